@@ -1,0 +1,46 @@
+# What can be made here; `make help` lists it.
+#
+# demo and test need Go, make, a POSIX shell and the Go module proxy (or a
+# filled module cache). Everything else says what it needs.
+
+GO      = go
+TAGS    =
+GOBUILD = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -tags '$(TAGS)'
+GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
+
+.POSIX:
+.PHONY: help build demo test test-race test-peers soak vet bench-quick clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
+
+build: ## build bin/tlsify with every engine there is
+	@mkdir -p bin
+	@$(GOBUILD) -o bin/tlsify ./cmd/tlsify
+
+demo: build ## see it work: a shell script fetches a page over TLS, with no TLS of its own
+	@sh cmd/tlsify/testdata/demo/demo.sh bin/tlsify '$(GO)'
+
+test: ## run every test that needs Go alone; those that need a peer say so and skip
+	@$(GOTEST) ./...
+
+test-race: ## the same under the race detector; needs gcc
+	@CGO_ENABLED=1 $(GO) test -buildvcs=false -tags '$(TAGS)' -race ./...
+
+test-peers: ## the same, failing on a skip that is not expected; needs the programs in .ci/peers
+	@sh .ci/expected-skips '$(GO)' '$(TAGS)'
+
+soak: ## 10,000 sequential and 200 parallel connections, counting what is left behind
+	@TLSIFY_SOAK_SEQUENTIAL=10000 TLSIFY_SOAK_PARALLEL=200 $(GOTEST) -count=1 -timeout 30m -run Soak -v ./cmd/tlsify
+
+vet: ## gofmt, go vet and staticcheck (which is fetched from the module proxy)
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; false; }
+	@$(GO) vet ./...
+	@$(GO) run honnef.co/go/tools/cmd/staticcheck@2026.1 ./...
+
+bench-quick: build ## start-up, CPU per GiB and memory beside the peers that are installed, in 90 seconds
+	@$(GOBUILD) -o bin/tlsify-bench ./cmd/tlsify-bench
+	@bin/tlsify-bench quick --tlsify bin/tlsify
+
+clean: ## remove what was built
+	@rm -rf bin

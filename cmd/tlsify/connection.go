@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/dial"
+	"tlsify/engine"
+	"tlsify/pump"
+)
+
+// connection is one connect or accept, from the dialling to the end.
+type connection struct {
+	inv   *invocation
+	say   *control.Channel
+	at    phase
+	facts facts
+
+	network *network
+	clock   *clock // of the handshake
+	session engine.Session
+	program *program // PROG, once it runs
+}
+
+func newConnection(inv *invocation) *connection {
+	return &connection{inv: inv, say: inv.control, network: inv.network}
+}
+
+// run takes the connection through its life in four steps and returns the
+// exit status.
+func (c *connection) run(ctx context.Context) int {
+	for _, step := range []func(context.Context) error{c.open, c.handshake, c.ready} {
+		if err := step(ctx); err != nil {
+			return c.failed(err)
+		}
+	}
+	return c.stream(ctx)
+}
+
+// failed reports what ended the connection before it was ready.
+func (c *connection) failed(err error) int {
+	f := failureOf(err, c.at, c.certAsked())
+	report(c.inv, f)
+	return c.inv.statusOf(f)
+}
+
+// open dials, unless the network was given.
+func (c *connection) open(ctx context.Context) error {
+	c.at = dialing
+	if c.network != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.inv.connectLimit, errConnectTimeout)
+	defer cancel()
+	fd, address, err := dial.Open(ctx, c.inv.target)
+	if err != nil {
+		return err
+	}
+	c.network = newNetwork(fd, nil)
+	c.say.Say("dialed", address)
+	return nil
+}
+
+// handshake has the engine shake hands, within its limit.
+func (c *connection) handshake(ctx context.Context) (err error) {
+	c.at = handshaking
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c.clock = startClock(c.inv.handshakeLimit, func() { cancel(errHandshakeTimeout) })
+	defer c.clock.pause()
+	if c.inv.form == formConnect {
+		config := *c.inv.client
+		config.Verify = c.judge(ctx)
+		c.session, err = c.inv.engine.Client(ctx, c.network, &config)
+	} else {
+		config := *c.inv.server
+		config.Verify = c.judge(ctx)
+		c.session, err = c.inv.engine.(engine.ServerEngine).Server(ctx, c.network, &config)
+	}
+	return err
+}
+
+// ready starts PROG, if there is one, and says that bytes may move.
+func (c *connection) ready(context.Context) error {
+	if err := c.learn(); err != nil {
+		return err
+	}
+	if c.inv.prog != nil {
+		program, err := startProgram(c.inv, c.facts.environment())
+		if err != nil {
+			return err
+		}
+		c.program = program
+	}
+	c.facts.say(c.say)
+	c.say.Say("ready")
+	c.at = established
+	return nil
+}
+
+// stream moves the bytes until the end and returns the exit status.
+func (c *connection) stream(ctx context.Context) int {
+	plan := pump.Plan{
+		Session: c.session,
+		Network: c.network,
+		HoldEOF: c.inv.holdEOF,
+		Linger:  c.inv.linger,
+		Idle:    c.inv.idle,
+		Report:  c.reportEnding,
+		Close:   c.hear(),
+	}
+	if c.program != nil {
+		plan.In, plan.Out, plan.Answer = c.program.fromProg, c.program.toProg, true
+	} else {
+		var err error
+		if plan.In, err = pump.NewFD(0); err == nil {
+			plan.Out, err = pump.NewFD(1)
+		}
+		if err != nil {
+			return c.failed(&pump.LocalError{Err: err})
+		}
+		plan.Answer = plan.In.IsSocket() && sameFile(0, 1)
+	}
+	err := pump.Run(ctx, plan)
+	c.network.settle(c.inv.linger)
+	status := statusOK
+	if err != nil {
+		status = failureOf(err, c.at, c.certAsked()).Status
+	}
+	if status == statusTruncated && c.inv.tolerate {
+		status = statusOK
+	}
+	if c.program != nil {
+		return c.program.status(ctx, status, c.inv.linger)
+	}
+	return status
+}
+
+// reportEnding puts the endings of the stream on the control channel.
+func (c *connection) reportEnding(event pump.Event, err error) {
+	switch event {
+	case pump.ClosedPeer:
+		c.say.Say("closed", "peer")
+	case pump.ClosedLocal:
+		c.say.Say("closed", "local")
+	case pump.Truncated:
+		c.say.Say("truncated")
+		if !c.inv.tolerate {
+			report(c.inv, failureOf(err, c.at, c.certAsked()))
+		}
+	case pump.Failed:
+		report(c.inv, failureOf(err, c.at, c.certAsked()))
+	}
+}
+
+// certAsked tells whether we are a client whose server asked for a
+// certificate: alerts about certificates are then about ours.
+func (c *connection) certAsked() bool {
+	if c.inv.form != formConnect {
+		return false
+	}
+	return c.inv.client.Identity != nil || c.session != nil && c.session.State().ClientCertRequested
+}
+
+// hear listens for commands, and returns what is closed by the command close.
+func (c *connection) hear() <-chan struct{} {
+	if !c.say.CanHear() {
+		return nil
+	}
+	closing := make(chan struct{})
+	go func() {
+		closed := false
+		for {
+			line, err := c.say.ReadLine(time.Time{})
+			if errors.Is(err, io.EOF) || err != nil {
+				return
+			}
+			switch {
+			case line != "close":
+				c.say.Say("unknown", firstWord(line))
+			case !closed:
+				closed = true
+				close(closing)
+			}
+		}
+	}()
+	return closing
+}
+
+// clock runs out once, after a time in which pauses do not count.
+type clock struct {
+	mu      sync.Mutex
+	timer   *time.Timer
+	left    time.Duration
+	started time.Time
+}
+
+func startClock(limit time.Duration, out func()) *clock {
+	return &clock{timer: time.AfterFunc(limit, out), left: limit, started: time.Now()}
+}
+
+func (c *clock) pause() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timer.Stop() {
+		c.left -= time.Since(c.started)
+	}
+}
+
+func (c *clock) resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.started = time.Now()
+	c.timer.Reset(max(c.left, time.Millisecond))
+}

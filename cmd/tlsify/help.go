@@ -1,0 +1,179 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+
+	"tlsify/engine"
+)
+
+// version is the project's. Releases set nothing else.
+const version = "0.1.0"
+
+const helpOverview = `tlsify does TLS for a program that has none: the program starts it as a child
+and talks plaintext to it.
+
+  tlsify [connect] [OPTION]... HOST:PORT [-- PROG ARG...]
+  tlsify [connect] [OPTION]... unix:PATH --name NAME
+  tlsify connect   [OPTION]... --net-fd N[,M] --name NAME
+  tlsify accept    [OPTION]... --cert F --key F [--net-fd N]
+  tlsify listen    [OPTION]... --cert F --key F ADDR -- PROG
+  tlsify engines | version | help [TOPIC]
+
+Plaintext is on descriptors 0 and 1, one line for a person on 2 when something
+fails, and facts for programs on --control-fd. Certificates are checked: there
+is no option to switch that off. FILE may be fd:N.
+
+Topics: connect accept listen trust identity session descriptors stream
+        control status engines
+`
+
+const helpControl = `The control channel carries lines, KEYWORD [VALUE]..., in which a byte that
+would break a token is %XX. Ignore a keyword that you don't know.
+
+  tlsify 1 ENGINE                     first, always
+  listening ADDRESS                   from listen
+  dialed ADDRESS                      where tlsify dialled
+  peer-certificate N BASE64           DER, from 0, the leaf
+  peer-pin sha256//BASE64             of the leaf's key
+  protocol NAME
+  cipher NAME                         and group, signature, alpn, server-name
+  resumed yes|no
+  verified KIND DETAIL                system, trust, pin or ask
+  unverified CODE...                  with --opportunistic
+  binding KIND BASE64
+  ask PIN CODE...                     with --ask: answer trust PIN, or no
+  ready                               before the first byte of application data
+  closed peer, closed local           a close_notify came, or went
+  truncated                           the peer's stream ended without one
+  lost N                              so many lines were dropped: you don't read
+  unknown WORD                        you sent a command that there isn't
+  error CODE TEXT                     see the topic status
+  end STATUS                          last, always
+
+Commands: trust PIN, close (as an end of file on descriptor 0).
+`
+
+// printHelp writes the help on a topic.
+func printHelp(topic string) (int, error) {
+	var b strings.Builder
+	switch {
+	case topic == "" || topic == "help":
+		b.WriteString(helpOverview)
+	case topic == "control":
+		b.WriteString(helpControl)
+	case topic == "status":
+		helpStatus(&b)
+	case topic == "engines" || topic == "version":
+		b.WriteString("tlsify engines lists the TLS engines of this build, the default first; -v says more.\ntlsify version says which version this is.\n")
+	default:
+		if !helpOptions(&b, topic) {
+			return 0, usagef("there is no help on %q; see tlsify help", cut(topic))
+		}
+	}
+	_, err := os.Stdout.WriteString(b.String())
+	return printed(err)
+}
+
+func printed(err error) (int, error) {
+	if err != nil {
+		return 0, &failure{Status: statusLocal, Code: "local-io", Text: err.Error()}
+	}
+	return statusOK, nil
+}
+
+// helpOptions describes the options of a topic or of a form.
+func helpOptions(b *strings.Builder, topic string) bool {
+	letter, isForm := formLetters[form(topic)]
+	found := false
+	w := tabwriter.NewWriter(b, 0, 8, 2, ' ', 0)
+	for _, o := range options {
+		if o.Topic == topic || isForm && o.Topic != "" && strings.Contains(o.Forms, letter) {
+			found = true
+			for i, line := range wrap(o.Help, 48) {
+				if i > 0 {
+					fmt.Fprintf(w, "\t%s\n", line)
+				} else {
+					fmt.Fprintf(w, "  %s\t%s\n", o.spelling(), line)
+				}
+			}
+		}
+	}
+	w.Flush()
+	return found
+}
+
+// spelling is an option as it is written: --name ARG.
+func (o option) spelling() string {
+	s := "--" + o.Name
+	if o.Short != "" {
+		s = "-" + o.Short + ", " + s
+	}
+	if o.Arg != "" {
+		s += " " + o.Arg
+	}
+	return s
+}
+
+func helpStatus(b *strings.Builder) {
+	for _, s := range statuses {
+		fmt.Fprintf(b, "%3d  %s\n", s.Status, s.Meaning)
+		for _, line := range wrap(strings.Join(s.Codes, ", "), 70) {
+			if line != "" {
+				fmt.Fprintf(b, "       %s\n", line)
+			}
+		}
+	}
+	b.WriteString(`
+128+n where signal n ended it. With PROG: PROG's own status (128+n if a signal
+ended it, 126 or 127 if it couldn't start); 100 more than the above where tlsify
+failed before PROG started; 106 or 107 where PROG ended with 0 but its stream
+was truncated or failed.
+`)
+}
+
+// wrap breaks text into lines of at most width, where it has spaces.
+func wrap(text string, width int) []string {
+	lines := []string{""}
+	for _, word := range strings.Fields(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case len(*last)+1+len(word) <= width:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
+}
+
+func printVersion() (int, error) {
+	_, err := fmt.Printf("tlsify %s (contract 1, %s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return printed(err)
+}
+
+// printEngines lists the engines of this build, the default first.
+func printEngines(inv *invocation) (int, error) {
+	var b strings.Builder
+	for _, e := range built() {
+		sides := "client"
+		if _, ok := e.(engine.ServerEngine); ok {
+			sides = "client and server"
+		}
+		fmt.Fprintf(&b, "%s\t%s\t%s\n", e.Name(), sides, e.Library())
+		if inv.verbose {
+			names, defaults := e.Groups()
+			fmt.Fprintf(&b, "\tgroups: %s\n", strings.Join(names[:defaults], " "))
+			if defaults < len(names) {
+				fmt.Fprintf(&b, "\tgroups by name only: %s\n", strings.Join(names[defaults:], " "))
+			}
+		}
+	}
+	_, err := os.Stdout.WriteString(b.String())
+	return printed(err)
+}

@@ -1,0 +1,235 @@
+// Package control is the control channel: lines of UTF-8 that tell a program
+// about its connection, and the few words that it may answer.
+//
+// It knows the grammar and how to write without ever waiting for a reader; it
+// must not know what the keywords mean. Start reading at [Channel.Say] and
+// [Channel.ReadLine].
+package control
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"tlsify/pump"
+)
+
+const (
+	// queueLimit is how much may wait for the reader.
+	queueLimit = 1 << 20
+	// pipeAtom is what a pipe that poll(2) calls writable takes without
+	// blocking: POSIX's PIPE_BUF, on Linux.
+	pipeAtom = 4096
+	// lineLimit is the longest command that is understood.
+	lineLimit = 4096
+)
+
+// Channel is a control channel. The nil Channel says nothing and hears
+// nothing. Its methods may be called by several goroutines, but ReadLine by
+// one at a time.
+type Channel struct {
+	out, in *pump.FD
+
+	mu       sync.Mutex
+	drained  sync.Cond // signalled when queue becomes empty or the reader has gone
+	queue    []byte
+	lost     int  // lines dropped since the queue was full
+	draining bool // a goroutine waits for the reader and empties queue
+	gone     bool // the reader has closed it
+
+	unread []byte // the beginning of the next line
+}
+
+// New makes a channel that writes to out and reads from in, which may be nil.
+func New(out, in *pump.FD) *Channel {
+	c := &Channel{out: out, in: in}
+	c.drained.L = &c.mu
+	return c
+}
+
+// Say writes one line: a keyword and values, of which each becomes one token.
+// It does not wait: what the reader does not take is queued.
+func (c *Channel) Say(keyword string, values ...string) {
+	for _, v := range values {
+		keyword += " " + Token(v)
+	}
+	c.say(keyword)
+}
+
+// SayText is Say with a text for people at the end of the line, in which
+// spaces stay as they are.
+func (c *Channel) SayText(keyword, value, text string) {
+	c.say(keyword + " " + Token(value) + " " + Text(text))
+}
+
+func (c *Channel) say(line string) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone {
+		return
+	}
+	if c.lost > 0 && len(c.queue) < queueLimit/2 {
+		c.queue = fmt.Appendf(c.queue, "lost %d\n", c.lost)
+		c.lost = 0
+	}
+	if len(c.queue)+len(line) >= queueLimit {
+		c.lost++
+		return
+	}
+	c.queue = append(append(c.queue, line...), '\n')
+	if c.draining {
+		return
+	}
+	if c.write(time.Unix(1, 0)); len(c.queue) > 0 {
+		c.draining = true
+		go c.drain()
+	}
+}
+
+// drain waits for the reader until the queue is empty.
+func (c *Channel) drain() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.queue) > 0 {
+		c.write(time.Time{})
+	}
+	c.draining = false
+	c.drained.Broadcast()
+}
+
+// write writes the queue's first bytes by the deadline; with a deadline that
+// has passed it writes all that needs no waiting. It is called with mu held
+// and gives it up where it waits.
+func (c *Channel) write(deadline time.Time) {
+	c.out.SetWriteDeadline(deadline)
+	for len(c.queue) > 0 {
+		atom := c.queue[:min(len(c.queue), pipeAtom)]
+		if deadline.IsZero() {
+			c.mu.Unlock()
+		}
+		n, err := c.out.Write(atom)
+		if deadline.IsZero() {
+			c.mu.Lock()
+		}
+		c.queue = c.queue[n:]
+		if isTimeout(err) {
+			return
+		}
+		if err != nil { // the reader has closed it, which is its right
+			c.gone = true
+			c.queue = nil
+		}
+	}
+}
+
+// Finish gives the reader, for at most limit, the chance to take what is
+// queued.
+func (c *Channel) Finish(limit time.Duration) {
+	if c == nil {
+		return
+	}
+	timer := time.AfterFunc(limit, func() {
+		c.mu.Lock()
+		c.gone = true
+		c.mu.Unlock()
+		c.drained.Broadcast()
+	})
+	defer timer.Stop()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.draining && !c.gone {
+		c.drained.Wait()
+	}
+}
+
+// CanHear tells whether commands can come in.
+func (c *Channel) CanHear() bool { return c != nil && c.in != nil }
+
+// Uses tells whether it writes to descriptor n.
+func (c *Channel) Uses(n int) bool { return c != nil && c.out.Number() == n }
+
+// IsStream tells whether it is a socket or a pipe, behind which a program is.
+func (c *Channel) IsStream() bool { return c != nil && (c.out.IsSocket() || c.out.IsPipe()) }
+
+// ReadLine waits until the deadline (zero: for ever) for the next command.
+// With a deadline that has passed it takes what is there. A line that is too
+// long comes back cut. The error is io.EOF, or os.ErrDeadlineExceeded.
+func (c *Channel) ReadLine(deadline time.Time) (string, error) {
+	c.in.SetReadDeadline(deadline)
+	overlong := false
+	for {
+		if line, rest, ok := strings.Cut(string(c.unread), "\n"); ok {
+			c.unread = []byte(rest)
+			if overlong {
+				line = line[:0] + "..."
+			}
+			return strings.TrimSuffix(line, "\r"), nil
+		}
+		if len(c.unread) > lineLimit {
+			overlong = true
+			c.unread = c.unread[:0]
+		}
+		var buf [512]byte
+		n, err := c.in.Read(buf[:])
+		if err != nil {
+			return "", err
+		}
+		c.unread = append(c.unread, buf[:n]...)
+	}
+}
+
+// Pending tells, without waiting, whether anything has come in that was not
+// read.
+func (c *Channel) Pending() bool {
+	if len(c.unread) > 0 {
+		return true
+	}
+	c.in.SetReadDeadline(time.Unix(1, 0))
+	var buf [512]byte
+	n, err := c.in.Read(buf[:])
+	c.unread = append(c.unread, buf[:n]...)
+	return !isTimeout(err)
+}
+
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// Token makes one token of s: a byte that would break it is %XX. The empty
+// string is a lone %, which is no escape.
+func Token(s string) string {
+	if s == "" {
+		return "%"
+	}
+	return escape(s, 0)
+}
+
+// Text makes one line for people of s: what is no printable text is %XX.
+func Text(s string) string { return escape(s, ' ') }
+
+// escape writes the bytes of s that are not printable, or not UTF-8, as %XX,
+// and spaces too unless they are spared.
+func escape(s string, spare byte) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		bad := r == utf8.RuneError && size == 1 || r < ' ' || r == '%' || r >= 0x7f && r < 0xa0 ||
+			r == 0x2028 || r == 0x2029 || r == ' ' && spare != ' '
+		for _, c := range []byte(s[i : i+size]) {
+			if bad {
+				fmt.Fprintf(&b, "%%%02X", c)
+			} else {
+				b.WriteByte(c)
+			}
+		}
+		i += size
+	}
+	return b.String()
+}

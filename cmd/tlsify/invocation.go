@@ -1,0 +1,379 @@
+package main
+
+import (
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/dial"
+	"tlsify/engine"
+	"tlsify/verify"
+)
+
+// engines are the engines of this build. Each is added by a file that a build
+// tag chooses, engine_NAME.go; built has them in order.
+var engines []engine.Engine
+
+// built lists the engines of this build, the default first.
+func built() []engine.Engine {
+	rank := func(e engine.Engine) int { return slices.Index([]string{"std", "utls", "pq"}, e.Name()) }
+	return slices.SortedFunc(slices.Values(engines), func(a, b engine.Engine) int { return rank(a) - rank(b) })
+}
+
+// invocation is a valid command: what it says can be done as far as that can
+// be known before there is any network traffic. Nothing behind it looks at
+// arguments, options or the environment again.
+type invocation struct {
+	form    form
+	topic   string // of help
+	verbose bool
+
+	engine  engine.Engine
+	host    verify.Name  // connect: HOST; zero where there is none
+	target  dial.Target  // connect, where there is no network descriptor
+	listen  listenTarget // listen
+	network *network     // given by --net-fd, or by inetd's habit; nil: dial
+	control *control.Channel
+	prog    []string // PROG and its arguments, or nil
+	progIn  int      // where PROG has the plaintext
+	progOut int
+	fds     *descriptors
+
+	acceptArgs []string       // listen: the arguments of each accept
+	handed     map[int][]byte // listen: what each accept is to find on which descriptor
+
+	client  *engine.ClientConfig // connect; its Verify comes with the connection
+	server  *engine.ServerConfig // accept and listen; likewise
+	policy  *verify.Policy       // nil: the peer is not asked for a certificate
+	ask     bool
+	proceed bool // --opportunistic
+	binding string
+
+	connectLimit   time.Duration
+	handshakeLimit time.Duration
+	idle           time.Duration
+	linger         time.Duration
+	holdEOF        bool
+	tolerate       bool
+}
+
+// parser makes an invocation of words.
+type parser struct {
+	words *words
+	env   map[string]string
+	fds   *descriptors
+	files *files
+	inv   *invocation
+}
+
+// parse reads a command line. The invocation comes back with an error as well,
+// for the control channel and the verbosity, if it came to them.
+func parse(args []string, env map[string]string) (*invocation, error) {
+	words, err := splitArgs(args)
+	fds := &descriptors{used: map[int]string{}}
+	p := &parser{words: words, env: env, fds: fds,
+		files: &files{fds: fds, read: map[int][]byte{}},
+		inv:   &invocation{form: words.form, fds: fds, prog: words.prog},
+	}
+	if controlErr := p.control(args); err == nil {
+		err = controlErr
+	}
+	if err != nil {
+		return p.inv, err
+	}
+	p.inv.verbose = words.has("verbose")
+	if words.has("help") {
+		p.inv.form, p.inv.topic = formHelp, string(words.form)
+		return p.inv, nil
+	}
+	switch words.form {
+	case formEngines, formVersion:
+		return p.inv, p.nothingElse(0)
+	case formHelp:
+		if len(words.rest) == 1 {
+			p.inv.topic = words.rest[0]
+		}
+		return p.inv, p.nothingElse(1)
+	}
+	return p.inv, p.session()
+}
+
+// nothingElse refuses arguments beyond most.
+func (p *parser) nothingElse(most int) error {
+	if len(p.words.rest) > most || p.words.prog != nil {
+		return usagef("%s: unexpected arguments", p.words.form)
+	}
+	return nil
+}
+
+// control opens the control channel first of all, so that everything after it
+// can be reported there. Where the command line broke off before it was seen,
+// it is looked for behind the fault.
+func (p *parser) control(args []string) error {
+	value, ok := p.words.value("control-fd")
+	for i := 0; !ok && i < len(args) && args[i] != "--"; i++ {
+		if args[i] == "--control-fd" && i+1 < len(args) {
+			value, ok = args[i+1], true
+		} else if after, found := strings.CutPrefix(args[i], "--control-fd="); found {
+			value, ok = after, true
+		}
+	}
+	if !ok {
+		return nil
+	}
+	if out, _, err := parsePair("control-fd", value); err == nil && (out == 0 || out == 1 && p.words.form != formListen) {
+		return usagef("--control-fd: descriptor %d is the plaintext's", out)
+	}
+	out, in, err := p.fds.claimPair("control-fd", value, toWrite)
+	if err != nil {
+		return err
+	}
+	if in == nil && out.IsSocket() {
+		in = out
+	}
+	p.inv.control = control.New(out, in)
+	return nil
+}
+
+// session reads everything that connect, accept and listen have.
+func (p *parser) session() error {
+	if p.words.form == formListen {
+		p.inv.acceptArgs, p.inv.handed = p.acceptArgs(), p.files.read
+	}
+	if value, ok := p.words.value("options-fd"); ok {
+		lines, err := p.files.lines(value)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "control-fd ") }) {
+			return usagef("--options-fd: control-fd must be in the arguments")
+		}
+		if err := p.words.addLines(lines); err != nil {
+			return err
+		}
+	}
+	p.inv.verbose = p.words.has("verbose")
+	for _, step := range []func() error{
+		p.chooseEngine, p.program, p.netFD, p.place, p.limits, p.plaintext, p.configure, p.checkTrust,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	if p.words.prog == nil {
+		p.fds.closeUnnamed()
+	}
+	if p.inv.network != nil {
+		return muteNetwork(p.inv.network.numbers())
+	}
+	return nil
+}
+
+// chooseEngine takes --engine, else TLSIFY_ENGINE, else the first.
+func (p *parser) chooseEngine() error {
+	name, ok := p.words.value("engine")
+	if !ok {
+		name = p.env["TLSIFY_ENGINE"]
+	}
+	if name == "" {
+		p.inv.engine = built()[0]
+		return nil
+	}
+	for _, e := range built() {
+		if e.Name() == name {
+			p.inv.engine = e
+			return nil
+		}
+	}
+	return &failure{Status: statusUsage, Code: "engine-unsupported",
+		Text: "this build has no engine " + strconv.Quote(cut(name)) + "; see tlsify engines"}
+}
+
+// program reads what stands behind --.
+func (p *parser) program() error {
+	w := p.words
+	if w.prog != nil && len(w.prog) == 0 {
+		return usagef("no program behind --")
+	}
+	p.inv.prog = w.prog
+	p.inv.progIn, p.inv.progOut = 0, 1
+	if w.form == formConnect {
+		p.inv.progIn, p.inv.progOut = 6, 7
+	}
+	value, ok := w.value("prog-fds")
+	if !ok {
+		return nil
+	}
+	if w.prog == nil {
+		return usagef("--prog-fds is for a program behind --")
+	}
+	in, out, err := parsePair("prog-fds", value)
+	if err != nil {
+		return err
+	}
+	if out < 0 || in == out || in > 255 || out > 255 || in == 2 || out == 2 {
+		return usagef("--prog-fds: two different descriptors of at most 255, neither of them 2")
+	}
+	p.inv.progIn, p.inv.progOut = in, out
+	return nil
+}
+
+// netFD claims the network's descriptors.
+func (p *parser) netFD() error {
+	value, ok := p.words.value("net-fd")
+	if !ok && p.words.form == formAccept {
+		if p.inv.prog == nil {
+			return usagef("accept without a program needs --net-fd")
+		}
+		value, ok = "0", true
+	}
+	if !ok {
+		return nil
+	}
+	a, b, err := parsePair("net-fd", value)
+	if err != nil {
+		return err
+	}
+	if taken := p.inv.prog == nil; taken && (a <= 2 || b >= 0 && b <= 2) || a == 1 || a == 2 || b == 2 {
+		return usagef("--net-fd: descriptors 0, 1 and 2 are the caller's")
+	}
+	in, out, err := p.fds.claimPair("net-fd", value, toRead)
+	if err != nil {
+		return err
+	}
+	p.inv.network = newNetwork(in, out)
+	return nil
+}
+
+// plaintext claims descriptors 0 and 1 where the caller has the plaintext.
+func (p *parser) plaintext() error {
+	if p.inv.prog != nil {
+		return nil
+	}
+	for n, how := range []access{toRead, toWrite} {
+		if err := checkAccess(n, how); err != "" {
+			return usagef("descriptor %d, which carries the plaintext, %s", n, err)
+		}
+	}
+	return nil
+}
+
+// limits reads the time limits and how the stream is to end.
+func (p *parser) limits() error {
+	for _, l := range []struct {
+		name     string
+		into     *time.Duration
+		byItself time.Duration
+	}{
+		{"connect-timeout", &p.inv.connectLimit, 30 * time.Second},
+		{"handshake-timeout", &p.inv.handshakeLimit, 30 * time.Second},
+		{"idle-timeout", &p.inv.idle, 0},
+		{"linger", &p.inv.linger, 10 * time.Second},
+	} {
+		*l.into = l.byItself
+		if value, ok := p.words.value(l.name); ok {
+			d, err := parseTime(value)
+			if err != nil {
+				return usagef("--%s: %q is not a time such as 30s, 500ms or 2m", l.name, cut(value))
+			}
+			*l.into = d
+		}
+	}
+	value, ok := p.words.value("eof")
+	if ok && value != "half-close" && value != "hold" {
+		return usagef("--eof: %q is neither half-close nor hold", cut(value))
+	}
+	p.inv.holdEOF = value == "hold"
+	p.inv.tolerate = p.words.has("tolerate-truncation")
+	return nil
+}
+
+// parseTime reads a duration with its unit, or whole seconds, of at least a
+// millisecond and at most a year.
+func parseTime(value string) (time.Duration, error) {
+	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
+		value = strconv.FormatUint(seconds, 10) + "s"
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d < time.Millisecond || d > 365*24*time.Hour {
+		return 0, usagef("not a time")
+	}
+	return d, nil
+}
+
+// place reads where the peer is: HOST:PORT, unix:PATH, or the address to
+// listen on. HOST becomes the name to accept and to send, unless options say
+// otherwise.
+func (p *parser) place() error {
+	rest, w := p.words.rest, p.words
+	given := p.inv.network != nil
+	switch {
+	case given && len(rest) > 0:
+		return usagef("unexpected argument %q: the network is --net-fd", cut(rest[0]))
+	case given:
+		return nil
+	case len(rest) == 0 && w.form == formListen:
+		return usagef("listen needs an address, as 127.0.0.1:8443 or [::1]:0 or unix:PATH")
+	case len(rest) == 0:
+		return usagef("connect needs HOST:PORT, or unix:PATH, or --net-fd")
+	case len(rest) > 1:
+		return usagef("unexpected argument %q", cut(rest[1]))
+	case w.form == formListen:
+		return p.listenAddress(rest[0])
+	}
+	if path, ok := strings.CutPrefix(rest[0], "unix:"); ok {
+		p.inv.target = dial.Target{Network: "unix", Address: path}
+		return nil
+	}
+	host, port, err := splitHostPort(rest[0])
+	if err != nil {
+		return err
+	}
+	p.inv.target = dial.Target{Network: "tcp", Address: net.JoinHostPort(host.dial, port)}
+	switch four, six := w.has("ipv4"), w.has("ipv6"); {
+	case four && six:
+		return usagef("-4 and -6 exclude each other")
+	case four:
+		p.inv.target.Network = "tcp4"
+	case six:
+		p.inv.target.Network = "tcp6"
+	}
+	if !w.has("name") {
+		w.values["name"] = []string{host.name.String()}
+	}
+	p.inv.host = host.name
+	return nil
+}
+
+// endpoint is a HOST: how to dial it, and what it is called.
+type endpoint struct {
+	dial string // in ASCII, with the zone of an address
+	name verify.Name
+}
+
+// splitHostPort reads HOST:PORT.
+func splitHostPort(s string) (host endpoint, port string, err error) {
+	text, port, err := net.SplitHostPort(s)
+	if err != nil || text == "" || port == "" {
+		return host, "", usagef("%q is not HOST:PORT (an IPv6 address stands in brackets)", cut(s))
+	}
+	number, err := net.LookupPort("tcp", port)
+	if err != nil || number == 0 {
+		return host, "", usagef("%q is not a port", cut(port))
+	}
+	host.name, err = verify.ParseName(text)
+	if err != nil {
+		return host, "", usagef("%v", err)
+	}
+	host.dial = text
+	switch {
+	case host.name.IsDNS():
+		host.dial = host.name.String()
+	case !host.name.IsIP():
+		return host, "", usagef("%q is neither a DNS name nor an address", cut(text))
+	}
+	return host, strconv.Itoa(number), nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"tlsify/engine"
+	"tlsify/verify"
+)
+
+// askLimit is how long an answer to --ask may take.
+const askLimit = 60 * time.Second
+
+// neverAsked are the reasons that --ask and --opportunistic do not get past:
+// a caller that could wave them through would be talked into it.
+var neverAsked = []verify.Code{verify.Revoked, verify.Malformed, verify.PinMismatch, verify.Staple}
+
+// judge makes the Verify of one handshake: it shows the caller who the peer
+// is, has the policy judge it, and lets --ask or --opportunistic have the last
+// word where they may.
+func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
+	return func(peer *engine.Peer) error {
+		if len(peer.Certificates) == 0 {
+			// The engine has made sure that this is a server whose client may
+			// come without.
+			return nil
+		}
+		c.showPeer(peer)
+		result, err := c.inv.policy.Check(verify.Evidence{
+			Certificates: peer.Certificates,
+			Staple:       peer.Staple,
+			SCTs:         peer.SCTs,
+		})
+		var rejection *verify.Error
+		switch {
+		case err == nil:
+			for _, g := range result.Grounds {
+				c.facts.verified = append(c.facts.verified, ground{g.Kind, g.Detail})
+			}
+			return nil
+		case !errors.As(err, &rejection) || slices.ContainsFunc(rejection.Reasons, isFinal):
+			return err
+		case c.inv.proceed:
+			c.facts.unverified = codesOf(rejection)
+			return nil
+		case c.inv.ask && c.answered(ctx, rejection):
+			c.facts.verified = []ground{{"ask", c.facts.peerPin}}
+			return nil
+		}
+		return err
+	}
+}
+
+func isFinal(r verify.Reason) bool { return slices.Contains(neverAsked, r.Code) }
+
+// showPeer puts the peer's certificates on the control channel.
+func (c *connection) showPeer(peer *engine.Peer) {
+	for i, certificate := range peer.Certificates {
+		c.say.Say("peer-certificate", itoa(i), base64.StdEncoding.EncodeToString(certificate.Raw))
+	}
+	c.facts.leaf = peer.Certificates[0]
+	c.facts.peerPin = verify.KeyPin(peer.Certificates[0])
+	c.say.Say("peer-pin", c.facts.peerPin)
+}
+
+// codesOf lists the CODEs of a rejection, each once.
+func codesOf(rejection *verify.Error) []string {
+	var codes []string
+	for _, r := range rejection.Reasons {
+		if !slices.Contains(codes, string(r.Code)) {
+			codes = append(codes, string(r.Code))
+		}
+	}
+	return codes
+}
+
+// answered puts the question of --ask. While it waits the handshake's clock
+// stands still. Only the answer itself, on time and behind the question, is a
+// yes.
+func (c *connection) answered(ctx context.Context, rejection *verify.Error) bool {
+	c.clock.pause()
+	defer c.clock.resume()
+	if c.say.Pending() {
+		return false
+	}
+	c.say.Say("ask", append([]string{c.facts.peerPin}, codesOf(rejection)...)...)
+	answer := make(chan bool, 1)
+	go func() {
+		line, err := c.say.ReadLine(time.Now().Add(askLimit))
+		answer <- err == nil && line == "trust "+c.facts.peerPin
+	}()
+	select {
+	case yes := <-answer:
+		return yes
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// firstWord is a line's first word, for the answer to an unknown command.
+func firstWord(line string) string {
+	word, _, _ := strings.Cut(line, " ")
+	return cut(word)
+}

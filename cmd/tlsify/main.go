@@ -1,0 +1,162 @@
+// Command tlsify does TLS for a program that started it and has none of its
+// own.
+//
+// parse (invocation.go) makes one valid invocation of the arguments; run
+// carries it out: connect and accept (connection.go) open the network, have
+// the engine shake hands, report (report.go) and pump; listen (listen.go)
+// starts one accept per connection. Every failure becomes a CODE and a status
+// in one place, codes.go.
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/control"
+)
+
+// finishLimit is how long the reader of the control channel has for its last
+// lines when tlsify ends.
+const finishLimit = time.Second
+
+func main() { os.Exit(tlsify()) }
+
+// tlsify is main with an exit status for a result.
+func tlsify() int {
+	// The runtime's own switches can loosen what crypto/tls and crypto/x509
+	// accept. Nothing from outside may.
+	os.Unsetenv("GODEBUG")
+	// The heap stays within a few megabytes, most of it buffers: collecting it
+	// early is cheap.
+	debug.SetGCPercent(50)
+	// Writing to a pipe whose reader has left is an error like another. It is
+	// caught rather than ignored, because PROG would inherit that.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+
+	inv, err := parse(os.Args[1:], environment())
+	ctx, stop := untilSignal()
+	defer stop()
+	return run(ctx, inv, err)
+}
+
+// run carries out an invocation, or reports why it is none, and returns the
+// exit status.
+func run(ctx context.Context, inv *invocation, err error) int {
+	say := inv.control
+	if inv.form == formConnect || inv.form == formAccept || inv.form == formListen {
+		name := "-"
+		if inv.engine != nil {
+			name = inv.engine.Name()
+		}
+		say.Say("tlsify", "1", name)
+	}
+	status := statusOK
+	if err == nil {
+		status, err = inv.carryOut(ctx)
+	}
+	if err != nil {
+		f := failureOf(err, dialing, false)
+		report(inv, f)
+		status = inv.statusOf(f)
+	}
+	say.Say("end", itoa(status))
+	say.Finish(finishLimit)
+	return status
+}
+
+// carryOut does what the form says. The error is of something that went wrong
+// before any connection was there to report it.
+func (inv *invocation) carryOut(ctx context.Context) (int, error) {
+	switch inv.form {
+	case formEngines:
+		return printEngines(inv)
+	case formVersion:
+		return printVersion()
+	case formHelp:
+		return printHelp(inv.topic)
+	case formListen:
+		return listen(ctx, inv)
+	}
+	return newConnection(inv).run(ctx), nil
+}
+
+// statusOf is the exit status of a failure before PROG started, if there is a
+// PROG that this process would have started.
+func (inv *invocation) statusOf(f *failure) int {
+	if inv.prog != nil && inv.form != formListen && f.Status < statusProg {
+		return statusProg + f.Status
+	}
+	return f.Status
+}
+
+// report says why an invocation failed: on the control channel every reason,
+// and for people one line.
+func report(inv *invocation, f *failure) {
+	if f.Code != "" {
+		inv.control.SayText("error", f.Code, f.Text)
+		for _, reason := range f.More {
+			inv.control.SayText("error", string(reason.Code), reason.Text)
+		}
+	}
+	if inv.control.Uses(2) {
+		return
+	}
+	line := "tlsify: " + f.Text
+	if f.Code != "" {
+		line += " (" + f.Code + ")"
+	}
+	if len(f.More) > 0 && !inv.verbose {
+		line += ", and more: see -v"
+	}
+	complain(line)
+	if inv.verbose {
+		for _, reason := range f.More {
+			complain("tlsify: and " + reason.Text + " (" + string(reason.Code) + ")")
+		}
+	}
+}
+
+// complain writes one line to descriptor 2, whatever it may be.
+func complain(line string) {
+	unix.Write(2, []byte(control.Text(line)+"\n"))
+}
+
+// environment is the environment's variables by name.
+func environment() map[string]string {
+	env := map[string]string{}
+	for _, entry := range os.Environ() {
+		name, value, _ := strings.Cut(entry, "=")
+		env[name] = value
+	}
+	return env
+}
+
+// untilSignal gives a context that a signal ends, with a *signalError for a
+// cause. A signal that the caller has made us ignore stays ignored.
+func untilSignal() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	for _, s := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
+	go func() {
+		if s, ok := <-signals; ok {
+			cancel(&signalError{s.(syscall.Signal)})
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		cancel(errors.New("done"))
+	}
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// form is a form of the command: what its first word says.
+type form string
+
+const (
+	formConnect form = "connect"
+	formAccept  form = "accept"
+	formListen  form = "listen"
+	formEngines form = "engines"
+	formVersion form = "version"
+	formHelp    form = "help"
+)
+
+var forms = []form{formConnect, formAccept, formListen, formEngines, formVersion, formHelp}
+
+// option is a row of the table of options.
+type option struct {
+	Name    string
+	Short   string // one letter, or empty
+	Arg     string // what it takes, for people; empty: nothing
+	Repeats bool
+	Forms   string // the first letters of the forms that have it
+	Topic   string // the help topic it stands under
+	Help    string
+}
+
+// options is the one table of them: parsing, help and the documentation's test
+// all read it.
+var options = []option{
+	{"name", "", "NAME", true, "c", "trust", "accept a certificate for NAME (a DNS name or an IP address) instead of HOST"},
+	{"sni", "", "NAME|none", false, "c", "trust", "the server name to send, instead of HOST or the first DNS --name"},
+	{"trust", "", "system|none|FILE|DIR", true, "c", "trust", "what to trust: the system's roots (the default), PEM certificates, or nothing but pins"},
+	{"pin", "", "PIN|FILE", true, "cal", "trust", "the peer's leaf must match: sha256//BASE64 of its key, cert-sha256//BASE64 of all of it, or a PEM certificate or public key; any of several; in addition to all else"},
+	{"min-security", "", "LEVEL", false, "cal", "trust", "the least to accept: standard (the default), tls13, pq (post-quantum key exchange), pq-auth (and certificates)"},
+	{"ask", "", "", false, "c", "trust", "put a failed verification to the caller on the control channel, who answers trust PIN or anything else for no"},
+	{"opportunistic", "", "", false, "c", "trust", "go on unverified and say so on the control channel (RFC 7435); never in clear"},
+	{"cert", "", "FILE", true, "cal", "identity", "our certificate chain, PEM, leaf first; a server may have several, chosen by the client's server name"},
+	{"key", "", "FILE", true, "cal", "identity", "the private key of the --cert before or behind it, PEM"},
+	{"client-cert-in-clear", "", "", false, "c", "identity", "send the client certificate under TLS 1.2 too, where everyone on the way can read it"},
+	{"client-auth", "", "none|request|require", false, "al", "identity", "whether to ask clients for a certificate: request takes none for an answer, but no bad one"},
+	{"client-trust", "", "FILE|DIR", true, "al", "identity", "the roots of client certificates"},
+	{"engine", "", "NAME", false, "cal", "session", "the TLS engine; the first of `tlsify engines` by default"},
+	{"groups", "", "LIST", false, "cal", "session", "the key exchange groups to offer, comma-separated, best first"},
+	{"alpn", "", "LIST", false, "cal", "session", "the application protocols to offer (RFC 7301), comma-separated, best first"},
+	{"binding", "", "KIND", false, "cal", "session", "report a channel binding: tls-exporter (RFC 9266) or tls-server-end-point (RFC 5929)"},
+	{"keylog", "", "FILE", false, "cal", "session", "append the connection's secrets to FILE, for a capture's reader; voids its secrecy"},
+	{"net-fd", "", "N[,M]", false, "ca", "descriptors", "the network is descriptor N (and M, to write to), already connected"},
+	{"control-fd", "", "OUT[,IN]", false, "cal", "descriptors", "the control channel: lines out, and lines in on IN or where OUT is a socket"},
+	{"options-fd", "", "N", false, "cal", "descriptors", "read more options from N, `name value` a line, until an empty line or end of file, within 10s"},
+	{"prog-fds", "", "IN,OUT", false, "cal", "descriptors", "the descriptors on which PROG has the plaintext: 6,7 with connect, 0,1 otherwise"},
+	{"connect-timeout", "", "TIME", false, "c", "stream", "how long name look-up and connection may take; 30s by default"},
+	{"handshake-timeout", "", "TIME", false, "cal", "stream", "how long the handshake may take; 30s by default"},
+	{"idle-timeout", "", "TIME", false, "cal", "stream", "end the stream when nothing has moved for so long; off by default"},
+	{"linger", "", "TIME", false, "cal", "stream", "how long the last bytes may take to reach the peer when nothing else is left; 10s by default"},
+	{"eof", "", "half-close|hold", false, "cal", "stream", "hold: send no close_notify at end of file until the peer has ended"},
+	{"tolerate-truncation", "", "", false, "cal", "stream", "status 0 for a stream that ended without close_notify; it is reported all the same"},
+	{"ipv4", "4", "", false, "c", "stream", "dial IPv4 addresses only"},
+	{"ipv6", "6", "", false, "c", "stream", "dial IPv6 addresses only"},
+	{"verbose", "v", "", false, "calen", "stream", "say more on descriptor 2"},
+	{"help", "h", "", false, "calevh", "", "this help"},
+}
+
+// formLetters are the letters of option.Forms.
+var formLetters = map[form]string{formConnect: "c", formAccept: "a", formListen: "l", formEngines: "e", formVersion: "v", formHelp: "h"}
+
+// words is a command line or an options descriptor taken apart, before anything
+// is known of its sense.
+type words struct {
+	form   form
+	values map[string][]string // by option name, in order; a switch has "true"
+	rest   []string            // what is no option
+	prog   []string            // what stands behind --; nil where there is no --
+}
+
+// value gives an option that does not repeat.
+func (w *words) value(name string) (string, bool) {
+	if v := w.values[name]; len(v) > 0 {
+		return v[0], true
+	}
+	return "", false
+}
+
+func (w *words) has(name string) bool { return len(w.values[name]) > 0 }
+
+// collector is the pflag.Value of one option.
+type collector struct {
+	option *option
+	into   map[string][]string
+}
+
+func (c *collector) String() string { return "" }
+func (c *collector) Type() string   { return c.option.Arg }
+func (c *collector) Set(value string) error {
+	if c.option.Arg == "" && value != "true" {
+		return fmt.Errorf("it takes no value")
+	}
+	return add(c.into, c.option, value)
+}
+
+// add enforces that an option which cannot repeat comes once, from wherever.
+func add(values map[string][]string, o *option, value string) error {
+	if !o.Repeats && len(values[o.Name]) > 0 {
+		return fmt.Errorf("--%s is given twice", o.Name)
+	}
+	values[o.Name] = append(values[o.Name], value)
+	return nil
+}
+
+// splitArgs takes a command line apart. What it has understood comes back with
+// an error as well.
+func splitArgs(args []string) (*words, error) {
+	w := &words{form: formConnect, values: map[string][]string{}}
+	if len(args) > 0 && slices.Contains(forms, form(args[0])) {
+		w.form, args = form(args[0]), args[1:]
+	}
+	flags := pflag.NewFlagSet("tlsify", pflag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {}
+	for i := range options {
+		o := &options[i]
+		flag := flags.VarPF(&collector{o, w.values}, o.Name, o.Short, o.Help)
+		if o.Arg == "" {
+			flag.NoOptDefVal = "true"
+		}
+	}
+	err := flags.Parse(args)
+	w.rest = flags.Args()
+	if dash := flags.ArgsLenAtDash(); dash >= 0 {
+		w.rest, w.prog = flags.Args()[:dash], flags.Args()[dash:]
+	}
+	if err != nil {
+		if dash := slices.Index(args, "--"); dash >= 0 {
+			w.prog = args[dash+1:] // for the status of the failure
+		}
+		return w, usagef("%s", err.Error())
+	}
+	return w, w.checkForm()
+}
+
+// addLines adds what an options descriptor said.
+func (w *words) addLines(lines []string) error {
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, " ")
+		at := slices.IndexFunc(options, func(o option) bool { return o.Name == name })
+		switch {
+		case at < 0 || name == "options-fd" || name == "help":
+			return usagef("--options-fd: unknown option %q", cut(name))
+		case options[at].Arg == "" && value != "":
+			return usagef("--options-fd: %s takes no value", name)
+		case options[at].Arg == "":
+			value = "true"
+		case value == "":
+			return usagef("--options-fd: %s needs a value", name)
+		}
+		if err := add(w.values, &options[at], value); err != nil {
+			return usagef("%s", err.Error())
+		}
+	}
+	return w.checkForm()
+}
+
+// checkForm refuses options that the form does not have.
+func (w *words) checkForm() error {
+	for _, o := range options {
+		if w.has(o.Name) && !strings.Contains(o.Forms, formLetters[w.form]) {
+			return usagef("--%s is not for %s", o.Name, w.form)
+		}
+	}
+	return nil
+}
+
+// cut shortens what a message quotes.
+func cut(s string) string {
+	if len(s) > 64 {
+		return s[:64] + "..."
+	}
+	return s
+}

@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"crypto"
+	"crypto/x509"
+	"io"
+)
+
+// Config is what clients and servers have in common. Everything that decides
+// about security is explicit here; an engine leaves nothing of it to its
+// library's or the environment's defaults.
+type Config struct {
+	// Verify judges the peer. It is called once on every handshake, resumed
+	// ones included, after the peer has proved possession of its key (or of
+	// the resumption secret) and before any application data can move in
+	// either direction. On a server it is called where a client certificate
+	// was asked for, with no certificates in Peer where the client sent none.
+	// An error from it ends the handshake and comes back from Client or
+	// Server so that errors.As finds it. It may take long: a person may be
+	// asked. An engine given no Verify refuses to run.
+	Verify func(*Peer) error
+
+	// Level is the least that the handshake may negotiate. The engine offers
+	// and accepts nothing below it.
+	Level Level
+	// Groups names the key exchange groups to offer, in order of preference.
+	// Nil means the engine's default. Names are matched without regard to
+	// case, and P-256, P-384 are understood for secp256r1, secp384r1.
+	Groups []string
+	// ALPN lists the application protocols, in order of preference; each is 1
+	// to 255 bytes (RFC 7301). A server that is given a list refuses a client
+	// that offers none of it; a client that offers no ALPN at all is served.
+	ALPN []string
+	// KeyLog, where not nil, gets the secrets in the NSS key log format, so
+	// that a capture can be read. It voids the connection's secrecy.
+	KeyLog io.Writer
+}
+
+// ClientConfig is what one client handshake needs.
+type ClientConfig struct {
+	Config
+
+	// ServerName is sent as server_name (RFC 6066, section 3): a DNS name in
+	// A-labels. Empty: the extension is not sent. It is never an address, and
+	// it has no part in verification.
+	ServerName string
+
+	// Identity, where not nil, is sent if the server asks for a certificate,
+	// and only to a server that Verify has accepted.
+	Identity *Identity
+	// IdentityInClear allows that under TLS 1.2 too, where everyone on the
+	// way can read the certificate.
+	IdentityInClear bool
+
+	// Ticket is a session that KeepTicket was given by an earlier connection
+	// with the same engine, offered for resumption once. One that the engine
+	// cannot read is ignored.
+	Ticket []byte
+	// KeepTicket, where not nil, is called with every session that the server
+	// offers, possibly from within Read. What it gets is secret.
+	KeepTicket func(ticket []byte)
+
+	// ECHConfigList, where not nil, is used to encrypt the ClientHello
+	// (RFC 9849). A server that rejects it ends the handshake with a
+	// *ECHRejectedError, after Verify has judged it with Peer.ECHPublicName.
+	ECHConfigList []byte
+
+	// Fingerprint, where not empty, is the name of the ClientHello to imitate.
+	Fingerprint string
+	// Hello, where not nil, is a captured ClientHello to imitate: the
+	// handshake message with its four bytes of header, without record headers.
+	Hello []byte
+}
+
+// ServerConfig is what one server handshake needs.
+type ServerConfig struct {
+	Config
+
+	// Identities are the server's certificates, at least one. The engine picks
+	// the first that fits the client's server_name and signature algorithms,
+	// else the first that fits its algorithms.
+	Identities []*Identity
+
+	// ClientAuth says whether a client certificate is asked for. Whether one
+	// that came, or the lack of one, is accepted is for Verify to say.
+	ClientAuth ClientAuth
+	// ClientCAs are raw distinguished names (RFC 8446, section 4.2.4) to put
+	// into the request. Nil sends none.
+	ClientCAs [][]byte
+
+	// TicketKeys seal and open session tickets: the first seals, all open.
+	// Each is 32 random bytes, from which the engine derives what it needs.
+	// Nil: no tickets are issued and none is accepted.
+	TicketKeys [][32]byte
+}
+
+// Identity is a certificate chain with its private key. The key may live in
+// another process.
+type Identity struct {
+	Chain  [][]byte          // DER, leaf first, at least one
+	Leaf   *x509.Certificate // Chain[0], parsed
+	Key    crypto.Signer     // fits Leaf
+	Staple []byte            // an OCSP response to staple, DER, or nil
+}
+
+// Peer is what an engine shows to Verify.
+type Peer struct {
+	// Certificates are the peer's, leaf first, as it sent them; on a resumed
+	// connection those of the original handshake. Empty: a server's client
+	// sent none.
+	Certificates []*x509.Certificate
+	// Staple is a stapled OCSP response for the leaf, DER, or nil.
+	Staple []byte
+	// SCTs are the signed certificate timestamps sent in the handshake.
+	SCTs [][]byte
+	// ECHPublicName is set where the server rejected an Encrypted Client
+	// Hello: it is then the name to judge the server by, and nothing but the
+	// retry configurations may be believed of it.
+	ECHPublicName string
+	// State is what is known of the negotiation by now.
+	State *State
+}
+
+// ClientAuth says what a server wants of its client.
+type ClientAuth int
+
+const (
+	ClientAuthNone    ClientAuth = iota // no certificate is asked for
+	ClientAuthRequest                   // one is asked for; none is fine
+	ClientAuthRequire                   // one is asked for; none ends the handshake
+)
+
+// Level is a least level of security for a handshake.
+type Level int
+
+const (
+	// LevelStandard follows RFC 9325: TLS 1.2 with forward secrecy and
+	// authenticated encryption, or TLS 1.3.
+	LevelStandard Level = iota
+	// LevelTLS13 is TLS 1.3 only.
+	LevelTLS13
+	// LevelPQ is TLS 1.3 with a standard post-quantum or hybrid key exchange;
+	// [PostQuantumGroup] says which are.
+	LevelPQ
+	// LevelPQAuth is LevelPQ with a post-quantum certificate chain as well, in
+	// the original handshake where the connection was resumed.
+	LevelPQAuth
+)

@@ -1,0 +1,251 @@
+package enginetest
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"sync"
+
+	"tlsify/engine"
+)
+
+// resumption is about sessions that go on where an earlier one ended.
+var resumption = []row{
+	{"resume", clientOnly, eachVersion, testResume},
+	{"resume-refused", clientOnly, eachVersion, testResumeRefused},
+	{"resume-without-keeping", clientOnly, eachVersion, testResumeWithoutKeeping},
+	{"resume-junk", clientOnly, eachVersion, testResumeJunk},
+	{"resume-forgotten", clientOnly, eachVersion, testResumeForgotten},
+	{"resume-at-level-tls13", clientOnly, only12, testResumeAtLevelTLS13},
+	{"resume-classical-at-level-pq", clientOnly, anyVersion, testResumeClassicalAtLevelPQ},
+	{"resume-served", serverOnly, eachVersion, testResumeServed},
+	{"resume-served-off", serverOnly, eachVersion, testResumeServedOff},
+	{"resume-served-key-change", serverOnly, eachVersion, testResumeServedKeyChange},
+	{"resume-served-client-cert", serverOnly, eachVersion, testResumeServedClientCert},
+	{"resume-served-client-cert-refused", serverOnly, eachVersion, testResumeServedClientCertRefused},
+	{"resume-served-now-required", serverOnly, eachVersion, testResumeServedNowRequired},
+}
+
+// tickets is a KeepTicket.
+type tickets struct {
+	mu   sync.Mutex
+	kept [][]byte
+}
+
+func (k *tickets) keep(ticket []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.kept = append(k.kept, bytes.Clone(ticket))
+}
+
+// firstTicket makes a connection and returns the last ticket from it, and the
+// server to use it with.
+func (r *rig) firstTicket(set func(*trial)) ([]byte, *tls.Config) {
+	r.Helper()
+	t := r.trial()
+	t.peer.SessionTicketsDisabled = false
+	kept := new(tickets)
+	t.client.KeepTicket = kept.keep
+	if set != nil {
+		set(t)
+	}
+	o := t.mustRun()
+	o.exchange("a", "b")
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	if o.session.State().Resumed || len(kept.kept) == 0 {
+		r.Fatalf("%d tickets; state %+v", len(kept.kept), o.session.State())
+	}
+	return kept.kept[len(kept.kept)-1], t.peer
+}
+
+// again is a trial with the ticket and the server that it is from.
+func (r *rig) again(ticket []byte, peer *tls.Config) *trial {
+	t := r.trial()
+	t.peer = peer
+	t.client.Ticket = ticket
+	t.client.KeepTicket = func([]byte) {}
+	return t
+}
+
+// wantResumed checks what both sides say.
+func (o *outcome) wantResumed(want bool) {
+	o.Helper()
+	if ours, theirs := o.session.State().Resumed, o.peer.ConnectionState().DidResume; ours != want || theirs != want {
+		o.Errorf("resumed: engine: %v, crypto/tls: %v, want %v", ours, theirs, want)
+	}
+}
+
+func testResume(r *rig) {
+	ticket, peer := r.firstTicket(nil)
+	t := r.again(ticket, peer)
+	kept := new(tickets)
+	t.client.KeepTicket = kept.keep
+	o := t.mustRun()
+	o.exchange("c", "d")
+	o.wantResumed(true)
+	t.wantShown(Chain(r, "good").Chain)
+	if len(ticket) == 0 || r.version == engine.TLS13 && len(kept.kept) == 0 {
+		r.Error("no new ticket came with the resumed session")
+	}
+}
+
+// A stored session is judged anew: since then the caller may have changed its
+// mind, or a certificate have expired.
+func testResumeRefused(r *rig) {
+	t := r.again(r.firstTicket(nil))
+	no := &refusalError{"cert-expired"}
+	t.judge.answer = func(*engine.Peer) error { return no }
+	o := t.run()
+	if !errors.Is(o.err, no) {
+		r.Errorf("error %s, want Verify's own", describe(o.err))
+	}
+	o.wantPeerAlert()
+}
+
+func testResumeWithoutKeeping(r *rig) {
+	t := r.again(r.firstTicket(nil))
+	t.client.KeepTicket = nil
+	o := t.mustRun()
+	o.exchange("c", "d")
+	o.wantResumed(true)
+}
+
+func testResumeJunk(r *rig) {
+	ticket, peer := r.firstTicket(nil)
+	for _, junk := range [][]byte{{}, {0}, []byte("junk"), noise(300), ticket[:len(ticket)-1], ticket[:len(ticket)/2], ticket[:1]} {
+		t := r.again(junk, peer)
+		o := t.mustRun()
+		o.exchange("c", "d")
+		o.wantResumed(false)
+		t.wantShown(Chain(r, "good").Chain)
+	}
+}
+
+// The server has other keys by now.
+func testResumeForgotten(r *rig) {
+	ticket, peer := r.firstTicket(nil)
+	peer = peer.Clone()
+	peer.SetSessionTicketKeys([][32]byte{{1, 2, 3}})
+	t := r.again(ticket, peer)
+	o := t.mustRun()
+	o.exchange("c", "d")
+	o.wantResumed(false)
+	t.wantShown(Chain(r, "good").Chain)
+}
+
+// The server has learned TLS 1.3 since, and we insist on it.
+func testResumeAtLevelTLS13(r *rig) {
+	ticket, peer := r.firstTicket(nil)
+	peer.MaxVersion = tls.VersionTLS13
+	t := r.again(ticket, peer)
+	t.config.Level = engine.LevelTLS13
+	o := t.mustRun()
+	o.wantResumed(false)
+	if v := o.session.State().Version; v != engine.TLS13 {
+		r.Errorf("version %v", v)
+	}
+}
+
+func testResumeClassicalAtLevelPQ(r *rig) {
+	ticket, peer := r.firstTicket(func(t *trial) { t.config.Groups = []string{"x25519"} })
+	t := r.again(ticket, peer)
+	t.config.Level = engine.LevelPQ
+	if s := t.mustRun().session.State(); !engine.PostQuantumGroup(s.Group) {
+		r.Errorf("state %+v", s)
+	}
+}
+
+// someKey seals the tickets of the engine as a server.
+var someKey = [32]byte{'k', 'e', 'y'}
+
+// cached is a trial with a client that keeps its tickets in cache.
+func (r *rig) cached(cache tls.ClientSessionCache, keys ...[32]byte) *trial {
+	t := r.trial()
+	t.peer.SessionTicketsDisabled = false
+	t.peer.ClientSessionCache = cache
+	t.server.TicketKeys = keys
+	return t
+}
+
+func (t *trial) served(wantResumed bool) {
+	t.Helper()
+	o := t.mustRun()
+	o.exchange("a", "b")
+	o.wantResumed(wantResumed)
+}
+
+// The second configuration has nothing in common with the first but the key:
+// it could be another process's.
+func testResumeServed(r *rig) {
+	cache := tls.NewLRUClientSessionCache(1)
+	r.cached(cache, someKey).served(false)
+	t := r.cached(cache, someKey)
+	t.served(true)
+	if peers, _ := t.judge.seen(); len(peers) != 0 {
+		r.Errorf("Verify was called %d times", len(peers))
+	}
+	r.cached(cache, someKey).served(true)
+}
+
+func testResumeServedOff(r *rig) {
+	cache := tls.NewLRUClientSessionCache(1)
+	r.cached(cache).served(false)
+	if _, ok := cache.Get(Host); ok {
+		r.Error("a ticket was issued without a key")
+	}
+	r.cached(cache, someKey).served(false)
+	r.cached(cache).served(false)
+}
+
+// The first key seals, all of them open.
+func testResumeServedKeyChange(r *rig) {
+	next := [32]byte{'n', 'e', 'x', 't'}
+	for _, keep := range []bool{true, false} {
+		cache := tls.NewLRUClientSessionCache(1)
+		r.cached(cache, someKey).served(false)
+		if keep {
+			r.cached(cache, next, someKey).served(true)
+		} else {
+			r.cached(cache, next).served(false)
+		}
+	}
+}
+
+func testResumeServedClientCert(r *rig) {
+	cache := tls.NewLRUClientSessionCache(1)
+	client := Chain(r, "client")
+	for _, resumed := range []bool{false, true} {
+		t := r.cached(cache, someKey)
+		t.peerShows(TLSCertificate(client))
+		t.served(resumed)
+		t.wantShown(client.Chain)
+	}
+}
+
+func testResumeServedClientCertRefused(r *rig) {
+	cache := tls.NewLRUClientSessionCache(1)
+	t := r.cached(cache, someKey)
+	t.peerShows(TLSCertificate(Chain(r, "client")))
+	t.served(false)
+
+	t = r.cached(cache, someKey)
+	t.peerShows(TLSCertificate(Chain(r, "client")))
+	no := &refusalError{"cert-revoked"}
+	t.judge.answer = func(*engine.Peer) error { return no }
+	o := t.run()
+	if !errors.Is(o.err, no) {
+		r.Errorf("error %s, want Verify's own", describe(o.err))
+	}
+	o.wantPeerAlert()
+}
+
+// A session that began without a client certificate is no way around one.
+func testResumeServedNowRequired(r *rig) {
+	cache := tls.NewLRUClientSessionCache(1)
+	r.cached(cache, someKey).served(false)
+	t := r.cached(cache, someKey)
+	t.server.ClientAuth = engine.ClientAuthRequire
+	o := t.run()
+	wantFault(r, o.err, engine.FaultClientCert)
+}

@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// The errors of a handshake and of a session are typed by blame, because that
+// is what a caller branches on. An error of the configuration's Verify comes
+// back as it is; that of the context is context.Cause's.
+
+// ErrTruncated is the end of the peer's stream without a close_notify
+// (RFC 8446, section 6.1): nothing says that the peer sent all it had.
+var ErrTruncated = errors.New("the peer's stream ended without close_notify")
+
+// UnsupportedError is our own doing: the engine can't do what was asked.
+type UnsupportedError struct {
+	Engine string // its name
+	What   string // what it can't do, as "--fingerprint" or "group X-Wing"
+}
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("engine %s cannot do %s", e.Engine, e.What)
+}
+
+// AlertError is the peer's word: it ended the connection with this alert.
+type AlertError struct{ Alert Alert }
+
+func (e *AlertError) Error() string {
+	return "the peer ended the connection with alert " + e.Alert.String()
+}
+
+// Fault is a kind of failure that the peer is to blame for, or that shows that
+// the two sides have nothing in common.
+type Fault int
+
+const (
+	FaultProtocol       Fault = iota // it broke the protocol, or does not speak it
+	FaultVersion                     // no version in common
+	FaultNoCommonGroup               // no key exchange group in common
+	FaultCertificate                 // a certificate that cannot be parsed
+	FaultRenegotiation               // it asked for a renegotiation
+	FaultClientCert                  // a client without the certificate that is required
+	FaultSecurityLevel               // it insists on less than Config.Level
+	FaultNoCommonCipher              // no cipher suite or signature algorithm in common
+)
+
+// PeerError is a failure that the peer is to blame for.
+type PeerError struct {
+	Fault Fault
+	Err   error
+}
+
+func (e *PeerError) Error() string { return e.Err.Error() }
+func (e *PeerError) Unwrap() error { return e.Err }
+
+// TransportError is a failure of the stream below TLS. During a handshake Err
+// is io.EOF where the peer ended the stream.
+type TransportError struct{ Err error }
+
+func (e *TransportError) Error() string {
+	if e.Err == io.EOF {
+		return "the peer closed the connection"
+	}
+	return e.Err.Error()
+}
+func (e *TransportError) Unwrap() error { return e.Err }
+
+// ECHRejectedError says that the server did not accept the Encrypted Client
+// Hello. RetryConfigs is the ECHConfigList that it sent to be used instead, or
+// nil where it sent none.
+type ECHRejectedError struct{ RetryConfigs []byte }
+
+func (e *ECHRejectedError) Error() string { return "the server rejected the encrypted ClientHello" }

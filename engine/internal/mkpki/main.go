@@ -1,0 +1,96 @@
+// Mkpki writes a throw-away PKI as files, for the demonstration and for peers
+// that are other programs:
+//
+//	go run ./engine/internal/mkpki DIR
+//	go run ./engine/internal/mkpki -demo DIR
+//
+// DIR gets ca.pem, other-ca.pem (a root to be distrusted), server.pem and
+// server.key (ECDSA, through an intermediate), server-rsa.pem and .key,
+// client.pem and .key, and NAME.pem and NAME.key for every ready-made chain of
+// package pki, the bad ones included. With -demo there are only ca.pem,
+// server.pem and server.key, and the server is localhost, 127.0.0.1 and ::1.
+//
+// Nothing is printed but errors. Everything in DIR is worthless in a day.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"tlsify/engine/internal/pki"
+)
+
+func main() {
+	demo := flag.Bool("demo", false, "only ca.pem, server.pem and server.key, for localhost")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: mkpki [-demo] DIR")
+		os.Exit(2)
+	}
+	write := writeAll
+	if *demo {
+		write = writeDemo
+	}
+	if err := write(flag.Arg(0)); err != nil {
+		fmt.Fprintln(os.Stderr, "mkpki:", err)
+		os.Exit(1)
+	}
+}
+
+func writeDemo(dir string) error {
+	set, err := newSet(dir)
+	if err != nil {
+		return err
+	}
+	server, err := set.Intermediate.Issue(pki.Options{
+		DNS: []string{"localhost"},
+		IP:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	})
+	if err != nil {
+		return err
+	}
+	return writePair(dir, "server", server)
+}
+
+func writeAll(dir string) error {
+	set, err := newSet(dir)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "other-ca.pem"), set.Other.PEM(), 0o644); err != nil {
+		return err
+	}
+	files := map[string]string{"server": "good", "server-rsa": "good-rsa", "client": "client"}
+	for _, c := range pki.Cases() {
+		files[c.Name] = c.Name
+	}
+	for file, name := range files {
+		chain, err := set.Chain(name)
+		if err != nil {
+			return err
+		}
+		if err := writePair(dir, file, chain); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newSet makes a PKI, and DIR with its root in it.
+func newSet(dir string) (*pki.Set, error) {
+	set, err := pki.NewSet()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	return set, os.WriteFile(filepath.Join(dir, "ca.pem"), set.Root.PEM(), 0o644)
+}
+
+func writePair(dir, name string, c *pki.Credential) error {
+	return c.WriteFiles(filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key"))
+}

@@ -1,0 +1,273 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	recordHeaderLen = 5
+	// inputSize is how much one read may take from the stream: eight full
+	// records.
+	inputSize = 8 * (16384 + 256)
+	// queueLimit bounds what may wait behind a write that the peer does not
+	// take. Only answers to its own KeyUpdates can: a peer that sends ten
+	// thousands of them and reads nothing is an attacker.
+	queueLimit = 1 << 20
+)
+
+// RecordConn stands between a stream and a TLS library with a [net.Conn] to
+// read and write, for three things that such libraries do not give:
+//
+//   - Few system calls. It reads as much as there is, but shows the library
+//     one record at a time, so that the library never reads ahead; between
+//     Hold and Release it collects what the library writes, and sends it with
+//     one call.
+//   - The truth about the end. Ended and Err tell what the stream itself said,
+//     whatever the library makes of it.
+//   - Reading without waiting, record by record: ReadBatch.
+//
+// One goroutine may read while others write. Deadlines set by the library are
+// ignored; time limits are the stream's owner's business.
+type RecordConn struct {
+	stream net.Conn
+
+	// The receiving side; it belongs to the one goroutine that reads.
+	in      []byte // in[r:w] is received and not yet handed out
+	r, w    int
+	left    int   // of in[r:] and of what is yet to come: the rest of the current record
+	noWait  bool  // Read returns errNoRecord where it would have to wait
+	ended   bool  // the stream has said io.EOF
+	lastErr error // what ReadBatch ended with
+
+	// The sending side.
+	mu       sync.Mutex
+	flushed  sync.Cond // signalled when sending becomes false
+	out      []byte    // to be sent
+	spare    []byte    // the buffer that out is exchanged with
+	held     bool      // between Hold and Release
+	sending  bool      // a goroutine is in stream.Write, without mu
+	closed   bool
+	writeErr error
+	readErr  error // what the stream said other than io.EOF
+}
+
+// NewRecordConn puts a RecordConn on stream.
+func NewRecordConn(stream net.Conn) *RecordConn {
+	c := &RecordConn{stream: stream}
+	c.flushed.L = &c.mu
+	return c
+}
+
+// errNoRecord is temporary by the old rules of package net, which is what
+// keeps TLS libraries from making it sticky.
+type noRecordError struct{}
+
+func (noRecordError) Error() string   { return "no whole record has been received" }
+func (noRecordError) Timeout() bool   { return true }
+func (noRecordError) Temporary() bool { return true }
+
+var errNoRecord net.Error = noRecordError{}
+
+// Read hands out the next bytes of the current record, and never any of the
+// one behind it.
+func (c *RecordConn) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		if c.noWait && !c.wholeRecord() {
+			return 0, errNoRecord
+		}
+		if err := c.fill(recordHeaderLen); err != nil && c.w == c.r {
+			return 0, err
+		}
+		c.left = c.recordLen()
+	}
+	if c.r == c.w {
+		if err := c.fill(1); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, c.in[c.r:min(c.w, c.r+c.left)])
+	c.r += n
+	c.left -= n
+	return n, nil
+}
+
+// recordLen is the length of the record that in[r:] begins with, header
+// included. Where the stream ended inside the header it is what there is.
+func (c *RecordConn) recordLen() int {
+	if c.w-c.r < recordHeaderLen {
+		return c.w - c.r
+	}
+	return recordHeaderLen + int(binary.BigEndian.Uint16(c.in[c.r+3:]))
+}
+
+// wholeRecord tells whether the next record can be read without waiting.
+func (c *RecordConn) wholeRecord() bool {
+	return c.left == 0 && c.w-c.r >= recordHeaderLen && c.w-c.r >= c.recordLen()
+}
+
+// fill waits until n bytes at least are in the buffer.
+func (c *RecordConn) fill(n int) error {
+	if c.in == nil {
+		c.in = make([]byte, inputSize)
+	}
+	if c.r == c.w {
+		c.r, c.w = 0, 0
+	} else if c.r > 0 && len(c.in)-c.w < inputSize/2 {
+		c.w = copy(c.in, c.in[c.r:c.w])
+		c.r = 0
+	}
+	for c.w-c.r < n {
+		if c.ended {
+			return io.EOF
+		}
+		m, err := c.receive()
+		c.w += m
+		if err != nil && c.w-c.r < n {
+			return err
+		}
+	}
+	return nil
+}
+
+// receive reads once from the stream and keeps what it says.
+func (c *RecordConn) receive() (int, error) {
+	c.mu.Lock()
+	closed := c.closed
+	c.mu.Unlock()
+	if closed {
+		return 0, net.ErrClosed
+	}
+	m, err := c.stream.Read(c.in[c.w:])
+	if err == io.EOF {
+		c.ended = true
+	} else if err != nil {
+		c.mu.Lock()
+		c.readErr = err
+		c.mu.Unlock()
+	}
+	return m, err
+}
+
+// ReadBatch calls read, which is the library's Read, until p is full or the
+// next call would have to wait for the stream. It returns with an error only
+// where it has nothing else. Every error is final, whether or not the library
+// would repeat it.
+func (c *RecordConn) ReadBatch(p []byte, read func([]byte) (int, error)) (n int, err error) {
+	if c.lastErr != nil {
+		return 0, c.lastErr
+	}
+	defer func() { c.noWait = false }()
+	for n < len(p) && (n == 0 || c.wholeRecord()) {
+		c.noWait = n > 0
+		m, err := read(p[n:])
+		n += m
+		if c.noWait && errors.Is(err, errNoRecord) {
+			break
+		}
+		if c.lastErr = err; err != nil {
+			break
+		}
+	}
+	if n > 0 {
+		return n, nil
+	}
+	return 0, c.lastErr
+}
+
+// Write queues p and, outside of Hold and Release, sends it. Where another
+// goroutine is in the middle of sending, that one sends p as well: an answer
+// to a KeyUpdate must not keep the reader waiting for a peer that is itself
+// waiting for us to read.
+func (c *RecordConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return 0, net.ErrClosed
+	}
+	if c.writeErr != nil {
+		return 0, c.writeErr
+	}
+	if (c.held || c.sending) && len(c.out)+len(p) > queueLimit {
+		c.writeErr = errors.New("the peer makes us answer but takes no answers")
+		return 0, c.writeErr
+	}
+	c.out = append(c.out, p...)
+	if c.held || c.sending {
+		return len(p), nil
+	}
+	if err := c.send(); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Hold begins to collect what is written. What is written until Release must
+// stay under a megabyte.
+func (c *RecordConn) Hold() {
+	c.mu.Lock()
+	c.held = true
+	c.mu.Unlock()
+}
+
+// Release sends what was collected, and returns when the stream has taken all.
+func (c *RecordConn) Release() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = false
+	for c.sending {
+		c.flushed.Wait()
+	}
+	return c.send()
+}
+
+// send writes out to the stream until it is empty. It is called with mu held
+// and gives it up while it writes.
+func (c *RecordConn) send() error {
+	c.sending = true
+	for len(c.out) > 0 && c.writeErr == nil {
+		batch := c.out
+		c.out = c.spare[:0]
+		c.mu.Unlock()
+		_, err := c.stream.Write(batch)
+		c.mu.Lock()
+		c.spare = batch
+		c.writeErr = err
+	}
+	c.sending = false
+	c.flushed.Broadcast()
+	return c.writeErr
+}
+
+// Ended tells whether the stream has ended: where the library says io.EOF and
+// this is false, it has read a close_notify.
+func (c *RecordConn) Ended() bool { return c.ended }
+
+// Err is the error of the stream other than io.EOF, if there was one.
+func (c *RecordConn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.readErr != nil {
+		return c.readErr
+	}
+	return c.writeErr
+}
+
+// Close makes every further call fail and wakes those that wait; libraries
+// call it when a handshake's context ends. The stream stays open.
+func (c *RecordConn) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	return c.stream.SetDeadline(time.Unix(1, 0))
+}
+
+func (c *RecordConn) LocalAddr() net.Addr              { return c.stream.LocalAddr() }
+func (c *RecordConn) RemoteAddr() net.Addr             { return c.stream.RemoteAddr() }
+func (c *RecordConn) SetDeadline(time.Time) error      { return nil }
+func (c *RecordConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *RecordConn) SetWriteDeadline(time.Time) error { return nil }

@@ -1,0 +1,63 @@
+package std
+
+import (
+	"crypto/tls"
+
+	"tlsify/engine"
+)
+
+// writeBatch is how much plaintext goes to the stream with one call: eight
+// full records.
+const writeBatch = 8 * 16384
+
+type session struct {
+	conn    *tls.Conn
+	records *engine.RecordConn
+	state   *engine.State
+}
+
+func (s *session) Read(p []byte) (int, error) {
+	n, err := s.records.ReadBatch(p, s.conn.Read)
+	if err != nil {
+		return n, classifyRead(err, s.records)
+	}
+	return n, nil
+}
+
+func (s *session) Write(p []byte) (int, error) {
+	for sent := 0; sent < len(p); {
+		batch := p[sent:min(len(p), sent+writeBatch)]
+		if err := s.write(batch); err != nil {
+			return sent, err
+		}
+		sent += len(batch)
+	}
+	return len(p), nil
+}
+
+func (s *session) write(batch []byte) error {
+	s.records.Hold()
+	_, err := s.conn.Write(batch)
+	// Releasing it comes first: if the library failed it has an alert to send.
+	if flushErr := s.records.Release(); flushErr != nil {
+		return &engine.TransportError{Err: flushErr}
+	}
+	if err != nil {
+		return classifyCommon(err, s.records)
+	}
+	return nil
+}
+
+func (s *session) CloseWrite() error {
+	if err := s.conn.CloseWrite(); err != nil {
+		return classifyCommon(err, s.records)
+	}
+	return nil
+}
+
+func (s *session) State() *engine.State { return s.state }
+
+func (s *session) Export(label string, context []byte, length int) ([]byte, error) {
+	cs := s.conn.ConnectionState()
+	return cs.ExportKeyingMaterial(label, context, length)
+}

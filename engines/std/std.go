@@ -1,0 +1,164 @@
+// Package std is the engine that stands on crypto/tls.
+//
+// It translates between the seam of package engine and crypto/tls: options
+// into a tls.Config in which everything is explicit (config.go), crypto/tls's
+// mostly untyped errors into errors by blame (classify.go), and a tls.Conn
+// into a Session (session.go). It knows nothing of trust beyond calling
+// Verify.
+package std
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"runtime"
+
+	"tlsify/engine"
+)
+
+// Engine is crypto/tls behind the seam. Its zero value is ready.
+type Engine struct{}
+
+// New returns the engine, with both sides.
+func New() engine.ServerEngine { return Engine{} }
+
+func (Engine) Name() string    { return "std" }
+func (Engine) Library() string { return "crypto/tls of " + runtime.Version() }
+
+func (Engine) Groups() (names []string, defaults int) {
+	for _, id := range groups {
+		names = append(names, engine.GroupName(uint16(id)))
+	}
+	return names, len(names)
+}
+
+func (e Engine) CheckClient(c *engine.ClientConfig) error {
+	_, err := e.clientConfig(c)
+	return err
+}
+
+func (e Engine) CheckServer(c *engine.ServerConfig) error {
+	_, err := e.serverConfig(c)
+	return err
+}
+
+func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientConfig) (engine.Session, error) {
+	config, err := e.clientConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	conn := engine.NewRecordConn(stream)
+	h := &handshake{records: conn, client: true}
+	requested := h.offerIdentity(config, c)
+	config.VerifyConnection = h.verify(c.Verify)
+	config.EncryptedClientHelloRejectionVerify = h.verifyRejected(c.Verify)
+	return h.run(ctx, tls.Client(conn, config), requested)
+}
+
+func (e Engine) Server(ctx context.Context, stream net.Conn, c *engine.ServerConfig) (engine.Session, error) {
+	config, err := e.serverConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	conn := engine.NewRecordConn(stream)
+	h := &handshake{records: conn}
+	if c.ClientAuth != engine.ClientAuthNone {
+		config.VerifyConnection = h.verify(c.Verify)
+	}
+	return h.run(ctx, tls.Server(conn, config), new(bool))
+}
+
+// handshake is one handshake under way.
+type handshake struct {
+	records *engine.RecordConn
+	client  bool
+	refusal error // what Verify said, if it said no
+}
+
+// run performs the handshake. Requested is set, by then, where the server
+// asked for a client certificate.
+func (h *handshake) run(ctx context.Context, conn *tls.Conn, requested *bool) (engine.Session, error) {
+	// The flights are short, and each ends in a wait for the peer's: what
+	// crypto/tls writes goes out as it is written.
+	if err := conn.HandshakeContext(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, h.classify(err)
+	}
+	state := stateOf(conn.ConnectionState())
+	state.ClientCertRequested = *requested
+	if h.client {
+		state.ServerName = "" // crypto/tls repeats what we sent
+	}
+	return &session{conn: conn, records: h.records, state: state}, nil
+}
+
+// verify makes the VerifyConnection of crypto/tls out of the seam's Verify. It
+// is called on resumption as well, which VerifyPeerCertificate is not.
+func (h *handshake) verify(verify func(*engine.Peer) error) func(tls.ConnectionState) error {
+	return func(cs tls.ConnectionState) error {
+		return h.judge(verify, cs, "")
+	}
+}
+
+// verifyRejected is verify for the outer name of a rejected Encrypted Client
+// Hello. Crypto/tls ends the handshake after it in any case.
+func (h *handshake) verifyRejected(verify func(*engine.Peer) error) func(tls.ConnectionState) error {
+	return func(cs tls.ConnectionState) error {
+		return h.judge(verify, cs, cs.ServerName)
+	}
+}
+
+func (h *handshake) judge(verify func(*engine.Peer) error, cs tls.ConnectionState, publicName string) error {
+	err := verify(&engine.Peer{
+		Certificates:  cs.PeerCertificates,
+		Staple:        cs.OCSPResponse,
+		SCTs:          cs.SignedCertificateTimestamps,
+		ECHPublicName: publicName,
+		State:         stateOf(cs),
+	})
+	h.refusal = err
+	return err
+}
+
+// offerIdentity makes config offer c.Identity by the seam's rules, and returns
+// where it will be noted that the server asked for a certificate.
+//
+// Crypto/tls asks for the certificate only after the server's has been
+// verified: in TLS 1.3 after the server's Finished, in TLS 1.2 while the
+// server's flight is answered.
+func (h *handshake) offerIdentity(config *tls.Config, c *engine.ClientConfig) *bool {
+	requested := new(bool)
+	config.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		*requested = true
+		none := &tls.Certificate{}
+		if c.Identity == nil || request.Version < tls.VersionTLS13 && !c.IdentityInClear {
+			return none, nil
+		}
+		certificate := certificateOf(c.Identity)
+		// The caller chose the certificate: whether its issuer is in the
+		// server's list of hints is for the server to judge.
+		request.AcceptableCAs = nil
+		if request.SupportsCertificate(&certificate) != nil {
+			return none, nil
+		}
+		return &certificate, nil
+	}
+	return requested
+}
+
+func stateOf(cs tls.ConnectionState) *engine.State {
+	state := &engine.State{
+		Version:    engine.Version(cs.Version),
+		Cipher:     engine.Cipher(cs.CipherSuite),
+		ALPN:       cs.NegotiatedProtocol,
+		ServerName: cs.ServerName,
+		Resumed:    cs.DidResume,
+		ECH:        cs.ECHAccepted,
+	}
+	if cs.CurveID != 0 {
+		state.Group = engine.GroupName(uint16(cs.CurveID))
+	}
+	return state
+}

@@ -1,0 +1,292 @@
+package pump
+
+import (
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// FD is a stream on a file descriptor that others may share: the caller's
+// standard input, an inherited socket. It never changes the file status flags,
+// which belong to the open file description and so to the caller too, and it
+// takes blocking and non-blocking descriptors alike: it waits with poll(2) and
+// then moves bytes with MSG_DONTWAIT where there is such a thing. Package net
+// and package os would set O_NONBLOCK.
+//
+// It is a [net.Conn], with two differences. A deadline that has passed does
+// not stop a Read or Write that needs no waiting: reading with one takes what
+// is there. And a Write to a blocking pipe or file that has begun can be ended
+// by nothing.
+//
+// One goroutine may read while another one writes.
+type FD struct {
+	n        int
+	isSocket bool
+	isPipe   bool
+	pollable bool
+
+	rd, wr, gone half
+	watchers     sync.WaitGroup // those in Gone
+	// emptied says that the last read took all there was, so that the next
+	// one does better to wait first.
+	emptied bool
+}
+
+// half is what one direction waits by.
+type half struct {
+	mu       sync.Mutex
+	deadline time.Time
+	stopped  bool
+	bell     *bell // wakes the waiter to look at the fields above; nil until needed
+}
+
+// NewFD makes a stream of descriptor n, which must be open.
+func NewFD(n int) (*FD, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(n, &st); err != nil {
+		return nil, os.NewSyscallError("fstat", err)
+	}
+	kind := st.Mode & unix.S_IFMT
+	return &FD{
+		n:        n,
+		isSocket: kind == unix.S_IFSOCK,
+		isPipe:   kind == unix.S_IFIFO,
+		pollable: kind != unix.S_IFREG && kind != unix.S_IFDIR && kind != unix.S_IFBLK,
+		emptied:  true,
+	}, nil
+}
+
+// Number is the descriptor's number.
+func (f *FD) Number() int { return f.n }
+
+// IsSocket tells whether the descriptor is a socket's.
+func (f *FD) IsSocket() bool { return f.isSocket }
+
+// IsPipe tells whether the descriptor is a pipe's.
+func (f *FD) IsPipe() bool { return f.isPipe }
+
+// Read waits for bytes until the read deadline, and returns as many as one
+// system call gives.
+func (f *FD) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	wait := f.pollable && (f.emptied || !f.isSocket)
+	for {
+		if wait {
+			if _, err := f.rd.wait(f.n, unix.POLLIN); err != nil {
+				return 0, err
+			}
+		} else if f.rd.isStopped() {
+			return 0, net.ErrClosed
+		}
+		n, err := f.read(p)
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			wait = true
+		case err != nil:
+			return 0, os.NewSyscallError("read", err)
+		case n == 0:
+			return 0, io.EOF
+		default:
+			f.emptied = n < len(p)
+			return n, nil
+		}
+	}
+}
+
+func (f *FD) read(p []byte) (int, error) {
+	if f.isSocket {
+		n, _, err := unix.Recvfrom(f.n, p, unix.MSG_DONTWAIT)
+		return n, err
+	}
+	return unix.Read(f.n, p)
+}
+
+// Write writes all of p, waiting for room until the write deadline.
+func (f *FD) Write(p []byte) (int, error) {
+	sent := 0
+	wait := f.pollable && !f.isSocket
+	for sent < len(p) {
+		if wait {
+			if _, err := f.wr.wait(f.n, unix.POLLOUT); err != nil {
+				return sent, err
+			}
+		} else if f.wr.isStopped() {
+			return sent, net.ErrClosed
+		}
+		n, err := f.write(p[sent:])
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			wait = true
+		case err != nil:
+			return sent, os.NewSyscallError("write", err)
+		default:
+			sent += n
+		}
+	}
+	return sent, nil
+}
+
+func (f *FD) write(p []byte) (int, error) {
+	if f.isSocket {
+		return unix.SendmsgN(f.n, p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	}
+	return unix.Write(f.n, p)
+}
+
+// Gone waits until nobody can read any more what is written, and then returns
+// true; it returns false when it is stopped by Stop, or where the descriptor
+// can never tell.
+func (f *FD) Gone() bool {
+	if !f.pollable {
+		return false
+	}
+	f.watchers.Add(1)
+	defer f.watchers.Done()
+	// The events that are always reported are all that this waits for.
+	_, err := f.gone.wait(f.n, 0)
+	return err == nil
+}
+
+// Stop makes everything that waits on f, and everything that comes later,
+// fail with net.ErrClosed. The descriptor stays open.
+func (f *FD) Stop() {
+	f.rd.stop()
+	f.wr.stop()
+	f.gone.stop()
+}
+
+// End ends the writing direction: shutdown on a socket, else close. It ends a
+// Gone that is waiting, whose poll would keep a closed pipe open.
+func (f *FD) End() error {
+	f.gone.stop()
+	f.watchers.Wait()
+	if f.isSocket {
+		return os.NewSyscallError("shutdown", unix.Shutdown(f.n, unix.SHUT_WR))
+	}
+	return os.NewSyscallError("close", unix.Close(f.n))
+}
+
+// Close stops everything and closes the descriptor. Nothing may be reading or
+// writing.
+func (f *FD) Close() error {
+	f.Stop()
+	f.watchers.Wait()
+	f.rd.bell.close()
+	f.wr.bell.close()
+	f.gone.bell.close()
+	return os.NewSyscallError("close", unix.Close(f.n))
+}
+
+func (f *FD) SetDeadline(t time.Time) error {
+	f.rd.setDeadline(t)
+	f.wr.setDeadline(t)
+	return nil
+}
+
+func (f *FD) SetReadDeadline(t time.Time) error {
+	f.rd.setDeadline(t)
+	return nil
+}
+
+func (f *FD) SetWriteDeadline(t time.Time) error {
+	f.wr.setDeadline(t)
+	return nil
+}
+
+func (f *FD) LocalAddr() net.Addr  { return fdAddr{} }
+func (f *FD) RemoteAddr() net.Addr { return fdAddr{} }
+
+// fdAddr stands for the addresses of a descriptor, which nothing here needs.
+type fdAddr struct{}
+
+func (fdAddr) Network() string { return "fd" }
+func (fdAddr) String() string  { return "fd" }
+
+func (h *half) setDeadline(t time.Time) {
+	h.mu.Lock()
+	h.deadline = t
+	h.bell.ring()
+	h.mu.Unlock()
+}
+
+func (h *half) stop() {
+	h.mu.Lock()
+	h.stopped = true
+	h.bell.ring()
+	h.mu.Unlock()
+}
+
+func (h *half) isStopped() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stopped
+}
+
+// wait polls descriptor n for events until the deadline. The error is
+// net.ErrClosed after Stop, os.ErrDeadlineExceeded, or poll's own.
+func (h *half) wait(n int, events int16) (int16, error) {
+	for {
+		timeout, bell, err := h.prepare()
+		if err != nil {
+			return 0, err
+		}
+		fds := [2]unix.PollFd{{Fd: int32(n), Events: events}, {Fd: int32(bell.fd()), Events: unix.POLLIN}}
+		_, err = unix.Poll(fds[:], timeout)
+		if err != nil && err != unix.EINTR {
+			return 0, os.NewSyscallError("poll", err)
+		}
+		if fds[1].Revents != 0 {
+			bell.silence()
+			continue
+		}
+		if fds[0].Revents != 0 {
+			return fds[0].Revents, nil
+		}
+		if timeout == 0 {
+			return 0, os.ErrDeadlineExceeded
+		}
+	}
+}
+
+// prepare gives poll's timeout in milliseconds, rounded up.
+func (h *half) prepare() (timeout int, b *bell, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stopped {
+		return 0, nil, net.ErrClosed
+	}
+	if h.bell == nil {
+		if h.bell, err = newBell(); err != nil {
+			return 0, nil, err
+		}
+	}
+	if h.deadline.IsZero() {
+		return -1, h.bell, nil
+	}
+	left := max(0, time.Until(h.deadline))
+	return int((min(left, time.Hour) + time.Millisecond - 1) / time.Millisecond), h.bell, nil
+}
+
+// Settle waits, for at most limit, until the peer's kernel has acknowledged
+// all that was written to a TCP socket, where the socket holds unread bytes:
+// closing it then sends a reset, which may overtake them. Anywhere else there
+// is nothing to wait for.
+func (f *FD) Settle(limit time.Duration) {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		unread, err := unix.IoctlGetInt(f.n, unix.SIOCINQ)
+		if err != nil || unread == 0 || !f.isSocket {
+			return
+		}
+		if unsent, err := unix.IoctlGetInt(f.n, unix.SIOCOUTQ); err != nil || unsent == 0 {
+			return
+		}
+	}
+}

@@ -1,0 +1,220 @@
+package verify
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCheckOrdinary(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	mid := issue(t, "CA mid", root, nil, func(c *x509.Certificate) { c.NotAfter = testNow.Add(time.Hour) })
+	leaf := issue(t, "leaf", mid, nil)
+	p := policy(t, root)
+	result := wantCodes(t, p, evidence(leaf, mid))
+	if len(result.Path) != 3 || !result.Path[2].Equal(root.Certificate) {
+		t.Errorf("the path is %v", result.Path)
+	}
+	if want := (Ground{"trust", "CN=CA root"}); len(result.Grounds) != 1 || result.Grounds[0] != want {
+		t.Errorf("the grounds are %v", result.Grounds)
+	}
+	if !result.Expires.At.Equal(mid.NotAfter) || result.Expires.Whose != "CN=CA mid" {
+		t.Errorf("expires %v", result.Expires)
+	}
+	// What is sent besides, and in which order, does not matter.
+	other := issue(t, "CA mid", issue(t, "CA other", nil, nil), nil)
+	wantCodes(t, p, evidence(leaf, other, root, leaf, mid))
+}
+
+func TestCheckRejections(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	mid := issue(t, "CA mid", root, nil)
+	expired := func(c *x509.Certificate) { c.NotAfter = testNow.Add(-time.Second) }
+	early := func(c *x509.Certificate) { c.NotBefore = testNow.Add(time.Second) }
+	otherName := func(c *x509.Certificate) { c.DNSNames = []string{"a.example", "b.example"} }
+	noSAN := func(c *x509.Certificate) { c.DNSNames = nil; c.Subject.CommonName = "host.example" }
+	clientOnly := func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }
+	critical := func(c *x509.Certificate) {
+		c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}}}
+	}
+	rsa1024, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	caCert := func(name string, issuer *entity, changes ...func(*x509.Certificate)) *entity {
+		return issue(t, "CA "+name, issuer, nil, changes...)
+	}
+	leafOf := func(issuer *entity, changes ...func(*x509.Certificate)) *entity {
+		return issue(t, "leaf", issuer, nil, changes...)
+	}
+	chain := func(issuer *entity) Evidence { return evidence(leafOf(issuer), issuer) }
+
+	for _, test := range []struct {
+		name string
+		e    Evidence
+		want []Code
+		text string // in the first reason
+	}{
+		{"expired, for another name and self-signed", evidence(leafOf(nil, expired, otherName)), []Code{SelfSigned, NameWrong, Expired}, "self-signed"},
+		{"expired", evidence(leafOf(root, expired)), []Code{Expired}, "expired on 2030-06-01 11:59:59 UTC"},
+		{"not yet valid", evidence(leafOf(root, early)), []Code{NotYetValid}, "check the clock"},
+		{"another name", evidence(leafOf(root, otherName)), []Code{NameWrong}, `is for "a.example", "b.example", not "host.example"`},
+		{"a common name", evidence(leafOf(root, noSAN)), []Code{NameWrong}, "no name at all"},
+		{"a client's", evidence(leafOf(root, clientOnly)), []Code{PurposeBad}, "not for use by a TLS server"},
+		{"a key for encryption only", evidence(leafOf(root, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment })), []Code{PurposeBad}, "keyUsage"},
+		{"RSA-1024", evidence(issue(t, "leaf", root, rsa1024)), []Code{Weak}, "1024 bits"},
+		{"critical extension", evidence(leafOf(root, critical)), []Code{Constraint}, "1.2.3.4"},
+		{"intermediate not sent", evidence(leafOf(mid)), []Code{Untrusted}, `did not send the certificate of its issuer "CN=CA mid"`},
+		{"another root", chain(caCert("root two", nil)), []Code{Untrusted}, `own root "CN=CA root two" is not trusted`},
+		{"a root of the same name", evidence(leafOf(caCert("root", nil))), []Code{Untrusted}, "another key"},
+		{"an intermediate of the same name", evidence(leafOf(caCert("mid", root)), mid), []Code{Untrusted}, "did not issue"},
+		{"expired intermediate", chain(caCert("x", root, expired)), []Code{Expired}, `the issuer "CN=CA x" expired`},
+		{"intermediate for clients", chain(caCert("x", root, clientOnly)), []Code{PurposeBad}, `the issuer "CN=CA x"`},
+		{"intermediate with critical extension", chain(caCert("x", root, critical)), []Code{Constraint}, "1.2.3.4"},
+		{"intermediate that is no CA", chain(caCert("x", root, func(c *x509.Certificate) { c.IsCA = false; c.KeyUsage = x509.KeyUsageDigitalSignature })),
+			[]Code{Constraint, Constraint}, "no certificate authority"},
+		{"intermediate that may not sign", chain(caCert("x", root, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign })), []Code{Constraint}, "keyUsage"},
+		{"no certificate", Evidence{}, []Code{Untrusted}, "no certificate"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := policy(t, root).Check(test.e)
+			if got := codes(t, err); strings.Join(texts(got), " ") != strings.Join(texts(test.want), " ") {
+				t.Fatalf("got %v (%v), want %v", got, err, test.want)
+			}
+			if !strings.Contains(err.Error(), test.text) {
+				t.Errorf("%q does not say %q", err, test.text)
+			}
+		})
+	}
+}
+
+func texts(codes []Code) []string {
+	var list []string
+	for _, c := range codes {
+		list = append(list, string(c))
+	}
+	return list
+}
+
+func TestCheckMissingIssuer(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	mid := issue(t, "CA mid", root, nil)
+	_, err := policy(t, root).Check(evidence(issue(t, "leaf", mid, nil)))
+	if rejected, ok := err.(*Error); !ok || rejected.MissingIssuer != "CN=CA mid" {
+		t.Errorf("got %#v", err)
+	}
+}
+
+// TestCheckSHA1 has an issuer that still signs with SHA-1. A root's own
+// signature with it does not matter.
+func TestCheckSHA1(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := issue(t, "CA root", nil, key)
+	root.Certificate = resignSHA1(t, root.Certificate, key)
+	good := issue(t, "leaf", root, nil)
+	wantCodes(t, policy(t, root), evidence(good))
+	bad := &entity{Certificate: resignSHA1(t, good.Certificate, key)}
+	wantCodes(t, policy(t, root), evidence(bad), Weak)
+	mid := issue(t, "CA mid", root, nil)
+	leaf := issue(t, "leaf", mid, nil)
+	mid.Certificate = resignSHA1(t, mid.Certificate, key)
+	wantCodes(t, policy(t, root), evidence(leaf, mid), Weak)
+}
+
+// TestCheckTrustedLeaf trusts a server's own certificate: a common wish with
+// self-signed ones, and of use with others.
+func TestCheckTrustedLeaf(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	for _, leaf := range []*entity{issue(t, "leaf", nil, nil), issue(t, "leaf", root, nil)} {
+		result := wantCodes(t, policy(t, leaf), evidence(leaf))
+		if len(result.Path) != 1 {
+			t.Errorf("the path is %v", result.Path)
+		}
+		p := policy(t, leaf)
+		p.Names = names(t, "other.example")
+		wantCodes(t, p, evidence(leaf), NameWrong)
+	}
+	expired := issue(t, "leaf", nil, nil, func(c *x509.Certificate) { c.NotAfter = testNow.Add(-time.Hour) })
+	wantCodes(t, policy(t, expired), evidence(expired), Expired)
+	// To trust an intermediate is to trust what it issued.
+	mid := issue(t, "CA mid", root, nil)
+	wantCodes(t, policy(t, mid), evidence(issue(t, "leaf", mid, nil), mid, root))
+}
+
+func TestCheckTrustNone(t *testing.T) {
+	leaf := issue(t, "leaf", nil, nil, func(c *x509.Certificate) { c.NotAfter = testNow.Add(-time.Hour); c.DNSNames = nil })
+	pin, err := ParsePin(KeyPin(leaf.Certificate))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Policy{Pins: []Pin{pin}, Now: func() time.Time { return testNow }}
+	result := wantCodes(t, p, evidence(leaf))
+	if len(result.Grounds) != 1 || result.Grounds[0].Kind != "pin" || result.Path != nil {
+		t.Errorf("got %+v", result)
+	}
+	// The key's strength and purpose still count.
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := issue(t, "leaf", nil, weak, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
+	p.Pins = []Pin{pinOf(keyPin, bad.Certificate)}
+	wantCodes(t, p, evidence(bad), PurposeBad, Weak)
+	// Without a pin nothing vouches for anyone.
+	p.Pins = nil
+	wantCodes(t, p, evidence(leaf), Untrusted)
+}
+
+func TestCheckPinsAndTrust(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	leaf := issue(t, "leaf", root, nil)
+	other := issue(t, "leaf", root, nil)
+	p := policy(t, root)
+	p.Pins = []Pin{pinOf(certPin, other.Certificate), pinOf(certPin, leaf.Certificate)}
+	result := wantCodes(t, p, evidence(leaf))
+	if len(result.Grounds) != 2 || result.Grounds[1].Kind != "pin" {
+		t.Errorf("the grounds are %v", result.Grounds)
+	}
+	p.Pins = p.Pins[:1]
+	wantCodes(t, p, evidence(leaf), PinMismatch)
+	p.Pins = []Pin{{}}
+	wantCodes(t, p, evidence(leaf), PinMismatch)
+	// A pin does not make good what is wrong otherwise.
+	p = policy(t, root)
+	stranger := issue(t, "leaf", nil, nil)
+	p.Pins = []Pin{pinOf(keyPin, stranger.Certificate)}
+	wantCodes(t, p, evidence(stranger), SelfSigned)
+}
+
+func TestCheckNeedsName(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	leaf := issue(t, "leaf", root, nil)
+	p := policy(t, root)
+	p.Names = nil
+	wantCodes(t, p, evidence(leaf), NameWrong)
+	p.Purpose = ClientAuth
+	wantCodes(t, p, evidence(leaf))
+}
+
+// TestCheckCallersStoreFirst has a root in the system's store and in the
+// caller's: its issuer's certificates are then not held to the public profile.
+func TestCheckCallersStoreFirst(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	sloppy := issue(t, "leaf", root, nil, func(c *x509.Certificate) { c.SerialNumber.SetInt64(0) })
+	p := policy(t, root)
+	p.Trust = []*Store{systemStoreOf(t, root)}
+	wantCodes(t, p, evidence(sloppy), Malformed)
+	p.Trust = append(p.Trust, storeOf(t, root))
+	result := wantCodes(t, p, evidence(sloppy))
+	if result != nil && result.Grounds[0].Kind != "trust" {
+		t.Errorf("the grounds are %v", result.Grounds)
+	}
+}

@@ -1,0 +1,151 @@
+package verify
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// hostileCases are peers that try to keep us busy. Each is rejected, unless it
+// says otherwise.
+func hostileCases(t testing.TB) map[string]struct {
+	p *Policy
+	e Evidence
+} {
+	type peer = struct {
+		p *Policy
+		e Evidence
+	}
+	root := issue(t, "CA root", nil, nil)
+	many := func(n int, key func(i int) crypto.Signer, name func(i int) string) Evidence {
+		issuer := issue(t, name(0), nil, key(0))
+		sent := []*entity{issuer}
+		for i := 1; i < n; i++ {
+			issuer = issue(t, name(i), issuer, key(i))
+			sent = append([]*entity{issuer}, sent...)
+		}
+		return evidence(append([]*entity{issue(t, "leaf", issuer, nil)}, sent...)...)
+	}
+	onCurve := func(curve elliptic.Curve) func(int) crypto.Signer {
+		return func(int) crypto.Signer {
+			key, err := ecdsa.GenerateKey(curve, rand.Reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return key
+		}
+	}
+	shared := newKey(t)
+	oneKey := func(int) crypto.Signer { return shared }
+	oneName := func(int) string { return "CA x" }
+	numbered := func(i int) string { return fmt.Sprintf("CA %d", i) }
+
+	peers := map[string]peer{
+		"one name, many keys":       {policy(t, root), many(100, onCurve(elliptic.P256()), oneName)},
+		"one name, many P-384 keys": {policy(t, root), many(60, onCurve(elliptic.P384()), oneName)},
+		"one name, many P-521 keys": {policy(t, root), many(30, onCurve(elliptic.P521()), oneName)},
+		"many names, one key":       {policy(t, root), many(100, oneKey, numbered)},
+		"many names, many keys":     {policy(t, root), many(100, onCurve(elliptic.P256()), numbered)},
+		"one name, one key":         {policy(t, root), many(100, oneKey, oneName)},
+		"two names in turn":         {policy(t, root), many(100, onCurve(elliptic.P256()), func(i int) string { return fmt.Sprintf("CA %d", i%2) })},
+		"a bad root behind it all":  {policy(t, &entity{mustParse(t, many(1, oneKey, oneName).Certificates[1].Raw), shared}), many(100, onCurve(elliptic.P256()), oneName)},
+		"large RSA keys":            {policy(t, root), fakeRSA(t, 60, maxRSABits)},
+		"huge RSA keys":             {policy(t, root), fakeRSA(t, 10, 65536)},
+	}
+
+	constrain := func(n int) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			for i := range n {
+				c.PermittedDNSDomains = append(c.PermittedDNSDomains, fmt.Sprintf("p%d.example", i), "host.example")
+				c.ExcludedDNSDomains = append(c.ExcludedDNSDomains, fmt.Sprintf("x%d.example", i))
+				c.ExcludedIPRanges = append(c.ExcludedIPRanges, &net.IPNet{IP: net.IPv4(10, byte(i>>8), byte(i), 0).To4(), Mask: net.CIDRMask(24, 32)})
+			}
+		}
+	}
+	name := func(n int) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			for i := range n {
+				c.DNSNames = append(c.DNSNames, fmt.Sprintf("a%d.host.example", i))
+				c.Subject.OrganizationalUnit = append(c.Subject.OrganizationalUnit, fmt.Sprint(i))
+			}
+		}
+	}
+	narrow := issue(t, "CA narrow", nil, nil, constrain(2000))
+	peers["constraints and names"] = peer{policy(t, narrow), evidence(issue(t, "leaf", narrow, nil, name(2000)))}
+	some := issue(t, "CA some", nil, nil, constrain(60))
+	peers["as many as allowed"] = peer{policy(t, some), evidence(issue(t, "leaf", some, nil, name(500)))}
+	peers["many names"] = peer{policy(t, root), evidence(issue(t, "leaf", root, nil, name(10000), func(c *x509.Certificate) { c.DNSNames = c.DNSNames[1:] }))}
+	long := func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: string(make([]byte, 1<<16))} }
+	peers["a long name"] = peer{policy(t, root), evidence(issue(t, "leaf", nil, nil, long))}
+	return peers
+}
+
+// fakeRSA is a leaf that n issuers with RSA keys may have signed. None did.
+func fakeRSA(t testing.TB, n, bits int) Evidence {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mid := issue(t, "CA mid", nil, key)
+	leaf := issue(t, "leaf", mid, nil)
+	signature := make([]byte, bits/8)
+	signature[0] = 1
+	e := Evidence{Certificates: []*x509.Certificate{resign(t, leaf.Certificate,
+		func(der []byte) []byte { return der }, func([]byte) []byte { return signature })}}
+	for range n {
+		modulus, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), uint(bits-1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		modulus.SetBit(modulus, bits-1, 1).SetBit(modulus, 0, 1)
+		spki, err := x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: modulus, E: 1<<31 - 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Certificates = append(e.Certificates, mustParse(t, spliceKey(t, mid.Raw, spki)))
+	}
+	return e
+}
+
+// TestHostile has the limits on time and memory, with room for a busy machine.
+func TestHostile(t *testing.T) {
+	const limit, factor, memory = 50 * time.Millisecond, 6, 32 << 20
+	for name, c := range hostileCases(t) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		start := time.Now()
+		_, err := c.p.Check(c.e)
+		took := time.Since(start)
+		runtime.ReadMemStats(&after)
+		used := after.TotalAlloc - before.TotalAlloc
+		t.Logf("%s: %v, %d KiB, %d certificates: %v", name, took.Round(10*time.Microsecond), used>>10, len(c.e.Certificates), err)
+		if (err == nil) != (name == "as many as allowed") || err != nil && !errors.As(err, new(*Error)) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if took > factor*limit || used > memory {
+			t.Errorf("%s: took %v and %d KiB", name, took, used>>10)
+		}
+	}
+}
+
+func BenchmarkHostile(b *testing.B) {
+	for name, c := range hostileCases(b) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				c.p.Check(c.e)
+			}
+		})
+	}
+}

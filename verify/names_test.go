@@ -1,0 +1,218 @@
+package verify
+
+import (
+	"crypto"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+func TestParseName(t *testing.T) {
+	label63 := strings.Repeat("a", 63)
+	for _, test := range []struct{ in, want string }{
+		{"host.example", "host.example"},
+		{"HOST.Example.", "host.example"},
+		{"localhost", "localhost"},
+		{"my_host.lan", "my_host.lan"},
+		{"a--b.example", "a--b.example"},
+		{label63 + ".example", label63 + ".example"},
+		{"bücher.example", "xn--bcher-kva.example"},
+		{"BÜCHER.example.", "xn--bcher-kva.example"},
+		{"faß.example", "xn--fa-hia.example"},
+		{"192.0.2.1", "192.0.2.1"},
+		{"2001:DB8:0::1", "2001:db8::1"},
+		{"[2001:db8::1]", "2001:db8::1"},
+		{"[fe80::1%eth0]", "fe80::1"},
+		{"fe80::1%eth0", "fe80::1"},
+		{"::ffff:192.0.2.1", "::ffff:192.0.2.1"},
+		{"srv:_IMAPS.Example.net", "srv:_imaps.example.net"},
+		{"uri:SIP:voice.Example.edu", "uri:sip:voice.example.edu"},
+		{"uri:https://user@www.example.com:443/path?q", "uri:https:www.example.com"},
+	} {
+		n, err := ParseName(test.in)
+		if err != nil || n.String() != test.want {
+			t.Errorf("%q: got %q, %v; want %q", test.in, n, err, test.want)
+			continue
+		}
+		if again, err := ParseName(n.String()); err != nil || again != n {
+			t.Errorf("%q comes back as %q, %v", n, again, err)
+		}
+		ip := strings.Contains(test.want, "::") || test.want == "192.0.2.1"
+		if n.IsIP() != ip || n.IsDNS() != (!ip && !strings.Contains(test.want, ":")) {
+			t.Errorf("%q: IsIP %t, IsDNS %t", test.in, n.IsIP(), n.IsDNS())
+		}
+	}
+	for _, bad := range []string{
+		"", ".", "..", "a..b", ".example.com", "host.example..", "host\x00.example", "host example", " host", "host\t", "host\n",
+		"*.example.com", "-a.example", "a-.example", "host:443", "https://host.example", "host/x", "a@b", "host,example",
+		"192.0.2.010", "192.0.2", "1.2.3.4.5", "host.123", "[192.0.2.1]", "[host]", "[::1", "::1]", "fe80::1%",
+		label63 + "a.example", strings.Repeat("abcdefg.", 32) + "example", "\xff.example", "xn--\u00fc.example",
+		"srv:example.net", "srv:_.example.net", "srv:_imaps", "uri:example", "uri:urn:uuid:1", "uri:https://192.0.2.1", "uri:1a:host", "uri:https://",
+	} {
+		if n, err := ParseName(bad); err == nil {
+			t.Errorf("%q is taken for %q", bad, n)
+		}
+	}
+}
+
+func TestMatchWildcards(t *testing.T) {
+	for _, test := range []struct {
+		presented, host string
+		want            bool
+	}{
+		{"*.example.com", "a.example.com", true},
+		{"*.example.com", "a.b.example.com", false},
+		{"*.example.com", "example.com", false},
+		{"*.lan", "printer.lan", true},                     // a domain of one's own
+		{"*.com", "example.com", false},                    // a public suffix
+		{"*.co.uk", "example.co.uk", false},                // another
+		{"*.s3.amazonaws.com", "b.s3.amazonaws.com", true}, // a company's
+		{"*", "localhost", false},
+		{"*.", "localhost", false},
+		{"*.*.example", "a.b.example", false},
+		{"a*.example.com", "ab.example.com", false},
+		{"host.example.", "host.example", false},
+		{"host.example\x00.evil", "host.example", false},
+	} {
+		if got := matchDNS(test.presented, test.host); got != test.want {
+			t.Errorf("%q for %q: %t", test.presented, test.host, got)
+		}
+	}
+}
+
+// refidCase is a reference identifier against presented ones, after RFC 9525.
+type refidCase struct {
+	ID        string
+	Reference string
+	Type      string `json:"reference_type"`
+	Presented []struct{ Type, Value, Octets string }
+	Match     *bool
+	Why       string
+}
+
+// TestRefids holds the matching of names against the corpus, by way of real
+// certificates. A certificate that does not parse matches nothing.
+func TestRefids(t *testing.T) {
+	path := filepath.Join("..", "..", "shared", "corpora", "refids.json")
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		t.Skipf("the corpus is not here (%s)", path)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []refidCase
+	if err := json.Unmarshal(data, &cases); err != nil {
+		t.Fatal(err)
+	}
+	root := issue(t, "CA root", nil, nil)
+	key := newKey(t)
+	agree, open := 0, 0
+	for _, c := range cases {
+		matched := c.run(t, root, key)
+		switch {
+		case c.Match == nil:
+			open++
+			t.Logf("open: %s %q: %t (%s)", c.ID, c.Reference, matched, c.Why)
+		case *c.Match == matched:
+			agree++
+		default:
+			t.Errorf("%s: %q got %t (%s)", c.ID, c.Reference, matched, c.Why)
+		}
+	}
+	t.Logf("%d agree of %d, %d are open", agree, len(cases)-open, open)
+}
+
+func (c *refidCase) run(t *testing.T, root *entity, key crypto.Signer) bool {
+	text := c.Reference
+	if c.Type == "srv" || c.Type == "uri" {
+		text = c.Type + ":" + text
+	}
+	name, err := ParseName(text)
+	if err != nil {
+		return false
+	}
+	if c.Type == "dns" && name.IsIP() {
+		// Someone insists that an address is a domain; we never do.
+		name = Name{kind: dnsName, host: c.Reference}
+	}
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		for _, p := range c.Presented {
+			addAltName(t, b, p.Type, p.Value, p.Octets)
+		}
+	})
+	leaf := issueWithNames(t, root, key, c, b.BytesOrPanic())
+	if leaf == nil {
+		return false
+	}
+	p := policy(t, root)
+	p.Names = []Name{name}
+	_, err = p.Check(Evidence{Certificates: []*x509.Certificate{leaf}})
+	var rejected *Error
+	if errors.As(err, &rejected) {
+		for _, r := range rejected.Reasons {
+			if r.Code == NameWrong {
+				return false
+			}
+		}
+		t.Errorf("%s: %v", c.ID, err)
+	}
+	return err == nil
+}
+
+// issueWithNames gives nil where the certificate does not parse.
+func issueWithNames(t *testing.T, root *entity, key crypto.Signer, c *refidCase, altName []byte) *x509.Certificate {
+	der := create(t, "leaf", root, key, func(template *x509.Certificate) {
+		template.DNSNames = nil
+		for _, p := range c.Presented {
+			if p.Type == "cn" {
+				template.Subject.CommonName = p.Value
+			}
+		}
+		if len(altName) > 2 {
+			template.ExtraExtensions = []pkix.Extension{{Id: oidAltName, Value: altName}}
+		}
+	})
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil
+	}
+	return leaf
+}
+
+func addAltName(t *testing.T, b *cryptobyte.Builder, kind, value, octets string) {
+	tags := map[string]int{"email": tagEmail, "dns": tagDNS, "uri": tagURI, "ip": tagIP}
+	data := []byte(value)
+	switch kind {
+	case "cn":
+		return
+	case "ip":
+		var err error
+		if data, err = hex.DecodeString(octets); err != nil {
+			t.Fatal(err)
+		}
+	case "srv":
+		b.AddASN1(cbasn1.Tag(tagOther).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(oidSRVName)
+			b.AddASN1(explicitTag, func(b *cryptobyte.Builder) {
+				b.AddASN1(cbasn1.IA5String, func(b *cryptobyte.Builder) { b.AddBytes(data) })
+			})
+		})
+		return
+	}
+	tag, ok := tags[kind]
+	if !ok {
+		t.Fatalf("a presented identifier of type %q", kind)
+	}
+	b.AddASN1(cbasn1.Tag(tag).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(data) })
+}

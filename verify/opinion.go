@@ -1,0 +1,101 @@
+package verify
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"slices"
+)
+
+// opinion asks crypto/x509 about a path in which we found no fault, so that a
+// rule that we forgot, or got wrong, does not make a bad path good. It checks
+// every signature on the way. Nil means that it agrees.
+//
+// It is shown copies of the certificates, changed where it is known to differ
+// from RFC 5280 in a way that pathFaults and constraintFaults have already
+// dealt with:
+//   - it counts self-issued intermediates for pathLenConstraint,
+//   - it applies name constraints to self-issued intermediates,
+//   - it takes forms of names in critical name constraints and alternative
+//     names that it does not evaluate for unknown extensions,
+//   - it compares the names of issuer and subject byte by byte.
+//
+// The leaf's own faults are not repeated by it.
+func (j *judge) opinion(path []*x509.Certificate) []Reason {
+	n := len(path)
+	roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
+	leaf := j.correctedCopy(path, 0)
+	for i := 1; i < n-1; i++ {
+		intermediates.AddCert(j.correctedCopy(path, i))
+	}
+	roots.AddCert(j.correctedCopy(path, n-1))
+	chains, err := leaf.Verify(x509.VerifyOptions{
+		Roots:         roots,
+		Intermediates: intermediates,
+		CurrentTime:   j.now,
+		KeyUsages:     []x509.ExtKeyUsage{j.purpose()},
+	})
+	if err != nil {
+		return []Reason{reason(opinionCode(err), "the path to the root %q is not valid: %s", subjectText(path[n-1]), oneLine(err.Error()))}
+	}
+	// It may have found another way through the same certificates, on which
+	// not every signature of ours was checked.
+	for _, chain := range chains {
+		if slices.EqualFunc(chain, path, (*x509.Certificate).Equal) {
+			return nil
+		}
+	}
+	return []Reason{reason(Untrusted, "the path to the root %q is not the one that its signatures make", subjectText(path[n-1]))}
+}
+
+// correctedCopy is the certificate at i of path as x509 is shown it.
+func (j *judge) correctedCopy(path []*x509.Certificate, i int) *x509.Certificate {
+	c := *path[i]
+	c.UnhandledCriticalExtensions = unhandled(&c)
+	intermediates := path[1:max(1, len(path)-1)]
+	if slices.ContainsFunc(intermediates, j.selfIssued) {
+		c.MaxPathLen = -1
+	}
+	if slices.Contains(intermediates, path[i]) && j.selfIssued(path[i]) {
+		c.Extensions = slices.DeleteFunc(slices.Clone(c.Extensions), func(e pkix.Extension) bool { return e.Id.Equal(oidAltName) })
+	}
+	if i+1 < len(path) {
+		c.RawIssuer = path[i+1].RawSubject
+	}
+	return &c
+}
+
+// opinionCode maps x509's typed errors to ours.
+func opinionCode(err error) Code {
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &invalid) {
+		switch invalid.Reason {
+		case x509.Expired:
+			return Expired
+		case x509.IncompatibleUsage:
+			return PurposeBad
+		}
+		return Constraint
+	}
+	if errors.As(err, new(x509.UnhandledCriticalExtension)) {
+		return Constraint
+	}
+	return Untrusted
+}
+
+// unknownSignature tells whether x509 can't be asked about c.
+func unknownSignature(c *x509.Certificate) bool {
+	return c.SignatureAlgorithm == x509.UnknownSignatureAlgorithm
+}
+
+// unaidedFaults is about a path that x509 cannot be asked about, and is all
+// that it would have looked at and we do not: certificate policies, where a
+// certificate demands them (RFC 5280, section 4.2.1.11).
+func unaidedFaults(path []*x509.Certificate) []Reason {
+	for _, c := range path {
+		if extension(c, oidPolicyConstraints) != nil {
+			return []Reason{reason(Constraint, "%q has policy constraints, which are not evaluated on a path with post-quantum signatures", subjectText(c))}
+		}
+	}
+	return nil
+}

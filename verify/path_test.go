@@ -1,0 +1,243 @@
+package verify
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"net"
+	"slices"
+	"testing"
+)
+
+func pathLen(n int) func(*x509.Certificate) {
+	return func(c *x509.Certificate) { c.MaxPathLen, c.MaxPathLenZero = n, n == 0 }
+}
+
+func TestPathLength(t *testing.T) {
+	root := issue(t, "CA root", nil, nil, pathLen(1))
+	one := issue(t, "CA one", root, nil, pathLen(0))
+	wantCodes(t, policy(t, root), evidence(issue(t, "leaf", one, nil), one))
+	// A CA that has changed its key is one CA still (RFC 5280, section
+	// 4.2.1.9), and how the change was made does not matter.
+	again := issue(t, "CA one", one, nil, pathLen(0))
+	wantCodes(t, policy(t, root), evidence(issue(t, "leaf", again, nil), again, one))
+	two := issue(t, "CA two", one, nil)
+	wantCodes(t, policy(t, root), evidence(issue(t, "leaf", two, nil), two, one), Constraint)
+
+	root = issue(t, "CA root", nil, nil)
+	chain := []*entity{root}
+	for i := range 4 {
+		chain = append(chain, issue(t, fmt.Sprintf("CA %d", i), chain[i], nil))
+	}
+	leaf := issue(t, "leaf", chain[4], nil)
+	slices.Reverse(chain)
+	e := evidence(append([]*entity{leaf}, chain...)...)
+	p := policy(t, root)
+	for max, want := range map[int][]Code{0: nil, 6: nil, 5: {Constraint}, 4: {Untrusted}, 1: {Untrusted}} {
+		p.MaxPath = max
+		wantCodes(t, p, e, want...)
+	}
+}
+
+// TestPathCrossSigned has two ways to the root, of which one is no good.
+func TestPathCrossSigned(t *testing.T) {
+	oldRoot, newRoot := issue(t, "CA old", nil, nil), issue(t, "CA new", nil, nil)
+	expired := func(c *x509.Certificate) { c.NotAfter = testNow.Add(-1) }
+	key := newKey(t)
+	viaOld := issue(t, "CA mid", oldRoot, key, expired)
+	viaNew := issue(t, "CA mid", newRoot, key)
+	leaf := issue(t, "leaf", viaNew, nil)
+	for _, order := range [][]*entity{{leaf, viaOld, viaNew}, {leaf, viaNew, viaOld}} {
+		wantCodes(t, policy(t, oldRoot, newRoot), evidence(order...))
+		wantCodes(t, policy(t, newRoot), evidence(order...))
+		wantCodes(t, policy(t, oldRoot), evidence(order...), Expired)
+	}
+	// One of the ways has been revoked.
+	viaOld = issue(t, "CA mid", oldRoot, key)
+	p := policy(t, oldRoot, newRoot)
+	p.CRLs = []*CRL{mustCRL(t, newCRL(t, viaNew, nil)), mustCRL(t, newCRL(t, oldRoot, nil, viaOld))}
+	result := wantCodes(t, p, evidence(leaf, viaOld, viaNew))
+	if result != nil && result.Path[2].Subject.CommonName != "CA new" {
+		t.Errorf("the path is by %v", result.Path[2].Subject)
+	}
+}
+
+// TestPathSignatures has a path whose names fit and whose signatures don't, at
+// every link.
+func TestPathSignatures(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	mid := issue(t, "CA mid", root, nil)
+	leaf := issue(t, "leaf", mid, nil)
+	for name, e := range map[string]Evidence{
+		"leaf":         evidence(&entity{Certificate: corrupt(t, leaf.Certificate)}, mid),
+		"intermediate": evidence(leaf, &entity{Certificate: corrupt(t, mid.Certificate)}),
+		"contents":     evidence(&entity{Certificate: mustParse(t, replaced(leaf.Raw, "host.example", "hosT.example"))}, mid),
+	} {
+		t.Run(name, func(t *testing.T) { wantCodes(t, policy(t, root), e, Untrusted) })
+	}
+}
+
+// corrupt changes one bit of a signature.
+func corrupt(t testing.TB, c *x509.Certificate) *x509.Certificate {
+	return resign(t, c, func(der []byte) []byte { return der }, func([]byte) []byte {
+		signature := slices.Clone(c.Signature)
+		signature[len(signature)-1] ^= 1
+		return signature
+	})
+}
+
+func replaced(der []byte, old, new string) []byte {
+	der = slices.Clone(der)
+	for i := range len(der) - len(old) {
+		if string(der[i:i+len(old)]) == old {
+			copy(der[i:], new)
+		}
+	}
+	return der
+}
+
+// TestConstraints has one constraint in an intermediate and one name in a leaf.
+func TestConstraints(t *testing.T) {
+	_, net10, _ := net.ParseCIDR("10.0.0.0/8")
+	dns := func(permitted, excluded string) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			c.PermittedDNSDomainsCritical = true
+			if permitted != "" {
+				c.PermittedDNSDomains = []string{permitted}
+			}
+			if excluded != "" {
+				c.ExcludedDNSDomains = []string{excluded}
+			}
+		}
+	}
+	host := func(name string) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.DNSNames = []string{"host.example", name} }
+	}
+	ip := func(text string) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.ParseIP(text).To4()} }
+	}
+	mail := func(text string) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.EmailAddresses = []string{text} }
+	}
+	permitMail := func(text string) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.PermittedEmailAddresses = []string{text} }
+	}
+	organisation := func(name string) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.Subject.Organization = []string{name} }
+	}
+	for _, test := range []struct {
+		constraint, leaf func(*x509.Certificate)
+		ok               bool
+	}{
+		{dns("example", ""), host("a.b.example"), true},
+		{dns("EXAMPLE", ""), host("A.example"), true},
+		{dns("host.example", ""), host("a.host.example"), true},
+		{dns("host.example", ""), host("other.example"), false},
+		{dns("ost.example", ""), host("host.example"), false},
+		{dns(".example", ""), host("a.example"), true},
+		{dns(".host.example", ""), host("a.host.example"), false}, // host.example itself is not below it
+		{dns("", "bad.example"), host("good.example"), true},
+		{dns("", "bad.example"), host("a.bad.example"), false},
+		{dns("", "bad.example"), host("*.example"), false}, // stands for bad.example too
+		{dns("", "a.bad.example"), host("*.example"), true},
+		{dns("example", "bad.example"), host("BAD.example"), false},
+		{dns("example", ""), host("*.example"), true},
+		{func(c *x509.Certificate) { c.PermittedIPRanges = []*net.IPNet{net10} }, ip("10.1.2.3"), true},
+		{func(c *x509.Certificate) { c.PermittedIPRanges = []*net.IPNet{net10} }, ip("11.1.2.3"), false},
+		{func(c *x509.Certificate) { c.ExcludedIPRanges = []*net.IPNet{net10} }, ip("10.1.2.3"), false},
+		{permitMail("a@mail.example"), mail("a@MAIL.example"), true},
+		{permitMail("a@mail.example"), mail("A@mail.example"), false},
+		{permitMail("mail.example"), mail("b@mail.example"), true},
+		{permitMail("mail.example"), mail("b@sub.mail.example"), false},
+		{permitMail(".mail.example"), mail("b@sub.mail.example"), true},
+		{permitMail("mail.example"), host("a.example"), true}, // no address, no fault
+		{dirConstraint(t, 0, "Good"), organisation("Good"), true},
+		{dirConstraint(t, 0, "Good"), organisation("good "), true},
+		{dirConstraint(t, 0, "Good"), organisation("Bad"), false},
+		{dirConstraint(t, 1, "Bad"), organisation("Good"), true},
+		{dirConstraint(t, 1, "Bad"), organisation("Bad"), false},
+		{rawConstraint(0xa0, 0x30, 4, 0x88, 2, 0x2a, 3), host("a.example"), true},          // a registeredID, of which the leaf has none
+		{rawConstraint(0xa0, 0x30, 7, 0x82, 2, 'e', 'x', 0x80, 1, 1), host("a.ex"), false}, // a minimum
+		{rawConstraint(0xa1, 0x30, 7, 0x82, 2, 'e', 'x', 0x81, 1, 1), host("a.ey"), false}, // a maximum
+	} {
+		root := issue(t, "CA root", nil, nil)
+		mid := issue(t, "CA mid", root, nil, test.constraint)
+		leaf := issue(t, "leaf", mid, nil, test.leaf)
+		_, err := policy(t, root).Check(evidence(leaf, mid))
+		if got := codes(t, err); test.ok && err != nil || !test.ok && !slices.Equal(got, []Code{Constraint}) {
+			t.Errorf("permitted %v %v, excluded %v %v, names %v %v: got %v", mid.PermittedDNSDomains, mid.PermittedEmailAddresses,
+				mid.ExcludedDNSDomains, mid.ExcludedIPRanges, leaf.DNSNames, leaf.EmailAddresses, err)
+		}
+	}
+}
+
+func rawConstraint(side byte, subtrees ...byte) func(*x509.Certificate) {
+	return func(c *x509.Certificate) {
+		value := append([]byte{0x30, byte(len(subtrees) + 2), side, byte(len(subtrees))}, subtrees...)
+		c.ExtraExtensions = []pkix.Extension{{Id: oidNameConstraints, Critical: true, Value: value}}
+	}
+}
+
+// dirConstraint constrains subjects to those that start with an organisation,
+// or to others.
+func dirConstraint(t testing.TB, side int, organisation string) func(*x509.Certificate) {
+	name, err := asn1.Marshal(pkix.Name{Organization: []string{organisation}}.ToRDNSequence())
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := append([]byte{0xa4, byte(len(name))}, name...)
+	return rawConstraint(0xa0+byte(side), append([]byte{0x30, byte(len(base))}, base...)...)
+}
+
+// TestConstraintsSelfIssued has a CA that changes its key by a certificate with
+// a name that it may not give to others (RFC 5280, section 6.1.3, step b).
+func TestConstraintsSelfIssued(t *testing.T) {
+	root := issue(t, "CA root", nil, nil, func(c *x509.Certificate) { c.PermittedDNSDomains = []string{"example"} })
+	named := func(c *x509.Certificate) { c.DNSNames = []string{"ca.test"} }
+	again := issue(t, "CA root", root, nil, named)
+	wantCodes(t, policy(t, root), evidence(issue(t, "leaf", again, nil), again))
+	other := issue(t, "CA other", root, nil, named)
+	wantCodes(t, policy(t, root), evidence(issue(t, "leaf", other, nil), other), Constraint)
+}
+
+// TestProfile has what is asked of the public web's issuers and of no one's own.
+func TestProfile(t *testing.T) {
+	root := issue(t, "CA root", nil, nil, func(c *x509.Certificate) { c.SubjectKeyId = []byte{1} })
+	mid := issue(t, "CA mid", root, nil)
+	for name, e := range map[string]Evidence{
+		"serial number zero":      evidence(issue(t, "leaf", mid, nil, func(c *x509.Certificate) { c.SerialNumber.SetInt64(0) }), mid),
+		"any purpose":             evidence(issue(t, "leaf", mid, nil, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} }), mid),
+		"a CA":                    evidence(issue(t, "leaf", mid, nil, func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true }), mid),
+		"an underscore":           evidence(issue(t, "leaf", mid, nil, func(c *x509.Certificate) { c.DNSNames = append(c.DNSNames, "a_b.example") }), mid),
+		"no subject":              evidence(issue(t, "leaf", mid, nil, func(c *x509.Certificate) { c.Subject = pkix.Name{} }), mid),
+		"intermediate without KU": withIntermediate(t, root, func(c *x509.Certificate) { c.KeyUsage = 0 }),
+		"constraint with a dot":   withIntermediate(t, root, func(c *x509.Certificate) { c.PermittedDNSDomains = []string{".example"} }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := policy(t, root)
+			wantCodes(t, p, e)
+			p.Trust = []*Store{systemStoreOf(t, root)}
+			if name == "no subject" {
+				wantCodes(t, p, e) // its list of names is critical, as it should be
+			} else {
+				wantCodes(t, p, e, Malformed)
+			}
+		})
+	}
+	p := policy(t, root)
+	p.Trust = []*Store{systemStoreOf(t, root)}
+	result := wantCodes(t, p, evidence(issue(t, "leaf", mid, nil), mid))
+	if result != nil && result.Grounds[0].Kind != "system" {
+		t.Errorf("the grounds are %v", result.Grounds)
+	}
+	// A leaf that is in the store itself is no one's issue.
+	own := issue(t, "leaf", nil, nil, func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true })
+	p.Trust = []*Store{systemStoreOf(t, own)}
+	wantCodes(t, p, evidence(own))
+}
+
+func withIntermediate(t testing.TB, root *entity, change func(*x509.Certificate)) Evidence {
+	mid := issue(t, "CA mid", root, nil, change)
+	return evidence(issue(t, "leaf", mid, nil), mid)
+}

@@ -1,0 +1,205 @@
+package verify
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/asn1"
+	"fmt"
+)
+
+// This file has the rules of RFC 5280 for one certificate and for a path, in
+// so far as they protect whoever relies on it. Those by which a public issuer
+// has to make its certificates are in profile.go.
+
+var (
+	oidKeyUsage          = asn1.ObjectIdentifier{2, 5, 29, 15}
+	oidBasicConstraints  = asn1.ObjectIdentifier{2, 5, 29, 19}
+	oidNameConstraints   = asn1.ObjectIdentifier{2, 5, 29, 30}
+	oidAuthorityKeyID    = asn1.ObjectIdentifier{2, 5, 29, 35}
+	oidPolicyConstraints = asn1.ObjectIdentifier{2, 5, 29, 36}
+	oidExtKeyUsage       = asn1.ObjectIdentifier{2, 5, 29, 37}
+)
+
+// whose names a certificate at the start of a reason.
+func (j *judge) whose(c *x509.Certificate) string {
+	if c == j.leaf {
+		return "the certificate"
+	}
+	return fmt.Sprintf("the issuer %q", subjectText(c))
+}
+
+// leafFaults is what is wrong with the leaf whoever vouches for it: its key
+// and what the key is for.
+func (j *judge) leafFaults() []Reason {
+	faults := j.keyFaults(j.leaf)
+	faults = append(faults, j.usageFaults(j.leaf)...)
+	// RFC 5280, section 4.2.1.3; RFC 8446, section 4.4.2.2: the handshake is
+	// signed with the key.
+	if extension(j.leaf, oidKeyUsage) != nil && j.leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
+		faults = append(faults, reason(PurposeBad, "the certificate's key may not be used for signatures (keyUsage), which TLS needs: it must be issued anew"))
+	}
+	return faults
+}
+
+// leafPathFaults is what is wrong with the leaf as the start of a path.
+func (j *judge) leafPathFaults() []Reason {
+	faults := j.dateFaults(j.leaf)
+	faults = append(faults, j.criticalFaults(j.leaf)...)
+	if !j.altOK {
+		faults = append(faults, reason(Malformed, "the certificate's list of names (subjectAltName) is malformed"))
+	}
+	return faults
+}
+
+// issuerFaults is what is wrong with c as an issuer, wherever on a path it is.
+// An anchor is one of the caller's roots: its own signature does not matter.
+func (j *judge) issuerFaults(c *x509.Certificate, anchor bool) []Reason {
+	if faults, ok := j.noted[c]; ok {
+		return faults
+	}
+	faults := j.dateFaults(c)
+	faults = append(faults, j.keyFaults(c)...)
+	if !anchor {
+		faults = append(faults, j.signatureFaults(c)...)
+	}
+	faults = append(faults, j.usageFaults(c)...)
+	faults = append(faults, j.criticalFaults(c)...)
+
+	// Section 4.2.1.9. Roots from before version 3 are still about, and are
+	// trusted by the caller's own word.
+	if c.Version == 3 || !anchor {
+		if !c.BasicConstraintsValid || !c.IsCA {
+			faults = append(faults, reason(Constraint, "%s is no certificate authority (basicConstraints), so what it issued does not count", j.whose(c)))
+		}
+	}
+	// Section 4.2.1.3.
+	if extension(c, oidKeyUsage) != nil && c.KeyUsage&x509.KeyUsageCertSign == 0 {
+		faults = append(faults, reason(Constraint, "%s may not issue certificates (keyUsage), so what it issued does not count", j.whose(c)))
+	}
+	// Section 4.1.2.6.
+	if emptyName(c.RawSubject) {
+		faults = append(faults, reason(Malformed, "an issuer on the path has no name"))
+	}
+	j.noted[c] = faults
+	return faults
+}
+
+func (j *judge) dateFaults(c *x509.Certificate) []Reason {
+	switch {
+	case j.now.Before(c.NotBefore):
+		return []Reason{reason(NotYetValid, "%s is not valid before %s, and it is %s: check the clock", j.whose(c), dateText(c.NotBefore), dateText(j.now))}
+	case j.now.After(c.NotAfter):
+		return []Reason{reason(Expired, "%s expired on %s, and it is %s: it must be renewed", j.whose(c), dateText(c.NotAfter), dateText(j.now))}
+	}
+	return nil
+}
+
+// usageFaults is about extended key usages (section 4.2.1.12), which in an
+// issuer limit what it issued as well.
+func (j *judge) usageFaults(c *x509.Certificate) []Reason {
+	if extension(c, oidExtKeyUsage) == nil {
+		return nil
+	}
+	if len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) == 0 {
+		return []Reason{reason(Malformed, "%s has an empty list of purposes (extKeyUsage)", j.whose(c))}
+	}
+	for _, usage := range c.ExtKeyUsage {
+		if usage == j.purpose() || usage == x509.ExtKeyUsageAny {
+			return nil
+		}
+	}
+	what := "a TLS server"
+	if j.policy.Purpose == ClientAuth {
+		what = "a TLS client"
+	}
+	return []Reason{reason(PurposeBad, "%s is not for use by %s (extKeyUsage): it must be issued for that", j.whose(c), what)}
+}
+
+func (j *judge) purpose() x509.ExtKeyUsage {
+	if j.policy.Purpose == ClientAuth {
+		return x509.ExtKeyUsageClientAuth
+	}
+	return x509.ExtKeyUsageServerAuth
+}
+
+// criticalFaults finds critical extensions that no one here evaluates (section
+// 4.2). Name constraints and alternative names are evaluated here even where
+// x509 leaves some of them out.
+func (j *judge) criticalFaults(c *x509.Certificate) []Reason {
+	for _, oid := range unhandled(c) {
+		return []Reason{reason(Constraint, "%s has a critical extension that is not known here (%s)", j.whose(c), oid)}
+	}
+	return nil
+}
+
+func unhandled(c *x509.Certificate) []asn1.ObjectIdentifier {
+	var oids []asn1.ObjectIdentifier
+	for _, oid := range c.UnhandledCriticalExtensions {
+		if !oid.Equal(oidNameConstraints) && !oid.Equal(oidAltName) {
+			oids = append(oids, oid)
+		}
+	}
+	return oids
+}
+
+// pathFaults is what is wrong with a path as a whole. Its certificates' own
+// faults are not repeated.
+func (j *judge) pathFaults(path []*x509.Certificate, a anchor) ([]Reason, error) {
+	var faults []Reason
+	if limit := j.maxPath(); len(path) > limit {
+		faults = append(faults, reason(Constraint, "the path to the root has %d certificates, more than the %d that are allowed", len(path), limit))
+	}
+	if path[0] != a.cert { // else it is trusted itself, and no issuer matters
+		faults = append(faults, j.signatureFaults(path[0])...)
+		faults = append(faults, j.pathLenFaults(path)...)
+		faults = append(faults, j.constraintFaults(path)...)
+		if a.system {
+			faults = append(faults, j.profileFaults(path)...)
+		}
+	}
+	if j.policy.PostQuantum {
+		faults = append(faults, j.postQuantumFaults(path)...)
+	}
+	if len(j.policy.CRLs) > 0 {
+		more, err := j.crlFaults(path)
+		if err != nil {
+			return nil, err
+		}
+		faults = append(faults, more...)
+	}
+	return faults, nil
+}
+
+func (j *judge) maxPath() int {
+	if j.policy.MaxPath > 0 {
+		return j.policy.MaxPath
+	}
+	return DefaultMaxPath
+}
+
+// pathLenFaults counts the intermediates below each issuer, without the
+// self-issued ones (section 4.2.1.9; section 6.1.4, steps l and m).
+func (j *judge) pathLenFaults(path []*x509.Certificate) []Reason {
+	below := 0
+	for _, c := range path[1:] {
+		if c.BasicConstraintsValid && c.MaxPathLen >= 0 && below > c.MaxPathLen {
+			return []Reason{reason(Constraint, "the issuer %q allows %d issuers below it, and there are %d", subjectText(c), c.MaxPathLen, below)}
+		}
+		if !j.selfIssued(c) {
+			below++
+		}
+	}
+	return nil
+}
+
+func (j *judge) postQuantumFaults(path []*x509.Certificate) []Reason {
+	for _, c := range path {
+		if !isPostQuantum(c) {
+			return []Reason{reason(SecurityLevel, "%s has no post-quantum key (%v), which is asked for", j.whose(c), c.PublicKeyAlgorithm)}
+		}
+	}
+	return nil
+}
+
+// emptyName is a distinguished name without any RDN.
+func emptyName(der []byte) bool { return bytes.Equal(der, []byte{0x30, 0}) }

@@ -1,0 +1,215 @@
+package verify
+
+import (
+	"bytes"
+	"crypto"
+	_ "crypto/sha1" // for the digests that name an issuer in OCSP
+	"crypto/x509"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+	// OCSP is not in the standard library.
+	"golang.org/x/crypto/ocsp"
+)
+
+var (
+	oidTLSFeature = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24} // RFC 7633
+)
+
+// clockSkew is how far a responder's clock may be ahead of ours.
+const clockSkew = 5 * time.Minute
+
+// checkStaple judges a stapled OCSP response (RFC 6066, section 8; RFC 6960).
+func (j *judge) checkStaple(c *conclusion, e Evidence) {
+	mode := j.policy.Staple
+	if mode == StapleOff {
+		return
+	}
+	if len(e.Staple) == 0 {
+		switch {
+		case mode == StapleRequire:
+			c.fault(reason(Staple, "the peer sent no OCSP response (staple), which is required"))
+		case j.policy.Purpose == ServerAuth && mustStaple(j.leaf):
+			c.fault(reason(Staple, "the certificate promises an OCSP response (staple), and the peer sent none: its server must be set up to staple"))
+		}
+		return
+	}
+	issuer := j.stapleIssuer(c.result.Path, e.Certificates[1:])
+	if issuer == nil {
+		// With trust in no root the peer's issuer may well be unknown, and
+		// with a path there is one, unless the leaf is trusted itself.
+		if mode == StapleRequire {
+			c.fault(reason(Staple, "the OCSP response (staple) can't be checked without the certificate of the issuer, which the peer did not send"))
+		}
+		return
+	}
+	response, err := j.readStaple(e.Staple, issuer)
+	if err != nil {
+		c.fault(reason(Staple, "the OCSP response (staple) does not count: %s", oneLine(err.Error())))
+		return
+	}
+	switch response.Status {
+	case ocsp.Good:
+		c.result.Stapled = true
+	case ocsp.Revoked:
+		c.fault(reason(Revoked, "the certificate was revoked by its issuer on %s%s: do not use it", dateText(response.RevokedAt), revocationReason(response.RevocationReason)))
+	default:
+		c.fault(reason(Staple, "the OCSP response (staple) says that the issuer does not know the certificate"))
+	}
+	for _, ext := range response.Extensions {
+		if ext.Id.Equal(oidStapleSCTs) {
+			c.result.SCTs = readSCTList(c.result.SCTs, "staple", ext.Value)
+		}
+	}
+}
+
+// mustStaple tells whether the leaf promises a staple: status_request among its
+// TLS features (RFC 7633, section 4). A list that can't be read counts as one.
+func mustStaple(leaf *x509.Certificate) bool {
+	ext := extension(leaf, oidTLSFeature)
+	if ext == nil {
+		return false
+	}
+	var list cryptobyte.String
+	input := cryptobyte.String(ext.Value)
+	if !input.ReadASN1(&list, cbasn1.SEQUENCE) {
+		return true
+	}
+	for !list.Empty() {
+		var feature int64
+		if !list.ReadASN1Integer(&feature) {
+			return true
+		}
+		if feature == 5 || feature == 17 { // status_request, status_request_v2
+			return true
+		}
+	}
+	return false
+}
+
+// stapleIssuer is the leaf's issuer: the next on the path, else one that the
+// peer sent.
+func (j *judge) stapleIssuer(path, sent []*x509.Certificate) *x509.Certificate {
+	if len(path) > 1 {
+		return path[1]
+	}
+	s := &search{judge: j, links: map[[2]*x509.Certificate]linkState{}, sent: sent[:min(len(sent), maxSent)]}
+	for _, c := range s.issuers([]*x509.Certificate{j.leaf}) {
+		if s.link(j.leaf, c) == linkGood {
+			return c
+		}
+	}
+	return nil
+}
+
+// readStaple parses a response and checks all but what it says: that it is
+// about the leaf, recent, and signed by the issuer or by whom the issuer has
+// authorised (RFC 6960, section 3.2).
+func (j *judge) readStaple(der []byte, issuer *x509.Certificate) (*ocsp.Response, error) {
+	response, err := ocsp.ParseResponseForCert(der, j.leaf, nil)
+	if err != nil {
+		return nil, err
+	}
+	if !aboutLeaf(response, j.leaf, issuer) {
+		return nil, errors.New("it is about another certificate")
+	}
+	signer := issuer
+	if r := response.Certificate; r != nil && !r.Equal(issuer) {
+		if err := j.checkResponder(r, issuer); err != nil {
+			return nil, err
+		}
+		signer = r
+	}
+	if insecureSignature(response.SignatureAlgorithm) {
+		return nil, fmt.Errorf("it is signed with %v, which can be forged", response.SignatureAlgorithm)
+	}
+	if err := response.CheckSignatureFrom(signer); err != nil {
+		return nil, errors.New("it is not signed by the certificate's issuer")
+	}
+	switch {
+	case j.now.Add(clockSkew).Before(response.ThisUpdate):
+		return nil, fmt.Errorf("it is from the future, %s: check the clock", dateText(response.ThisUpdate))
+	case response.NextUpdate.IsZero():
+		return nil, errors.New("it does not say until when it is good")
+	case j.now.After(response.NextUpdate):
+		return nil, fmt.Errorf("it was good until %s only: the server must fetch a new one", dateText(response.NextUpdate))
+	}
+	return response, nil
+}
+
+// checkResponder checks a responder that the issuer has authorised by a
+// certificate (RFC 6960, section 4.2.2.2).
+func (j *judge) checkResponder(r, issuer *x509.Certificate) error {
+	switch {
+	case !j.named(r, issuer) || insecureSignature(r.SignatureAlgorithm) || len(j.keyFaults(r)) > 0 ||
+		issuer.CheckSignature(r.SignatureAlgorithm, r.RawTBSCertificate, r.Signature) != nil:
+		return errors.New("its responder's certificate is not from the certificate's issuer")
+	case !slices.Contains(r.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning):
+		return errors.New("its responder is not authorised to sign it")
+	case len(j.dateFaults(r)) > 0:
+		return errors.New("its responder's certificate has expired or is not yet valid")
+	case len(unhandled(r)) > 0:
+		return errors.New("its responder's certificate has a critical extension that is not known here")
+	}
+	return nil
+}
+
+// aboutLeaf tells whether the response names the leaf's issuer by its name and
+// key (RFC 6960, section 4.1.1). The library compares serial numbers only, and
+// takes the first that fits.
+func aboutLeaf(response *ocsp.Response, leaf, issuer *x509.Certificate) bool {
+	if !response.IssuerHash.Available() {
+		return false
+	}
+	digest := func(h crypto.Hash, data []byte) []byte {
+		sum := h.New()
+		sum.Write(data)
+		return sum.Sum(nil)
+	}
+	var spki struct {
+		Algorithm asn1.RawValue
+		Key       asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(issuer.RawSubjectPublicKeyInfo, &spki); err != nil {
+		return false
+	}
+	name, key, ok := certID(response.TBSResponseData, leaf.SerialNumber)
+	return ok && bytes.Equal(name, digest(response.IssuerHash, leaf.RawIssuer)) &&
+		bytes.Equal(key, digest(response.IssuerHash, spki.Key.RightAlign()))
+}
+
+// certID finds the first CertID with that serial number in a ResponseData
+// (RFC 6960, section 4.2.1), which the library has parsed without complaint.
+func certID(data []byte, serial *big.Int) (nameHash, keyHash []byte, ok bool) {
+	var response, list cryptobyte.String
+	input := cryptobyte.String(data)
+	context := func(n int) cbasn1.Tag { return cbasn1.Tag(n).Constructed().ContextSpecific() }
+	var responder cryptobyte.String
+	var responderTag cbasn1.Tag
+	if !input.ReadASN1(&response, cbasn1.SEQUENCE) ||
+		!response.SkipOptionalASN1(context(0)) || // version
+		!response.ReadAnyASN1(&responder, &responderTag) ||
+		!response.SkipASN1(cbasn1.GeneralizedTime) || // producedAt
+		!response.ReadASN1(&list, cbasn1.SEQUENCE) {
+		return nil, nil, false
+	}
+	for !list.Empty() {
+		var single, id, name, key cryptobyte.String
+		number := new(big.Int)
+		if !list.ReadASN1(&single, cbasn1.SEQUENCE) || !single.ReadASN1(&id, cbasn1.SEQUENCE) ||
+			!id.SkipASN1(cbasn1.SEQUENCE) || !id.ReadASN1(&name, cbasn1.OCTET_STRING) ||
+			!id.ReadASN1(&key, cbasn1.OCTET_STRING) || !id.ReadASN1Integer(number) {
+			return nil, nil, false
+		}
+		if number.Cmp(serial) == 0 {
+			return name, key, true
+		}
+	}
+	return nil, nil, false
+}

@@ -1,0 +1,311 @@
+package verify
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Store is one source of trusted roots. It holds at most the text of one
+// caller's file; roots are looked for when a path needs them. Its methods may
+// be called by several goroutines.
+//
+// A store is never silently empty: whatever of it cannot be read or is damaged
+// is a *StoreError, from here or, where it shows only at the search, from
+// Policy.Check.
+type Store struct {
+	// system marks the system's roots: its grounds are of kind "system", and
+	// its paths are held to the public web's profile (profile.go).
+	system  bool
+	sources []source
+}
+
+// source is a place where roots are.
+type source interface {
+	// find parses the roots whose subject is one of names. Unless all is set
+	// it may leave out those with another encoding of the name where there are
+	// some with the same.
+	find(names *nameSet, all bool) ([]*x509.Certificate, error)
+}
+
+// StoreError says that one of the caller's or the system's own sources of
+// trust cannot be used. It is no judgement of a peer.
+type StoreError struct {
+	Source string // a path, or what the caller called it
+	Err    error
+}
+
+func (e *StoreError) Error() string {
+	// What package os returns names the operation and the path again.
+	var path *fs.PathError
+	if errors.As(e.Err, &path) && path.Path == e.Source {
+		return fmt.Sprintf("trust %s: %v", e.Source, path.Err)
+	}
+	return fmt.Sprintf("trust %s: %v", e.Source, e.Err)
+}
+func (e *StoreError) Unwrap() error { return e.Err }
+
+// LoadStore reads a file of PEM certificates, or one certificate in DER, or
+// takes a directory of such files. A directory with entries by hash
+// (openssl-rehash(1)) is used by hash only, as OpenSSL does; of any other all
+// files named *.pem, *.crt or *.cer are read.
+func LoadStore(path string) (*Store, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, &StoreError{path, err}
+	}
+	if info.IsDir() {
+		sources, err := openDirectory(path)
+		if err != nil {
+			return nil, err
+		}
+		return &Store{sources: sources}, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, &StoreError{path, err}
+	}
+	return StoreFromPEM(path, text)
+}
+
+// StoreFromPEM is a store of the certificates in data, which it keeps: PEM, or
+// one certificate in DER. The name is for messages.
+func StoreFromPEM(name string, data []byte) (*Store, error) {
+	b := &bundle{name: name, text: data}
+	if err := b.check(); err != nil {
+		return nil, err
+	}
+	return &Store{sources: []source{b}}, nil
+}
+
+// kind is the Kind of the grounds that rest on s.
+func (s *Store) kind() string {
+	if s.system {
+		return "system"
+	}
+	return "trust"
+}
+
+// find gives the roots that have one of names as their subject. All sources
+// are searched where all is set, else as many as it takes to find one.
+func (s *Store) find(names *nameSet, all bool) ([]*x509.Certificate, error) {
+	var roots []*x509.Certificate
+	for _, source := range s.sources {
+		found, err := source.find(names, all)
+		if err != nil {
+			return nil, err
+		}
+		roots = append(roots, found...)
+		if len(roots) > 0 && !all {
+			break
+		}
+	}
+	return roots, nil
+}
+
+// nameSet is a set of distinguished names to look for.
+type nameSet struct {
+	raw       map[string]bool
+	canonical map[string]bool
+}
+
+func (s *nameSet) add(name []byte) {
+	if s.raw[string(name)] {
+		return
+	}
+	if s.raw == nil {
+		s.raw, s.canonical = map[string]bool{}, map[string]bool{}
+	}
+	s.raw[string(name)] = true
+	if canonical := canonicalName(name); canonical != nil {
+		s.canonical[string(canonical)] = true
+	}
+}
+
+// bundle is a file of certificates.
+type bundle struct {
+	name string
+	text []byte
+	// unread says that there is no text yet: it is read from the path that is
+	// the name, each time it is needed.
+	unread bool
+}
+
+// fewRoots is how many certificates of a file are all parsed at once, to find
+// their faults early. A longer file is searched by subject only.
+const fewRoots = 4
+
+// check finds whatever is wrong with a bundle that is not a matter of a single
+// root's contents.
+func (b *bundle) check() error {
+	var few [][]byte
+	err := b.scan(func(der, _ []byte) error {
+		if len(few) <= fewRoots {
+			few = append(few, bytes.Clone(der))
+		}
+		return nil
+	})
+	if len(few) <= fewRoots {
+		for _, der := range few {
+			if err == nil {
+				_, err = x509.ParseCertificate(der)
+			}
+		}
+	}
+	if err != nil {
+		return &StoreError{b.name, err}
+	}
+	return nil
+}
+
+func (b *bundle) find(names *nameSet, all bool) ([]*x509.Certificate, error) {
+	var roots []*x509.Certificate
+	search := func(wanted func(subject []byte) bool) error {
+		return b.scan(func(der, subject []byte) error {
+			if !wanted(subject) {
+				return nil
+			}
+			c, err := x509.ParseCertificate(bytes.Clone(der))
+			roots = append(roots, c)
+			return err
+		})
+	}
+	var err error
+	if !all {
+		err = search(func(subject []byte) bool { return names.raw[string(subject)] })
+	}
+	if err == nil && len(roots) == 0 {
+		err = search(func(subject []byte) bool {
+			return names.raw[string(subject)] || names.canonical[string(canonicalName(subject))]
+		})
+	}
+	if err != nil {
+		return nil, &StoreError{b.name, err}
+	}
+	return roots, nil
+}
+
+// scan calls each with every certificate and its subject.
+func (b *bundle) scan(each func(der, subject []byte) error) error {
+	text := b.text
+	if b.unread {
+		var err error
+		if text, err = os.ReadFile(b.name); err != nil {
+			return err
+		}
+	}
+	split := func(der []byte) error {
+		subject, ok := certSubject(der)
+		if !ok {
+			return errors.New("it is no certificate")
+		}
+		return each(der, subject)
+	}
+	// One certificate in DER: no text starts with the tag of a SEQUENCE and a
+	// length of two bytes.
+	if len(text) > 2 && text[0] == 0x30 && text[1] == 0x82 {
+		return split(text)
+	}
+	return scanBundle(text, split)
+}
+
+// hashedDirectory is a directory in which a root is found by the hash of its
+// subject.
+type hashedDirectory struct{ path string }
+
+func (d *hashedDirectory) find(names *nameSet, all bool) ([]*x509.Certificate, error) {
+	var roots []*x509.Certificate
+	for name := range names.raw {
+		hash, ok := nameHash([]byte(name))
+		if !ok {
+			continue
+		}
+		// Roots with the same hash are numbered without gaps.
+		for n := 0; ; n++ {
+			path := filepath.Join(d.path, fmt.Sprintf("%s.%d", hash, n))
+			text, err := os.ReadFile(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				break
+			}
+			if err != nil {
+				return nil, &StoreError{path, err}
+			}
+			found, err := (&bundle{name: path, text: text}).find(names, all)
+			if err != nil {
+				return nil, err
+			}
+			roots = append(roots, found...)
+		}
+	}
+	return roots, nil
+}
+
+// openDirectory gives a directory's sources, at least one.
+func openDirectory(path string) ([]source, error) {
+	hashed, files, err := listDirectory(path)
+	if err != nil {
+		return nil, &StoreError{path, err}
+	}
+	if hashed {
+		return []source{&hashedDirectory{path}}, nil
+	}
+	var sources []source
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, &StoreError{file, err}
+		}
+		b := &bundle{name: file, text: text}
+		if err := b.check(); err != nil {
+			return nil, err
+		}
+		sources = append(sources, b)
+	}
+	if sources == nil {
+		return nil, &StoreError{path, errors.New("there is no certificate file in it (*.pem, *.crt, *.cer or HASH.N)")}
+	}
+	return sources, nil
+}
+
+// listDirectory tells whether a directory has entries by hash, or else which of
+// its files are named as certificates are.
+func listDirectory(path string) (hashed bool, files []string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, nil, err
+	}
+	defer f.Close()
+	for {
+		names, err := f.Readdirnames(32)
+		for _, name := range names {
+			switch filepath.Ext(name) {
+			case ".pem", ".crt", ".cer":
+				files = append(files, filepath.Join(path, name))
+			default:
+				if isHashName(name) {
+					return true, nil, nil
+				}
+			}
+		}
+		if err == io.EOF {
+			slices.Sort(files)
+			return false, files, nil
+		}
+		if err != nil {
+			return false, nil, err
+		}
+	}
+}
+
+func isHashName(name string) bool {
+	hash, number, ok := strings.Cut(name, ".")
+	return ok && len(hash) == 8 && strings.Trim(hash, "0123456789abcdef") == "" &&
+		number != "" && strings.Trim(number, "0123456789") == ""
+}

@@ -1,0 +1,95 @@
+package verify
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// The places where distributions keep the system's roots, the commonest first.
+// The first that exists of each kind is used.
+var (
+	systemFiles = []string{
+		"/etc/ssl/certs/ca-certificates.crt",                // Debian, Alpine, Arch, Gentoo
+		"/etc/pki/tls/certs/ca-bundle.crt",                  // Fedora, RHEL before 10
+		"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // Fedora, RHEL
+		"/etc/ssl/ca-bundle.pem",                            // SUSE
+		"/etc/ssl/cert.pem",                                 // BSDs, Alpine
+	}
+	systemDirs = []string{
+		"/etc/ssl/certs",               // Debian, Alpine, SUSE, FreeBSD
+		"/etc/pki/tls/certs",           // Fedora
+		"/etc/openssl/certs",           // NetBSD
+		"/usr/local/share/certs",       // FreeBSD before 12
+		"/var/lib/ca-certificates/pem", // SUSE
+	}
+)
+
+// SystemStore is the system's roots. certFile and certDir are the values of
+// SSL_CERT_FILE and SSL_CERT_DIR, a list with colons; where both are empty, the
+// well-known places are used, else nothing but what is given. All that is
+// given must be there.
+//
+// A hashed directory is asked before a file is searched.
+func SystemStore(certFile, certDir string) (*Store, error) {
+	if certFile == "" && certDir == "" {
+		return wellKnownStore()
+	}
+	s := &Store{system: true}
+	for _, dir := range filepath.SplitList(certDir) {
+		sources, err := openDirectory(dir)
+		if err != nil {
+			return nil, err
+		}
+		s.sources = append(s.sources, sources...)
+	}
+	if certFile != "" {
+		if err := readable(certFile); err != nil {
+			return nil, &StoreError{certFile, err}
+		}
+		s.sources = append(s.sources, &bundle{name: certFile, unread: true})
+	}
+	return s, nil
+}
+
+func wellKnownStore() (*Store, error) {
+	s := &Store{system: true}
+	for _, dir := range systemDirs {
+		if hashed, _, err := listDirectory(dir); err == nil && hashed {
+			s.sources = append(s.sources, &hashedDirectory{dir})
+			break
+		}
+	}
+	for _, file := range systemFiles {
+		if readable(file) == nil {
+			s.sources = append(s.sources, &bundle{name: file, unread: true})
+			break
+		}
+	}
+	// Directories without hashes, only where there is nothing better: all
+	// their files have to be read.
+	for _, dir := range systemDirs {
+		if s.sources == nil {
+			s.sources, _ = openDirectory(dir)
+		}
+	}
+	if s.sources == nil {
+		return nil, &StoreError{"system", errors.New("there are no roots in the usual places: install the distribution's ca-certificates, or set SSL_CERT_FILE")}
+	}
+	return s, nil
+}
+
+// readable opens the file, so that a mistake in a path shows before there is
+// any network traffic; its contents are read when they are needed.
+func readable(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = errors.New("it is a directory")
+	}
+	return err
+}

@@ -1,0 +1,272 @@
+package verify
+
+import (
+	"bytes"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func write(t testing.TB, dir, name string, data []byte) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// hashedName is the entry of c in a hashed directory.
+func hashedName(t testing.TB, c *x509.Certificate, n int) string {
+	t.Helper()
+	hash, ok := nameHash(c.RawSubject)
+	if !ok {
+		t.Fatal("no hash")
+	}
+	return fmt.Sprintf("%s.%d", hash, n)
+}
+
+// TestNameHash has a hash that OpenSSL computed: that of ISRG Root X1.
+func TestNameHash(t *testing.T) {
+	name := pkix.Name{Country: []string{"US"}, Organization: []string{"Internet Security Research Group"}, CommonName: "ISRG Root X1"}
+	der, err := asn1.Marshal(name.ToRDNSequence())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hash, ok := nameHash(der); !ok || hash != "4042bcee" {
+		t.Errorf("got %q", hash)
+	}
+}
+
+// rdn is a name of one common name in the encoding given.
+func rdn(t testing.TB, tag int, text string) []byte {
+	t.Helper()
+	value, err := asn1.Marshal(asn1.RawValue{Tag: tag, Bytes: []byte(text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := asn1.Marshal(pkix.RDNSequence{{{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: asn1.RawValue{FullBytes: value}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+func TestNameKey(t *testing.T) {
+	const utf8, printable, t61, bmp = 12, 19, 20, 30
+	same := [][]byte{
+		rdn(t, utf8, "Some CA"), rdn(t, printable, "some ca"), rdn(t, t61, "  SOME   CA "),
+		rdn(t, bmp, "\x00S\x00o\x00m\x00e\x00 \x00C\x00A"),
+	}
+	for _, name := range same {
+		if nameKey(name) != nameKey(same[0]) {
+			t.Errorf("%x differs from %x", name, same[0])
+		}
+	}
+	for _, name := range [][]byte{rdn(t, utf8, "SomeCA"), rdn(t, utf8, "Some CA2"), rdn(t, utf8, "ſome CA"), {0x30, 0}, nil, {0x30, 5}, same[0][:10]} {
+		if nameKey(name) == nameKey(same[0]) {
+			t.Errorf("%x is the same as %x", name, same[0])
+		}
+	}
+}
+
+func TestStoreKinds(t *testing.T) {
+	root, second := issue(t, "CA root", nil, nil), issue(t, "CA second", nil, nil)
+	rekeyed := issue(t, "CA root", nil, nil)
+	leaf := issue(t, "leaf", root, nil)
+	both := toPEM(second.Certificate, rekeyed.Certificate, root.Certificate)
+	dir := t.TempDir()
+	file := write(t, dir, "roots.pem", both)
+	crlf := write(t, dir, "crlf.pem", bytes.ReplaceAll(append([]byte("\ufeff"), both...), []byte("\n"), []byte("\r\n")))
+	comments := write(t, dir, "comments.pem", append([]byte("# Some roots\n Issuer: -----BEGIN someone\n"), both...))
+	der := write(t, dir, "root.der", root.Raw)
+
+	plain := t.TempDir()
+	write(t, plain, "a.crt", toPEM(second.Certificate))
+	write(t, plain, "b.pem", toPEM(root.Certificate))
+	write(t, plain, "README", []byte("not a certificate"))
+
+	hashed := t.TempDir()
+	write(t, hashed, hashedName(t, rekeyed.Certificate, 0), toPEM(rekeyed.Certificate))
+	write(t, hashed, hashedName(t, root.Certificate, 1), toPEM(root.Certificate))
+	write(t, hashed, "junk.pem", []byte("never read"))
+
+	system := func(file, dir string) func() (*Store, error) {
+		return func() (*Store, error) { return SystemStore(file, dir) }
+	}
+	load := func(path string) func() (*Store, error) {
+		return func() (*Store, error) { return LoadStore(path) }
+	}
+	for name, open := range map[string]func() (*Store, error){
+		"file": load(file), "CRLF and BOM": load(crlf), "comments": load(comments), "DER": load(der),
+		"directory": load(plain), "hashed directory": load(hashed),
+		"SSL_CERT_FILE": system(file, ""), "SSL_CERT_DIR": system("", plain), "SSL_CERT_DIR, hashed": system("", hashed),
+		"SSL_CERT_DIR, two": system("", plain+":"+hashed),
+		"both":              system(write(t, dir, "second.pem", toPEM(second.Certificate)), hashed),
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, err := open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := policy(t, root)
+			p.Trust = []*Store{store}
+			result, err := p.Check(evidence(leaf))
+			if store.system {
+				// The public profile wants more of a root's certificates.
+				if err != nil && codes(t, err)[0] == Untrusted {
+					t.Error(err)
+				}
+			} else if err != nil {
+				t.Error(err)
+			} else if result.Grounds[0].Detail != "CN=CA root" {
+				t.Errorf("the grounds are %v", result.Grounds)
+			}
+			stranger := issue(t, "leaf", issue(t, "CA stranger", nil, nil), nil)
+			wantCodes(t, p, evidence(stranger), Untrusted)
+		})
+	}
+}
+
+// TestStoreOtherEncoding has an issuer that is named in PrintableString and a
+// root that has the same name in UTF8String.
+func TestStoreOtherEncoding(t *testing.T) {
+	key := newKey(t)
+	named := func(tag int) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.RawSubject = rdn(t, tag, "CA root") }
+	}
+	root := issue(t, "CA root", nil, key, named(12))
+	leaf := issue(t, "leaf", issue(t, "CA root", nil, key, named(19)), nil)
+	if bytes.Equal(leaf.RawIssuer, root.RawSubject) {
+		t.Fatal("the names are the same")
+	}
+	hashed := t.TempDir()
+	write(t, hashed, hashedName(t, root.Certificate, 0), toPEM(root.Certificate))
+	store, err := LoadStore(hashed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := policy(t, root)
+	wantCodes(t, p, evidence(leaf))
+	p.Trust = []*Store{store}
+	wantCodes(t, p, evidence(leaf))
+}
+
+// TestStoreDamaged has what must never be taken for an empty trust.
+func TestStoreDamaged(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	good := toPEM(root.Certificate)
+	block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
+	many := bytes.Repeat(good, 10)
+	for name, test := range map[string]struct {
+		data []byte
+		text string
+	}{
+		"empty":            {nil, "no PEM certificate"},
+		"text":             {[]byte("hello\n"), "no PEM certificate"},
+		"cut off":          {good[:len(good)-40], "has no end"},
+		"cut off later":    {append(bytes.Clone(many), good[:100]...), "has no end"},
+		"lost an end":      {append(bytes.Clone(good[:100]), many...), "damaged"},
+		"lost a beginning": {append(bytes.Clone(many), bytes.Replace(good, []byte("-----BEGIN C"), []byte("-----BEGIN "), 1)...), "wrong end"},
+		"bad base64":       {bytes.Replace(many, []byte("\nMII"), []byte("\n!II"), 1), "damaged"},
+		"cut DER":          {append(bytes.Clone(many), block("CERTIFICATE", root.Raw[:len(root.Raw)-1])...), "no certificate"},
+		"junk":             {append(bytes.Clone(many), block("CERTIFICATE", []byte("junk"))...), "certificate 11"},
+		"trailing":         {block("CERTIFICATE", append(bytes.Clone(root.Raw), 0)), "no certificate"},
+		"private key":      {append(bytes.Clone(good), block("EC PRIVATE KEY", []byte{0x30, 0})...), "private key"},
+		"TRUSTED":          {block("TRUSTED CERTIFICATE", root.Raw), "TRUSTED"},
+		"CRL":              {block("X509 CRL", root.Raw), "no place"},
+		"DER and more":     {append(bytes.Clone(root.Raw), good...), "no certificate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := write(t, t.TempDir(), "roots.pem", test.data)
+			_, err := LoadStore(path)
+			wantStoreError(t, err, path, test.text)
+			_, err = StoreFromPEM("given", test.data)
+			wantStoreError(t, err, "given", test.text)
+
+			// The system's is read only when it is needed.
+			store, err := SystemStore(path, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := policy(t, root)
+			p.Trust = []*Store{store}
+			_, err = p.Check(evidence(issue(t, "leaf", issue(t, "CA other", nil, nil), nil)))
+			wantStoreError(t, err, path, test.text)
+		})
+	}
+}
+
+func wantStoreError(t *testing.T, err error, source, text string) {
+	t.Helper()
+	var store *StoreError
+	if !errors.As(err, &store) || !strings.Contains(store.Source, source) || !strings.Contains(err.Error(), text) {
+		t.Errorf("got %v, want a StoreError of %s that says %q", err, source, text)
+	}
+}
+
+func TestStoreUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	missing := filepath.Join(dir, "missing")
+	_, err := LoadStore(missing)
+	wantStoreError(t, err, missing, "no such file")
+	_, err = LoadStore(dir)
+	wantStoreError(t, err, dir, "no certificate file")
+	_, err = SystemStore(missing, "")
+	wantStoreError(t, err, missing, "no such file")
+	_, err = SystemStore("", missing)
+	wantStoreError(t, err, missing, "no such file")
+	_, err = SystemStore("", dir)
+	wantStoreError(t, err, dir, "no certificate file")
+	_, err = SystemStore(dir, "")
+	wantStoreError(t, err, dir, "directory")
+
+	// An entry by hash that leads nowhere, and one that is damaged.
+	root := issue(t, "CA root", nil, nil)
+	p := policy(t, root)
+	e := evidence(issue(t, "leaf", root, nil))
+	entry := write(t, dir, hashedName(t, root.Certificate, 0), []byte("junk"))
+	store, err := SystemStore("", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Trust = []*Store{store}
+	_, err = p.Check(e)
+	wantStoreError(t, err, entry, "no PEM certificate")
+	os.Remove(entry)
+	if err := os.Mkdir(entry, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.Check(e)
+	wantStoreError(t, err, entry, "directory")
+}
+
+// TestSystemDirectory compares the hashes of names with those of the system's
+// own directory, which another program made.
+func TestSystemDirectory(t *testing.T) {
+	entries, err := filepath.Glob("/etc/ssl/certs/*.[0-9]")
+	if err != nil || len(entries) == 0 {
+		t.Skip("this system has no hashed directory in /etc/ssl/certs")
+	}
+	for _, entry := range entries {
+		text, err := os.ReadFile(entry)
+		if err != nil {
+			continue
+		}
+		block, _ := pem.Decode(text)
+		if block == nil {
+			continue
+		}
+		subject, ok := certSubject(block.Bytes)
+		if hash, _ := nameHash(subject); !ok || !strings.HasPrefix(filepath.Base(entry), hash+".") {
+			t.Errorf("%s: the subject's hash is %s", entry, hash)
+		}
+	}
+}
