@@ -19,7 +19,7 @@ build: ## build bin/tlsify with every engine there is
 	@$(GOBUILD) -o bin/tlsify ./cmd/tlsify
 
 demo: build ## see it work: a shell script fetches a page over TLS, with no TLS of its own
-	@sh cmd/tlsify/testdata/demo/demo.sh bin/tlsify '$(GO)'
+	@sh examples/demo.sh bin/tlsify '$(GO)'
 
 test: ## run every test that needs Go alone; those that need a peer say so and skip
 	@$(GOTEST) ./...

@@ -11,9 +11,9 @@ import (
 
 const (
 	recordHeaderLen = 5
-	// inputSize is how much one read may take from the stream: eight full
-	// records.
-	inputSize = 8 * (16384 + 256)
+	// flightSize is room for BatchSize bytes in full records, of which each
+	// may be 256 bytes longer than its plaintext (RFC 8446, section 5.2).
+	flightSize = BatchSize/16384*(recordHeaderLen+16384+256) + 4096
 	// queueLimit bounds what may wait behind a write that the peer does not
 	// take. Only answers to its own KeyUpdates can: a peer that sends ten
 	// thousands of them and reads nothing is an attacker.
@@ -113,11 +113,11 @@ func (c *RecordConn) wholeRecord() bool {
 // fill waits until n bytes at least are in the buffer.
 func (c *RecordConn) fill(n int) error {
 	if c.in == nil {
-		c.in = make([]byte, inputSize)
+		c.in = make([]byte, flightSize)
 	}
 	if c.r == c.w {
 		c.r, c.w = 0, 0
-	} else if c.r > 0 && len(c.in)-c.w < inputSize/2 {
+	} else if c.r > 0 && len(c.in)-c.w < flightSize/2 {
 		c.w = copy(c.in, c.in[c.r:c.w])
 		c.r = 0
 	}
@@ -206,11 +206,14 @@ func (c *RecordConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Hold begins to collect what is written. What is written until Release must
-// stay under a megabyte.
+// Hold begins to collect what is written, which should be at most BatchSize
+// bytes of plaintext.
 func (c *RecordConn) Hold() {
 	c.mu.Lock()
 	c.held = true
+	if cap(c.out) < flightSize && !c.sending {
+		c.out = append(make([]byte, 0, flightSize), c.out...)
+	}
 	c.mu.Unlock()
 }
 

@@ -18,10 +18,6 @@ import (
 	"tlsify/engine"
 )
 
-// batchSize is how many bytes one trip through a direction may take. More
-// gained nothing in measurements, and less costs system calls.
-const batchSize = 128 << 10
-
 // Plan is what Run is to do.
 type Plan struct {
 	// Session is the established connection, and Network the stream below
@@ -122,7 +118,7 @@ type run struct {
 // close_notify. It returns nil only then. It returns os.ErrDeadlineExceeded
 // where untilEnded has told it to take what is there and wait for no more.
 func (r *run) toPeer() error {
-	buf := make([]byte, batchSize)
+	buf := make([]byte, engine.BatchSize)
 	for {
 		n, err := r.In.Read(buf)
 		if n > 0 {
@@ -152,7 +148,7 @@ func (r *run) toPeer() error {
 // fromPeer moves the peer's bytes to the caller until there are no more, and
 // returns why: io.EOF for a close_notify.
 func (r *run) fromPeer() error {
-	buf := make([]byte, batchSize)
+	buf := make([]byte, engine.BatchSize)
 	for {
 		n, err := r.Session.Read(buf)
 		if err != nil {

@@ -106,8 +106,8 @@ func report(inv *invocation, f *failure) {
 			inv.control.SayText("error", string(reason.Code), reason.Text)
 		}
 	}
-	if inv.control.Uses(2) {
-		return
+	if inv.control.Uses(2) || f.Code == "" && !inv.verbose {
+		return // a signal has ended us: that is no failure
 	}
 	line := "tlsify: " + f.Text
 	if f.Code != "" {

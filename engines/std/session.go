@@ -6,10 +6,6 @@ import (
 	"tlsify/engine"
 )
 
-// writeBatch is how much plaintext goes to the stream with one call: eight
-// full records.
-const writeBatch = 8 * 16384
-
 type session struct {
 	conn    *tls.Conn
 	records *engine.RecordConn
@@ -26,7 +22,7 @@ func (s *session) Read(p []byte) (int, error) {
 
 func (s *session) Write(p []byte) (int, error) {
 	for sent := 0; sent < len(p); {
-		batch := p[sent:min(len(p), sent+writeBatch)]
+		batch := p[sent:min(len(p), sent+engine.BatchSize)]
 		if err := s.write(batch); err != nil {
 			return sent, err
 		}
