@@ -68,8 +68,9 @@ func nextBlock(text []byte) (label, body, rest []byte, err error) {
 			break
 		}
 	}
-	label, text, ok := cutLine(text)
-	if label, ok = bytes.CutSuffix(label, pemTail); !ok {
+	label, text, _ = cutLine(text)
+	label, ok := bytes.CutSuffix(label, pemTail)
+	if !ok {
 		return nil, nil, nil, errors.New("a PEM header in it is damaged")
 	}
 	end := bytes.Index(text, pemEnd)

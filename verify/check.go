@@ -17,8 +17,14 @@ type judge struct {
 	// leafBad is set where the leaf itself has faults.
 	leafBad bool
 	// noted keeps every issuer's own faults, keys its names.
-	noted map[*x509.Certificate][]Reason
+	noted map[issuerRole][]Reason
 	keys  map[*x509.Certificate]nameKeys
+}
+
+// issuerRole is a certificate as an anchor, or as an intermediate.
+type issuerRole struct {
+	cert   *x509.Certificate
+	anchor bool
 }
 
 // nameKeys are a certificate's names in a form in which they can be compared.
@@ -52,7 +58,7 @@ func (p *Policy) judge(leaf *x509.Certificate) *judge {
 		// Certificates count in whole seconds (RFC 5280, section 4.1.2.5).
 		now:   now().Truncate(time.Second),
 		leaf:  leaf,
-		noted: map[*x509.Certificate][]Reason{},
+		noted: map[issuerRole][]Reason{},
 		keys:  map[*x509.Certificate]nameKeys{},
 	}
 	j.alt, j.altOK = parseAltNames(leaf)

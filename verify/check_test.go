@@ -7,6 +7,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -217,4 +218,24 @@ func TestCheckCallersStoreFirst(t *testing.T) {
 	if result != nil && result.Grounds[0].Kind != "trust" {
 		t.Errorf("the grounds are %v", result.Grounds)
 	}
+}
+
+// TestCheckConcurrent uses one policy in several goroutines; it is of use with
+// the race detector.
+func TestCheckConcurrent(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	mid := issue(t, "CA mid", root, nil)
+	leaf := issue(t, "leaf", mid, nil)
+	p := policy(t, root)
+	p.CRLs = []*CRL{mustCRL(t, newCRL(t, mid, nil))}
+	p.TLSA = []TLSA{record(t, pkixTA, 1, 1, root.Certificate)}
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if _, err := p.Check(evidence(leaf, mid)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
 }

@@ -49,7 +49,8 @@ type Policy struct {
 	// would do without.
 	TrustToo bool
 	// CRLs: where there are any, the leaf's issuer must have one among them,
-	// and no certificate on the path may be on one.
+	// and no certificate on the path may be on one. They are not looked at
+	// where no path is built.
 	CRLs []*CRL
 	// Staple says what a stapled OCSP response is good for.
 	Staple StapleMode

@@ -147,8 +147,11 @@ func TestPostQuantumMixed(t *testing.T) {
 	wantCodes(t, p, evidence(classicalLeaf, classicalMid))
 	wantCodes(t, p, evidence(pqLeaf))
 	p.PostQuantum = true
-	wantCodes(t, p, evidence(classicalLeaf, classicalMid), SecurityLevel)
+	wantCodes(t, p, evidence(classicalLeaf, classicalMid), SecurityLevel, SecurityLevel)
 	wantCodes(t, p, evidence(pqLeaf), SecurityLevel)
+	// A pin alone does not make up for it.
+	pinned := &Policy{Pins: []Pin{pinOf(keyPin, classicalLeaf.Certificate)}, PostQuantum: true, Now: p.Now}
+	wantCodes(t, pinned, evidence(classicalLeaf), SecurityLevel)
 	p.PostQuantum = false
 	// The classical link of a mixed path is checked as well.
 	wantCodes(t, p, evidence(&entity{Certificate: corrupt(t, classicalLeaf.Certificate)}, classicalMid), Untrusted)

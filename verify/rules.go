@@ -22,7 +22,7 @@ var (
 
 // whose names a certificate at the start of a reason.
 func (j *judge) whose(c *x509.Certificate) string {
-	if c == j.leaf {
+	if c.Equal(j.leaf) {
 		return "the certificate"
 	}
 	return fmt.Sprintf("the issuer %q", subjectText(c))
@@ -37,6 +37,9 @@ func (j *judge) leafFaults() []Reason {
 	// signed with the key.
 	if extension(j.leaf, oidKeyUsage) != nil && j.leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
 		faults = append(faults, reason(PurposeBad, "the certificate's key may not be used for signatures (keyUsage), which TLS needs: it must be issued anew"))
+	}
+	if j.policy.PostQuantum {
+		faults = append(faults, j.postQuantumFaults(j.leaf)...)
 	}
 	return faults
 }
@@ -54,7 +57,8 @@ func (j *judge) leafPathFaults() []Reason {
 // issuerFaults is what is wrong with c as an issuer, wherever on a path it is.
 // An anchor is one of the caller's roots: its own signature does not matter.
 func (j *judge) issuerFaults(c *x509.Certificate, anchor bool) []Reason {
-	if faults, ok := j.noted[c]; ok {
+	role := issuerRole{c, anchor}
+	if faults, ok := j.noted[role]; ok {
 		return faults
 	}
 	faults := j.dateFaults(c)
@@ -80,7 +84,7 @@ func (j *judge) issuerFaults(c *x509.Certificate, anchor bool) []Reason {
 	if emptyName(c.RawSubject) {
 		faults = append(faults, reason(Malformed, "an issuer on the path has no name"))
 	}
-	j.noted[c] = faults
+	j.noted[role] = faults
 	return faults
 }
 
@@ -158,7 +162,7 @@ func (j *judge) pathFaults(path []*x509.Certificate, a anchor) ([]Reason, error)
 		}
 	}
 	if j.policy.PostQuantum {
-		faults = append(faults, j.postQuantumFaults(path)...)
+		faults = append(faults, j.postQuantumFaults(path[1:]...)...)
 	}
 	if len(j.policy.CRLs) > 0 {
 		more, err := j.crlFaults(path)
@@ -192,8 +196,9 @@ func (j *judge) pathLenFaults(path []*x509.Certificate) []Reason {
 	return nil
 }
 
-func (j *judge) postQuantumFaults(path []*x509.Certificate) []Reason {
-	for _, c := range path {
+// postQuantumFaults finds the first key that is of no post-quantum algorithm.
+func (j *judge) postQuantumFaults(certs ...*x509.Certificate) []Reason {
+	for _, c := range certs {
 		if !isPostQuantum(c) {
 			return []Reason{reason(SecurityLevel, "%s has no post-quantum key (%v), which is asked for", j.whose(c), c.PublicKeyAlgorithm)}
 		}

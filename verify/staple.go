@@ -112,6 +112,13 @@ func (j *judge) stapleIssuer(path, sent []*x509.Certificate) *x509.Certificate {
 // about the leaf, recent, and signed by the issuer or by whom the issuer has
 // authorised (RFC 6960, section 3.2).
 func (j *judge) readStaple(der []byte, issuer *x509.Certificate) (*ocsp.Response, error) {
+	// The library checks the signature by whatever key the peer has put into
+	// the response, so that key's size is looked at first.
+	if r, ok := responderOf(der); !ok {
+		return nil, errors.New("it is malformed")
+	} else if r != nil && len(j.keyFaults(r)) > 0 {
+		return nil, errors.New("its responder's key is too weak, or too large to be checked")
+	}
 	response, err := ocsp.ParseResponseForCert(der, j.leaf, nil)
 	if err != nil {
 		return nil, err
@@ -141,6 +148,39 @@ func (j *judge) readStaple(der []byte, issuer *x509.Certificate) (*ocsp.Response
 		return nil, fmt.Errorf("it was good until %s only: the server must fetch a new one", dateText(response.NextUpdate))
 	}
 	return response, nil
+}
+
+// responderOf finds the first certificate in a response, if there is any
+// (RFC 6960, section 4.2.1). A response that reports an error has none.
+func responderOf(der []byte) (r *x509.Certificate, ok bool) {
+	var response, bytes, octets, basic, certs, first cryptobyte.String
+	var successful, present bool
+	explicit := cbasn1.Tag(0).Constructed().ContextSpecific()
+	input := cryptobyte.String(der)
+	if !input.ReadASN1(&response, cbasn1.SEQUENCE) || !input.Empty() ||
+		!response.SkipASN1(cbasn1.ENUM) || // responseStatus
+		!response.ReadOptionalASN1(&bytes, &successful, explicit) || !response.Empty() {
+		return nil, false
+	}
+	if !successful {
+		return nil, true
+	}
+	if !bytes.ReadASN1(&bytes, cbasn1.SEQUENCE) || !bytes.SkipASN1(cbasn1.OBJECT_IDENTIFIER) ||
+		!bytes.ReadASN1(&octets, cbasn1.OCTET_STRING) || !octets.ReadASN1(&basic, cbasn1.SEQUENCE) ||
+		!basic.SkipASN1(cbasn1.SEQUENCE) || // tbsResponseData
+		!basic.SkipASN1(cbasn1.SEQUENCE) || // signatureAlgorithm
+		!basic.SkipASN1(cbasn1.BIT_STRING) ||
+		!basic.ReadOptionalASN1(&certs, &present, explicit) || !basic.Empty() {
+		return nil, false
+	}
+	if !present || !certs.ReadASN1(&certs, cbasn1.SEQUENCE) || certs.Empty() {
+		return nil, !present
+	}
+	if !certs.ReadASN1Element(&first, cbasn1.SEQUENCE) {
+		return nil, false
+	}
+	r, err := x509.ParseCertificate(first)
+	return r, err == nil
 }
 
 // checkResponder checks a responder that the issuer has authorised by a

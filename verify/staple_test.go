@@ -49,6 +49,8 @@ func TestStaple(t *testing.T) {
 	foreign := issue(t, "responder", sibling, nil, ocspUse)
 	late := issue(t, "responder", mid, nil, ocspUse, func(c *x509.Certificate) { c.NotAfter = testNow.Add(-time.Minute) })
 
+	huge := fakeRSA(t, 1, 65536).Certificates[1]
+
 	good := newStaple(t, leaf, mid, mid, nil)
 	damaged := append([]byte(nil), good...)
 	damaged[len(damaged)-1] ^= 1
@@ -73,6 +75,7 @@ func TestStaple(t *testing.T) {
 		{"by the leaf itself", newStaple(t, leaf, mid, leaf, nil), []Code{Staple}, "not authorised"},
 		{"by a foreign responder", newStaple(t, leaf, mid, foreign, nil), []Code{Staple}, "not from"},
 		{"by an expired responder", newStaple(t, leaf, mid, late, nil), []Code{Staple}, "expired"},
+		{"with a huge key", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.Certificate = huge }), []Code{Staple}, "too large"},
 		{"damaged", damaged, []Code{Staple}, "not signed"},
 		{"junk", []byte("junk"), []Code{Staple}, ""},
 		{"an error", ocsp.TryLaterErrorResponse, []Code{Staple}, ""},

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -248,6 +249,18 @@ func TestStoreUnreadable(t *testing.T) {
 	wantStoreError(t, err, entry, "directory")
 }
 
+// TestSystemWellKnown has the system's own roots, of which none issued a leaf
+// of ours.
+func TestSystemWellKnown(t *testing.T) {
+	store, err := SystemStore("", "")
+	if err != nil {
+		t.Skip(err)
+	}
+	p := policy(t, issue(t, "CA root", nil, nil))
+	p.Trust = []*Store{store}
+	wantCodes(t, p, evidence(issue(t, "leaf", issue(t, "CA stranger", nil, nil), nil)), Untrusted)
+}
+
 // TestSystemDirectory compares the hashes of names with those of the system's
 // own directory, which another program made.
 func TestSystemDirectory(t *testing.T) {
@@ -268,5 +281,80 @@ func TestSystemDirectory(t *testing.T) {
 		if hash, _ := nameHash(subject); !ok || !strings.HasPrefix(filepath.Base(entry), hash+".") {
 			t.Errorf("%s: the subject's hash is %s", entry, hash)
 		}
+	}
+}
+
+// manyRoots are roots, of which all but the first have a shape and a subject
+// but are no certificates that crypto/x509 would parse.
+func manyRoots(t testing.TB, root *entity, n int) []*entity {
+	t.Helper()
+	roots := []*entity{root}
+	key := newKey(t)
+	for i := range n {
+		other := issue(t, fmt.Sprintf("CA number %d of a hundred and more", i), nil, key)
+		// The version's tag is made an unknown one.
+		other.Raw = bytes.Replace(other.Raw, []byte{0xa0, 3, 2, 1, 2}, []byte{0xa0, 3, 2, 1, 9}, 1)
+		if _, err := x509.ParseCertificate(other.Raw); err == nil {
+			t.Fatal("it parses")
+		}
+		roots = append(roots, other)
+	}
+	return roots
+}
+
+// TestStoreParsesWhatItNeeds has a store whose roots would not parse, but for
+// the one that is needed.
+func TestStoreParsesWhatItNeeds(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	roots := manyRoots(t, root, 20)
+	leaf := issue(t, "leaf", root, nil)
+	p := policy(t, roots...)
+	wantCodes(t, p, evidence(leaf))
+	_, err := p.Check(evidence(issue(t, "leaf", roots[1], nil)))
+	wantStoreError(t, err, "test", "certificate 2 in it")
+}
+
+// BenchmarkStore is the cost of finding one root among 150, and of all that
+// comes with it, beside crypto/x509 with just the right root in its pool.
+func BenchmarkStore(b *testing.B) {
+	// As public issuers make them.
+	root := issue(b, "CA root", nil, nil)
+	mid := issue(b, "CA mid", root, nil)
+	leaf := issue(b, "leaf", mid, nil)
+	roots := manyRoots(b, root, 150)
+	slices.Reverse(roots)
+	dir := b.TempDir()
+	file := write(b, dir, "roots.pem", toPEM(certs(roots...)...))
+	for _, r := range roots {
+		write(b, dir, hashedName(b, r.Certificate, 0), toPEM(r.Certificate))
+	}
+	e := evidence(leaf, mid)
+	b.Run("x509", func(b *testing.B) {
+		pool, intermediates := x509.NewCertPool(), x509.NewCertPool()
+		pool.AddCert(root.Certificate)
+		intermediates.AddCert(mid.Certificate)
+		b.ReportAllocs()
+		for b.Loop() {
+			_, err := leaf.Verify(x509.VerifyOptions{Roots: pool, Intermediates: intermediates, CurrentTime: testNow, DNSName: "host.example"})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	for name, place := range map[string][2]string{"bundle": {file, ""}, "hashed directory": {"", dir}} {
+		b.Run(name, func(b *testing.B) {
+			p := policy(b, root)
+			b.ReportAllocs()
+			for b.Loop() {
+				store, err := SystemStore(place[0], place[1])
+				if err != nil {
+					b.Fatal(err)
+				}
+				p.Trust = []*Store{store}
+				if _, err := p.Check(e); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -45,7 +45,7 @@ var statuses = []struct {
 	{statusInternal, "a bug, or a crash", []string{"internal"}, "no"},
 	{statusUnreached, "not reached, or lost before `ready`", []string{"resolve", "connect", "connect-timeout", "handshake-timeout", "network-io"}, "perhaps"},
 	{statusHandshake, "the handshake failed", []string{"tls-alert", "tls-protocol", "tls-version", "no-common-group", "security-level", "renegotiation", "client-cert"}, "no"},
-	{statusRejected, "the peer was rejected", []string{"cert-untrusted", "cert-self-signed", "cert-expired", "cert-not-yet-valid", "cert-name", "cert-purpose", "cert-weak", "cert-constraint", "cert-malformed", "pin-mismatch"}, "no"},
+	{statusRejected, "the peer was rejected", []string{"cert-untrusted", "cert-self-signed", "cert-expired", "cert-not-yet-valid", "cert-name", "cert-purpose", "cert-weak", "cert-constraint", "cert-revoked", "cert-malformed", "pin-mismatch", "staple"}, "no"},
 	{statusTruncated, "truncated by the peer", []string{"truncated"}, "perhaps"},
 	{statusLost, "TLS or network failure after `ready`, idle limit", []string{"tls-alert", "tls-protocol", "network-io", "idle-timeout"}, "perhaps"},
 	{statusLocal, "the caller's side failed while data was still owed to it", []string{"local-io"}, ""},
@@ -116,7 +116,11 @@ func failureOf(err error, at phase, clientCert bool) *failure {
 		return fail(statusUnreached, "handshake-timeout")
 	case errors.As(err, &rejected):
 		first := rejected.Reasons[0]
-		return &failure{Status: statusRejected, Code: string(first.Code), Text: first.Text, More: rejected.Reasons[1:]}
+		status := statusRejected
+		if first.Code == verify.SecurityLevel {
+			status = statusHandshake
+		}
+		return &failure{Status: status, Code: string(first.Code), Text: first.Text, More: rejected.Reasons[1:]}
 	case errors.As(err, &store):
 		return fail(statusUsage, "usage")
 	case errors.As(err, &unsupported):

@@ -42,8 +42,12 @@ would break a token is %XX. Ignore a keyword that you don't know.
   protocol NAME
   cipher NAME                         and group, signature, alpn, server-name
   resumed yes|no
-  verified KIND DETAIL                system, trust, pin or ask
+  verified KIND DETAIL                system, trust, pin, tlsa or ask
   unverified CODE...                  with --opportunistic
+  staple good                         a stapled OCSP response vouches for the leaf
+  timestamps N                        signed certificate timestamps came (unchecked)
+  expires TIME                        the first certificate on the path to expire
+  expires-soon DAYS                   that is less than 14 days away
   binding KIND BASE64
   ask PIN CODE...                     with --ask: answer trust PIN, or no
   ready                               before the first byte of application data

@@ -17,7 +17,7 @@ const askLimit = 60 * time.Second
 
 // neverAsked are the reasons that --ask and --opportunistic do not get past:
 // a caller that could wave them through would be talked into it.
-var neverAsked = []verify.Code{verify.Revoked, verify.Malformed, verify.PinMismatch, verify.Staple}
+var neverAsked = []verify.Code{verify.Revoked, verify.Malformed, verify.PinMismatch, verify.Staple, verify.SecurityLevel}
 
 // judge makes the Verify of one handshake: it shows the caller who the peer
 // is, has the policy judge it, and lets --ask or --opportunistic have the last
@@ -38,9 +38,7 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 		var rejection *verify.Error
 		switch {
 		case err == nil:
-			for _, g := range result.Grounds {
-				c.facts.verified = append(c.facts.verified, ground{g.Kind, g.Detail})
-			}
+			c.facts.accept(result)
 			return nil
 		case !errors.As(err, &rejection) || slices.ContainsFunc(rejection.Reasons, isFinal):
 			return err

@@ -7,9 +7,11 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"tlsify/cmd/tlsify/internal/control"
 	"tlsify/engine"
+	"tlsify/verify"
 )
 
 // The kinds of channel binding.
@@ -29,6 +31,22 @@ type facts struct {
 	unverified []string // CODEs
 	state      *engine.State
 	binding    ground // kind and value; empty where none was asked for
+	expires    time.Time
+	timestamps int  // signed certificate timestamps
+	stapled    bool // a stapled OCSP response vouches for the leaf
+}
+
+// soon is how long before its expiry a path is worth a warning.
+const soon = 14 * 24 * time.Hour
+
+// accept takes over what the policy found out.
+func (f *facts) accept(result *verify.Result) {
+	for _, g := range result.Grounds {
+		f.verified = append(f.verified, ground{g.Kind, g.Detail})
+	}
+	f.expires = result.Expires.At
+	f.timestamps = len(result.SCTs)
+	f.stapled = result.Stapled
 }
 
 // learn collects the facts, and checks once more that the engine has kept to
@@ -108,6 +126,18 @@ func (f *facts) say(to *control.Channel) {
 	}
 	if f.unverified != nil {
 		to.Say("unverified", f.unverified...)
+	}
+	if f.stapled {
+		to.Say("staple", "good")
+	}
+	if f.timestamps > 0 {
+		to.Say("timestamps", itoa(f.timestamps))
+	}
+	if !f.expires.IsZero() {
+		to.Say("expires", f.expires.UTC().Format(time.RFC3339))
+		if time.Until(f.expires) < soon {
+			to.Say("expires-soon", itoa(int(time.Until(f.expires).Hours()/24)))
+		}
 	}
 	if f.binding[0] != "" {
 		to.Say("binding", f.binding[0], f.binding[1])

@@ -112,6 +112,10 @@ func (p *parser) configureClient(common engine.Config, identities []*engine.Iden
 	if err := p.trust("trust", []string{"system"}); err != nil {
 		return err
 	}
+	if err := p.revocation(); err != nil {
+		return err
+	}
+	p.inv.policy.PostQuantum = common.Level >= engine.LevelPQAuth
 	if len(p.inv.policy.Trust) > 0 && len(p.inv.policy.Names) == 0 {
 		return usagef("--name is needed: there is no HOST whose certificate to expect")
 	}
@@ -156,6 +160,15 @@ func (p *parser) trust(option string, byItself []string) error {
 		}
 		policy.Pins = append(policy.Pins, pin)
 	}
+	for _, value := range p.words.values["tlsa"] {
+		record, err := verify.ParseTLSA(value)
+		if err != nil {
+			return usagef("--tlsa: %v", err)
+		}
+		policy.TLSA = append(policy.TLSA, record)
+	}
+	// Trust that was asked for is meant, whatever a record says.
+	policy.TrustToo = p.words.has(option)
 	values := p.words.values[option]
 	if len(values) == 0 {
 		values = byItself
@@ -166,9 +179,12 @@ func (p *parser) trust(option string, byItself []string) error {
 		switch {
 		case value == "none" && len(values) > 1:
 			return usagef("--%s none excludes every other", option)
-		case value == "none" && len(policy.Pins) == 0:
-			return usagef("--%s none needs a --pin", option)
+		case value == "none" && len(policy.Pins) == 0 && len(policy.TLSA) == 0:
+			return usagef("--%s none needs a --pin or a --tlsa record", option)
+		case value == "none" && p.words.has("crl"):
+			return usagef("--crl needs a path to look at, and --%s none builds none", option)
 		case value == "none":
+			policy.TrustToo = false
 			return nil
 		case value == "system":
 			store, err = verify.SystemStore(p.env["SSL_CERT_FILE"], p.env["SSL_CERT_DIR"])
@@ -181,6 +197,34 @@ func (p *parser) trust(option string, byItself []string) error {
 			}
 		}
 		policy.Trust = append(policy.Trust, store)
+	}
+	return nil
+}
+
+// stapleModes are the words for --staple.
+var stapleModes = map[string]verify.StapleMode{
+	"off":     verify.StapleOff,
+	"check":   verify.StapleCheck,
+	"require": verify.StapleRequire,
+}
+
+// revocation reads --crl and --staple.
+func (p *parser) revocation() error {
+	for _, name := range p.words.values["crl"] {
+		content, err := p.files.load("crl", name)
+		if err != nil {
+			return err
+		}
+		lists, err := verify.ParseCRLs(name, content)
+		if err != nil {
+			return usagef("--crl: %v", err)
+		}
+		p.inv.policy.CRLs = append(p.inv.policy.CRLs, lists...)
+	}
+	if value, ok := p.words.value("staple"); ok {
+		if p.inv.policy.Staple, ok = stapleModes[value]; !ok {
+			return usagef("--staple: %q is none of off, check, require", cut(value))
+		}
 	}
 	return nil
 }
@@ -219,6 +263,12 @@ func (p *parser) configureServer(common engine.Config, identities []*engine.Iden
 		if err := p.trust("client-trust", []string{"none"}); err != nil {
 			return err
 		}
+		if err := p.revocation(); err != nil {
+			return err
+		}
+		p.inv.policy.PostQuantum = common.Level >= engine.LevelPQAuth
+	} else if w.has("crl") {
+		return usagef("--crl needs --client-auth request or require")
 	}
 	p.inv.server = c
 	return server.CheckServer(c)
@@ -238,7 +288,7 @@ func (p *parser) checkTrust() error {
 	if p.inv.ask && p.inv.proceed {
 		return usagef("--ask and --opportunistic exclude each other")
 	}
-	for _, other := range []string{"pin", "trust", "cert"} {
+	for _, other := range []string{"pin", "tlsa", "trust", "cert", "session"} {
 		if w.has(other) {
 			return usagef("--%s excludes --%s", name, other)
 		}
