@@ -44,7 +44,7 @@ var statuses = []struct {
 	{statusUsage, "usage, unreadable file; the engine or kernel can't", []string{"usage", "engine-unsupported"}, "no"},
 	{statusInternal, "a bug, or a crash", []string{"internal"}, "no"},
 	{statusUnreached, "not reached, or lost before `ready`", []string{"resolve", "connect", "connect-timeout", "handshake-timeout", "network-io"}, "perhaps"},
-	{statusHandshake, "the handshake failed", []string{"tls-alert", "tls-protocol", "tls-version", "no-common-group", "security-level", "renegotiation", "client-cert"}, "no"},
+	{statusHandshake, "the handshake failed", []string{"tls-alert", "tls-protocol", "tls-version", "no-common-group", "security-level", "renegotiation", "client-cert", "ech-rejected"}, "no"},
 	{statusRejected, "the peer was rejected", []string{"cert-untrusted", "cert-self-signed", "cert-expired", "cert-not-yet-valid", "cert-name", "cert-purpose", "cert-weak", "cert-constraint", "cert-revoked", "cert-malformed", "pin-mismatch", "staple"}, "no"},
 	{statusTruncated, "truncated by the peer", []string{"truncated"}, "perhaps"},
 	{statusLost, "TLS or network failure after `ready`, idle limit", []string{"tls-alert", "tls-protocol", "network-io", "idle-timeout"}, "perhaps"},
@@ -58,6 +58,7 @@ type failure struct {
 	Code   string // empty where a signal ended us
 	Text   string
 	More   []verify.Reason // the further reasons of a rejection
+	Retry  []byte          // the ECHConfigList to use instead
 }
 
 func (f *failure) Error() string { return f.Text }
@@ -99,6 +100,7 @@ func failureOf(err error, at phase, clientCert bool) *failure {
 		peer        *engine.PeerError
 		transport   *engine.TransportError
 		local       *pump.LocalError
+		ech         *engine.ECHRejectedError
 		dns         *net.DNSError
 		unconnected *dial.Error
 	)
@@ -125,6 +127,8 @@ func failureOf(err error, at phase, clientCert bool) *failure {
 		return fail(statusUsage, "usage")
 	case errors.As(err, &unsupported):
 		return fail(statusUsage, "engine-unsupported")
+	case errors.As(err, &ech):
+		return &failure{Status: statusHandshake, Code: "ech-rejected", Text: err.Error(), Retry: ech.RetryConfigs}
 	case errors.As(err, &alert):
 		return alertFailure(alert, at, clientCert)
 	case errors.As(err, &peer):

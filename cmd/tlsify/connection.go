@@ -75,6 +75,9 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 	if c.inv.form == formConnect {
 		config := *c.inv.client
 		config.Verify = c.judge(ctx)
+		if c.inv.session != nil {
+			c.inv.session.offer(&config, c.inv.policy)
+		}
 		c.session, err = c.inv.engine.Client(ctx, c.network, &config)
 	} else {
 		config := *c.inv.server
@@ -126,6 +129,7 @@ func (c *connection) stream(ctx context.Context) int {
 		plan.Answer = plan.In.IsSocket() && sameFile(0, 1)
 	}
 	err := pump.Run(ctx, plan)
+	c.inv.session.save()
 	c.network.settle(c.inv.linger)
 	status := statusOK
 	if err != nil {

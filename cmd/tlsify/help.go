@@ -55,6 +55,8 @@ would break a token is %XX. Ignore a keyword that you don't know.
   truncated                           the peer's stream ended without one
   lost N                              so many lines were dropped: you don't read
   unknown WORD                        you sent a command that there isn't
+  ech accepted
+  ech-retry BASE64                    the ECHConfigList to use instead
   error CODE TEXT                     see the topic status
   end STATUS                          last, always
 

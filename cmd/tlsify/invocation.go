@@ -51,6 +51,7 @@ type invocation struct {
 	ask     bool
 	proceed bool // --opportunistic
 	binding string
+	session *keptSession // nil without --session
 
 	connectLimit   time.Duration
 	handshakeLimit time.Duration

@@ -30,7 +30,11 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 			return nil
 		}
 		c.showPeer(peer)
-		result, err := c.inv.policy.Check(verify.Evidence{
+		policy, err := c.policyFor(peer)
+		if err != nil {
+			return err
+		}
+		result, err := policy.Check(verify.Evidence{
 			Certificates: peer.Certificates,
 			Staple:       peer.Staple,
 			SCTs:         peer.SCTs,
@@ -39,6 +43,9 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 		switch {
 		case err == nil:
 			c.facts.accept(result)
+			if c.inv.session != nil {
+				c.inv.session.peer = peer
+			}
 			return nil
 		case !errors.As(err, &rejection) || slices.ContainsFunc(rejection.Reasons, isFinal):
 			return err
@@ -51,6 +58,21 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 		}
 		return err
 	}
+}
+
+// policyFor is the invocation's policy, but for a server that has rejected an
+// Encrypted Client Hello: it has to show that it may speak for the public name.
+func (c *connection) policyFor(peer *engine.Peer) (*verify.Policy, error) {
+	if peer.ECHPublicName == "" {
+		return c.inv.policy, nil
+	}
+	name, err := verify.ParseName(peer.ECHPublicName)
+	if err != nil {
+		return nil, &engine.PeerError{Fault: engine.FaultProtocol, Err: err}
+	}
+	policy := *c.inv.policy
+	policy.Names = []verify.Name{name}
+	return &policy, nil
 }
 
 func isFinal(r verify.Reason) bool { return slices.Contains(neverAsked, r.Code) }

@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"os"
 	"os/signal"
@@ -100,6 +101,9 @@ func (inv *invocation) statusOf(f *failure) int {
 // report says why an invocation failed: on the control channel every reason,
 // and for people one line.
 func report(inv *invocation, f *failure) {
+	if f.Retry != nil {
+		inv.control.Say("ech-retry", base64.StdEncoding.EncodeToString(f.Retry))
+	}
 	if f.Code != "" {
 		inv.control.SayText("error", f.Code, f.Text)
 		for _, reason := range f.More {
@@ -121,6 +125,13 @@ func report(inv *invocation, f *failure) {
 		for _, reason := range f.More {
 			complain("tlsify: and " + reason.Text + " (" + string(reason.Code) + ")")
 		}
+	}
+}
+
+// note tells a person who asked for more.
+func (inv *invocation) note(text string) {
+	if inv.verbose && !inv.control.Uses(2) {
+		complain("tlsify: " + text)
 	}
 }
 

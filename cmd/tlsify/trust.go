@@ -92,7 +92,23 @@ func (p *parser) identities() ([]*engine.Identity, error) {
 		}
 		list = append(list, id)
 	}
-	return list, nil
+	return list, p.staples(list)
+}
+
+// staples reads the OCSP responses for our certificates.
+func (p *parser) staples(list []*engine.Identity) error {
+	names := p.words.values["staple-file"]
+	if len(names) > 0 && len(names) != len(list) {
+		return usagef("--staple-file: there are %d of them and %d of --cert", len(names), len(list))
+	}
+	for i, name := range names {
+		content, err := p.files.load("staple-file", name)
+		if err != nil {
+			return err
+		}
+		list[i].Staple = derOf(content)
+	}
+	return nil
 }
 
 func (p *parser) configureClient(common engine.Config, identities []*engine.Identity) error {
@@ -119,7 +135,20 @@ func (p *parser) configureClient(common engine.Config, identities []*engine.Iden
 	if len(p.inv.policy.Trust) > 0 && len(p.inv.policy.Names) == 0 {
 		return usagef("--name is needed: there is no HOST whose certificate to expect")
 	}
+	if name, ok := p.words.value("ech"); ok {
+		list, err := p.files.echConfigs(name)
+		if err != nil {
+			return err
+		}
+		if c.ServerName == "" {
+			return usagef("--ech needs a server name to hide")
+		}
+		c.ECHConfigList = list
+	}
 	p.inv.client = c
+	if path, ok := p.words.value("session"); ok {
+		p.inv.session = &keptSession{path: path, key: p.sessionKey(), note: p.inv.note}
+	}
 	return p.inv.engine.CheckClient(c)
 }
 
@@ -269,6 +298,13 @@ func (p *parser) configureServer(common engine.Config, identities []*engine.Iden
 		p.inv.policy.PostQuantum = common.Level >= engine.LevelPQAuth
 	} else if w.has("crl") {
 		return usagef("--crl needs --client-auth request or require")
+	}
+	if name, ok := w.value("ticket-key"); ok {
+		keys, err := p.files.ticketKeys(name)
+		if err != nil {
+			return err
+		}
+		c.TicketKeys = keys
 	}
 	p.inv.server = c
 	return server.CheckServer(c)

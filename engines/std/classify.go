@@ -36,6 +36,10 @@ var faultTexts = [...]struct {
 	{"tls: client didn't provide a certificate", engine.FaultClientCert},
 }
 
+// noECH is what crypto/tls says, before it sends anything, of an ECHConfigList
+// in which it finds nothing that it can use.
+const noECH = "tls: EncryptedClientHelloConfigList contains no valid configs"
+
 // classify types an error of the handshake by blame.
 func (h *handshake) classify(err error) error {
 	if h.refusal != nil {
@@ -85,6 +89,9 @@ func classifyCommon(err error, records *engine.RecordConn) error {
 		return &engine.PeerError{Fault: engine.FaultProtocol, Err: errors.New(notTLS(header.RecordHeader))}
 	}
 	text := err.Error()
+	if strings.Contains(text, noECH) {
+		return &engine.UnsupportedError{Engine: Engine{}.Name(), What: "any of the configurations in the ECHConfigList"}
+	}
 	for _, known := range faultTexts {
 		if strings.Contains(text, known.part) {
 			return &engine.PeerError{Fault: known.fault, Err: err}

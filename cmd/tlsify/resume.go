@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/pem"
+	"strings"
+	"sync"
+
+	"tlsify/cmd/tlsify/internal/sessions"
+	"tlsify/engine"
+	"tlsify/verify"
+)
+
+// keptSession is the client's side of --session: the session that this
+// connection offers, and the newest that it was given.
+type keptSession struct {
+	path string
+	key  [32]byte
+	note func(string) // for -v
+
+	mu     sync.Mutex
+	ticket []byte // the newest
+	peer   *engine.Peer
+}
+
+// sessionKey hashes everything that a session is bound to: a connection that
+// differs in any of it must not resume the session.
+func (p *parser) sessionKey() [32]byte {
+	h := sha256.New()
+	put := func(values ...string) {
+		binary.Write(h, binary.BigEndian, uint32(len(values)))
+		for _, v := range values {
+			binary.Write(h, binary.BigEndian, uint32(len(v)))
+			h.Write([]byte(v))
+		}
+	}
+	c := p.inv.client
+	put(p.inv.engine.Name(), p.inv.engine.Library())
+	put(p.inv.target.Network, p.inv.target.Address, c.ServerName, c.Fingerprint, string(c.Hello))
+	var names []string
+	for _, name := range p.inv.policy.Names {
+		names = append(names, name.String())
+	}
+	put(names...)
+	for _, option := range []string{"trust", "pin", "tlsa", "crl", "staple", "min-security", "groups", "alpn", "proxy"} {
+		put(p.words.values[option]...)
+	}
+	put(p.env["SSL_CERT_FILE"], p.env["SSL_CERT_DIR"])
+	if c.Identity != nil {
+		put(string(c.Identity.Chain[0]))
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+// offer makes config offer the session in the file, if there is one that this
+// invocation's policy accepts as it stands now, and keep those that come.
+func (k *keptSession) offer(config *engine.ClientConfig, policy *verify.Policy) {
+	config.KeepTicket = func(ticket []byte) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.ticket = bytes.Clone(ticket)
+	}
+	session, err := sessions.Take(k.path, k.key)
+	if err == nil {
+		var evidence verify.Evidence
+		if evidence, err = evidenceOf(session); err == nil {
+			_, err = policy.Check(evidence)
+		}
+	}
+	if err != nil {
+		k.note("no session to resume: " + err.Error())
+		return
+	}
+	config.Ticket = session.Ticket
+}
+
+func evidenceOf(s *sessions.Session) (verify.Evidence, error) {
+	e := verify.Evidence{Staple: s.Staple, SCTs: s.Timestamps}
+	for _, der := range s.Certificates {
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			return e, err
+		}
+		e.Certificates = append(e.Certificates, certificate)
+	}
+	return e, nil
+}
+
+// save puts the newest session into the file. It is called only for a
+// connection that was verified.
+func (k *keptSession) save() {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ticket == nil || k.peer == nil {
+		return
+	}
+	s := &sessions.Session{Ticket: k.ticket, Staple: k.peer.Staple, Timestamps: k.peer.SCTs}
+	for _, certificate := range k.peer.Certificates {
+		s.Certificates = append(s.Certificates, certificate.Raw)
+	}
+	if err := sessions.Put(k.path, k.key, s); err != nil {
+		k.note("the session is not kept: " + err.Error())
+	}
+	k.ticket = nil
+}
+
+// ticketKeyLimit is the most keys of a file that are used.
+const ticketKeyLimit = 16
+
+// ticketKeys reads --ticket-key: a key a line, base64 of 32 bytes, the newest
+// first. Empty lines and those that begin with # are passed over.
+func (f *files) ticketKeys(name string) ([][32]byte, error) {
+	content, err := f.load("ticket-key", name)
+	if err != nil {
+		return nil, err
+	}
+	var keys [][32]byte
+	for line := range strings.Lines(string(content)) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		key, err := base64.StdEncoding.DecodeString(line)
+		if err != nil || len(key) != 32 {
+			return nil, usagef("--ticket-key: %s has a line that is not the base64 of 32 bytes", cut(name))
+		}
+		keys = append(keys, [32]byte(key))
+	}
+	if len(keys) == 0 || len(keys) > ticketKeyLimit {
+		return nil, usagef("--ticket-key: %s has %d keys, not 1 to %d", cut(name), len(keys), ticketKeyLimit)
+	}
+	return keys, nil
+}
+
+// derOf gives the binary content of a file that may be binary, the first PEM
+// block of a file, or base64.
+func derOf(content []byte) []byte {
+	if block, _ := pem.Decode(content); block != nil {
+		return block.Bytes
+	}
+	text := strings.Join(strings.Fields(string(content)), "")
+	if binary, err := base64.StdEncoding.DecodeString(text); err == nil && len(binary) > 0 {
+		return binary
+	}
+	return content
+}
+
+// echConfigs reads --ech: an ECHConfigList (RFC 9849, section 4), binary,
+// base64 or PEM.
+func (f *files) echConfigs(name string) ([]byte, error) {
+	content, err := f.load("ech", name)
+	if err != nil {
+		return nil, err
+	}
+	list := derOf(content)
+	if len(list) < 2+4 || int(binary.BigEndian.Uint16(list)) != len(list)-2 {
+		return nil, usagef("--ech: %s is not an ECHConfigList, binary or base64", cut(name))
+	}
+	return list, nil
+}
