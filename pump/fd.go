@@ -141,6 +141,13 @@ func (f *FD) write(p []byte) (int, error) {
 	return unix.Write(f.n, p)
 }
 
+// WaitReadable waits until the read deadline for bytes, or for a connection on
+// a listening socket.
+func (f *FD) WaitReadable() error {
+	_, err := f.rd.wait(f.n, unix.POLLIN)
+	return err
+}
+
 // Gone waits until nobody can read any more what is written, and then returns
 // true; it returns false when it is stopped by Stop, or where the descriptor
 // can never tell.

@@ -43,6 +43,7 @@ type invocation struct {
 	fds     *descriptors
 
 	acceptArgs []string       // listen: the arguments of each accept
+	acceptEnv  []string       // and its environment
 	handed     map[int][]byte // listen: what each accept is to find on which descriptor
 
 	client  *engine.ClientConfig // connect; its Verify comes with the connection
@@ -142,7 +143,7 @@ func (p *parser) control(args []string) error {
 // session reads everything that connect, accept and listen have.
 func (p *parser) session() error {
 	if p.words.form == formListen {
-		p.inv.acceptArgs, p.inv.handed = p.acceptArgs(), p.files.read
+		p.inv.acceptArgs, p.inv.acceptEnv, p.inv.handed = p.acceptArgs(), acceptEnvironment(), p.files.read
 	}
 	if value, ok := p.words.value("options-fd"); ok {
 		lines, err := p.files.lines(value)
@@ -311,13 +312,17 @@ func parseTime(value string) (time.Duration, error) {
 func (p *parser) place() error {
 	rest, w := p.words.rest, p.words
 	given := p.inv.network != nil
+	var err error
 	switch {
 	case given && len(rest) > 0:
 		return usagef("unexpected argument %q: the network is --net-fd", cut(rest[0]))
 	case given:
 		return nil
+	case w.form == formListen && p.inv.prog == nil:
+		return usagef("listen needs a program behind --")
 	case len(rest) == 0 && w.form == formListen:
-		return usagef("listen needs an address, as 127.0.0.1:8443 or [::1]:0 or unix:PATH")
+		p.inv.listen, err = p.givenSockets()
+		return err
 	case len(rest) == 0:
 		return usagef("connect needs HOST:PORT, or unix:PATH, or --net-fd")
 	case len(rest) > 1:

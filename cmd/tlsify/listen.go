@@ -3,29 +3,52 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"net/netip"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/pump"
 	"tlsify/verify"
 )
 
 // listenTarget is where to listen: one of package net's networks, and an
-// address for it.
-type listenTarget struct{ network, address string }
+// address for it; or the sockets that a service manager has opened for us, which
+// begin with descriptor firstGiven.
+type listenTarget struct {
+	network, address string
+	given            int
+}
+
+const firstGiven = 3
+
+// givenSockets reads what systemd's sd_listen_fds(3) does: the number of
+// sockets in LISTEN_FDS, meant for us only if LISTEN_PID is our own.
+func (p *parser) givenSockets() (listenTarget, error) {
+	count, err := strconv.Atoi(p.env["LISTEN_FDS"])
+	if p.env["LISTEN_PID"] != itoa(os.Getpid()) || err != nil || count < 1 || count > 64 {
+		return listenTarget{}, usagef("listen needs an address, as 127.0.0.1:8443 or [::1]:0 or unix:PATH, or sockets from a service manager")
+	}
+	for n := firstGiven; n < firstGiven+count; n++ {
+		if err := p.fds.claim(n, "LISTEN_FDS", toRead); err != nil {
+			return listenTarget{}, err
+		}
+	}
+	return listenTarget{given: count}, nil
+}
 
 // listenAddress reads the address of listen: HOST:PORT, :PORT for every
 // address, or unix:PATH. Port 0 lets the kernel choose.
 func (p *parser) listenAddress(s string) error {
-	if p.inv.prog == nil {
-		return usagef("listen needs a program behind --")
-	}
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
-		p.inv.listen = listenTarget{"unix", path}
+		p.inv.listen = listenTarget{network: "unix", address: path}
 		return nil
 	}
 	host, port, err := net.SplitHostPort(s)
@@ -40,7 +63,7 @@ func (p *parser) listenAddress(s string) error {
 	if _, err := net.LookupPort("tcp", port); err != nil {
 		return usagef("%q is not a port", cut(port))
 	}
-	p.inv.listen = listenTarget{"tcp", s}
+	p.inv.listen = listenTarget{network: "tcp", address: s}
 	return nil
 }
 
@@ -50,46 +73,116 @@ func listen(ctx context.Context, inv *invocation) (int, error) {
 	if _, err := findProgram(inv.prog[0]); err != nil {
 		return 0, err
 	}
-	listener, err := net.Listen(inv.listen.network, inv.listen.address)
+	sockets, err := inv.listen.open()
 	if err != nil {
 		return 0, usagef("cannot listen: %v", err)
 	}
-	stop := context.AfterFunc(ctx, func() { listener.Close() })
-	defer stop()
-	address := listener.Addr().String()
-	if inv.listen.network == "unix" {
-		address = "unix:" + address
+	defer inv.listen.remove()
+	ended := make(chan error, len(sockets))
+	for _, socket := range sockets {
+		inv.control.Say("listening", boundAddress(socket.Number()))
+		go func() { ended <- serve(inv, socket) }()
 	}
-	inv.control.Say("listening", address)
+	select {
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	case err := <-ended:
+		return 0, usagef("cannot accept connections: %v", err)
+	}
+}
+
+// serve accepts on one socket for as long as that can be done.
+func serve(inv *invocation, socket *pump.FD) error {
 	for {
-		conn, err := listener.Accept()
-		switch {
-		case ctx.Err() != nil:
-			return 0, context.Cause(ctx)
-		case errors.Is(err, net.ErrClosed):
-			return 0, usagef("the listening socket was closed")
-		case err != nil:
-			// Out of descriptors or memory: what is there is better served
-			// than nothing.
+		if err := socket.WaitReadable(); err != nil {
+			return err
+		}
+		conn, _, err := unix.Accept4(socket.Number(), unix.SOCK_CLOEXEC)
+		switch err {
+		case nil:
+			if err := spawn(inv, conn); err != nil {
+				complain("tlsify: cannot serve a connection: " + err.Error())
+			}
+			unix.Close(conn)
+		case unix.EINTR, unix.EAGAIN, unix.ECONNABORTED:
+		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
+			// What is there is better served than nothing.
 			complain("tlsify: cannot accept a connection: " + err.Error())
 			time.Sleep(100 * time.Millisecond)
-			continue
+		default:
+			return os.NewSyscallError("accept", err)
 		}
-		if err := spawn(inv, conn.(syscall.Conn)); err != nil {
-			complain("tlsify: cannot serve a connection: " + err.Error())
-		}
-		conn.Close()
 	}
+}
+
+// open opens the sockets to accept on. Those that a service manager has given
+// us are its own, too: their flags stay as they are.
+func (t listenTarget) open() ([]*pump.FD, error) {
+	if t.given > 0 {
+		var sockets []*pump.FD
+		for n := firstGiven; n < firstGiven+t.given; n++ {
+			if on, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || on == 0 {
+				return nil, fmt.Errorf("descriptor %d of LISTEN_FDS is no listening socket", n)
+			}
+			unix.CloseOnExec(n)
+			socket, err := pump.NewFD(n)
+			if err != nil {
+				return nil, err
+			}
+			sockets = append(sockets, socket)
+		}
+		return sockets, nil
+	}
+	listener, err := net.Listen(t.network, t.address)
+	if err != nil {
+		return nil, err
+	}
+	if unixListener, ok := listener.(*net.UnixListener); ok {
+		unixListener.SetUnlinkOnClose(false)
+	}
+	defer listener.Close()
+	raw, err := listener.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var socket *pump.FD
+	controlErr := raw.Control(func(fd uintptr) {
+		var n int
+		if n, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, firstGiven); err == nil {
+			socket, err = pump.NewFD(n)
+		}
+	})
+	return []*pump.FD{socket}, errors.Join(controlErr, err)
+}
+
+// remove removes the socket's file, where it has one.
+func (t listenTarget) remove() {
+	if t.network == "unix" {
+		os.Remove(t.address)
+	}
+}
+
+// boundAddress is where a socket listens.
+func boundAddress(n int) string {
+	address, err := unix.Getsockname(n)
+	if err != nil {
+		return "-"
+	}
+	switch a := address.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port)).String()
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr), uint16(a.Port)).String()
+	case *unix.SockaddrUnix:
+		return "unix:" + a.Name
+	}
+	return "-"
 }
 
 // spawn starts an accept for one connection, which it gets as descriptor 0.
 // What options-fd and fd:N gave us is handed on in memory files under the same
 // numbers, so that nothing private comes to stand in the child's arguments.
-func spawn(inv *invocation, conn syscall.Conn) error {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return err
-	}
+func spawn(inv *invocation, conn int) error {
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -108,13 +201,10 @@ func spawn(inv *invocation, conn syscall.Conn) error {
 		defer unix.Close(memory)
 		files[n] = uintptr(memory)
 	}
-	var pid int
-	var forkErr error
-	err = raw.Control(func(fd uintptr) {
-		files[0] = fd
-		pid, forkErr = syscall.ForkExec("/proc/self/exe", append([]string{os.Args[0]}, inv.acceptArgs...), &syscall.ProcAttr{Env: os.Environ(), Files: files})
-	})
-	if err = errors.Join(err, forkErr); err != nil {
+	files[0] = uintptr(conn)
+	pid, err := syscall.ForkExec("/proc/self/exe", append([]string{os.Args[0]}, inv.acceptArgs...),
+		&syscall.ProcAttr{Env: inv.acceptEnv, Files: files})
+	if err != nil {
 		return err
 	}
 	go func() {
@@ -145,6 +235,11 @@ func (p *parser) acceptArgs() []string {
 		}
 	}
 	return append(append(args, "--"), p.words.prog...)
+}
+
+// acceptEnvironment is ours without what was said to us alone.
+func acceptEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, "LISTEN_") })
 }
 
 // memoryFile puts content into an anonymous file, to be read from its start.
