@@ -1,0 +1,145 @@
+package sessions
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func key(s string) (k [32]byte) {
+	copy(k[:], s)
+	return k
+}
+
+func session(ticket string) *Session {
+	return &Session{
+		Ticket:       []byte(ticket),
+		Certificates: [][]byte{[]byte("leaf"), []byte("issuer")},
+		Staple:       []byte("staple"),
+		Timestamps:   [][]byte{[]byte("t1"), []byte("t2")},
+	}
+}
+
+func TestTakeGivesWhatWasPutOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	if err := Put(path, key("a"), session("one")); err != nil {
+		t.Fatal(err)
+	}
+	st, err := os.Stat(path)
+	if err != nil || st.Mode().Perm() != 0o600 {
+		t.Fatalf("mode %v, %v", st.Mode(), err)
+	}
+	got, err := Take(path, key("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(session("one"), got); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := Take(path, key("a")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the second Take: %v", err)
+	}
+}
+
+func TestAnotherKeyGetsNothingAndTakesNothingAway(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	if err := Put(path, key("a"), session("one")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Take(path, key("b")); err != errOtherKey {
+		t.Errorf("with another key: %v", err)
+	}
+	if _, err := Take(path, key("a")); err != nil {
+		t.Errorf("afterwards with the right key: %v", err)
+	}
+}
+
+func TestFilesThatOthersCouldHaveMadeAreNotUsed(t *testing.T) {
+	content := session("one").Encode(key("a"))
+	for name, make := range map[string]func(path string) error{
+		"readable":  func(p string) error { return os.WriteFile(p, content, 0o644) },
+		"writable":  func(p string) error { os.WriteFile(p, content, 0o600); return os.Chmod(p, 0o620) },
+		"directory": func(p string) error { return os.Mkdir(p, 0o700) },
+		"link": func(p string) error {
+			os.WriteFile(p+".real", content, 0o600)
+			return os.Symlink(p+".real", p)
+		},
+		"truncated": func(p string) error { return os.WriteFile(p, content[:len(content)/2], 0o600) },
+		"empty":     func(p string) error { return os.WriteFile(p, nil, 0o600) },
+		"trailing":  func(p string) error { return os.WriteFile(p, append(bytes.Clone(content), "x"...), 0o600) },
+		"twice":     func(p string) error { return os.WriteFile(p, append(bytes.Clone(content), content...), 0o600) },
+		"huge":      func(p string) error { return os.WriteFile(p, bytes.Repeat(content, 1000), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "s")
+			if err := make(path); err != nil {
+				t.Fatal(err)
+			}
+			if s, err := Take(path, key("a")); err == nil {
+				t.Errorf("taken: %q", s.Ticket)
+			}
+		})
+	}
+}
+
+func TestTwentyWritersAndReadersLeaveAWholeFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	var mu sync.Mutex
+	taken := map[string]int{}
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			for n := range 20 {
+				if err := Put(path, key("a"), session(fmt.Sprintf("%d-%d", i, n))); err != nil {
+					t.Error(err)
+				}
+				s, err := Take(path, key("a"))
+				if errors.Is(err, fs.ErrNotExist) {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				mu.Lock()
+				taken[string(s.Ticket)]++
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	for ticket, times := range taken {
+		if times > 1 {
+			t.Errorf("session %s was taken %d times", ticket, times)
+		}
+	}
+	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) > 1 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(session("one").Encode(key("a")))
+	f.Add([]byte("-----BEGIN TLSIFY SESSION-----\nKey: 00\n\nAAAA\n-----END TLSIFY SESSION-----\n"))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, content []byte) {
+		s, err := Decode(content, key("a"))
+		if err != nil {
+			return
+		}
+		again, err := Decode(s.Encode(key("a")), key("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(s, again); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
