@@ -223,13 +223,14 @@ func (r *run) peerEnded(err error) (bool, error) {
 	r.endOut()
 	r.letClose()
 	r.localErr = nil // nothing was owed to a caller that has gone
+	oneWay := r.Session.State().Version >= engine.TLS13
 	switch {
 	case r.toEnded:
 		return true, nil
-	case r.Session.State().Version < engine.TLS13 && !r.HoldEOF:
+	case !oneWay && !r.HoldEOF:
 		// RFC 5246, section 7.2.1: pending writes are discarded.
 		return true, nil
-	case !r.Answer:
+	case !oneWay || !r.Answer:
 		r.drain()
 		r.linger()
 	}

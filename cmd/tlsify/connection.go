@@ -130,7 +130,9 @@ func (c *connection) stream(ctx context.Context) int {
 	}
 	err := pump.Run(ctx, plan)
 	c.inv.session.save()
-	c.network.settle(c.inv.linger)
+	if ctx.Err() == nil {
+		c.network.settle(c.inv.linger)
+	}
 	status := statusOK
 	if err != nil {
 		status = failureOf(err, c.at, c.certAsked()).Status
