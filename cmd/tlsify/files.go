@@ -239,6 +239,9 @@ func parseKey(content []byte) (crypto.Signer, error) {
 		switch block.Type {
 		case "PRIVATE KEY":
 			key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+			if err != nil && beyondX509 != nil {
+				return beyondX509.parseKey(block.Bytes)
+			}
 		case "EC PRIVATE KEY":
 			key, err = x509.ParseECPrivateKey(block.Bytes)
 		case "RSA PRIVATE KEY":
@@ -264,6 +267,9 @@ func parseKey(content []byte) (crypto.Signer, error) {
 // fits tells whether the key is that of the certificate.
 func fits(leaf *x509.Certificate, key crypto.Signer) bool {
 	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil && beyondX509 != nil {
+		return beyondX509.fits(leaf, key)
+	}
 	return err == nil && bytes.Equal(public, leaf.RawSubjectPublicKeyInfo)
 }
 

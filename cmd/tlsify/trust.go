@@ -128,10 +128,9 @@ func (p *parser) configureClient(common engine.Config, identities []*engine.Iden
 	if err := p.trust("trust", []string{"system"}); err != nil {
 		return err
 	}
-	if err := p.revocation(); err != nil {
+	if err := p.chains(common.Level); err != nil {
 		return err
 	}
-	p.inv.policy.PostQuantum = common.Level >= engine.LevelPQAuth
 	if len(p.inv.policy.Trust) > 0 && len(p.inv.policy.Names) == 0 {
 		return usagef("--name is needed: there is no HOST whose certificate to expect")
 	}
@@ -237,8 +236,13 @@ var stapleModes = map[string]verify.StapleMode{
 	"require": verify.StapleRequire,
 }
 
-// revocation reads --crl and --staple.
-func (p *parser) revocation() error {
+// chains reads what decides about chains beside the roots: --crl, --staple,
+// and the part of --min-security that is about certificates.
+func (p *parser) chains(level engine.Level) error {
+	p.inv.policy.PostQuantum = level >= engine.LevelPQAuth
+	if beyondX509 != nil {
+		p.inv.policy.CheckSignature = beyondX509.check
+	}
 	for _, name := range p.words.values["crl"] {
 		content, err := p.files.load("crl", name)
 		if err != nil {
@@ -292,10 +296,9 @@ func (p *parser) configureServer(common engine.Config, identities []*engine.Iden
 		if err := p.trust("client-trust", []string{"none"}); err != nil {
 			return err
 		}
-		if err := p.revocation(); err != nil {
+		if err := p.chains(common.Level); err != nil {
 			return err
 		}
-		p.inv.policy.PostQuantum = common.Level >= engine.LevelPQAuth
 	} else if w.has("crl") {
 		return usagef("--crl needs --client-auth request or require")
 	}

@@ -1,6 +1,9 @@
 package std
 
 import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
@@ -79,6 +82,11 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 	if c.Fingerprint != "" || c.Hello != nil {
 		return nil, &engine.UnsupportedError{Engine: e.Name(), What: "the imitation of a ClientHello"}
 	}
+	if c.Identity != nil {
+		if err := e.checkKey(c.Identity); err != nil {
+			return nil, err
+		}
+	}
 	config.ServerName = c.ServerName
 	// Verification is Verify's, by VerifyConnection.
 	config.InsecureSkipVerify = true
@@ -102,6 +110,9 @@ func (e Engine) serverConfig(c *engine.ServerConfig) (*tls.Config, error) {
 		return nil, errors.New("std: a server's configuration without a certificate")
 	}
 	for _, identity := range c.Identities {
+		if err := e.checkKey(identity); err != nil {
+			return nil, err
+		}
 		config.Certificates = append(config.Certificates, certificateOf(identity))
 	}
 	switch c.ClientAuth {
@@ -122,6 +133,15 @@ func (e Engine) serverConfig(c *engine.ServerConfig) (*tls.Config, error) {
 		config.SetSessionTicketKeys(c.TicketKeys)
 	}
 	return config, nil
+}
+
+// checkKey refuses a key that crypto/tls cannot sign with.
+func (e Engine) checkKey(i *engine.Identity) error {
+	switch i.Key.Public().(type) {
+	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+		return nil
+	}
+	return &engine.UnsupportedError{Engine: e.Name(), What: "a certificate with this kind of key"}
 }
 
 func certificateOf(i *engine.Identity) tls.Certificate {
