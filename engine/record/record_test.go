@@ -1,0 +1,192 @@
+package record
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"tlsify/engine"
+)
+
+var ids = []engine.Cipher{engine.AES128GCM, engine.AES256GCM, engine.ChaCha20Poly1305}
+
+// both gives the two ends of one direction.
+func both(id engine.Cipher) (seal, open *Protection) {
+	s := SuiteOf(id)
+	secret := func() []byte { return bytes.Repeat([]byte{7}, s.Hash().Size()) }
+	return New(s, secret()), New(s, secret())
+}
+
+// sealed makes a record with that content.
+func sealed(p *Protection, t Type, content []byte) []byte {
+	slot := make([]byte, len(content)+Overhead)
+	copy(slot[HeaderLen:], content)
+	return p.Seal(slot, len(content), t)
+}
+
+// sealedInner makes a record out of a whole TLSInnerPlaintext.
+func sealedInner(p *Protection, inner []byte) []byte {
+	rec := make([]byte, HeaderLen, HeaderLen+len(inner)+tagLen)
+	PutHeader(rec, TypeApplicationData, len(inner)+tagLen)
+	return p.aead.Seal(rec, p.next(), inner, rec[:HeaderLen])
+}
+
+func TestRoundTrip(t *testing.T) {
+	for _, id := range ids {
+		seal, open := both(id)
+		for i, n := range []int{0, 1, 1000, MaxPlaintext} {
+			content := bytes.Repeat([]byte{byte(i + 1)}, n)
+			rec := sealed(seal, TypeHandshake, content)
+			if len(rec) != n+Overhead {
+				t.Fatalf("%s: record of %d bytes", id, len(rec))
+			}
+			whole, err := Next(append(bytes.Clone(rec), 1, 2, 3))
+			if err != nil || !bytes.Equal(whole, rec) {
+				t.Fatalf("%s: Next: %v", id, err)
+			}
+			dst := make([]byte, len(rec)-HeaderLen-tagLen)
+			if i%2 == 0 {
+				dst = nil // in place
+			}
+			typ, got, err := open.Open(dst, rec)
+			if err != nil || typ != TypeHandshake || !bytes.Equal(got, content) {
+				t.Fatalf("%s, %d bytes: %v, %v", id, n, typ, err)
+			}
+			if dst != nil && n > 0 && &got[0] != &dst[0] {
+				t.Error("not opened into dst")
+			}
+		}
+		if seal.Sequence() != 4 || open.Sequence() != 4 {
+			t.Errorf("%s: sequence numbers %d, %d", id, seal.Sequence(), open.Sequence())
+		}
+		seal.Update()
+		open.Update()
+		if _, _, err := open.Open(nil, sealed(seal, TypeAlert, []byte{1, 0})); err != nil {
+			t.Errorf("%s after Update: %v", id, err)
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	seal, open := both(engine.AES128GCM)
+	good := sealed(seal, TypeApplicationData, []byte("hello"))
+	for i := range good {
+		bad := bytes.Clone(good)
+		bad[i] ^= 1
+		if _, _, err := open.Open(nil, bad); err != ErrMAC {
+			t.Fatalf("bit flipped in byte %d: %v", i, err)
+		}
+	}
+	if _, _, err := open.Open(nil, good[:HeaderLen+tagLen]); err != ErrMAC {
+		t.Errorf("record without content: %v", err)
+	}
+	if _, got, err := open.Open(nil, good); err != nil || string(got) != "hello" {
+		t.Errorf("the sequence number was lost: %v", err)
+	}
+	padded := append([]byte("hello\x17"), make([]byte, 100)...)
+	if typ, got, err := open.Open(nil, sealedInner(seal, padded)); err != nil || typ != TypeApplicationData || string(got) != "hello" {
+		t.Errorf("padding: %v, %q, %v", typ, got, err)
+	}
+	if _, _, err := open.Open(nil, sealedInner(seal, make([]byte, 100))); err != ErrNoType {
+		t.Errorf("nothing but padding: %v", err)
+	}
+	if _, _, err := open.Open(nil, sealedInner(seal, append(bytes.Repeat([]byte{1}, MaxPlaintext), 23))); err != nil {
+		t.Errorf("largest record: %v", err)
+	}
+	for _, inner := range [][]byte{append(bytes.Repeat([]byte{1}, MaxPlaintext+1), 23), append([]byte{23}, make([]byte, MaxPlaintext+1)...)} {
+		if _, _, err := open.Open(make([]byte, 1<<15), sealedInner(seal, inner)); err != ErrOverflow {
+			t.Errorf("inner plaintext of %d bytes: %v", len(inner), err)
+		}
+	}
+}
+
+func TestNext(t *testing.T) {
+	for n := range HeaderLen + 3 {
+		if rec, err := Next([]byte{23, 3, 3, 0, 3, 1, 2, 3}[:n]); rec != nil || err != nil {
+			t.Errorf("%d bytes: %v, %v", n, rec, err)
+		}
+	}
+	if _, err := Next([]byte{23, 3, 3, 0x41, 0x01}); err != ErrOverflow {
+		t.Errorf("2^14+257: %v", err)
+	}
+	if _, err := Next([]byte{23, 3, 3, 0x41, 0x00}); err != nil {
+		t.Errorf("2^14+256: %v", err)
+	}
+}
+
+func TestSpent(t *testing.T) {
+	for _, id := range ids {
+		p, _ := both(id)
+		p.SetSequence(p.suite.limit - 2)
+		if p.Spent() {
+			t.Errorf("%s: spent too early", id)
+		}
+		sealed(p, TypeApplicationData, nil)
+		if !p.Spent() {
+			t.Errorf("%s: not spent", id)
+		}
+		p.Update()
+		if p.Spent() || p.Sequence() != 0 {
+			t.Errorf("%s: spent after Update", id)
+		}
+	}
+}
+
+func TestSuiteOfUnknown(t *testing.T) {
+	if SuiteOf(0x1304) != nil {
+		t.Error("a suite that is not implemented")
+	}
+}
+
+// FuzzOpen holds that no record opens but those that were sealed, and that
+// opening never panics.
+func FuzzOpen(f *testing.F) {
+	seal, _ := both(engine.AES128GCM)
+	good := sealed(seal, TypeApplicationData, []byte("hello"))
+	f.Add(good)
+	f.Add(good[:HeaderLen])
+	f.Add([]byte{22, 3, 1, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_, open := both(engine.AES128GCM)
+		rec, err := Next(b)
+		if rec == nil || err != nil {
+			return
+		}
+		isGood := bytes.Equal(rec, good)
+		if _, _, err := open.Open(nil, bytes.Clone(rec)); (err == nil) != isGood {
+			t.Errorf("%x: %v", rec, err)
+		}
+	})
+}
+
+func BenchmarkSeal(b *testing.B) {
+	for _, id := range ids {
+		b.Run(fmt.Sprint(id), func(b *testing.B) {
+			p, _ := both(id)
+			slot := make([]byte, SlotLen)
+			b.SetBytes(MaxPlaintext)
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Seal(slot, MaxPlaintext, TypeApplicationData)
+			}
+		})
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	for _, id := range ids {
+		b.Run(fmt.Sprint(id), func(b *testing.B) {
+			seal, open := both(id)
+			good := sealed(seal, TypeApplicationData, make([]byte, MaxPlaintext))
+			dst := make([]byte, SlotLen)
+			b.SetBytes(MaxPlaintext)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := open.Open(dst, good); err != nil {
+					b.Fatal(err)
+				}
+				open.SetSequence(0)
+			}
+		})
+	}
+}

@@ -1,0 +1,172 @@
+package pq
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"runtime"
+	"testing"
+
+	"tlsify/engine"
+)
+
+// BenchmarkHandshake is one full handshake, both sides, in this process;
+// BenchmarkHandshakeStd is crypto/tls's with the same groups and certificate.
+func BenchmarkHandshake(b *testing.B) {
+	names, _ := New().Groups()
+	for _, name := range names {
+		b.Run(name, func(b *testing.B) {
+			c, s := configs("p256")
+			s.Groups, c.Groups = []string{name}, []string{name}
+			if name == "X25519MLKEM768" {
+				s.Groups, c.Groups = nil, nil // as the default is
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				oneHandshake(b, c, s)
+			}
+		})
+	}
+	for _, kind := range testKinds {
+		b.Run(kind, func(b *testing.B) {
+			c, s := configs(kind)
+			for b.Loop() {
+				oneHandshake(b, c, s)
+			}
+		})
+	}
+}
+
+func oneHandshake(b *testing.B, c *engine.ClientConfig, s *engine.ServerConfig) {
+	client, server := pair(b)
+	done := make(chan error, 1)
+	go func() {
+		_, err := New().Server(b.Context(), server, s)
+		done <- err
+	}()
+	if _, err := New().Client(b.Context(), client, c); err != nil {
+		b.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		b.Fatal(err)
+	}
+	client.Close()
+	server.Close()
+}
+
+func BenchmarkHandshakeStd(b *testing.B) {
+	c := &tls.Config{InsecureSkipVerify: true, ServerName: testName, MinVersion: tls.VersionTLS13}
+	s := stdServerConfig("p256")
+	s.SessionTicketsDisabled = true
+	b.ReportAllocs()
+	for b.Loop() {
+		client, server := pair(b)
+		ready, failed := stdServer(server, s)
+		if err := tls.Client(client, c).Handshake(); err != nil {
+			b.Fatal(err)
+		}
+		select {
+		case <-ready:
+		case err := <-failed:
+			b.Fatal(err)
+		}
+		client.Close()
+		server.Close()
+	}
+}
+
+// BenchmarkBulk moves data from one end to the other, with 256 KiB in each
+// Write and each Read.
+func BenchmarkBulk(b *testing.B) {
+	c, s := configs("p256")
+	client, server := connected(b, c, s)
+	bulk(b, client, server)
+}
+
+func BenchmarkBulkStd(b *testing.B) {
+	client, server := pair(b)
+	ready, _ := stdServer(server, stdServerConfig("p256"))
+	from := tls.Client(client, &tls.Config{InsecureSkipVerify: true})
+	if err := from.Handshake(); err != nil {
+		b.Fatal(err)
+	}
+	bulk(b, from, <-ready)
+}
+
+func bulk(b *testing.B, from, to half) {
+	const size = 256 << 10
+	go func() {
+		p := make([]byte, size)
+		for {
+			if _, err := from.Write(p); err != nil {
+				return
+			}
+		}
+	}()
+	b.SetBytes(size)
+	b.ReportAllocs()
+	p := make([]byte, size)
+	for b.Loop() {
+		for got := 0; got < size; {
+			n, err := to.Read(p)
+			if err != nil {
+				b.Fatal(err)
+			}
+			got += n
+		}
+	}
+	b.StopTimer()
+	for _, end := range []half{from, to} {
+		if s, ok := end.(*session); ok {
+			s.c.stream.Close()
+		}
+	}
+}
+
+// TestHalfDoneHandshakesAreSmall holds many connections of which none gets on:
+// silent ones, ones that have half a ClientHello, and ones that wait for the
+// client's Finished; and looks at the heap that each takes.
+func TestHalfDoneHandshakesAreSmall(t *testing.T) {
+	if testing.Short() {
+		t.Skip("opens many connections")
+	}
+	const connections, limit = 300, 256 << 10
+	_, s := configs("p256")
+	hello := testClientHello(t)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range connections {
+		client, server := pair(t)
+		go New().Server(t.Context(), server, s)
+		switch i % 3 {
+		case 1:
+			client.Write(hello[:len(hello)/2])
+		case 2:
+			client.Write(hello)
+			io.ReadFull(client, make([]byte, 500))
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	each := (int64(after.HeapAlloc) + int64(after.StackInuse) - int64(before.HeapAlloc) - int64(before.StackInuse)) / connections
+	t.Logf("%d bytes for each connection, both ends in this process", each)
+	if each > limit {
+		t.Errorf("%d bytes for each connection", each)
+	}
+}
+
+// testClientHello is the record with a default ClientHello.
+func testClientHello(t testing.TB) []byte {
+	t.Helper()
+	client, server := pair(t)
+	c, _ := configs("p256")
+	go New().Client(t.Context(), client, c)
+	got := make([]byte, 1<<14)
+	n, err := io.ReadAtLeast(server, got, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.(*net.TCPConn).CloseWrite()
+	return got[:n]
+}

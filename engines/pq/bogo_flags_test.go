@@ -1,0 +1,233 @@
+package pq
+
+import (
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tlsify/engine"
+)
+
+// bogoConfig is what the runner's flags ask of one connection.
+type bogoConfig struct {
+	port, host             string
+	shimID                 uint64
+	server                 bool
+	resumeCount            int
+	minVersion, maxVersion int
+
+	credentials    []*bogoCredential // the default one is last, if there is one
+	current        *bogoCredential
+	created        int
+	curves, shares []uint16
+	schemes        []uint16
+	alpn           []string
+	serverName     string
+	clientAuth     engine.ClientAuth
+	verifyFail     bool
+	noTicket       bool
+	delay          int // seconds, of the clock on a resumption
+
+	writesFirst, shutsDown, checkClose bool
+	keyUpdate, keyUpdateFirst          bool
+	differentSizes                     bool
+	readSize, fragment                 int
+	exportLength                       int
+	exportLabel, exportContext         string
+	exportTraffic, sendAlert           bool
+
+	expectALPN, expectServerName *string
+	expectAdvertised             []string
+	expectHRR, expectNoHRR       bool
+	expectCurve, expectScheme    int
+	expectPrefs                  []uint16
+	expectMiss, expectNoSession  bool
+	expectStaple, expectSCTs     []byte
+	expectNoPeerCert             bool
+	expectCredential             *int
+}
+
+// bogoCredential is a certificate chain with its key.
+type bogoCredential struct {
+	index             int // as the runner counts: -1 for the default one
+	certFile, keyFile string
+	staple            []byte
+	signing           []uint16
+}
+
+// credential is the one that flags speak of now.
+func (b *bogoConfig) credential() *bogoCredential {
+	if b.current == nil {
+		b.current = &bogoCredential{index: -1}
+		b.credentials = append(b.credentials, b.current)
+	}
+	return b.current
+}
+
+func (b *bogoConfig) newCredential() {
+	b.current = &bogoCredential{index: b.created}
+	b.created++
+	at := len(b.credentials)
+	if at > 0 && b.credentials[at-1].index < 0 {
+		at--
+	}
+	b.credentials = slices.Insert(b.credentials, at, b.current)
+}
+
+// bogoBools are the flags without a value; a nil function is one that asks for
+// what we do anyway, or for something that TLS 1.3 does not have.
+var bogoBools = map[string]func(*bogoConfig){
+	"ipv6":                              func(b *bogoConfig) { b.host = "::1" },
+	"server":                            func(b *bogoConfig) { b.server = true },
+	"no-tls12":                          func(b *bogoConfig) { b.minVersion = 0x0304 },
+	"no-tls13":                          func(b *bogoConfig) { b.maxVersion = 0x0303 },
+	"no-tls1":                           nil,
+	"no-tls11":                          nil,
+	"new-x509-credential":               (*bogoConfig).newCredential,
+	"async":                             nil, // Client, Server, Read and Write wait
+	"use-old-client-cert-callback":      nil,
+	"expect-verify-result":              nil, // a failed verification is a failed handshake
+	"verify-peer":                       func(b *bogoConfig) { b.clientAuth = max(b.clientAuth, engine.ClientAuthRequest) },
+	"require-any-client-certificate":    func(b *bogoConfig) { b.clientAuth = engine.ClientAuthRequire },
+	"verify-fail":                       func(b *bogoConfig) { b.verifyFail = true },
+	"use-custom-verify-callback":        nil,
+	"reverify-on-resume":                nil, // always
+	"no-ticket":                         func(b *bogoConfig) { b.noTicket = true },
+	"shim-writes-first":                 func(b *bogoConfig) { b.writesFirst = true },
+	"shim-shuts-down":                   func(b *bogoConfig) { b.shutsDown = true },
+	"check-close-notify":                func(b *bogoConfig) { b.checkClose = true },
+	"key-update":                        func(b *bogoConfig) { b.keyUpdate = true },
+	"key-update-before-read":            func(b *bogoConfig) { b.keyUpdateFirst = true },
+	"write-different-record-sizes":      func(b *bogoConfig) { b.differentSizes = true },
+	"use-export-context":                nil, // an absent context is an empty one in TLS 1.3
+	"export-traffic-secrets":            func(b *bogoConfig) { b.exportTraffic = true },
+	"send-alert":                        func(b *bogoConfig) { b.sendAlert = true },
+	"expect-hrr":                        func(b *bogoConfig) { b.expectHRR = true },
+	"expect-no-hrr":                     func(b *bogoConfig) { b.expectNoHRR = true },
+	"expect-session-miss":               func(b *bogoConfig) { b.expectMiss = true },
+	"expect-no-session":                 func(b *bogoConfig) { b.expectNoSession = true },
+	"expect-no-peer-cert":               func(b *bogoConfig) { b.expectNoPeerCert = true },
+	"expect-extended-master-secret":     nil, // of TLS 1.2
+	"expect-secure-renegotiation":       nil, // of TLS 1.2
+	"expect-no-secure-renegotiation":    nil,
+	"use-ocsp-callback":                 nil, // who is asked for the staple makes no difference
+	"set-ocsp-in-callback":              nil,
+	"enable-ocsp-stapling":              nil, // always
+	"enable-signed-cert-timestamps":     nil, // always
+	"implicit-handshake":                nil, // Client and Server do it
+	"no-op-extra-handshake":             nil,
+	"renegotiate-freely":                nil, // there is none
+	"renegotiate-ignore":                nil,
+	"decline-alpn":                      func(b *bogoConfig) { b.alpn = nil },
+	"reject-alpn":                       func(b *bogoConfig) { b.alpn = []string{"unnegotiable"} },
+	"no-key-shares":                     func(b *bogoConfig) { b.shares = []uint16{} },
+	"expect-no-ech-name-override":       nil,
+	"expect-no-server-name":             func(b *bogoConfig) { b.expectServerName = new(string) },
+	"expect-not-resumable-across-names": nil,
+}
+
+// bogoValues are the flags with a value.
+var bogoValues = map[string]func(*bogoConfig, string){
+	"port":                   func(b *bogoConfig, v string) { b.port = v },
+	"shim-id":                func(b *bogoConfig, v string) { b.shimID, _ = strconv.ParseUint(v, 10, 64) },
+	"resume-count":           func(b *bogoConfig, v string) { b.resumeCount = number(v) },
+	"min-version":            func(b *bogoConfig, v string) { b.minVersion = number(v) },
+	"max-version":            func(b *bogoConfig, v string) { b.maxVersion = number(v) },
+	"expect-version":         func(b *bogoConfig, v string) { b.maxVersion = min(b.maxVersion, number(v)) },
+	"cert-file":              func(b *bogoConfig, v string) { b.credential().certFile = v },
+	"key-file":               func(b *bogoConfig, v string) { b.credential().keyFile = v },
+	"trust-cert":             func(*bogoConfig, string) {}, // see verify-fail
+	"ocsp-response":          func(b *bogoConfig, v string) { b.credential().staple = base64Value(v) },
+	"curves":                 func(b *bogoConfig, v string) { b.curves = append(b.curves, uint16(number(v))) },
+	"key-shares":             func(b *bogoConfig, v string) { b.shares = append(b.shares, uint16(number(v))) },
+	"signing-prefs":          func(b *bogoConfig, v string) { c := b.credential(); c.signing = append(c.signing, uint16(number(v))) },
+	"verify-prefs":           func(b *bogoConfig, v string) { b.schemes = append(b.schemes, uint16(number(v))) },
+	"advertise-alpn":         func(b *bogoConfig, v string) { b.alpn = protocols(v) },
+	"select-alpn":            func(b *bogoConfig, v string) { b.alpn = []string{v} },
+	"host-name":              func(b *bogoConfig, v string) { b.serverName = v },
+	"resumption-delay":       func(b *bogoConfig, v string) { b.delay = number(v) },
+	"read-size":              func(b *bogoConfig, v string) { b.readSize = number(v) },
+	"max-send-fragment":      func(b *bogoConfig, v string) { b.fragment = number(v) },
+	"export-keying-material": func(b *bogoConfig, v string) { b.exportLength = number(v) },
+	"export-label":           func(b *bogoConfig, v string) { b.exportLabel = v },
+	"export-context":         func(b *bogoConfig, v string) { b.exportContext = v },
+
+	"expect-alpn":                     func(b *bogoConfig, v string) { b.expectALPN = &v },
+	"expect-server-name":              func(b *bogoConfig, v string) { b.expectServerName = &v },
+	"expect-advertised-alpn":          func(b *bogoConfig, v string) { b.expectAdvertised = protocols(v) },
+	"expect-curve-id":                 func(b *bogoConfig, v string) { b.expectCurve = number(v) },
+	"expect-peer-signature-algorithm": func(b *bogoConfig, v string) { b.expectScheme = number(v) },
+	"expect-peer-verify-pref":         func(b *bogoConfig, v string) { b.expectPrefs = append(b.expectPrefs, uint16(number(v))) },
+	"expect-selected-credential":      func(b *bogoConfig, v string) { n := number(v); b.expectCredential = &n },
+	"expect-ocsp-response":            func(b *bogoConfig, v string) { b.expectStaple = base64Value(v) },
+	"expect-signed-cert-timestamps":   func(b *bogoConfig, v string) { b.expectSCTs = base64Value(v) },
+}
+
+// parseBogo reads the flags for one connection; unknown is the first that we
+// do not implement.
+func parseBogo(args []string, connection int) (b bogoConfig, unknown string) {
+	b = bogoConfig{host: "127.0.0.1", minVersion: 0x0300, maxVersion: 0x0304, readSize: 512}
+	for len(args) > 0 {
+		flag := strings.TrimPrefix(args[0], "-")
+		args = args[1:]
+		name, initial := strings.CutPrefix(flag, "on-initial-")
+		name, resume := strings.CutPrefix(name, "on-resume-")
+		applies := !(initial && connection > 0 || resume && connection == 0)
+		if set, ok := bogoBools[name]; ok {
+			if applies && set != nil {
+				set(&b)
+			}
+			continue
+		}
+		set, ok := bogoValues[name]
+		if !ok || len(args) == 0 {
+			return b, flag
+		}
+		if applies {
+			set(&b, args[0])
+		}
+		args = args[1:]
+	}
+	for _, id := range append(b.curves, b.shares...) {
+		if groupByID(allGroups(), id) == nil {
+			return b, "a group that we do not have"
+		}
+	}
+	if b.maxVersion < 0x0304 {
+		return b, "no TLS 1.3"
+	}
+	if !b.server && len(b.credentials) > 1 {
+		return b, "a client's choice of certificates"
+	}
+	return b, ""
+}
+
+func allGroups() (list []*group) {
+	for i := range groups {
+		list = append(list, &groups[i])
+	}
+	return list
+}
+
+func number(v string) int {
+	n, err := strconv.Atoi(v)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+func base64Value(v string) []byte {
+	return must(base64.StdEncoding.DecodeString(v))
+}
+
+// protocols splits ALPN's wire form.
+func protocols(v string) (list []string) {
+	for len(v) > 0 {
+		n := int(v[0])
+		list = append(list, v[1:1+n])
+		v = v[1+n:]
+	}
+	return list
+}

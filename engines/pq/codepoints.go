@@ -1,0 +1,66 @@
+package pq
+
+// Handshake message types (RFC 8446, section 4; RFC 8879, section 4).
+const (
+	typeHelloRequest          uint8 = 0 // of earlier versions
+	typeClientHello           uint8 = 1
+	typeServerHello           uint8 = 2
+	typeNewSessionTicket      uint8 = 4
+	typeEncryptedExtensions   uint8 = 8
+	typeCertificate           uint8 = 11
+	typeCertificateRequest    uint8 = 13
+	typeCertificateVerify     uint8 = 15
+	typeFinished              uint8 = 20
+	typeKeyUpdate             uint8 = 24
+	typeCompressedCertificate uint8 = 25
+	typeMessageHash           uint8 = 254
+)
+
+// Extension types (RFC 8446, section 4.2, and the registry).
+const (
+	extServerName          uint16 = 0
+	extStatusRequest       uint16 = 5
+	extSupportedGroups     uint16 = 10
+	extSignatureAlgorithms uint16 = 13
+	extALPN                uint16 = 16
+	extSCT                 uint16 = 18
+	extCompressCertificate uint16 = 27
+	extRecordSizeLimit     uint16 = 28
+	extPreSharedKey        uint16 = 41
+	extEarlyData           uint16 = 42
+	extSupportedVersions   uint16 = 43
+	extCookie              uint16 = 44
+	extPSKModes            uint16 = 45
+	extCertAuthorities     uint16 = 47
+	extKeyShare            uint16 = 51
+)
+
+// Values inside messages.
+const (
+	versionTLS12          uint16 = 0x0303
+	versionTLS13          uint16 = 0x0304
+	pskModeDHE            uint8  = 1
+	statusTypeOCSP        uint8  = 1
+	compressionZlib       uint16 = 1 // RFC 8879, section 7.3
+	keyUpdateNotRequested uint8  = 0
+	keyUpdateRequested    uint8  = 1
+	alertLevelWarning     uint8  = 1
+	alertLevelFatal       uint8  = 2
+
+	// helloRetryRequestRandom marks a ServerHello as a HelloRetryRequest: it is
+	// the SHA-256 of "HelloRetryRequest" (RFC 8446, section 4.1.3).
+	helloRetryRequestRandom = "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91" +
+		"\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c"
+)
+
+// Limits, of the RFCs and, where they leave it open, our own.
+const (
+	maxHandshakeMessage   = 1 << 16       // bytes, but for certificates
+	maxCertificateMessage = 1 << 17       // bytes; an ML-DSA-87 certificate is about 8 KiB
+	maxTicketLifetime     = 7 * 24 * 3600 // seconds: RFC 8446, section 4.6.1
+	ourRecordSizeLimit    = 1<<14 + 1     // RFC 8449, section 4: content type included
+	leastRecordSizeLimit  = 64            // RFC 8449, section 4
+	maxSkippedEarlyData   = 1 << 14       // bytes
+	maxInARow             = 32            // records or messages that carry nothing
+	maxWarnings           = 4             // alerts that end nothing
+)

@@ -1,0 +1,146 @@
+package pq
+
+import (
+	"context"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"tlsify/engine"
+)
+
+const name = "pq"
+
+// pqEngine is the engine. It has no state.
+type pqEngine struct{ prefs preferences }
+
+// New returns the engine.
+func New() engine.ServerEngine { return newEngine(preferences{}) }
+
+func newEngine(p preferences) *pqEngine {
+	if p.suites == nil {
+		p.suites = []uint16{uint16(engine.AES128GCM), uint16(engine.AES256GCM), uint16(engine.ChaCha20Poly1305)}
+	}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	return &pqEngine{p}
+}
+
+func (e *pqEngine) Name() string { return name }
+
+// Library names circl, whose version the binary knows.
+func (e *pqEngine) Library() string {
+	const circl = "github.com/cloudflare/circl"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			if dep.Path == circl {
+				return "tlsify's own TLS 1.3 with circl " + dep.Version
+			}
+		}
+	}
+	return "tlsify's own TLS 1.3 with circl"
+}
+
+// Groups lists every group; see groups.go.
+func (e *pqEngine) Groups() (names []string, defaults int) {
+	for _, g := range groups {
+		names = append(names, g.name)
+	}
+	return names, defaultGroups
+}
+
+// CheckClient reports what of c we cannot do.
+func (e *pqEngine) CheckClient(c *engine.ClientConfig) error {
+	switch {
+	case c.Verify == nil:
+		return unsupported("a handshake that nobody verifies")
+	case c.ECHConfigList != nil:
+		return unsupported("--ech")
+	case c.Fingerprint != "" || c.Hello != nil:
+		return unsupported("--fingerprint")
+	case c.Identity != nil && !e.fits(c.Identity, c.Level):
+		return unsupported("the client certificate's kind of key at this security level")
+	}
+	return e.checkCommon(&c.Config)
+}
+
+// CheckServer reports what of c we cannot do. Identities that cannot be used
+// are passed over as long as one can.
+func (e *pqEngine) CheckServer(c *engine.ServerConfig) error {
+	if c.Verify == nil {
+		return unsupported("a handshake that nobody verifies")
+	}
+	usable := false
+	for _, id := range c.Identities {
+		usable = usable || e.fits(id, c.Level)
+	}
+	if !usable {
+		return unsupported("the certificates' kinds of key at this security level")
+	}
+	return e.checkCommon(&c.Config)
+}
+
+func (e *pqEngine) checkCommon(c *engine.Config) error {
+	for _, protocol := range c.ALPN {
+		if len(protocol) == 0 || len(protocol) > 255 {
+			return unsupported("an application protocol of this length")
+		}
+	}
+	_, err := resolveGroups(e, c)
+	return err
+}
+
+// fits tells whether there is a scheme to sign with for an identity.
+func (e *pqEngine) fits(id *engine.Identity, level engine.Level) bool {
+	if id.Key == nil || len(id.Chain) == 0 {
+		return false
+	}
+	all := e.prefs.signable(level)
+	return selectScheme(identityKey(id), all, all) != nil
+}
+
+func unsupported(what string) error { return &engine.UnsupportedError{Engine: name, What: what} }
+
+// Client performs a client's handshake.
+func (e *pqEngine) Client(ctx context.Context, stream net.Conn, c *engine.ClientConfig) (engine.Session, error) {
+	if err := e.CheckClient(c); err != nil {
+		return nil, err
+	}
+	h := &clientHandshake{handshake: e.handshake(stream, &c.Config, false), cfg: c}
+	h.ticket = usableTicket(c, e.prefs.now())
+	return h.c.within(ctx, h.run)
+}
+
+// Server performs a server's handshake.
+func (e *pqEngine) Server(ctx context.Context, stream net.Conn, c *engine.ServerConfig) (engine.Session, error) {
+	if err := e.CheckServer(c); err != nil {
+		return nil, err
+	}
+	h := &serverHandshake{handshake: e.handshake(stream, &c.Config, true), cfg: c}
+	h.sealer = sealer{c.TicketKeys}
+	return h.c.within(ctx, h.run)
+}
+
+func (e *pqEngine) handshake(stream net.Conn, c *engine.Config, server bool) handshake {
+	list, _ := resolveGroups(e, c) // Check has seen to it that there are some
+	return handshake{c: newConn(stream, server), config: c, prefs: &e.prefs, server: server, groups: list}
+}
+
+// within runs a handshake until ctx ends, and sends the alert for what went
+// wrong.
+func (c *conn) within(ctx context.Context, run func() (*session, error)) (engine.Session, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	longAgo := time.Unix(1, 0)
+	stop := context.AfterFunc(ctx, func() { _ = c.stream.SetDeadline(longAgo) })
+	s, err := run()
+	if !stop() {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, c.abort(err)
+	}
+	return s, nil
+}

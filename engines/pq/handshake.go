@@ -1,0 +1,279 @@
+package pq
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/x509"
+	"time"
+
+	"tlsify/engine"
+	"tlsify/engine/record"
+)
+
+// handshake is what both roles have in common: the connection, the transcript,
+// the key schedule, and what is known of the peer.
+type handshake struct {
+	c      *conn
+	config *engine.Config
+	prefs  *preferences
+	server bool
+	groups []*group // allowed, in order of preference
+
+	clientRandom []byte
+	suite        *record.Suite
+	transcript   *transcript
+	schedule     *keySchedule
+	secrets      secrets
+
+	state engine.State
+	peer  engine.Peer
+	// origin is the group of the handshake that authenticated the peer: on a
+	// resumed connection an earlier one.
+	origin string
+}
+
+// secrets are what the key schedule yields (RFC 8446, section 7.1).
+type secrets struct {
+	clientHandshake, serverHandshake     []byte
+	clientApplication, serverApplication []byte
+	exporter, resumption                 []byte
+}
+
+// preferences are what tests can change about an engine, and nobody else.
+type preferences struct {
+	schemes []uint16 // to accept signatures of; nil: by the level
+	signing []uint16 // to sign with; nil: as schemes
+	suites  []uint16 // in order of preference
+	shares  []uint16 // groups of a client's first key shares; nil: firstShares
+	now     func() time.Time
+}
+
+func (p *preferences) accepted(level engine.Level) []uint16 {
+	if p.schemes != nil {
+		return p.schemes
+	}
+	return acceptedSchemes(level)
+}
+
+func (p *preferences) signable(level engine.Level) []uint16 {
+	if p.signing != nil {
+		return p.signing
+	}
+	return acceptedSchemes(level)
+}
+
+func (p *preferences) firstShares(list []*group) []*group {
+	if p.shares == nil {
+		return firstShares(list)
+	}
+	chosen := []*group{}
+	for _, id := range p.shares {
+		chosen = append(chosen, groupByID(list, id))
+	}
+	return chosen
+}
+
+// randomBytes are unpredictable; crypto/rand never fails.
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b)
+	return b
+}
+
+// read returns the next message, which must be of a type.
+func (h *handshake) read(want uint8) ([]byte, error) {
+	msg, err := h.c.readMessage()
+	if err == nil && msg[0] != want {
+		err = unexpected("handshake message %d where %d was due", msg[0], want)
+	}
+	return msg, err
+}
+
+// send queues a message, and puts it into the transcript.
+func (h *handshake) send(msg []byte, err error) error {
+	if err != nil {
+		return internal("%w", err)
+	}
+	h.transcript.add(msg)
+	h.c.out.queue(msg)
+	return nil
+}
+
+// deriveHandshake takes the shared secret and makes the handshake's secrets;
+// the transcript ends with ServerHello.
+func (h *handshake) deriveHandshake(shared []byte) error {
+	h.schedule.advance(shared)
+	clear(shared)
+	sum := h.transcript.sum()
+	h.secrets.clientHandshake = h.schedule.derive("c hs traffic", sum)
+	h.secrets.serverHandshake = h.schedule.derive("s hs traffic", sum)
+	if err := h.logSecret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", h.secrets.clientHandshake); err != nil {
+		return err
+	}
+	return h.logSecret("SERVER_HANDSHAKE_TRAFFIC_SECRET", h.secrets.serverHandshake)
+}
+
+// deriveApplication makes the application's secrets; the transcript ends with
+// the server's Finished.
+func (h *handshake) deriveApplication() error {
+	h.schedule.advance(nil)
+	sum := h.transcript.sum()
+	h.secrets.clientApplication = h.schedule.derive("c ap traffic", sum)
+	h.secrets.serverApplication = h.schedule.derive("s ap traffic", sum)
+	h.secrets.exporter = h.schedule.derive("exp master", sum)
+	if err := h.logSecret("CLIENT_TRAFFIC_SECRET_0", h.secrets.clientApplication); err != nil {
+		return err
+	}
+	if err := h.logSecret("SERVER_TRAFFIC_SECRET_0", h.secrets.serverApplication); err != nil {
+		return err
+	}
+	return h.logSecret("EXPORTER_SECRET", h.secrets.exporter)
+}
+
+func (h *handshake) logSecret(label string, secret []byte) error {
+	if err := keyLog(h.config.KeyLog, label, h.clientRandom, secret); err != nil {
+		return internal("write the key log: %w", err)
+	}
+	return nil
+}
+
+// sendFinished queues our Finished.
+func (h *handshake) sendFinished(base []byte) error {
+	mac := finishedMAC(h.suite, base, h.transcript.sum())
+	return h.send(append([]byte{typeFinished, 0, 0, byte(len(mac))}, mac...), nil)
+}
+
+// readFinished reads and checks the peer's.
+func (h *handshake) readFinished(base []byte) error {
+	msg, err := h.read(typeFinished)
+	if err != nil {
+		return err
+	}
+	mac, err := parseFinished(msg)
+	if err != nil {
+		return err
+	}
+	want := finishedMAC(h.suite, base, h.transcript.sum())
+	if len(mac) != len(want) {
+		return malformed("Finished")
+	}
+	if !hmac.Equal(mac, want) {
+		return broken(engine.AlertDecryptError, "the peer's Finished is wrong")
+	}
+	h.transcript.add(msg)
+	return nil
+}
+
+// takeCertificate keeps the certificates of the peer's message, parsed.
+func (h *handshake) takeCertificate(m *certificateMessage) error {
+	certs, err := parseChain(m.chain)
+	if err != nil {
+		return blame(engine.FaultCertificate, engine.AlertBadCertificate, "the peer's certificate: %w", err)
+	}
+	h.peer.Certificates, h.peer.Staple, h.peer.SCTs = certs, m.staple, m.scts
+	return nil
+}
+
+func parseChain(chain [][]byte) ([]*x509.Certificate, error) {
+	var certs []*x509.Certificate
+	for _, der := range chain {
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, err
+		}
+		certs = append(certs, cert)
+	}
+	return certs, nil
+}
+
+// readCertificateVerify checks that the peer has the key of its leaf.
+func (h *handshake) readCertificateVerify() error {
+	leaf := h.peer.Certificates[0]
+	public, err := certificateKey(leaf)
+	if err != nil {
+		return blame(engine.FaultCertificate, engine.AlertUnsupportedCert, "the peer's certificate: %w", err)
+	}
+	msg, err := h.read(typeCertificateVerify)
+	if err != nil {
+		return err
+	}
+	m, err := parseCertificateVerify(msg)
+	if err != nil {
+		return err
+	}
+	s := schemeByID(m.scheme)
+	if s == nil || !contains(h.prefs.accepted(h.config.Level), m.scheme) || !s.fits(public) {
+		return illegal("the peer signed with 0x%04x, which was not offered or is not its key's", m.scheme)
+	}
+	if !s.verify(public, signedMessage(h.server, h.transcript.sum()), m.signature) {
+		return broken(engine.AlertDecryptError, "the peer's signature is wrong")
+	}
+	h.transcript.add(msg)
+	h.state.Signature = s.name
+	h.origin = h.state.Group
+	return nil
+}
+
+// sendIdentity queues Certificate and CertificateVerify.
+func (h *handshake) sendIdentity(id *engine.Identity, s *scheme, staple bool) error {
+	m := certificateMessage{chain: id.Chain}
+	if staple {
+		m.staple = id.Staple
+	}
+	if err := h.send(m.marshal()); err != nil {
+		return err
+	}
+	signature, err := s.sign(id.Key, signedMessage(!h.server, h.transcript.sum()))
+	if err != nil {
+		return internal("sign with the private key: %w", err)
+	}
+	return h.send((&certificateVerify{s.id, signature}).marshal())
+}
+
+// judge asks the configuration's Verify about the peer.
+func (h *handshake) judge() error {
+	h.peer.State = &h.state
+	if err := h.config.Verify(&h.peer); err != nil {
+		// Verify's error says more than any alert; this is the alert for a
+		// certificate that is not acceptable for whatever reason.
+		return &fatal{engine.AlertCertificateUnknown, err}
+	}
+	// A key that may not sign is for Verify to judge; but whatever it says,
+	// TLS forbids it (RFC 8446, section 4.4.2.2).
+	if certs := h.peer.Certificates; len(certs) > 0 {
+		if err := maySign(certs[0]); err != nil {
+			return blame(engine.FaultCertificate, engine.AlertUnsupportedCert, "the peer's certificate: %w", err)
+		}
+	}
+	return nil
+}
+
+// identityKey is the public key of an identity, in the form that schemes take.
+func identityKey(id *engine.Identity) any {
+	if id == nil || id.Leaf == nil {
+		return nil
+	}
+	public, err := certificateKey(id.Leaf)
+	if err != nil {
+		return nil
+	}
+	return public
+}
+
+// takeLimit takes the peer's record_size_limit, which counts the content type
+// (RFC 8449, section 4); 0 is none.
+func (h *handshake) takeLimit(limit uint16) {
+	if limit != 0 {
+		h.c.out.limit = min(int(limit)-1, record.MaxPlaintext)
+	}
+}
+
+// establish makes the session. What the handshake needed to know is forgotten.
+func (h *handshake) establish() *session {
+	h.c.in.ccs = false
+	for _, secret := range [][]byte{h.secrets.clientHandshake, h.secrets.serverHandshake, h.schedule.secret} {
+		clear(secret)
+	}
+	h.schedule, h.transcript = nil, nil
+	return &session{c: h.c, suite: h.suite, state: h.state, exporter: h.secrets.exporter}
+}

@@ -1,0 +1,343 @@
+package pq
+
+import (
+	"bytes"
+	"slices"
+
+	"tlsify/engine"
+	"tlsify/engine/record"
+)
+
+// clientHandshake is a client's side of the handshake (RFC 8446, section 2 and
+// appendix A.1).
+type clientHandshake struct {
+	handshake
+	cfg *engine.ClientConfig
+
+	hello    *clientHello
+	helloRaw []byte
+	shares   []ownShare          // the private halves of hello.keyShares
+	ticket   *clientTicket       // offered, and after serverHello: accepted
+	request  *certificateRequest // nil: the server asked for no certificate
+}
+
+type ownShare struct {
+	group *group
+	key   decapsulator
+}
+
+// run does the whole handshake. Its messages:
+//
+//	ClientHello                 ->
+//	                            <- [HelloRetryRequest]
+//	[ClientHello]               ->
+//	                            <- ServerHello, EncryptedExtensions,
+//	                               [CertificateRequest], [Certificate,
+//	                               CertificateVerify], Finished
+//	[Certificate, CertificateVerify], Finished ->
+func (h *clientHandshake) run() (*session, error) {
+	if err := h.makeHello(); err != nil {
+		return nil, err
+	}
+	return h.proceed()
+}
+
+// proceed does what follows once there is a ClientHello.
+func (h *clientHandshake) proceed() (*session, error) {
+	if err := h.c.out.flushFirst(h.helloRaw); err != nil {
+		return nil, err
+	}
+	h.c.in.ccs = true
+	if err := h.readServerHello(); err != nil {
+		return nil, err
+	}
+	if err := h.readServerParameters(); err != nil {
+		return nil, err
+	}
+	if err := h.readServerAuthentication(); err != nil {
+		return nil, err
+	}
+	if err := h.readFinished(h.secrets.serverHandshake); err != nil {
+		return nil, err
+	}
+	if err := h.deriveApplication(); err != nil {
+		return nil, err
+	}
+	if err := h.c.setIn(h.suite, h.secrets.serverApplication); err != nil {
+		return nil, err
+	}
+	// Nothing of ours, and no identity, for a server that is not accepted.
+	if err := h.judge(); err != nil {
+		return nil, err
+	}
+	return h.sendSecondFlight()
+}
+
+// makeHello builds the first ClientHello.
+func (h *clientHandshake) makeHello() error {
+	h.clientRandom = randomBytes(32)
+	h.hello = &clientHello{
+		legacyVersion: versionTLS12,
+		random:        h.clientRandom,
+		sessionID:     randomBytes(32), // RFC 8446, appendix D.4
+		ciphers:       h.prefs.suites,
+		compressions:  []byte{0},
+
+		serverName:      h.cfg.ServerName,
+		statusRequest:   true,
+		groups:          groupIDs(h.groups),
+		schemes:         h.prefs.accepted(h.cfg.Level),
+		alpn:            h.cfg.ALPN,
+		sct:             true,
+		compressCerts:   []uint16{compressionZlib},
+		recordSizeLimit: ourRecordSizeLimit,
+		versions:        []uint16{versionTLS13},
+	}
+	if h.cfg.KeepTicket != nil || h.ticket != nil {
+		h.hello.pskModes = []byte{pskModeDHE}
+	}
+	if err := h.makeShares(h.prefs.firstShares(h.groups)); err != nil {
+		return err
+	}
+	h.offerTicket()
+	return h.marshalHello(nil)
+}
+
+// makeShares generates a key share for each group.
+func (h *clientHandshake) makeShares(list []*group) error {
+	h.shares, h.hello.keyShares = nil, []keyShare{}
+	var common ephemerals
+	for _, g := range list {
+		key, share, err := g.generate(&common)
+		if err != nil {
+			return internal("generate a key for %s: %w", g.name, err)
+		}
+		h.shares = append(h.shares, ownShare{g, key})
+		h.hello.keyShares = append(h.hello.keyShares, keyShare{g.id, share})
+	}
+	return nil
+}
+
+// offerTicket puts the ticket into the hello, with room for its binder.
+func (h *clientHandshake) offerTicket() {
+	h.hello.psk, h.hello.binders = nil, nil
+	if h.ticket == nil {
+		return
+	}
+	h.hello.psk = []pskIdentity{{h.ticket.identity, h.ticket.obfuscatedAge(h.prefs.now())}}
+	h.hello.binders = [][]byte{make([]byte, h.ticket.suite.Hash().Size())}
+}
+
+// marshalHello writes the hello and fills in the binder (RFC 8446, section
+// 4.2.11.2), which covers the transcript so far, nil for none, and the hello
+// up to the binders.
+func (h *clientHandshake) marshalHello(before *transcript) (err error) {
+	if h.helloRaw, err = h.hello.marshal(); err != nil {
+		return internal("%w", err)
+	}
+	if h.hello.psk == nil {
+		return nil
+	}
+	if before == nil {
+		before = newTranscript(h.ticket.suite)
+	}
+	sum := before.with(h.helloRaw[:h.hello.bindersAt])
+	copy(h.helloRaw[h.hello.bindersAt+3:], binder(h.ticket.suite, h.ticket.psk, sum))
+	return nil
+}
+
+// binder proves knowledge of a PSK.
+func binder(suite *record.Suite, psk, transcript []byte) []byte {
+	early := newKeySchedule(suite, psk)
+	return finishedMAC(suite, early.derive("res binder", suite.Hash().Sum(nil)), transcript)
+}
+
+// readServerHello reads ServerHello, after a HelloRetryRequest if need be, and
+// goes over to the handshake's keys.
+func (h *clientHandshake) readServerHello() error {
+	m, raw, err := h.nextServerHello()
+	if err != nil {
+		return err
+	}
+	if m.retry() {
+		if err := h.retry(m, raw); err != nil {
+			return err
+		}
+		if m, raw, err = h.nextServerHello(); err != nil {
+			return err
+		}
+		if m.retry() {
+			return unexpected("a second HelloRetryRequest")
+		}
+	}
+	if err := h.selectSuite(m.cipher); err != nil {
+		return err
+	}
+	h.transcript.add(raw)
+	if err := h.selectTicket(m); err != nil {
+		return err
+	}
+	shared, err := h.sharedSecret(m.share)
+	if err != nil {
+		return err
+	}
+	var psk []byte
+	if h.ticket != nil {
+		psk = h.ticket.psk
+	}
+	h.schedule = newKeySchedule(h.suite, psk)
+	if err := h.deriveHandshake(shared); err != nil {
+		return err
+	}
+	// Before our key: the alert for a message that spans the change can be
+	// read by anyone.
+	if err := h.c.setIn(h.suite, h.secrets.serverHandshake); err != nil {
+		return err
+	}
+	h.changeCipherSpec()
+	h.c.setOut(h.suite, h.secrets.clientHandshake)
+	return nil
+}
+
+// nextServerHello reads a ServerHello or HelloRetryRequest and checks what
+// holds for both.
+func (h *clientHandshake) nextServerHello() (*serverHello, []byte, error) {
+	raw, err := h.read(typeServerHello)
+	if err != nil {
+		return nil, nil, h.versionAlert(err)
+	}
+	m, err := parseServerHello(raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	allowed := []uint16{extSupportedVersions, extKeyShare, extPreSharedKey}
+	if m.retry() {
+		allowed = []uint16{extSupportedVersions, extKeyShare, extCookie}
+	}
+	switch {
+	case m.version == 0:
+		return nil, nil, blame(engine.FaultVersion, engine.AlertProtocolVersion, "the server has no TLS 1.3")
+	case m.version != versionTLS13 || m.legacyVersion != versionTLS12:
+		return nil, nil, illegal("a ServerHello of version 0x%04x, 0x%04x", m.legacyVersion, m.version)
+	case !bytes.Equal(m.sessionID, h.hello.sessionID):
+		return nil, nil, illegal("a ServerHello with another session ID")
+	case m.compression != 0:
+		return nil, nil, illegal("a ServerHello with compression")
+	case !contains(h.hello.ciphers, m.cipher):
+		return nil, nil, illegal("a ServerHello with cipher suite 0x%04x, which was not offered", m.cipher)
+	}
+	for _, ext := range m.extensions {
+		if !contains(allowed, ext) {
+			return nil, nil, broken(engine.AlertUnsupportedExtension, "extension %d in ServerHello", ext)
+		}
+	}
+	return m, raw, nil
+}
+
+// versionAlert turns the alert of a server without TLS 1.3 into what it means.
+func (h *clientHandshake) versionAlert(err error) error {
+	if a, ok := err.(*engine.AlertError); ok && a.Alert == engine.AlertProtocolVersion {
+		return &engine.PeerError{Fault: engine.FaultVersion, Err: errNoTLS13}
+	}
+	return err
+}
+
+// changeCipherSpec is for middlebox compatibility mode, which a client shows by
+// its session ID (RFC 8446, appendix D.4).
+func (h *clientHandshake) changeCipherSpec() {
+	if len(h.hello.sessionID) > 0 {
+		h.c.out.changeCipherSpec()
+	}
+}
+
+// selectSuite takes the server's choice, which a HelloRetryRequest fixes, and
+// begins the transcript with it.
+func (h *clientHandshake) selectSuite(cipher uint16) error {
+	if h.suite != nil && uint16(h.suite.ID) != cipher {
+		return illegal("a ServerHello with another cipher suite than its HelloRetryRequest")
+	}
+	if h.suite == nil {
+		h.suite = record.SuiteOf(engine.Cipher(cipher))
+		h.transcript = newTranscript(h.suite)
+		h.transcript.add(h.helloRaw)
+	}
+	h.state.Version, h.state.Cipher = engine.TLS13, h.suite.ID
+	return nil
+}
+
+// retry answers a HelloRetryRequest with a second ClientHello (RFC 8446,
+// section 4.1.2).
+func (h *clientHandshake) retry(m *serverHello, raw []byte) error {
+	if m.group == 0 && m.cookie == nil {
+		return illegal("a HelloRetryRequest that changes nothing")
+	}
+	if err := h.selectSuite(m.cipher); err != nil {
+		return err
+	}
+	if len(h.c.in.hand) > 0 {
+		return unexpected("something after HelloRetryRequest")
+	}
+	h.transcript.retried()
+	h.transcript.add(raw)
+	if contains(m.extensions, extKeyShare) {
+		g := groupByID(h.groups, m.group)
+		sent := slices.ContainsFunc(h.shares, func(s ownShare) bool { return s.group.id == m.group })
+		if g == nil || sent {
+			return illegal("a HelloRetryRequest for group 0x%04x", m.group)
+		}
+		if err := h.makeShares([]*group{g}); err != nil {
+			return err
+		}
+	}
+	h.hello.cookie = m.cookie
+	if h.ticket != nil && h.ticket.suite.Hash().Size() != h.suite.Hash().Size() {
+		h.ticket = nil // it cannot be used with this suite
+	}
+	h.offerTicket()
+	if err := h.marshalHello(h.transcript); err != nil {
+		return err
+	}
+	h.changeCipherSpec()
+	h.transcript.add(h.helloRaw)
+	h.c.out.queue(h.helloRaw)
+	return h.c.out.flush()
+}
+
+// selectTicket settles whether this is a resumption.
+func (h *clientHandshake) selectTicket(m *serverHello) error {
+	if !m.psk {
+		h.ticket = nil
+		return nil
+	}
+	if h.ticket == nil {
+		return broken(engine.AlertUnsupportedExtension, "a ServerHello that resumes what was not offered")
+	}
+	if m.pskIndex != 0 {
+		return illegal("a ServerHello with PSK %d of one", m.pskIndex)
+	}
+	if h.ticket.suite.Hash().Size() != h.suite.Hash().Size() {
+		return illegal("a ServerHello whose cipher suite does not fit its PSK")
+	}
+	h.state.Resumed = true
+	return nil
+}
+
+// sharedSecret finishes the key exchange. We offer no PSK without one.
+func (h *clientHandshake) sharedSecret(share *keyShare) ([]byte, error) {
+	if share == nil {
+		return nil, broken(engine.AlertMissingExtension, "a ServerHello without a key share")
+	}
+	for _, own := range h.shares {
+		if own.group.id != share.group {
+			continue
+		}
+		secret, err := own.group.finish(own.key, share.data)
+		if err != nil {
+			return nil, illegal("%w", err)
+		}
+		h.state.Group = own.group.name
+		h.shares = nil
+		return secret, nil
+	}
+	return nil, illegal("a ServerHello with group 0x%04x, for which there was no key share", share.group)
+}

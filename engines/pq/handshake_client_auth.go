@@ -1,0 +1,115 @@
+package pq
+
+import (
+	"errors"
+	"slices"
+
+	"tlsify/engine"
+)
+
+// The second half of a client's handshake: from EncryptedExtensions on.
+
+var errNoTLS13 = errors.New("the server has no TLS 1.3")
+
+// readServerParameters reads EncryptedExtensions.
+func (h *clientHandshake) readServerParameters() error {
+	raw, err := h.read(typeEncryptedExtensions)
+	if err != nil {
+		return err
+	}
+	m, err := parseEncryptedExtensions(raw, h.hello.has)
+	if err != nil {
+		return err
+	}
+	if m.alpn != "" && !slices.Contains(h.cfg.ALPN, m.alpn) {
+		return illegal("the server chose an application protocol that was not offered")
+	}
+	h.state.ALPN = m.alpn
+	h.takeLimit(m.recordSizeLimit)
+	h.transcript.add(raw)
+	return nil
+}
+
+// readServerAuthentication reads what proves who the server is: on a resumed
+// connection nothing, but what was proved before.
+func (h *clientHandshake) readServerAuthentication() error {
+	if h.ticket != nil {
+		h.peer.Certificates = h.ticket.certificates
+		h.peer.Staple, h.peer.SCTs = h.ticket.staple, h.ticket.scts
+		h.origin = h.ticket.origin
+		return nil
+	}
+	raw, err := h.c.readMessage()
+	if err != nil {
+		return err
+	}
+	if raw[0] == typeCertificateRequest {
+		if h.request, err = parseCertificateRequest(raw); err != nil {
+			return err
+		}
+		h.state.ClientCertRequested = true
+		h.transcript.add(raw)
+		if raw, err = h.c.readMessage(); err != nil {
+			return err
+		}
+	}
+	plain := raw
+	switch raw[0] {
+	case typeCertificate:
+	case typeCompressedCertificate:
+		if plain, err = decompressCertificate(raw); err != nil {
+			return err
+		}
+	default:
+		return unexpected("handshake message %d where a certificate was due", raw[0])
+	}
+	m, err := parseCertificate(plain, h.hello.has)
+	if err != nil {
+		return err
+	}
+	if len(m.chain) == 0 { // RFC 8446, section 4.4.2.4
+		return blame(engine.FaultCertificate, engine.AlertDecodeError, "the server sent no certificate")
+	}
+	if err := h.takeCertificate(m); err != nil {
+		return err
+	}
+	h.transcript.add(raw)
+	return h.readCertificateVerify()
+}
+
+// sendSecondFlight sends what is left to send, and establishes the session.
+func (h *clientHandshake) sendSecondFlight() (*session, error) {
+	if h.request != nil {
+		if err := h.sendClientIdentity(); err != nil {
+			return nil, err
+		}
+	}
+	if err := h.sendFinished(h.secrets.clientHandshake); err != nil {
+		return nil, err
+	}
+	h.c.setOut(h.suite, h.secrets.clientApplication)
+	if err := h.c.out.flush(); err != nil {
+		return nil, err
+	}
+	h.secrets.resumption = h.schedule.derive("res master", h.transcript.sum())
+	s := h.establish()
+	// takeTicket keeps h for as long as the session lives.
+	h.hello, h.helloRaw, h.ticket = nil, nil, nil
+	s.ticket = h.takeTicket
+	return s, nil
+}
+
+// sendClientIdentity answers a CertificateRequest: with no certificate where
+// we have none. One that we have and cannot use ends the handshake, because to
+// go on without it is not what was asked for.
+func (h *clientHandshake) sendClientIdentity() error {
+	if h.cfg.Identity == nil {
+		return h.send((&certificateMessage{}).marshal())
+	}
+	s := selectScheme(identityKey(h.cfg.Identity), h.request.schemes, h.prefs.signable(h.cfg.Level))
+	if s == nil {
+		return blame(engine.FaultNoCommonCipher, engine.AlertHandshakeFailure,
+			"the server takes no signature by the client's kind of key")
+	}
+	return h.sendIdentity(h.cfg.Identity, s, false)
+}

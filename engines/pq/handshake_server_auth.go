@@ -1,0 +1,236 @@
+package pq
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"tlsify/engine"
+)
+
+// The second half of a server's handshake: from ServerHello on.
+
+// resume takes over from the ticket who the client is.
+func (h *serverHandshake) resume() error {
+	certs, err := parseChain(h.ticket.chain)
+	if err != nil {
+		return internal("a ticket's certificates: %w", err)
+	}
+	h.peer.Certificates, h.origin = certs, h.ticket.origin
+	return nil
+}
+
+// sendFirstFlight queues everything from ServerHello to Finished.
+func (h *serverHandshake) sendFirstFlight() error {
+	if h.ticket == nil {
+		if err := h.selectIdentity(); err != nil {
+			return err
+		}
+	}
+	if err := h.sendServerHello(); err != nil {
+		return err
+	}
+	parameters := encryptedExtensions{alpn: h.state.ALPN}
+	// RFC 6066, section 3: where the name was used, which in a resumption it
+	// is not.
+	parameters.serverName = h.hello.serverName != "" && h.ticket == nil
+	if h.hello.recordSizeLimit != 0 {
+		parameters.recordSizeLimit = ourRecordSizeLimit
+	}
+	if err := h.send(parameters.marshal()); err != nil {
+		return err
+	}
+	if h.ticket == nil {
+		if err := h.sendAuthentication(); err != nil {
+			return err
+		}
+	}
+	if err := h.sendFinished(h.secrets.serverHandshake); err != nil {
+		return err
+	}
+	if err := h.deriveApplication(); err != nil {
+		return err
+	}
+	h.c.setOut(h.suite, h.secrets.serverApplication)
+	return nil
+}
+
+// sendServerHello finishes the key exchange and goes over to the handshake's
+// keys.
+func (h *serverHandshake) sendServerHello() error {
+	shared, reply, err := h.group.accept(h.share())
+	if err != nil {
+		return illegal("%w", err)
+	}
+	m := serverHello{
+		legacyVersion: versionTLS12,
+		random:        randomBytes(32),
+		sessionID:     h.hello.sessionID,
+		cipher:        uint16(h.suite.ID),
+		version:       versionTLS13,
+		share:         &keyShare{h.group.id, reply},
+	}
+	var psk []byte
+	if h.ticket != nil {
+		m.psk, m.pskIndex = true, h.ticketIndex
+		psk = h.ticket.psk
+	}
+	if err := h.send(m.marshal()); err != nil {
+		return err
+	}
+	h.schedule = newKeySchedule(h.suite, psk)
+	if err := h.deriveHandshake(shared); err != nil {
+		return err
+	}
+	// For every client: it costs little, one in middlebox compatibility mode
+	// needs it, and the others ignore it (RFC 8446, appendix D.4).
+	h.c.out.changeCipherSpec()
+	h.c.setOut(h.suite, h.secrets.serverHandshake)
+	return h.c.setIn(h.suite, h.secrets.clientHandshake)
+}
+
+// selectIdentity picks the certificate: the first that fits name and signature
+// algorithms, else the first that fits the algorithms.
+func (h *serverHandshake) selectIdentity() error {
+	allowed := h.prefs.signable(h.cfg.Level)
+	for _, id := range h.cfg.Identities {
+		s := selectScheme(identityKey(id), h.hello.schemes, allowed)
+		if s == nil {
+			continue
+		}
+		named := h.hello.serverName != "" && id.Leaf.VerifyHostname(h.hello.serverName) == nil
+		if h.identity == nil || named {
+			h.identity, h.scheme = id, s
+		}
+		if named || h.hello.serverName == "" {
+			break
+		}
+	}
+	if h.identity == nil {
+		return blame(engine.FaultNoCommonCipher, engine.AlertHandshakeFailure,
+			"the client takes no signature by our kinds of key")
+	}
+	return nil
+}
+
+// sendAuthentication asks for the client's certificate, if it should, and
+// sends our own.
+func (h *serverHandshake) sendAuthentication() error {
+	if h.cfg.ClientAuth != engine.ClientAuthNone {
+		request := certificateRequest{schemes: h.prefs.accepted(h.cfg.Level), cas: h.cfg.ClientCAs}
+		if err := h.send(request.marshal()); err != nil {
+			return err
+		}
+	}
+	return h.sendIdentity(h.identity, h.scheme, h.hello.statusRequest)
+}
+
+// readClientAuthentication reads the client's certificate where one was asked
+// for.
+func (h *serverHandshake) readClientAuthentication() error {
+	if h.cfg.ClientAuth == engine.ClientAuthNone || h.ticket != nil {
+		return nil
+	}
+	raw, err := h.read(typeCertificate)
+	if err != nil {
+		return err
+	}
+	m, err := parseCertificate(raw, func(uint16) bool { return false })
+	if err != nil {
+		return err
+	}
+	h.transcript.add(raw)
+	if len(m.chain) == 0 {
+		if h.cfg.ClientAuth == engine.ClientAuthRequire {
+			return blame(engine.FaultClientCert, engine.AlertCertificateRequired, "the client sent no certificate")
+		}
+		return nil
+	}
+	if err := h.takeCertificate(m); err != nil {
+		return err
+	}
+	return h.readCertificateVerify()
+}
+
+// ticketTries is how many of a client's tickets we look at.
+const ticketTries = 4
+
+// findTicket gives the client's first ticket that we can resume, and its
+// place in the hello. One that we cannot is passed over: the handshake is then
+// a full one.
+func (h *serverHandshake) findTicket() (*resumable, int) {
+	if bytes.IndexByte(h.hello.pskModes, pskModeDHE) < 0 {
+		return nil, 0
+	}
+	for i, id := range h.hello.psk[:min(len(h.hello.psk), ticketTries)] {
+		content, err := h.sealer.open(id.identity)
+		if err != nil {
+			continue
+		}
+		if t, err := parseServerTicket(content); err == nil && h.resumes(t) {
+			return t, i
+		}
+	}
+	return nil, 0
+}
+
+// resumes tells whether a ticket of ours fits this connection.
+func (h *serverHandshake) resumes(t *resumable) bool {
+	if t.suite.Hash().Size() != h.suite.Hash().Size() || !contains(h.hello.ciphers, uint16(t.suite.ID)) ||
+		t.serverName != h.hello.serverName {
+		return false
+	}
+	if h.cfg.ClientAuth == engine.ClientAuthRequire && len(t.chain) == 0 {
+		return false
+	}
+	return t.usable(h.prefs.now(), h.cfg.Level)
+}
+
+// ticketLifetime is a day: the keys that seal tickets are the command's to
+// renew, and a shorter life costs little.
+const ticketLifetime = 24 * 3600
+
+// maxTicketLen keeps a ticket that holds a client's chain well below what a
+// ClientHello may hold.
+const maxTicketLen = 1 << 15
+
+// sendTicket gives the client a ticket, if it can use one. The last of the
+// handshake has been read, so that the ticket is sent at once.
+func (h *serverHandshake) sendTicket() error {
+	if len(h.sealer.keys) == 0 || bytes.IndexByte(h.hello.pskModes, pskModeDHE) < 0 {
+		return nil
+	}
+	m := newSessionTicket{lifetime: ticketLifetime, nonce: []byte{0}}
+	m.ageAdd = binary.BigEndian.Uint32(randomBytes(4))
+	t := resumable{
+		suite:      h.suite,
+		psk:        resumptionPSK(h.suite, h.secrets.resumption, m.nonce),
+		created:    uint64(h.prefs.now().UnixMilli()),
+		lifetime:   m.lifetime,
+		ageAdd:     m.ageAdd,
+		serverName: h.hello.serverName,
+		origin:     h.ticketOrigin(),
+		chain:      rawChain(h.peer.Certificates),
+	}
+	content, err := t.marshalServerTicket()
+	if err != nil || len(content) > maxTicketLen {
+		return nil // the client does without
+	}
+	if m.ticket, err = h.sealer.seal(content); err != nil {
+		return internal("seal a ticket: %w", err)
+	}
+	msg, err := m.marshal()
+	if err != nil {
+		return internal("%w", err)
+	}
+	h.c.out.queue(msg)
+	return h.c.out.flush()
+}
+
+// ticketOrigin is the group that a ticket goes back to; a client without a
+// certificate was authenticated by none, and this handshake is as good as any.
+func (h *serverHandshake) ticketOrigin() string {
+	if h.origin != "" {
+		return h.origin
+	}
+	return h.state.Group
+}

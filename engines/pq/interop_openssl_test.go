@@ -1,0 +1,238 @@
+package pq
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"tlsify/engine"
+)
+
+// openssl's s_client and s_server as the peer. Classical groups only: what
+// needs OpenSSL 3.5 is tested with Node.js, which brings its own.
+
+func needOpenSSL(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("no openssl in PATH")
+	}
+	return path
+}
+
+// program is a peer that runs beside the test.
+type program struct {
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+func start(t *testing.T, name string, args ...string) *program {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	cmd.WaitDelay = time.Second // for what it may have started itself
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		cmd.Process.Kill()
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s: %s", name, &stderr)
+		}
+	})
+	return &program{in, bufio.NewReader(out)}
+}
+
+// expect reads lines until one has a prefix, and returns the rest of it.
+func (p *program) expect(t *testing.T, prefix string) string {
+	t.Helper()
+	found := make(chan string, 1)
+	go func() {
+		for {
+			line, err := p.out.ReadString('\n')
+			if rest, ok := strings.CutPrefix(line, prefix); ok {
+				found <- strings.TrimSpace(rest)
+				return
+			}
+			if err != nil {
+				close(found)
+				return
+			}
+		}
+	}()
+	select {
+	case rest, ok := <-found:
+		if !ok {
+			t.Fatalf("the peer ended without %q", prefix)
+		}
+		return rest
+	case <-time.After(testTimeout):
+		t.Fatalf("the peer does not say %q", prefix)
+	}
+	return ""
+}
+
+// dial connects our client to a program's port.
+func dial(t *testing.T, port string, c *engine.ClientConfig) engine.Session {
+	t.Helper()
+	conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+	defer cancel()
+	session, err := New().Client(ctx, conn, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return session
+}
+
+// listen gives a port, and the session with whoever connects to it.
+func listen(t *testing.T, s *engine.ServerConfig) (port string, accepted func() engine.Session) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	_, port, _ = net.SplitHostPort(l.Addr().String())
+	return port, func() engine.Session {
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+		defer cancel()
+		session, err := New().Server(ctx, conn, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return session
+	}
+}
+
+func line(t *testing.T, s engine.Session, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(s, got); err != nil || string(got) != want {
+		t.Fatalf("%q, %v; want %q", got, err, want)
+	}
+}
+
+func TestClientWithOpenSSL(t *testing.T) {
+	openssl := needOpenSSL(t)
+	for _, kind := range stdKinds {
+		for _, group := range []string{"X25519", "P-256", "P-384"} {
+			t.Run(kind+" "+group, func(t *testing.T) {
+				cert, key := writeIdentity(t, testIdentity(kind))
+				p := start(t, openssl, "s_server", "-accept", "127.0.0.1:0", "-tls1_3", "-cert", cert, "-key", key,
+					"-groups", group, "-verify", "1", "-verify_return_error", "-CAfile", cert, "-rev", "-alpn", "x,y")
+				port := p.expect(t, "ACCEPT 127.0.0.1:")
+				c, _ := configs(kind)
+				c.ALPN, c.Identity = []string{"y"}, testIdentity(kind)
+				c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
+				for i := range 2 {
+					session := dial(t, port, c)
+					if state := session.State(); state.ALPN != "y" || state.Resumed != (i > 0) {
+						t.Errorf("connection %d: %+v", i, state)
+					}
+					fmt.Fprintln(session, "hello")
+					line(t, session, "olleh\n")
+					session.CloseWrite()
+				}
+			})
+		}
+	}
+}
+
+func TestServerWithOpenSSL(t *testing.T) {
+	openssl := needOpenSSL(t)
+	for _, kind := range stdKinds {
+		t.Run(kind, func(t *testing.T) {
+			cert, key := writeIdentity(t, testIdentity(kind))
+			_, s := configs(kind)
+			s.ClientAuth, s.Verify = engine.ClientAuthRequire, expectPeer(testIdentity(kind))
+			s.TicketKeys = [][32]byte{{5}}
+			port, accepted := listen(t, s)
+			file := t.TempDir() + "/session"
+			for i, flag := range []string{"-sess_out", "-sess_in"} {
+				p := start(t, openssl, "s_client", "-connect", "127.0.0.1:"+port, "-servername", testName, "-quiet",
+					"-CAfile", cert, "-verify_return_error", "-verify", "1", "-cert", cert, "-key", key, flag, file)
+				session := accepted()
+				if state := session.State(); state.Resumed != (i > 0) || state.ServerName != testName {
+					t.Errorf("connection %d: %+v", i, state)
+				}
+				fmt.Fprintln(p.in, "hello")
+				line(t, session, "hello\n")
+				fmt.Fprintln(session, "goodbye")
+				p.expect(t, "goodbye")
+				session.CloseWrite()
+				p.in.Close()
+			}
+		})
+	}
+}
+
+// TestKeyUpdateWithOpenSSL has openssl ask for key updates: k does not want one
+// in return, K does.
+func TestKeyUpdateWithOpenSSL(t *testing.T) {
+	openssl := needOpenSSL(t)
+	cert, key := writeIdentity(t, testIdentity("p256"))
+	talk := func(t *testing.T, p *program, session engine.Session) {
+		for _, command := range []string{"k", "K", "K"} {
+			fmt.Fprintln(p.in, command)
+			time.Sleep(100 * time.Millisecond) // a command is alone in its read
+			fmt.Fprintln(p.in, "after "+command)
+			line(t, session, "after "+command+"\n")
+			fmt.Fprintln(session, "reply "+command)
+			p.expect(t, "reply "+command)
+		}
+	}
+	t.Run("s_server", func(t *testing.T) {
+		p := start(t, openssl, "s_server", "-accept", "127.0.0.1:0", "-tls1_3", "-cert", cert, "-key", key)
+		c, _ := configs("p256")
+		talk(t, p, dial(t, p.expect(t, "ACCEPT 127.0.0.1:"), c))
+	})
+	t.Run("s_client", func(t *testing.T) {
+		_, s := configs("p256")
+		port, accepted := listen(t, s)
+		p := start(t, openssl, "s_client", "-connect", "127.0.0.1:"+port, "-CAfile", cert)
+		talk(t, p, accepted())
+	})
+}
+
+// TestOldOpenSSL is a server with TLS 1.2 only.
+func TestOldOpenSSL(t *testing.T) {
+	openssl := needOpenSSL(t)
+	cert, key := writeIdentity(t, testIdentity("p256"))
+	p := start(t, openssl, "s_server", "-accept", "127.0.0.1:0", "-tls1_2", "-cert", cert, "-key", key)
+	conn, err := net.Dial("tcp", "127.0.0.1:"+p.expect(t, "ACCEPT 127.0.0.1:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	c, _ := configs("p256")
+	_, err = New().Client(t.Context(), conn, c)
+	wantFault(t, err, engine.FaultVersion)
+}

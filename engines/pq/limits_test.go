@@ -1,0 +1,217 @@
+package pq
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"testing"
+
+	circlhybrid "github.com/cloudflare/circl/kem/hybrid"
+
+	"tlsify/engine"
+	"tlsify/engine/record"
+)
+
+// alertFrom reads the records of a peer that is in clear until it sends an
+// alert.
+func alertFrom(t *testing.T, conn net.Conn) engine.Alert {
+	t.Helper()
+	data, err := io.ReadAll(conn)
+	for err == nil {
+		rec, _ := record.Next(data)
+		if rec == nil {
+			break
+		}
+		if record.Type(rec[0]) == record.TypeAlert {
+			return engine.Alert(rec[record.HeaderLen+1])
+		}
+		data = data[len(rec):]
+	}
+	t.Errorf("no alert (%v)", err)
+	return 0
+}
+
+// handshakeRecords puts a message of that type and length into records, as far
+// as the records go.
+func handshakeRecords(typ uint8, length, records int) []byte {
+	msg := append([]byte{typ, byte(length >> 16), byte(length >> 8), byte(length)}, make([]byte, length)...)
+	var out []byte
+	for ; records > 0 && len(msg) > 0; records-- {
+		n := min(len(msg), record.MaxPlaintext)
+		out = append(out, 22, 3, 3, byte(n>>8), byte(n))
+		out, msg = append(out, msg[:n]...), msg[n:]
+	}
+	return out
+}
+
+// TestClientHelloLimits sends ClientHellos that are too large, or only say so.
+func TestClientHelloLimits(t *testing.T) {
+	for name, tt := range map[string]struct {
+		data  []byte
+		alert engine.Alert
+	}{
+		"as large as may be":  {handshakeRecords(typeClientHello, maxHandshakeMessage, 100), engine.AlertDecodeError},
+		"one byte more":       {handshakeRecords(typeClientHello, maxHandshakeMessage+1, 1), engine.AlertIllegalParameter},
+		"16 MiB":              {handshakeRecords(typeClientHello, 1<<24-1, 1), engine.AlertIllegalParameter},
+		"a record too long":   {append([]byte{22, 3, 1, 0x40, 1}, make([]byte, 1<<14+1)...), engine.AlertRecordOverflow},
+		"ciphertext too long": {[]byte{22, 3, 1, 0x41, 1}, engine.AlertRecordOverflow},
+		"empty record":        {[]byte{22, 3, 1, 0, 0}, engine.AlertUnexpectedMessage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, server := pair(t)
+			_, s := configs("p256")
+			done := make(chan error, 1)
+			go func() {
+				_, err := New().Server(context.Background(), server, s)
+				server.(*net.TCPConn).CloseWrite()
+				done <- err
+			}()
+			client.Write(tt.data)
+			if got := alertFrom(t, client); got != tt.alert {
+				t.Errorf("alert %s, want %s", got, tt.alert)
+			}
+			wantFault(t, <-done, engine.FaultProtocol)
+		})
+	}
+}
+
+// certificateServer serves a handshake by hand, with a Certificate message of
+// the test's making.
+func certificateServer(h *serverHandshake, certificate func() []byte) error {
+	if err := h.readClientHello(); err != nil {
+		return err
+	}
+	if err := h.selectTicket(); err != nil {
+		return err
+	}
+	if err := h.selectIdentity(); err != nil {
+		return err
+	}
+	if err := h.sendServerHello(); err != nil {
+		return err
+	}
+	h.send((&encryptedExtensions{}).marshal())
+	h.send(certificate(), nil)
+	signature, err := h.scheme.sign(h.identity.Key, signedMessage(false, h.transcript.sum()))
+	if err != nil {
+		return err
+	}
+	h.send((&certificateVerify{h.scheme.id, signature}).marshal())
+	h.sendFinished(h.secrets.serverHandshake)
+	h.deriveApplication()
+	h.c.out.flush()
+	return h.readFinished(h.secrets.clientHandshake)
+}
+
+// withCertificate has a client meet such a server, and returns both errors.
+func withCertificate(t *testing.T, certificate func() []byte) (client, server error) {
+	t.Helper()
+	c, s := configs("p256")
+	clientConn, serverConn := pair(t)
+	done := make(chan error, 1)
+	go func() {
+		h := &serverHandshake{handshake: newEngine(preferences{}).handshake(serverConn, &s.Config, true), cfg: s}
+		done <- certificateServer(h, certificate)
+	}()
+	_, client = New().Client(context.Background(), clientConn, c)
+	if client != nil {
+		clientConn.(*net.TCPConn).CloseWrite()
+	}
+	return client, <-done
+}
+
+func goodCertificate() []byte {
+	return must((&certificateMessage{chain: testIdentity("p256").Chain}).marshal())
+}
+
+func TestCertificateLimits(t *testing.T) {
+	large := func(n int) func() []byte {
+		return func() []byte {
+			der := bytes.Repeat([]byte{0x30}, n-4-5) // what the message has besides
+			return must((&certificateMessage{chain: [][]byte{der}}).marshal())
+		}
+	}
+	client, server := withCertificate(t, large(maxCertificateMessage))
+	wantFault(t, client, engine.FaultCertificate)
+	wantAlert(t, server, engine.AlertBadCertificate)
+	client, server = withCertificate(t, large(maxCertificateMessage+1))
+	wantFault(t, client, engine.FaultProtocol)
+	wantAlert(t, server, engine.AlertIllegalParameter)
+}
+
+func TestCompressedCertificate(t *testing.T) {
+	client, server := withCertificate(t, func() []byte { return compressed(goodCertificate()) })
+	if client != nil || server != nil {
+		t.Errorf("%v; %v", client, server)
+	}
+	for name, change := range map[string]func([]byte) []byte{
+		"another algorithm": func(m []byte) []byte { m[5] = 2; return m },
+		"shorter than said": func(m []byte) []byte { m[8]++; return m },
+		"longer than said":  func(m []byte) []byte { m[8]--; return m },
+		"much longer":       func(m []byte) []byte { m[6] = 0xff; return m },
+		"not compressed":    func(m []byte) []byte { m[12] ^= 0xff; return m },
+	} {
+		client, server := withCertificate(t, func() []byte { return change(compressed(goodCertificate())) })
+		wantFault(t, client, engine.FaultProtocol)
+		want := engine.AlertBadCertificate
+		if name == "another algorithm" {
+			want = engine.AlertIllegalParameter
+		}
+		wantAlert(t, server, want)
+	}
+}
+
+// TestAddingAGroup is how an experimenter adds a KEM of circl's: one row in
+// groups. Here it is not in the table but handed to both sides.
+func TestAddingAGroup(t *testing.T) {
+	added := &group{0xfe03, "Kyber1024-X448", fromScheme(circlhybrid.Kyber1024X448())}
+	c, s := configs("p256")
+	clientConn, serverConn := pair(t)
+	done := make(chan error, 1)
+	go func() {
+		h := &serverHandshake{handshake: newEngine(preferences{}).handshake(serverConn, &s.Config, true), cfg: s}
+		h.groups = []*group{added}
+		_, err := h.c.within(context.Background(), h.run)
+		done <- err
+	}()
+	h := &clientHandshake{handshake: newEngine(preferences{}).handshake(clientConn, &c.Config, false), cfg: c}
+	h.groups = []*group{added}
+	session, err := h.c.within(context.Background(), h.run)
+	if serverErr := <-done; err != nil || serverErr != nil {
+		t.Fatal(err, serverErr)
+	}
+	if session.State().Group != added.name {
+		t.Errorf("group %s", session.State().Group)
+	}
+}
+
+// TestGroupTable holds every row to what it says of itself.
+func TestGroupTable(t *testing.T) {
+	seen := map[uint16]bool{}
+	for i := range groups {
+		g := &groups[i]
+		key, share, err := g.generate(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret, reply, err := g.accept(share)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, g.name, must(g.finish(key, reply)), secret)
+		if len(share) != g.publicLen || len(reply) != g.cipherLen || seen[g.id] {
+			t.Errorf("%s: shares of %d and %d bytes", g.name, len(share), len(reply))
+		}
+		seen[g.id] = true
+		if _, _, err := g.accept(share[1:]); err == nil {
+			t.Errorf("%s: accepts a short share", g.name)
+		}
+		if _, err := g.finish(key, append(reply, 0)); err == nil {
+			t.Errorf("%s: accepts a long share", g.name)
+		}
+		if name := engine.GroupName(g.id); g.id < 0xfe00 && name != g.name {
+			t.Errorf("%s is %s in package engine", g.name, name)
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package pq
+
+import (
+	"golang.org/x/crypto/cryptobyte"
+
+	"tlsify/engine"
+)
+
+// encryptedExtensions is an EncryptedExtensions (RFC 8446, section 4.3.1).
+type encryptedExtensions struct {
+	alpn            string
+	recordSizeLimit uint16
+	serverName      bool // acknowledged
+
+	extensions []uint16
+}
+
+func (m *encryptedExtensions) marshal() ([]byte, error) {
+	var b cryptobyte.Builder
+	b.AddUint8(typeEncryptedExtensions)
+	b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
+		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+			if m.serverName {
+				addExtension(b, extServerName, nil)
+			}
+			if m.alpn != "" {
+				addExtension(b, extALPN, func(b *cryptobyte.Builder) { addProtocols(b, []string{m.alpn}) })
+			}
+			if m.recordSizeLimit != 0 {
+				addExtension(b, extRecordSizeLimit, func(b *cryptobyte.Builder) { b.AddUint16(m.recordSizeLimit) })
+			}
+		})
+	})
+	return b.Bytes()
+}
+
+// parseEncryptedExtensions reads the message against what was offered. A known
+// extension that belongs into another message is illegal; one that was not
+// offered is unsupported (RFC 8446, section 4.2).
+func parseEncryptedExtensions(raw []byte, offered func(ext uint16) bool) (*encryptedExtensions, error) {
+	m := new(encryptedExtensions)
+	s, err := body(raw, "EncryptedExtensions")
+	if err != nil {
+		return nil, err
+	}
+	m.extensions, err = eachExtension(&s, "EncryptedExtensions", func(ext uint16, s *cryptobyte.String, _ bool) error {
+		if !offered(ext) {
+			return broken(engine.AlertUnsupportedExtension, "extension %d in EncryptedExtensions was not offered", ext)
+		}
+		return m.parseExtension(ext, s)
+	})
+	if err == nil && !s.Empty() {
+		err = malformed("EncryptedExtensions")
+	}
+	return m, err
+}
+
+func (m *encryptedExtensions) parseExtension(ext uint16, s *cryptobyte.String) error {
+	switch ext {
+	case extServerName:
+		m.serverName = true
+	case extSupportedGroups:
+		// The server's preference, for another time (RFC 8446, section 4.2.7).
+		var groups []uint16
+		if !readUint16s(s, &groups) {
+			return malformed("supported_groups")
+		}
+	case extALPN:
+		protocols, ok := readProtocols(s)
+		if !ok || len(protocols) != 1 { // RFC 7301, section 3.1
+			return malformed("ALPN")
+		}
+		m.alpn = protocols[0]
+	case extRecordSizeLimit:
+		if !s.ReadUint16(&m.recordSizeLimit) {
+			return malformed("record_size_limit")
+		}
+		if m.recordSizeLimit < leastRecordSizeLimit || m.recordSizeLimit > ourRecordSizeLimit {
+			return illegal("record size limit %d", m.recordSizeLimit) // RFC 8449, section 4
+		}
+	default:
+		return illegal("extension %d in EncryptedExtensions", ext)
+	}
+	if !s.Empty() {
+		return malformed("EncryptedExtensions extension")
+	}
+	return nil
+}
+
+// newSessionTicket is a NewSessionTicket (RFC 8446, section 4.6.1).
+type newSessionTicket struct {
+	lifetime uint32 // seconds
+	ageAdd   uint32
+	nonce    []byte
+	ticket   []byte
+}
+
+func (m *newSessionTicket) marshal() ([]byte, error) {
+	var b cryptobyte.Builder
+	b.AddUint8(typeNewSessionTicket)
+	b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
+		b.AddUint32(m.lifetime)
+		b.AddUint32(m.ageAdd)
+		addOpaque8(b, m.nonce)
+		addOpaque16(b, m.ticket)
+		b.AddUint16(0) // no extensions, so no early data
+	})
+	return b.Bytes()
+}
+
+func parseNewSessionTicket(raw []byte) (*newSessionTicket, error) {
+	m := new(newSessionTicket)
+	s, err := body(raw, "NewSessionTicket")
+	if err != nil {
+		return nil, err
+	}
+	if !s.ReadUint32(&m.lifetime) || !s.ReadUint32(&m.ageAdd) || !readOpaque8(&s, &m.nonce) ||
+		!readOpaque16(&s, &m.ticket) || len(m.ticket) == 0 {
+		return nil, malformed("NewSessionTicket")
+	}
+	_, err = eachExtension(&s, "NewSessionTicket", func(ext uint16, s *cryptobyte.String, _ bool) error {
+		var size uint32
+		if ext == extEarlyData && (!s.ReadUint32(&size) || !s.Empty()) {
+			return malformed("early_data")
+		}
+		return nil
+	})
+	if err == nil && !s.Empty() {
+		err = malformed("NewSessionTicket")
+	}
+	return m, err
+}
+
+// parseFinished gives the verify_data.
+func parseFinished(raw []byte) ([]byte, error) {
+	s, err := body(raw, "Finished")
+	return s, err
+}
+
+// parseKeyUpdate tells whether the peer wants an update of ours in return
+// (RFC 8446, section 4.6.3).
+func parseKeyUpdate(raw []byte) (requested bool, err error) {
+	s, err := body(raw, "KeyUpdate")
+	if err != nil {
+		return false, err
+	}
+	var request uint8
+	if !s.ReadUint8(&request) || !s.Empty() {
+		return false, malformed("KeyUpdate")
+	}
+	if request > keyUpdateRequested {
+		return false, illegal("KeyUpdate with request %d", request)
+	}
+	return request == keyUpdateRequested, nil
+}

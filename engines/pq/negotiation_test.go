@@ -1,0 +1,325 @@
+package pq
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tlsify/engine"
+)
+
+func TestFaults(t *testing.T) {
+	refused := errors.New("refused")
+	tests := []struct {
+		name   string
+		change func(*engine.ClientConfig, *engine.ServerConfig)
+		client func(*testing.T, error)
+		server func(*testing.T, error)
+	}{
+		{"no common group",
+			func(c *engine.ClientConfig, s *engine.ServerConfig) {
+				c.Groups, s.Groups = []string{"x25519"}, []string{"P-256"}
+			},
+			alert(engine.AlertHandshakeFailure), fault(engine.FaultNoCommonGroup)},
+		{"client below the server's level",
+			func(c *engine.ClientConfig, s *engine.ServerConfig) {
+				c.Groups, s.Level = []string{"x25519", "X25519Kyber768Draft00"}, engine.LevelPQ
+			},
+			alert(engine.AlertHandshakeFailure), fault(engine.FaultSecurityLevel)},
+		{"server below the client's authentication level",
+			func(c *engine.ClientConfig, s *engine.ServerConfig) { c.Level = engine.LevelPQAuth },
+			alert(engine.AlertHandshakeFailure), fault(engine.FaultNoCommonCipher)},
+		{"no common protocol",
+			func(c *engine.ClientConfig, s *engine.ServerConfig) { c.ALPN, s.ALPN = []string{"a"}, []string{"b"} },
+			alert(engine.AlertNoApplicationProtocol), fault(engine.FaultProtocol)},
+		{"no client certificate",
+			func(c *engine.ClientConfig, s *engine.ServerConfig) { s.ClientAuth = engine.ClientAuthRequire },
+			nil, fault(engine.FaultClientCert)},
+		{"client refuses server",
+			func(c *engine.ClientConfig, s *engine.ServerConfig) {
+				c.Verify = func(*engine.Peer) error { return refused }
+			},
+			is(refused), alert(engine.AlertCertificateUnknown)},
+		{"server refuses client",
+			func(c *engine.ClientConfig, s *engine.ServerConfig) {
+				s.ClientAuth = engine.ClientAuthRequest
+				s.Verify = func(*engine.Peer) error { return refused }
+			},
+			nil, is(refused)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, s := configs("p256")
+			tt.change(c, s)
+			client, server := handshakes(t, c, s)
+			tt.server(t, server.err)
+			if tt.client != nil {
+				tt.client(t, client.err)
+				return
+			}
+			// The server speaks last: the client hears of it when it reads.
+			if client.err != nil {
+				t.Fatal(client.err)
+			}
+			_, err := client.session.Read(make([]byte, 1))
+			var a *engine.AlertError
+			if !errors.As(err, &a) || !a.Alert.AboutClientCert() {
+				t.Errorf("client: %v", err)
+			}
+		})
+	}
+}
+
+func alert(a engine.Alert) func(*testing.T, error) {
+	return func(t *testing.T, err error) { t.Helper(); wantAlert(t, err, a) }
+}
+
+func fault(f engine.Fault) func(*testing.T, error) {
+	return func(t *testing.T, err error) { t.Helper(); wantFault(t, err, f) }
+}
+
+func is(target error) func(*testing.T, error) {
+	return func(t *testing.T, err error) {
+		t.Helper()
+		if !errors.Is(err, target) {
+			t.Errorf("%v, not %v", err, target)
+		}
+	}
+}
+
+func TestLevels(t *testing.T) {
+	for level, kind := range map[engine.Level]string{
+		engine.LevelStandard: "rsa", engine.LevelTLS13: "rsa", engine.LevelPQ: "rsa", engine.LevelPQAuth: "mldsa87",
+	} {
+		c, s := configs(kind)
+		c.Level, s.Level = level, level
+		c.Groups = []string{"x25519", "X25519Kyber768Draft00", "MLKEM512"}
+		s.Groups = c.Groups
+		c.Identity = testIdentity(kind)
+		s.ClientAuth, s.Verify = engine.ClientAuthRequire, expectPeer(testIdentity(kind))
+		client, _ := connected(t, c, s)
+		if got := client.State().Group; engine.PostQuantumGroup(got) != (level >= engine.LevelPQ) {
+			t.Errorf("level %d: group %s", level, got)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	e := New()
+	for what, change := range map[string]func(*engine.ClientConfig){
+		"verif":       func(c *engine.ClientConfig) { c.Verify = nil },
+		"ech":         func(c *engine.ClientConfig) { c.ECHConfigList = []byte{} },
+		"fingerprint": func(c *engine.ClientConfig) { c.Fingerprint = "x" },
+		"group":       func(c *engine.ClientConfig) { c.Groups = []string{"nonesuch"} },
+		"post":        func(c *engine.ClientConfig) { c.Level, c.Groups = engine.LevelPQ, []string{"x25519"} },
+		"certificate": func(c *engine.ClientConfig) { c.Level, c.Identity = engine.LevelPQAuth, testIdentity("rsa") },
+		"protocol":    func(c *engine.ClientConfig) { c.ALPN = []string{""} },
+	} {
+		c, _ := configs("rsa")
+		change(c)
+		var unsupported *engine.UnsupportedError
+		if err := e.CheckClient(c); !errors.As(err, &unsupported) || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if _, err := e.Client(t.Context(), nil, c); err == nil {
+			t.Errorf("%s: Client does not check", what)
+		}
+	}
+	_, s := configs("rsa")
+	s.Level = engine.LevelPQAuth
+	if e.CheckServer(s) == nil {
+		t.Error("a server below its own level")
+	}
+	s.Level, s.Verify = 0, nil
+	if e.CheckServer(s) == nil {
+		t.Error("a server without Verify")
+	}
+}
+
+func TestContext(t *testing.T) {
+	cause := errors.New("enough")
+	for _, server := range []bool{false, true} {
+		conn, _ := pair(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(50*time.Millisecond, func() { cancel(cause) })
+		c, s := configs("p256")
+		var err error
+		if server {
+			_, err = New().Server(ctx, conn, s)
+		} else {
+			_, err = New().Client(ctx, conn, c)
+		}
+		if err != cause {
+			t.Errorf("server %v: %v", server, err)
+		}
+	}
+}
+
+// TestNotTLS is a peer that speaks something else, or nothing.
+func TestNotTLS(t *testing.T) {
+	for _, greeting := range []string{"220 mail.example ESMTP\r\n", "SSH-2.0-x\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n"} {
+		conn, peer := pair(t)
+		io.WriteString(peer, greeting)
+		c, _ := configs("p256")
+		_, err := New().Client(t.Context(), conn, c)
+		wantFault(t, err, engine.FaultProtocol)
+	}
+	conn, peer := pair(t)
+	peer.(*net.TCPConn).CloseWrite()
+	c, _ := configs("p256")
+	_, err := New().Client(t.Context(), conn, c)
+	var transport *engine.TransportError
+	if !errors.As(err, &transport) || transport.Err != io.EOF {
+		t.Errorf("end of the stream: %v", err)
+	}
+}
+
+func TestIdentityByName(t *testing.T) {
+	other := newIdentity("ed25519")
+	other.Leaf.DNSNames = []string{"other.test"}
+	_, s := configs("p256")
+	s.Identities = []*engine.Identity{testIdentity("rsa"), other, testIdentity("mldsa44")}
+	for _, tt := range []struct{ name, signature string }{
+		{testName, "rsa_pss_rsae_sha256"}, {"other.test", "ed25519"}, {"unknown.test", "rsa_pss_rsae_sha256"}, {"", "rsa_pss_rsae_sha256"},
+	} {
+		c, _ := configs("p256")
+		c.ServerName, c.Verify = tt.name, func(*engine.Peer) error { return nil }
+		client, server := connected(t, c, s)
+		if got := client.State().Signature; got != tt.signature || server.State().ServerName != tt.name {
+			t.Errorf("%s: %s, %s", tt.name, got, server.State().ServerName)
+		}
+	}
+}
+
+// TestStaple sees a staple through to Verify, also on resumption.
+func TestStaple(t *testing.T) {
+	c, s := configs("p256")
+	id := *testIdentity("p256")
+	id.Staple = []byte("an OCSP response")
+	s.Identities, s.TicketKeys = []*engine.Identity{&id}, [][32]byte{{1}}
+	c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
+	for i := range 2 {
+		var got []byte
+		c.Verify = func(p *engine.Peer) error { got = p.Staple; return nil }
+		client, server := connected(t, c, s)
+		if !bytes.Equal(got, id.Staple) || client.State().Resumed != (i > 0) {
+			t.Errorf("connection %d: staple %q", i, got)
+		}
+		exchange(t, client, server)
+	}
+}
+
+// TestTicketsRefused changes something between two connections that makes the
+// ticket useless: the second handshake must be a full one, and work.
+func TestTicketsRefused(t *testing.T) {
+	for name, change := range map[string]func(*engine.ClientConfig, *engine.ServerConfig){
+		"garbage":      func(c *engine.ClientConfig, s *engine.ServerConfig) { c.Ticket = []byte("garbage") },
+		"truncated":    func(c *engine.ClientConfig, s *engine.ServerConfig) { c.Ticket = c.Ticket[:len(c.Ticket)-1] },
+		"another key":  func(c *engine.ClientConfig, s *engine.ServerConfig) { s.TicketKeys = [][32]byte{{2}} },
+		"no keys":      func(c *engine.ClientConfig, s *engine.ServerConfig) { s.TicketKeys = nil },
+		"another name": func(c *engine.ClientConfig, s *engine.ServerConfig) { c.ServerName = "other.test" },
+		"level":        func(c *engine.ClientConfig, s *engine.ServerConfig) { c.Level, c.Groups = engine.LevelPQ, nil },
+		"server level": func(c *engine.ClientConfig, s *engine.ServerConfig) { s.Level, c.Groups = engine.LevelPQ, nil },
+		"client needed": func(c *engine.ClientConfig, s *engine.ServerConfig) {
+			c.Identity = testIdentity("rsa")
+			s.ClientAuth, s.Verify = engine.ClientAuthRequire, expectPeer(testIdentity("rsa"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := configs("p256")
+			c.Groups, s.TicketKeys = []string{"x25519", "MLKEM768"}, [][32]byte{{1}}
+			c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
+			client, server := connected(t, c, s)
+			exchange(t, client, server)
+			change(c, s)
+			if client, _ := connected(t, c, s); client.State().Resumed {
+				t.Error("resumed")
+			}
+		})
+	}
+}
+
+// TestTicketLifetime lets the ticket grow old.
+func TestTicketLifetime(t *testing.T) {
+	c, s := configs("p256")
+	s.TicketKeys = [][32]byte{{1}}
+	c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
+	client, server := connected(t, c, s)
+	exchange(t, client, server)
+	now := time.Now()
+	for _, tt := range []struct {
+		age    time.Duration
+		usable bool
+	}{{-time.Hour, false}, {time.Hour, true}, {23 * time.Hour, true}, {25 * time.Hour, false}} {
+		if got := usableTicket(c, now.Add(tt.age)); (got != nil) != tt.usable {
+			t.Errorf("after %v: usable %v", tt.age, got != nil)
+		}
+	}
+}
+
+func TestKeyLog(t *testing.T) {
+	c, _ := configs("p256")
+	var ours, theirs bytes.Buffer
+	c.KeyLog = &ours
+	clientConn, serverConn := pair(t)
+	std := stdServerConfig("p256")
+	std.KeyLogWriter = &theirs
+	ready, _ := stdServer(serverConn, std)
+	if _, err := New().Client(t.Context(), clientConn, c); err != nil {
+		t.Fatal(err)
+	}
+	(<-ready).Close()
+	lines := strings.Split(ours.String(), "\n")
+	for line := range strings.Lines(theirs.String()) {
+		if !slices.Contains(lines, strings.TrimSpace(line)) {
+			t.Errorf("not logged: %s", line)
+		}
+	}
+}
+
+func TestDefaultShares(t *testing.T) {
+	e := newEngine(preferences{})
+	for names, want := range map[string]string{
+		"":                   "X25519MLKEM768 x25519",
+		"x25519 MLKEM768":    "x25519 MLKEM768",
+		"MLKEM1024":          "MLKEM1024",
+		"MLKEM1024 P-256":    "MLKEM1024 secp256r1",
+		"mlkem512 x-wing":    "MLKEM512",
+		"frodokem-640-shake": "FrodoKEM-640-SHAKE",
+	} {
+		list, err := resolveGroups(e, &engine.Config{Groups: strings.Fields(names)})
+		if names == "" {
+			list, err = resolveGroups(e, &engine.Config{})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, g := range firstShares(list) {
+			got = append(got, g.name)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: shares for %v", names, got)
+		}
+	}
+}
+
+// TestShareReuse: both shares of the default ClientHello have one X25519 key.
+func TestShareReuse(t *testing.T) {
+	e := newEngine(preferences{})
+	cfg := &engine.ClientConfig{}
+	h := &clientHandshake{handshake: e.handshake(nil, &cfg.Config, false), cfg: cfg}
+	if err := h.makeHello(); err != nil {
+		t.Fatal(err)
+	}
+	hybrid, classical := h.hello.keyShares[0].data, h.hello.keyShares[1].data
+	if !bytes.HasSuffix(hybrid, classical) {
+		t.Error("two X25519 keys")
+	}
+}

@@ -1,0 +1,177 @@
+package pq
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	_ "crypto/sha256" // the schemes' hashes
+	_ "crypto/sha512"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cloudflare/circl/sign"
+
+	"tlsify/engine"
+)
+
+// scheme is a signature scheme (RFC 8446, section 4.2.3).
+type scheme struct {
+	id    uint16
+	name  string
+	kind  signatureKind
+	hash  crypto.Hash    // 0: the message itself is signed
+	curve elliptic.Curve // ECDSA: TLS 1.3 binds the hash to it
+	mldsa string         // ML-DSA: the parameter set, as circl names it
+}
+
+type signatureKind int
+
+const (
+	kindMLDSA signatureKind = iota
+	kindECDSA
+	kindEd25519
+	kindPSS
+	kindPKCS1 // certificates only: RFC 8446, section 4.4.3
+)
+
+// schemes are all that we offer, in our order of preference.
+var schemes = []scheme{
+	{id: 0x0905, name: "mldsa65", mldsa: "ML-DSA-65"},
+	{id: 0x0906, name: "mldsa87", mldsa: "ML-DSA-87"},
+	{id: 0x0904, name: "mldsa44", mldsa: "ML-DSA-44"},
+	{id: 0x0403, name: "ecdsa_secp256r1_sha256", kind: kindECDSA, hash: crypto.SHA256, curve: elliptic.P256()},
+	{id: 0x0503, name: "ecdsa_secp384r1_sha384", kind: kindECDSA, hash: crypto.SHA384, curve: elliptic.P384()},
+	{id: 0x0603, name: "ecdsa_secp521r1_sha512", kind: kindECDSA, hash: crypto.SHA512, curve: elliptic.P521()},
+	{id: 0x0807, name: "ed25519", kind: kindEd25519},
+	{id: 0x0804, name: "rsa_pss_rsae_sha256", kind: kindPSS, hash: crypto.SHA256},
+	{id: 0x0805, name: "rsa_pss_rsae_sha384", kind: kindPSS, hash: crypto.SHA384},
+	{id: 0x0806, name: "rsa_pss_rsae_sha512", kind: kindPSS, hash: crypto.SHA512},
+	{id: 0x0401, name: "rsa_pkcs1_sha256", kind: kindPKCS1, hash: crypto.SHA256},
+	{id: 0x0501, name: "rsa_pkcs1_sha384", kind: kindPKCS1, hash: crypto.SHA384},
+	{id: 0x0601, name: "rsa_pkcs1_sha512", kind: kindPKCS1, hash: crypto.SHA512},
+}
+
+// schemeByID gives the scheme with a code point, or nil.
+func schemeByID(id uint16) *scheme {
+	for i := range schemes {
+		if schemes[i].id == id {
+			return &schemes[i]
+		}
+	}
+	return nil
+}
+
+// acceptedSchemes gives the code points to offer at a level.
+func acceptedSchemes(level engine.Level) []uint16 {
+	var ids []uint16
+	for _, s := range schemes {
+		if level < engine.LevelPQAuth || s.kind == kindMLDSA {
+			ids = append(ids, s.id)
+		}
+	}
+	return ids
+}
+
+// fits tells whether a CertificateVerify by that key can be of this scheme.
+func (s *scheme) fits(public crypto.PublicKey) bool {
+	switch key := public.(type) {
+	case *ecdsa.PublicKey:
+		return s.kind == kindECDSA && key.Curve == s.curve
+	case ed25519.PublicKey:
+		return s.kind == kindEd25519
+	case *rsa.PublicKey:
+		// Room for the hash, a salt as long, and two bytes (RFC 8017, section 9.1.1).
+		return s.kind == kindPSS && key.Size() >= 2*s.hash.Size()+2
+	case sign.PublicKey:
+		return s.kind == kindMLDSA && key.Scheme().Name() == s.mldsa
+	}
+	return false
+}
+
+// sign signs a message with a key that fits.
+func (s *scheme) sign(key crypto.Signer, message []byte) ([]byte, error) {
+	var opts crypto.SignerOpts = s.hash
+	switch s.kind {
+	case kindPSS:
+		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: s.hash}
+	case kindMLDSA:
+		return hedgedSign(key, message)
+	}
+	return key.Sign(rand.Reader, s.digest(message), opts)
+}
+
+// verify checks a signature by a key that fits.
+func (s *scheme) verify(public crypto.PublicKey, message, signature []byte) bool {
+	digest := s.digest(message)
+	switch key := public.(type) {
+	case *ecdsa.PublicKey:
+		return ecdsa.VerifyASN1(key, digest, signature)
+	case ed25519.PublicKey:
+		return ed25519.Verify(key, digest, signature)
+	case *rsa.PublicKey:
+		opts := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+		return rsa.VerifyPSS(key, s.hash, digest, signature, opts) == nil
+	case sign.PublicKey:
+		return len(signature) == key.Scheme().SignatureSize() && key.Scheme().Verify(key, digest, signature, nil)
+	}
+	return false
+}
+
+func (s *scheme) digest(message []byte) []byte {
+	if s.hash == 0 {
+		return message
+	}
+	h := s.hash.New()
+	h.Write(message)
+	return h.Sum(nil)
+}
+
+// signedMessage is what a CertificateVerify signs (RFC 8446, section 4.4.3).
+func signedMessage(client bool, transcript []byte) []byte {
+	context := "TLS 1.3, server CertificateVerify"
+	if client {
+		context = "TLS 1.3, client CertificateVerify"
+	}
+	return append([]byte(strings.Repeat(" ", 64)+context+"\x00"), transcript...)
+}
+
+// selectScheme picks how to sign with a key for a peer: the peer's order, as
+// one key rarely leaves a choice.
+func selectScheme(public crypto.PublicKey, theirs, allowed []uint16) *scheme {
+	for _, id := range theirs {
+		if s := schemeByID(id); s != nil && s.fits(public) && contains(allowed, id) {
+			return s
+		}
+	}
+	return nil
+}
+
+// certificateKey gives a certificate's public key, ML-DSA included, which
+// crypto/x509 does not know.
+func certificateKey(cert *x509.Certificate) (crypto.PublicKey, error) {
+	if cert.PublicKey == nil {
+		return ParsePublicKey(cert.RawSubjectPublicKeyInfo)
+	}
+	switch cert.PublicKey.(type) {
+	case *ecdsa.PublicKey, ed25519.PublicKey, *rsa.PublicKey:
+		return cert.PublicKey, nil
+	}
+	return nil, fmt.Errorf("a %T cannot sign in TLS 1.3", cert.PublicKey)
+}
+
+// errKeyUsage is a certificate whose key is not meant to sign.
+var errKeyUsage = errors.New("its key usage does not allow signatures")
+
+// maySign checks that key usage, where there is one, allows digital signatures
+// (RFC 8446, section 4.4.2.2).
+func maySign(cert *x509.Certificate) error {
+	if cert.KeyUsage != 0 && cert.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
+		return errKeyUsage
+	}
+	return nil
+}
