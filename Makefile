@@ -4,13 +4,13 @@
 # filled module cache). Everything else says what it needs.
 
 GO      = go
-TAGS    =
+TAGS    = pq
 TESTFLAGS =
 GOBUILD = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -tags '$(TAGS)'
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: help build demo test test-race test-peers soak vet bench-quick clean
+.PHONY: help build demo test test-race test-peers soak vet bogo bench-quick clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -38,6 +38,10 @@ vet: ## gofmt, go vet and staticcheck (which is fetched from the module proxy)
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; false; }
 	@$(GO) vet ./...
 	@$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+bogo: ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/runner, built with go test -c
+	@test -n '$(RUNNER)' || { echo 'make bogo RUNNER=.../ssl/test/runner/runner.test'; false; }
+	@TLSIFY_BOGO_RUNNER='$(RUNNER)' $(GOTEST) -count=1 -timeout 30m -run TestBoGo -v ./engines/pq
 
 bench-quick: build ## start-up, CPU per GiB and memory beside the peers that are installed, in 90 seconds
 	@$(GOBUILD) -o bin/tlsify-bench ./cmd/tlsify-bench
