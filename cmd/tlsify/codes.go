@@ -43,7 +43,7 @@ var statuses = []struct {
 	{statusOK, "both directions ended properly", nil, ""},
 	{statusUsage, "usage, unreadable file; the engine or kernel can't", []string{"usage", "engine-unsupported"}, "no"},
 	{statusInternal, "a bug, or a crash", []string{"internal"}, "no"},
-	{statusUnreached, "not reached, or lost before `ready`", []string{"resolve", "connect", "connect-timeout", "handshake-timeout", "network-io"}, "perhaps"},
+	{statusUnreached, "not reached, or lost before `ready`", []string{"resolve", "connect", "proxy", "connect-timeout", "handshake-timeout", "network-io"}, "perhaps"},
 	{statusHandshake, "the handshake failed", []string{"tls-alert", "tls-protocol", "tls-version", "no-common-group", "security-level", "renegotiation", "client-cert", "ech-rejected"}, "no"},
 	{statusRejected, "the peer was rejected", []string{"cert-untrusted", "cert-self-signed", "cert-expired", "cert-not-yet-valid", "cert-name", "cert-purpose", "cert-weak", "cert-constraint", "cert-revoked", "cert-malformed", "pin-mismatch", "staple"}, "no"},
 	{statusTruncated, "truncated by the peer", []string{"truncated"}, "perhaps"},
@@ -102,6 +102,7 @@ func failureOf(err error, at phase, clientCert bool) *failure {
 		local       *pump.LocalError
 		ech         *engine.ECHRejectedError
 		dns         *net.DNSError
+		proxy       *dial.ProxyError
 		unconnected *dial.Error
 	)
 	fail := func(status int, code string) *failure {
@@ -110,6 +111,8 @@ func failureOf(err error, at phase, clientCert bool) *failure {
 	switch {
 	case errors.As(err, &done):
 		return done
+	case errors.As(err, &proxy):
+		return fail(statusUnreached, "proxy")
 	case errors.As(err, &signal):
 		return &failure{Status: statusSignal + int(signal.signal), Text: signal.Error()}
 	case err == errConnectTimeout:

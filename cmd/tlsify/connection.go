@@ -56,12 +56,14 @@ func (c *connection) open(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.inv.connectLimit, errConnectTimeout)
 	defer cancel()
-	fd, address, err := dial.Open(ctx, c.inv.target)
+	target := c.inv.target
+	target.Dialed = func(address string) { c.say.Say("dialed", address) }
+	target.ProxyTLS = c.inv.proxyTLS
+	stream, err := dial.Dial(ctx, target)
 	if err != nil {
 		return err
 	}
-	c.network = newNetwork(fd, nil)
-	c.say.Say("dialed", address)
+	c.network = networkOn(stream)
 	return nil
 }
 
@@ -78,11 +80,11 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 		if c.inv.session != nil {
 			c.inv.session.offer(&config, c.inv.policy)
 		}
-		c.session, err = c.inv.engine.Client(ctx, c.network, &config)
+		c.session, err = c.inv.engine.Client(ctx, c.network.conn, &config)
 	} else {
 		config := *c.inv.server
 		config.Verify = c.judge(ctx)
-		c.session, err = c.inv.engine.(engine.ServerEngine).Server(ctx, c.network, &config)
+		c.session, err = c.inv.engine.(engine.ServerEngine).Server(ctx, c.network.conn, &config)
 	}
 	return err
 }

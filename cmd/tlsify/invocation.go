@@ -67,6 +67,8 @@ type invocation struct {
 	binding string
 	session *keptSession // nil without --session
 
+	proxyTrust []*verify.Store // for the certificate of an https proxy
+
 	connectLimit   time.Duration
 	handshakeLimit time.Duration
 	idle           time.Duration
@@ -329,6 +331,8 @@ func (p *parser) place() error {
 	switch {
 	case given && len(rest) > 0:
 		return usagef("unexpected argument %q: the network is --net-fd", cut(rest[0]))
+	case given && (w.has("proxy") || w.has("tcp-fastopen")):
+		return usagef("--proxy and --tcp-fastopen are for dialling, and the network is --net-fd")
 	case given:
 		return nil
 	case w.form == formListen && p.inv.prog == nil:
@@ -344,6 +348,9 @@ func (p *parser) place() error {
 		return p.listenAddress(rest[0])
 	}
 	if path, ok := strings.CutPrefix(rest[0], "unix:"); ok {
+		if w.has("proxy") || w.has("tcp-fastopen") {
+			return usagef("--proxy and --tcp-fastopen are not for a unix socket")
+		}
 		p.inv.target = dial.Target{Network: "unix", Address: path}
 		return nil
 	}
@@ -364,6 +371,13 @@ func (p *parser) place() error {
 		w.values["name"] = []string{host.name.String()}
 	}
 	p.inv.host = host.name
+	p.inv.target.TCPFastOpen = w.has("tcp-fastopen")
+	if url, ok := w.value("proxy"); ok {
+		p.inv.target.Proxy, err = dial.ParseProxy(url, !w.private["proxy"])
+		if err != nil {
+			return usagef("--proxy: %v", err)
+		}
+	}
 	return nil
 }
 

@@ -1,42 +1,65 @@
 package main
 
 import (
+	"context"
 	"net"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/dial"
+	"tlsify/engine"
 	"tlsify/pump"
+	"tlsify/verify"
 )
 
-// network is the stream below TLS: one socket, or two descriptors.
-type network struct{ in, out *pump.FD }
+// network is the stream below TLS. Mostly conn is its one socket; it may be two
+// descriptors, or something that stands on a socket.
+type network struct {
+	conn    net.Conn
+	in, out *pump.FD
+}
 
-// newNetwork makes a network of the two; a nil out means that in is both. On a
-// TCP socket it turns Nagle's algorithm off: what is written is whole records,
-// and the last of them must not wait for an acknowledgement.
+// newNetwork makes a network of one descriptor or, where out is not nil, of
+// one for each direction.
 func newNetwork(in, out *pump.FD) *network {
-	if out == nil {
-		out = in
+	n := &network{conn: in, in: in, out: in}
+	if out != nil {
+		n.out = out
+		n.conn = twoFDs{FD: in, out: out}
 	}
-	// It fails where the descriptor is no TCP socket, and then does not matter.
-	unix.SetsockoptInt(out.Number(), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	return &network{in, out}
+	n.hasten()
+	return n
+}
+
+// networkOn makes a network of a stream that was dialled.
+func networkOn(s *dial.Stream) *network {
+	n := &network{conn: s.Conn, in: s.FD, out: s.FD}
+	n.hasten()
+	return n
+}
+
+// hasten turns Nagle's algorithm off on a TCP socket: what is written is whole
+// records, and the last of them must not wait for an acknowledgement. It fails
+// where the descriptor is no TCP socket, and then does not matter.
+func (n *network) hasten() {
+	unix.SetsockoptInt(n.out.Number(), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+}
+
+// twoFDs reads from one descriptor and writes to another.
+type twoFDs struct {
+	*pump.FD
+	out *pump.FD
+}
+
+func (t twoFDs) Write(p []byte) (int, error)        { return t.out.Write(p) }
+func (t twoFDs) SetWriteDeadline(d time.Time) error { return t.out.SetWriteDeadline(d) }
+func (t twoFDs) SetDeadline(d time.Time) error {
+	t.FD.SetReadDeadline(d)
+	return t.out.SetWriteDeadline(d)
 }
 
 func (n *network) numbers() []int { return []int{n.in.Number(), n.out.Number()} }
-
-func (n *network) Read(p []byte) (int, error)         { return n.in.Read(p) }
-func (n *network) Write(p []byte) (int, error)        { return n.out.Write(p) }
-func (n *network) LocalAddr() net.Addr                { return n.in.LocalAddr() }
-func (n *network) RemoteAddr() net.Addr               { return n.in.RemoteAddr() }
-func (n *network) SetReadDeadline(t time.Time) error  { return n.in.SetReadDeadline(t) }
-func (n *network) SetWriteDeadline(t time.Time) error { return n.out.SetWriteDeadline(t) }
-
-func (n *network) SetDeadline(t time.Time) error {
-	n.in.SetReadDeadline(t)
-	return n.out.SetWriteDeadline(t)
-}
 
 // Stop makes everything that waits on the network fail.
 func (n *network) Stop() {
@@ -44,16 +67,38 @@ func (n *network) Stop() {
 	n.out.Stop()
 }
 
-// Close closes it, which sends what is still queued; limit is for bytes that
-// a reset would overtake.
-func (n *network) settle(limit time.Duration) {
-	n.out.Settle(limit)
+// settle waits, at most for limit, for bytes of ours that closing the socket
+// would take back.
+func (n *network) settle(limit time.Duration) { n.out.Settle(limit) }
+
+// tlsConn is the TLS to a proxy, as the stream below the TLS to the target.
+type tlsConn struct {
+	net.Conn // the proxy's: for addresses and deadlines
+	session  engine.Session
 }
 
-func (n *network) Close() error {
-	err := n.in.Close()
-	if n.out != n.in {
-		err = n.out.Close()
+func (t tlsConn) Read(p []byte) (int, error)  { return t.session.Read(p) }
+func (t tlsConn) Write(p []byte) (int, error) { return t.session.Write(p) }
+
+// proxyTLS makes the function by which dial speaks TLS to a proxy: with the
+// engine of the connection, and with a certificate for the proxy's name that
+// --trust, or else the system's roots, vouch for.
+func (inv *invocation) proxyTLS(ctx context.Context, conn net.Conn, host string) (net.Conn, error) {
+	name, err := verify.ParseName(host)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	policy := &verify.Policy{Purpose: verify.ServerAuth, Names: []verify.Name{name}, Trust: inv.proxyTrust, CheckSignature: inv.policy.CheckSignature}
+	config := &engine.ClientConfig{Config: engine.Config{Verify: func(peer *engine.Peer) error {
+		_, err := policy.Check(verify.Evidence{Certificates: peer.Certificates, Staple: peer.Staple, SCTs: peer.SCTs})
+		return err
+	}}}
+	if name.IsDNS() {
+		config.ServerName = name.String()
+	}
+	session, err := inv.engine.Client(ctx, conn, config)
+	if err != nil {
+		return nil, err
+	}
+	return tlsConn{conn, session}, nil
 }

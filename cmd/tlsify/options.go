@@ -71,6 +71,8 @@ var options = []option{
 	{"linger", "", "TIME", false, "cal", "stream", "how long the last bytes may take to reach the peer when nothing else is left; 10s by default"},
 	{"eof", "", "half-close|hold", false, "cal", "stream", "hold: send no close_notify at end of file until the peer has ended"},
 	{"tolerate-truncation", "", "", false, "cal", "stream", "status 0 for a stream that ended without close_notify; it is reported all the same"},
+	{"proxy", "", "URL", false, "c", "stream", "dial through http:// or https:// (CONNECT) or socks5:// (socks5h:// to have the proxy resolve HOST), [USER[:PASSWORD]@]HOST:PORT; a password only by --options-fd"},
+	{"tcp-fastopen", "", "", false, "c", "stream", "send the first bytes with the SYN (RFC 7413); addresses are then tried in order"},
 	{"ipv4", "4", "", false, "c", "stream", "dial IPv4 addresses only"},
 	{"ipv6", "6", "", false, "c", "stream", "dial IPv6 addresses only"},
 	{"verbose", "v", "", false, "calen", "stream", "say more on descriptor 2"},
@@ -87,6 +89,9 @@ type words struct {
 	values map[string][]string // by option name, in order; a switch has "true"
 	rest   []string            // what is no option
 	prog   []string            // what stands behind --; nil where there is no --
+	// private are the options that an options descriptor gave, which nobody
+	// else can read.
+	private map[string]bool
 }
 
 // value gives an option that does not repeat.
@@ -126,7 +131,7 @@ func add(values map[string][]string, o *option, value string) error {
 // splitArgs takes a command line apart. What it has understood comes back with
 // an error as well.
 func splitArgs(args []string) (*words, error) {
-	w := &words{form: formConnect, values: map[string][]string{}}
+	w := &words{form: formConnect, values: map[string][]string{}, private: map[string]bool{}}
 	if len(args) > 0 && slices.Contains(forms, form(args[0])) {
 		w.form, args = form(args[0]), args[1:]
 	}
@@ -172,6 +177,7 @@ func (w *words) addLines(lines []string) error {
 		if err := add(w.values, &options[at], value); err != nil {
 			return usagef("%s", err.Error())
 		}
+		w.private[name] = true
 	}
 	return w.checkForm()
 }

@@ -131,6 +131,9 @@ func (p *parser) configureClient(common engine.Config, identities []*engine.Iden
 	if err := p.chains(common.Level); err != nil {
 		return err
 	}
+	if err := p.proxyTrust(); err != nil {
+		return err
+	}
 	if len(p.inv.policy.Trust) > 0 && len(p.inv.policy.Names) == 0 {
 		return usagef("--name is needed: there is no HOST whose certificate to expect")
 	}
@@ -149,6 +152,29 @@ func (p *parser) configureClient(common engine.Config, identities []*engine.Iden
 		p.inv.session = &keptSession{path: path, key: p.sessionKey(), note: p.inv.note}
 	}
 	return p.inv.engine.CheckClient(c)
+}
+
+// proxyTrust chooses the roots for an https proxy: --trust, or else the
+// system's. A pin is the target's, and says nothing of the proxy.
+func (p *parser) proxyTrust() error {
+	proxy := p.inv.target.Proxy
+	if proxy == nil || proxy.Scheme != "https" {
+		return nil
+	}
+	if p.inv.proxyTrust = p.inv.policy.Trust; p.inv.proxyTrust != nil {
+		return nil
+	}
+	store, err := p.systemStore()
+	p.inv.proxyTrust = []*verify.Store{store}
+	return err
+}
+
+func (p *parser) systemStore() (*verify.Store, error) {
+	store, err := verify.SystemStore(p.env["SSL_CERT_FILE"], p.env["SSL_CERT_DIR"])
+	if err != nil {
+		return nil, usagef("the system's roots: %v", err)
+	}
+	return store, nil
 }
 
 // names reads --name and --sni.
@@ -215,9 +241,8 @@ func (p *parser) trust(option string, byItself []string) error {
 			policy.TrustToo = false
 			return nil
 		case value == "system":
-			store, err = verify.SystemStore(p.env["SSL_CERT_FILE"], p.env["SSL_CERT_DIR"])
-			if err != nil {
-				return usagef("the system's roots: %v", err)
+			if store, err = p.systemStore(); err != nil {
+				return err
 			}
 		default:
 			if store, err = p.files.store(option, value); err != nil {

@@ -1,91 +1,200 @@
-// Package dial opens the network stream that a connection is made on.
+// Package dial opens the network stream that a connection is made on: to the
+// address that answers first (happy_eyeballs.go), with the first bytes in the
+// SYN (fastopen.go), or through a proxy (proxy.go).
 //
-// It knows addresses and time limits, and must not know TLS. What it opens is
-// a [pump.FD], as what is inherited is, so that everything behind it deals
-// with one kind of stream.
+// It knows names, addresses, proxies and time limits, and must not know TLS:
+// for a proxy that is spoken to over TLS the caller lends it a function. What
+// it opens is a [pump.FD], as what is inherited is, so that everything behind
+// it deals with one kind of stream.
+//
+// Start reading at [Dial].
 package dial
 
 import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"tlsify/pump"
 )
 
-// Target is where to dial.
+// Target is where to dial, and how.
 type Target struct {
-	// Network is one of package net's: tcp, tcp4, tcp6, unix.
+	// Network is one of package net's: tcp, tcp4, tcp6, unix. The 4 or 6 is for
+	// every address that is dialled, the proxy's too, and for what is resolved
+	// here and then asked of a proxy.
 	Network string
 	// Address is HOST:PORT, HOST being an address or a name in ASCII, or a
 	// path.
 	Address string
+
+	// TCPFastOpen sends the first bytes along with the SYN (RFC 7413) where the
+	// kernel has a cookie of the server's. The addresses are then tried in
+	// order, and the next one until the first byte has come: see [Stream].
+	TCPFastOpen bool
+
+	// Proxy, where not nil, is asked to make the connection.
+	Proxy *Proxy
+	// ProxyTLS makes TLS as a client over conn, which leads to a proxy called
+	// host: a name, or an address without its zone. It is needed for a proxy
+	// whose Scheme is https. What it returns is never closed here. An error of
+	// its comes back in a *ProxyError, or gives way to context.Cause(ctx).
+	ProxyTLS func(ctx context.Context, conn net.Conn, host string) (net.Conn, error)
+
+	// Dialed, where not nil, is told the address that has answered, the
+	// proxy's where there is one: once, before Dial returns, or else from
+	// within the first Read that gives a byte.
+	Dialed func(address string)
 }
 
-// Open dials and returns the stream and the address that answered. It ends
-// early with context.Cause(ctx). Where the name could not be resolved the
-// error is a *net.DNSError.
+// Stream is an open stream to the target.
+type Stream struct {
+	// Conn is what to speak to the target on. It is FD itself, but for two
+	// cases, in which it must be used until the end. With TCPFastOpen and no
+	// proxy it goes on to the next address by itself, as long as not one byte
+	// has come, and says there again what was written; until then it is for
+	// one goroutine. Through an https proxy it is what ProxyTLS returned.
+	Conn net.Conn
+	// FD is the socket, whichever address it leads to at the moment. It is the
+	// caller's to close.
+	FD *pump.FD
+	// Nested tells that the bytes on FD are a proxy's TLS, which whoever moves
+	// bytes by the descriptor would break.
+	Nested bool
+}
+
+// Dial opens a stream. It ends early with context.Cause(ctx), but where a
+// proxy let the deadline pass. Other errors are a *net.DNSError where the name
+// could not be resolved, an *Error where no address could be connected to, and
+// a *ProxyError for whatever fails on the way to a proxy, in it, or behind it.
+func Dial(ctx context.Context, t Target) (*Stream, error) {
+	return newDialer().dial(ctx, t)
+}
+
+// Open is Dial for targets whose stream is no more than a descriptor: without
+// TCPFastOpen, unless there is a proxy, and without a proxy over TLS. It
+// returns the address that answered as well.
 func Open(ctx context.Context, t Target) (*pump.FD, string, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, t.Network, t.Address)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, "", context.Cause(ctx)
-		}
-		return nil, "", plain(err)
-	}
-	defer conn.Close()
-	address := conn.RemoteAddr().String()
-	if t.Network == "unix" {
-		address = "unix:" + t.Address
-	}
-	n, err := duplicate(conn.(syscall.Conn))
+	var address string
+	t.Dialed = func(a string) { address = a }
+	s, err := Dial(ctx, t)
 	if err != nil {
 		return nil, "", err
 	}
-	fd, err := pump.NewFD(n)
-	return fd, address, err
+	if s.Conn != s.FD {
+		s.FD.Close()
+		return nil, "", errors.New("dial: Open cannot return a stream that is more than a descriptor")
+	}
+	return s.FD, address, nil
 }
 
-// plain strips what package net puts around an error that matters.
-func plain(err error) error {
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
-		return dns
+// dialer is what Dial stands on. Tests put in their own.
+type dialer struct {
+	// lookup is a resolver's LookupNetIP.
+	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	// connect connects to one address.
+	connect func(ctx context.Context, to netip.AddrPort, how socketOptions) (net.Conn, error)
+}
+
+// socketOptions are for one TCP socket.
+type socketOptions struct {
+	fastOpen bool
+	// soon gives the address up when a SYN and its repetition were not
+	// answered.
+	soon bool
+}
+
+func newDialer() *dialer {
+	return &dialer{lookup: net.DefaultResolver.LookupNetIP, connect: connect}
+}
+
+// connect is a dialer's connect.
+func connect(ctx context.Context, to netip.AddrPort, how socketOptions) (net.Conn, error) {
+	d := net.Dialer{}
+	if how.fastOpen || how.soon {
+		d.Control = how.set
 	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		if op.Addr != nil {
-			return &Error{op.Addr.String(), op.Err}
+	return d.DialContext(ctx, "tcp", to.String())
+}
+
+func (d *dialer) dial(ctx context.Context, t Target) (*Stream, error) {
+	if t.Proxy != nil {
+		return d.viaProxy(ctx, t)
+	}
+	return d.direct(ctx, t)
+}
+
+// direct opens a stream to the target itself.
+func (d *dialer) direct(ctx context.Context, t Target) (*Stream, error) {
+	s, err := d.socket(ctx, t)
+	if err != nil && expired(ctx) {
+		return nil, context.Cause(ctx)
+	}
+	return s, err
+}
+
+// expired tells whether ctx has ended. Package net sets deadlines by that of
+// ctx, which may be noticed a moment before ctx itself has ended.
+func expired(ctx context.Context) bool {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		<-ctx.Done()
+	}
+	return ctx.Err() != nil
+}
+
+func (d *dialer) socket(ctx context.Context, t Target) (*Stream, error) {
+	if t.Network == "unix" {
+		conn, err := (&net.Dialer{}).DialContext(ctx, t.Network, t.Address)
+		if err != nil {
+			return nil, plain(err, "unix:"+t.Address)
 		}
-		return op.Err
+		return t.stream(conn, "unix:"+t.Address)
 	}
-	return err
+	host, port, err := split(t.Address)
+	if err != nil {
+		return nil, err
+	}
+	if t.TCPFastOpen {
+		return d.fastOpen(ctx, t, host, port)
+	}
+	conn, err := d.race(ctx, t.Network, host, port)
+	if err != nil {
+		return nil, err
+	}
+	return t.stream(conn, conn.RemoteAddr().String())
 }
 
-// Error is a connection that could not be made.
-type Error struct {
-	Address string
-	Err     error
+// stream makes a stream of a connection of package net's, which it closes.
+func (t *Target) stream(conn net.Conn, address string) (*Stream, error) {
+	defer conn.Close()
+	n, err := duplicate(conn)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := pump.NewFD(n)
+	if err != nil {
+		unix.Close(n)
+		return nil, err
+	}
+	t.dialed(address)
+	return &Stream{Conn: fd, FD: fd}, nil
 }
 
-func (e *Error) Error() string {
-	err := e.Err
-	var call *os.SyscallError
-	if errors.As(err, &call) {
-		err = call.Err
+func (t *Target) dialed(address string) {
+	if t.Dialed != nil {
+		t.Dialed(address)
 	}
-	return e.Address + ": " + err.Error()
 }
-func (e *Error) Unwrap() error { return e.Err }
 
 // duplicate takes the socket out of package net, which would go on to poll it.
-func duplicate(conn syscall.Conn) (int, error) {
-	raw, err := conn.SyscallConn()
+func duplicate(conn net.Conn) (int, error) {
+	raw, err := conn.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return -1, err
 	}
@@ -96,3 +205,6 @@ func duplicate(conn syscall.Conn) (int, error) {
 	})
 	return n, errors.Join(err, os.NewSyscallError("fcntl", dupErr))
 }
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)

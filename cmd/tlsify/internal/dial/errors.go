@@ -1,0 +1,85 @@
+package dial
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+)
+
+// Error is a connection that could not be made.
+type Error struct {
+	Address string // what was dialled
+	Err     error  // what several addresses said, where the name has several
+}
+
+func (e *Error) Error() string { return e.Address + ": " + reason(e.Err) }
+func (e *Error) Unwrap() error { return e.Err }
+
+// ProxyError is a connection that could not be made because of a proxy, which
+// may be the proxy's doing or that of what lies behind it. No text of the
+// proxy's is in it, nor a user or a password.
+type ProxyError struct {
+	Proxy string // as Proxy.String gives it
+	// Reply is what the proxy answered, if it is an answer and that is what
+	// went wrong: an HTTP status code or a SOCKS reply field. Else 0.
+	Reply int
+	Err   error
+}
+
+func (e *ProxyError) Error() string { return "proxy " + e.Proxy + ": " + reason(e.Err) }
+func (e *ProxyError) Unwrap() error { return e.Err }
+
+// reason is an error's text without the name of a system call before it.
+func reason(err error) string {
+	if call, ok := err.(*os.SyscallError); ok {
+		err = call.Err
+	}
+	return err.Error()
+}
+
+// plain strips what package net puts around the error of a connection to
+// address.
+func plain(err error, address string) *Error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return &Error{address, err}
+}
+
+// attempts are the failures of all of a name's addresses, in the order in
+// which they came.
+type attempts []*Error
+
+// attemptsShown is how many failures a text lists.
+const attemptsShown = 6
+
+func (a attempts) Error() string {
+	var texts []string
+	for _, failed := range a[:min(len(a), attemptsShown)] {
+		texts = append(texts, failed.Error())
+	}
+	if more := len(a) - attemptsShown; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	return "no address answers: " + strings.Join(texts, "; ")
+}
+
+func (a attempts) Unwrap() []error {
+	list := make([]error, len(a))
+	for i, failed := range a {
+		list[i] = failed
+	}
+	return list
+}
+
+// together makes one error of all failures to reach address, of which there is
+// at least one.
+func (a attempts) together(address string) error {
+	if len(a) == 1 {
+		return a[0]
+	}
+	return &Error{address, a}
+}

@@ -1,0 +1,188 @@
+package dial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// viaProxy opens a stream through the target's proxy.
+func (d *dialer) viaProxy(ctx context.Context, t Target) (*Stream, error) {
+	p := t.Proxy
+	destinations, err := d.destinations(ctx, t)
+	var unresolved *net.DNSError
+	if errors.As(err, &unresolved) && !expired(ctx) {
+		return nil, unresolved // the target's name is nothing of the proxy's
+	} else if err != nil {
+		return nil, p.failed(ctx, err)
+	}
+	var failures attempts
+	for _, to := range destinations {
+		s, err := d.through(ctx, t, to)
+		if err == nil {
+			return s, nil
+		}
+		var refused refusal
+		if len(destinations) == 1 || !errors.As(err, &refused) || !refused.elsewhere {
+			return nil, p.failed(ctx, err)
+		}
+		failures = append(failures, &Error{to, refused})
+	}
+	return nil, &ProxyError{Proxy: p.String(), Err: failures}
+}
+
+// destinations are what the proxy is asked for, each as HOST:PORT: the
+// addresses, in turn, where the name is resolved here.
+func (d *dialer) destinations(ctx context.Context, t Target) ([]string, error) {
+	if t.Network == "unix" {
+		return nil, errors.New("no proxy leads to a unix socket")
+	}
+	host, port, err := split(t.Address)
+	if err != nil {
+		return nil, err
+	}
+	addr, err := netip.ParseAddr(host)
+	switch {
+	case err == nil && addr.Zone() != "":
+		return nil, errors.New("an address with a zone means nothing to a proxy")
+	case err != nil && (len(host) > 255 || strings.ContainsFunc(host, notInName)):
+		return nil, errors.New("the name to connect to is none that a proxy can be asked for")
+	case err == nil || t.Proxy.Scheme != "socks5":
+		return []string{join(host, port)}, nil
+	}
+	addrs, err := d.resolve(ctx, t.Network, host)
+	var list []string
+	for _, addr := range addrs {
+		list = append(list, join(addr.String(), port))
+	}
+	return list, err
+}
+
+// through connects to the proxy and has it connect to destination to.
+func (d *dialer) through(ctx context.Context, t Target, to string) (*Stream, error) {
+	p := t.Proxy
+	var address string
+	s, err := d.socket(ctx, Target{
+		Network:     t.Network,
+		Address:     p.address(),
+		TCPFastOpen: t.TCPFastOpen,
+		Dialed:      func(a string) { address = a },
+	})
+	if err != nil {
+		return nil, err
+	}
+	release := endWith(ctx, s.Conn)
+	conn := s.Conn
+	if p.Scheme == "https" {
+		conn, err = t.tlsTo(ctx, s.Conn)
+		s.Nested = true
+	}
+	if err == nil {
+		err = p.connect(ctx, conn, to)
+	}
+	if !release() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		s.FD.Close()
+		return nil, err
+	}
+	s.Conn = s.FD // a byte has come: it stays with this address
+	if s.Nested {
+		s.Conn = conn
+	}
+	t.dialed(address)
+	return s, nil
+}
+
+// endWith makes conn's calls fail when ctx ends, until it is released, which
+// returns false where that has happened.
+func endWith(ctx context.Context, conn net.Conn) (release func() bool) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		conn.SetDeadline(past)
+		close(done)
+	})
+	return func() bool {
+		if stop() {
+			return true
+		}
+		<-done // conn may be closed after this
+		return false
+	}
+}
+
+func (t *Target) tlsTo(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	if t.ProxyTLS == nil {
+		return nil, errors.New("no TLS can be had for it")
+	}
+	conn, err := t.ProxyTLS(ctx, conn, t.Proxy.name())
+	if err != nil {
+		return nil, fmt.Errorf("TLS with the proxy itself: %w", err)
+	}
+	return conn, nil
+}
+
+// connect asks the proxy at the other end of conn to connect to HOST:PORT.
+func (p *Proxy) connect(ctx context.Context, conn io.ReadWriter, to string) error {
+	conn = &bounded{ctx, conn}
+	if p.isSOCKS() {
+		return p.connectSOCKS(conn, to)
+	}
+	return p.connectHTTP(conn, to)
+}
+
+// bounded is a stream that ends when ctx does. A deadline alone would not do:
+// it does not end reads for which there are bytes.
+type bounded struct {
+	ctx context.Context
+	io.ReadWriter
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return b.ReadWriter.Read(p)
+}
+
+// failed is the error for a failure on the way through the proxy: one of
+// ctx's where that was cancelled, else a *ProxyError.
+func (p *Proxy) failed(ctx context.Context, err error) error {
+	if expired(ctx) {
+		if ctx.Err() == context.Canceled {
+			return context.Cause(ctx)
+		}
+		return &ProxyError{Proxy: p.String(), Err: fmt.Errorf("no answer: %w", context.Cause(ctx))}
+	}
+	var refused refusal
+	if errors.As(err, &refused) {
+		return &ProxyError{Proxy: p.String(), Reply: refused.reply, Err: refused}
+	}
+	return &ProxyError{Proxy: p.String(), Err: err}
+}
+
+// refusal is a proxy's answer that is no yes. Its text is ours.
+type refusal struct {
+	reply     int
+	text      string
+	elsewhere bool // another address of the target's may do better
+}
+
+func (r refusal) Error() string { return r.text }
+
+// unanswered is the error for one of reading a proxy's answer, of which some
+// is there or not.
+func unanswered(err error, begun bool) error {
+	switch {
+	case err != io.EOF && err != io.ErrUnexpectedEOF:
+		return err
+	case begun || err == io.ErrUnexpectedEOF:
+		return errors.New("it closed the connection in the middle of its answer")
+	}
+	return errors.New("it closed the connection without an answer")
+}

@@ -1,0 +1,163 @@
+package dial
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+)
+
+// split takes HOST:PORT apart.
+func split(address string) (host string, port uint16, err error) {
+	host, service, err := net.SplitHostPort(address)
+	if err == nil && host == "" {
+		err = errors.New("no host")
+	}
+	if err != nil {
+		return "", 0, &Error{address, err}
+	}
+	number, err := net.LookupPort("tcp", service)
+	if err != nil {
+		return "", 0, &Error{address, errors.New("no such port")}
+	}
+	return host, uint16(number), nil
+}
+
+func join(host string, port uint16) string {
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
+}
+
+// An answer is what one look-up of a name has brought.
+type answer struct {
+	network string // ip4 or ip6
+	addrs   []netip.Addr
+	err     error
+}
+
+// ask looks a name up, in both address families at once and independently
+// where network allows both (RFC 8305, section 3), and returns how many
+// answers will come. An address is its own answer.
+func (d *dialer) ask(ctx context.Context, network, host string) (answers <-chan answer, n int) {
+	queries := []string{"ip6", "ip4"}
+	switch network {
+	case "tcp4":
+		queries = queries[1:]
+	case "tcp6":
+		queries = queries[:1]
+	}
+	found := make(chan answer, len(queries)) // nobody need wait for them
+	if addr, err := netip.ParseAddr(host); err == nil {
+		found <- literal(addr.Unmap(), queries)
+		return found, 1
+	}
+	for _, query := range queries {
+		go func() { found <- d.query(ctx, query, host) }()
+	}
+	return found, len(queries)
+}
+
+func literal(addr netip.Addr, queries []string) answer {
+	network := "ip6"
+	if addr.Is4() {
+		network = "ip4"
+	}
+	for _, query := range queries {
+		if query == network {
+			return answer{network, []netip.Addr{addr}, nil}
+		}
+	}
+	return answer{network, nil, &Error{addr.String(), errors.New("not an " + familyName[queries[0]] + " address")}}
+}
+
+var familyName = map[string]string{"ip4": "IPv4", "ip6": "IPv6"}
+
+func (d *dialer) query(ctx context.Context, network, host string) answer {
+	addrs, err := d.lookup(ctx, network, host)
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
+	}
+	var dns *net.DNSError
+	switch {
+	case err == nil && len(addrs) > 0:
+		return answer{network, addrs, nil}
+	case errors.As(err, &dns):
+		return answer{network, nil, dns}
+	}
+	// Package net has another error for a name whose addresses, in a hosts
+	// file, are all of the other family.
+	return answer{network, nil, &net.DNSError{Err: "no " + familyName[network] + " address", Name: host, IsNotFound: true}}
+}
+
+// worse chooses the one of two look-ups' errors that says more: that a name is
+// not there says less than that nobody could be asked.
+func worse(a, b error) error {
+	var dns *net.DNSError
+	if a == nil || errors.As(a, &dns) && dns.IsNotFound {
+		return b
+	}
+	return a
+}
+
+// resolve gives all of a name's addresses, in the order in which to try them.
+func (d *dialer) resolve(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	answers, n := d.ask(ctx, network, host)
+	var q queue
+	var err error
+	for range n {
+		select {
+		case a := <-answers:
+			q.add(a.addrs)
+			if a.err != nil {
+				err = worse(err, a.err)
+			}
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	var list []netip.Addr
+	for addr, ok := q.next(); ok; addr, ok = q.next() {
+		list = append(list, addr)
+	}
+	if len(list) == 0 {
+		return nil, err
+	}
+	return list, nil
+}
+
+// queue has the addresses that are still to be tried. It gives IPv6 first and
+// then alternates (RFC 8305, section 4, with a First Address Family Count of
+// 1). Within a family it keeps the resolver's order, which is RFC 6724's. Over
+// both together that cannot be had before both answers are there; what it
+// would put last, a family without a route, fails at once.
+type queue struct {
+	v6, v4 []netip.Addr
+	last4  bool // the last one was IPv4
+	begun  bool
+}
+
+func (q *queue) add(addrs []netip.Addr) {
+	for _, addr := range addrs {
+		if addr.Is4() {
+			q.v4 = append(q.v4, addr)
+		} else {
+			q.v6 = append(q.v6, addr)
+		}
+	}
+}
+
+func (q *queue) next() (netip.Addr, bool) {
+	from := &q.v6
+	if len(q.v6) == 0 || len(q.v4) > 0 && q.begun && !q.last4 {
+		from = &q.v4
+	}
+	if len(*from) == 0 {
+		return netip.Addr{}, false
+	}
+	addr := (*from)[0]
+	*from = (*from)[1:]
+	q.begun, q.last4 = true, from == &q.v4
+	return addr, true
+}
+
+func (q *queue) empty() bool { return len(q.v6)+len(q.v4) == 0 }
