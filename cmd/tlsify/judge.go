@@ -24,10 +24,11 @@ var neverAsked = []verify.Code{verify.Revoked, verify.Malformed, verify.PinMisma
 // word where they may.
 func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 	return func(peer *engine.Peer) error {
+		if len(peer.Certificates) == 0 && c.inv.form != formConnect && c.inv.server.ClientAuth == engine.ClientAuthRequest {
+			return nil // a client that may come without
+		}
 		if len(peer.Certificates) == 0 {
-			// The engine has made sure that this is a server whose client may
-			// come without.
-			return nil
+			return &engine.PeerError{Fault: engine.FaultProtocol, Err: errors.New("the peer has shown no certificate")}
 		}
 		c.showPeer(peer)
 		policy, err := c.policyFor(peer)

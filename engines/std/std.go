@@ -10,6 +10,7 @@ package std
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"runtime"
 
@@ -51,8 +52,16 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	h := &handshake{records: conn, client: true}
 	requested := h.offerIdentity(config, c)
 	config.VerifyConnection = h.verify(c.Verify)
-	config.EncryptedClientHelloRejectionVerify = h.verifyRejected(c.Verify)
-	return h.run(ctx, tls.Client(conn, config), requested)
+	// Crypto/tls calls this one, in place of VerifyConnection, before it lets
+	// the server's certificates be seen. They are judged in afterRejection.
+	config.EncryptedClientHelloRejectionVerify = func(tls.ConnectionState) error { return nil }
+	client := tls.Client(conn, config)
+	session, err := h.run(ctx, client, requested)
+	var rejected *engine.ECHRejectedError
+	if errors.As(err, &rejected) {
+		return nil, h.afterRejection(c.Verify, client.ConnectionState(), rejected)
+	}
+	return session, err
 }
 
 func (e Engine) Server(ctx context.Context, stream net.Conn, c *engine.ServerConfig) (engine.Session, error) {
@@ -98,28 +107,30 @@ func (h *handshake) run(ctx context.Context, conn *tls.Conn, requested *bool) (e
 // is called on resumption as well, which VerifyPeerCertificate is not.
 func (h *handshake) verify(verify func(*engine.Peer) error) func(tls.ConnectionState) error {
 	return func(cs tls.ConnectionState) error {
-		return h.judge(verify, cs, "")
+		h.refusal = verify(peerOf(cs))
+		return h.refusal
 	}
 }
 
-// verifyRejected is verify for the outer name of a rejected Encrypted Client
-// Hello. Crypto/tls ends the handshake after it in any case.
-func (h *handshake) verifyRejected(verify func(*engine.Peer) error) func(tls.ConnectionState) error {
-	return func(cs tls.ConnectionState) error {
-		return h.judge(verify, cs, cs.ServerName)
+// afterRejection has the server judged that rejected an Encrypted Client Hello
+// and has proved, in a whole handshake with the outer one, who it is. Only if it
+// may speak for the public name are its retry configurations worth anything.
+func (h *handshake) afterRejection(verify func(*engine.Peer) error, cs tls.ConnectionState, rejected error) error {
+	peer := peerOf(cs)
+	peer.ECHPublicName = cs.ServerName
+	if err := verify(peer); err != nil {
+		return err
 	}
+	return rejected
 }
 
-func (h *handshake) judge(verify func(*engine.Peer) error, cs tls.ConnectionState, publicName string) error {
-	err := verify(&engine.Peer{
-		Certificates:  cs.PeerCertificates,
-		Staple:        cs.OCSPResponse,
-		SCTs:          cs.SignedCertificateTimestamps,
-		ECHPublicName: publicName,
-		State:         stateOf(cs),
-	})
-	h.refusal = err
-	return err
+func peerOf(cs tls.ConnectionState) *engine.Peer {
+	return &engine.Peer{
+		Certificates: cs.PeerCertificates,
+		Staple:       cs.OCSPResponse,
+		SCTs:         cs.SignedCertificateTimestamps,
+		State:        stateOf(cs),
+	}
 }
 
 // offerIdentity makes config offer c.Identity by the seam's rules, and returns
