@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"reflect"
+	"slices"
 	"strings"
 
 	"tlsify/engine"
@@ -36,9 +37,12 @@ var faultTexts = [...]struct {
 	{"tls: client didn't provide a certificate", engine.FaultClientCert},
 }
 
-// noECH is what crypto/tls says, before it sends anything, of an ECHConfigList
-// in which it finds nothing that it can use.
-const noECH = "tls: EncryptedClientHelloConfigList contains no valid configs"
+// ownECH is what crypto/tls says, before it sends anything, of an ECHConfigList
+// of ours that it can't use.
+var ownECH = [...]string{
+	"tls: EncryptedClientHelloConfigList contains no valid configs",
+	"tls: malformed ECHConfig",
+}
 
 // classify types an error of the handshake by blame.
 func (h *handshake) classify(err error) error {
@@ -89,7 +93,7 @@ func classifyCommon(err error, records *engine.RecordConn) error {
 		return &engine.PeerError{Fault: engine.FaultProtocol, Err: errors.New(notTLS(header.RecordHeader))}
 	}
 	text := err.Error()
-	if strings.Contains(text, noECH) {
+	if slices.ContainsFunc(ownECH[:], func(part string) bool { return strings.Contains(text, part) }) {
 		return &engine.UnsupportedError{Engine: Engine{}.Name(), What: "any of the configurations in the ECHConfigList"}
 	}
 	for _, known := range faultTexts {
