@@ -43,6 +43,7 @@ type RecordConn struct {
 	noWait  bool  // Read returns errNoRecord where it would have to wait
 	ended   bool  // the stream has said io.EOF
 	lastErr error // what ReadBatch ended with
+	alert   Alert // the last record, where it was an alert in clear
 
 	// The sending side.
 	mu       sync.Mutex
@@ -76,6 +77,9 @@ var errNoRecord net.Error = noRecordError{}
 // Read hands out the next bytes of the current record, and never any of the
 // one behind it.
 func (c *RecordConn) Read(p []byte) (int, error) {
+	if c.isClosed() {
+		return 0, net.ErrClosed
+	}
 	if c.left == 0 {
 		if c.noWait && !c.wholeRecord() {
 			return 0, errNoRecord
@@ -84,6 +88,7 @@ func (c *RecordConn) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		c.left = c.recordLen()
+		c.noteAlert()
 	}
 	if c.r == c.w {
 		if err := c.fill(1); err != nil {
@@ -96,6 +101,12 @@ func (c *RecordConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+func (c *RecordConn) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
 // recordLen is the length of the record that in[r:] begins with, header
 // included. Where the stream ended inside the header it is what there is.
 func (c *RecordConn) recordLen() int {
@@ -104,6 +115,22 @@ func (c *RecordConn) recordLen() int {
 	}
 	return recordHeaderLen + int(binary.BigEndian.Uint16(c.in[c.r+3:]))
 }
+
+// noteAlert keeps the alert that the next record is, if it is one in clear.
+func (c *RecordConn) noteAlert() {
+	const alertRecord, alertLen = 21, 2
+	c.alert = 0
+	if record := c.in[c.r:c.w]; c.left == recordHeaderLen+alertLen && len(record) >= c.left && record[0] == alertRecord {
+		c.alert = Alert(record[recordHeaderLen+1])
+	}
+}
+
+// ClearAlert tells whether the record that was read last was an alert in clear
+// (other than close_notify). A TLS 1.3 peer that fails before it has keys sends
+// its alert like that, at a time when its records are expected to be protected:
+// a library makes a bad record of it. Anyone on the way can have made it, so it
+// is good for no more than to say why a handshake failed that has failed.
+func (c *RecordConn) ClearAlert() (Alert, bool) { return c.alert, c.alert != 0 }
 
 // wholeRecord tells whether the next record can be read without waiting.
 func (c *RecordConn) wholeRecord() bool {
@@ -136,12 +163,6 @@ func (c *RecordConn) fill(n int) error {
 
 // receive reads once from the stream and keeps what it says.
 func (c *RecordConn) receive() (int, error) {
-	c.mu.Lock()
-	closed := c.closed
-	c.mu.Unlock()
-	if closed {
-		return 0, net.ErrClosed
-	}
 	m, err := c.stream.Read(c.in[c.w:])
 	if err == io.EOF {
 		c.ended = true

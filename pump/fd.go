@@ -155,11 +155,24 @@ func (f *FD) Gone() bool {
 	if !f.pollable {
 		return false
 	}
-	f.watchers.Add(1)
+	if !f.watch() {
+		return false
+	}
 	defer f.watchers.Done()
 	// The events that are always reported are all that this waits for.
 	_, err := f.gone.wait(f.n, 0)
 	return err == nil
+}
+
+// watch counts one more watcher, unless it is too late for one.
+func (f *FD) watch() bool {
+	f.gone.mu.Lock()
+	defer f.gone.mu.Unlock()
+	if f.gone.stopped {
+		return false
+	}
+	f.watchers.Add(1)
+	return true
 }
 
 // Stop makes everything that waits on f, and everything that comes later,
@@ -186,9 +199,9 @@ func (f *FD) End() error {
 func (f *FD) Close() error {
 	f.Stop()
 	f.watchers.Wait()
-	f.rd.bell.close()
-	f.wr.bell.close()
-	f.gone.bell.close()
+	f.rd.silence()
+	f.wr.silence()
+	f.gone.silence()
 	return os.NewSyscallError("close", unix.Close(f.n))
 }
 
@@ -228,6 +241,14 @@ func (h *half) stop() {
 	h.mu.Lock()
 	h.stopped = true
 	h.bell.ring()
+	h.mu.Unlock()
+}
+
+// silence closes the bell, whose number may soon be another's.
+func (h *half) silence() {
+	h.mu.Lock()
+	h.bell.close()
+	h.bell = nil
 	h.mu.Unlock()
 }
 

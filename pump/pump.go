@@ -18,6 +18,10 @@ import (
 	"tlsify/engine"
 )
 
+// exitTime is how long a caller that has gone may take to close its other
+// descriptors.
+const exitTime = 50 * time.Millisecond
+
 // Plan is what Run is to do.
 type Plan struct {
 	// Session is the established connection, and Network the stream below
@@ -278,7 +282,9 @@ func (r *run) callerGone(err *LocalError) (bool, error) {
 	}
 	r.localErr = err
 	r.letClose()
-	r.drain()
+	// A caller that exits closes its descriptors one after the other: the end
+	// of file may be a moment behind.
+	r.In.SetReadDeadline(time.Now().Add(exitTime))
 	r.linger()
 	return false, nil
 }
@@ -334,10 +340,10 @@ func (r *run) letClose() {
 // stop ends the goroutines that are still under way. A write to a blocking
 // pipe that nobody empties can't be ended; it is left to the process's end.
 func (r *run) stop() {
-	r.letClose()
 	r.In.Stop()
 	r.Out.Stop()
 	r.Network.Stop()
+	r.letClose() // last: a close_notify that was held back must not go out now
 	limit := time.After(100 * time.Millisecond)
 	for _, done := range []struct {
 		ended bool

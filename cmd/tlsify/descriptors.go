@@ -117,7 +117,7 @@ func sameFile(a, b int) bool {
 func muteNetwork(network []int) error {
 	for _, n := range []int{1, 2} {
 		for _, net := range network {
-			if n == net || !sameFile(n, net) {
+			if net < 0 || n == net || !sameFile(n, net) {
 				continue
 			}
 			null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)

@@ -95,6 +95,9 @@ func parse(args []string, env map[string]string) (*invocation, error) {
 		files: &files{fds: fds, read: map[int][]byte{}},
 		inv:   &invocation{form: words.form, fds: fds, prog: words.prog},
 	}
+	if muteErr := p.mute(); muteErr != nil {
+		return p.inv, muteErr
+	}
 	if controlErr := p.control(args); err == nil {
 		err = controlErr
 	}
@@ -183,10 +186,27 @@ func (p *parser) session() error {
 	if p.words.prog == nil {
 		p.fds.closeUnnamed()
 	}
-	if p.inv.network != nil {
-		return muteNetwork(p.inv.network.numbers())
-	}
 	return nil
+}
+
+// mute keeps everything that is said from now on, of which there may be a lot
+// if the command line is faulty, from going out in clear.
+func (p *parser) mute() error {
+	if p.words.form != formConnect && p.words.form != formAccept {
+		return nil
+	}
+	value, ok := p.words.value("net-fd")
+	switch {
+	case !ok && p.words.form == formConnect:
+		return nil
+	case !ok:
+		value = "0"
+	}
+	a, b, err := parsePair("net-fd", value)
+	if err != nil {
+		return nil // which will be said in its turn
+	}
+	return muteNetwork([]int{a, b})
 }
 
 // chooseEngine takes --engine, else TLSIFY_ENGINE, else the first.

@@ -59,8 +59,6 @@ func (t twoFDs) SetDeadline(d time.Time) error {
 	return t.out.SetWriteDeadline(d)
 }
 
-func (n *network) numbers() []int { return []int{n.in.Number(), n.out.Number()} }
-
 // Stop makes everything that waits on the network fail.
 func (n *network) Stop() {
 	n.in.Stop()

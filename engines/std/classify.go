@@ -56,6 +56,9 @@ func (h *handshake) classify(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return &engine.TransportError{Err: io.EOF}
 	}
+	if alert, ok := h.records.ClearAlert(); ok {
+		return &engine.AlertError{Alert: alert}
+	}
 	return classifyCommon(err, h.records)
 }
 

@@ -36,11 +36,13 @@ type Channel struct {
 	mu       sync.Mutex
 	drained  sync.Cond // signalled when queue becomes empty or the reader has gone
 	queue    []byte
-	lost     int  // lines dropped since the queue was full
-	draining bool // a goroutine waits for the reader and empties queue
-	gone     bool // the reader has closed it
+	newest   string // the last line that found the queue full; those before it are
+	lost     int    // dropped, so many of them
+	draining bool   // a goroutine waits for the reader and empties queue
+	gone     bool   // the reader has closed it
 
-	unread []byte // the beginning of the next line
+	unread   []byte // the beginning of the next line
+	overlong bool   // more of that line has been thrown away
 }
 
 // New makes a channel that writes to out and reads from in, which may be nil.
@@ -74,12 +76,11 @@ func (c *Channel) say(line string) {
 	if c.gone {
 		return
 	}
-	if c.lost > 0 && len(c.queue) < queueLimit/2 {
-		c.queue = fmt.Appendf(c.queue, "lost %d\n", c.lost)
-		c.lost = 0
-	}
-	if len(c.queue)+len(line) >= queueLimit {
+	if c.newest != "" {
 		c.lost++
+	}
+	if c.newest != "" || len(c.queue)+len(line) >= queueLimit {
+		c.newest = line
 		return
 	}
 	c.queue = append(append(c.queue, line...), '\n')
@@ -118,6 +119,7 @@ func (c *Channel) write(deadline time.Time) {
 			c.mu.Lock()
 		}
 		c.queue = c.queue[n:]
+		c.catchUp()
 		if isTimeout(err) {
 			return
 		}
@@ -126,6 +128,19 @@ func (c *Channel) write(deadline time.Time) {
 			c.queue = nil
 		}
 	}
+}
+
+// catchUp tells of what was dropped, once there is room again, and goes on with
+// the newest line: the last of all is never lost to a reader who comes back.
+func (c *Channel) catchUp() {
+	if c.newest == "" || len(c.queue) >= queueLimit/2 {
+		return
+	}
+	if c.lost > 0 {
+		c.queue = fmt.Appendf(c.queue, "lost %d\n", c.lost)
+	}
+	c.queue = append(append(c.queue, c.newest...), '\n')
+	c.lost, c.newest = 0, ""
 }
 
 // Finish gives the reader, for at most limit, the chance to take what is
@@ -162,17 +177,17 @@ func (c *Channel) IsStream() bool { return c != nil && (c.out.IsSocket() || c.ou
 // long comes back cut. The error is io.EOF, or os.ErrDeadlineExceeded.
 func (c *Channel) ReadLine(deadline time.Time) (string, error) {
 	c.in.SetReadDeadline(deadline)
-	overlong := false
 	for {
 		if line, rest, ok := strings.Cut(string(c.unread), "\n"); ok {
 			c.unread = []byte(rest)
-			if overlong {
-				line = line[:0] + "..."
+			if c.overlong {
+				c.overlong = false
+				line = "..."
 			}
 			return strings.TrimSuffix(line, "\r"), nil
 		}
 		if len(c.unread) > lineLimit {
-			overlong = true
+			c.overlong = true
 			c.unread = c.unread[:0]
 		}
 		var buf [512]byte

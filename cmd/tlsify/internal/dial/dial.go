@@ -43,8 +43,9 @@ type Target struct {
 	Proxy *Proxy
 	// ProxyTLS makes TLS as a client over conn, which leads to a proxy called
 	// host: a name, or an address without its zone. It is needed for a proxy
-	// whose Scheme is https. What it returns is never closed here. An error of
-	// its comes back in a *ProxyError, or gives way to context.Cause(ctx).
+	// whose Scheme is https. To close conn only ends what waits on it. What is
+	// returned is never closed here. An error comes back in a *ProxyError, or
+	// gives way to context.Cause(ctx).
 	ProxyTLS func(ctx context.Context, conn net.Conn, host string) (net.Conn, error)
 
 	// Dialed, where not nil, is told the address that has answered, the

@@ -120,12 +120,19 @@ func (t *Target) tlsTo(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	if t.ProxyTLS == nil {
 		return nil, errors.New("no TLS can be had for it")
 	}
-	conn, err := t.ProxyTLS(ctx, conn, t.Proxy.name())
+	conn, err := t.ProxyTLS(ctx, lent{conn}, t.Proxy.name())
 	if err != nil {
 		return nil, fmt.Errorf("TLS with the proxy itself: %w", err)
 	}
 	return conn, nil
 }
+
+// lent is a stream whose descriptor remains ours to close. Crypto/tls closes
+// what it stands on when its context ends, and a number that is closed twice
+// may by then be another's.
+type lent struct{ net.Conn }
+
+func (l lent) Close() error { return l.SetDeadline(past) }
 
 // connect asks the proxy at the other end of conn to connect to HOST:PORT.
 func (p *Proxy) connect(ctx context.Context, conn io.ReadWriter, to string) error {

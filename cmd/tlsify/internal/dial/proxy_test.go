@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -282,4 +283,27 @@ func TestProxyOverTLSTimeLimit(t *testing.T) {
 	defer cancel()
 	_, err := Dial(ctx, Target{Network: "tcp", Address: "peer.test:443", Proxy: p, ProxyTLS: proxyTLS(nil)})
 	checkProxyError(t, err, p, "no answer: too late", 0)
+}
+
+// Crypto/tls closes the stream under it when its time is over; that must not
+// close the descriptor, which is closed here as well: another connection may
+// have the number by then.
+func TestProxyTLSCannotCloseTheDescriptor(t *testing.T) {
+	p := proxyAt(t, "https", serve(t, "127.0.0.1:0", echo), false)
+	var refused error
+	_, err := Dial(within(t, patience), Target{Network: "tcp", Address: "peer.test:443", Proxy: p,
+		ProxyTLS: func(_ context.Context, conn net.Conn, _ string) (net.Conn, error) {
+			conn.Close()
+			_, refused = conn.Read(make([]byte, 1))
+			// The descriptor is still there: it only takes no more waiting.
+			if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+				return nil, err
+			}
+			echoes(t, conn)
+			return nil, errors.New("seen")
+		}})
+	checkProxyError(t, err, p, "TLS with the proxy itself: seen", 0)
+	if !errors.Is(refused, os.ErrDeadlineExceeded) {
+		t.Errorf("reading it after Close: %v", refused)
+	}
 }

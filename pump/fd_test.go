@@ -1,0 +1,353 @@
+package pump
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+var past = time.Unix(1, 0)
+
+func TestFDMovesBytes(t *testing.T) {
+	onEach(t, func(t *testing.T, k kind) {
+		from, to := k.flow(t)
+		fromFlags, toFlags := flags(t, from), flags(t, to)
+		w, r := newFD(t, from), newFD(t, to)
+		data := noise(1 << 20)
+		written := started(func() error {
+			random := rand.New(rand.NewPCG(1, 2))
+			for rest := data; len(rest) > 0; {
+				n, err := w.Write(rest[:min(len(rest), 1+random.IntN(100_000))])
+				if err != nil {
+					return err
+				}
+				rest = rest[n:]
+			}
+			return w.End()
+		})
+		sum := sha256.New()
+		got, err := io.CopyBuffer(sum, struct{ io.Reader }{r}, make([]byte, 77_777))
+		if err != nil || got != int64(len(data)) || [32]byte(sum.Sum(nil)) != sha256.Sum256(data) {
+			t.Errorf("%d bytes of %d arrived, or others; %v", got, len(data), err)
+		}
+		if err := soon(t, "writing", written); err != nil {
+			t.Error(err)
+		}
+		if now := flags(t, to); now != toFlags {
+			t.Errorf("the reader's status flags were %#o and are %#o", toFlags, now)
+		}
+		if k.name == "pipe" {
+			return // End has closed it
+		}
+		if now := flags(t, from); now != fromFlags {
+			t.Errorf("the writer's status flags were %#o and are %#o", fromFlags, now)
+		}
+	})
+}
+
+func TestFDBothWaysAtOnce(t *testing.T) {
+	for _, k := range kinds[2:] {
+		a, b := k.flow(t)
+		data := noise(1<<20 + 7)
+		var moved []<-chan error
+		for _, f := range []*FD{newFD(t, a), newFD(t, b)} {
+			moved = append(moved, started(func() error {
+				_, err := f.Write(data)
+				return errors.Join(err, f.End())
+			}), started(func() error {
+				got, err := io.ReadAll(f)
+				if !bytes.Equal(got, data) {
+					err = errors.Join(err, errors.New("other bytes arrived"))
+				}
+				return err
+			}))
+		}
+		for _, m := range moved {
+			if err := soon(t, "moving", m); err != nil {
+				t.Errorf("%v: %v", k, err)
+			}
+		}
+	}
+}
+
+func TestPastDeadlineTakesWhatIsThere(t *testing.T) {
+	onEach(t, func(t *testing.T, k kind) {
+		from, to := k.flow(t)
+		r := newFD(t, to)
+		buf := make([]byte, 4)
+		r.SetReadDeadline(past)
+		wantNothing := func() {
+			t.Helper()
+			if n, err := r.Read(buf); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("read %d, %v where nothing was", n, err)
+			}
+		}
+		wantNothing()
+		unix.Write(from, []byte("six or"))
+		for _, want := range []string{"six ", "or"} {
+			if n, err := r.Read(buf); err != nil || string(buf[:n]) != want {
+				t.Errorf("read %q, %v; want %q", buf[:n], err, want)
+			}
+		}
+		wantNothing()
+		unix.Write(from, []byte("four"))
+		wantRead(t, r, "four") // a read that fills the buffer
+		wantNothing()
+		unix.Close(from)
+		if n, err := r.Read(buf); n != 0 || err != io.EOF {
+			t.Errorf("the end: %d, %v", n, err)
+		}
+	})
+}
+
+func TestPastDeadlineWritesWhatFits(t *testing.T) {
+	onEach(t, func(t *testing.T, k kind) {
+		from, to := k.flow(t)
+		w := newFD(t, from)
+		w.SetWriteDeadline(past)
+		total := 0
+		done := started(func() error {
+			for {
+				// A blocking pipe takes this much where poll(2) says that it
+				// takes any.
+				n, err := w.Write(make([]byte, 4096))
+				if total += n; err != nil {
+					return err
+				}
+			}
+		})
+		if err := soon(t, "writing", done); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("it ended with %v", err)
+		}
+		unix.Close(from)
+		if got, err := io.ReadAll(newFD(t, to)); err != nil || len(got) != total || total == 0 {
+			t.Errorf("%d bytes were written and %d arrived, %v", total, len(got), err)
+		}
+	})
+}
+
+func TestDeadlines(t *testing.T) {
+	onEach(t, func(t *testing.T, k kind) {
+		from, _ := k.flow(t)
+		_, empty := k.flow(t)
+		r, w := newFD(t, empty), newFD(t, from)
+		much := k.stuck(t, from)
+		waiters := map[string]func() error{
+			"Read":         func() error { _, err := r.Read(make([]byte, 1)); return err },
+			"WaitReadable": r.WaitReadable,
+			"Write":        func() error { _, err := w.Write(much); return err },
+		}
+		set := func(deadline time.Time) {
+			r.SetDeadline(deadline)
+			w.SetDeadline(deadline)
+		}
+		for name, wait := range waiters {
+			begin := time.Now()
+			set(begin.Add(beat))
+			if err := soon(t, name, started(wait)); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if took := time.Since(begin); took < beat {
+				t.Errorf("%s gave up after %v, before its deadline of %v", name, took, beat)
+			}
+			// One that is set while it waits counts; none waits for ever.
+			set(time.Now().Add(time.Hour))
+			waiting := started(wait)
+			notYet(t, name, waiting)
+			set(time.Time{})
+			notYet(t, name, waiting)
+			set(past)
+			if err := soon(t, name, waiting); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+func TestPollTimeout(t *testing.T) {
+	for _, c := range []struct {
+		left time.Duration
+		want int
+	}{
+		{-time.Hour, 0},
+		{100 * time.Microsecond, 1}, // rounded up: not a busy loop
+		{3 * time.Hour, 3600_000},
+	} {
+		h := half{deadline: time.Now().Add(c.left)}
+		timeout, bell, err := h.prepare()
+		if err != nil || timeout != c.want {
+			t.Errorf("%v ahead: %d ms, %v; want %d", c.left, timeout, err, c.want)
+		}
+		bell.close()
+	}
+}
+
+func TestStopWakes(t *testing.T) {
+	onEach(t, func(t *testing.T, k kind) {
+		from, _ := k.flow(t)
+		much := k.stuck(t, from)
+		source, to := k.flow(t)
+		r, w := newFD(t, to), newFD(t, from)
+		calls := map[string]func() error{
+			"Read":         func() error { _, err := r.Read(make([]byte, 1)); return err },
+			"WaitReadable": r.WaitReadable,
+			"Write":        func() error { _, err := w.Write(much); return err },
+		}
+		waiting := map[string]<-chan error{"Read": started(calls["Read"]), "Write": started(calls["Write"])}
+		gone := started(w.Gone)
+		for name, done := range waiting {
+			notYet(t, name, done)
+		}
+		notYet(t, "Gone", gone)
+		r.Stop()
+		w.Stop()
+		for name, done := range waiting {
+			if err := soon(t, name, done); err != net.ErrClosed {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if soon(t, "Gone", gone) || w.Gone() {
+			t.Error("Gone said that the reader had gone")
+		}
+		// The descriptors stay open, and what is there is not touched.
+		if _, err := unix.Write(source, []byte("x")); err != nil {
+			t.Error(err)
+		}
+		for name, call := range calls {
+			if err := soon(t, name, started(call)); err != net.ErrClosed {
+				t.Errorf("%s afterwards: %v", name, err)
+			}
+		}
+		buf := make([]byte, 2)
+		if n, err := unix.Read(to, buf); n != 1 || err != nil {
+			t.Errorf("read %d, %v", n, err)
+		}
+	})
+}
+
+func TestRegularFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	n, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeLater(t, n)
+	f := newFD(t, n)
+	f.SetDeadline(past) // no reason not to read a file
+	data := noise(300_000)
+	if m, err := f.Write(data); m != len(data) || err != nil {
+		t.Errorf("wrote %d, %v", m, err)
+	}
+	unix.Seek(n, 0, io.SeekStart)
+	wantRest(t, f, data)
+	if f.IsSocket() || f.IsPipe() || f.Gone() {
+		t.Error("a file is taken for a socket or a pipe, or its reader for gone")
+	}
+	f.Stop()
+	if _, err := f.Read(make([]byte, 1)); err != net.ErrClosed {
+		t.Errorf("read after Stop: %v", err)
+	}
+	if _, err := f.Write([]byte{1}); err != net.ErrClosed {
+		t.Errorf("write after Stop: %v", err)
+	}
+}
+
+func TestNull(t *testing.T) {
+	n, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeLater(t, n)
+	f := newFD(t, n)
+	if m, err := f.Write(make([]byte, 100_000)); m != 100_000 || err != nil {
+		t.Errorf("wrote %d, %v", m, err)
+	}
+	wantRest(t, f, nil)
+}
+
+func TestWrongDescriptors(t *testing.T) {
+	if _, err := NewFD(1 << 20); !errors.Is(err, unix.EBADF) {
+		t.Errorf("one that is not open: %v", err)
+	}
+	n, err := unix.Open(t.TempDir(), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeLater(t, n)
+	if _, err := newFD(t, n).Read(make([]byte, 1)); !errors.Is(err, unix.EISDIR) {
+		t.Errorf("reading a directory: %v", err)
+	}
+}
+
+// A blocking pipe that is full must not catch the writer where only a deadline
+// can save it.
+func TestFullBlockingPipe(t *testing.T) {
+	from, to := kinds[0].flow(t)
+	total := fill(t, from)
+	w := newFD(t, from)
+	w.SetWriteDeadline(time.Now().Add(beat))
+	failed := started(func() error { _, err := w.Write([]byte("more")); return err })
+	if err := soon(t, "writing", failed); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("into a full pipe: %v", err)
+	}
+	w.SetWriteDeadline(time.Time{})
+	written := started(func() error { _, err := w.Write([]byte("more")); return err })
+	notYet(t, "writing", written)
+	r := program(t, to)
+	if _, err := io.ReadFull(r, make([]byte, total)); err != nil {
+		t.Fatal(err)
+	}
+	wantRead(t, r, "more")
+	if err := soon(t, "writing", written); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBrokenStreams(t *testing.T) {
+	onEach(t, func(t *testing.T, k kind) {
+		from, to := k.flow(t)
+		if k.name == "tcp" {
+			unix.SetsockoptLinger(to, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+		}
+		unix.Close(to)
+		w := newFD(t, from)
+		done := started(func() error {
+			for {
+				if _, err := w.Write([]byte("for nobody")); err != nil {
+					return err
+				}
+			}
+		})
+		err := soon(t, "writing", done)
+		if !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
+			t.Errorf("it failed with %v", err)
+		}
+	})
+}
+
+// A program whose standard output is a broken pipe is told so by its write,
+// and is not killed by SIGPIPE.
+func TestBrokenStandardOutput(t *testing.T) {
+	for _, k := range kinds[:4] {
+		from, to := k.flow(t)
+		unix.Close(to)
+		stdout := os.NewFile(uintptr(from), "broken")
+		child := exec.CommandContext(t.Context(), os.Args[0])
+		child.Env = append(os.Environ(), "TLSIFY_TEST_BROKEN_STDOUT=1")
+		child.Stdout = stdout
+		if err := child.Run(); err != nil {
+			t.Errorf("%v: %v", k, err)
+		}
+		stdout.Close()
+	}
+}

@@ -1,0 +1,381 @@
+package pump
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/engine"
+)
+
+// overLocally is over where the caller is to blame.
+func (a *act) overLocally(reports ...string) error {
+	a.Helper()
+	err := soon(a, "Run", a.done)
+	if local := new(LocalError); !errors.As(err, &local) {
+		a.Fatalf("Run returned %v, want a LocalError", err)
+	}
+	a.done = started(func() error { return err })
+	a.over(err, append(reports, "failed: "+err.Error())...)
+	return err
+}
+
+// A caller that has gone while the peer says nothing: what it wrote is sent,
+// and the peer has the linger limit to end properly.
+func TestCallerGone(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.deafens()
+		a.begin()
+		a.writes("before ")
+		time.Sleep(beat)
+		a.writes("it left")
+		a.leaves()
+		notYet(a, "Run", a.done)
+		a.hears()
+		a.closed(a)
+		a.heard(a, "before it left")
+		a.ends(io.EOF)
+		a.over(nil, "closed local", "closed peer")
+	})
+}
+
+func TestCallerGoneAndPeerGoesOn(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.begin()
+		a.writes("request")
+		a.leaves()
+		a.closed(a)
+		a.heard(a, "request")
+		a.says("reply")
+		a.overLocally("closed local")
+	})
+}
+
+func TestCallerGoneAndPeerSilent(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.plan.Linger = 20 * beat
+		begin := time.Now()
+		a.begin()
+		a.leaves()
+		a.closed(a)
+		a.overLocally("closed local")
+		if took := time.Since(begin); took < a.plan.Linger {
+			a.Errorf("the peer was given only %v", took)
+		}
+	})
+}
+
+func TestCallerGoneAndPeerTruncates(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.begin()
+		a.leaves()
+		a.closed(a)
+		a.ends(engine.ErrTruncated)
+		a.over(engine.ErrTruncated, "closed local", "truncated: "+engine.ErrTruncated.Error())
+	})
+}
+
+// The reader of Out has gone, but another program holds In open: no end of
+// file will come.
+func TestReaderGone(t *testing.T) {
+	for _, k := range kinds[:2] {
+		a := stage(t, k)
+		a.deafens()
+		a.begin()
+		a.writes("owed ")
+		time.Sleep(beat)
+		a.writes("to the peer")
+		a.stopsReading()
+		notYet(t, "Run", a.done)
+		a.hears()
+		a.overLocally()
+		a.heard(t, "owed to the peer")
+		a.wantNotClosed(t)
+	}
+}
+
+// What was owed to the caller is lost, and still what it wrote is sent.
+func TestCallerGoneWithDataOwed(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.deafens()
+		a.writes("before it left")
+		a.says(strings.Repeat("more than fits ", 100_000))
+		a.begin()
+		wantRead(a, a.out, "more than fits ")
+		a.leaves()
+		notYet(a, "Run", a.done)
+		a.hears()
+		if err := soon(a, "Run", a.done); !errors.As(err, new(*LocalError)) {
+			a.Errorf("Run returned %v", err)
+		}
+		a.heard(a, "before it left")
+	})
+}
+
+func TestCallerGoneUnderHoldEOF(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.plan.HoldEOF = true
+		a.begin()
+		a.writes("request")
+		a.finishes()
+		a.heard(a, "request")
+		a.wantNotClosed(a)
+		a.leaves()
+		a.closed(a)
+		a.ends(io.EOF)
+		a.over(nil, "closed local", "closed peer")
+	})
+}
+
+func TestLingerOverdue(t *testing.T) {
+	wants := map[string]struct {
+		how     func(a *act)
+		reports []string
+	}{
+		"peer has ended": {func(a *act) { a.ends(io.EOF) }, []string{"closed peer"}},
+		"caller is gone": {(*act).leaves, nil},
+	}
+	for name, c := range wants {
+		t.Run(name, func(t *testing.T) {
+			onCallers(t, func(a *act) {
+				a.plan.Linger = 3 * beat
+				a.deafens()
+				a.begin()
+				a.writes("never taken")
+				time.Sleep(beat)
+				begin := time.Now()
+				c.how(a)
+				err := soon(a, "Run", a.done)
+				if took := time.Since(begin); took < a.plan.Linger {
+					a.Errorf("it lasted %v", took)
+				}
+				blame := new(engine.TransportError)
+				if a.outFD.Load() < 0 && !errors.As(err, new(*LocalError)) || a.outFD.Load() >= 0 && !errors.As(err, &blame) {
+					a.Errorf("Run returned %v", err)
+				}
+				a.done = started(func() error { return err })
+				a.over(err, append(c.reports, "failed: "+err.Error())...)
+				a.wantNotClosed(a)
+			})
+		})
+	}
+}
+
+func TestIdle(t *testing.T) {
+	a := stage(t, kinds[0])
+	a.plan.Idle = 40 * beat
+	begin := time.Now()
+	a.begin()
+	for range 5 { // traffic either way puts it off
+		time.Sleep(5 * beat)
+		a.writes("x")
+		time.Sleep(5 * beat)
+		a.says("y")
+	}
+	wantRest(t, a.out, []byte("yyyyy"))
+	a.over(ErrIdle, "failed: "+ErrIdle.Error())
+	if took := time.Since(begin); took < 90*beat {
+		t.Errorf("it ended after %v, before it was idle for %v", took, a.plan.Idle)
+	}
+	a.heard(t, "xxxxx")
+	a.wantNotClosed(t)
+}
+
+// Bytes that nobody takes are no traffic.
+func TestIdleWhileStuck(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.plan.Idle = 4 * beat
+		a.deafens()
+		a.begin()
+		a.writes("never taken")
+		wantRest(a, a.out, nil)
+		a.over(ErrIdle, "failed: "+ErrIdle.Error())
+	})
+}
+
+func TestClose(t *testing.T) {
+	for _, when := range []string{"waiting", "writing", "before"} {
+		t.Run(when, func(t *testing.T) {
+			onCallers(t, func(a *act) {
+				closing := make(chan struct{})
+				a.plan.Close = closing
+				a.writes("what is there ")
+				switch when {
+				case "waiting":
+					a.begin()
+					a.heard(a, "what is there ")
+				case "writing":
+					a.deafens()
+					a.begin()
+					time.Sleep(beat)
+					a.writes("and more")
+				}
+				close(closing)
+				if when == "before" {
+					a.begin()
+				}
+				a.hears()
+				a.closed(a)
+				a.says("reply")
+				wantRead(a, a.out, "reply")
+				a.ends(io.EOF)
+				wantRest(a, a.out, nil)
+				a.over(nil, "closed local", "closed peer")
+				want := "what is there "
+				if when == "writing" {
+					want += "and more"
+				}
+				a.heard(a, want)
+			})
+		})
+	}
+}
+
+func TestCloseUnderHoldEOF(t *testing.T) {
+	onCallers(t, func(a *act) {
+		closing := make(chan struct{})
+		a.plan.Close, a.plan.HoldEOF = closing, true
+		a.begin()
+		close(closing)
+		a.wantNotClosed(a)
+		a.ends(io.EOF)
+		a.over(nil, "closed peer", "closed local")
+		a.closed(a)
+	})
+}
+
+func TestCloseAfterThePeer(t *testing.T) {
+	onCallers(t, func(a *act) {
+		closing := make(chan struct{})
+		a.plan.Close, a.plan.Answer = closing, true
+		a.begin()
+		a.ends(io.EOF)
+		wantRest(a, a.out, nil)
+		a.writes("answer")
+		close(closing)
+		a.over(nil, "closed peer", "closed local")
+		a.heard(a, "answer")
+		a.closed(a)
+	})
+}
+
+// A signal is nothing that the peer, or the control channel, is told of here.
+func TestContext(t *testing.T) {
+	for name, set := range map[string]func(a *act){
+		"waiting":     func(a *act) {},
+		"writing":     func(a *act) { a.deafens(); a.writes("never taken") },
+		"after ours":  (*act).finishes,
+		"after peers": func(a *act) { a.plan.Answer = true; a.ends(io.EOF) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onCallers(t, func(a *act) {
+				set(a)
+				a.begin()
+				time.Sleep(beat)
+				a.cancel(errAlert)
+				if err := soon(a, "Run", a.done); err != errAlert {
+					a.Errorf("Run returned %v", err)
+				}
+				if n := len(a.reports); n > 1 || n == 1 && strings.HasPrefix(a.reports[0], "failed") {
+					a.Errorf("reported: %q", a.reports)
+				}
+				if name != "after peers" && a.outEnded() {
+					a.Error("Out was ended")
+				}
+				if name != "after ours" {
+					a.wantNotClosed(a)
+				}
+				wantNoneLeft(a)
+			})
+		})
+	}
+}
+
+// A write to a blocking pipe that nobody empties can't be ended: Run leaves it
+// behind.
+func TestContextWithFullBlockingPipe(t *testing.T) {
+	a := stage(t, kinds[0])
+	a.begin()
+	a.says(string(noise(1 << 20)))
+	time.Sleep(beat)
+	begin := time.Now()
+	a.cancel(errAlert)
+	if err := soon(t, "Run", a.done); err != errAlert {
+		t.Errorf("Run returned %v", err)
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	go io.Copy(io.Discard, a.out)
+	wantNoneLeft(t)
+}
+
+// The other kinds of stream are let go.
+func TestContextWithFullOut(t *testing.T) {
+	onEach(t, func(t *testing.T, k kind) {
+		if k == kinds[0] {
+			return
+		}
+		a := stage(t, k)
+		a.begin()
+		a.change(func() { a.toRead = tooMuch })
+		time.Sleep(beat)
+		a.cancel(errAlert)
+		a.over(errAlert)
+	})
+}
+
+// Tlsify's two descriptors of one socket are two FDs.
+func TestTwoDescriptorsOfOneSocket(t *testing.T) {
+	a := stage(t, kinds[2])
+	out, err := unix.FcntlInt(uintptr(a.plan.In.Number()), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeLater(t, out)
+	a.plan.Out = newFD(t, out)
+	a.plan.Answer = true
+	a.begin()
+	a.says("question")
+	a.ends(io.EOF)
+	wantRest(t, a.out, []byte("question"))
+	a.writes("answer")
+	a.finishes()
+	a.over(nil, "closed peer", "closed local")
+	a.heard(t, "answer")
+}
+
+// Files are as good.
+func TestFiles(t *testing.T) {
+	dir := t.TempDir()
+	data := noise(3*engine.BatchSize + 1)
+	open := func(name string) *FD {
+		n, err := unix.Open(dir+"/"+name, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeLater(t, n)
+		return newFD(t, n)
+	}
+	a := stage(t, kinds[0])
+	a.plan.In, a.plan.Out = open("in"), open("out")
+	a.plan.In.Write(data)
+	unix.Seek(a.plan.In.Number(), 0, io.SeekStart)
+	result, err := unix.FcntlInt(uintptr(a.plan.Out.Number()), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeLater(t, result)
+	a.says(string(data))
+	a.begin()
+	a.closed(t)
+	a.heard(t, string(data))
+	a.ends(io.EOF)
+	a.over(nil, "closed local", "closed peer")
+	unix.Seek(result, 0, io.SeekStart)
+	wantRest(t, newFD(t, result), data)
+}

@@ -1,0 +1,322 @@
+package pump
+
+import (
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/engine"
+)
+
+var (
+	errAlert = &engine.AlertError{Alert: engine.AlertInternalError}
+	errReset = &engine.TransportError{Err: unix.ECONNRESET}
+)
+
+func TestBothEnd(t *testing.T) {
+	onEach(t, func(t *testing.T, k kind) {
+		a := stage(t, k).begin()
+		a.writes("to the peer")
+		a.heard(t, "to the peer")
+		a.says("from the peer")
+		wantRead(t, a.out, "from the peer")
+		a.finishes()
+		a.closed(t)
+		a.ends(io.EOF)
+		wantRest(t, a.out, nil)
+		a.over(nil, "closed local", "closed peer")
+	})
+}
+
+func TestNothingAtAll(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.finishes()
+		a.ends(io.EOF)
+		a.begin()
+		wantRest(a, a.out, nil)
+		if err := soon(a, "Run", a.done); err != nil {
+			a.Error(err)
+		}
+		a.closed(a)
+	})
+}
+
+// A caller that has only stopped writing gets all of what comes later.
+func TestLateReply(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.begin()
+		a.writes("request")
+		a.finishes()
+		a.closed(a)
+		a.heard(a, "request")
+		notYet(a, "Run", a.done)
+		reply := noise(3 * engine.BatchSize)
+		a.says(string(reply))
+		a.ends(io.EOF)
+		wantRest(a, a.out, reply)
+		a.over(nil, "closed local", "closed peer")
+	})
+}
+
+func TestHoldEOF(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.plan.HoldEOF = true
+		a.begin()
+		a.writes("request")
+		a.finishes()
+		a.heard(a, "request")
+		a.wantNotClosed(a)
+		a.says("reply")
+		wantRead(a, a.out, "reply")
+		a.wantNotClosed(a)
+		a.ends(io.EOF)
+		a.closed(a)
+		wantRest(a, a.out, nil)
+		a.over(nil, "closed peer", "closed local")
+	})
+}
+
+// A close_notify that was held back went out at the very end, whatever the
+// end was: the peer was told of a clean end by a stream that was cut off.
+func TestHoldEOFUntilTheEnd(t *testing.T) {
+	endings := map[string]struct {
+		how    func(a *act)
+		err    error
+		report []string
+	}{
+		"signal":    {func(a *act) { a.cancel(errAlert) }, errAlert, nil},
+		"truncated": {func(a *act) { a.ends(engine.ErrTruncated) }, engine.ErrTruncated, []string{"truncated: " + engine.ErrTruncated.Error()}},
+		"alert":     {func(a *act) { a.ends(errAlert) }, errAlert, []string{"failed: " + errAlert.Error()}},
+		"idle":      {func(a *act) {}, ErrIdle, []string{"failed: " + ErrIdle.Error()}},
+	}
+	for name, ending := range endings {
+		t.Run(name, func(t *testing.T) {
+			a := stage(t, kinds[0])
+			a.plan.HoldEOF = true
+			if ending.err == ErrIdle {
+				a.plan.Idle = 20 * beat
+			}
+			a.writes("all of it")
+			a.finishes()
+			a.begin()
+			a.heard(t, "all of it")
+			ending.how(a)
+			a.over(ending.err, ending.report...)
+			a.wantNotClosed(t)
+		})
+	}
+}
+
+// What the caller had written by the time that the peer ended is sent, but no
+// close_notify: it has not said that this was all.
+func TestPeerClosesFirst(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.deafens()
+		a.begin()
+		a.writes("before ")
+		time.Sleep(beat)
+		a.writes("and behind")
+		a.says("last")
+		a.ends(io.EOF)
+		wantRest(a, a.out, []byte("last"))
+		notYet(a, "Run", a.done)
+		a.hears()
+		a.over(nil, "closed peer")
+		a.heard(a, "before and behind")
+		a.wantNotClosed(a)
+	})
+}
+
+func TestPeerClosesFirstAndCallerHasToo(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.deafens()
+		a.begin()
+		a.writes("everything")
+		a.finishes()
+		a.ends(io.EOF)
+		wantRest(a, a.out, nil)
+		a.hears()
+		a.over(nil, "closed peer", "closed local")
+		a.heard(a, "everything")
+		a.closed(a)
+	})
+}
+
+func TestAnswer(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.plan.Answer = true
+		a.begin()
+		a.says("question")
+		a.ends(io.EOF)
+		wantRest(a, a.out, []byte("question"))
+		notYet(a, "Run", a.done)
+		a.writes("a long ")
+		a.heard(a, "a long ")
+		a.wantNotClosed(a)
+		a.writes("answer")
+		a.finishes()
+		a.closed(a)
+		a.heard(a, "a long answer")
+		a.over(nil, "closed peer", "closed local")
+	})
+}
+
+// A caller that has had everything may leave without a word: that is an end
+// of file.
+func TestAnswererLeaves(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.plan.Answer = true
+		a.begin()
+		a.says("all")
+		a.ends(io.EOF)
+		wantRest(a, a.out, []byte("all"))
+		a.leaves()
+		a.over(nil, "closed peer", "closed local")
+	})
+}
+
+// Under TLS 1.2 the peer's close_notify ends both directions.
+func TestTLS12(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.version = engine.TLS12
+		a.plan.Answer = true
+		a.deafens()
+		a.begin()
+		a.writes("too late")
+		a.says("last")
+		a.ends(io.EOF)
+		wantRest(a, a.out, []byte("last"))
+		a.over(nil, "closed peer")
+		a.wantNotClosed(a)
+	})
+}
+
+// A caller that holds its end back for a peer of TLS 1.2 has said all it has
+// to say by then, or it loses the rest.
+func TestTLS12WithHoldEOF(t *testing.T) {
+	for _, finished := range []bool{true, false} {
+		onCallers(t, func(a *act) {
+			a.version = engine.TLS12
+			a.plan.Answer, a.plan.HoldEOF = true, true
+			reports := []string{"closed peer"}
+			a.begin()
+			a.writes("request")
+			a.heard(a, "request")
+			if finished {
+				a.finishes()
+				reports = append(reports, "closed local")
+			}
+			a.wantNotClosed(a)
+			a.ends(io.EOF)
+			wantRest(a, a.out, nil)
+			a.over(nil, reports...)
+			if finished {
+				a.closed(a)
+			} else {
+				a.wantNotClosed(a)
+			}
+		})
+	}
+}
+
+func TestTruncated(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.begin()
+		a.writes("request")
+		a.heard(a, "request")
+		a.says("half a rep")
+		a.ends(engine.ErrTruncated)
+		wantRest(a, a.out, []byte("half a rep"))
+		a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
+		a.wantNotClosed(a)
+	})
+}
+
+// It ends at once, though the peer still takes nothing of what is owed to it.
+func TestTruncatedWhileWriting(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.plan.Answer = true
+		a.deafens()
+		a.begin()
+		a.writes("request")
+		a.ends(engine.ErrTruncated)
+		wantRest(a, a.out, nil)
+		a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
+	})
+}
+
+func TestSessionFails(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.begin()
+		a.says("before")
+		a.ends(errAlert)
+		wantRest(a, a.out, []byte("before"))
+		a.over(errAlert, "failed: "+errAlert.Error())
+		a.wantNotClosed(a)
+	})
+}
+
+// A peer that refuses what is sent has often said why.
+func TestWriteFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		end     error
+		want    error
+		reports []string
+	}{
+		"reason":       {errAlert, errAlert, []string{"failed: " + errAlert.Error()}},
+		"clean end":    {io.EOF, errReset, []string{"closed peer", "failed: " + errReset.Error()}},
+		"truncation":   {engine.ErrTruncated, engine.ErrTruncated, []string{"truncated: " + engine.ErrTruncated.Error()}},
+		"nothing more": {nil, errReset, []string{"failed: " + errReset.Error()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onCallers(t, func(a *act) {
+				if c.end == nil {
+					a.plan.Linger = 20 * beat
+				}
+				a.refuses(errReset)
+				a.begin()
+				a.writes("request")
+				time.Sleep(beat)
+				a.says("its last words")
+				a.ends(c.end)
+				wantRest(a, a.out, []byte("its last words"))
+				a.over(c.want, c.reports...)
+				a.wantNotClosed(a)
+			})
+		})
+	}
+}
+
+// What the caller loses when the peer has ended is lost to the peer's clean
+// end, too.
+func TestWriteFailsAfterThePeersEnd(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.plan.Answer = true
+		a.begin()
+		a.ends(io.EOF)
+		wantRest(a, a.out, nil)
+		a.refuses(errReset)
+		a.writes("answer")
+		a.over(errReset, "closed peer", "failed: "+errReset.Error())
+		a.wantNotClosed(a)
+	})
+}
+
+func TestReadFails(t *testing.T) {
+	directory, err := unix.Open(t.TempDir(), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeLater(t, directory)
+	a := stage(t, kinds[0])
+	a.plan.In = newFD(t, directory)
+	a.begin()
+	wantRest(t, a.out, nil)
+	if err := a.overLocally(); !errors.Is(err, unix.EISDIR) {
+		t.Errorf("Run returned %v", err)
+	}
+	a.wantNotClosed(t)
+}

@@ -1,0 +1,256 @@
+package pump
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/engine"
+	"tlsify/engine/enginetest"
+	"tlsify/engines/std"
+)
+
+// A line is an established connection: a session of engine std over a loopback
+// socket, and crypto/tls at the other end.
+type line struct {
+	session engine.Session
+	network *FD
+	peer    *tls.Conn
+	socket  *net.TCPConn // the peer's
+}
+
+func connect(t testing.TB, version uint16) *line {
+	t.Helper()
+	a, b := enginetest.TCPPair(t)
+	number := dup(t, a)
+	a.Close()
+	closeLater(t, number)
+	l := &line{network: newFD(t, number), socket: b}
+	identity := enginetest.SelfSigned(t, enginetest.CertOptions{DNS: []string{enginetest.Host}})
+	l.peer = tls.Server(b, &tls.Config{
+		Certificates: []tls.Certificate{enginetest.TLSCertificate(identity)},
+		MinVersion:   version,
+		MaxVersion:   version,
+	})
+	shaken := started(l.peer.Handshake)
+	var err error
+	l.session, err = std.New().Client(t.Context(), l.network, &engine.ClientConfig{
+		Config: engine.Config{Verify: func(*engine.Peer) error { return nil }},
+	})
+	if err := errors.Join(err, soon(t, "handshake", shaken)); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// perform stages an act whose peer is real.
+func perform(t testing.TB, k kind, version uint16) (*act, *line) {
+	t.Helper()
+	a, l := stage(t, k), connect(t, version)
+	a.plan.Session, a.plan.Network = l.session, l.network
+	a.stopped = true // the script has no part in it
+	return a, l
+}
+
+// pour writes data in chunks of random sizes up to most.
+func pour(w io.Writer, data []byte, most int) error {
+	random := rand.New(rand.NewPCG(uint64(len(data)), uint64(most)))
+	for len(data) > 0 {
+		n, err := w.Write(data[:min(len(data), 1+random.IntN(most))])
+		if err != nil {
+			return fmt.Errorf("with %d bytes to go: %w", len(data), err)
+		}
+		data = data[n:]
+	}
+	return nil
+}
+
+// drink reads to the end, at most so many bytes at a time, and compares.
+func drink(r io.Reader, want []byte, most int) error {
+	sum, buf, total := sha256.New(), make([]byte, most), 0
+	for {
+		n, err := r.Read(buf)
+		sum.Write(buf[:n])
+		total += n
+		switch {
+		case err == io.EOF && total == len(want) && [32]byte(sum.Sum(nil)) == sha256.Sum256(want):
+			return nil
+		case err == io.EOF:
+			err = errors.New("not what was sent")
+			fallthrough
+		case err != nil:
+			return fmt.Errorf("after %d bytes of %d: %w", total, len(want), err)
+		}
+	}
+}
+
+// exchange moves data both ways at once, to the end, in chunks of at most so
+// many bytes.
+func exchange(t testing.TB, a *act, l *line, data []byte, most int) {
+	t.Helper()
+	a.begin()
+	for what, moved := range map[string]<-chan error{
+		"the caller's writing": started(func() error {
+			err := pour(a.in, data, most)
+			a.finishes()
+			return err
+		}),
+		"the peer's reading": started(func() error { return drink(l.peer, data, most) }),
+		"the peer's writing": started(func() error {
+			return errors.Join(pour(l.peer, data, most), l.peer.CloseWrite())
+		}),
+		"the caller's reading": started(func() error { return drink(a.out, data, most) }),
+	} {
+		if err := soon(t, what, moved); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := soon(t, "Run", a.done); err != nil {
+		t.Errorf("Run returned %v", err)
+	}
+	wantNoneLeft(t)
+}
+
+func TestTransferSizes(t *testing.T) {
+	for _, n := range []int{0, 1, 16383, 16384, 16385, engine.BatchSize, engine.BatchSize + 1, 1 << 20} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			for _, k := range []kind{kinds[0], kinds[3]} {
+				a, l := perform(t, k, tls.VersionTLS13)
+				a.plan.Answer = true
+				exchange(t, a, l, noise(n), 100_000)
+			}
+		})
+	}
+}
+
+func TestTransferTinyChunks(t *testing.T) {
+	onEach(t, func(t *testing.T, k kind) {
+		a, l := perform(t, k, tls.VersionTLS13)
+		a.plan.Answer = true
+		exchange(t, a, l, noise(20_000), 40)
+	})
+}
+
+func TestTransferLarge(t *testing.T) {
+	data := noise(64 << 20)
+	for _, k := range []kind{kinds[0], kinds[3]} {
+		a, l := perform(t, k, tls.VersionTLS13)
+		a.plan.Answer = true
+		exchange(t, a, l, data, 1<<20)
+	}
+}
+
+// Under TLS 1.2 the peer must not end before the caller has.
+func TestTransferTLS12(t *testing.T) {
+	data := noise(1<<20 + 1)
+	a, l := perform(t, kinds[3], tls.VersionTLS12)
+	a.begin()
+	written := started(func() error {
+		err := pour(a.in, data, 50_000)
+		a.finishes()
+		return err
+	})
+	if err := drink(l.peer, data, 50_000); err != nil {
+		t.Error("the peer: ", err)
+	}
+	if err := soon(t, "writing", written); err != nil {
+		t.Error("the caller: ", err)
+	}
+	replied := started(func() error { return errors.Join(pour(l.peer, data, 50_000), l.peer.CloseWrite()) })
+	if err := drink(a.out, data, 50_000); err != nil {
+		t.Error("the caller: ", err)
+	}
+	if err := soon(t, "reply", replied); err != nil {
+		t.Error("the peer: ", err)
+	}
+	a.over(nil, "closed local", "closed peer")
+}
+
+// Sockets with the smallest buffers that there are take a record in pieces.
+func TestTransferSmallBuffers(t *testing.T) {
+	for _, k := range kinds[2:4] {
+		a, l := perform(t, k, tls.VersionTLS13)
+		a.plan.Answer = true
+		for _, n := range []int{a.plan.In.Number(), int(a.outFD.Load()), l.network.Number()} {
+			unix.SetsockoptInt(n, unix.SOL_SOCKET, unix.SO_SNDBUF, 1)
+		}
+		exchange(t, a, l, noise(100_000), 30_000)
+	}
+}
+
+// A caller that reads a little at a time, and pauses, gets all the same bytes;
+// and so does a peer.
+func TestTransferSlowReaders(t *testing.T) {
+	data := noise(300_000)
+	for _, k := range []kind{kinds[0], kinds[2]} {
+		a, l := perform(t, k, tls.VersionTLS13)
+		a.plan.Answer = true
+		a.begin()
+		writing := []<-chan error{
+			started(func() error { err := pour(a.in, data, 1<<20); a.finishes(); return err }),
+			started(func() error { return errors.Join(pour(l.peer, data, 1<<20), l.peer.CloseWrite()) }),
+		}
+		reading := []<-chan error{
+			started(func() error { return drink(dawdler{a.out}, data, 9000) }),
+			started(func() error { return drink(dawdler{l.peer}, data, 9000) }),
+		}
+		for _, done := range append(writing, reading...) {
+			if err := soon(t, "moving", done); err != nil {
+				t.Errorf("%v: %v", k, err)
+			}
+		}
+		if err := soon(t, "Run", a.done); err != nil {
+			t.Errorf("%v: Run returned %v", k, err)
+		}
+	}
+}
+
+type dawdler struct{ io.Reader }
+
+func (d dawdler) Read(p []byte) (int, error) {
+	time.Sleep(time.Millisecond)
+	return d.Reader.Read(p)
+}
+
+func TestRealTruncation(t *testing.T) {
+	a, l := perform(t, kinds[0], tls.VersionTLS13)
+	a.begin()
+	l.peer.Write([]byte("half a rep"))
+	l.socket.CloseWrite()
+	wantRest(t, a.out, []byte("half a rep"))
+	a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
+	// Nor is the peer told of a clean end.
+	l.network.Close()
+	wantRest(t, l.socket, nil)
+}
+
+func TestRealReset(t *testing.T) {
+	a, l := perform(t, kinds[0], tls.VersionTLS13)
+	a.begin()
+	l.socket.SetLinger(0)
+	l.socket.Close()
+	wantRest(t, a.out, nil)
+	err := soon(t, "Run", a.done)
+	if blame := new(engine.TransportError); !errors.As(err, &blame) || !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("Run returned %v", err)
+	}
+}
+
+// A full network and a stop: nothing of Run's waits for the peer any more.
+func TestRealContext(t *testing.T) {
+	a, _ := perform(t, kinds[0], tls.VersionTLS13)
+	a.begin()
+	go a.in.Write(tooMuch)
+	time.Sleep(10 * beat)
+	a.cancel(errAlert)
+	a.over(errAlert)
+	a.in.Close()
+}
