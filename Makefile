@@ -43,9 +43,11 @@ bogo: ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/runner, bu
 	@test -n '$(RUNNER)' || { echo 'make bogo RUNNER=.../ssl/test/runner/runner.test'; false; }
 	@TLSIFY_BOGO_RUNNER='$(RUNNER)' $(GOTEST) -count=1 -timeout 30m -run TestBoGo -v ./engines/pq
 
-bench-quick: build ## start-up, CPU per GiB and memory beside the peers that are installed, in 90 seconds
+bench-quick: ## start-up, CPU per GiB and memory of std beside the peers that are installed, in 90 seconds
+	@mkdir -p bin
+	@CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o bin/tlsify-std ./cmd/tlsify
 	@$(GOBUILD) -o bin/tlsify-bench ./cmd/tlsify-bench
-	@bin/tlsify-bench quick --tlsify bin/tlsify
+	@bin/tlsify-bench quick --tlsify bin/tlsify-std
 
 clean: ## remove what was built
 	@rm -rf bin
