@@ -240,7 +240,9 @@ func parseKey(content []byte) (crypto.Signer, error) {
 		case "PRIVATE KEY":
 			key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 			if err != nil && beyondX509 != nil {
-				return beyondX509.parseKey(block.Bytes)
+				if key, err := beyondX509.parseKey(block.Bytes); err == nil {
+					return key, nil
+				}
 			}
 		case "EC PRIVATE KEY":
 			key, err = x509.ParseECPrivateKey(block.Bytes)

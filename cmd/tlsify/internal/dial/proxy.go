@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
+	"time"
 )
 
 // viaProxy opens a stream through the target's proxy.
@@ -120,19 +122,44 @@ func (t *Target) tlsTo(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	if t.ProxyTLS == nil {
 		return nil, errors.New("no TLS can be had for it")
 	}
-	conn, err := t.ProxyTLS(ctx, lent{conn}, t.Proxy.name())
+	below := &lent{Conn: conn}
+	conn, err := t.ProxyTLS(ctx, below, t.Proxy.name())
 	if err != nil {
+		below.takeBack()
 		return nil, fmt.Errorf("TLS with the proxy itself: %w", err)
 	}
 	return conn, nil
 }
 
-// lent is a stream whose descriptor remains ours to close. Crypto/tls closes
-// what it stands on when its context ends, and a number that is closed twice
-// may by then be another's.
-type lent struct{ net.Conn }
+// lent is a stream whose descriptor remains ours to close. When its context
+// ends, crypto/tls closes what it stands on, in a goroutine that it does not
+// wait for; by then the descriptor's number, and those that deadlines use, may
+// be another connection's.
+type lent struct {
+	net.Conn
+	mu   sync.Mutex
+	back bool // it is not theirs any more
+}
 
-func (l lent) Close() error { return l.SetDeadline(past) }
+func (l *lent) takeBack() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.back = true
+}
+
+func (l *lent) unlessBack(set func(time.Time) error, t time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.back {
+		return net.ErrClosed
+	}
+	return set(t)
+}
+
+func (l *lent) Close() error                       { return l.unlessBack(l.Conn.SetDeadline, past) }
+func (l *lent) SetDeadline(t time.Time) error      { return l.unlessBack(l.Conn.SetDeadline, t) }
+func (l *lent) SetReadDeadline(t time.Time) error  { return l.unlessBack(l.Conn.SetReadDeadline, t) }
+func (l *lent) SetWriteDeadline(t time.Time) error { return l.unlessBack(l.Conn.SetWriteDeadline, t) }
 
 // connect asks the proxy at the other end of conn to connect to HOST:PORT.
 func (p *Proxy) connect(ctx context.Context, conn io.ReadWriter, to string) error {

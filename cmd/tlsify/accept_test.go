@@ -1,0 +1,192 @@
+package main
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"tlsify/engine/enginetest"
+)
+
+// identity are the options of a server that clientConfig accepts.
+func identity(t testing.TB) []string {
+	pki := pkiFiles(t)
+	return []string{"--cert", pki + "/good.pem", "--key", pki + "/good.key"}
+}
+
+// acceptOver starts an accept over one end of a TCP connection, as descriptor
+// 5, and returns the other end.
+func acceptOver(t testing.TB, l *launch, options ...string) (*net.TCPConn, *child) {
+	t.Helper()
+	ours, theirs := tcpPair(t)
+	l.give(5, rawOf(t, theirs))
+	theirs.Close()
+	return ours, l.start(append(append([]string{"accept", "--net-fd", "5"}, identity(t)...), options...)...)
+}
+
+// Accept without PROG: the caller has the plaintext, as with connect.
+func TestAccept(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+				ours, tlsify := acceptOver(t, l)
+				config := clientConfig(t)
+				config.MaxVersion = version
+				client, err := newClient(ours, config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				io.WriteString(c, "greeting\n")
+				line := make([]byte, len("greeting\n"))
+				if _, err := io.ReadFull(client, line); err != nil || string(line) != "greeting\n" {
+					t.Fatalf("%q, %v", line, err)
+				}
+				io.WriteString(client, "answer")
+				c.end()
+				if got, how := client.hear(); got != "" || how != "close_notify" {
+					t.Errorf("got %q, end %s", got, how)
+				}
+				client.CloseWrite()
+				tlsify.expect(0, "tlsify 1 std", "protocol .*", "server-name "+enginetest.Host, "ready", "closed local", "closed peer", "end 0")
+				if got := c.out.all(); got != "answer" {
+					t.Errorf("got %q", got)
+				}
+			})
+		})
+	}
+}
+
+// Inetd's way: the socket on 0, 1 and 2. Whatever happens, nothing but TLS goes
+// out on it.
+func TestInetd(t *testing.T) {
+	inetd := func(t *testing.T, prog ...string) (*net.TCPConn, *child) {
+		ours, theirs := tcpPair(t)
+		l := newLaunch(t)
+		l.quietly()
+		for n := range 3 {
+			l.give(n, rawOf(t, theirs))
+		}
+		theirs.Close()
+		return ours, l.start(append(append(append([]string{"accept"}, identity(t)...), "-v", "--"), prog...)...)
+	}
+	t.Run("served", func(t *testing.T) {
+		t.Parallel()
+		conn, tlsify := inetd(t, "sh", "-c", "echo on 1; echo on 2 >&2")
+		c, err := newClient(conn, clientConfig(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, how := c.talk(""); got != "on 1\n" || how != "close_notify" {
+			t.Errorf("got %q, end %s", got, how)
+		}
+		conn.Close()
+		if status := tlsify.wait(); status != 0 {
+			t.Errorf("status %d", status)
+		}
+	})
+	for name, first := range map[string]string{"no-tls": "GET / HTTP/1.0\r\n\r\n", "nothing": "", "cut": "\x16\x03\x01\x02\x00\x01"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn, tlsify := inetd(t, "sh", "-c", "echo in clear")
+			io.WriteString(conn, first)
+			conn.CloseWrite()
+			got, _ := io.ReadAll(conn)
+			if len(got) > 0 && (len(got) != 7 || got[0] != 21) { // an alert in clear
+				t.Errorf("on the network: %q", got)
+			}
+			if status := tlsify.wait(); status != 103 && status != 104 {
+				t.Errorf("status %d", status)
+			}
+		})
+	}
+	t.Run("cannot-start", func(t *testing.T) {
+		t.Parallel()
+		conn, tlsify := inetd(t, "/missing/program")
+		newClient(conn, clientConfig(t))
+		if got, _ := io.ReadAll(conn); strings.Contains(string(got), "missing") {
+			t.Errorf("on the network: %q", got)
+		}
+		if status := tlsify.wait(); status != 127 {
+			t.Errorf("status %d", status)
+		}
+	})
+	t.Run("usage", func(t *testing.T) {
+		t.Parallel()
+		ours, theirs := tcpPair(t)
+		l := newLaunch(t)
+		l.quietly()
+		for n := range 3 {
+			l.give(n, rawOf(t, theirs))
+		}
+		theirs.Close()
+		tlsify := l.start("accept", "--cert", "/missing", "--key", "/missing", "--", "true")
+		if got, _ := io.ReadAll(ours); len(got) != 0 {
+			t.Errorf("on the network, in clear: %q", got)
+		}
+		if status := tlsify.wait(); status != 101 {
+			t.Errorf("status %d", status)
+		}
+	})
+}
+
+// The network may be two pipes, and the two ends two tlsify.
+func TestNetworkOfTwoPipes(t *testing.T) {
+	for name, options := range map[string][]string{"standard": nil, "pq": {"--min-security", "pq"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			upR, upW := pipeRaw(t)
+			downR, downW := pipeRaw(t)
+			server, client := newLaunch(t), newLaunch(t)
+			server.give(5, upR)
+			server.give(6, downW)
+			client.give(5, downR)
+			client.give(6, upW)
+			serverEnd, clientEnd := newCaller(server, "pipes"), newCaller(client, "socket")
+			accept := server.start(append([]string{"accept", "--net-fd", "5,6"}, identity(t)...)...)
+			connect := client.start(append(append([]string{"connect", "--net-fd", "5,6", "--name", enginetest.Host}, trusting(t)...), options...)...)
+			sent := strings.Repeat("up the pipe ", 200_000)
+			go func() {
+				io.WriteString(clientEnd, sent)
+				clientEnd.end()
+			}()
+			io.WriteString(serverEnd, "down the pipe")
+			serverEnd.end()
+			if got := serverEnd.out.all(); got != sent {
+				t.Errorf("%d bytes arrived of %d", len(got), len(sent))
+			}
+			if got := clientEnd.out.all(); got != "down the pipe" {
+				t.Errorf("got %q", got)
+			}
+			connect.expect(0, "ready", "end 0")
+			accept.expect(0, "ready", "closed local", "closed peer", "end 0")
+		})
+	}
+}
+
+// The caller has spoken in clear on the socket before: STARTTLS of its own.
+func TestConnectedSocket(t *testing.T) {
+	t.Parallel()
+	ours, theirs := tcpPair(t)
+	s := newServer(t, "late")
+	s.config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		s.note("hello %s", orDash(hello.ServerName))
+		return nil, nil
+	}
+	io.WriteString(ours, "go ahead\n")
+	go s.serve(ours)
+	line := make([]byte, len("go ahead\n"))
+	io.ReadFull(theirs, line)
+	l := newLaunch(t)
+	l.give(5, rawOf(t, theirs))
+	theirs.Close()
+	c := newCaller(l, "socket")
+	tlsify := l.start(append([]string{"connect", "--net-fd", "5", "--name", enginetest.Host}, trusting(t)...)...)
+	io.WriteString(c, "question")
+	c.end()
+	tlsify.expect(0, "tlsify 1 std", "peer-certificate .*", "ready", "closed local", "closed peer", "end 0")
+	if notes := s.seen(t, 1); c.out.all() != "late reply\n" || !strings.Contains(notes, "hello "+enginetest.Host) || strings.Contains(l.said.text(), "dialed") {
+		t.Errorf("got %q; the server saw: %s", c.out.all(), notes)
+	}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/tls"
+	"encoding/base64"
+	"io"
+	"strings"
+	"testing"
+
+	"tlsify/engine/enginetest"
+)
+
+// bindings are what crypto/tls says of a connection, by kind.
+func bindings(t testing.TB, c *tls.Conn, leaf []byte) map[string]string {
+	t.Helper()
+	state := c.ConnectionState()
+	// A context of length zero (RFC 9266, section 2), which under TLS 1.2 is
+	// not the same as none.
+	exported, err := state.ExportKeyingMaterial("EXPORTER-Channel-Binding", []byte{}, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(leaf)
+	return map[string]string{
+		"tls-exporter":         base64.StdEncoding.EncodeToString(exported),
+		"tls-server-end-point": base64.StdEncoding.EncodeToString(sum[:]),
+	}
+}
+
+// Both ends of a connection have the same channel binding, whoever they are.
+func TestBinding(t *testing.T) {
+	for _, kind := range []string{"tls-exporter", "tls-server-end-point"} {
+		for name, version := range versions {
+			t.Run(kind+"/accept-tls"+name, func(t *testing.T) {
+				t.Parallel()
+				l := newLaunch(t)
+				ours, tlsify := acceptOver(t, l, "--binding", kind)
+				config := clientConfig(t)
+				config.MaxVersion = version
+				c, err := newClient(ours, config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := bindings(t, c.Conn, enginetest.Chain(t, "good").Chain[0])[kind]
+				c.talk("")
+				tlsify.expect(0, "binding "+kind+" .*", "ready", "end 0")
+				if got := tlsify.await("binding"); got != kind+" "+want {
+					t.Errorf("got %s, want %s", got, want)
+				}
+			})
+			t.Run(kind+"/connect-tls"+name, func(t *testing.T) {
+				t.Parallel()
+				ours, theirs := tcpPair(t)
+				l := newLaunch(t)
+				l.give(5, rawOf(t, theirs))
+				theirs.Close()
+				config := newServer(t, "echo").config
+				config.MaxVersion = version
+				tlsify := l.start(append([]string{"connect", "--net-fd", "5", "--name", enginetest.Host, "--binding", kind}, trusting(t)...)...)
+				c := tls.Server(ours, config)
+				if err := c.Handshake(); err != nil {
+					t.Fatal(err)
+				}
+				want := bindings(t, c, enginetest.Chain(t, "good").Chain[0])[kind]
+				io.Copy(io.Discard, c)
+				c.CloseWrite()
+				tlsify.expect(0, "binding "+kind+" .*", "ready", "end 0")
+				if got := tlsify.await("binding"); got != kind+" "+want {
+					t.Errorf("got %s, want %s", got, want)
+				}
+			})
+		}
+	}
+}
+
+// The hash of tls-server-end-point is the one that the certificate is signed
+// with (RFC 5929, section 4.1); where there is none it is undefined.
+func TestBindingHash(t *testing.T) {
+	root384 := enginetest.NewRoot(t, enginetest.CertOptions{CommonName: "a root", Key: enginetest.ECDSAP384})
+	root25519 := enginetest.NewRoot(t, enginetest.CertOptions{CommonName: "a root", Key: enginetest.Ed25519})
+	leaf := enginetest.CertOptions{DNS: []string{enginetest.Host}}
+	for _, c := range []struct {
+		name   string
+		root   *enginetest.Authority
+		status int
+	}{{"sha384", root384, 0}, {"ed25519", root25519, 1}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			credential := enginetest.Issue(t, c.root, leaf)
+			s := newServer(t, "talk")
+			s.config.Certificates[0] = enginetest.TLSCertificate(credential)
+			if err := s.start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.stop)
+			l := newLaunch(t)
+			ca := l.feed(9)
+			tlsify := l.start("connect", "--name", enginetest.Host, "--trust", "fd:9", "--binding", "tls-server-end-point", s.address)
+			ca.Write(c.root.PEM())
+			ca.Close()
+			if c.status != 0 {
+				tlsify.expect(c.status, "error engine-unsupported .*undefined.*")
+				if strings.Contains(s.seen(t, 1), "got \"x") {
+					t.Error("the stream was used")
+				}
+				return
+			}
+			tlsify.expect(0, "ready", "end 0")
+			sum := sha512.Sum384(credential.Chain[0])
+			if got := tlsify.await("binding"); got != "tls-server-end-point "+base64.StdEncoding.EncodeToString(sum[:]) {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"crypto/ecdh"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/base64"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+
+	"tlsify/engine/enginetest"
+)
+
+const publicName = "public.test"
+
+// newECH makes a key and its ECHConfig (RFC 9849, section 4) for publicName.
+func newECH(t *testing.T) (key tls.EncryptedClientHelloKey, list []byte) {
+	t.Helper()
+	private, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b cryptobyte.Builder
+	b.AddUint16(0xfe0d)
+	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+		b.AddUint8(7)       // config_id
+		b.AddUint16(0x0020) // DHKEM(X25519, HKDF-SHA256)
+		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(private.PublicKey().Bytes()) })
+		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+			b.AddUint16(0x0001) // HKDF-SHA256
+			b.AddUint16(0x0001) // AES-128-GCM
+		})
+		b.AddUint8(32) // maximum_name_length
+		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(publicName)) })
+		b.AddUint16(0) // extensions
+	})
+	config := b.BytesOrPanic()
+	var l cryptobyte.Builder
+	l.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(config) })
+	return tls.EncryptedClientHelloKey{Config: config, PrivateKey: private.Bytes(), SendAsRetry: true}, l.BytesOrPanic()
+}
+
+// startECH serves the test's host behind the public name, whose certificate is
+// for outer.
+func startECH(t *testing.T, key tls.EncryptedClientHelloKey, outer string) string {
+	t.Helper()
+	hidden := enginetest.TLSCertificate(enginetest.Chain(t, "good"))
+	public := enginetest.TLSCertificate(enginetest.Issue(t, enginetest.PKI(t).Root, enginetest.CertOptions{DNS: []string{outer}}))
+	config := &tls.Config{
+		EncryptedClientHelloKeys: []tls.EncryptedClientHelloKey{key},
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if hello.ServerName == enginetest.Host {
+				return &hidden, nil
+			}
+			return &public, nil
+		},
+	}
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				conn.SetDeadline(time.Now().Add(20 * time.Second))
+				server := tls.Server(conn, config)
+				if _, err := server.Write([]byte("hidden\n")); err == nil {
+					server.CloseWrite()
+					server.Read(make([]byte, 1))
+				}
+			}()
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// An Encrypted Client Hello is accepted; with a key that the server no longer
+// has it is rejected, with what to use instead, and that then works. A server
+// that cannot show a certificate for the public name has no say in it.
+func TestECH(t *testing.T) {
+	key, list := newECH(t)
+	_, stale := newECH(t)
+	address := startECH(t, key, publicName)
+	file := func(name string, content []byte) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	connect := func(l *launch, address, configs string) *child {
+		return l.start("connect", "--name", enginetest.Host, "--sni", enginetest.Host,
+			"--trust", pkiFiles(t)+"/ca.pem", "--ech", configs, address)
+	}
+
+	l := newLaunch(t)
+	connect(l, address, file("binary", list)).expect(0, "protocol TLSv1.3", "ech accepted", "verified trust .*", "ready", "end 0")
+	if l.out.all() != "hidden\n" {
+		t.Errorf("got %q", l.out.all())
+	}
+
+	l = newLaunch(t)
+	rejected := connect(l, address, file("stale", []byte(base64.StdEncoding.EncodeToString(stale)+"\n")))
+	rejected.expect(4, "peer-certificate 0 .*", "ech-retry .*", "error ech-rejected .*", "end 4")
+	retry := rejected.await("ech-retry")
+	if retry != base64.StdEncoding.EncodeToString(list) {
+		t.Errorf("ech-retry %s", retry)
+	}
+	connect(newLaunch(t), address, file("retry", []byte(retry))).expect(0, "ech accepted", "end 0")
+
+	impostor := startECH(t, key, "other.test")
+	l = newLaunch(t)
+	connect(l, impostor, file("stale", stale)).expect(5, "peer-certificate 0 .*", "error cert-name .*", "end 5")
+
+	connect(newLaunch(t), address, file("garbage", []byte("!!"))).expect(1, "error usage .*")
+	connect(newLaunch(t), address, file("unknown", []byte{0, 6, 0x12, 0x34, 0, 2, 0, 0})).expect(1, "error engine-unsupported .*")
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A caller that no longer reads has gone. What it wrote is still sent, and
+// then tlsify ends, with local-io and without a close_notify: the input has
+// not ended.
+func TestCallerStopsReading(t *testing.T) {
+	eachVersion(t, func(t *testing.T, setting string) {
+		s := startServer(t, "flood", setting)
+		l := newLaunch(t)
+		in := l.feed(0)
+		r, w := pipeRaw(t)
+		l.give(1, w)
+		tlsify := l.start(connectTo(t, s, "--linger", "5s")...)
+		tlsify.await("ready")
+		in.Write(make([]byte, 1<<20))
+		unix.Close(r)
+		tlsify.expect(8, "ready", "error local-io .*", "end 8")
+		if notes := s.seen(t, 1); !strings.Contains(notes, "got 1048576 bytes") || strings.Contains(notes, "close_notify") {
+			t.Errorf("the server saw: %s", notes)
+		}
+	})
+}
+
+// It has gone even where the peer is silent.
+func TestCallerStopsReadingInSilence(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "quiet")
+	l := newLaunch(t)
+	in := l.feed(0)
+	r, w := pipeRaw(t)
+	l.give(1, w)
+	tlsify := l.start(connectTo(t, s)...)
+	io.WriteString(in, "last words")
+	tlsify.await("ready")
+	unix.Close(r)
+	tlsify.expect(8, "ready", "error local-io .*", "end 8")
+	if notes := s.seen(t, 1); !strings.Contains(notes, `got "last words"`) || strings.Contains(notes, "close_notify") {
+		t.Errorf("the server saw: %s", notes)
+	}
+}
+
+// A caller that dies with everything it had leaves an end of file behind, too.
+func TestCallerDies(t *testing.T) {
+	for _, mode := range []string{"flood", "quiet"} {
+		t.Run(mode, func(t *testing.T) {
+			eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+				s := startServer(t, mode)
+				tlsify := l.start(connectTo(t, s, "--linger", "2s")...)
+				tlsify.await("ready")
+				io.WriteString(c, "last words")
+				c.vanish()
+				if status := tlsify.wait(); status != 8 && (status != 0 || mode == "flood") {
+					t.Errorf("status %d: %s", status, tlsify.report())
+				}
+				if notes := s.seen(t, 1); !strings.Contains(notes, `got "last words"`) {
+					t.Errorf("the server saw: %s", notes)
+				}
+			})
+		})
+	}
+}
+
+// A peer that reads nothing cannot keep tlsify for longer than --linger, once
+// nothing else does.
+func TestLinger(t *testing.T) {
+	t.Run("caller-gone", func(t *testing.T) {
+		t.Parallel()
+		s := startServer(t, "stall")
+		l := newLaunch(t)
+		in := l.feed(0)
+		r, w := pipeRaw(t)
+		l.give(1, w)
+		tlsify := l.start(connectTo(t, s, "--linger", "500ms")...)
+		tlsify.await("ready")
+		in.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+		in.Write(make([]byte, 64<<20)) // more than all the buffers on the way hold
+		unix.Close(r)
+		began := time.Now()
+		tlsify.expect(8, "ready", "error local-io .*", "end 8")
+		if took := time.Since(began); took < 400*time.Millisecond || took > 3*time.Second {
+			t.Errorf("it lingered for %v", took)
+		}
+	})
+	t.Run("peer-ended", func(t *testing.T) {
+		t.Parallel()
+		s := startServer(t, "greet-stall")
+		l := newLaunch(t)
+		path := t.TempDir() + "/in"
+		big := openRaw(t, path, unix.O_RDWR|unix.O_CREAT)
+		unix.Ftruncate(big, 64<<20)
+		l.give(0, big)
+		began := time.Now()
+		tlsify := l.start(connectTo(t, s, "--linger", "500ms")...)
+		tlsify.expect(7, "ready", "closed peer", "error network-io .*linger.*", "end 7")
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("it ended after %v", took)
+		}
+	})
+	t.Run("peer-ended-tls12", func(t *testing.T) {
+		t.Parallel()
+		s := startServer(t, "greet-stall", "tls=1.2")
+		l := newLaunch(t)
+		l.feed(0)
+		l.start(connectTo(t, s, "--linger", "500ms")...).expect(0, "ready", "closed peer", "end 0")
+	})
+}
+
+// --tolerate-truncation takes the end for an end, and says all the same what it
+// was.
+func TestTolerateTruncation(t *testing.T) {
+	eachVersion(t, func(t *testing.T, setting string) {
+		s := startServer(t, "fin", setting)
+		l := newLaunch(t)
+		l.feed(0)
+		l.start(connectTo(t, s, "--tolerate-truncation")...).expect(0, "ready", "truncated", "end 0")
+		if l.out.all() != "hello\n" || strings.Contains(l.said.text(), "\nerror") {
+			t.Errorf("it says: %s", l.said.text())
+		}
+	})
+}
+
+// When reading the input fails there was no end of file: no close_notify.
+func TestUnreadableInput(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "quiet")
+	l := newLaunch(t)
+	// A TCP connection that was reset.
+	a, b := tcpPair(t)
+	l.give(0, rawOf(t, a))
+	tlsify := l.start(connectTo(t, s)...)
+	tlsify.await("ready")
+	io.WriteString(b, "half")
+	time.Sleep(100 * time.Millisecond)
+	b.SetLinger(0)
+	b.Close()
+	tlsify.expect(8, "ready", "error local-io .*", "end 8")
+	if notes := s.seen(t, 1); !strings.Contains(notes, `got "half"`) || strings.Contains(notes, "close_notify") {
+		t.Errorf("the server saw: %s", notes)
+	}
+}

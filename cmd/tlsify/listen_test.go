@@ -1,0 +1,269 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"tlsify/engine/enginetest"
+)
+
+// listening starts a listener with the good chain, which ends with the test.
+func listening(t testing.TB, args ...string) *listener {
+	t.Helper()
+	l, err := startListener(os.Stderr, os.Environ(), append(identity(t), args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// What came to a listener by descriptors reaches its children by descriptors,
+// and stands in nobody's arguments or environment.
+func TestSecretsNeverInArguments(t *testing.T) {
+	t.Parallel()
+	pki := pkiFiles(t)
+	l := newLaunch(t)
+	key, options := l.feed(8), l.feed(9)
+	tlsify := l.start("listen", "--cert", pki+"/good.pem", "--key", "fd:8", "--options-fd", "9", "127.0.0.1:0", "--", "prog", "cat")
+	copyTo(t, key, pki+"/good.key")
+	fmt.Fprint(options, "alpn private-protocol\nhandshake-timeout 5s\n\n")
+	config := clientConfig(t)
+	config.NextProtos = []string{"private-protocol"}
+	var clients []*client
+	for range 2 { // the second child must find them, too
+		c, err := dialClient(tlsify.await("listening"), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clients = append(clients, c)
+		io.WriteString(c, "line\n")
+		line := make([]byte, len("line\n"))
+		if _, err := io.ReadFull(c, line); err != nil || c.ConnectionState().NegotiatedProtocol != "private-protocol" {
+			t.Errorf("%q, %v", line, err)
+		}
+	}
+	accepts := childrenOf(tlsify.pid)
+	if len(accepts) != 2 {
+		t.Errorf("the listener has the children %v", accepts)
+	}
+	for _, pid := range append(accepts, tlsify.pid) {
+		for _, file := range []string{"cmdline", "environ"} {
+			text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), file))
+			if err != nil || strings.Contains(string(text), "private-protocol") || strings.Contains(string(text), "PRIVATE KEY") {
+				t.Errorf("%s of %d: %v, %q", file, pid, err, text)
+			}
+		}
+	}
+	for _, c := range clients {
+		c.talk("")
+		c.noter.Close()
+	}
+	tlsify.signal(syscall.SIGTERM)
+	tlsify.expect(143, "tlsify 1 std", "listening .*", "end 143")
+}
+
+// A connection that fails does not end the listener, and the reason is told.
+func TestListenerOutlivesBadClients(t *testing.T) {
+	t.Parallel()
+	log, err := os.Create(t.TempDir() + "/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	l, err := startListener(log, os.Environ(), append(identity(t), "127.0.0.1:0", "--", "prog", "cat")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []string{"GET / HTTP/1.0\r\n\r\n", "", "\x16\x03\x01\xff\xff"} {
+		c, err := dialRaw(l.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(c, mode)
+		c.CloseWrite()
+		io.ReadAll(c)
+		c.Close()
+	}
+	untrusting := clientConfig(t)
+	untrusting.RootCAs = enginetest.PKI(t).Other.Pool()
+	if _, err := dialClient(l.address, untrusting); err == nil {
+		t.Error("the client trusts a root that it does not have")
+	}
+	c, err := dialClient(l.address, clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, how := c.talk("still here"); got != "still here" || how != "close_notify" {
+		t.Errorf("got %q, end %s", got, how)
+	}
+	c.noter.Close()
+	if !becomes(func() bool { return len(childrenOf(l.process.Pid)) == 0 }) {
+		t.Error("the listener still has children")
+	}
+	if err := l.stop(); err != nil {
+		t.Error(err)
+	}
+	said, _ := os.ReadFile(log.Name())
+	for _, part := range []string{"HTTP request", "(network-io)", "(tls-protocol)", "(tls-alert)"} {
+		if !strings.Contains(string(said), part) {
+			t.Errorf("%q is not told: %s", part, said)
+		}
+	}
+	if n := strings.Count(string(said), "\n"); n != 4 || strings.Contains(string(said), "panic") {
+		t.Errorf("%d lines for 4 bad clients: %s", n, said)
+	}
+}
+
+// Connections that stand go on when the listener has been told to end.
+func TestConnectionsOutliveListener(t *testing.T) {
+	t.Parallel()
+	l, err := startListener(nil, os.Environ(), append(identity(t), "127.0.0.1:0", "--", "prog", "upper")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := dialClient(l.address, clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.noter.Close()
+	if err := l.stop(); err != nil {
+		t.Error(err)
+	}
+	if got, how := c.talk("orphan"); got != "ORPHAN" || how != "close_notify" {
+		t.Errorf("got %q, end %s", got, how)
+	}
+}
+
+// A service manager may have opened the socket: sd_listen_fds(3). It is then
+// not for the children, nor are the variables.
+func TestListenOnGivenSocket(t *testing.T) {
+	t.Parallel()
+	socket, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLaunch(t)
+	l.give(3, rawOf(t, socket.(*net.TCPListener)))
+	said := l.capture(4)
+	l.control = ""
+	// The variables name the process that they are for.
+	program, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("needs sh")
+	}
+	l.program = program
+	l.env = append(l.env, "LISTEN_FDS=1", "LISTEN_FDNAMES=tls")
+	tlsify := l.start("-c", `export LISTEN_PID=$$; exec tlsify "$@"`, "sh", "listen", "--control-fd=4",
+		"--cert", pkiFiles(t)+"/good.pem", "--key", pkiFiles(t)+"/good.key", "--", "sh", "-c", "env | grep LISTEN; prog fds")
+	if !becomes(func() bool { return strings.Contains(said.text(), "listening "+socket.Addr().String()+"\n") }) {
+		t.Fatalf("it does not listen: %s, %s", said.text(), l.err.text())
+	}
+	for range 2 {
+		c, err := dialClient(socket.Addr().String(), clientConfig(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, how := c.talk(""); got != "[0 1 2]\n" || how != "close_notify" {
+			t.Errorf("PROG says %q, and ends with %s", got, how)
+		}
+		c.noter.Close()
+	}
+	tlsify.signal(syscall.SIGTERM)
+	if status := tlsify.wait(); status != 143 {
+		t.Errorf("status %d", status)
+	}
+	socket.Close()
+}
+
+// Many connections, at once and one after the other, leave nothing behind in
+// the listener: no descriptor, no child, no memory. `make soak` has more.
+func TestSoak(t *testing.T) {
+	sequential := number(os.Getenv("TLSIFY_SOAK_SEQUENTIAL"), 500)
+	parallel := number(os.Getenv("TLSIFY_SOAK_PARALLEL"), 100)
+	l := listening(t, "127.0.0.1:0", "--", "cat")
+	config := clientConfig(t)
+	visit := func(i int) error {
+		c, err := dialClient(l.address, config)
+		if err != nil {
+			return err
+		}
+		defer c.noter.Close()
+		text := fmt.Sprintf("connection %d", i)
+		if got, how := c.talk(text); got != text || how != "close_notify" {
+			return fmt.Errorf("%q came back for %q; end %s", got, text, how)
+		}
+		return nil
+	}
+	atOnce := func() usage {
+		var standing sync.WaitGroup
+		for i := range parallel {
+			standing.Go(func() {
+				if err := visit(i); err != nil {
+					t.Errorf("parallel connection %d: %v", i, err)
+				}
+			})
+		}
+		standing.Wait()
+		if !becomes(func() bool { return len(childrenOf(l.process.Pid)) == 0 }) {
+			t.Errorf("the listener still has children: %v", childrenOf(l.process.Pid))
+		}
+		return usageOf(t, l.process.Pid)
+	}
+	// The first lot gives the heap, and the runtime's pool of threads, their
+	// size.
+	before := atOnce()
+	for i := range sequential {
+		if err := visit(i); err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+	}
+	after := atOnce()
+	t.Logf("%d sequential, %d parallel; before %+v, after %+v", sequential, parallel, before, after)
+	if after.descriptors > before.descriptors {
+		t.Errorf("%d descriptors, after %d", after.descriptors, before.descriptors)
+	}
+	if grown := after.memory - before.memory; grown > 6<<10 {
+		t.Errorf("the memory has grown by %d kB, from %d", grown, before.memory)
+	}
+}
+
+// usage is what a process has.
+type usage struct{ descriptors, memory, threads int }
+
+func usageOf(t testing.TB, pid int) (u usage) {
+	t.Helper()
+	dir := filepath.Join("/proc", strconv.Itoa(pid))
+	list, err := os.ReadDir(dir + "/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.descriptors = len(list)
+	status, err := os.ReadFile(dir + "/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) > 1 && fields[0] == "RssAnon:":
+			u.memory = number(fields[1], 0) // kB
+		case len(fields) > 1 && fields[0] == "Threads:":
+			u.threads = number(fields[1], 0)
+		}
+	}
+	return u
+}

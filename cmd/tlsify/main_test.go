@@ -1,0 +1,21 @@
+package main
+
+import (
+	"flag"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes three programs of the test binary and puts them into PATH:
+// tlsify itself; witness, which starts tlsify and takes down what the control
+// channel says (witness_test.go); and prog, which is PROG (prog_test.go).
+func TestMain(m *testing.M) {
+	// Most tests wait for another process most of the time.
+	flag.Set("test.parallel", "8")
+	testscript.Main(m, map[string]func(){
+		"tlsify":  main,
+		"witness": witness,
+		"prog":    prog,
+	})
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"tlsify/engine/enginetest"
+)
+
+// The scenarios are testdata/script/CATEGORY_case.txtar. Their commands are in
+// commands_test.go, and the programs that they start, besides tlsify, in
+// witness_test.go and prog_test.go. They find
+//
+//	$PKI      a directory with ca.pem, other-ca.pem, and CHAIN.pem and CHAIN.key
+//	          for every ready-made chain (good, good-rsa, client, expired, ...)
+//	$HOST     what the good chains are for
+//
+// and, where they begin with interop_, $TLS (1.2 or 1.3) and $CHAIN (good or
+// good-rsa): each is run with every pair of these, and can ask for the
+// conditions [tls1.2] and [tls1.3].
+
+func TestScript(t *testing.T) {
+	runScripts(t, func(name string) bool { return !strings.HasPrefix(name, "interop_") })
+}
+
+func TestInterop(t *testing.T) {
+	for _, version := range []string{"1.2", "1.3"} {
+		for _, chain := range []string{"good", "good-rsa"} {
+			t.Run("tls"+version+"-"+chain, func(t *testing.T) {
+				runScripts(t, func(name string) bool { return strings.HasPrefix(name, "interop_") },
+					"TLS="+version, "CHAIN="+chain)
+			})
+		}
+	}
+}
+
+func runScripts(t *testing.T, wanted func(name string) bool, env ...string) {
+	t.Helper()
+	all, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for _, file := range all {
+		if wanted(filepath.Base(file)) {
+			files = append(files, file)
+		}
+	}
+	pki := pkiFiles(t)
+	testscript.Run(t, testscript.Params{
+		Files: files,
+		Setup: func(e *testscript.Env) error {
+			e.Vars = append(e.Vars, "PKI="+pki, "HOST="+enginetest.Host, "LC_ALL=C")
+			e.Vars = append(e.Vars, env...)
+			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			for _, entry := range env {
+				if version, ok := strings.CutPrefix(entry, "TLS="); ok {
+					return name == "tls"+version, nil
+				}
+			}
+			return false, fmt.Errorf("there is no condition %q", name)
+		},
+		Cmds:               commands(t),
+		Deadline:           time.Now().Add(3 * patience),
+		RequireUniqueNames: true,
+	})
+}
+
+// pkiFiles is a directory with the whole test PKI. It goes when the process
+// does.
+func pkiFiles(t testing.TB) string {
+	t.Helper()
+	pkiOnce.Do(func() {
+		// TestMain removes the directory that tlsify is in.
+		program, err := exec.LookPath("tlsify")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(filepath.Dir(program), "pki")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		set := enginetest.PKI(t)
+		for name, authority := range map[string]*enginetest.Authority{"ca": set.Root, "other-ca": set.Other} {
+			if err := os.WriteFile(filepath.Join(dir, name+".pem"), authority.PEM(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		enginetest.WriteFiles(t, enginetest.Chain(t, "client"), dir, "client")
+		for _, c := range enginetest.Cases() {
+			enginetest.WriteFiles(t, enginetest.Chain(t, c.Name), dir, c.Name)
+		}
+		pkiDir = dir
+	})
+	return pkiDir
+}
+
+var (
+	pkiOnce sync.Once
+	pkiDir  string
+)

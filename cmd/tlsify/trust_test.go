@@ -1,0 +1,97 @@
+package main
+
+import (
+	"crypto/x509"
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"tlsify/engine/enginetest"
+)
+
+// trusting are the options that make the test's servers trusted.
+func trusting(t testing.TB) []string { return []string{"--trust", pkiFiles(t) + "/ca.pem"} }
+
+// connectTo is connect with options, to a server, as the test's host.
+func connectTo(t testing.TB, s *server, options ...string) []string {
+	args := append([]string{"connect", "--name", enginetest.Host}, trusting(t)...)
+	return append(append(args, options...), s.address)
+}
+
+// Every chain of the test PKI, good or bad, by name and by address: accepted,
+// or refused with its CODE, the evidence before the reason, and not one byte
+// for the server.
+func TestTrustMatrix(t *testing.T) {
+	for _, c := range enginetest.Cases() {
+		for _, by := range []struct{ what, name, code string }{
+			{"name", c.Host, c.DNSCode},
+			{"address", enginetest.Address, c.AddressCode},
+		} {
+			t.Run(c.Name+"/"+by.what, func(t *testing.T) {
+				t.Parallel()
+				s := startServer(t, "talk", "chain="+c.Name)
+				l := newLaunch(t)
+				in := l.feed(0)
+				in.WriteString("private")
+				in.Close()
+				tlsify := l.start(append(append([]string{"connect", "--name", by.name}, trusting(t)...), s.address)...)
+				evidence := []string{"tlsify 1 std", "dialed .*", "peer-certificate 0 .*"}
+				for range len(enginetest.Chain(t, c.Name).Chain) - 1 {
+					evidence = append(evidence, "peer-certificate [12] .*")
+				}
+				evidence = append(evidence, "peer-pin sha256//.*")
+				if by.code == "" {
+					tlsify.expect(0, append(evidence, "protocol TLSv1.3", "resumed no", "verified trust .*", "ready")...)
+					if got := l.out.all(); got != "hello\n" {
+						t.Errorf("got %q", got)
+					}
+					return
+				}
+				tlsify.expect(5, append(evidence, "error "+by.code+" .+", "end 5")...)
+				if strings.Contains(l.said.text(), "\nready") || strings.Contains(s.seen(t, 1), "got") {
+					t.Errorf("a refused server was talked to: %s", s.notes())
+				}
+				if !strings.Contains(l.err.text(), "("+by.code+")") {
+					t.Errorf("no CODE on descriptor 2: %q", l.err.text())
+				}
+				checkEvidence(t, l.said.text(), enginetest.Chain(t, c.Name))
+			})
+		}
+	}
+}
+
+// checkEvidence checks that the certificates on the control channel are those
+// that were sent.
+func checkEvidence(t *testing.T, said string, c *enginetest.Credential) {
+	t.Helper()
+	for i, der := range c.Chain {
+		line := "\npeer-certificate " + itoa(i) + " " + base64.StdEncoding.EncodeToString(der) + "\n"
+		if !strings.Contains(said, line) {
+			t.Errorf("certificate %d is missing from the evidence", i)
+		}
+	}
+}
+
+// Where there are several reasons each is told, and the first decides.
+func TestEveryReasonIsTold(t *testing.T) {
+	t.Parallel()
+	bad := enginetest.Issue(t, enginetest.PKI(t).Other, enginetest.CertOptions{
+		DNS: []string{"elsewhere.test"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	s := newServer(t, "talk")
+	s.config.Certificates[0] = enginetest.TLSCertificate(bad)
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.stop)
+	l := newLaunch(t)
+	l.start(connectTo(t, s)...).expect(5, "peer-pin .*", "error .*", "error .*", "end 5")
+	for _, code := range []string{"cert-untrusted", "cert-name", "cert-purpose"} {
+		if !strings.Contains(l.said.text(), "\nerror "+code+" ") {
+			t.Errorf("%s is not told:\n%s", code, l.said.text())
+		}
+	}
+	if !strings.Contains(l.err.text(), "and more") {
+		t.Errorf("descriptor 2 does not say that there is more: %q", l.err.text())
+	}
+}

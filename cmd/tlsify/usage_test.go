@@ -1,0 +1,183 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// usageErrors are invocations that cannot be carried out. Each ends with
+// status 1 before there is any network traffic, says `error CODE TEXT` on the
+// control channel and TEXT on descriptor 2. In them CA, GOOD, RSA and OTHER
+// stand for files of the test PKI, and DIR for a directory with bad ones.
+var usageErrors = []struct {
+	name string
+	args string // separated by |
+	text string // a pattern
+	code string // usage if it is empty
+}{
+	{"unknown-option", "connect|--no-check|localhost:1", `unknown flag: --no-check`, ""},
+	{"unknown-short-option", "connect|-k|localhost:1", `unknown shorthand flag: .k. in -k`, ""},
+	{"insecure", "connect|--insecure|localhost:1", `unknown flag`, ""},
+	{"option-twice", "connect|--sni|a.test|--sni|b.test|localhost:1", `--sni is given twice`, ""},
+	{"option-of-another-form", "connect|--client-auth|require|localhost:1", `--client-auth is not for connect`, ""},
+	{"option-without-value", "connect|localhost:1|--name", `flag needs an argument: --name`, ""},
+	{"switch-with-value", "connect|--opportunistic=no|localhost:1", `it takes no value`, ""},
+	{"no-place", "connect", `connect needs HOST:PORT`, ""},
+	{"two-places", "connect|localhost:1|localhost:2", `unexpected argument "localhost:2"`, ""},
+	{"no-port", "connect|localhost", `"localhost" is not HOST:PORT`, ""},
+	{"empty-host", "connect|:443", `is not HOST:PORT`, ""},
+	{"bare-ipv6", "connect|::1:443", `stands in brackets`, ""},
+	{"port-0", "connect|localhost:0", `"0" is not a port`, ""},
+	{"port-too-high", "connect|localhost:65536", `is not a port`, ""},
+	{"unix-without-name", "connect|--trust|CA|unix:/x", `--name is needed`, ""},
+	{"host-too-long", "connect|LONG:443", `.`, ""},
+	{"label-too-long", "connect|LABEL.test:443", `.`, ""},
+	{"host-with-control-byte", "connect|bad\nhost:443", `.`, ""},
+	{"name-too-long", "connect|--name|LONG|localhost:1", `--name: `, ""},
+	{"name-wildcard", "connect|--name|*.test|localhost:1", `--name: `, ""},
+	{"name-empty", "connect|--name||localhost:1", `--name: `, ""},
+	{"sni-address", "connect|--sni|127.0.0.1|localhost:1", `--sni: "127.0.0.1" is not a DNS name`, ""},
+	{"sni-with-port", "connect|--sni|a.test:443|localhost:1", `--sni: `, ""},
+	{"4-and-6", "connect|-4|-6|localhost:1", `-4 and -6 exclude each other`, ""},
+	{"time-without-unit", "connect|--linger|soon|localhost:1", `--linger: "soon" is not a time`, ""},
+	{"time-0", "connect|--handshake-timeout|0|localhost:1", `--handshake-timeout: "0" is not a time`, ""},
+	{"time-negative", "connect|--idle-timeout|-1s|localhost:1", `--idle-timeout: `, ""},
+	{"eof-unknown", "connect|--eof|never|localhost:1", `--eof: "never" is neither`, ""},
+
+	{"trust-missing", "connect|--trust|DIR/missing.pem|localhost:1", `--trust: .*missing.pem: no such file`, ""},
+	{"trust-no-pem", "connect|--trust|DIR/text|localhost:1", `--trust: `, ""},
+	{"trust-empty-dir", "connect|--trust|DIR/empty|localhost:1", `--trust: `, ""},
+	{"trust-none-alone", "connect|--trust|none|localhost:1", `--trust none needs a --pin`, ""},
+	{"trust-none-and", "connect|--trust|none|--trust|CA|--pin|CA|localhost:1", `--trust none excludes every other`, ""},
+	{"pin-malformed", "connect|--pin|sha256//short|localhost:1", `--pin: `, ""},
+	{"pin-unknown-kind", "connect|--pin|md5//AAAA|localhost:1", `--pin: `, ""},
+	{"pin-of-a-chain", "connect|--pin|GOOD.pem|localhost:1", `--pin: .*more than one`, ""},
+	{"pin-private-key", "connect|--pin|GOOD.key|localhost:1", `--pin: `, ""},
+	{"min-security-unknown", "connect|--min-security|high|localhost:1", `--min-security: "high" is none of`, ""},
+	{"pq-auth", "connect|--trust|CA|--min-security|pq-auth|localhost:1", `post-quantum authentication`, "engine-unsupported"},
+	{"engine-unknown", "connect|--engine|openssl|localhost:1", `no engine "openssl"`, "engine-unsupported"},
+	{"group-unknown", "connect|--trust|CA|--groups|x25519,fantasy|localhost:1", `fantasy`, "engine-unsupported"},
+	{"alpn-empty-word", "connect|--trust|CA|--alpn|h2,,|localhost:1", `--alpn: every word`, ""},
+	{"alpn-too-long", "connect|--trust|CA|--alpn|LONG|localhost:1", `--alpn: every word`, ""},
+	{"binding-unknown", "connect|--trust|CA|--binding|tls-unique|localhost:1", `--binding: "tls-unique"`, ""},
+	{"keylog-unwritable", "connect|--trust|CA|--keylog|DIR/missing/log|localhost:1", `--keylog: `, ""},
+
+	{"cert-without-key", "connect|--cert|GOOD.pem|localhost:1", `--cert and --key go together`, ""},
+	{"cert-missing", "connect|--cert|DIR/missing|--key|GOOD.key|localhost:1", `--cert: .*missing: no such file`, ""},
+	{"cert-a-directory", "connect|--cert|DIR|--key|GOOD.key|localhost:1", `--cert: .*is a directory`, ""},
+	{"cert-no-pem", "connect|--cert|DIR/text|--key|GOOD.key|localhost:1", `has no PEM certificate`, ""},
+	{"cert-malformed", "connect|--cert|DIR/bad.pem|--key|GOOD.key|localhost:1", `malformed`, ""},
+	{"key-of-another", "connect|--cert|GOOD.pem|--key|OTHER.key|localhost:1", `--key: .* does not fit the certificate`, ""},
+	{"key-of-another-kind", "connect|--cert|GOOD.pem|--key|RSA.key|localhost:1", `does not fit the certificate`, ""},
+	{"key-encrypted", "connect|--cert|GOOD.pem|--key|DIR/encrypted.key|localhost:1", `the private key is encrypted`, ""},
+	{"key-encrypted-old", "connect|--cert|GOOD.pem|--key|DIR/dek.key|localhost:1", `the private key is encrypted`, ""},
+	{"key-malformed", "connect|--cert|GOOD.pem|--key|DIR/bad.key|localhost:1", `malformed or of an unknown kind`, ""},
+	{"key-none", "connect|--cert|GOOD.pem|--key|GOOD.pem|localhost:1", `no PEM private key`, ""},
+	{"client-two-certs", "connect|--trust|CA|--cert|GOOD.pem|--key|GOOD.key|--cert|RSA.pem|--key|RSA.key|localhost:1", `a client has one --cert`, ""},
+	{"in-clear-without-cert", "connect|--trust|CA|--client-cert-in-clear|localhost:1", `without --cert`, ""},
+
+	{"ask-and-opportunistic", "connect|--ask|--opportunistic|localhost:1", `exclude each other`, ""},
+	{"ask-on-a-pipe", "connect|--ask|localhost:1", `can carry the answer`, ""},
+	{"ask-pin", "connect|--ask|--pin|PIN|localhost:1", `--ask excludes --pin`, ""},
+	{"ask-trust", "connect|--ask|--trust|CA|localhost:1", `--ask excludes --trust`, ""},
+	{"ask-cert", "connect|--ask|--cert|GOOD.pem|--key|GOOD.key|localhost:1", `--ask excludes --cert`, ""},
+	{"opportunistic-pin", "connect|--opportunistic|--pin|PIN|localhost:1", `--opportunistic excludes --pin`, ""},
+	{"opportunistic-trust", "connect|--opportunistic|--trust|CA|localhost:1", `--opportunistic excludes --trust`, ""},
+	{"opportunistic-cert", "connect|--opportunistic|--cert|GOOD.pem|--key|GOOD.key|localhost:1", `--opportunistic excludes --cert`, ""},
+	{"opportunistic-tlsa", "connect|--opportunistic|--tlsa|3 1 1 HASH|localhost:1", `--opportunistic excludes --tlsa`, ""},
+	{"opportunistic-session", "connect|--opportunistic|--session|DIR/session|localhost:1", `--opportunistic excludes --session`, ""},
+
+	{"accept-without-program", "accept|--cert|GOOD.pem|--key|GOOD.key", `needs --net-fd`, ""},
+	{"accept-without-cert", "accept|--|true", `needs --cert and --key`, ""},
+	{"accept-with-a-place", "accept|--cert|GOOD.pem|--key|GOOD.key|localhost:1|--|true", `unexpected argument`, ""},
+	{"accept-trust", "accept|--trust|CA|--cert|GOOD.pem|--key|GOOD.key|--|true", `--trust is not for accept`, ""},
+	{"client-auth-without-trust", "accept|--client-auth|require|--cert|GOOD.pem|--key|GOOD.key|--|true", `needs --client-trust or --pin`, ""},
+	{"client-trust-without-auth", "accept|--client-trust|CA|--cert|GOOD.pem|--key|GOOD.key|--|true", `need --client-auth`, ""},
+	{"client-trust-system", "accept|--client-auth|require|--client-trust|system|--cert|GOOD.pem|--key|GOOD.key|--|true", `name a file`, ""},
+	{"client-auth-unknown", "accept|--client-auth|maybe|--cert|GOOD.pem|--key|GOOD.key|--|true", `"maybe" is none of`, ""},
+	{"listen-without-program", "listen|--cert|GOOD.pem|--key|GOOD.key|127.0.0.1:0", `listen needs a program`, ""},
+	{"listen-bad-address", "listen|--cert|GOOD.pem|--key|GOOD.key|127.0.0.1|--|true", `is not HOST:PORT`, ""},
+	{"listen-address-taken", "listen|--cert|GOOD.pem|--key|GOOD.key|192.0.2.1:1|--|true", `cannot listen`, ""},
+	{"program-empty", "connect|--trust|CA|localhost:1|--", `no program behind --`, ""},
+	{"prog-fds-without-program", "connect|--trust|CA|--prog-fds|0,1|localhost:1", `--prog-fds is for a program`, ""},
+	{"prog-fds-one", "connect|--trust|CA|--prog-fds|5|localhost:1|--|true", `two different descriptors`, ""},
+	{"prog-fds-2", "connect|--trust|CA|--prog-fds|2,5|localhost:1|--|true", `neither of them 2`, ""},
+}
+
+func TestUsage(t *testing.T) {
+	words := usageWords(t)
+	for _, u := range usageErrors {
+		t.Run(u.name, func(t *testing.T) {
+			t.Parallel()
+			args := strings.Split(words.Replace(u.args), "|")
+			status, code := 1, u.code
+			if code == "" {
+				code = "usage"
+			}
+			if i := strings.Index(u.args, "|--|"); i >= 0 && args[0] != "listen" || strings.HasSuffix(u.args, "|--") {
+				status += 100
+			}
+			l := newLaunch(t)
+			if args[0] == "accept" {
+				l.socket(0)
+			}
+			l.start(args...).expect(status, "tlsify 1 (std|-)", "error "+code+" .*", "end .*")
+			if !regexp.MustCompile(`^tlsify: .*` + u.text).MatchString(l.err.text()) {
+				t.Errorf("descriptor 2: %q does not match %s", l.err.text(), u.text)
+			}
+			if l.out.all() != "" {
+				t.Errorf("on descriptor 1: %q", l.out.text())
+			}
+		})
+	}
+}
+
+// usageWords replaces what stands for files in usageErrors.
+func usageWords(t *testing.T) *strings.Replacer {
+	pki, dir := pkiFiles(t), t.TempDir()
+	for name, content := range map[string]string{
+		"text":          "this is no PEM\n",
+		"bad.pem":       "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+		"bad.key":       "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+		"encrypted.key": "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+		"dek.key":       "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "empty"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return strings.NewReplacer(
+		"CA", pki+"/ca.pem", "GOOD", pki+"/good", "RSA", pki+"/good-rsa", "OTHER", pki+"/good-direct", "DIR", dir,
+		"PIN", "sha256//"+strings.Repeat("A", 43)+"=", "HASH", strings.Repeat("ab", 32),
+		"LONG", strings.Repeat("long.", 60)+"test", "LABEL", strings.Repeat("a", 64),
+	)
+}
+
+// An opportunistic client needs a control channel on which it will be heard
+// that the peer is not verified: no file, and not none.
+func TestOpportunisticNeedsAnEar(t *testing.T) {
+	t.Run("none", func(t *testing.T) {
+		l := newLaunch(t)
+		l.quietly()
+		l.start("connect", "--opportunistic", "localhost:1").expect(1)
+		if !strings.Contains(l.err.text(), "needs --control-fd") {
+			t.Errorf("descriptor 2: %q", l.err.text())
+		}
+	})
+	t.Run("file", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "control")
+		l := newLaunch(t)
+		l.quietly()
+		l.give(3, openRaw(t, path, os.O_CREATE|os.O_WRONLY))
+		l.start("connect", "--control-fd=3", "--opportunistic", "localhost:1").expect(1)
+		if !strings.Contains(l.err.text(), "a socket or a pipe") {
+			t.Errorf("descriptor 2: %q", l.err.text())
+		}
+	})
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// rooms are the folders of the design and what each may import beside the
+// standard library. A package's path stands for those below it, too.
+var rooms = []struct {
+	pattern string
+	may     []string
+	mustNot []string // of the standard library
+}{
+	{"tlsify/engine", []string{"tlsify/engine"}, []string{"crypto/tls"}},
+	// The standard library has ChaCha20-Poly1305 for itself alone.
+	{"tlsify/engine/record", []string{"tlsify/engine", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, []string{"crypto/tls"}},
+	{"tlsify/engine/internal/...", []string{"tlsify/engine"}, []string{"crypto/tls", "testing"}},
+	{"tlsify/engine/enginetest", []string{"tlsify/engine", "tlsify/verify"}, nil},
+	{"tlsify/engines/std", []string{"tlsify/engine", "tlsify/engines/std"}, nil},
+	{"tlsify/engines/pq", []string{"tlsify/engine", "tlsify/engines/pq", "github.com/cloudflare/circl", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
+	{"tlsify/engines/utls", []string{"tlsify/engine", "tlsify/engines/utls", "github.com/refraction-networking/utls", "github.com/cloudflare/circl",
+		"github.com/andybalholm/brotli", "github.com/klauspost/compress", "golang.org/x"}, nil},
+	// U-labels, public suffixes, and DER that encoding/asn1 cannot do.
+	{"tlsify/verify", []string{"tlsify/verify", "golang.org/x/net", "golang.org/x/text", "golang.org/x/crypto"}, nil},
+	{"tlsify/pump", []string{"tlsify/pump", "tlsify/engine", "golang.org/x/sys"}, []string{"crypto/tls"}},
+}
+
+// No room has a door that the design does not show.
+func TestImportWalls(t *testing.T) {
+	for _, room := range rooms {
+		t.Run(room.pattern, func(t *testing.T) {
+			t.Parallel()
+			deps := goList(t, "-deps", "-f", "{{.ImportPath}} {{.Standard}}", room.pattern)
+			for _, line := range deps {
+				path, standard, _ := strings.Cut(line, " ")
+				if standard == "true" && below(path, room.mustNot) || standard != "true" && !below(path, room.may) {
+					t.Errorf("%s must not depend on %s", room.pattern, path)
+				}
+			}
+		})
+	}
+}
+
+// Without build tags the program has no engine's library but the standard one,
+// and never one of the tests' or the benchmark's packages.
+func TestStandardBuild(t *testing.T) {
+	for _, path := range goList(t, "-deps", "tlsify/cmd/tlsify") {
+		if below(path, []string{"github.com/cloudflare/circl", "github.com/refraction-networking/utls", "tlsify/engines/pq", "tlsify/engines/utls",
+			"tlsify/engine/enginetest", "tlsify/engine/internal", "tlsify/bench", "testing", "github.com/rogpeppe"}) {
+			t.Errorf("the program depends on %s", path)
+		}
+	}
+}
+
+// A build without an engine is a mistake, and does not compile.
+func TestNoEngineNoBuild(t *testing.T) {
+	needGo(t)
+	out, err := exec.Command("go", "build", "-tags", "nostd", "-o", os.DevNull, ".").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "this_build_has_no_engine") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func below(path string, roots []string) bool {
+	for _, root := range roots {
+		if path == root || strings.HasPrefix(path, root+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func needGo(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("needs go")
+	}
+}
+
+// goList skips where the package is not there yet.
+func goList(t *testing.T, args ...string) []string {
+	t.Helper()
+	needGo(t)
+	cmd := exec.Command("go", append([]string{"list"}, args...)...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		if strings.Contains(stderr.String(), "is not in std") || strings.Contains(stderr.String(), "no required module provides") {
+			t.Skip("needs ", args[len(args)-1])
+		}
+		t.Fatalf("go list: %v: %s", err, stderr.String())
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
