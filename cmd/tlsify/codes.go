@@ -144,11 +144,13 @@ func failureOf(err error, at phase, clientCert bool) *failure {
 		return fail(statusLost, "idle-timeout")
 	case errors.As(err, &dns):
 		return fail(statusUnreached, "resolve")
+	case errors.As(err, &unconnected): // from within the handshake, with TCP Fast Open
+		return fail(statusUnreached, "connect")
 	case errors.As(err, &transport) && at == established:
 		return fail(statusLost, "network-io")
 	case errors.As(err, &transport):
 		return fail(statusUnreached, "network-io")
-	case at == dialing && (errors.As(err, &unconnected) || errors.As(err, new(*os.SyscallError)) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, new(net.Error))):
+	case at == dialing && (errors.As(err, new(*os.SyscallError)) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, new(net.Error))):
 		return fail(statusUnreached, "connect")
 	}
 	return fail(statusInternal, "internal")

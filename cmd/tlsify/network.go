@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"net"
 	"time"
 
@@ -75,7 +76,14 @@ type tlsConn struct {
 	session  engine.Session
 }
 
-func (t tlsConn) Read(p []byte) (int, error)  { return t.session.Read(p) }
+func (t tlsConn) Read(p []byte) (int, error) {
+	n, err := t.session.Read(p)
+	if err == engine.ErrTruncated {
+		err = io.EOF // how the target's stream ended is for its own TLS to say
+	}
+	return n, err
+}
+
 func (t tlsConn) Write(p []byte) (int, error) { return t.session.Write(p) }
 
 // proxyTLS makes the function by which dial speaks TLS to a proxy: with the

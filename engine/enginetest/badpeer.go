@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"sync/atomic"
@@ -285,7 +284,7 @@ func testCutAnywhere(r *rig) {
 		}
 		var blame *engine.TransportError
 		if !errors.As(o.err, &blame) || blame.Err != io.EOF {
-			r.Error(fmt.Sprintf("cut at %d: error %s, want a TransportError of io.EOF", at, describe(o.err)))
+			r.Errorf("cut at %d: error %s, want a TransportError of io.EOF", at, describe(o.err))
 		}
 	})
 }
