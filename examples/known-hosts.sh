@@ -1,9 +1,7 @@
 #!/bin/sh
-# known-hosts.sh HOST:PORT [OPTION...]: like tlsify connect, but a server that
-# the system's roots do not vouch for can be trusted by its key from the first
-# use on, as ssh does it. KNOWN_HOSTS names the file: a line `HOST:PORT PIN` each.
-# The question is asked, and answered with yes, on the terminal.
-set -u
+# known-hosts.sh HOST:PORT [OPTION...]: like tlsify connect, but a server that the
+# roots do not vouch for can be trusted by its key from the first use on, as ssh
+# has it. KNOWN_HOSTS has a line `HOST:PORT PIN` each; the terminal is asked.
 tlsify=${TLSIFY:-tlsify} known=${KNOWN_HOSTS:-$HOME/.tlsify_known_hosts} address=$1
 shift
 touch "$known" || exit 1
@@ -13,19 +11,18 @@ done 4<"$known"
 
 report=$("$tlsify" connect --control-fd 3 "$@" "$address" 3>&1 </dev/null >/dev/null 2>&1)
 pin= reasons=
-while read -r keyword value rest; do
+while read -r keyword value rest <&4; do
     case $keyword in
     peer-pin) pin=$value ;;
-    error) reasons="$reasons    $rest ($value)
-" ;;
+    error) reasons="$reasons; $rest ($value)" ;;
     end) [ "$value" = 5 ] || exec "$tlsify" connect "$@" "$address" ;;
     esac
-done <<END
+done 4<<END
 $report
 END
 [ -n "$pin" ] || exit 5
 tty=${TTY:-/dev/tty}
-printf '%s is not trusted:\n%sIts key is %s.\nTrust it from now on? ' "$address" "$reasons" "$pin" >"$tty"
+printf '%s is not trusted%s.\nIts key is %s.\nTrust it from now on? ' "$address" "$reasons" "$pin" >>"$tty"
 read -r answer <"$tty"
 [ "$answer" = yes ] || exit 5
 echo "$address $pin" >>"$known"

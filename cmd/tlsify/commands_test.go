@@ -113,7 +113,11 @@ func (st *stage) client(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	defer c.noter.Close()
 	state := c.ConnectionState()
-	answer, how := c.talk(text)
+	io.WriteString(c, text)
+	if state.Version > tls.VersionTLS12 { // under which it would end the answer, too
+		c.CloseWrite()
+	}
+	answer, how := c.hear()
 	io.WriteString(ts.Stdout(), answer)
 	fmt.Fprintf(ts.Stderr(), "%s alpn %s subject %s\nended %s\n", tls.VersionName(state.Version),
 		orDash(state.NegotiatedProtocol), state.PeerCertificates[0].Subject, how)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"strconv"
@@ -28,6 +29,7 @@ import (
 //	prog fds               print the descriptors that came through exec
 //	prog exit N            end with N at once
 //	prog kill N            end by signal N
+//	prog hold FILE PROG... run another program, whose standard input has FILE, and does not end
 //	prog wait              wait for a signal, and end by it; it says "waiting" first
 func prog() {
 	args := append(os.Args[1:], "", "")
@@ -67,6 +69,18 @@ func prog() {
 	case "kill":
 		syscall.Kill(os.Getpid(), syscall.Signal(number(args[1], 0)))
 		time.Sleep(patience)
+	case "hold":
+		content, err := os.ReadFile(args[1])
+		r, w, err2 := os.Pipe()
+		if err != nil || err2 != nil {
+			os.Exit(99)
+		}
+		w.Write(content)
+		cmd := exec.Command(os.Args[3], os.Args[4:]...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = r, os.Stdout, os.Stderr
+		cmd.Run()
+		w.Close()
+		os.Exit(cmd.ProcessState.ExitCode())
 	case "wait":
 		signal.Reset()
 		fmt.Println("waiting")

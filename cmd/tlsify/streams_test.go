@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
@@ -238,6 +239,10 @@ func TestSignals(t *testing.T) {
 	for s, status := range map[syscall.Signal]int{syscall.SIGTERM: 143, syscall.SIGINT: 130, syscall.SIGHUP: 129} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
+			if signal.Ignored(s) {
+				// What is caught here is not ignored by a child.
+				signal.Notify(make(chan os.Signal, 1), s)
+			}
 			server := startServer(t, "talk")
 			l := newLaunch(t)
 			in := l.feed(0)

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// knownHosts runs examples/known-hosts.sh with a terminal on which the answer
+// is already typed. It returns the output, the status, and what was asked.
+func knownHosts(t *testing.T, answer, known, address string) (output string, status int, asked string) {
+	t.Helper()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("needs sh")
+	}
+	terminal := filepath.Join(t.TempDir(), "tty")
+	if err := os.WriteFile(terminal, []byte(answer+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := exec.Command("sh", "../../examples/known-hosts.sh", address)
+	script.Env = append(os.Environ(), "KNOWN_HOSTS="+known, "TTY="+terminal)
+	script.Stdin = strings.NewReader("mine\n")
+	out, _ := script.Output()
+	question, err := os.ReadFile(terminal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out), script.ProcessState.ExitCode(), strings.TrimPrefix(string(question), answer+"\n")
+}
+
+// The example for trust on first use: a server that nobody vouches for is asked
+// about once, is then known, and is refused when it has another key.
+func TestKnownHostsExample(t *testing.T) {
+	known := filepath.Join(t.TempDir(), "known")
+	s := startServer(t, "echo", "chain=self-signed")
+
+	if out, status, asked := knownHosts(t, "no", known, s.address); out != "" || status != 5 || !strings.Contains(asked, "(cert-self-signed)") {
+		t.Errorf("no: %q, %d, asked %q", out, status, asked)
+	}
+	if out, status, asked := knownHosts(t, "yes", known, s.address); out != "mine\n" || status != 0 || !strings.Contains(asked, "Trust it from now on?") {
+		t.Errorf("yes: %q, %d, asked %q", out, status, asked)
+	}
+	if out, status, asked := knownHosts(t, "", known, s.address); out != "mine\n" || status != 0 || asked != "" {
+		t.Errorf("known: %q, %d, asked %q", out, status, asked)
+	}
+
+	other := startServer(t, "echo", "chain=good")
+	content, err := os.ReadFile(known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.WriteFile(known, []byte(strings.ReplaceAll(string(content), s.address, other.address)), 0o600)
+	if out, status, asked := knownHosts(t, "yes", known, other.address); out != "" || status != 5 || asked != "" {
+		t.Errorf("another key: %q, %d, asked %q", out, status, asked)
+	}
+}
