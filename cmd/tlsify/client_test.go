@@ -96,6 +96,8 @@ func applySetting(t testing.TB, config *tls.Config, setting string) error {
 		c := *enginetest.Chain(t, value)
 		c.Chain = [][]byte{[]byte("no certificate")}
 		config.Certificates = []tls.Certificate{enginetest.TLSCertificate(&c)}
+	case "tickets":
+		config.SessionTicketsDisabled = false
 	case "alpn":
 		config.NextProtos = strings.Split(value, ",")
 	case "groups":
