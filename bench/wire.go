@@ -1,0 +1,65 @@
+package bench
+
+import (
+	"fmt"
+	"strings"
+)
+
+// What the callers and the server say to each other, through the helper. The
+// server begins, as soon as the handshake is done, with a greeting line that
+// tells what was negotiated. Then the caller gives orders, a line each:
+//
+//	up N        the caller sends N bytes, the server says done
+//	down N      the server sends N bytes, and done
+//	both N      the two at once
+//	quit        the server ends the connection
+//
+// Done is one byte that occurs nowhere in the payload, so that a helper which
+// adds or loses bytes is found out.
+const (
+	greetingPrefix = "tlsify-bench "
+	resumedMark    = " resumed" // ends the greeting on a resumed session
+	done           = '!'
+	filler         = '.'
+	// burst is how much the caller and the server write at a time.
+	burst = 256 << 10
+)
+
+// order is one order to the server.
+type order struct {
+	verb  string
+	count int64
+}
+
+func (o order) String() string {
+	if o.verb == "quit" {
+		return "quit\n"
+	}
+	return fmt.Sprintf("%s %d\n", o.verb, o.count)
+}
+
+func parseOrder(line string) (order, error) {
+	o := order{}
+	var err error
+	verb, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+	switch o.verb = verb; verb {
+	case "quit":
+	case "up", "down", "both":
+		_, err = fmt.Sscanf(rest, "%d", &o.count)
+	default:
+		err = fmt.Errorf("unknown order %.40q", line)
+	}
+	if err == nil && o.count < 0 {
+		err = fmt.Errorf("order %.40q is out of range", line)
+	}
+	return o, err
+}
+
+// payload is one burst of filler.
+func payload() []byte {
+	p := make([]byte, burst)
+	for i := range p {
+		p[i] = filler
+	}
+	return p
+}

@@ -1,0 +1,78 @@
+// Command tlsify-bench measures tlsify beside the helpers of other people, and
+// shows and compares what was measured.
+//
+// Start reading at commands; what it measures and how is in package bench.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/pflag"
+)
+
+// Exit statuses.
+const (
+	statusOK     = 0
+	statusWorse  = 1 // compare: something is slower; quick, run: a goal was missed
+	statusFailed = 2
+)
+
+// command is one word that the program understands.
+type command struct {
+	Name   string
+	Args   string
+	Help   string
+	Hidden bool // a role that the program starts itself in
+	Run    func(ctx context.Context, args []string) (status int, err error)
+}
+
+func commands() []command {
+	return []command{
+		{"quick", "", "start, CPU per GiB and memory, in 90 seconds", false, quick},
+		{"show", "FILE.json", "a kept report as a table, page, CSV, benchstat's form or drawing", false, show},
+		{"compare", "EARLIER.json LATER.json", "what became better or worse; status 1 where something is worse", false, compare},
+		{"serve", "", "the server that the contestants talk to", true, serve},
+		{"pass", "ADDR", "the contestant that splices without TLS", true, pass},
+		{"copy", "ADDR", "the contestant of crypto/tls and io.Copy", true, copyHelper},
+		{"direct", "ADDR", "the contestant that needs no helper", true, direct},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+// run carries out a command line and returns the exit status.
+func run(ctx context.Context, args []string) int {
+	if len(args) > 0 {
+		for _, c := range commands() {
+			if c.Name != args[0] {
+				continue
+			}
+			status, err := c.Run(ctx, args[1:])
+			if errors.Is(err, pflag.ErrHelp) {
+				return statusOK
+			}
+			if err != nil {
+				fmt.Fprintf(os.Stderr, "tlsify-bench %s: %v\n", c.Name, err)
+				return max(status, statusFailed)
+			}
+			return status
+		}
+	}
+	fmt.Fprintln(os.Stderr, "usage:")
+	for _, c := range commands() {
+		if !c.Hidden {
+			fmt.Fprintf(os.Stderr, "  tlsify-bench %s\n        %s\n", strings.TrimSpace(c.Name+" [OPTION]... "+c.Args), c.Help)
+		}
+	}
+	return statusFailed
+}

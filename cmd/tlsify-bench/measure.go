@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"tlsify/bench"
+)
+
+// measurement is the options that quick and run have in common.
+type measurement struct {
+	flags  *pflag.FlagSet
+	tlsify string
+	json   string
+	with   []string
+	only   string
+}
+
+func newMeasurement(name string) *measurement {
+	m := &measurement{flags: pflag.NewFlagSet(name, pflag.ContinueOnError)}
+	m.flags.StringVar(&m.tlsify, "tlsify", "tlsify", "the tlsify to measure, a `PATH` or a name")
+	m.flags.StringVar(&m.json, "json", "", "keep the report in `FILE`, which `compare` reads")
+	m.flags.StringArrayVar(&m.with, "with", nil,
+		"one more contestant, `NAME=COMMAND`, with {addr}, {host}, {port}, {name} and {ca} filled in")
+	m.flags.StringVar(&m.only, "contestants", "", "only those whose names contain one of these `WORDS`, comma-separated")
+	return m
+}
+
+// muster gathers the contestants that are installed, and what is to be said of
+// all of them.
+func (m *measurement) muster(ctx context.Context, rig *bench.Rig, extra ...bench.Contestant) ([]bench.Contestant, []bench.Entry, error) {
+	all := slices.Concat(bench.Tlsify(ctx, m.tlsify), extra)
+	for _, with := range m.with {
+		name, line, ok := strings.Cut(with, "=")
+		if !ok || name == "" || strings.TrimSpace(line) == "" {
+			return nil, nil, fmt.Errorf("--with %q is not NAME=COMMAND", with)
+		}
+		all = append(all, bench.Custom(name, line))
+	}
+	if m.only != "" {
+		words := strings.Split(m.only, ",")
+		all = slices.DeleteFunc(all, func(c bench.Contestant) bool {
+			return !slices.ContainsFunc(words, func(word string) bool { return strings.Contains(c.Name, word) })
+		})
+	}
+	present, entries := bench.Muster(ctx, all)
+	if len(present) == 0 {
+		return nil, nil, fmt.Errorf("no contestant is installed: %s", m.tlsify)
+	}
+	return present, entries, rig.Describe(present, entries)
+}
+
+// carryOut runs the plan, keeps the report and shows it.
+func (m *measurement) carryOut(ctx context.Context, plan bench.Plan, report *bench.Report) (int, error) {
+	show := newProgress(os.Stderr)
+	failure := plan.Run(ctx, report, show.round, func() error {
+		if m.json == "" {
+			return nil
+		}
+		return report.Save(m.json)
+	})
+	show.clear()
+	if err := report.WriteTable(os.Stdout, ours); err != nil {
+		return statusFailed, err
+	}
+	if failure != nil {
+		return statusFailed, failure
+	}
+	for _, verdict := range report.Judge() {
+		if verdict.Known && !verdict.Met {
+			return statusWorse, nil
+		}
+	}
+	return statusOK, nil
+}
+
+// ours is the contestant that everything is set in relation to.
+const ours = "tlsify"
+
+func quick(ctx context.Context, args []string) (int, error) {
+	m := newMeasurement("quick")
+	size := m.flags.Int64("mib", 256, "the size of a transfer in `MiB`")
+	rounds := m.flags.Int("rounds", 9, "repetitions of a transfer, at most")
+	starts := m.flags.Int("starts", 50, "repetitions of a start")
+	if err := m.flags.Parse(args); err != nil {
+		return statusFailed, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return statusFailed, err
+	}
+	rig, err := bench.NewRig(self)
+	if err != nil {
+		return statusFailed, err
+	}
+	defer rig.Close()
+	began := time.Now()
+	present, entries, err := m.muster(ctx, rig, append(bench.Peers(), bench.References(self)...)...)
+	if err != nil {
+		return statusFailed, err
+	}
+	present = slices.DeleteFunc(present, func(c bench.Contestant) bool { return strings.HasPrefix(c.Name, ours+" ") })
+	plan := bench.QuickPlan(rig, present, ours, *size<<20, *rounds, *starts)
+	status, err := m.carryOut(ctx, plan, bench.NewReport(entries))
+	fmt.Printf("It took %.0f s.\n", time.Since(began).Seconds())
+	return status, err
+}

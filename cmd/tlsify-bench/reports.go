@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/pflag"
+
+	"tlsify/bench"
+)
+
+// show writes a stored report in another form.
+func show(_ context.Context, args []string) (int, error) {
+	flags := pflag.NewFlagSet("show", pflag.ContinueOnError)
+	as := flags.String("as", "table", "`FORM`: table, html, csv, benchstat, or svg, which needs --result")
+	key := flags.String("result", "", "the one `RESULT` to draw, as in bulk/up")
+	width := flags.Int("width", 720, "the drawing's width in `PIXELS`")
+	output := flags.StringP("output", "o", "", "the `FILE` to write, instead of standard output")
+	if err := flags.Parse(args); err != nil {
+		return statusFailed, err
+	}
+	if flags.NArg() != 1 {
+		return statusFailed, errors.New("it takes one FILE.json")
+	}
+	report, err := bench.Load(flags.Arg(0))
+	if err != nil {
+		return statusFailed, err
+	}
+	write, err := writerAs(report, *as, *key, *width)
+	if err != nil {
+		return statusFailed, err
+	}
+	if *output == "" {
+		return statusOK, write(os.Stdout)
+	}
+	file, err := os.Create(*output)
+	if err != nil {
+		return statusFailed, err
+	}
+	return statusOK, errors.Join(write(file), file.Close())
+}
+
+func writerAs(report *bench.Report, form, key string, width int) (func(io.Writer) error, error) {
+	switch form {
+	case "table":
+		return func(out io.Writer) error { return report.WriteTable(out, ours) }, nil
+	case "html":
+		return func(out io.Writer) error { return report.WriteHTML(out, ours) }, nil
+	case "csv":
+		return report.WriteCSV, nil
+	case "benchstat":
+		return report.WriteBenchstat, nil
+	case "svg":
+		result := report.Result(key)
+		if result == nil {
+			return nil, fmt.Errorf("the report has no result %q", key)
+		}
+		return func(out io.Writer) error { return result.WriteChart(out, result.Metrics[0], ours, width) }, nil
+	}
+	return nil, fmt.Errorf("unknown form %q", form)
+}
+
+// compare sets two stored reports against each other.
+func compare(_ context.Context, args []string) (int, error) {
+	flags := pflag.NewFlagSet("compare", pflag.ContinueOnError)
+	all := flags.Bool("all", false, "every metric, not just each result's first")
+	if err := flags.Parse(args); err != nil {
+		return statusFailed, err
+	}
+	if flags.NArg() != 2 {
+		return statusFailed, errors.New("it takes two files: the earlier and the later")
+	}
+	earlier, err := bench.Load(flags.Arg(0))
+	if err != nil {
+		return statusFailed, err
+	}
+	later, err := bench.Load(flags.Arg(1))
+	if err != nil {
+		return statusFailed, err
+	}
+	changes := bench.Compare(earlier, later, *all)
+	if err := bench.WriteChanges(os.Stdout, earlier, later, changes); err != nil {
+		return statusFailed, err
+	}
+	for _, change := range changes {
+		if change.Verdict == bench.Worse {
+			return statusWorse, nil
+		}
+	}
+	return statusOK, nil
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"os"
+
+	"github.com/spf13/pflag"
+
+	"tlsify/bench"
+)
+
+// untilEOF ends the context when standard input does: the process that started
+// us has gone.
+func untilEOF(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	return ctx, cancel
+}
+
+func serve(ctx context.Context, args []string) (int, error) {
+	ctx, cancel := untilEOF(ctx)
+	defer cancel()
+	var config bench.ServerConfig
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	flags.BoolVar(&config.Plain, "plain", false, "no TLS")
+	flags.StringVar(&config.CertFile, "cert", "", "the certificate's `FILE`")
+	flags.StringVar(&config.KeyFile, "key", "", "the key's `FILE`")
+	flags.Uint16Var(&config.Version, "tls-version", 0, "the only protocol version, as crypto/tls numbers it")
+	flags.Uint16Var(&config.Suite, "suite", 0, "the only cipher suite, by its code point")
+	group := flags.Uint16("group", 0, "the only group, by its code point")
+	if err := flags.Parse(args); err != nil {
+		return statusFailed, err
+	}
+	config.Group = tls.CurveID(*group)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return statusFailed, err
+	}
+	if err := bench.Listening(os.Stdout, listener.Addr().String()); err != nil {
+		return statusFailed, err
+	}
+	return statusOK, bench.Serve(ctx, listener, config)
+}
+
+func pass(_ context.Context, args []string) (int, error) {
+	flags := pflag.NewFlagSet("pass", pflag.ContinueOnError)
+	if err := flags.Parse(args); err != nil {
+		return statusFailed, err
+	}
+	return statusOK, bench.PassThrough(flags.Arg(0))
+}
+
+// secureRole parses what the reference contestants with TLS have in common.
+func secureRole(role string, args []string, serve func(addr, name, caFile string) error) (int, error) {
+	flags := pflag.NewFlagSet(role, pflag.ContinueOnError)
+	name := flags.String("name", "", "the server's `NAME`")
+	caFile := flags.String("ca", "", "the root's `FILE`")
+	if err := flags.Parse(args); err != nil {
+		return statusFailed, err
+	}
+	return statusOK, serve(flags.Arg(0), *name, *caFile)
+}
+
+func copyHelper(ctx context.Context, args []string) (int, error) {
+	return secureRole("copy", args, func(addr, name, caFile string) error {
+		return bench.Copy(ctx, addr, name, caFile)
+	})
+}
+
+func direct(ctx context.Context, args []string) (int, error) {
+	return secureRole("direct", args, func(addr, name, caFile string) error {
+		return bench.Direct(ctx, addr, name, caFile)
+	})
+}
