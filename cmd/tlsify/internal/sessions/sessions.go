@@ -130,6 +130,10 @@ func Take(path string, key [32]byte) (*Session, error) {
 // Put replaces the file at path by a session for key.
 func Put(path string, key [32]byte, s *Session) error {
 	return locked(path, func() error {
+		// Renaming over a device or a link would do harm far from here.
+		if st, err := os.Lstat(path); err == nil && !st.Mode().IsRegular() {
+			return fmt.Errorf("%s is no file", path)
+		}
 		file, err := os.CreateTemp(filepath.Dir(path), ".tlsify-session-")
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 func key(s string) (k [32]byte) {
@@ -86,6 +87,28 @@ func TestFilesThatOthersCouldHaveMadeAreNotUsed(t *testing.T) {
 				t.Errorf("taken: %q", s.Ticket)
 			}
 		})
+	}
+}
+
+// A session put over /dev/null, by root, once took every program's /dev/null
+// away.
+func TestWhatIsNoFileIsNotReplaced(t *testing.T) {
+	dir := t.TempDir()
+	fifo, link := filepath.Join(dir, "fifo"), filepath.Join(dir, "link")
+	if err := errors.Join(unix.Mkfifo(fifo, 0o600), os.Symlink("elsewhere", link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{fifo, link, dir} {
+		before, err := os.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Put(path, key("a"), session("one")); err == nil {
+			t.Errorf("%s was replaced", path)
+		}
+		if after, err := os.Lstat(path); err != nil || after.Mode() != before.Mode() {
+			t.Errorf("%s is now %v, %v", path, after, err)
+		}
 	}
 }
 
