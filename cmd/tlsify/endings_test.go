@@ -81,8 +81,10 @@ func TestLinger(t *testing.T) {
 		l.give(1, w)
 		tlsify := l.start(connectTo(t, s, "--linger", "500ms")...)
 		tlsify.await("ready")
-		in.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
-		in.Write(make([]byte, 64<<20)) // more than all the buffers on the way hold
+		for n := 1; n > 0; { // until all the buffers on the way are full
+			in.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+			n, _ = in.Write(make([]byte, 1<<20))
+		}
 		unix.Close(r)
 		began := time.Now()
 		tlsify.expect(8, "ready", "error local-io .*", "end 8")

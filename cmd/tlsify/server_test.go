@@ -109,12 +109,14 @@ var modes = map[string]func(*server, *tls.Conn, *finNoter){
 	},
 	// flood sends without end, and takes down what comes meanwhile.
 	"flood": func(s *server, c *tls.Conn, n *finNoter) {
-		go func() {
+		var flooding sync.WaitGroup
+		flooding.Go(func() {
 			for err := error(nil); err == nil; {
 				_, err = c.Write(make([]byte, 16<<10))
 			}
-		}()
+		})
 		s.readAll(c, n)
+		flooding.Wait() // until the client is gone: to close is not to end
 	},
 	// bad-record sends a record under no key.
 	"bad-record": func(s *server, c *tls.Conn, n *finNoter) {

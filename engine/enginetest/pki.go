@@ -16,6 +16,7 @@ type (
 	Credential  = pki.Credential
 	Set         = pki.Set
 	Case        = pki.Case
+	PQCase      = pki.PQCase
 	KeyType     = pki.KeyType
 )
 
@@ -26,6 +27,9 @@ const (
 	Ed25519   = pki.Ed25519
 	RSA2048   = pki.RSA2048
 	RSA1024   = pki.RSA1024
+	MLDSA44   = pki.MLDSA44
+	MLDSA65   = pki.MLDSA65
+	MLDSA87   = pki.MLDSA87
 )
 
 // Host and Address are what the ready-made chains are for.
@@ -49,7 +53,22 @@ func PKI(t testing.TB) *Set {
 // Cases lists the ready-made chains, good and bad.
 func Cases() []Case { return pki.Cases() }
 
-// Chain is one ready-made chain of [PKI], or "client", a good client's.
+// PQCases lists the ready-made chains with post-quantum keys, good and bad.
+func PQCases() []PQCase { return pki.PQCases() }
+
+// PQRoots is the PEM of the roots of those, but for the classical root of the
+// mixed ones.
+func PQRoots(t testing.TB) []byte {
+	t.Helper()
+	roots, err := PKI(t).PQRoots()
+	if err != nil {
+		t.Fatal("make post-quantum roots: ", err)
+	}
+	return roots
+}
+
+// Chain is one ready-made chain of [PKI], or a good client's: "client",
+// "pq-client", "mixed-client".
 func Chain(t testing.TB, name string) *Credential {
 	t.Helper()
 	c, err := PKI(t).Chain(name)

@@ -3,12 +3,19 @@
 //
 //	go run ./engine/internal/mkpki DIR
 //	go run ./engine/internal/mkpki -demo DIR
+//	go run ./engine/internal/mkpki -pq DIR
 //
 // DIR gets ca.pem, other-ca.pem (a root to be distrusted), server.pem and
 // server.key (ECDSA, through an intermediate), server-rsa.pem and .key,
 // client.pem and .key, and NAME.pem and NAME.key for every ready-made chain of
 // package pki, the bad ones included. With -demo there are only ca.pem,
 // server.pem and server.key, and the server is localhost, 127.0.0.1 and ::1.
+//
+// With -pq there are certificates with ML-DSA keys: pq-ca.pem (a root for each
+// parameter set), pq-server.pem and .key (ML-DSA-65 throughout, for localhost
+// and the name of the ready-made chains), pq-client.pem and .key, the same as
+// mixed-server and mixed-client with a classical root in ca.pem, and every
+// ready-made chain with post-quantum keys. A key is written as its seed.
 //
 // Nothing is printed but errors. Everything in DIR is worthless in a day.
 package main
@@ -25,14 +32,18 @@ import (
 
 func main() {
 	demo := flag.Bool("demo", false, "only ca.pem, server.pem and server.key, for localhost")
+	pq := flag.Bool("pq", false, "certificates with post-quantum keys")
 	flag.Parse()
-	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: mkpki [-demo] DIR")
+	if flag.NArg() != 1 || *demo && *pq {
+		fmt.Fprintln(os.Stderr, "usage: mkpki [-demo | -pq] DIR")
 		os.Exit(2)
 	}
 	write := writeAll
-	if *demo {
+	switch {
+	case *demo:
 		write = writeDemo
+	case *pq:
+		write = writePQ
 	}
 	if err := write(flag.Arg(0)); err != nil {
 		fmt.Fprintln(os.Stderr, "mkpki:", err)
@@ -45,14 +56,52 @@ func writeDemo(dir string) error {
 	if err != nil {
 		return err
 	}
-	server, err := set.Intermediate.Issue(pki.Options{
-		DNS: []string{"localhost"},
-		IP:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-	})
+	server, err := set.Intermediate.Issue(local(pki.ECDSAP256))
 	if err != nil {
 		return err
 	}
 	return writePair(dir, "server", server)
+}
+
+// local is a server on this machine.
+func local(key pki.KeyType) pki.Options {
+	return pki.Options{
+		Key: key,
+		DNS: []string{"localhost", pki.Host},
+		IP:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+}
+
+func writePQ(dir string) error {
+	set, err := newSet(dir)
+	if err != nil {
+		return err
+	}
+	roots, err := set.PQRoots()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "pq-ca.pem"), roots, 0o644); err != nil {
+		return err
+	}
+	root, err := set.PQRoot(pki.MLDSA65)
+	if err != nil {
+		return err
+	}
+	for name, authority := range map[string]*pki.Authority{"pq-server": root, "mixed-server": set.Intermediate} {
+		server, err := authority.Issue(local(pki.MLDSA65))
+		if err != nil {
+			return err
+		}
+		if err := writePair(dir, name, server); err != nil {
+			return err
+		}
+	}
+	files := map[string]string{"pq-client": "pq-client", "mixed-client": "mixed-client"}
+	for _, c := range pki.PQCases() {
+		files[c.Name] = c.Name
+	}
+	return writeChains(dir, set, files)
 }
 
 func writeAll(dir string) error {
@@ -67,6 +116,11 @@ func writeAll(dir string) error {
 	for _, c := range pki.Cases() {
 		files[c.Name] = c.Name
 	}
+	return writeChains(dir, set, files)
+}
+
+// writeChains writes ready-made chains; files gives their names by the files'.
+func writeChains(dir string, set *pki.Set, files map[string]string) error {
 	for file, name := range files {
 		chain, err := set.Chain(name)
 		if err != nil {

@@ -4,7 +4,8 @@
 //
 // An [Authority] is a root or an intermediate; its Issue makes a [Credential],
 // a chain with its private key. [Set] holds the ready-made chains, good and
-// bad, each with the contract's CODE for it ([Cases]); start reading there.
+// bad, each with the contract's CODE for it ([Cases], and [PQCases] for those
+// with post-quantum keys); start reading there.
 //
 // The package must know nothing of TLS, of engines or of testing: it returns
 // errors, and package enginetest turns them into failed tests.
@@ -45,7 +46,7 @@ type Options struct {
 	// Key is the kind of a new key; zero is [ECDSAP256].
 	Key KeyType
 	// Signer is used in place of a new key where it is not nil. Only its
-	// public half is needed.
+	// public half is needed, but of an ML-DSA key all of it.
 	Signer crypto.Signer
 
 	// NotBefore and NotAfter; zero is an hour ago and a day ahead.
@@ -143,7 +144,8 @@ func (a *Authority) Pool() *x509.CertPool {
 }
 
 // CRL is a certificate revocation list, DER, of the authority, as of an hour
-// ago and for a day, with these serial numbers on it.
+// ago and for a day, with these serial numbers on it. An authority with an
+// ML-DSA key cannot make one.
 func (a *Authority) CRL(revoked ...*big.Int) ([]byte, error) {
 	now := time.Now()
 	list := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(24 * time.Hour)}
@@ -176,7 +178,12 @@ func create(parent *Authority, o Options) (*x509.Certificate, crypto.Signer, err
 	if parent != nil {
 		issuer, signer = parent.Cert, parent.Key
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), signer)
+	var der []byte
+	if isMLDSA(key) || isMLDSA(signer) {
+		der, err = createMLDSA(template, issuer, key, signer)
+	} else {
+		der, err = x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), signer)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -27,9 +27,9 @@ func (c *Credential) ChainPEM() []byte {
 	return out.Bytes()
 }
 
-// KeyPEM is the private key as PKCS #8.
+// KeyPEM is the private key as PKCS #8, an ML-DSA key as its seed.
 func (c *Credential) KeyPEM() ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(c.Key)
+	der, err := pkcs8(c.Key)
 	if err != nil {
 		return nil, fmt.Errorf("encode private key: %w", err)
 	}

@@ -20,6 +20,9 @@ const (
 	Ed25519
 	RSA2048 // slow: a quarter of a second each
 	RSA1024 // too weak for anyone to accept
+	MLDSA44 // post-quantum: see mldsa.go
+	MLDSA65
+	MLDSA87
 )
 
 // rsaKeys are those that the process has made; [RSA2048] and [RSA1024] give
@@ -46,6 +49,8 @@ func newKey(kind KeyType) (crypto.Signer, error) {
 		return key, err
 	case RSA2048, RSA1024:
 		return rsaKeys[kind]()
+	case MLDSA44, MLDSA65, MLDSA87:
+		return newMLDSA(kind)
 	}
 	return nil, fmt.Errorf("no key type %d", kind)
 }

@@ -22,13 +22,14 @@ type Set struct {
 	Intermediate *Authority // below Root
 	Other        *Authority // a root that no one trusts
 
-	mu    sync.Mutex
-	chain map[string]*Credential
+	mu       sync.Mutex
+	chain    map[string]*Credential
+	families map[KeyType]family
 }
 
 // NewSet makes the authorities of a new Set, in less than a millisecond.
 func NewSet() (*Set, error) {
-	s := &Set{chain: make(map[string]*Credential)}
+	s := &Set{chain: make(map[string]*Credential), families: make(map[KeyType]family)}
 	var err error
 	if s.Root, err = NewRoot(Options{CommonName: "tlsify test root"}); err != nil {
 		return nil, err
@@ -117,7 +118,8 @@ func Cases() []Case {
 }
 
 // Chain is the ready-made chain of this name, issued once per Set.
-// Besides those of [Cases] there is "client", a good client's.
+// Besides those of [Cases] and [PQCases] there are good clients': "client",
+// "pq-client" and "mixed-client" (an ML-DSA key below the classical root).
 func (s *Set) Chain(name string) (*Credential, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,16 +139,20 @@ func (s *Set) Chain(name string) (*Credential, error) {
 }
 
 func issuer(name string) (func(*Set) (*Credential, error), error) {
-	if name == "client" {
-		return func(s *Set) (*Credential, error) {
-			return s.Intermediate.Issue(Options{
-				CommonName:  "tlsify test client",
-				DNS:         []string{"client." + Host},
-				ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-			})
-		}, nil
+	switch name {
+	case "client":
+		return func(s *Set) (*Credential, error) { return s.Intermediate.Issue(clientOf(ECDSAP256)) }, nil
+	case "pq-client":
+		return pqLeaf(clientOf(MLDSA65)), nil
+	case "mixed-client":
+		return func(s *Set) (*Credential, error) { return s.Intermediate.Issue(clientOf(MLDSA65)) }, nil
 	}
 	for _, c := range Cases() {
+		if c.Name == name {
+			return c.issue, nil
+		}
+	}
+	for _, c := range PQCases() {
 		if c.Name == name {
 			return c.issue, nil
 		}

@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -147,5 +148,69 @@ func TestOptionsReachTheCertificate(t *testing.T) {
 	list, err := x509.ParseRevocationList(der)
 	if err != nil || list.CheckSignatureFrom(root.Cert) != nil || len(list.RevokedCertificateEntries) != 1 {
 		t.Errorf("CRL %v, %v", list, err)
+	}
+}
+
+// TestPQCases looks at what can be seen without knowing ML-DSA: that every
+// chain is issued, is written as files, and names its keys.
+func TestPQCases(t *testing.T) {
+	s, err := NewSet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, c := range PQCases() {
+		chain, err := s.Chain(c.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := chain.WriteFiles(filepath.Join(dir, "c.pem"), filepath.Join(dir, "c.key")); err != nil {
+			t.Errorf("%s: %v", c.Name, err)
+		}
+		classical := 0
+		for i, der := range chain.Chain {
+			cert, err := x509.ParseCertificate(der)
+			if err != nil {
+				t.Fatalf("%s: %v", c.Name, err)
+			}
+			if cert.PublicKey != nil || cert.SignatureAlgorithm != x509.UnknownSignatureAlgorithm {
+				classical++
+			}
+			if i+1 < len(chain.Chain) {
+				if issuer, err := x509.ParseCertificate(chain.Chain[i+1]); err != nil || !bytes.Equal(cert.RawIssuer, issuer.RawSubject) ||
+					!bytes.Equal(cert.AuthorityKeyId, issuer.SubjectKeyId) {
+					t.Errorf("%s: certificate %d does not follow the one before", c.Name, i+1)
+				}
+			}
+		}
+		if c.Mixed != (classical > 0) {
+			t.Errorf("%s: %d of its certificates have something classical", c.Name, classical)
+		}
+	}
+	if _, err := s.PQRoot(RSA2048); err == nil {
+		t.Error("a family of RSA keys")
+	}
+	for _, name := range []string{"pq-client", "mixed-client"} {
+		if c, err := s.Chain(name); err != nil || c.Leaf.ExtKeyUsage[0] != x509.ExtKeyUsageClientAuth {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestClassicalIssuersOfMLDSA has every kind of classical key sign an ML-DSA
+// leaf, which crypto/x509 can then check.
+func TestClassicalIssuersOfMLDSA(t *testing.T) {
+	for _, kind := range []KeyType{ECDSAP256, ECDSAP384, Ed25519, RSA2048} {
+		root, err := NewRoot(Options{CommonName: "r", Key: kind})
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf, err := root.Issue(Options{Key: MLDSA44})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := leaf.Leaf.CheckSignatureFrom(root.Cert); err != nil {
+			t.Errorf("key type %d: %v", kind, err)
+		}
 	}
 }
