@@ -108,6 +108,7 @@ type run struct {
 	release          chan struct{} // closed when a close_notify that was held back may go
 	moved            atomic.Int64  // when bytes last moved, in Unix nanoseconds
 	closing          atomic.Bool   // In has been ended by Close
+	ending           atomic.Bool   // our close_notify is on its way
 
 	toEnded, fromEnded bool  // the direction's goroutine has returned
 	sentClose          bool  // our close_notify went out
@@ -145,6 +146,7 @@ func (r *run) toPeer() error {
 		if r.HoldEOF {
 			<-r.release
 		}
+		r.ending.Store(true)
 		return r.Session.CloseWrite()
 	}
 }
@@ -231,7 +233,7 @@ func (r *run) peerEnded(err error) (bool, error) {
 	switch {
 	case r.toEnded:
 		return true, nil
-	case !oneWay && !r.HoldEOF:
+	case !oneWay && !r.HoldEOF && !r.ending.Load():
 		// RFC 5246, section 7.2.1: pending writes are discarded.
 		return true, nil
 	case !oneWay || !r.Answer:

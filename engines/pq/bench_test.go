@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
-	"runtime"
 	"testing"
 
 	"tlsify/engine"
@@ -120,39 +119,6 @@ func bulk(b *testing.B, from, to half) {
 		if s, ok := end.(*session); ok {
 			s.c.stream.Close()
 		}
-	}
-}
-
-// TestHalfDoneHandshakesAreSmall holds many connections of which none gets on:
-// silent ones, ones that have half a ClientHello, and ones that wait for the
-// client's Finished; and looks at the heap that each takes.
-func TestHalfDoneHandshakesAreSmall(t *testing.T) {
-	if testing.Short() {
-		t.Skip("opens many connections")
-	}
-	const connections, limit = 300, 256 << 10
-	_, s := configs("p256")
-	hello := testClientHello(t)
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	for i := range connections {
-		client, server := pair(t)
-		go New().Server(t.Context(), server, s)
-		switch i % 3 {
-		case 1:
-			client.Write(hello[:len(hello)/2])
-		case 2:
-			client.Write(hello)
-			io.ReadFull(client, make([]byte, 500))
-		}
-	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	each := (int64(after.HeapAlloc) + int64(after.StackInuse) - int64(before.HeapAlloc) - int64(before.StackInuse)) / connections
-	t.Logf("%d bytes for each connection, both ends in this process", each)
-	if each > limit {
-		t.Errorf("%d bytes for each connection", each)
 	}
 }
 

@@ -20,7 +20,7 @@ type conn struct {
 
 func newConn(stream net.Conn, server bool) *conn {
 	c := &conn{stream: stream}
-	c.in.stream, c.in.server = stream, server
+	c.in.stream, c.in.server, c.in.most = stream, server, maxHandshakeRead
 	c.out.stream = stream
 	c.out.limit = record.MaxPlaintext
 	return c

@@ -270,7 +270,7 @@ func (h *handshake) takeLimit(limit uint16) {
 
 // establish makes the session. What the handshake needed to know is forgotten.
 func (h *handshake) establish() *session {
-	h.c.in.ccs = false
+	h.c.in.ccs, h.c.in.most = false, maxBatch
 	for _, secret := range [][]byte{h.secrets.clientHandshake, h.secrets.serverHandshake, h.schedule.secret} {
 		clear(secret)
 	}

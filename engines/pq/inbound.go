@@ -20,6 +20,7 @@ type inbound struct {
 	raw        []byte // raw[start:end] was received and is not yet opened
 	start, end int
 	full       bool   // the last read filled raw: a larger one pays
+	most       int    // bytes that raw may grow to
 	hand       []byte // handshake content that is not yet a message taken
 
 	ccs    bool // a change_cipher_spec may come, and means nothing
@@ -32,6 +33,10 @@ type inbound struct {
 // firstRead is the size of the first read: most ClientHellos fit. The buffer
 // grows as needed, so that a peer that sends nothing costs little.
 const firstRead = 2048
+
+// maxHandshakeRead is the most that raw grows to before the handshake is done:
+// a peer that nobody knows yet gets a record's worth, and some more.
+const maxHandshakeRead = 2 * record.SlotLen
 
 // pull returns the type and content of the next record of handshake messages
 // or application data. With wait it reads from the stream until there is one;
@@ -117,7 +122,7 @@ func (in *inbound) fill() error {
 		in.start, in.end = 0, in.end-in.start
 	}
 	if in.end == len(in.raw) || in.full {
-		size := min(max(firstRead, 2*len(in.raw)), maxBatch)
+		size := min(max(firstRead, 2*len(in.raw)), in.most)
 		if size > len(in.raw) {
 			grown := make([]byte, size)
 			copy(grown, in.raw[:in.end])
@@ -237,7 +242,8 @@ func (in *inbound) nextMessage() ([]byte, error) {
 	}
 	n := int(in.hand[1])<<16 | int(in.hand[2])<<8 | int(in.hand[3])
 	limit := maxHandshakeMessage
-	if in.hand[0] == typeCertificate || in.hand[0] == typeCompressedCertificate {
+	// No certificate comes in clear (RFC 8446, section 2).
+	if in.protect != nil && (in.hand[0] == typeCertificate || in.hand[0] == typeCompressedCertificate) {
 		limit = maxCertificateMessage
 	}
 	if n > limit {

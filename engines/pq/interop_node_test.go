@@ -3,10 +3,12 @@ package pq
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"tlsify/engine"
+	"tlsify/engine/enginetest"
 )
 
 // Node.js 24 and later as the peer: the OpenSSL 3.5 inside has ML-KEM, the
@@ -168,5 +170,46 @@ func echoAll(s engine.Session) {
 			return
 		}
 		s.Write(p[:n])
+	}
+}
+
+// nodeChains are chains of several certificates, which OpenSSL is to verify.
+var nodeChains = []string{"pq-mldsa44", "pq-mldsa65", "pq-mldsa87", "pq-steps", "mixed-classical-root", "mixed-classical-leaf"}
+
+// TestChainsWithNode has both sides show chains with ML-DSA keys, and OpenSSL
+// be the judge of ours.
+func TestChainsWithNode(t *testing.T) {
+	node := needNode(t)
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca.pem")
+	roots := append(enginetest.PQRoots(t), enginetest.PKI(t).Root.PEM()...)
+	if err := os.WriteFile(ca, roots, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ours := enginetest.Chain(t, "pq-client")
+	clientCert, clientKey := enginetest.WriteFiles(t, ours, dir, "client")
+	for _, name := range nodeChains {
+		t.Run(name, func(t *testing.T) {
+			chain := enginetest.Chain(t, name)
+			cert, key := enginetest.WriteFiles(t, chain, dir, name)
+			p := start(t, node, "-e", nodeServer, cert, key, ca, "X25519MLKEM768", "yes")
+			c := &engine.ClientConfig{Config: engine.Config{Verify: expectPeer(enginetest.Identity(chain))},
+				ServerName: enginetest.Host, Identity: enginetest.Identity(ours)}
+			session := dial(t, p.expect(t, "PORT "), c)
+			session.Write([]byte("hello"))
+			line(t, session, "hello")
+			session.CloseWrite()
+
+			s := &engine.ServerConfig{Config: engine.Config{Verify: expectPeer(enginetest.Identity(ours)), ALPN: []string{"echo"}},
+				ClientAuth: engine.ClientAuthRequire, Identities: []*engine.Identity{enginetest.Identity(chain)}}
+			port, accepted := listen(t, s)
+			p = start(t, node, "-e", nodeClient, port, clientCert, clientKey, ca, "X25519MLKEM768", enginetest.Host)
+			for range 2 {
+				go echoAll(accepted())
+				if got := p.expect(t, "SAME "); got != "true false" {
+					t.Errorf("same, resumed: %s", got)
+				}
+			}
+		})
 	}
 }

@@ -51,12 +51,14 @@ func TestClientHelloLimits(t *testing.T) {
 		data  []byte
 		alert engine.Alert
 	}{
-		"as large as may be":  {handshakeRecords(typeClientHello, maxHandshakeMessage, 100), engine.AlertDecodeError},
-		"one byte more":       {handshakeRecords(typeClientHello, maxHandshakeMessage+1, 1), engine.AlertIllegalParameter},
-		"16 MiB":              {handshakeRecords(typeClientHello, 1<<24-1, 1), engine.AlertIllegalParameter},
-		"a record too long":   {append([]byte{22, 3, 1, 0x40, 1}, make([]byte, 1<<14+1)...), engine.AlertRecordOverflow},
-		"ciphertext too long": {[]byte{22, 3, 1, 0x41, 1}, engine.AlertRecordOverflow},
-		"empty record":        {[]byte{22, 3, 1, 0, 0}, engine.AlertUnexpectedMessage},
+		"as large as may be":         {handshakeRecords(typeClientHello, maxHandshakeMessage, 100), engine.AlertDecodeError},
+		"one byte more":              {handshakeRecords(typeClientHello, maxHandshakeMessage+1, 1), engine.AlertIllegalParameter},
+		"16 MiB":                     {handshakeRecords(typeClientHello, 1<<24-1, 1), engine.AlertIllegalParameter},
+		"a record too long":          {append([]byte{22, 3, 1, 0x40, 1}, make([]byte, 1<<14+1)...), engine.AlertRecordOverflow},
+		"ciphertext too long":        {[]byte{22, 3, 1, 0x41, 1}, engine.AlertRecordOverflow},
+		"certificate in clear":       {handshakeRecords(typeCertificate, maxHandshakeMessage, 100), engine.AlertUnexpectedMessage},
+		"large certificate in clear": {handshakeRecords(typeCertificate, maxHandshakeMessage+1, 1), engine.AlertIllegalParameter},
+		"empty record":               {[]byte{22, 3, 1, 0, 0}, engine.AlertUnexpectedMessage},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, server := pair(t)
@@ -138,6 +140,89 @@ func TestCertificateLimits(t *testing.T) {
 	client, server = withCertificate(t, large(maxCertificateMessage+1))
 	wantFault(t, client, engine.FaultProtocol)
 	wantAlert(t, server, engine.AlertIllegalParameter)
+}
+
+// untilCertificate is a client that has come as far as its own Certificate.
+func untilCertificate(t *testing.T, conn net.Conn) *clientHandshake {
+	t.Helper()
+	c, _ := configs("p256")
+	h := &clientHandshake{handshake: newEngine(preferences{}).handshake(conn, &c.Config, false), cfg: c}
+	if err := h.makeHello(); err != nil {
+		t.Fatal(err)
+	}
+	h.c.out.flushFirst(h.helloRaw)
+	h.c.in.ccs = true
+	for _, step := range []func() error{h.readServerHello, h.readServerParameters, h.readServerAuthentication} {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.readFinished(h.secrets.serverHandshake); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// TestClientCertificateLimits has a server meet certificates that are no
+// certificates, as long as may be and longer.
+func TestClientCertificateLimits(t *testing.T) {
+	for length, alert := range map[int]engine.Alert{
+		maxCertificateMessage:     engine.AlertBadCertificate,
+		maxCertificateMessage + 1: engine.AlertIllegalParameter,
+		1<<24 - 1:                 engine.AlertIllegalParameter,
+	} {
+		clientConn, serverConn := pair(t)
+		_, s := configs("p256")
+		s.ClientAuth = engine.ClientAuthRequire
+		done := make(chan error, 1)
+		go func() {
+			_, err := New().Server(context.Background(), serverConn, s)
+			serverConn.(*net.TCPConn).CloseWrite()
+			done <- err
+		}()
+		h := untilCertificate(t, clientConn)
+		msg := must((&certificateMessage{chain: [][]byte{make([]byte, min(length, maxCertificateMessage+1)-4-5)}}).marshal())
+		if length > maxCertificateMessage+1 {
+			msg = append([]byte{typeCertificate, byte(length >> 16), byte(length >> 8), byte(length)}, msg[4:]...)
+		}
+		h.c.out.queue(msg)
+		h.c.out.flush()
+		// The server says it under the key that follows its Finished.
+		h.deriveApplication()
+		h.c.setIn(h.suite, h.secrets.serverApplication)
+		_, err := h.c.readMessage()
+		wantAlert(t, err, alert)
+		if alert == engine.AlertBadCertificate {
+			wantFault(t, <-done, engine.FaultCertificate)
+		} else {
+			wantFault(t, <-done, engine.FaultProtocol)
+		}
+	}
+}
+
+// TestServerHelloLimits is TestClientHelloLimits for a client.
+func TestServerHelloLimits(t *testing.T) {
+	for length, alert := range map[int]engine.Alert{
+		maxHandshakeMessage:     engine.AlertDecodeError,
+		maxHandshakeMessage + 1: engine.AlertIllegalParameter,
+		1<<24 - 1:               engine.AlertIllegalParameter,
+	} {
+		client, server := pair(t)
+		c, _ := configs("p256")
+		done := make(chan error, 1)
+		go func() {
+			_, err := New().Client(context.Background(), client, c)
+			client.(*net.TCPConn).CloseWrite()
+			done <- err
+		}()
+		server.Write(handshakeRecords(typeServerHello, length, 5))
+		hello := make([]byte, len(testClientHello(t)))
+		io.ReadFull(server, hello)
+		if got := alertFrom(t, server); got != alert {
+			t.Errorf("%d bytes: alert %s, want %s", length, got, alert)
+		}
+		wantFault(t, <-done, engine.FaultProtocol)
+	}
 }
 
 func TestCompressedCertificate(t *testing.T) {
