@@ -100,7 +100,7 @@ func (c Contestant) environ(t Target) []string {
 // serverKind adapts a server to the contestant.
 func (c Contestant) serverKind(kind ServerKind) ServerKind {
 	if c.Plain {
-		return ServerKind{Plain: true, Link: kind.Link}
+		return ServerKind{Plain: true}
 	}
 	return kind
 }

@@ -76,22 +76,6 @@ func start(ctx context.Context, c Contestant, t Target) (*helper, error) {
 	return h, nil
 }
 
-// greet starts the contestant against a server of the kind and waits for the
-// greeting.
-func (r *Rig) greet(ctx context.Context, c Contestant, kind ServerKind) (h *helper, negotiated string, err error) {
-	target, err := r.Target(c.serverKind(kind))
-	if err != nil {
-		return nil, "", err
-	}
-	if h, err = start(ctx, c, target); err != nil {
-		return nil, "", err
-	}
-	if negotiated, _, err = h.greeted(); err != nil {
-		return nil, "", h.fail(err)
-	}
-	return h, negotiated, nil
-}
-
 // memoryFile makes a file that has no name.
 func memoryFile() (*os.File, error) {
 	fd, err := unix.MemfdCreate("stderr", unix.MFD_CLOEXEC)
