@@ -12,10 +12,10 @@
 // server.pem and server.key, and the server is localhost, 127.0.0.1 and ::1.
 //
 // With -pq there are certificates with ML-DSA keys: pq-ca.pem (a root for each
-// parameter set), pq-server.pem and .key (ML-DSA-65 throughout, for localhost
-// and the name of the ready-made chains), pq-client.pem and .key, the same as
-// mixed-server and mixed-client with a classical root in ca.pem, and every
-// ready-made chain with post-quantum keys. A key is written as its seed.
+// parameter set), pq-server.pem and .key (ML-DSA-65 throughout, for localhost,
+// 127.0.0.1 and ::1), pq-client.pem and .key, the same as mixed-server and
+// mixed-client with the classical root in ca.pem, and every ready-made chain
+// with post-quantum keys. An ML-DSA key is written as its seed.
 //
 // Nothing is printed but errors. Everything in DIR is worthless in a day.
 package main
@@ -67,7 +67,7 @@ func writeDemo(dir string) error {
 func local(key pki.KeyType) pki.Options {
 	return pki.Options{
 		Key: key,
-		DNS: []string{"localhost", pki.Host},
+		DNS: []string{"localhost"},
 		IP:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
 }

@@ -1,0 +1,239 @@
+package pq
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tlsify/engine/enginetest"
+)
+
+// TestHandshakeTable prints the table of ENGINES.md: what a full handshake
+// takes, for each group and each kind of key, beside crypto/tls and OpenSSL
+// 3.5 (inside Node.js) where they have it. TLSIFY_HANDSHAKE_TABLE is how many
+// handshakes to measure each time; 200 take some minutes, and -v shows the
+// table as it grows.
+//
+// Each end is a process of its own (table_peer_test.go), which tells its own
+// CPU time; both ends are of the same implementation. Bytes are counted by a
+// proxy between them, record headers included.
+func TestHandshakeTable(t *testing.T) {
+	count, err := strconv.Atoi(os.Getenv("TLSIFY_HANDSHAKE_TABLE"))
+	if err != nil {
+		t.Skip("prints a table only where TLSIFY_HANDSHAKE_TABLE asks for one")
+	}
+	makers := []string{"pq", "std"}
+	head := "| %s | pq: bytes | µs | crypto/tls: bytes | µs |"
+	rule := "|---|---|---|---|---|"
+	node := os.Getenv("TLSIFY_TEST_NODE")
+	if node != "" {
+		makers = append(makers, "node")
+		head, rule = head+" OpenSSL: bytes | µs |", rule+"---|---|"
+	}
+	table := func(title string, rows []tableRow) {
+		fmt.Printf(head+"\n"+rule+"\n", title)
+		for _, row := range rows {
+			cells := []string{row.name}
+			bytes, cpu := row.bytes(t, makers), row.cpu(t, makers, count)
+			for i := range makers {
+				cells = append(cells, bytes[i], cpu[i])
+			}
+			fmt.Printf("| %s |\n", strings.Join(cells, " | "))
+		}
+		fmt.Println()
+	}
+	table("group", groupRows(t))
+	table("signature", signatureRows(t))
+}
+
+// tableRow is one way to shake hands.
+type tableRow struct {
+	name, group string // no group: the defaults
+	cert, key   string
+	lacks       map[string]bool // who does not have it
+}
+
+// tableChain is a leaf and an intermediate with keys of one kind.
+func tableChain(t *testing.T, name string, kind enginetest.KeyType) (cert, key string) {
+	t.Helper()
+	root := enginetest.NewRoot(t, enginetest.CertOptions{CommonName: "root", Key: kind})
+	mid, err := root.Intermediate(enginetest.CertOptions{CommonName: "intermediate", Key: kind})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := enginetest.Issue(t, mid, enginetest.CertOptions{DNS: []string{testName}, Key: kind})
+	return enginetest.WriteFiles(t, leaf, t.TempDir(), name)
+}
+
+func groupRows(t *testing.T) []tableRow {
+	cert, key := tableChain(t, "p256", enginetest.ECDSAP256)
+	rows := []tableRow{{name: "the defaults", cert: cert, key: key}}
+	for _, g := range groups {
+		lacks := map[string]bool{"std": true, "node": true}
+		for _, has := range stdGroups {
+			lacks["std"] = lacks["std"] && has.name != g.name
+		}
+		for _, has := range nodeGroups {
+			lacks["node"] = lacks["node"] && has != g.name
+		}
+		rows = append(rows, tableRow{name: g.name, group: g.name, cert: cert, key: key, lacks: lacks})
+	}
+	return rows
+}
+
+func signatureRows(t *testing.T) (rows []tableRow) {
+	for _, s := range []struct {
+		name string
+		kind enginetest.KeyType
+	}{
+		{"ecdsa_secp256r1_sha256", enginetest.ECDSAP256}, {"ecdsa_secp384r1_sha384", enginetest.ECDSAP384},
+		{"ed25519", enginetest.Ed25519}, {"rsa_pss_rsae_sha256", enginetest.RSA2048},
+		{"mldsa44", enginetest.MLDSA44}, {"mldsa65", enginetest.MLDSA65}, {"mldsa87", enginetest.MLDSA87},
+	} {
+		cert, key := tableChain(t, s.name, s.kind)
+		lacks := map[string]bool{"std": strings.HasPrefix(s.name, "mldsa")}
+		rows = append(rows, tableRow{name: s.name, group: "X25519MLKEM768", cert: cert, key: key, lacks: lacks})
+	}
+	return rows
+}
+
+// bytes gives each maker's bytes of the ClientHello and of the server's flight.
+func (r tableRow) bytes(t *testing.T, makers []string) (cells []string) {
+	t.Helper()
+	for _, maker := range makers {
+		if r.lacks[maker] {
+			cells = append(cells, "-")
+			continue
+		}
+		server := r.start(t, maker, "server", "0", 1)
+		hello, flight := r.count(t, maker, server.expect(t, "PORT "))
+		server.expect(t, "CPU ")
+		cells = append(cells, fmt.Sprintf("%d / %d", hello, flight))
+	}
+	return cells
+}
+
+// tableRounds is how often each time is taken. The least is what the machine's
+// other work has disturbed least.
+const tableRounds = 5
+
+// cpu gives each maker's CPU time of client and of server. The makers take
+// turns.
+func (r tableRow) cpu(t *testing.T, makers []string, count int) (cells []string) {
+	t.Helper()
+	cells = make([]string, len(makers))
+	client, server := make([]int, len(makers)), make([]int, len(makers))
+	least := func(best *int, p *program) {
+		n, err := strconv.Atoi(p.expect(t, "CPU "))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *best == 0 || n < *best {
+			*best = n
+		}
+	}
+	for range tableRounds {
+		for i, maker := range makers {
+			if r.lacks[maker] {
+				cells[i] = "-"
+				continue
+			}
+			s := r.start(t, maker, "server", "0", count)
+			c := r.start(t, maker, "client", s.expect(t, "PORT "), count)
+			least(&client[i], c)
+			least(&server[i], s)
+			cells[i] = fmt.Sprintf("%d / %d", client[i], server[i])
+		}
+	}
+	return cells
+}
+
+func (r tableRow) start(t *testing.T, maker, role, port string, count int) *program {
+	t.Helper()
+	args := []string{role, port, r.cert, r.key, r.group, strconv.Itoa(count)}
+	if maker == "node" {
+		args[4] = "auto"
+		if r.group != "" {
+			args[4] = nodeName(r.group)
+		}
+		return start(t, os.Getenv("TLSIFY_TEST_NODE"), append([]string{"-e", nodeTablePeer}, args...)...)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TLSIFY_TABLE_PEER", maker)
+	return start(t, self, args...)
+}
+
+// count counts the bytes of one handshake's first flights.
+func (r tableRow) count(t *testing.T, maker, port string) (hello, flight int64) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, ours, _ := net.SplitHostPort(l.Addr().String())
+	client := r.start(t, maker, "client", ours, 1)
+	var sent, came, turns atomic.Int64
+	for range 1 + tableWarmUp {
+		from, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		to, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent.Store(0)
+		came.Store(0)
+		turns.Store(0)
+		done := make(chan bool)
+		go func() {
+			defer close(done)
+			pass(from, to, func(n int64) {
+				switch {
+				case came.Load() == 0:
+					sent.Add(n)
+				default:
+					turns.Store(1) // the client's second flight
+				}
+			})
+		}()
+		pass(to, from, func(n int64) {
+			if turns.Load() == 0 {
+				came.Add(n)
+			}
+		})
+		from.Close()
+		to.Close()
+		<-done
+	}
+	client.expect(t, "CPU ")
+	return sent.Load(), came.Load()
+}
+
+// pass copies one direction and tells each piece's length before it goes on.
+// It is slow on purpose, so that a flight has come in whole before the answer
+// to its beginning.
+func pass(from, to net.Conn, each func(int64)) {
+	p := make([]byte, 1<<17)
+	for {
+		n, err := from.Read(p)
+		if n > 0 {
+			each(int64(n))
+			time.Sleep(time.Millisecond)
+			to.Write(p[:n])
+		}
+		if err != nil {
+			to.(*net.TCPConn).CloseWrite()
+			return
+		}
+	}
+}

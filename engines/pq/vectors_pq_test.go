@@ -1,0 +1,122 @@
+package pq
+
+import (
+	"crypto/ecdh"
+	"crypto/mlkem"
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"testing"
+
+	circl "github.com/cloudflare/circl/kem"
+	"github.com/cloudflare/circl/kem/mlkem/mlkem512"
+	"github.com/cloudflare/circl/kem/xwing"
+	"github.com/cloudflare/circl/sign"
+)
+
+// vectorKey is the private half of one of kem_vectors.txt, as groups makes it.
+func vectorKey(t *testing.T, group string, private []byte) (decapsulator, []byte) {
+	t.Helper()
+	switch group {
+	case "MLKEM768":
+		key := must(mlkem.NewDecapsulationKey768(private))
+		return decapsulateFunc(key.Decapsulate), key.EncapsulationKey().Bytes()
+	case "MLKEM1024":
+		key := must(mlkem.NewDecapsulationKey1024(private))
+		return decapsulateFunc(key.Decapsulate), key.EncapsulationKey().Bytes()
+	case "MLKEM512", "X-Wing":
+		s := map[string]circl.Scheme{"MLKEM512": mlkem512.Scheme(), "X-Wing": xwing.Scheme()}[group]
+		public, key := s.DeriveKeyPair(private)
+		return decapsulateFunc(func(c []byte) ([]byte, error) { return s.Decapsulate(key, c) }), must(public.MarshalBinary())
+	}
+	curve := map[string]ecdh.Curve{"x25519": ecdh.X25519(), "secp256r1": ecdh.P256(), "secp384r1": ecdh.P384()}[group]
+	key := must(curve.NewPrivateKey(private))
+	return curveKey{key}, key.PublicKey().Bytes()
+}
+
+func TestKEMVectors(t *testing.T) {
+	v := vectors(t, "kem_vectors.txt")
+	for _, name := range []string{"MLKEM512", "MLKEM768", "MLKEM1024", "X-Wing", "x25519", "secp256r1", "secp384r1"} {
+		key, public := vectorKey(t, name, v[name+" private"])
+		same(t, name+" public", public, v[name+" public"])
+		secret, err := groupNamed(name).finish(key, v[name+" ciphertext"])
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		same(t, name+" secret", secret, v[name+" secret"])
+	}
+}
+
+// TestHybridVectors puts hybrids together from those. What their drafts
+// (draft-ietf-tls-ecdhe-mlkem, section 4) say is the order, of the shares and
+// of the secrets alike: ML-KEM is first with X25519, second with the others.
+func TestHybridVectors(t *testing.T) {
+	v := vectors(t, "kem_vectors.txt")
+	for name, parts := range map[string][2]string{
+		"X25519MLKEM768":     {"MLKEM768", "x25519"},
+		"SecP256r1MLKEM768":  {"secp256r1", "MLKEM768"},
+		"SecP384r1MLKEM1024": {"secp384r1", "MLKEM1024"},
+	} {
+		g := groupNamed(name)
+		first, public1 := vectorKey(t, parts[0], v[parts[0]+" private"])
+		second, public2 := vectorKey(t, parts[1], v[parts[1]+" private"])
+		key := hybridKey{first, second, len(v[parts[0]+" ciphertext"])}
+		secret, err := g.finish(key, join(v[parts[0]+" ciphertext"], v[parts[1]+" ciphertext"]))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		same(t, name, secret, join(v[parts[0]+" secret"], v[parts[1]+" secret"]))
+
+		// The server's half takes the shares in the same order, and both
+		// come to the same secret.
+		secret, reply, err := g.accept(join(public1, public2))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		same(t, name, must(g.finish(key, reply)), secret)
+	}
+}
+
+// TestRFC9881Examples reads the certificates and keys of appendix C.
+func TestRFC9881Examples(t *testing.T) {
+	for kind, set := range mldsaSets {
+		cert, keys := rfc9881(t, "rfc9881_"+kind+".pem")
+		if err := CheckSignature(cert, cert); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+		public := must(ParsePublicKey(cert.RawSubjectPublicKeyInfo)).(sign.PublicKey)
+		if public.Scheme() != set || len(keys) != 2 {
+			t.Errorf("%s: a key of %s, and %d private ones", kind, public.Scheme().Name(), len(keys))
+		}
+		for _, der := range keys {
+			key, err := ParsePrivateKey(der)
+			if err != nil {
+				t.Errorf("%s: %v", kind, err)
+			} else if !public.Equal(key.Public()) {
+				t.Errorf("%s: not the certificate's key", kind)
+			}
+		}
+	}
+	// Its seed is not its key's (appendix C.4).
+	if _, keys := rfc9881(t, "rfc9881_bad_mldsa44.pem"); len(keys) != 1 {
+		t.Error("no key")
+	} else if _, err := ParsePrivateKey(keys[0]); err == nil {
+		t.Error("a key that is not its seed's")
+	}
+}
+
+func rfc9881(t *testing.T, file string) (cert *x509.Certificate, keys [][]byte) {
+	t.Helper()
+	rest, err := os.ReadFile("testdata/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for block, rest := pem.Decode(rest); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			cert = must(x509.ParseCertificate(block.Bytes))
+		} else {
+			keys = append(keys, block.Bytes)
+		}
+	}
+	return cert, keys
+}
