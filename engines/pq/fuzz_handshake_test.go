@@ -102,8 +102,14 @@ func editedClient(h *clientHandshake, first, second []byte) (changed bool) {
 	}
 	edited := edit(h.helloRaw, first)
 	changed = !bytes.Equal(edited, h.helloRaw)
+	if len(edited) == 0 {
+		return true
+	}
 	h.c.out.flushFirst(edited)
 	h.c.in.ccs = true
+	if !whole(edited) {
+		return true // both would wait
+	}
 	if h.readServerHello() != nil || h.readServerParameters() != nil || h.readServerAuthentication() != nil ||
 		h.readFinished(h.secrets.serverHandshake) != nil || h.deriveApplication() != nil {
 		return true
@@ -117,6 +123,11 @@ func editedClient(h *clientHandshake, first, second []byte) (changed bool) {
 	h.c.out.flight = edited
 	h.c.out.flush()
 	return changed
+}
+
+// whole tells whether data is one message and not only the beginning of it.
+func whole(data []byte) bool {
+	return len(data) >= 4 && len(data) >= 4+(int(data[1])<<16|int(data[2])<<8|int(data[3]))
 }
 
 func FuzzServerHandshake(f *testing.F) {
