@@ -4,7 +4,7 @@
 # filled module cache). Everything else says what it needs.
 
 GO      = go
-TAGS    = pq
+TAGS    = utls,pq
 TESTFLAGS =
 GOBUILD = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -tags '$(TAGS)'
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'

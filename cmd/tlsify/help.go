@@ -21,6 +21,7 @@ and talks plaintext to it.
   tlsify connect   [OPTION]... --net-fd N[,M] --name NAME
   tlsify accept    [OPTION]... --cert F --key F [--net-fd N]
   tlsify listen    [OPTION]... --cert F --key F ADDR -- PROG
+  tlsify fingerprint [--json] [FILE | --listen ADDR]
   tlsify engines | version | help [TOPIC]
 
 Plaintext is on descriptors 0 and 1, one line for a person on 2 when something
@@ -28,7 +29,7 @@ fails, and facts for programs on --control-fd. Certificates are checked: there
 is no option to switch that off. FILE may be fd:N.
 
 Topics: connect accept listen trust identity session descriptors stream
-        control status engines
+        control status engines fingerprint
 `
 
 const helpControl = `The control channel carries lines, KEYWORD [VALUE]..., in which a byte that
@@ -177,6 +178,9 @@ func printEngines(inv *invocation) (int, error) {
 			fmt.Fprintf(&b, "\tgroups: %s\n", strings.Join(names[:defaults], " "))
 			if defaults < len(names) {
 				fmt.Fprintf(&b, "\tgroups by name only: %s\n", strings.Join(names[defaults:], " "))
+			}
+			if f, ok := e.(fingerprinter); ok {
+				fmt.Fprintf(&b, "\tfingerprints: %s\n", strings.Join(f.Fingerprints(), " "))
 			}
 		}
 	}

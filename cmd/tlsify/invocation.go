@@ -42,6 +42,8 @@ func built() []engine.Engine {
 type invocation struct {
 	form    form
 	topic   string // of help
+	json    bool   // fingerprint
+	capture []byte // fingerprint: the ClientHello; nil: listen for one
 	verbose bool
 
 	engine  engine.Engine
@@ -112,6 +114,8 @@ func parse(args []string, env map[string]string) (*invocation, error) {
 	switch words.form {
 	case formEngines, formVersion:
 		return p.inv, p.nothingElse(0)
+	case formFingerprint:
+		return p.inv, p.capture()
 	case formHelp:
 		if len(words.rest) == 1 {
 			p.inv.topic = words.rest[0]

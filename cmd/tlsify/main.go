@@ -79,6 +79,8 @@ func (inv *invocation) carryOut(ctx context.Context) (int, error) {
 	switch inv.form {
 	case formEngines:
 		return printEngines(inv)
+	case formFingerprint:
+		return printFingerprint(ctx, inv)
 	case formVersion:
 		return printVersion()
 	case formHelp:

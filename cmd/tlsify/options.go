@@ -13,15 +13,16 @@ import (
 type form string
 
 const (
-	formConnect form = "connect"
-	formAccept  form = "accept"
-	formListen  form = "listen"
-	formEngines form = "engines"
-	formVersion form = "version"
-	formHelp    form = "help"
+	formConnect     form = "connect"
+	formAccept      form = "accept"
+	formListen      form = "listen"
+	formEngines     form = "engines"
+	formFingerprint form = "fingerprint"
+	formVersion     form = "version"
+	formHelp        form = "help"
 )
 
-var forms = []form{formConnect, formAccept, formListen, formEngines, formVersion, formHelp}
+var forms = []form{formConnect, formAccept, formListen, formEngines, formFingerprint, formVersion, formHelp}
 
 // option is a row of the table of options.
 type option struct {
@@ -54,6 +55,7 @@ var options = []option{
 	{"client-auth", "", "none|request|require", false, "al", "identity", "whether to ask clients for a certificate: request takes none for an answer, but no bad one"},
 	{"client-trust", "", "FILE|DIR", true, "al", "identity", "the roots of client certificates"},
 	{"engine", "", "NAME", false, "cal", "session", "the TLS engine; the first of `tlsify engines` by default"},
+	{"fingerprint", "", "NAME|FILE", false, "c", "session", "send the ClientHello of another program: NAME of `tlsify engines -v`, chrome, firefox, safari, ios or edge for the newest of each, random or random:SEED; or the one captured in FILE (pcap, pcapng, a record or message, binary or hex)"},
 	{"groups", "", "LIST", false, "cal", "session", "the key exchange groups to offer, comma-separated, best first"},
 	{"alpn", "", "LIST", false, "cal", "session", "the application protocols to offer (RFC 7301), comma-separated, best first"},
 	{"session", "", "FILE", false, "c", "session", "resume the session in FILE, and keep the next there: bound to name, port, trust and certificate, and used once"},
@@ -75,12 +77,14 @@ var options = []option{
 	{"tcp-fastopen", "", "", false, "c", "stream", "send the first bytes with the SYN (RFC 7413); addresses are then tried in order"},
 	{"ipv4", "4", "", false, "c", "stream", "dial IPv4 addresses only"},
 	{"ipv6", "6", "", false, "c", "stream", "dial IPv6 addresses only"},
+	{"json", "", "", false, "f", "fingerprint", "print one JSON object"},
+	{"listen", "", "ADDR", false, "f", "fingerprint", "take the ClientHello of the first client that connects to ADDR, as 127.0.0.1:0, instead of a capture"},
 	{"verbose", "v", "", false, "calen", "stream", "say more on descriptor 2"},
-	{"help", "h", "", false, "calevh", "", "this help"},
+	{"help", "h", "", false, "calefvh", "", "this help"},
 }
 
 // formLetters are the letters of option.Forms.
-var formLetters = map[form]string{formConnect: "c", formAccept: "a", formListen: "l", formEngines: "e", formVersion: "v", formHelp: "h"}
+var formLetters = map[form]string{formConnect: "c", formAccept: "a", formListen: "l", formEngines: "e", formFingerprint: "f", formVersion: "v", formHelp: "h"}
 
 // words is a command line or an options descriptor taken apart, before anything
 // is known of its sense.

@@ -147,6 +147,9 @@ func (p *parser) configureClient(common engine.Config, identities []*engine.Iden
 		}
 		c.ECHConfigList = list
 	}
+	if err := p.fingerprint(c); err != nil {
+		return err
+	}
 	p.inv.client = c
 	if path, ok := p.words.value("session"); ok {
 		p.inv.session = &keptSession{path: path, key: p.sessionKey(), note: p.inv.note}

@@ -80,7 +80,6 @@ func verdictPolicies(t *testing.T) []verdictPolicy {
 // with the reason.
 var notResumed = map[string]string{
 	"std expired":   "crypto/tls offers no session whose leaf has expired",
-	"utls expired":  "as crypto/tls, of which it is a fork",
 	"pq ca-as-leaf": "pq itself insists on the key usage that a CertificateVerify needs, as BoringSSL does",
 }
 

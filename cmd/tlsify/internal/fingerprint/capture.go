@@ -1,0 +1,126 @@
+package fingerprint
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// fileLimit is the most that is read of a capture, in bytes.
+const fileLimit = 16 << 20
+
+// Record and message types (RFC 8446, sections 5.1 and 4).
+const (
+	handshakeRecord = 22
+	clientHello     = 1
+)
+
+// Capture finds the first ClientHello in r: in a pcap or pcapng file, or in a
+// TLS record or handshake message, binary or in hexadecimal digits, which white
+// space and colons may part. The message is returned with its header, and is
+// one that [Parse] accepts.
+func Capture(r io.Reader) (hello []byte, err error) {
+	content, err := io.ReadAll(io.LimitReader(r, fileLimit+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > fileLimit {
+		return nil, fmt.Errorf("the capture has more than %d bytes", fileLimit)
+	}
+	switch {
+	case len(content) == 0:
+		return nil, errors.New("the capture is empty")
+	case isCaptureFile(content):
+		return fromPackets(content)
+	}
+	if hello, err = fromBinary(content); err == nil {
+		return hello, nil
+	}
+	if binary, ok := fromHex(content); ok {
+		return fromBinary(binary)
+	}
+	return nil, err
+}
+
+// fromBinary takes a record or a message.
+func fromBinary(content []byte) (hello []byte, err error) {
+	switch content[0] {
+	case handshakeRecord:
+		hello, err = ReadHello(bytes.NewReader(content))
+	case clientHello:
+		hello = content
+	default:
+		return nil, errors.New("this is neither pcap nor pcapng, nor a TLS record or a ClientHello, in binary or hexadecimal")
+	}
+	if err == nil {
+		_, err = Parse(hello)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return hello, nil
+}
+
+// fromHex reads hexadecimal digits.
+func fromHex(content []byte) (binary []byte, ok bool) {
+	digits := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" \t\r\n:", r) {
+			return -1
+		}
+		return r
+	}, string(content))
+	binary, err := hex.DecodeString(digits)
+	return binary, err == nil && len(binary) > 0
+}
+
+// ReadHello reads a ClientHello from the beginning of a TLS stream, and nothing
+// behind its last record. The message is returned with its header; it is whole,
+// but not yet parsed. It reads at most 400 kB; a time limit is the stream's
+// owner's business.
+func ReadHello(stream io.Reader) (hello []byte, err error) {
+	const headerLen, recordLimit, messageHeaderLen = 5, 1 << 14, 4
+	var header [headerLen]byte
+	for want := messageHeaderLen; len(hello) < want; {
+		if _, err := io.ReadFull(stream, header[:]); err != nil {
+			return nil, cutOff(err)
+		}
+		length := int(header[3])<<8 | int(header[4])
+		if header[0] != handshakeRecord || header[1] != 3 {
+			return nil, errors.New("this is no TLS handshake record")
+		}
+		if length == 0 || length > recordLimit {
+			return nil, fmt.Errorf("a handshake record of %d bytes", length)
+		}
+		hello = append(hello, make([]byte, length)...)
+		if _, err := io.ReadFull(stream, hello[len(hello)-length:]); err != nil {
+			return nil, cutOff(err)
+		}
+		if hello[0] != clientHello {
+			return nil, errors.New("the first handshake message is no ClientHello")
+		}
+		if len(hello) >= messageHeaderLen {
+			want = messageHeaderLen + int(hello[1])<<16 + int(hello[2])<<8 + int(hello[3])
+		}
+		if want > helloLimit {
+			return nil, fmt.Errorf("a ClientHello of more than %d bytes", helloLimit)
+		}
+		if len(hello) > want && want > messageHeaderLen {
+			return nil, errors.New("something follows the ClientHello in its record")
+		}
+	}
+	return hello, nil
+}
+
+// errCutOff is a ClientHello of which the rest is missing.
+var errCutOff = errors.New("the ClientHello is cut off")
+
+// cutOff makes an early end one error, which callers can tell from others.
+func cutOff(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return errCutOff
+	}
+	return err
+}

@@ -1,0 +1,12 @@
+// Package fingerprint reads a ClientHello and says by what it is known: JA3,
+// JA4 and JA4's two raw forms, beside a list for people.
+//
+// [Capture] finds the message in a file, whatever kind of file that is
+// (capture.go, pcap.go, packet.go, flow.go), and [ReadHello] in a stream.
+// [Parse] takes it apart (hello.go, extension.go), and [Hello.WriteText] and
+// [Hello.WriteJSON] print it (report.go, ja3.go, ja4.go).
+//
+// All that it reads may have been made by an enemy: every length is checked,
+// every size has a limit, and an error says what is wrong. It knows nothing of
+// engines: what a ClientHello is good for is theirs to say.
+package fingerprint

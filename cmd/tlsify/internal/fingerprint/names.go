@@ -1,0 +1,122 @@
+package fingerprint
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// A codeName is a row of a table of the IANA registries for TLS.
+type codeName struct {
+	id   uint16
+	name string
+}
+
+// nameOf gives a code point's name, or the code point.
+func nameOf(id uint16, table []codeName) string {
+	if isGREASE(id) {
+		return "GREASE"
+	}
+	for _, row := range table {
+		if row.id == id {
+			return row.name
+		}
+	}
+	return fmt.Sprintf("0x%04x", id)
+}
+
+func named(ids []uint16, table []codeName) (names []string) {
+	for _, id := range ids {
+		names = append(names, nameOf(id, table))
+	}
+	return names
+}
+
+func extensionName(id uint16) string { return nameOf(id, extensionNames[:]) }
+
+func pskModeName(mode uint8) string {
+	switch mode {
+	case 0:
+		return "psk_ke"
+	case 1:
+		return "psk_dhe_ke"
+	}
+	return strconv.Itoa(int(mode))
+}
+
+var versionNames = [...]codeName{
+	{0x0304, "TLSv1.3"}, {0x0303, "TLSv1.2"}, {0x0302, "TLSv1.1"}, {0x0301, "TLSv1.0"}, {0x0300, "SSLv3"},
+}
+
+var extensionNames = [...]codeName{
+	{extServerName, "server_name"},
+	{1, "max_fragment_length"},
+	{2, "client_certificate_url"},
+	{3, "trusted_ca_keys"},
+	{4, "truncated_hmac"},
+	{extStatusRequest, "status_request"},
+	{9, "cert_type"},
+	{extSupportedGroups, "supported_groups"},
+	{extPointFormats, "ec_point_formats"},
+	{12, "srp"},
+	{extSignatures, "signature_algorithms"},
+	{14, "use_srtp"},
+	{15, "heartbeat"},
+	{extALPN, "application_layer_protocol_negotiation"},
+	{17, "status_request_v2"},
+	{18, "signed_certificate_timestamp"},
+	{19, "client_certificate_type"},
+	{20, "server_certificate_type"},
+	{extPadding, "padding"},
+	{22, "encrypt_then_mac"},
+	{23, "extended_master_secret"},
+	{24, "token_binding"},
+	{25, "cached_info"},
+	{extCompressCertificate, "compress_certificate"},
+	{extRecordSizeLimit, "record_size_limit"},
+	{extDelegated, "delegated_credential"},
+	{extSessionTicket, "session_ticket"},
+	{extPreSharedKey, "pre_shared_key"},
+	{42, "early_data"},
+	{extVersions, "supported_versions"},
+	{44, "cookie"},
+	{extPSKModes, "psk_key_exchange_modes"},
+	{47, "certificate_authorities"},
+	{48, "oid_filters"},
+	{49, "post_handshake_auth"},
+	{extSignaturesCert, "signature_algorithms_cert"},
+	{extKeyShare, "key_share"},
+	{57, "quic_transport_parameters"},
+	{58, "ticket_request"},
+	{13172, "next_protocol_negotiation"},
+	{extALPSOld, "application_settings_old"},
+	{extALPS, "application_settings"},
+	{30031, "channel_id_old"},
+	{30032, "channel_id"},
+	{extECH, "encrypted_client_hello"},
+	{extRenegotiationInfo, "renegotiation_info"},
+}
+
+var groupNames = [...]codeName{
+	{0x0017, "secp256r1"}, {0x0018, "secp384r1"}, {0x0019, "secp521r1"}, {0x0015, "secp224r1"}, {0x0016, "secp256k1"},
+	{0x001a, "brainpoolP256r1"}, {0x001b, "brainpoolP384r1"}, {0x001c, "brainpoolP512r1"},
+	{0x001d, "x25519"}, {0x001e, "x448"},
+	{0x0100, "ffdhe2048"}, {0x0101, "ffdhe3072"}, {0x0102, "ffdhe4096"}, {0x0103, "ffdhe6144"}, {0x0104, "ffdhe8192"},
+	{0x0200, "MLKEM512"}, {0x0201, "MLKEM768"}, {0x0202, "MLKEM1024"},
+	{0x11eb, "SecP256r1MLKEM768"}, {0x11ec, "X25519MLKEM768"}, {0x11ed, "SecP384r1MLKEM1024"},
+	{0x6399, "X25519Kyber768Draft00"},
+}
+
+var signatureNames = [...]codeName{
+	{0x0403, "ecdsa_secp256r1_sha256"}, {0x0503, "ecdsa_secp384r1_sha384"}, {0x0603, "ecdsa_secp521r1_sha512"},
+	{0x0804, "rsa_pss_rsae_sha256"}, {0x0805, "rsa_pss_rsae_sha384"}, {0x0806, "rsa_pss_rsae_sha512"},
+	{0x0809, "rsa_pss_pss_sha256"}, {0x080a, "rsa_pss_pss_sha384"}, {0x080b, "rsa_pss_pss_sha512"},
+	{0x0401, "rsa_pkcs1_sha256"}, {0x0501, "rsa_pkcs1_sha384"}, {0x0601, "rsa_pkcs1_sha512"},
+	{0x0807, "ed25519"}, {0x0808, "ed448"},
+	{0x0201, "rsa_pkcs1_sha1"}, {0x0203, "ecdsa_sha1"}, {0x0202, "dsa_sha1"},
+	{0x0301, "rsa_pkcs1_sha224"}, {0x0302, "dsa_sha224"}, {0x0303, "ecdsa_sha224"},
+	{0x0402, "dsa_sha256"}, {0x0502, "dsa_sha384"}, {0x0602, "dsa_sha512"},
+	{0x081a, "ecdsa_brainpoolP256r1tls13_sha256"}, {0x081b, "ecdsa_brainpoolP384r1tls13_sha384"}, {0x081c, "ecdsa_brainpoolP512r1tls13_sha512"},
+	{0x0904, "mldsa44"}, {0x0905, "mldsa65"}, {0x0906, "mldsa87"},
+}
+
+var compressionNames = [...]codeName{{1, "zlib"}, {2, "brotli"}, {3, "zstd"}}

@@ -1,0 +1,94 @@
+package utls
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"slices"
+
+	tls "github.com/refraction-networking/utls"
+
+	"tlsify/engine"
+)
+
+// groups are what the library can do, in its own order of preference, for a
+// ClientHello without a fingerprint. P-521 is left out: it is slow, and RFC 9325
+// does not ask for it.
+var groups = [...]tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256, tls.CurveP384}
+
+// suites12 are the TLS 1.2 suites with forward secrecy and authenticated
+// encryption (RFC 9325, section 4.2): what is offered without a fingerprint,
+// and accepted with any. Those of TLS 1.3 are all as strong.
+var suites12 = [...]uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
+// clientConfig translates what does not depend on the fingerprint. With one,
+// the library takes versions, suites, groups and protocols from there instead.
+func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
+	if c.Verify == nil {
+		return nil, errNoVerify
+	}
+	if c.Level >= engine.LevelPQAuth {
+		return nil, e.unsupported("post-quantum authentication")
+	}
+	names, err := c.ResolveGroups(e)
+	if err != nil {
+		return nil, err
+	}
+	if c.ECHConfigList != nil {
+		return nil, e.unsupported("an encrypted ClientHello")
+	}
+	if c.Identity != nil {
+		if err := e.checkKey(c.Identity); err != nil {
+			return nil, err
+		}
+	}
+	config := &tls.Config{
+		ServerName:   c.ServerName,
+		MinVersion:   lowestVersion(c.Level),
+		MaxVersion:   tls.VersionTLS13,
+		CipherSuites: suites12[:],
+		NextProtos:   c.ALPN,
+		KeyLogWriter: c.KeyLog,
+		// Verification is Verify's, by VerifyConnection, also of a stored
+		// session's certificates.
+		InsecureSkipVerify:     true,
+		InsecureSkipTimeVerify: true,
+		Renegotiation:          tls.RenegotiateNever,
+		SessionTicketsDisabled: true,
+		// A ClientHello without pre_shared_key is one like another.
+		OmitEmptyPsk:                       true,
+		PreferSkipResumptionOnNilExtension: true,
+		// Records go out many to a system call; there is nothing to gain from
+		// small ones.
+		DynamicRecordSizingDisabled: true,
+	}
+	for _, id := range groups {
+		if slices.Contains(names, engine.GroupName(uint16(id))) {
+			config.CurvePreferences = append(config.CurvePreferences, id)
+		}
+	}
+	return config, nil
+}
+
+func lowestVersion(level engine.Level) uint16 {
+	if level >= engine.LevelTLS13 {
+		return tls.VersionTLS13
+	}
+	return tls.VersionTLS12
+}
+
+// checkKey refuses a key that the library cannot sign with.
+func (e Engine) checkKey(i *engine.Identity) error {
+	switch i.Key.Public().(type) {
+	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+		return nil
+	}
+	return e.unsupported("a certificate with this kind of key")
+}

@@ -1,0 +1,78 @@
+package utls_test
+
+import (
+	"context"
+	"net"
+	"testing"
+
+	"tlsify/engine"
+	"tlsify/engine/enginetest"
+	"tlsify/engines/utls"
+)
+
+const (
+	early = "utls calls VerifyConnection before it has the peer's proof of possession; " +
+		"without one the handshake fails all the same"
+	canceled  = "utls takes user_canceled for the end, as crypto/tls did before Go 1.25"
+	ownGroups = "a fingerprint has its own groups, so that --groups is refused"
+	ownALPN   = "the fingerprint offers h2, which is refused unless --alpn says that the application speaks it"
+	ownSuites = "the fingerprint offers weak suites: that the server takes one is not its fault, but refused all the same"
+	ownSigs   = "the fingerprint does not offer Ed25519"
+	noPQ      = "no fingerprint of this browser has a post-quantum key share"
+	noSCTs    = "the fingerprint does not ask for signed certificate timestamps"
+)
+
+var gaps = []enginetest.Gap{
+	{Test: "client/tls12/verify-after-proof", Reason: early},
+	{Test: "client/tls13/verify-after-proof", Reason: early},
+	{Test: "client/tls13/user-canceled", Reason: canceled},
+}
+
+var fingerprintGaps = append([]enginetest.Gap{
+	{Test: "client/tls12/groups-tls12", Reason: ownGroups},
+	{Test: "client/tls13/groups", Reason: ownGroups},
+	{Test: "client/tls13/hello-retry", Reason: ownGroups},
+	{Test: "client/any/no-group-in-common", Reason: ownGroups},
+	{Test: "client/any/resume-classical-at-level-pq", Reason: ownGroups},
+	{Test: "client/tls12/alpn-none-of-ours", Reason: ownALPN},
+	{Test: "client/tls13/alpn-none-of-ours", Reason: ownALPN},
+	{Test: "client/any/suite-not-offered", Reason: ownSuites},
+	{Test: "client/tls12/matrix", Reason: ownSigs},
+	{Test: "client/tls13/matrix", Reason: ownSigs},
+}, gaps...)
+
+func TestConformance(t *testing.T) { enginetest.Run(t, utls.New(), gaps...) }
+
+// The same suite with browsers' ClientHellos. These gaps are the fingerprints',
+// not the engine's.
+func TestFingerprintConformanceChrome(t *testing.T) {
+	enginetest.Run(t, like{utls.New(), "chrome"}, fingerprintGaps...)
+}
+
+func TestFingerprintConformanceFirefox(t *testing.T) {
+	enginetest.Run(t, like{utls.New(), "firefox"}, append([]enginetest.Gap{
+		{Test: "client/any/level-pq", Reason: noPQ},
+		{Test: "client/any/level-pq-against-tls12", Reason: noPQ},
+		{Test: "client/any/level-pq-against-classical", Reason: noPQ},
+		{Test: "client/tls12/staple", Reason: noSCTs},
+		{Test: "client/tls13/staple", Reason: noSCTs},
+	}, fingerprintGaps...)...)
+}
+
+// like is the engine with a fingerprint for every connection.
+type like struct {
+	engine.Engine
+	fingerprint string
+}
+
+func (l like) with(c *engine.ClientConfig) *engine.ClientConfig {
+	copied := *c
+	copied.Fingerprint = l.fingerprint
+	return &copied
+}
+
+func (l like) CheckClient(c *engine.ClientConfig) error { return l.Engine.CheckClient(l.with(c)) }
+
+func (l like) Client(ctx context.Context, s net.Conn, c *engine.ClientConfig) (engine.Session, error) {
+	return l.Engine.Client(ctx, s, l.with(c))
+}

@@ -1,0 +1,186 @@
+package utls
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+
+	tls "github.com/refraction-networking/utls"
+
+	"tlsify/engine"
+)
+
+// libraryVersion is what classify.go and state.go are pinned to; a test
+// compares it with go.mod.
+const libraryVersion = "v1.8.2"
+
+// Engine is utls behind the seam. Its zero value is ready.
+type Engine struct{}
+
+// New returns the engine. It has no server's side.
+func New() engine.Engine { return Engine{} }
+
+func (Engine) Name() string    { return "utls" }
+func (Engine) Library() string { return "refraction-networking/utls " + libraryVersion }
+
+func (Engine) Groups() (names []string, defaults int) {
+	for _, id := range groups {
+		names = append(names, engine.GroupName(uint16(id)))
+	}
+	return names, len(names)
+}
+
+// CheckClient goes as far as a whole ClientHello, so that nothing is promised
+// that cannot be done.
+func (e Engine) CheckClient(c *engine.ClientConfig) error {
+	h, err := e.prepare(nil, c)
+	if err != nil {
+		return err
+	}
+	if err := h.conn.BuildHandshakeState(); err != nil {
+		return e.unsupported("this ClientHello: " + err.Error())
+	}
+	return nil
+}
+
+func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientConfig) (engine.Session, error) {
+	if err := e.CheckClient(c); err != nil {
+		return nil, err
+	}
+	h, err := e.prepare(engine.NewRecordConn(stream), c)
+	if err != nil {
+		return nil, err
+	}
+	return h.run(ctx)
+}
+
+func (e Engine) unsupported(what string) error {
+	return &engine.UnsupportedError{Engine: e.Name(), What: what}
+}
+
+// handshake is one handshake, prepared or under way.
+type handshake struct {
+	config  *engine.ClientConfig
+	records *engine.RecordConn
+	conn    *tls.UConn
+	tickets *oneTicket
+	profile *profile // nil: the library's own ClientHello
+	hello   *serverHello
+
+	requested bool  // the server asked for a certificate
+	refusal   error // why we ended it, if we did
+}
+
+// prepare does everything that comes before the first byte. Records is nil
+// where no connection is to be made.
+func (e Engine) prepare(records *engine.RecordConn, c *engine.ClientConfig) (*handshake, error) {
+	h := &handshake{config: c, records: records, tickets: &oneTicket{keep: c.KeepTicket}}
+	config, err := e.clientConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	if h.profile, err = e.profileFor(c); err != nil {
+		return nil, err
+	}
+	config.VerifyConnection = h.verify
+	config.GetClientCertificate = h.certificate
+	if c.KeepTicket != nil || c.Ticket != nil {
+		config.SessionTicketsDisabled = false
+		config.ClientSessionCache = h.tickets
+	}
+	var stream net.Conn
+	if records != nil {
+		h.tickets.offer = c.Ticket
+		h.hello = &serverHello{Conn: records}
+		stream = h.hello
+	}
+	if h.profile == nil {
+		h.conn = tls.UClient(stream, config, tls.HelloGolang)
+		err = h.conn.BuildHandshakeState()
+		offered := &h.conn.HandshakeState.Hello.SupportedSignatureAlgorithms
+		*offered = slices.DeleteFunc(slices.Clone(*offered), weakSignature)
+	} else {
+		h.conn = tls.UClient(stream, config, tls.HelloCustom)
+		err = h.profile.apply(h.conn, config, c)
+	}
+	if err != nil {
+		return nil, e.unsupported("this ClientHello: " + err.Error())
+	}
+	if h.hello != nil && h.profile != nil {
+		h.hello.chosen = h.serverChose
+	}
+	return h, nil
+}
+
+// serverChose is called when the server's choice is known, and before the
+// library reads of it. It gives the library the private key for the share that
+// was chosen, because it keeps no more than one, and ends the handshake where
+// the choice is one that we do not accept.
+func (h *handshake) serverChose() error {
+	if keys := h.profile.keys[h.hello.group]; keys != nil && !h.hello.retried {
+		h.conn.HandshakeState.State13.KeyShareKeys = keys
+	}
+	if h.hello.version != tls.VersionTLS12 || !weakSuite(h.hello.suite) || !slices.Contains(h.conn.HandshakeState.Hello.CipherSuites, h.hello.suite) {
+		return nil
+	}
+	h.refusal = weakSuiteChosen(h.hello.suite)
+	h.records.Write([]byte{21, 3, 3, 0, 2, 2, byte(engine.AlertInsufficientSecurity)})
+	return h.refusal
+}
+
+func (h *handshake) run(ctx context.Context) (engine.Session, error) {
+	// The flights are short, and each ends in a wait for the peer's: what the
+	// library writes goes out as it is written.
+	if err := h.conn.HandshakeContext(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, h.classify(err)
+	}
+	cs := h.conn.ConnectionState()
+	state := stateOf(cs)
+	state.ClientCertRequested = h.requested
+	if h.profile != nil && h.hello.retried {
+		// The library cannot offer a session and follow a HelloRetryRequest,
+		// and this server would send one again.
+		h.tickets.stopKeeping()
+	}
+	return &session{conn: h.conn, records: h.records, state: state}, nil
+}
+
+// verify is the library's VerifyConnection, which it calls on resumption as
+// well. First comes what the fingerprint offers but we do not accept.
+func (h *handshake) verify(cs tls.ConnectionState) error {
+	if h.refusal = h.acceptable(cs); h.refusal == nil {
+		h.refusal = h.config.Verify(&engine.Peer{
+			Certificates: cs.PeerCertificates,
+			Staple:       cs.OCSPResponse,
+			SCTs:         cs.SignedCertificateTimestamps,
+			State:        stateOf(cs),
+		})
+	}
+	return h.refusal
+}
+
+// certificate is the library's GetClientCertificate. It is called only after
+// the server's certificate has been verified: in TLS 1.3 after the server's
+// Finished, in TLS 1.2 while the server's flight is answered.
+func (h *handshake) certificate(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	h.requested = true
+	none := &tls.Certificate{}
+	id := h.config.Identity
+	if id == nil || request.Version < tls.VersionTLS13 && !h.config.IdentityInClear {
+		return none, nil
+	}
+	certificate := tls.Certificate{Certificate: id.Chain, PrivateKey: id.Key, Leaf: id.Leaf, OCSPStaple: id.Staple}
+	// The caller chose the certificate: whether its issuer is in the server's
+	// list of hints is for the server to judge.
+	request.AcceptableCAs = nil
+	if request.SupportsCertificate(&certificate) != nil {
+		return none, nil
+	}
+	return &certificate, nil
+}
+
+var errNoVerify = errors.New("utls: a configuration without Verify")
