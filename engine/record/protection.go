@@ -96,19 +96,19 @@ func (p *Protection) Key() (key, iv []byte) {
 		p.suite.ExpandLabel(p.secret, "iv", nil, nonceLen)
 }
 
-// Suite, Secret and Sequence are what a take-over needs to know. Secret is not
-// a copy.
-func (p *Protection) Suite() *Suite    { return p.suite }
-func (p *Protection) Secret() []byte   { return p.secret }
-func (p *Protection) Sequence() uint64 { return p.seq }
+// TrafficKey is what a take-over needs to know. Its secret is not a copy.
+func (p *Protection) TrafficKey() engine.TrafficKey {
+	return engine.TrafficKey{Cipher: p.suite.ID, Secret: p.secret, Sequence: p.seq}
+}
 
 // SetSequence sets the number of the next record, for a direction that
 // somebody else has begun.
 func (p *Protection) SetSequence(seq uint64) { p.seq = seq }
 
-// Spent says that this key has protected as many records as it should: the
-// next one to be sealed must be a KeyUpdate, followed by Update.
-func (p *Protection) Spent() bool { return p.seq >= p.suite.limit-1 }
+// Spent says that this key, with another batch, would have protected as many
+// records as it should: the next one to be sealed must be a KeyUpdate, followed
+// by Update.
+func (p *Protection) Spent() bool { return p.seq+batch >= p.suite.limit }
 
 // Update goes on to the next generation of the traffic secret (RFC 8446,
 // section 7.2), as both sides do after a KeyUpdate message. The old secret is

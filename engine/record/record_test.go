@@ -56,8 +56,8 @@ func TestRoundTrip(t *testing.T) {
 				t.Error("not opened into dst")
 			}
 		}
-		if seal.Sequence() != 4 || open.Sequence() != 4 {
-			t.Errorf("%s: sequence numbers %d, %d", id, seal.Sequence(), open.Sequence())
+		if seal.seq != 4 || open.seq != 4 {
+			t.Errorf("%s: sequence numbers %d, %d", id, seal.seq, open.seq)
 		}
 		seal.Update()
 		open.Update()
@@ -117,7 +117,7 @@ func TestNext(t *testing.T) {
 func TestSpent(t *testing.T) {
 	for _, id := range ids {
 		p, _ := both(id)
-		p.SetSequence(p.suite.limit - 2)
+		p.SetSequence(p.suite.limit - batch - 1)
 		if p.Spent() {
 			t.Errorf("%s: spent too early", id)
 		}
@@ -126,7 +126,7 @@ func TestSpent(t *testing.T) {
 			t.Errorf("%s: not spent", id)
 		}
 		p.Update()
-		if p.Spent() || p.Sequence() != 0 {
+		if p.Spent() || p.seq != 0 {
 			t.Errorf("%s: spent after Update", id)
 		}
 	}

@@ -2,11 +2,11 @@
 // is shared by everything that holds traffic secrets: the pq engine's own
 // connections, and the pump once it has taken an engine's keys over.
 //
-// It knows nothing of handshakes, streams or sockets: a caller gives it whole
-// records in memory and gets them back sealed or opened, in the same memory.
-//
-// Start reading at [Protection], which is one direction of a connection. What
-// whoever uses one owes its peer: a new key (Update, after a KeyUpdate message)
+// It knows nothing of handshakes. Start reading at [Conn], which is a whole
+// connection from the end of its handshake to close_notify; below it are
+// [Reader], which takes a stream apart into records, and [Protection], which
+// seals and opens them in memory, in place. What whoever uses a Protection
+// without a Conn owes the peer: a new key (Update, after a KeyUpdate message)
 // before Spent says that the old one has done its share, and an end of the
 // connection after the first error of Open.
 package record

@@ -117,7 +117,7 @@ func bulk(b *testing.B, from, to half) {
 	b.StopTimer()
 	for _, end := range []half{from, to} {
 		if s, ok := end.(*session); ok {
-			s.c.stream.Close()
+			s.Keys().Stream.Close()
 		}
 	}
 }

@@ -94,8 +94,10 @@ func (b *bogo) connect() error {
 		return err
 	}
 	gotTicket := false
-	if take := s.ticket; take != nil {
-		s.ticket = func(msg []byte) error { gotTicket = true; return take(msg) }
+	if keys := s.Keys(); keys.Ticket != nil {
+		take := keys.Ticket
+		keys.Ticket = func(msg []byte) error { gotTicket = true; return take(msg) }
+		s.Conn = record.NewConn(keys)
 	}
 	if err := b.exchange(s); err != nil {
 		return err
@@ -176,7 +178,7 @@ func (b *bogo) handshake(stream net.Conn) (*session, error) {
 		h.c.out.limit = b.fragment
 	}
 	var s *session
-	var sent *fatal
+	var sent *record.Fatal
 	_, err = h.c.within(context.Background(), func() (*session, error) {
 		var err error
 		s, err = run()
@@ -184,7 +186,7 @@ func (b *bogo) handshake(stream net.Conn) (*session, error) {
 		return s, err
 	})
 	if sent != nil {
-		err = fmt.Errorf("%w [%s]", err, sent.alert)
+		err = fmt.Errorf("%w [%s]", err, sent.Alert)
 	}
 	if err == nil && b.expectNoPeerCert && len(h.peer.Certificates) > 0 {
 		err = errors.New("the peer sent a certificate")
@@ -300,13 +302,13 @@ func (b *bogo) exchange(s *session) error {
 	}
 	if b.sendAlert {
 		a := engine.Alert(30) // decompression_failure, which nothing else sends
-		s.c.out.end(&a, errors.New("an alert was asked for"))
+		s.Abort(&a, errors.New("an alert was asked for"))
 		return nil
 	}
 	p := make([]byte, b.readSize)
 	for !b.shutsDown && !b.differentSizes {
 		if b.keyUpdateFirst {
-			sendKeyUpdate(s)
+			s.UpdateKey()
 		}
 		n, err := s.Read(p)
 		if err == io.EOF || err == engine.ErrTruncated && !b.checkClose {
@@ -316,7 +318,7 @@ func (b *bogo) exchange(s *session) error {
 			return err
 		}
 		if b.keyUpdate {
-			sendKeyUpdate(s)
+			s.UpdateKey()
 		}
 		for i := range p[:n] {
 			p[i] ^= 0xff
@@ -348,7 +350,8 @@ func (b *bogo) openingWords(s *session) error {
 		}
 	}
 	if b.exportTraffic {
-		in, out := s.c.in.protect.Secret(), s.c.out.protect.Secret()
+		keys := s.Keys()
+		in, out := keys.In.Secret, keys.Out.Secret
 		data := binary.LittleEndian.AppendUint16(nil, uint16(len(in)))
 		if _, err := s.Write(append(append(data, in...), out...)); err != nil {
 			return err
@@ -367,15 +370,4 @@ func (b *bogo) openingWords(s *session) error {
 		}
 	}
 	return nil
-}
-
-// sendKeyUpdate is for the runner alone: of itself an engine updates its keys
-// when they are spent.
-func sendKeyUpdate(s *session) {
-	o := &s.c.out
-	o.mu.Lock()
-	defer o.unlock()
-	o.put(record.TypeHandshake, []byte{typeKeyUpdate, 0, 0, 1, keyUpdateNotRequested})
-	o.protect.Update()
-	o.flush()
 }

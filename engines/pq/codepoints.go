@@ -37,15 +37,12 @@ const (
 
 // Values inside messages.
 const (
-	versionTLS12          uint16 = 0x0303
-	versionTLS13          uint16 = 0x0304
-	pskModeDHE            uint8  = 1
-	statusTypeOCSP        uint8  = 1
-	compressionZlib       uint16 = 1 // RFC 8879, section 7.3
-	keyUpdateNotRequested uint8  = 0
-	keyUpdateRequested    uint8  = 1
-	alertLevelWarning     uint8  = 1
-	alertLevelFatal       uint8  = 2
+	versionTLS12    uint16 = 0x0303
+	versionTLS13    uint16 = 0x0304
+	pskModeDHE      uint8  = 1
+	statusTypeOCSP  uint8  = 1
+	compressionZlib uint16 = 1 // RFC 8879, section 7.3
+	alertLevelFatal uint8  = 2
 
 	// helloRetryRequestRandom marks a ServerHello as a HelloRetryRequest: it is
 	// the SHA-256 of "HelloRetryRequest" (RFC 8446, section 4.1.3).

@@ -20,7 +20,7 @@ type conn struct {
 
 func newConn(stream net.Conn, server bool) *conn {
 	c := &conn{stream: stream}
-	c.in.stream, c.in.server, c.in.most = stream, server, maxHandshakeRead
+	c.in.records, c.in.server = record.Reader{Stream: stream, Most: maxHandshakeRead}, server
 	c.out.stream = stream
 	c.out.limit = record.MaxPlaintext
 	return c
@@ -29,12 +29,11 @@ func newConn(stream net.Conn, server bool) *conn {
 // abort ends the connection with err: it tells the peer what err has for it
 // and returns what err has for the caller.
 func (c *conn) abort(err error) error {
-	var f *fatal
+	var f *record.Fatal
 	if errors.As(err, &f) {
-		c.out.end(&f.alert, f.err)
-		return f.err
+		c.out.sendAlert(f.Alert)
+		return f.Err
 	}
-	c.out.end(nil, err)
 	return err
 }
 
@@ -45,15 +44,12 @@ func (c *conn) readMessage() ([]byte, error) {
 		if msg, err := c.in.nextMessage(); msg != nil || err != nil {
 			return msg, err
 		}
-		t, content, err := c.in.pull(nil, true)
+		content, err := c.in.pull()
 		if err == io.EOF {
 			return nil, &engine.AlertError{Alert: engine.AlertCloseNotify}
 		}
 		if err != nil {
 			return nil, err
-		}
-		if t != record.TypeHandshake {
-			return nil, unexpected("application data in the handshake")
 		}
 		c.in.addHandshake(content)
 	}

@@ -4,16 +4,8 @@ import (
 	"fmt"
 
 	"tlsify/engine"
+	"tlsify/engine/record"
 )
-
-// fatal ends a connection: the alert tells the peer, err tells the caller.
-type fatal struct {
-	alert engine.Alert
-	err   error
-}
-
-func (f *fatal) Error() string { return f.err.Error() }
-func (f *fatal) Unwrap() error { return f.err }
 
 // broken is a breach of the protocol by the peer.
 func broken(alert engine.Alert, format string, args ...any) error {
@@ -22,7 +14,7 @@ func broken(alert engine.Alert, format string, args ...any) error {
 
 // blame is a failure that the peer is to blame for.
 func blame(fault engine.Fault, alert engine.Alert, format string, args ...any) error {
-	return &fatal{alert, &engine.PeerError{Fault: fault, Err: fmt.Errorf(format, args...)}}
+	return &record.Fatal{Alert: alert, Err: &engine.PeerError{Fault: fault, Err: fmt.Errorf(format, args...)}}
 }
 
 // malformed is a message that cannot be parsed.
@@ -42,5 +34,5 @@ func unexpected(format string, args ...any) error {
 
 // internal is a failure of our own.
 func internal(format string, args ...any) error {
-	return &fatal{engine.AlertInternalError, fmt.Errorf(format, args...)}
+	return &record.Fatal{Alert: engine.AlertInternalError, Err: fmt.Errorf(format, args...)}
 }

@@ -127,13 +127,9 @@ func FuzzCertificateVerify(f *testing.F) {
 
 func FuzzPostHandshake(f *testing.F) {
 	f.Add(must((&newSessionTicket{60, 7, []byte{0}, []byte("ticket")}).marshal()))
-	f.Add([]byte{typeKeyUpdate, 0, 0, 1, 1})
 	f.Add([]byte{typeFinished, 0, 0, 2, 1, 2})
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		roundTrip(t, raw, parseNewSessionTicket, (*newSessionTicket).marshal)
-		if requested, err := parseKeyUpdate(raw); err == nil && (len(raw) != 5 || requested != (raw[4] == 1)) {
-			t.Errorf("KeyUpdate %x", raw)
-		}
 		if mac, err := parseFinished(raw); err == nil && len(mac) != len(raw)-4 {
 			t.Errorf("Finished %x", raw)
 		}

@@ -236,7 +236,7 @@ func (h *handshake) judge() error {
 	if err := h.config.Verify(&h.peer); err != nil {
 		// Verify's error says more than any alert; this is the alert for a
 		// certificate that is not acceptable for whatever reason.
-		return &fatal{engine.AlertCertificateUnknown, err}
+		return &record.Fatal{Alert: engine.AlertCertificateUnknown, Err: err}
 	}
 	// A key that may not sign is for Verify to judge; but whatever it says,
 	// TLS forbids it (RFC 8446, section 4.4.2.2).
@@ -268,12 +268,21 @@ func (h *handshake) takeLimit(limit uint16) {
 	}
 }
 
-// establish makes the session. What the handshake needed to know is forgotten.
-func (h *handshake) establish() *session {
-	h.c.in.ccs, h.c.in.most = false, maxBatch
+// establish makes the session; ticket takes the tickets that come. What the
+// handshake needed to know is forgotten.
+func (h *handshake) establish(ticket func(msg []byte) error) *session {
 	for _, secret := range [][]byte{h.secrets.clientHandshake, h.secrets.serverHandshake, h.schedule.secret} {
 		clear(secret)
 	}
 	h.schedule, h.transcript = nil, nil
-	return &session{c: h.c, suite: h.suite, state: h.state, exporter: h.secrets.exporter}
+	conn := record.NewConn(&engine.Keys{
+		Stream:      h.c.stream,
+		In:          h.c.in.protect.TrafficKey(),
+		Out:         h.c.out.protect.TrafficKey(),
+		Received:    h.c.in.records.Rest(),
+		RecordLimit: h.c.out.limit,
+		Ticket:      ticket,
+	})
+	h.c = nil
+	return &session{Conn: conn, suite: h.suite, state: h.state, exporter: h.secrets.exporter}
 }

@@ -92,11 +92,9 @@ func (h *clientHandshake) sendSecondFlight() (*session, error) {
 		return nil, err
 	}
 	h.secrets.resumption = h.schedule.derive("res master", h.transcript.sum())
-	s := h.establish()
 	// takeTicket keeps h for as long as the session lives.
 	h.hello, h.helloRaw, h.ticket = nil, nil, nil
-	s.ticket = h.takeTicket
-	return s, nil
+	return h.establish(h.takeTicket), nil
 }
 
 // sendClientIdentity answers a CertificateRequest: with no certificate where

@@ -47,7 +47,7 @@ func TestServerWithGnuTLS(t *testing.T) {
 	}
 }
 
-func (s *session) recordLimit() int { return s.c.out.limit }
+func (s *session) recordLimit() int { return s.Keys().RecordLimit }
 
 // TestClientWithGnuTLS has a server that allows us small records, asks for a
 // certificate, and resumes.

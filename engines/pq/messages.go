@@ -136,20 +136,3 @@ func parseFinished(raw []byte) ([]byte, error) {
 	s, err := body(raw, "Finished")
 	return s, err
 }
-
-// parseKeyUpdate tells whether the peer wants an update of ours in return
-// (RFC 8446, section 4.6.3).
-func parseKeyUpdate(raw []byte) (requested bool, err error) {
-	s, err := body(raw, "KeyUpdate")
-	if err != nil {
-		return false, err
-	}
-	var request uint8
-	if !s.ReadUint8(&request) || !s.Empty() {
-		return false, malformed("KeyUpdate")
-	}
-	if request > keyUpdateRequested {
-		return false, illegal("KeyUpdate with request %d", request)
-	}
-	return request == keyUpdateRequested, nil
-}

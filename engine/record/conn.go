@@ -1,0 +1,50 @@
+package record
+
+import "tlsify/engine"
+
+// batch is how many records go to the stream, or come from it, with one call.
+const batch = engine.BatchSize / MaxPlaintext
+
+// Conn is an established connection: what RFC 8446 has for the time after a
+// handshake, on traffic secrets that somebody has negotiated. One goroutine may
+// use Read while another uses Slots, Send, Write and CloseWrite.
+//
+// The two sides share nothing but the stream and the news that one of them has
+// failed: receive.go is the one, send.go the other.
+type Conn struct {
+	receiver
+	sender
+}
+
+// NewConn makes a connection of keys, which become its own, with all the memory
+// that they refer to.
+func NewConn(keys *engine.Keys) *Conn {
+	c := &Conn{}
+	c.records = Reader{Stream: keys.Stream, Most: batch * SlotLen, raw: keys.Received, end: len(keys.Received)}
+	c.opener = protection(keys.In)
+	c.ticket = keys.Ticket
+	c.stream = keys.Stream
+	c.sealer = protection(keys.Out)
+	c.limit = keys.RecordLimit
+	c.receiver.peer = &c.sender
+	return c
+}
+
+func protection(key engine.TrafficKey) *Protection {
+	p := New(SuiteOf(key.Cipher), key.Secret)
+	p.SetSequence(key.Sequence)
+	return p
+}
+
+// Keys gives the connection away. It must come before the first Read, Slots,
+// Write and CloseWrite, none of which may be called after it.
+func (c *Conn) Keys() *engine.Keys {
+	return &engine.Keys{
+		Stream:      c.stream,
+		In:          c.opener.TrafficKey(),
+		Out:         c.sealer.TrafficKey(),
+		Received:    c.records.Rest(),
+		RecordLimit: c.limit,
+		Ticket:      c.ticket,
+	}
+}
