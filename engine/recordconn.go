@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -21,7 +22,7 @@ const (
 )
 
 // RecordConn stands between a stream and a TLS library with a [net.Conn] to
-// read and write, for three things that such libraries do not give:
+// read and write, for what such libraries do not give:
 //
 //   - Few system calls. It reads as much as there is, but shows the library
 //     one record at a time, so that the library never reads ahead; between
@@ -30,6 +31,7 @@ const (
 //   - The truth about the end. Ended and Err tell what the stream itself said,
 //     whatever the library makes of it.
 //   - Reading without waiting, record by record: ReadBatch.
+//   - The way out. After a handshake, TakeOver leaves the library behind.
 //
 // One goroutine may read while others write. Deadlines set by the library are
 // ignored; time limits are the stream's owner's business.
@@ -54,7 +56,9 @@ type RecordConn struct {
 	sending  bool      // a goroutine is in stream.Write, without mu
 	closed   bool
 	writeErr error
-	readErr  error // what the stream said other than io.EOF
+	readErr  error  // what the stream said other than io.EOF
+	keep     bool   // what is sent is kept
+	kept     []byte // what has been sent since KeepSent
 }
 
 // NewRecordConn puts a RecordConn on stream.
@@ -218,6 +222,9 @@ func (c *RecordConn) Write(p []byte) (int, error) {
 		return 0, c.writeErr
 	}
 	c.out = append(c.out, p...)
+	if c.keep {
+		c.kept = append(c.kept, p...)
+	}
 	if c.held || c.sending {
 		return len(p), nil
 	}
@@ -265,6 +272,25 @@ func (c *RecordConn) send() error {
 	c.sending = false
 	c.flushed.Broadcast()
 	return c.writeErr
+}
+
+// KeepSent begins to keep a copy of what is written, for Sent.
+func (c *RecordConn) KeepSent() { c.keep = true }
+
+// Sent ends that, and returns what was written since KeepSent.
+func (c *RecordConn) Sent() []byte {
+	sent := c.kept
+	c.keep, c.kept = false, nil
+	return sent
+}
+
+// TakeOver gives the stream away, with what has been read from it and not been
+// handed out, which begins with a record. It is for the time after a handshake,
+// when the library is neither reading nor writing, and is the end of c.
+func (c *RecordConn) TakeOver() (stream net.Conn, received []byte) {
+	received = bytes.Clone(c.in[c.r:c.w])
+	c.in, c.out, c.spare = nil, nil, nil
+	return c.stream, received
 }
 
 // Ended tells whether the stream has ended: where the library says io.EOF and

@@ -137,7 +137,7 @@ func testAlerts(r *rig) {
 		engine.AlertProtocolVersion, engine.AlertInsufficientSecurity, engine.AlertInternalError,
 		engine.AlertUnrecognizedName, engine.AlertNoApplicationProtocol, engine.AlertECHRequired, 200,
 	} {
-		err := r.says(record(typeAlert, []byte{2, byte(a)}))
+		err := r.says(clearRecord(typeAlert, []byte{2, byte(a)}))
 		var blame *engine.PeerError
 		if a == engine.AlertProtocolVersion && errors.As(err, &blame) && blame.Fault == engine.FaultVersion {
 			continue // the engine says what the alert means
@@ -148,14 +148,14 @@ func testAlerts(r *rig) {
 
 func testFirstRecordWrong(r *rig) {
 	for name, b := range map[string][]byte{
-		"application data":       record(typeApplicationData, []byte("too early")),
-		"over-long":              record(typeHandshake, make([]byte, maxPlaintext+2049)),
-		"message of 16 MiB":      record(typeHandshake, []byte{1, 255, 255, 255, 3, 3}),
-		"finished":               record(typeHandshake, append([]byte{20, 0, 0, 12}, make([]byte, 12)...)),
-		"unknown record type":    record(99, []byte("what")),
-		"change cipher spec":     record(20, []byte{7}),
-		"hello that is no hello": record(typeHandshake, []byte{1, 0, 0, 4, 1, 2, 3, 4}),
-		"alert of one byte":      record(typeAlert, []byte{2}),
+		"application data":       clearRecord(typeApplicationData, []byte("too early")),
+		"over-long":              clearRecord(typeHandshake, make([]byte, maxPlaintext+2049)),
+		"message of 16 MiB":      clearRecord(typeHandshake, []byte{1, 255, 255, 255, 3, 3}),
+		"finished":               clearRecord(typeHandshake, append([]byte{20, 0, 0, 12}, make([]byte, 12)...)),
+		"unknown record type":    clearRecord(99, []byte("what")),
+		"change cipher spec":     clearRecord(20, []byte{7}),
+		"hello that is no hello": clearRecord(typeHandshake, []byte{1, 0, 0, 4, 1, 2, 3, 4}),
+		"alert of one byte":      clearRecord(typeAlert, []byte{2}),
 	} {
 		r.Log(name)
 		wantFault(r, r.says(b), engine.FaultProtocol, engine.FaultVersion)
@@ -170,7 +170,7 @@ func serverHello(hello []byte, version uint16, random [32]byte, suite uint16, ex
 	body = append(append(body, random[:]...), sessionID...)
 	body = append(binary.BigEndian.AppendUint16(body, suite), 0)
 	body = append(binary.BigEndian.AppendUint16(body, uint16(len(extensions))), extensions...)
-	return record(typeHandshake, append([]byte{2, 0, 0, byte(len(body))}, body...))
+	return clearRecord(typeHandshake, append([]byte{2, 0, 0, byte(len(body))}, body...))
 }
 
 // A server that ignores what the client offered, and goes on with an old

@@ -150,19 +150,19 @@ func (f *forger) seal(typ byte, content []byte, pad int) []byte {
 	if f.tls12 {
 		aad := binary.BigEndian.AppendUint16(append(bytes.Clone(seq), typ, 3, 3), uint16(len(content)))
 		nonce := append(bytes.Clone(f.iv), seq...)
-		return record(typ, f.aead.Seal(seq, nonce, content, aad))
+		return clearRecord(typ, f.aead.Seal(seq, nonce, content, aad))
 	}
 	nonce := bytes.Clone(f.iv)
 	for i, b := range seq {
 		nonce[4+i] ^= b
 	}
 	inner := append(append(bytes.Clone(content), typ), make([]byte, pad)...)
-	header := record(typeApplicationData, make([]byte, len(inner)+f.aead.Overhead()))[:5]
+	header := clearRecord(typeApplicationData, make([]byte, len(inner)+f.aead.Overhead()))[:5]
 	return f.aead.Seal(header, nonce, inner, header)
 }
 
-// record puts a header before a record's body.
-func record(typ byte, body []byte) []byte {
+// clearRecord puts a header before a record's body.
+func clearRecord(typ byte, body []byte) []byte {
 	return append(binary.BigEndian.AppendUint16([]byte{typ, 3, 3}, uint16(len(body))), body...)
 }
 

@@ -82,7 +82,7 @@ func testRecordLengthTooLong(r *rig) {
 	if r.version == engine.TLS12 {
 		most = most12
 	}
-	f.send(f.data("before"), record(typeApplicationData, make([]byte, most+1)))
+	f.send(f.data("before"), clearRecord(typeApplicationData, make([]byte, most+1)))
 	f.fails("before", engine.FaultProtocol)
 }
 
@@ -103,7 +103,7 @@ func testRecordReplayed(r *rig) {
 
 func testRecordInClear(r *rig) {
 	f := r.trial().forge()
-	f.send(f.data("before"), record(typeApplicationData, []byte("GET / HTTP/1.1\r\n\r\n and a little more")))
+	f.send(f.data("before"), clearRecord(typeApplicationData, []byte("GET / HTTP/1.1\r\n\r\n and a little more")))
 	f.fails("before", engine.FaultProtocol)
 }
 

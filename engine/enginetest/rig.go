@@ -24,6 +24,7 @@ type rig struct {
 	engine  engine.Engine
 	role    role
 	version engine.Version // what the peer is limited to; 0: no limit
+	taken   bool           // the engine's session is taken over
 }
 
 // TCPPair is one loopback connection: both of its ends. They are closed when
@@ -150,6 +151,9 @@ func (t *trial) run() *outcome {
 		o.end.CloseWrite()
 	}
 	<-done
+	if t.taken && o.err == nil {
+		o.session = t.takeOver(o.session)
+	}
 	if o.err == nil && o.session == nil || o.err != nil && o.session != nil {
 		t.Fatalf("session %v with error %v", o.session, o.err)
 	}

@@ -35,7 +35,7 @@ func Run(t *testing.T, e engine.Engine, gaps ...Gap) {
 		for _, tt := range tests {
 			t.Run(tt.name, func(t *testing.T) {
 				t.Parallel()
-				r := rig{TB: t, engine: e, role: tt.role, version: tt.version}
+				r := rig{TB: t, engine: e, role: tt.role, version: tt.version, taken: tt.taken}
 				at := slices.IndexFunc(gaps, func(g Gap) bool { return g.covers(tt.name) })
 				if at < 0 {
 					tt.body(&r)
@@ -107,32 +107,30 @@ type test struct {
 	name    string
 	role    role
 	version engine.Version
+	taken   bool // the session is taken over before its first byte
 	body    func(*rig)
 }
 
 func testsFor(e engine.Engine) []test {
 	_, serves := e.(engine.ServerEngine)
 	var tests []test
-	for _, r := range slices.Concat(basics, verification, clientCertificates, negotiation,
-		levels, streams, endings, records, badPeers, resumption) {
-		for _, role := range r.roles {
-			if role == asServer && !serves {
-				continue
-			}
-			add := func(label string, v engine.Version) {
-				tests = append(tests, test{fmt.Sprintf("%s/%s/%s", role, label, r.name), role, v, r.body})
-			}
-			if r.versions == anyVersion {
-				add("any", 0)
-			}
-			if r.versions == eachVersion || r.versions == only12 {
-				add("tls12", engine.TLS12)
-			}
-			if r.versions == eachVersion || r.versions == only13 {
-				add("tls13", engine.TLS13)
+	add := func(rows []row, label string, v engine.Version, taken bool, which ...versions) {
+		for _, r := range rows {
+			for _, role := range r.roles {
+				if slices.Contains(which, r.versions) && (role == asClient || serves) {
+					tests = append(tests, test{fmt.Sprintf("%s/%s/%s", role, label, r.name), role, v, taken, r.body})
+				}
 			}
 		}
 	}
+	all := slices.Concat(basics, verification, clientCertificates, negotiation,
+		levels, streams, endings, records, badPeers, resumption, takeOvers)
+	add(all, "any", 0, false, anyVersion)
+	add(all, "tls12", engine.TLS12, false, eachVersion, only12)
+	add(all, "tls13", engine.TLS13, false, eachVersion, only13)
+	// What is about the time after the handshake holds for whoever takes the
+	// connection over as well.
+	add(slices.Concat(streams, endings, records), "tls13-taken-over", engine.TLS13, true, eachVersion, only13)
 	return tests
 }
 

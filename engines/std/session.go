@@ -10,6 +10,9 @@ type session struct {
 	conn    *tls.Conn
 	records *engine.RecordConn
 	state   *engine.State
+
+	handshake *handshake
+	sent      []byte // a server's, in the handshake
 }
 
 func (s *session) Read(p []byte) (int, error) {
@@ -56,4 +59,25 @@ func (s *session) State() *engine.State { return s.state }
 func (s *session) Export(label string, context []byte, length int) ([]byte, error) {
 	cs := s.conn.ConnectionState()
 	return cs.ExportKeyingMaterial(label, context, length)
+}
+
+// TakeOver gives the connection away. Crypto/tls does not give out the secret
+// that tickets are worth something with: who wants tickets cannot have the keys.
+func (s *session) TakeOver() (*engine.Keys, error) {
+	h := s.handshake
+	var keys *engine.Keys
+	switch {
+	case s.state.Version < engine.TLS13:
+		return nil, &engine.UnsupportedError{Engine: Engine{}.Name(), What: "the take-over of a TLS 1.2 connection"}
+	case h.tickets:
+		return nil, &engine.UnsupportedError{Engine: Engine{}.Name(), What: "the take-over of a connection whose tickets are to be kept"}
+	case h.client:
+		keys = h.tap.ClientKeys(s.records, s.state)
+	default:
+		keys = h.tap.ServerKeys(s.records, s.state, s.sent)
+	}
+	if keys == nil {
+		return nil, &engine.UnsupportedError{Engine: Engine{}.Name(), What: "the take-over of this connection"}
+	}
+	return keys, nil
 }

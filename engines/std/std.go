@@ -15,6 +15,7 @@ import (
 	"runtime"
 
 	"tlsify/engine"
+	"tlsify/engine/record"
 )
 
 // Engine is crypto/tls behind the seam. Its zero value is ready.
@@ -49,7 +50,8 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 		return nil, err
 	}
 	conn := engine.NewRecordConn(stream)
-	h := &handshake{records: conn, client: true}
+	h := &handshake{records: conn, client: true, tickets: c.KeepTicket != nil}
+	h.tapInto(config)
 	requested := h.offerIdentity(config, c)
 	config.VerifyConnection = h.verify(c.Verify)
 	// Crypto/tls calls this one, in place of VerifyConnection, before it lets
@@ -70,7 +72,9 @@ func (e Engine) Server(ctx context.Context, stream net.Conn, c *engine.ServerCon
 		return nil, err
 	}
 	conn := engine.NewRecordConn(stream)
+	conn.KeepSent()
 	h := &handshake{records: conn}
+	h.tapInto(config)
 	if c.ClientAuth != engine.ClientAuthNone {
 		config.VerifyConnection = h.verify(c.Verify)
 	}
@@ -81,7 +85,15 @@ func (e Engine) Server(ctx context.Context, stream net.Conn, c *engine.ServerCon
 type handshake struct {
 	records *engine.RecordConn
 	client  bool
+	tickets bool  // a client's, that somebody wants
 	refusal error // what Verify said, if it said no
+	tap     record.Tap
+}
+
+// tapInto has the traffic secrets come to h as well.
+func (h *handshake) tapInto(config *tls.Config) {
+	h.tap.Next = config.KeyLogWriter
+	config.KeyLogWriter = &h.tap
 }
 
 // run performs the handshake. Requested is set, by then, where the server
@@ -100,7 +112,7 @@ func (h *handshake) run(ctx context.Context, conn *tls.Conn, requested *bool) (e
 	if h.client {
 		state.ServerName = "" // crypto/tls repeats what we sent
 	}
-	return &session{conn: conn, records: h.records, state: state}, nil
+	return &session{conn: conn, records: h.records, state: state, handshake: h, sent: h.records.Sent()}, nil
 }
 
 // verify makes the VerifyConnection of crypto/tls out of the seam's Verify. It

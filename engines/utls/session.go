@@ -10,6 +10,8 @@ type session struct {
 	conn    *tls.UConn
 	records *engine.RecordConn
 	state   *engine.State
+
+	handshake *handshake
 }
 
 func (s *session) Read(p []byte) (int, error) {
@@ -56,4 +58,20 @@ func (s *session) State() *engine.State { return s.state }
 func (s *session) Export(label string, context []byte, length int) ([]byte, error) {
 	cs := s.conn.ConnectionState()
 	return cs.ExportKeyingMaterial(label, context, length)
+}
+
+// TakeOver gives the connection away. The library does not give out the secret
+// that tickets are worth something with: who wants tickets cannot have the keys.
+func (s *session) TakeOver() (*engine.Keys, error) {
+	if s.state.Version < engine.TLS13 {
+		return nil, Engine{}.unsupported("the take-over of a TLS 1.2 connection")
+	}
+	if s.handshake.config.KeepTicket != nil {
+		return nil, Engine{}.unsupported("the take-over of a connection whose tickets are to be kept")
+	}
+	keys := s.handshake.tap.ClientKeys(s.records, s.state)
+	if keys == nil {
+		return nil, Engine{}.unsupported("the take-over of this connection")
+	}
+	return keys, nil
 }

@@ -9,6 +9,7 @@ import (
 	tls "github.com/refraction-networking/utls"
 
 	"tlsify/engine"
+	"tlsify/engine/record"
 )
 
 // libraryVersion is what classify.go and state.go are pinned to; a test
@@ -68,6 +69,7 @@ type handshake struct {
 	profile *profile // nil: the library's own ClientHello
 	hello   *serverHello
 
+	tap       record.Tap
 	requested bool  // the server asked for a certificate
 	refusal   error // why we ended it, if we did
 }
@@ -83,6 +85,8 @@ func (e Engine) prepare(records *engine.RecordConn, c *engine.ClientConfig) (*ha
 	if h.profile, err = e.profileFor(c); err != nil {
 		return nil, err
 	}
+	h.tap.Next = config.KeyLogWriter
+	config.KeyLogWriter = &h.tap
 	config.VerifyConnection = h.verify
 	config.GetClientCertificate = h.certificate
 	if c.KeepTicket != nil || c.Ticket != nil {
@@ -146,7 +150,7 @@ func (h *handshake) run(ctx context.Context) (engine.Session, error) {
 		// and this server would send one again.
 		h.tickets.stopKeeping()
 	}
-	return &session{conn: h.conn, records: h.records, state: state}, nil
+	return &session{conn: h.conn, records: h.records, state: state, handshake: h}, nil
 }
 
 // verify is the library's VerifyConnection, which it calls on resumption as
