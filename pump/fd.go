@@ -75,6 +75,29 @@ func (f *FD) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	return f.receive(len(p), func() (int, error) {
+		if f.isSocket {
+			n, _, err := unix.Recvfrom(f.n, p, unix.MSG_DONTWAIT)
+			return n, err
+		}
+		return unix.Read(f.n, p)
+	})
+}
+
+// Readv is Read into several pieces of memory, of the same length, in order.
+func (f *FD) Readv(p [][]byte) (int, error) {
+	return f.receive(len(p)*len(p[0]), func() (int, error) {
+		if f.isSocket {
+			n, _, _, _, err := unix.RecvmsgBuffers(f.n, p, nil, unix.MSG_DONTWAIT)
+			return n, err
+		}
+		return unix.Readv(f.n, p)
+	})
+}
+
+// receive reads once, by read, where it must not wait on a socket, up to room
+// bytes.
+func (f *FD) receive(room int, read func() (int, error)) (int, error) {
 	wait := f.pollable && (f.emptied || !f.isSocket)
 	for {
 		if wait {
@@ -84,7 +107,7 @@ func (f *FD) Read(p []byte) (int, error) {
 		} else if f.rd.isStopped() {
 			return 0, net.ErrClosed
 		}
-		n, err := f.read(p)
+		n, err := read()
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
@@ -94,18 +117,10 @@ func (f *FD) Read(p []byte) (int, error) {
 		case n == 0:
 			return 0, io.EOF
 		default:
-			f.emptied = n < len(p)
+			f.emptied = n < room
 			return n, nil
 		}
 	}
-}
-
-func (f *FD) read(p []byte) (int, error) {
-	if f.isSocket {
-		n, _, err := unix.Recvfrom(f.n, p, unix.MSG_DONTWAIT)
-		return n, err
-	}
-	return unix.Read(f.n, p)
 }
 
 // Write writes all of p, waiting for room until the write deadline.

@@ -3,7 +3,9 @@
 //
 // It must not know how a session came to be, who the peer is, or what an exit
 // status is. Start reading at [Run]; the two directions are toPeer and
-// fromPeer, here and everywhere.
+// fromPeer, here and everywhere. What carries the bytes is a [Carrier]: when
+// to move them and what an ending means is Run's business, how is the
+// Carrier's.
 package pump
 
 import (
@@ -24,9 +26,9 @@ const exitTime = 50 * time.Millisecond
 
 // Plan is what Run is to do.
 type Plan struct {
-	// Session is the established connection, and Network the stream below
+	// Carrier is the established connection, and Network the stream below
 	// it, which Run stops when it is done, and does not close.
-	Session engine.Session
+	Carrier Carrier
 	Network interface{ Stop() }
 	// In is where the caller's bytes come from, and Out where the peer's go.
 	In, Out *FD
@@ -123,12 +125,11 @@ type run struct {
 // close_notify. It returns nil only then. It returns os.ErrDeadlineExceeded
 // where untilEnded has told it to take what is there and wait for no more.
 func (r *run) toPeer() error {
-	buf := make([]byte, engine.BatchSize)
 	for {
-		n, err := r.In.Read(buf)
+		n, err := r.Carrier.take(r.In)
 		if n > 0 {
 			r.touch()
-			if _, err := r.Session.Write(buf[:n]); err != nil {
+			if err := r.Carrier.send(); err != nil {
 				return err
 			}
 			r.touch()
@@ -147,21 +148,19 @@ func (r *run) toPeer() error {
 			<-r.release
 		}
 		r.ending.Store(true)
-		return r.Session.CloseWrite()
+		return r.Carrier.closeWrite()
 	}
 }
 
 // fromPeer moves the peer's bytes to the caller until there are no more, and
 // returns why: io.EOF for a close_notify.
 func (r *run) fromPeer() error {
-	buf := make([]byte, engine.BatchSize)
 	for {
-		n, err := r.Session.Read(buf)
-		if err != nil {
+		if err := r.Carrier.receive(); err != nil {
 			return err
 		}
 		r.touch()
-		if _, err := r.Out.Write(buf[:n]); err != nil {
+		if err := r.Carrier.deliver(r.Out); err != nil {
 			return &LocalError{fmt.Errorf("writing the plaintext: %w", err)}
 		}
 		r.touch()
@@ -229,7 +228,7 @@ func (r *run) peerEnded(err error) (bool, error) {
 	r.endOut()
 	r.letClose()
 	r.localErr = nil // nothing was owed to a caller that has gone
-	oneWay := r.Session.State().Version >= engine.TLS13
+	oneWay := r.Carrier.halves()
 	switch {
 	case r.toEnded:
 		return true, nil

@@ -162,7 +162,7 @@ func stage(t testing.TB, k kind) *act {
 	}
 	a.outFD.Store(int32(theirs))
 	a.plan = Plan{
-		Session: a.script,
+		Carrier: &sessionCarrier{session: a.script},
 		Network: a.script,
 		In:      newFD(t, ours),
 		Out:     newFD(t, out),

@@ -51,11 +51,22 @@ func connect(t testing.TB, version uint16) *line {
 	return l
 }
 
+// onCarriers runs a test over every kind of Carrier, under TLS 1.3.
+func onCarriers(t *testing.T, test func(t *testing.T, c Kind)) {
+	for _, c := range []Kind{Session, Record} {
+		t.Run(string(c), func(t *testing.T) { test(t, c) })
+	}
+}
+
 // perform stages an act whose peer is real.
-func perform(t testing.TB, k kind, version uint16) (*act, *line) {
+func perform(t testing.TB, k kind, version uint16, c Kind) (*act, *line) {
 	t.Helper()
 	a, l := stage(t, k), connect(t, version)
-	a.plan.Session, a.plan.Network = l.session, l.network
+	var err error
+	if a.plan.Carrier, err = Choose(c, l.session); err != nil {
+		t.Fatal(err)
+	}
+	a.plan.Network = l.network
 	a.stopped = true // the script has no part in it
 	return a, l
 }
@@ -120,38 +131,44 @@ func exchange(t testing.TB, a *act, l *line, data []byte, most int) {
 }
 
 func TestTransferSizes(t *testing.T) {
-	for _, n := range []int{0, 1, 16383, 16384, 16385, engine.BatchSize, engine.BatchSize + 1, 1 << 20} {
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			for _, k := range []kind{kinds[0], kinds[3]} {
-				a, l := perform(t, k, tls.VersionTLS13)
-				a.plan.Answer = true
-				exchange(t, a, l, noise(n), 100_000)
-			}
-		})
-	}
+	onCarriers(t, func(t *testing.T, c Kind) {
+		for _, n := range []int{0, 1, 16383, 16384, 16385, engine.BatchSize, engine.BatchSize + 1, 1 << 20} {
+			t.Run(fmt.Sprint(n), func(t *testing.T) {
+				for _, k := range []kind{kinds[0], kinds[3]} {
+					a, l := perform(t, k, tls.VersionTLS13, c)
+					a.plan.Answer = true
+					exchange(t, a, l, noise(n), 100_000)
+				}
+			})
+		}
+	})
 }
 
 func TestTransferTinyChunks(t *testing.T) {
-	onEach(t, func(t *testing.T, k kind) {
-		a, l := perform(t, k, tls.VersionTLS13)
-		a.plan.Answer = true
-		exchange(t, a, l, noise(20_000), 40)
+	onCarriers(t, func(t *testing.T, c Kind) {
+		onEach(t, func(t *testing.T, k kind) {
+			a, l := perform(t, k, tls.VersionTLS13, c)
+			a.plan.Answer = true
+			exchange(t, a, l, noise(20_000), 40)
+		})
 	})
 }
 
 func TestTransferLarge(t *testing.T) {
-	data := noise(64 << 20)
-	for _, k := range []kind{kinds[0], kinds[3]} {
-		a, l := perform(t, k, tls.VersionTLS13)
-		a.plan.Answer = true
-		exchange(t, a, l, data, 1<<20)
-	}
+	onCarriers(t, func(t *testing.T, c Kind) {
+		data := noise(64 << 20)
+		for _, k := range []kind{kinds[0], kinds[3]} {
+			a, l := perform(t, k, tls.VersionTLS13, c)
+			a.plan.Answer = true
+			exchange(t, a, l, data, 1<<20)
+		}
+	})
 }
 
 // Under TLS 1.2 the peer must not end before the caller has.
 func TestTransferTLS12(t *testing.T) {
 	data := noise(1<<20 + 1)
-	a, l := perform(t, kinds[3], tls.VersionTLS12)
+	a, l := perform(t, kinds[3], tls.VersionTLS12, Auto)
 	a.begin()
 	written := started(func() error {
 		err := pour(a.in, data, 50_000)
@@ -176,41 +193,45 @@ func TestTransferTLS12(t *testing.T) {
 
 // Sockets with the smallest buffers that there are take a record in pieces.
 func TestTransferSmallBuffers(t *testing.T) {
-	for _, k := range kinds[2:4] {
-		a, l := perform(t, k, tls.VersionTLS13)
-		a.plan.Answer = true
-		for _, n := range []int{a.plan.In.Number(), int(a.outFD.Load()), l.network.Number()} {
-			unix.SetsockoptInt(n, unix.SOL_SOCKET, unix.SO_SNDBUF, 1)
+	onCarriers(t, func(t *testing.T, c Kind) {
+		for _, k := range kinds[2:4] {
+			a, l := perform(t, k, tls.VersionTLS13, c)
+			a.plan.Answer = true
+			for _, n := range []int{a.plan.In.Number(), int(a.outFD.Load()), l.network.Number()} {
+				unix.SetsockoptInt(n, unix.SOL_SOCKET, unix.SO_SNDBUF, 1)
+			}
+			exchange(t, a, l, noise(100_000), 30_000)
 		}
-		exchange(t, a, l, noise(100_000), 30_000)
-	}
+	})
 }
 
 // A caller that reads a little at a time, and pauses, gets all the same bytes;
 // and so does a peer.
 func TestTransferSlowReaders(t *testing.T) {
-	data := noise(300_000)
-	for _, k := range []kind{kinds[0], kinds[2]} {
-		a, l := perform(t, k, tls.VersionTLS13)
-		a.plan.Answer = true
-		a.begin()
-		writing := []<-chan error{
-			started(func() error { err := pour(a.in, data, 1<<20); a.finishes(); return err }),
-			started(func() error { return errors.Join(pour(l.peer, data, 1<<20), l.peer.CloseWrite()) }),
-		}
-		reading := []<-chan error{
-			started(func() error { return drink(dawdler{a.out}, data, 9000) }),
-			started(func() error { return drink(dawdler{l.peer}, data, 9000) }),
-		}
-		for _, done := range append(writing, reading...) {
-			if err := soon(t, "moving", done); err != nil {
-				t.Errorf("%v: %v", k, err)
+	onCarriers(t, func(t *testing.T, c Kind) {
+		data := noise(300_000)
+		for _, k := range []kind{kinds[0], kinds[2]} {
+			a, l := perform(t, k, tls.VersionTLS13, c)
+			a.plan.Answer = true
+			a.begin()
+			writing := []<-chan error{
+				started(func() error { err := pour(a.in, data, 1<<20); a.finishes(); return err }),
+				started(func() error { return errors.Join(pour(l.peer, data, 1<<20), l.peer.CloseWrite()) }),
+			}
+			reading := []<-chan error{
+				started(func() error { return drink(dawdler{a.out}, data, 9000) }),
+				started(func() error { return drink(dawdler{l.peer}, data, 9000) }),
+			}
+			for _, done := range append(writing, reading...) {
+				if err := soon(t, "moving", done); err != nil {
+					t.Errorf("%v: %v", k, err)
+				}
+			}
+			if err := soon(t, "Run", a.done); err != nil {
+				t.Errorf("%v: Run returned %v", k, err)
 			}
 		}
-		if err := soon(t, "Run", a.done); err != nil {
-			t.Errorf("%v: Run returned %v", k, err)
-		}
-	}
+	})
 }
 
 type dawdler struct{ io.Reader }
@@ -221,36 +242,42 @@ func (d dawdler) Read(p []byte) (int, error) {
 }
 
 func TestRealTruncation(t *testing.T) {
-	a, l := perform(t, kinds[0], tls.VersionTLS13)
-	a.begin()
-	l.peer.Write([]byte("half a rep"))
-	l.socket.CloseWrite()
-	wantRest(t, a.out, []byte("half a rep"))
-	a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
-	// Nor is the peer told of a clean end.
-	l.network.Close()
-	wantRest(t, l.socket, nil)
+	onCarriers(t, func(t *testing.T, c Kind) {
+		a, l := perform(t, kinds[0], tls.VersionTLS13, c)
+		a.begin()
+		l.peer.Write([]byte("half a rep"))
+		l.socket.CloseWrite()
+		wantRest(t, a.out, []byte("half a rep"))
+		a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
+		// Nor is the peer told of a clean end.
+		l.network.Close()
+		wantRest(t, l.socket, nil)
+	})
 }
 
 func TestRealReset(t *testing.T) {
-	a, l := perform(t, kinds[0], tls.VersionTLS13)
-	a.begin()
-	l.socket.SetLinger(0)
-	l.socket.Close()
-	wantRest(t, a.out, nil)
-	err := soon(t, "Run", a.done)
-	if blame := new(engine.TransportError); !errors.As(err, &blame) || !errors.Is(err, unix.ECONNRESET) {
-		t.Errorf("Run returned %v", err)
-	}
+	onCarriers(t, func(t *testing.T, c Kind) {
+		a, l := perform(t, kinds[0], tls.VersionTLS13, c)
+		a.begin()
+		l.socket.SetLinger(0)
+		l.socket.Close()
+		wantRest(t, a.out, nil)
+		err := soon(t, "Run", a.done)
+		if blame := new(engine.TransportError); !errors.As(err, &blame) || !errors.Is(err, unix.ECONNRESET) {
+			t.Errorf("Run returned %v", err)
+		}
+	})
 }
 
 // A full network and a stop: nothing of Run's waits for the peer any more.
 func TestRealContext(t *testing.T) {
-	a, _ := perform(t, kinds[0], tls.VersionTLS13)
-	a.begin()
-	go a.in.Write(tooMuch)
-	time.Sleep(10 * beat)
-	a.cancel(errAlert)
-	a.over(errAlert)
-	a.in.Close()
+	onCarriers(t, func(t *testing.T, c Kind) {
+		a, _ := perform(t, kinds[0], tls.VersionTLS13, c)
+		a.begin()
+		go a.in.Write(tooMuch)
+		time.Sleep(10 * beat)
+		a.cancel(errAlert)
+		a.over(errAlert)
+		a.in.Close()
+	})
 }

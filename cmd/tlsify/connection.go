@@ -23,7 +23,8 @@ type connection struct {
 	network *network
 	clock   *clock // of the handshake
 	session engine.Session
-	program *program // PROG, once it runs
+	carrier pump.Carrier // of session's bytes
+	program *program     // PROG, once it runs
 }
 
 func newConnection(inv *invocation) *connection {
@@ -90,8 +91,11 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 }
 
 // ready starts PROG, if there is one, and says that bytes may move.
-func (c *connection) ready(context.Context) error {
+func (c *connection) ready(context.Context) (err error) {
 	if err := c.learn(); err != nil {
+		return err
+	}
+	if c.carrier, err = pump.Choose(c.inv.pump, c.session); err != nil {
 		return err
 	}
 	if c.inv.prog != nil {
@@ -102,6 +106,7 @@ func (c *connection) ready(context.Context) error {
 		c.program = program
 	}
 	c.facts.say(c.say)
+	c.say.Say("pump", string(c.carrier.Name()))
 	c.say.Say("ready")
 	c.at = established
 	return nil
@@ -110,7 +115,7 @@ func (c *connection) ready(context.Context) error {
 // stream moves the bytes until the end and returns the exit status.
 func (c *connection) stream(ctx context.Context) int {
 	plan := pump.Plan{
-		Session: c.session,
+		Carrier: c.carrier,
 		Network: c.network,
 		HoldEOF: c.inv.holdEOF,
 		Linger:  c.inv.linger,

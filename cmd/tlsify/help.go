@@ -51,6 +51,7 @@ would break a token is %XX. Ignore a keyword that you don't know.
   expires-soon DAYS                   that is less than 14 days away
   binding KIND BASE64
   ask PIN CODE...                     with --ask: answer trust PIN, or no
+  pump NAME                           what carries the bytes: record, session
   ready                               before the first byte of application data
   closed peer, closed local           a close_notify came, or went
   truncated                           the peer's stream ended without one

@@ -12,6 +12,7 @@ import (
 	"tlsify/cmd/tlsify/internal/control"
 	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/engine"
+	"tlsify/pump"
 	"tlsify/verify"
 )
 
@@ -77,6 +78,7 @@ type invocation struct {
 	linger         time.Duration
 	holdEOF        bool
 	tolerate       bool
+	pump           pump.Kind
 }
 
 // parser makes an invocation of words.
@@ -329,6 +331,13 @@ func (p *parser) limits() error {
 	}
 	p.inv.holdEOF = value == "hold"
 	p.inv.tolerate = p.words.has("tolerate-truncation")
+	p.inv.pump = pump.Auto
+	if value, ok := p.words.value("pump"); ok {
+		p.inv.pump = pump.Kind(value)
+		if !slices.Contains(pump.Kinds[:], p.inv.pump) {
+			return usagef("--pump: %q is none of auto, record, session", cut(value))
+		}
+	}
 	return nil
 }
 

@@ -66,9 +66,13 @@ func pumpOnce(t *testing.T, end func(peer *tls.Conn, in, out *os.File, cancel fu
 	defer sink.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	carrier, err := pump.Choose(pump.Auto, session)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ended := make(chan error, 1)
 	go func() {
-		ended <- pump.Run(ctx, pump.Plan{Session: session, Network: network, In: in, Out: out,
+		ended <- pump.Run(ctx, pump.Plan{Carrier: carrier, Network: network, In: in, Out: out,
 			Linger: 200 * time.Millisecond, Report: func(pump.Event, error) {}})
 	}()
 	end(peer, feed, sink, cancel)

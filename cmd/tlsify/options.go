@@ -73,6 +73,7 @@ var options = []option{
 	{"linger", "", "TIME", false, "cal", "stream", "how long the last bytes may take to reach the peer when nothing else is left; 10s by default"},
 	{"eof", "", "half-close|hold", false, "cal", "stream", "hold: send no close_notify at end of file until the peer has ended"},
 	{"tolerate-truncation", "", "", false, "cal", "stream", "status 0 for a stream that ended without close_notify; it is reported all the same"},
+	{"pump", "", "KIND", false, "cal", "stream", "what carries the bytes: record (on keys that are taken over from the engine), session (through the engine's library), or auto, the fastest that can be had (the default)"},
 	{"proxy", "", "URL", false, "c", "stream", "dial through http:// or https:// (CONNECT) or socks5:// (socks5h:// to have the proxy resolve HOST), [USER[:PASSWORD]@]HOST:PORT; a password only by --options-fd"},
 	{"tcp-fastopen", "", "", false, "c", "stream", "send the first bytes with the SYN (RFC 7413); addresses are then tried in order"},
 	{"ipv4", "4", "", false, "c", "stream", "dial IPv4 addresses only"},

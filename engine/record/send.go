@@ -30,6 +30,7 @@ type sender struct {
 	// slots belongs to the writer, outside of its turns as well: front, and
 	// then room for batch records, content at HeaderLen of each.
 	slots []byte
+	views [][]byte // of the content in slots
 
 	mu     sync.Mutex
 	sealer *Protection
@@ -46,21 +47,16 @@ type sender struct {
 }
 
 // Slots gives the memory that the next Send takes application data from, to be
-// filled in order: the content of as many records as go out with one call. Its
-// contents are lost with the next Slots, Send or Write.
+// filled in order: the content of as many records as go out with one call, all of
+// the same length. What is in it is lost with the next Send or Write.
 func (s *sender) Slots() [][]byte {
-	s.makeSlots()
-	slots := make([][]byte, batch)
-	for i := range slots {
-		slots[i] = s.slot(i)[HeaderLen:][:s.limit:s.limit]
-	}
-	return slots
-}
-
-func (s *sender) makeSlots() {
 	if s.slots == nil {
 		s.slots = make([]byte, front+batch*(s.limit+Overhead))
+		for i := range batch {
+			s.views = append(s.views, s.slot(i)[HeaderLen:][:s.limit:s.limit])
+		}
 	}
+	return s.views
 }
 
 func (s *sender) slot(i int) []byte {
@@ -87,11 +83,10 @@ func (s *sender) Send(n int) error {
 
 // Write protects and sends all of p, many records at a time.
 func (s *sender) Write(p []byte) (sent int, err error) {
-	s.makeSlots()
 	for sent < len(p) {
 		n := 0
-		for i := 0; i < batch && sent+n < len(p); i++ {
-			n += copy(s.slot(i)[HeaderLen:][:s.limit], p[sent+n:])
+		for _, slot := range s.Slots() {
+			n += copy(slot, p[sent+n:])
 		}
 		if err := s.Send(n); err != nil {
 			return sent, err

@@ -1,0 +1,69 @@
+package pump
+
+import (
+	"tlsify/engine"
+	"tlsify/engine/record"
+)
+
+// A Carrier moves the bytes of one established connection between the caller's
+// descriptors and the network. Each direction is two steps, so that the one who
+// takes them can tell whose failure it is, and that something has moved: take
+// and send, receive and deliver. One goroutine takes and sends while another
+// receives and delivers.
+type Carrier interface {
+	// Name is the word for --pump and for the control channel.
+	Name() Kind
+	// take waits for bytes from in, and keeps those that one system call gives.
+	// The error is in's, io.EOF at its end.
+	take(in *FD) (int, error)
+	// send protects and sends what was taken last.
+	send() error
+	// closeWrite sends close_notify.
+	closeWrite() error
+	// receive waits for bytes from the peer, and keeps those that are there. The
+	// errors are those of engine.Session's Read.
+	receive() error
+	// deliver writes to out what was received last. The error is out's.
+	deliver(out *FD) error
+	// halves tells whether one direction may end long before the other, as it
+	// may since TLS 1.3.
+	halves() bool
+}
+
+// Kind is a kind of Carrier.
+type Kind string
+
+const (
+	Auto    Kind = "auto"    // the fastest that can be had
+	Record  Kind = "record"  // on keys that were taken over, records sealed where the caller's bytes land
+	Session Kind = "session" // through the engine's library
+)
+
+// Kinds are all of them.
+var Kinds = [...]Kind{Auto, Record, Session}
+
+// Choose puts a Carrier on a session that has just been established, and nobody
+// has read from or written to. The error is the engine's
+// *engine.UnsupportedError, where it can't be the kind that was asked for.
+func Choose(kind Kind, session engine.Session) (Carrier, error) {
+	if kind == Session {
+		return &sessionCarrier{session: session}, nil
+	}
+	keys, err := takeOver(session)
+	switch {
+	case err == nil:
+		return &recordCarrier{conn: record.NewConn(keys)}, nil
+	case kind == Auto:
+		return &sessionCarrier{session: session}, nil
+	}
+	return nil, err
+}
+
+func takeOver(session engine.Session) (*engine.Keys, error) {
+	if keyed, ok := session.(engine.KeyedSession); ok {
+		return keyed.TakeOver()
+	}
+	return nil, errNotKeyed
+}
+
+var errNotKeyed = &engine.UnsupportedError{Engine: "in use", What: "a take-over of keys"}

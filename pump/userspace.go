@@ -1,0 +1,85 @@
+package pump
+
+import (
+	"tlsify/engine"
+	"tlsify/engine/record"
+)
+
+// sessionCarrier goes through the engine's own session.
+type sessionCarrier struct {
+	session engine.Session
+	toPeer  batch
+	toOut   batch
+}
+
+// batch is memory for one step, and what is in it.
+type batch struct {
+	buf  []byte
+	full []byte
+}
+
+// room is the memory, made when it is needed.
+func (b *batch) room() []byte {
+	if b.buf == nil {
+		b.buf = make([]byte, engine.BatchSize)
+	}
+	return b.buf
+}
+
+func (c *sessionCarrier) Name() Kind   { return Session }
+func (c *sessionCarrier) halves() bool { return c.session.State().Version >= engine.TLS13 }
+
+func (c *sessionCarrier) take(in *FD) (int, error) {
+	n, err := in.Read(c.toPeer.room())
+	c.toPeer.full = c.toPeer.buf[:n]
+	return n, err
+}
+
+func (c *sessionCarrier) send() error {
+	_, err := c.session.Write(c.toPeer.full)
+	return err
+}
+
+func (c *sessionCarrier) closeWrite() error { return c.session.CloseWrite() }
+
+func (c *sessionCarrier) receive() error {
+	n, err := c.session.Read(c.toOut.room())
+	c.toOut.full = c.toOut.buf[:n]
+	return err
+}
+
+func (c *sessionCarrier) deliver(out *FD) error {
+	_, err := out.Write(c.toOut.full)
+	return err
+}
+
+// recordCarrier holds the keys. The caller's bytes land where their records are
+// sealed, and the peer's are opened from where they landed into the batch that
+// goes out.
+type recordCarrier struct {
+	conn  *record.Conn
+	taken int
+	toOut batch
+}
+
+func (c *recordCarrier) Name() Kind   { return Record }
+func (c *recordCarrier) halves() bool { return true }
+
+func (c *recordCarrier) take(in *FD) (n int, err error) {
+	c.taken, err = in.Readv(c.conn.Slots())
+	return c.taken, err
+}
+
+func (c *recordCarrier) send() error       { return c.conn.Send(c.taken) }
+func (c *recordCarrier) closeWrite() error { return c.conn.CloseWrite() }
+
+func (c *recordCarrier) receive() error {
+	n, err := c.conn.Read(c.toOut.room())
+	c.toOut.full = c.toOut.buf[:n]
+	return err
+}
+
+func (c *recordCarrier) deliver(out *FD) error {
+	_, err := out.Write(c.toOut.full)
+	return err
+}
