@@ -126,27 +126,15 @@ func (f *FD) receive(room int, read func() (int, error)) (int, error) {
 // Write writes all of p, waiting for room until the write deadline.
 func (f *FD) Write(p []byte) (int, error) {
 	sent := 0
-	wait := f.pollable && !f.isSocket
-	for sent < len(p) {
-		if wait {
-			if _, err := f.wr.wait(f.n, unix.POLLOUT); err != nil {
-				return sent, err
-			}
-		} else if f.wr.isStopped() {
-			return sent, net.ErrClosed
+	err := f.sendAll(func() (bool, error) {
+		if sent == len(p) {
+			return true, nil
 		}
 		n, err := f.write(p[sent:])
-		switch {
-		case err == unix.EINTR:
-		case err == unix.EAGAIN:
-			wait = true
-		case err != nil:
-			return sent, os.NewSyscallError("write", err)
-		default:
-			sent += n
-		}
-	}
-	return sent, nil
+		sent += max(n, 0)
+		return sent == len(p), err
+	})
+	return sent, err
 }
 
 func (f *FD) write(p []byte) (int, error) {
@@ -154,6 +142,52 @@ func (f *FD) write(p []byte) (int, error) {
 		return unix.SendmsgN(f.n, p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 	}
 	return unix.Write(f.n, p)
+}
+
+// Writev is Write of several pieces of memory, at most 1,024, none of them
+// empty. It uses p up.
+func (f *FD) Writev(p [][]byte) error {
+	return f.sendAll(func() (bool, error) {
+		n, err := f.writev(p)
+		for n = max(n, 0); len(p) > 0 && n >= len(p[0]); p = p[1:] {
+			n -= len(p[0])
+		}
+		if n > 0 {
+			p[0] = p[0][n:]
+		}
+		return len(p) == 0, err
+	})
+}
+
+func (f *FD) writev(p [][]byte) (int, error) {
+	if f.isSocket {
+		return unix.SendmsgBuffers(f.n, p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	}
+	return unix.Writev(f.n, p)
+}
+
+// sendAll calls send, which must not wait on a socket, until it is done.
+func (f *FD) sendAll(send func() (done bool, err error)) error {
+	wait := f.pollable && !f.isSocket
+	for {
+		if wait {
+			if _, err := f.wr.wait(f.n, unix.POLLOUT); err != nil {
+				return err
+			}
+		} else if f.wr.isStopped() {
+			return net.ErrClosed
+		}
+		done, err := send()
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			wait = true
+		case err != nil:
+			return os.NewSyscallError("write", err)
+		case done:
+			return nil
+		}
+	}
 }
 
 // WaitReadable waits until the read deadline for bytes, or for a connection on

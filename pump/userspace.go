@@ -54,12 +54,11 @@ func (c *sessionCarrier) deliver(out *FD) error {
 }
 
 // recordCarrier holds the keys. The caller's bytes land where their records are
-// sealed, and the peer's are opened from where they landed into the batch that
-// goes out.
+// sealed, and the peer's are opened where they landed.
 type recordCarrier struct {
-	conn  *record.Conn
-	taken int
-	toOut batch
+	conn   *record.Conn
+	taken  int
+	pieces [][]byte
 }
 
 func (c *recordCarrier) Name() Kind   { return Record }
@@ -73,13 +72,9 @@ func (c *recordCarrier) take(in *FD) (n int, err error) {
 func (c *recordCarrier) send() error       { return c.conn.Send(c.taken) }
 func (c *recordCarrier) closeWrite() error { return c.conn.CloseWrite() }
 
-func (c *recordCarrier) receive() error {
-	n, err := c.conn.Read(c.toOut.room())
-	c.toOut.full = c.toOut.buf[:n]
+func (c *recordCarrier) receive() (err error) {
+	c.pieces, err = c.conn.Pieces()
 	return err
 }
 
-func (c *recordCarrier) deliver(out *FD) error {
-	_, err := out.Write(c.toOut.full)
-	return err
-}
+func (c *recordCarrier) deliver(out *FD) error { return out.Writev(c.pieces) }

@@ -62,6 +62,54 @@ func wantFault(t *testing.T, err error, want engine.Fault) {
 	}
 }
 
+// readPieces is io.ReadAll by Pieces.
+func readPieces(c *Conn) (all []byte, err error) {
+	for {
+		pieces, err := c.Pieces()
+		all = append(all, bytes.Join(pieces, nil)...)
+		if err == io.EOF {
+			return all, nil
+		}
+		if err != nil {
+			return all, err
+		}
+	}
+}
+
+// TestPieces: records of every size come in order, with few pieces.
+func TestPieces(t *testing.T) {
+	client, server := connected(t, engine.AES128GCM)
+	var want []byte
+	for i := range 300 {
+		data := bytes.Repeat([]byte{byte(i)}, 1+i*i%16384)
+		want = append(want, data...)
+		if _, err := server.Write(data); err != nil {
+			t.Fatal(err)
+		}
+		if i%7 == 0 {
+			keyUpdate(server, 1)
+		}
+		if i%50 == 49 {
+			for got := 0; got < len(want); {
+				pieces, err := client.Pieces()
+				if err != nil || len(pieces) > 100 {
+					t.Fatalf("%d pieces, %v", len(pieces), err)
+				}
+				all := bytes.Join(pieces, nil)
+				if !bytes.HasPrefix(want[got:], all) {
+					t.Fatal("came wrong")
+				}
+				got += len(all)
+			}
+			want = nil
+		}
+	}
+	server.CloseWrite()
+	if got, err := readPieces(client); len(got) > 0 || err != nil {
+		t.Errorf("%d bytes more, %v", len(got), err)
+	}
+}
+
 // transfer sends data of several sizes from one to the other, by Write and by
 // Send.
 func transfer(t *testing.T, from, to *Conn) {
@@ -386,7 +434,7 @@ func FuzzConn(f *testing.F) {
 		seal := New(SuiteOf(engine.AES128GCM), bytes.Clone(secret))
 		var stream bytes.Buffer
 		var want []byte // application data until the first thing that is not
-		honest := true
+		honest, whole := true, script
 		for len(script) >= 2 {
 			kind, content := Type(script[0]), script[2:]
 			content = content[:min(int(script[1]), len(content))]
@@ -406,6 +454,10 @@ func FuzzConn(f *testing.F) {
 				want = append(want, content...)
 			}
 		}
+		read := func(c *Conn) ([]byte, error) { return io.ReadAll(c) }
+		if len(whole)%2 == 0 {
+			read = readPieces
+		}
 		keys := &engine.Keys{
 			Stream:      fuzzStream{Reader: &stream},
 			In:          engine.TrafficKey{Cipher: engine.AES128GCM, Secret: bytes.Clone(secret)},
@@ -413,7 +465,7 @@ func FuzzConn(f *testing.F) {
 			RecordLimit: MaxPlaintext,
 		}
 		// It may stop early, at records that carry nothing; never go wrong.
-		got, err := io.ReadAll(NewConn(keys))
+		got, err := read(NewConn(keys))
 		if !bytes.HasPrefix(got, want) && !bytes.HasPrefix(want, got) {
 			t.Errorf("got %q, want %q first (%v)", got, want, err)
 		}

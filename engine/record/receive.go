@@ -39,6 +39,7 @@ type receiver struct {
 	ticket  func(msg []byte) error
 	peer    *sender // to be told of what the other side must answer
 
+	pieces   [][]byte
 	pending  []byte // application data that was opened and not yet asked for
 	hand     []byte // the beginning of a handshake message
 	failed   error  // what ended reading
@@ -74,6 +75,40 @@ func (r *receiver) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
+// Pieces is Read without a copy: it opens what is there where it landed, and
+// gives it as pieces of memory, in order, that are good until the next call.
+func (r *receiver) Pieces() ([][]byte, error) {
+	r.pieces = r.pieces[:0]
+	for r.failed == nil {
+		_, more, err := r.receive(nil, len(r.pieces) == 0)
+		if err != nil {
+			r.failed = r.end(err)
+		}
+		if len(r.pending) > 0 {
+			r.addPiece(r.pending)
+			r.pending = nil
+		} else if !more {
+			break
+		}
+	}
+	if len(r.pieces) == 0 {
+		return nil, r.failed
+	}
+	return r.pieces, nil
+}
+
+// addPiece adds what lies behind all the others. Short ones are moved together,
+// over what is left of their records' headers and tags, so that there are never
+// many.
+func (r *receiver) addPiece(p []byte) {
+	const short = 4096
+	if last := len(r.pieces) - 1; last >= 0 && len(p) < short {
+		r.pieces[last] = append(r.pieces[last], p...)
+		return
+	}
+	r.pieces = append(r.pieces, p)
+}
+
 // receive takes one record; without wait, only if it is here, and else says
 // that there are no more. Of application data it returns how much it put to the
 // front of p; what did not fit is pending.
@@ -94,7 +129,7 @@ func (r *receiver) receive(p []byte, wait bool) (n int, more bool, err error) {
 	}
 	if t == TypeApplicationData && len(content) > 0 {
 		r.inARow, r.updates = 0, 0
-		if &content[0] == &p[0] {
+		if len(p) > 0 && &content[0] == &p[0] {
 			return len(content), true, nil
 		}
 		r.pending = content
