@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -15,10 +16,12 @@ import (
 
 	"tlsify/engine"
 	"tlsify/engine/enginetest"
+	"tlsify/engines/pq"
 	"tlsify/engines/std"
+	"tlsify/engines/utls"
 )
 
-// A line is an established connection: a session of engine std over a loopback
+// A line is an established connection: an engine's session over a loopback
 // socket, and crypto/tls at the other end.
 type line struct {
 	session engine.Session
@@ -27,7 +30,7 @@ type line struct {
 	socket  *net.TCPConn // the peer's
 }
 
-func connect(t testing.TB, version uint16) *line {
+func connect(t testing.TB, e engine.Engine, version uint16) *line {
 	t.Helper()
 	a, b := enginetest.TCPPair(t)
 	number := dup(t, a)
@@ -42,7 +45,7 @@ func connect(t testing.TB, version uint16) *line {
 	})
 	shaken := started(l.peer.Handshake)
 	var err error
-	l.session, err = std.New().Client(t.Context(), l.network, &engine.ClientConfig{
+	l.session, err = e.Client(t.Context(), l.network, &engine.ClientConfig{
 		Config: engine.Config{Verify: func(*engine.Peer) error { return nil }},
 	})
 	if err := errors.Join(err, soon(t, "handshake", shaken)); err != nil {
@@ -51,19 +54,28 @@ func connect(t testing.TB, version uint16) *line {
 	return l
 }
 
-// onCarriers runs a test over every kind of Carrier, under TLS 1.3.
-func onCarriers(t *testing.T, test func(t *testing.T, c Kind)) {
-	for _, c := range []Kind{Session, Record} {
-		t.Run(string(c), func(t *testing.T) { test(t, c) })
+// A carriage is a kind of Carrier over a session of an engine's.
+type carriage struct {
+	engine engine.Engine
+	kind   Kind
+}
+
+// onCarriers runs a test over every kind of Carrier and every engine, under TLS
+// 1.3.
+func onCarriers(t *testing.T, test func(t *testing.T, c carriage)) {
+	for _, e := range []engine.Engine{std.New(), utls.New(), pq.New()} {
+		for _, kind := range []Kind{Session, Record} {
+			t.Run(e.Name()+"/"+string(kind), func(t *testing.T) { test(t, carriage{e, kind}) })
+		}
 	}
 }
 
 // perform stages an act whose peer is real.
-func perform(t testing.TB, k kind, version uint16, c Kind) (*act, *line) {
+func perform(t testing.TB, k kind, version uint16, c carriage) (*act, *line) {
 	t.Helper()
-	a, l := stage(t, k), connect(t, version)
+	a, l := stage(t, k), connect(t, c.engine, version)
 	var err error
-	if a.plan.Carrier, err = Choose(c, l.session); err != nil {
+	if a.plan.Carrier, err = Choose(c.kind, l.session); err != nil {
 		t.Fatal(err)
 	}
 	a.plan.Network = l.network
@@ -131,7 +143,7 @@ func exchange(t testing.TB, a *act, l *line, data []byte, most int) {
 }
 
 func TestTransferSizes(t *testing.T) {
-	onCarriers(t, func(t *testing.T, c Kind) {
+	onCarriers(t, func(t *testing.T, c carriage) {
 		for _, n := range []int{0, 1, 16383, 16384, 16385, engine.BatchSize, engine.BatchSize + 1, 1 << 20} {
 			t.Run(fmt.Sprint(n), func(t *testing.T) {
 				for _, k := range []kind{kinds[0], kinds[3]} {
@@ -145,7 +157,7 @@ func TestTransferSizes(t *testing.T) {
 }
 
 func TestTransferTinyChunks(t *testing.T) {
-	onCarriers(t, func(t *testing.T, c Kind) {
+	onCarriers(t, func(t *testing.T, c carriage) {
 		onEach(t, func(t *testing.T, k kind) {
 			a, l := perform(t, k, tls.VersionTLS13, c)
 			a.plan.Answer = true
@@ -154,9 +166,18 @@ func TestTransferTinyChunks(t *testing.T) {
 	})
 }
 
+// largest is how many bytes the largest transfer has: 1 GiB where
+// TLSIFY_TEST_LARGE is set, else no more than the suite has time for.
+func largest() int {
+	if os.Getenv("TLSIFY_TEST_LARGE") != "" {
+		return 1 << 30
+	}
+	return 16 << 20
+}
+
 func TestTransferLarge(t *testing.T) {
-	onCarriers(t, func(t *testing.T, c Kind) {
-		data := noise(64 << 20)
+	onCarriers(t, func(t *testing.T, c carriage) {
+		data := noise(largest())
 		for _, k := range []kind{kinds[0], kinds[3]} {
 			a, l := perform(t, k, tls.VersionTLS13, c)
 			a.plan.Answer = true
@@ -168,7 +189,7 @@ func TestTransferLarge(t *testing.T) {
 // Under TLS 1.2 the peer must not end before the caller has.
 func TestTransferTLS12(t *testing.T) {
 	data := noise(1<<20 + 1)
-	a, l := perform(t, kinds[3], tls.VersionTLS12, Auto)
+	a, l := perform(t, kinds[3], tls.VersionTLS12, carriage{std.New(), Auto})
 	a.begin()
 	written := started(func() error {
 		err := pour(a.in, data, 50_000)
@@ -193,7 +214,7 @@ func TestTransferTLS12(t *testing.T) {
 
 // Sockets with the smallest buffers that there are take a record in pieces.
 func TestTransferSmallBuffers(t *testing.T) {
-	onCarriers(t, func(t *testing.T, c Kind) {
+	onCarriers(t, func(t *testing.T, c carriage) {
 		for _, k := range kinds[2:4] {
 			a, l := perform(t, k, tls.VersionTLS13, c)
 			a.plan.Answer = true
@@ -208,7 +229,7 @@ func TestTransferSmallBuffers(t *testing.T) {
 // A caller that reads a little at a time, and pauses, gets all the same bytes;
 // and so does a peer.
 func TestTransferSlowReaders(t *testing.T) {
-	onCarriers(t, func(t *testing.T, c Kind) {
+	onCarriers(t, func(t *testing.T, c carriage) {
 		data := noise(300_000)
 		for _, k := range []kind{kinds[0], kinds[2]} {
 			a, l := perform(t, k, tls.VersionTLS13, c)
@@ -242,7 +263,7 @@ func (d dawdler) Read(p []byte) (int, error) {
 }
 
 func TestRealTruncation(t *testing.T) {
-	onCarriers(t, func(t *testing.T, c Kind) {
+	onCarriers(t, func(t *testing.T, c carriage) {
 		a, l := perform(t, kinds[0], tls.VersionTLS13, c)
 		a.begin()
 		l.peer.Write([]byte("half a rep"))
@@ -256,7 +277,7 @@ func TestRealTruncation(t *testing.T) {
 }
 
 func TestRealReset(t *testing.T) {
-	onCarriers(t, func(t *testing.T, c Kind) {
+	onCarriers(t, func(t *testing.T, c carriage) {
 		a, l := perform(t, kinds[0], tls.VersionTLS13, c)
 		a.begin()
 		l.socket.SetLinger(0)
@@ -271,7 +292,7 @@ func TestRealReset(t *testing.T) {
 
 // A full network and a stop: nothing of Run's waits for the peer any more.
 func TestRealContext(t *testing.T) {
-	onCarriers(t, func(t *testing.T, c Kind) {
+	onCarriers(t, func(t *testing.T, c carriage) {
 		a, _ := perform(t, kinds[0], tls.VersionTLS13, c)
 		a.begin()
 		go a.in.Write(tooMuch)
