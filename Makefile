@@ -6,11 +6,13 @@
 GO      = go
 TAGS    = utls,pq
 TESTFLAGS =
+FUZZTIME = 60s
+FUZZ    = ./...
 GOBUILD = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -tags '$(TAGS)'
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: help build demo test test-race test-peers soak vet bogo bench-quick clean
+.PHONY: help build demo test test-race test-peers soak vet fuzz bogo bench-quick clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -38,6 +40,10 @@ vet: ## gofmt, go vet and staticcheck (which is fetched from the module proxy)
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; false; }
 	@$(GO) vet ./...
 	@$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+fuzz: ## go round every fuzzer, FUZZTIME (60s) each; doc/fuzz.txt has the minutes of each
+	@mkdir -p doc
+	@CGO_ENABLED=0 $(GO) run .ci/fuzz.go -tags '$(TAGS)' -time '$(FUZZTIME)' doc/fuzz.txt $(FUZZ)
 
 bogo: ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/runner, built with go test -c
 	@test -n '$(RUNNER)' || { echo 'make bogo RUNNER=.../ssl/test/runner/runner.test'; false; }
