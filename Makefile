@@ -12,7 +12,7 @@ GOBUILD = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: help build demo test test-race test-peers soak vet fuzz bogo bench-quick clean
+.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo bench-quick clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -23,6 +23,9 @@ build: ## build bin/tlsify with every engine there is
 
 demo: build ## see it work: a shell script fetches a page over TLS, with no TLS of its own
 	@sh examples/demo.sh bin/tlsify '$(GO)'
+
+demo-pq: build ## the same with nothing but post-quantum cryptography, both sides authenticated by ML-DSA
+	@sh examples/demo-pq.sh bin/tlsify '$(GO)'
 
 test: ## run every test that needs Go alone; those that need a peer say so and skip
 	@$(GOTEST) $(TESTFLAGS) ./...

@@ -1,42 +1,16 @@
 #!/bin/sh
-# demo.sh TLSIFY GO: what `make demo` shows. Everything it starts and makes is
-# gone when it ends.
+# demo.sh TLSIFY GO: what `make demo` shows.
 set -eu
 export TLSIFY="$1"
-go=$2 dir=$(mktemp -d) listener=
-clean() {
-    [ -z "$listener" ] || kill "$listener" 2>/dev/null || :
-    rm -rf "$dir"
-}
-trap clean EXIT
-trap 'exit 1' INT TERM
-
-step() { printf '\n== %s\n' "$*"; }
-show() { # a control channel's report, with long certificates cut
-    while read -r line; do
-        case $line in peer-certificate*) line=$(printf '%.60s...' "$line") ;; esac
-        echo "    $line"
-    done
-}
+go=$2
+. examples/demo-stage.sh
 
 step "A throw-away CA, and a certificate for localhost"
 CGO_ENABLED=0 $go run -buildvcs=false ./engine/internal/mkpki -demo "$dir"
 ls "$dir"
 
 step "tlsify listen: one process per connection, each running a shell script"
-: >"$dir/listen"
-"$TLSIFY" listen --control-fd 1 --cert "$dir/server.pem" --key "$dir/server.key" \
-    127.0.0.1:0 -- sh examples/serve.sh >"$dir/listen" 2>"$dir/log" &
-listener=$!
-address=
-for try in 1 2 3 4 5 6 7 8 9 10; do
-    while read -r keyword value; do
-        [ "$keyword" != listening ] || address=$value
-    done <"$dir/listen"
-    [ -z "$address" ] || break
-    sleep 0.2 2>/dev/null || sleep 1
-done
-echo "listening on $address"
+serve --cert "$dir/server.pem" --key "$dir/server.key"
 
 step "A shell script of ten lines, with no TLS in it, fetches a page through tlsify connect"
 sh examples/get.sh "$address" / --trust "$dir/ca.pem" --name localhost \

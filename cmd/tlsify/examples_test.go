@@ -30,6 +30,34 @@ func knownHosts(t *testing.T, answer, known, address string) (output string, sta
 	return string(out), script.ProcessState.ExitCode(), strings.TrimPrefix(string(question), answer+"\n")
 }
 
+// demo runs one of the demonstrations, and wants to find words in what it shows,
+// in their order.
+func demo(t *testing.T, script string, want ...string) {
+	t.Helper()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("needs sh")
+	}
+	run := exec.Command("sh", "examples/"+script, "tlsify", "go")
+	run.Dir = "../.."
+	out, err := run.CombinedOutput()
+	rest := string(out)
+	for _, words := range want {
+		_, after, found := strings.Cut(rest, words)
+		if !found {
+			t.Errorf("no %q where it should be", words)
+		}
+		rest = after
+	}
+	if err != nil || t.Failed() {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestDemo(t *testing.T) {
+	demo(t, "demo.sh", "This page came over", "verified trust", "error cert-name", "alert bad_certificate",
+		"you asked for /again", "== Done")
+}
+
 // The example for trust on first use: a server that nobody vouches for is asked
 // about once, is then known, and is refused when it has another key.
 func TestKnownHostsExample(t *testing.T) {

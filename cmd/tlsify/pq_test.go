@@ -90,3 +90,8 @@ func TestChromium(t *testing.T) {
 		t.Errorf("the page is %q (%v); tlsify said: %s", dom, err, said)
 	}
 }
+
+func TestDemoPQ(t *testing.T) {
+	demo(t, "demo-pq.sh", "and X25519MLKEM768;", "signature mldsa65", "and MLKEM1024;", "signature mldsa65",
+		"error tls-alert", "security-level", "== Done")
+}
