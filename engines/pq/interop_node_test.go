@@ -36,6 +36,7 @@ tls.createServer({
 	minVersion: 'TLSv1.3', requestCert: auth === 'yes', rejectUnauthorized: true, ALPNProtocols: ['echo'],
 }, s => { s.on('error', e => console.error(e)); s.pipe(s) })
 	.on('tlsClientError', e => console.error(e))
+	.on('keylog', line => console.log('KEYLOG ' + line.toString().trim()))
 	.listen(0, '127.0.0.1', function () { console.log('PORT ' + this.address().port) })
 `
 

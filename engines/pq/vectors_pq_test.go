@@ -47,20 +47,33 @@ func TestKEMVectors(t *testing.T) {
 	}
 }
 
-// TestHybridVectors puts hybrids together from those. What their drafts
-// (draft-ietf-tls-ecdhe-mlkem, section 4) say is the order, of the shares and
-// of the secrets alike: ML-KEM is first with X25519, second with the others.
+// hybridParts are what hybrids are put together of, in their order. It is that
+// of the shares and of the secrets alike (draft-ietf-tls-ecdhe-mlkem, section
+// 4): ML-KEM is first with X25519, second with the others.
+var hybridParts = map[string][2]string{
+	"X25519MLKEM768":     {"MLKEM768", "x25519"},
+	"SecP256r1MLKEM768":  {"secp256r1", "MLKEM768"},
+	"SecP384r1MLKEM1024": {"secp384r1", "MLKEM1024"},
+}
+
+// vectorShare is the private and the public half of any group, hybrids too.
+func vectorShare(t *testing.T, v map[string][]byte, group string) (decapsulator, []byte) {
+	t.Helper()
+	parts, ok := hybridParts[group]
+	if !ok {
+		return vectorKey(t, group, v[group+" private"])
+	}
+	first, public1 := vectorKey(t, parts[0], v[parts[0]+" private"])
+	second, public2 := vectorKey(t, parts[1], v[parts[1]+" private"])
+	return hybridKey{first, second, len(v[parts[0]+" ciphertext"])}, join(public1, public2)
+}
+
+// TestHybridVectors puts hybrids together from those of their parts.
 func TestHybridVectors(t *testing.T) {
 	v := vectors(t, "kem_vectors.txt")
-	for name, parts := range map[string][2]string{
-		"X25519MLKEM768":     {"MLKEM768", "x25519"},
-		"SecP256r1MLKEM768":  {"secp256r1", "MLKEM768"},
-		"SecP384r1MLKEM1024": {"secp384r1", "MLKEM1024"},
-	} {
+	for name, parts := range hybridParts {
 		g := groupNamed(name)
-		first, public1 := vectorKey(t, parts[0], v[parts[0]+" private"])
-		second, public2 := vectorKey(t, parts[1], v[parts[1]+" private"])
-		key := hybridKey{first, second, len(v[parts[0]+" ciphertext"])}
+		key, public := vectorShare(t, v, name)
 		secret, err := g.finish(key, join(v[parts[0]+" ciphertext"], v[parts[1]+" ciphertext"]))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -69,7 +82,7 @@ func TestHybridVectors(t *testing.T) {
 
 		// The server's half takes the shares in the same order, and both
 		// come to the same secret.
-		secret, reply, err := g.accept(join(public1, public2))
+		secret, reply, err := g.accept(public)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
