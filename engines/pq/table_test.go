@@ -2,8 +2,10 @@ package pq
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -13,11 +15,12 @@ import (
 	"tlsify/engine/enginetest"
 )
 
-// TestHandshakeTable prints the table of ENGINES.md: what a full handshake
-// takes, for each group and each kind of key, beside crypto/tls and OpenSSL
+// TestHandshakeTable takes the tables of ENGINES.md: what a full handshake
+// costs, for each group and each kind of key, beside crypto/tls and OpenSSL
 // 3.5 (inside Node.js) where they have it. TLSIFY_HANDSHAKE_TABLE is how many
 // handshakes to measure each time; 200 take some minutes, and -v shows the
-// table as it grows.
+// tables as they grow. They are put into the file TLSIFY_HANDSHAKE_DOC, if that
+// is set.
 //
 // Each end is a process of its own (table_peer_test.go), which tells its own
 // CPU time; both ends are of the same implementation. Bytes are counted by a
@@ -27,28 +30,89 @@ func TestHandshakeTable(t *testing.T) {
 	if err != nil {
 		t.Skip("prints a table only where TLSIFY_HANDSHAKE_TABLE asks for one")
 	}
-	makers := []string{"pq", "std"}
-	head := "| %s | pq: bytes | µs | crypto/tls: bytes | µs |"
+	doc, node := os.Getenv("TLSIFY_HANDSHAKE_DOC"), os.Getenv("TLSIFY_TEST_NODE")
+	if doc != "" && node == "" {
+		t.Fatal("OpenSSL's columns need a Node.js 24 (TLSIFY_TEST_NODE)")
+	}
+	m := &measuring{makers: []string{"pq", "std"}, count: count}
+	head := "| %s | pq: bytes | CPU | crypto/tls: bytes | CPU |"
 	rule := "|---|---|---|---|---|"
-	node := os.Getenv("TLSIFY_TEST_NODE")
 	if node != "" {
-		makers = append(makers, "node")
-		head, rule = head+" OpenSSL: bytes | µs |", rule+"---|---|"
+		m.makers = append(m.makers, "node")
+		head, rule = head+" OpenSSL: bytes | CPU |", rule+"---|---|"
 	}
-	table := func(title string, rows []tableRow) {
-		fmt.Printf(head+"\n"+rule+"\n", title)
-		for _, row := range rows {
-			cells := []string{row.name}
-			bytes, cpu := row.bytes(t, makers), row.cpu(t, makers, count)
-			for i := range makers {
-				cells = append(cells, bytes[i], cpu[i])
+	m.say("Taken on %s with %s on %d cores of %s/%s; %s. The least of %d rounds of %d.\n", time.Now().UTC().Format(time.DateOnly),
+		runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, load(), tableRounds, count)
+	m.say("With a leaf and an intermediate of ECDSA P-256:\n")
+	m.say(head+"\n"+rule, "group")
+	m.rows(t, groupRows(t))
+	m.say("\nWith X25519MLKEM768 and a leaf of this signature:\n")
+	m.say(head+"\n"+rule, "signature")
+	m.rows(t, signatureRows(t))
+	m.say("\nX25519MLKEM768, client and server together: %.2f times crypto/tls's CPU.", m.ratio)
+	if doc != "" {
+		putTable(t, doc, m.text.String())
+	}
+}
+
+// load tells what else the machine has to do, where that can be known.
+func load() string {
+	content, err := os.ReadFile("/proc/loadavg")
+	if fields := strings.Fields(string(content)); err == nil && len(fields) > 0 {
+		return "load average before: " + fields[0]
+	}
+	return "load not known"
+}
+
+const tableBegin, tableEnd = "<!-- handshakes: make pq-table writes this -->\n", "\n<!-- /handshakes -->"
+
+// putTable replaces what stands between the marks.
+func putTable(t *testing.T, file, text string) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(content), tableBegin)
+	_, after, ended := strings.Cut(rest, tableEnd)
+	if !found || !ended {
+		t.Fatalf("%s has no place for the table", file)
+	}
+	if err := os.WriteFile(file, []byte(before+tableBegin+text+tableEnd+after), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// measuring is the tables as they grow.
+type measuring struct {
+	makers []string
+	count  int
+	text   strings.Builder
+	ratio  float64 // of the CPU of X25519MLKEM768
+}
+
+// say adds lines.
+func (m *measuring) say(format string, args ...any) {
+	fmt.Fprintf(io.MultiWriter(os.Stdout, &m.text), format+"\n", args...)
+}
+
+func (m *measuring) rows(t *testing.T, rows []tableRow) {
+	t.Helper()
+	for _, row := range rows {
+		cells := []string{row.name}
+		bytes, cpu := row.bytes(t, m.makers), row.cpu(t, m.makers, m.count)
+		for i := range m.makers {
+			if row.lacks[m.makers[i]] {
+				cells = append(cells, "-", "-")
+				continue
 			}
-			fmt.Printf("| %s |\n", strings.Join(cells, " | "))
+			cells = append(cells, bytes[i], fmt.Sprintf("%d / %d", cpu[i].client, cpu[i].server))
 		}
-		fmt.Println()
+		if row.name == "X25519MLKEM768" {
+			m.ratio = float64(cpu[0].client+cpu[0].server) / float64(cpu[1].client+cpu[1].server)
+		}
+		m.say("| %s |", strings.Join(cells, " | "))
 	}
-	table("group", groupRows(t))
-	table("signature", signatureRows(t))
 }
 
 // tableRow is one way to shake hands.
@@ -107,7 +171,7 @@ func (r tableRow) bytes(t *testing.T, makers []string) (cells []string) {
 	t.Helper()
 	for _, maker := range makers {
 		if r.lacks[maker] {
-			cells = append(cells, "-")
+			cells = append(cells, "")
 			continue
 		}
 		server := r.start(t, maker, "server", "0", 1)
@@ -122,12 +186,13 @@ func (r tableRow) bytes(t *testing.T, makers []string) (cells []string) {
 // other work has disturbed least.
 const tableRounds = 5
 
-// cpu gives each maker's CPU time of client and of server. The makers take
-// turns.
-func (r tableRow) cpu(t *testing.T, makers []string, count int) (cells []string) {
+// cost is microseconds of CPU per handshake.
+type cost struct{ client, server int }
+
+// cpu gives each maker's. The makers take turns.
+func (r tableRow) cpu(t *testing.T, makers []string, count int) []cost {
 	t.Helper()
-	cells = make([]string, len(makers))
-	client, server := make([]int, len(makers)), make([]int, len(makers))
+	costs := make([]cost, len(makers))
 	least := func(best *int, p *program) {
 		n, err := strconv.Atoi(p.expect(t, "CPU "))
 		if err != nil {
@@ -140,17 +205,15 @@ func (r tableRow) cpu(t *testing.T, makers []string, count int) (cells []string)
 	for range tableRounds {
 		for i, maker := range makers {
 			if r.lacks[maker] {
-				cells[i] = "-"
 				continue
 			}
 			s := r.start(t, maker, "server", "0", count)
 			c := r.start(t, maker, "client", s.expect(t, "PORT "), count)
-			least(&client[i], c)
-			least(&server[i], s)
-			cells[i] = fmt.Sprintf("%d / %d", client[i], server[i])
+			least(&costs[i].client, c)
+			least(&costs[i].server, s)
 		}
 	}
-	return cells
+	return costs
 }
 
 func (r tableRow) start(t *testing.T, maker, role, port string, count int) *program {
