@@ -97,8 +97,11 @@ func fuzz(r *row, tags string, each time.Duration, file string) (clean bool) {
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "go", "test", "-tags", tags, "-run", "^$", "-fuzz", "^"+r.name+"$",
 		"-fuzztime", each.String(), "-parallel", "1", r.pkg).CombinedOutput()
+	// Go's fuzzing may take the end of its time for a failure of the fuzzer, on
+	// a busy machine (golang.org/issue/75804). What it found it wrote down.
+	overtime := bytes.Contains(out, []byte("\n    context deadline exceeded\n")) && !bytes.Contains(out, []byte("Failing input"))
 	all := progress.FindAllSubmatch(out, -1)
-	if err != nil || len(all) == 0 {
+	if err != nil && !overtime || len(all) == 0 {
 		fmt.Printf("FAIL %s %s: %v\n%s", r.pkg, r.name, err, out)
 		return false
 	}
