@@ -100,14 +100,17 @@ func fuzz(r *row, tags string, each time.Duration, file string) (clean bool) {
 	// Go's fuzzing may take the end of its time for a failure of the fuzzer, on
 	// a busy machine (golang.org/issue/75804). What it found it wrote down.
 	overtime := bytes.Contains(out, []byte("\n    context deadline exceeded\n")) && !bytes.Contains(out, []byte("Failing input"))
-	all := progress.FindAllSubmatch(out, -1)
-	if err != nil && !overtime || len(all) == 0 {
+	if err != nil && !overtime {
 		fmt.Printf("FAIL %s %s: %v\n%s", r.pkg, r.name, err, out)
 		return false
 	}
-	last := all[len(all)-1]
-	elapsed, _ := time.ParseDuration(string(last[1]))
-	executions, _ := strconv.ParseInt(string(last[2]), 10, 64)
+	var elapsed time.Duration // none, if it did not get through its corpus
+	var executions int64
+	if all := progress.FindAllSubmatch(out, -1); len(all) > 0 {
+		last := all[len(all)-1]
+		elapsed, _ = time.ParseDuration(string(last[1]))
+		executions, _ = strconv.ParseInt(string(last[2]), 10, 64)
+	}
 	_, err = update(file, func(all []row) []row {
 		had := &all[slices.IndexFunc(all, r.same)]
 		had.minutes += elapsed.Minutes()
