@@ -4,8 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"net"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -16,25 +14,29 @@ import (
 // rest is told apart; classify_test.go provokes each of them, so that a change
 // of the library's wording is a failed test and not a wrong CODE.
 
-// faultTexts finds the fault of an untyped handshake error by what crypto/tls
-// of go1.26 says. What is not listed is FaultProtocol.
-var faultTexts = [...]struct {
-	part  string
-	fault engine.Fault
-}{
-	{"tls: server selected unsupported protocol version", engine.FaultVersion},
-	{"tls: client offered only unsupported versions", engine.FaultVersion},
-	{"tls: no key exchanges supported by both client and server", engine.FaultNoCommonGroup},
-	{"tls: no cipher suite supported by both client and server", engine.FaultNoCommonCipher},
-	{"tls: peer doesn't support any of the certificate's signature algorithms", engine.FaultNoCommonCipher},
-	{"type *tls.clientHelloMsg when waiting for *tls.helloRequestMsg", engine.FaultRenegotiation},
-	{"tls: failed to parse certificate from server", engine.FaultCertificate},
-	{"tls: failed to parse client certificate", engine.FaultCertificate},
-	{"tls: server sent certificate containing RSA key larger", engine.FaultCertificate},
-	{"tls: client sent certificate containing RSA key larger", engine.FaultCertificate},
-	{"tls: server's certificate contains an unsupported type of public key", engine.FaultCertificate},
-	{"tls: client certificate contains an unsupported public key", engine.FaultCertificate},
-	{"tls: client didn't provide a certificate", engine.FaultClientCert},
+// dialect is what crypto/tls of go1.26 says.
+var dialect = engine.Dialect{
+	Package: "crypto/tls",
+	Header: func(err error) (first [5]byte, ok bool) {
+		var header tls.RecordHeaderError
+		ok = errors.As(err, &header)
+		return header.RecordHeader, ok
+	},
+	Faults: []engine.FaultText{
+		{Part: "tls: server selected unsupported protocol version", Fault: engine.FaultVersion},
+		{Part: "tls: client offered only unsupported versions", Fault: engine.FaultVersion},
+		{Part: "tls: no key exchanges supported by both client and server", Fault: engine.FaultNoCommonGroup},
+		{Part: "tls: no cipher suite supported by both client and server", Fault: engine.FaultNoCommonCipher},
+		{Part: "tls: peer doesn't support any of the certificate's signature algorithms", Fault: engine.FaultNoCommonCipher},
+		{Part: "type *tls.clientHelloMsg when waiting for *tls.helloRequestMsg", Fault: engine.FaultRenegotiation},
+		{Part: "tls: failed to parse certificate from server", Fault: engine.FaultCertificate},
+		{Part: "tls: failed to parse client certificate", Fault: engine.FaultCertificate},
+		{Part: "tls: server sent certificate containing RSA key larger", Fault: engine.FaultCertificate},
+		{Part: "tls: client sent certificate containing RSA key larger", Fault: engine.FaultCertificate},
+		{Part: "tls: server's certificate contains an unsupported type of public key", Fault: engine.FaultCertificate},
+		{Part: "tls: client certificate contains an unsupported public key", Fault: engine.FaultCertificate},
+		{Part: "tls: client didn't provide a certificate", Fault: engine.FaultClientCert},
+	},
 }
 
 // ownECH is what crypto/tls says, before it sends anything, of an ECHConfigList
@@ -59,72 +61,18 @@ func (h *handshake) classify(err error) error {
 	if alert, ok := h.records.ClearAlert(); ok {
 		return &engine.AlertError{Alert: alert}
 	}
+	if isOwnECH(err.Error()) {
+		return &engine.UnsupportedError{Engine: Engine{}.Name(), What: "any of the configurations in the ECHConfigList"}
+	}
 	return classifyCommon(err, h.records)
 }
 
-// classifyRead types an error of an established connection by blame.
+func isOwnECH(text string) bool {
+	return slices.ContainsFunc(ownECH[:], func(part string) bool { return strings.Contains(text, part) })
+}
+
 func classifyRead(err error, records *engine.RecordConn) error {
-	switch {
-	case err == io.EOF && !records.Ended():
-		return io.EOF
-	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
-		// Crypto/tls has the same io.EOF for a close_notify and for a bare FIN
-		// between two records.
-		return engine.ErrTruncated
-	}
-	return classifyCommon(err, records)
+	return dialect.BlameRead(err, records)
 }
 
-func classifyCommon(err error, records *engine.RecordConn) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		if alert, ok := alertOf(op.Err); ok && op.Op == "remote error" {
-			return &engine.AlertError{Alert: alert}
-		} else if ok && alert == engine.AlertNoRenegotiation {
-			return &engine.PeerError{Fault: engine.FaultRenegotiation, Err: errors.New("the peer asked for a renegotiation")}
-		} else if ok && alert == engine.AlertProtocolVersion {
-			return &engine.PeerError{Fault: engine.FaultVersion, Err: errors.New("the peer's records are of an unsupported protocol version")}
-		} else if ok {
-			return &engine.PeerError{Fault: engine.FaultProtocol, Err: errors.New("the peer broke the protocol: " + alert.String())}
-		}
-	}
-	if streamErr := records.Err(); streamErr != nil {
-		return &engine.TransportError{Err: streamErr}
-	}
-	var header tls.RecordHeaderError
-	if errors.As(err, &header) {
-		return &engine.PeerError{Fault: engine.FaultProtocol, Err: errors.New(notTLS(header.RecordHeader))}
-	}
-	text := err.Error()
-	if slices.ContainsFunc(ownECH[:], func(part string) bool { return strings.Contains(text, part) }) {
-		return &engine.UnsupportedError{Engine: Engine{}.Name(), What: "any of the configurations in the ECHConfigList"}
-	}
-	for _, known := range faultTexts {
-		if strings.Contains(text, known.part) {
-			return &engine.PeerError{Fault: known.fault, Err: err}
-		}
-	}
-	return &engine.PeerError{Fault: engine.FaultProtocol, Err: err}
-}
-
-// alertOf takes the number out of crypto/tls's unexported alert type.
-func alertOf(err error) (engine.Alert, bool) {
-	v := reflect.ValueOf(err)
-	if !v.IsValid() || v.Kind() != reflect.Uint8 || v.Type().PkgPath() != "crypto/tls" {
-		return 0, false
-	}
-	return engine.Alert(v.Uint()), true
-}
-
-// notTLS describes a peer by the first five bytes it sent.
-func notTLS(first [5]byte) string {
-	switch string(first[:4]) {
-	case "HTTP":
-		return "the peer speaks HTTP without TLS"
-	case "GET ", "POST", "HEAD":
-		return "the peer sent an HTTP request without TLS"
-	case "220 ", "220-", "* OK", "+OK ", "SSH-":
-		return "the peer greets in clear: it does not speak TLS from the start"
-	}
-	return "the peer does not speak TLS, or sent a malformed record"
-}
+func classifyCommon(err error, records *engine.RecordConn) error { return dialect.Blame(err, records) }

@@ -64,12 +64,6 @@ func TestAlertsOfOurOwn(t *testing.T) {
 			t.Errorf("alert %d from the peer: %v", number, word)
 		}
 	}
-	// Nothing else in a net.OpError is an alert.
-	for _, err := range []error{nil, errors.New("text"), net.ErrClosed, io.EOF} {
-		if _, ok := alertOf(err); ok {
-			t.Errorf("%v is taken for an alert", err)
-		}
-	}
 }
 
 // What makes crypto/tls give up with an alert, in fact.

@@ -185,7 +185,7 @@ func serverHello(c net.Conn, version uint16) {
 	io.Copy(io.Discard, c)
 }
 
-// provocations make crypto/tls say each of faultTexts, in the same order.
+// provocations make crypto/tls say each text of the dialect, in the same order.
 var provocations = [...][]func(s *scene) error{
 	{func(s *scene) error {
 		return s.play(false, func(c *net.TCPConn) { serverHello(c, tls.VersionTLS11) })
@@ -252,17 +252,17 @@ func junk(s *scene) tls.Certificate {
 
 // A change of crypto/tls's wording fails here.
 func TestFaultTexts(t *testing.T) {
-	if len(provocations) != len(faultTexts) {
-		t.Fatalf("%d texts and provocations for %d", len(faultTexts), len(provocations))
+	if len(provocations) != len(dialect.Faults) {
+		t.Fatalf("%d texts and provocations for %d", len(dialect.Faults), len(provocations))
 	}
-	for i, row := range faultTexts {
+	for i, row := range dialect.Faults {
 		for j, provoke := range provocations[i] {
-			t.Run(fmt.Sprintf("%.40s/%d", row.part, j), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%.40s/%d", row.Part, j), func(t *testing.T) {
 				err := provoke(newScene(t))
-				if blame := new(engine.PeerError); !errors.As(err, &blame) || blame.Fault != row.fault {
-					t.Errorf("error %T (%v), want a PeerError of fault %v", err, err, row.fault)
-				} else if !strings.Contains(err.Error(), row.part) {
-					t.Errorf("the error does not say %q but %q", row.part, err)
+				if blame := new(engine.PeerError); !errors.As(err, &blame) || blame.Fault != row.Fault {
+					t.Errorf("error %T (%v), want a PeerError of fault %v", err, err, row.Fault)
+				} else if !strings.Contains(err.Error(), row.Part) {
+					t.Errorf("the error does not say %q but %q", row.Part, err)
 				}
 			})
 		}

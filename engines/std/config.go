@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/binary"
 	"errors"
 	"slices"
 
@@ -156,7 +155,7 @@ type oneTicket struct {
 }
 
 func (t *oneTicket) Get(string) (*tls.ClientSessionState, bool) {
-	ticket, rest, ok := cutPrefixed(t.offer)
+	ticket, rest, ok := engine.SplitTicket(t.offer)
 	t.offer = nil
 	if !ok {
 		return nil, false
@@ -178,22 +177,10 @@ func (t *oneTicket) Put(_ string, session *tls.ClientSessionState) {
 		return
 	}
 	encoded, err := state.Bytes()
-	if err != nil || len(ticket) > 0xffff {
+	if err != nil {
 		return
 	}
-	out := binary.BigEndian.AppendUint16(nil, uint16(len(ticket)))
-	t.keep(append(append(out, ticket...), encoded...))
-}
-
-// cutPrefixed splits b behind a field that has its length, in two bytes,
-// before it.
-func cutPrefixed(b []byte) (field, rest []byte, ok bool) {
-	if len(b) < 2 {
-		return nil, nil, false
+	if packed := engine.JoinTicket(ticket, encoded); packed != nil {
+		t.keep(packed)
 	}
-	n := int(binary.BigEndian.Uint16(b))
-	if len(b) < 2+n {
-		return nil, nil, false
-	}
-	return b[2 : 2+n], b[2+n:], true
 }

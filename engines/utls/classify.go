@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -18,17 +16,21 @@ import (
 // rest is told apart; classify_test.go provokes each of them, so that a change
 // of the library's wording is a failed test and not a wrong CODE.
 
-// faultTexts finds the fault of an untyped handshake error by what utls v1.8.2
-// says. What is not listed is FaultProtocol.
-var faultTexts = [...]struct {
-	part  string
-	fault engine.Fault
-}{
-	{"tls: server selected unsupported protocol version", engine.FaultVersion},
-	{"tls: server selected unsupported curve", engine.FaultNoCommonGroup},
-	{"tls: failed to parse certificate from server", engine.FaultCertificate},
-	{"tls: server sent certificate containing RSA key larger", engine.FaultCertificate},
-	{"tls: server's certificate contains an unsupported type of public key", engine.FaultCertificate},
+// dialect is what utls v1.8.2 says.
+var dialect = engine.Dialect{
+	Package: "github.com/refraction-networking/utls",
+	Header: func(err error) (first [5]byte, ok bool) {
+		var header tls.RecordHeaderError
+		ok = errors.As(err, &header)
+		return header.RecordHeader, ok
+	},
+	Faults: []engine.FaultText{
+		{Part: "tls: server selected unsupported protocol version", Fault: engine.FaultVersion},
+		{Part: "tls: server selected unsupported curve", Fault: engine.FaultNoCommonGroup},
+		{Part: "tls: failed to parse certificate from server", Fault: engine.FaultCertificate},
+		{Part: "tls: server sent certificate containing RSA key larger", Fault: engine.FaultCertificate},
+		{Part: "tls: server's certificate contains an unsupported type of public key", Fault: engine.FaultCertificate},
+	},
 }
 
 const (
@@ -69,65 +71,8 @@ func (h *handshake) ownFault(text string) string {
 	return ""
 }
 
-// classifyRead types an error of an established connection by blame.
 func classifyRead(err error, records *engine.RecordConn) error {
-	switch {
-	case err == io.EOF && !records.Ended():
-		return io.EOF
-	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
-		// The library has the same io.EOF for a close_notify and for a bare
-		// FIN between two records.
-		return engine.ErrTruncated
-	}
-	return classifyCommon(err, records)
+	return dialect.BlameRead(err, records)
 }
 
-func classifyCommon(err error, records *engine.RecordConn) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		if alert, ok := alertOf(op.Err); ok && op.Op == "remote error" {
-			return &engine.AlertError{Alert: alert}
-		} else if ok && alert == engine.AlertNoRenegotiation {
-			return &engine.PeerError{Fault: engine.FaultRenegotiation, Err: errors.New("the peer asked for a renegotiation")}
-		} else if ok && alert == engine.AlertProtocolVersion {
-			return &engine.PeerError{Fault: engine.FaultVersion, Err: errors.New("the peer's records are of an unsupported protocol version")}
-		} else if ok {
-			return &engine.PeerError{Fault: engine.FaultProtocol, Err: errors.New("the peer broke the protocol: " + alert.String())}
-		}
-	}
-	if streamErr := records.Err(); streamErr != nil {
-		return &engine.TransportError{Err: streamErr}
-	}
-	var header tls.RecordHeaderError
-	if errors.As(err, &header) {
-		return &engine.PeerError{Fault: engine.FaultProtocol, Err: errors.New(notTLS(header.RecordHeader))}
-	}
-	for _, known := range faultTexts {
-		if strings.Contains(err.Error(), known.part) {
-			return &engine.PeerError{Fault: known.fault, Err: err}
-		}
-	}
-	return &engine.PeerError{Fault: engine.FaultProtocol, Err: err}
-}
-
-// alertOf takes the number out of the library's unexported alert type.
-func alertOf(err error) (engine.Alert, bool) {
-	v := reflect.ValueOf(err)
-	if !v.IsValid() || v.Kind() != reflect.Uint8 || v.Type().PkgPath() != "github.com/refraction-networking/utls" {
-		return 0, false
-	}
-	return engine.Alert(v.Uint()), true
-}
-
-// notTLS describes a peer by the first five bytes it sent.
-func notTLS(first [5]byte) string {
-	switch string(first[:4]) {
-	case "HTTP":
-		return "the peer speaks HTTP without TLS"
-	case "GET ", "POST", "HEAD":
-		return "the peer sent an HTTP request without TLS"
-	case "220 ", "220-", "* OK", "+OK ", "SSH-":
-		return "the peer greets in clear: it does not speak TLS from the start"
-	}
-	return "the peer does not speak TLS, or sent a malformed record"
-}
+func classifyCommon(err error, records *engine.RecordConn) error { return dialect.Blame(err, records) }

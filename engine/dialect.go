@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"errors"
+	"io"
+	"net"
+	"reflect"
+	"strings"
+)
+
+// A Dialect is how crypto/tls, or a fork of it, says what went wrong. Such
+// libraries type few of their errors; the rest is told apart here, for the
+// engines that stand on them. Each keeps its own texts, pinned to its library's
+// version, and provokes every one of them in a test.
+type Dialect struct {
+	// Package is the library's import path: it knows the unexported type of
+	// the library's alerts by it.
+	Package string
+	// Header finds the first bytes of what the peer sent in the library's
+	// RecordHeaderError.
+	Header func(error) (first [5]byte, ok bool)
+	// Faults finds the fault of an untyped error. What is not listed is
+	// FaultProtocol.
+	Faults []FaultText
+}
+
+// A FaultText is a fault and a part of what the library then says.
+type FaultText struct {
+	Part  string
+	Fault Fault
+}
+
+// Blame types an error of the library's, over records, by blame.
+func (d *Dialect) Blame(err error, records *RecordConn) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		if alert, ok := d.alert(op.Err); ok && op.Op == "remote error" {
+			return &AlertError{Alert: alert}
+		} else if ok {
+			return ownAlert(alert)
+		}
+	}
+	if streamErr := records.Err(); streamErr != nil {
+		return &TransportError{Err: streamErr}
+	}
+	if first, ok := d.Header(err); ok {
+		return &PeerError{Fault: FaultProtocol, Err: errors.New(notTLS(first))}
+	}
+	for _, known := range d.Faults {
+		if strings.Contains(err.Error(), known.Part) {
+			return &PeerError{Fault: known.Fault, Err: err}
+		}
+	}
+	return &PeerError{Fault: FaultProtocol, Err: err}
+}
+
+// BlameRead is Blame for an error of an established connection's Read.
+func (d *Dialect) BlameRead(err error, records *RecordConn) error {
+	switch {
+	case err == io.EOF && !records.Ended():
+		return io.EOF
+	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
+		// These libraries have the same io.EOF for a close_notify and for a
+		// bare FIN between two records.
+		return ErrTruncated
+	}
+	return d.Blame(err, records)
+}
+
+// alert takes the number out of the library's unexported alert type.
+func (d *Dialect) alert(err error) (Alert, bool) {
+	v := reflect.ValueOf(err)
+	if !v.IsValid() || v.Kind() != reflect.Uint8 || v.Type().PkgPath() != d.Package {
+		return 0, false
+	}
+	return Alert(v.Uint()), true
+}
+
+// ownAlert says what the peer did where the library gave up with this alert.
+func ownAlert(alert Alert) error {
+	switch alert {
+	case AlertNoRenegotiation:
+		return &PeerError{Fault: FaultRenegotiation, Err: errors.New("the peer asked for a renegotiation")}
+	case AlertProtocolVersion:
+		return &PeerError{Fault: FaultVersion, Err: errors.New("the peer's records are of an unsupported protocol version")}
+	}
+	return &PeerError{Fault: FaultProtocol, Err: errors.New("the peer broke the protocol: " + alert.String())}
+}
+
+// notTLS describes a peer by the first five bytes it sent.
+func notTLS(first [5]byte) string {
+	switch string(first[:4]) {
+	case "HTTP":
+		return "the peer speaks HTTP without TLS"
+	case "GET ", "POST", "HEAD":
+		return "the peer sent an HTTP request without TLS"
+	case "220 ", "220-", "* OK", "+OK ", "SSH-":
+		return "the peer greets in clear: it does not speak TLS from the start"
+	}
+	return "the peer does not speak TLS, or sent a malformed record"
+}
