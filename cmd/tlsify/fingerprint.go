@@ -38,7 +38,7 @@ func (p *parser) fingerprint(c *engine.ClientConfig) error {
 	}
 	imitator, ok := p.inv.engine.(fingerprinter)
 	if !ok {
-		return &engine.UnsupportedError{Engine: p.inv.engine.Name(), What: "--fingerprint"}
+		return p.elsewhere(&engine.UnsupportedError{Engine: p.inv.engine.Name(), What: "--fingerprint"}, imitates)
 	}
 	full, unknown := imitator.ResolveFingerprint(value)
 	if unknown == nil {

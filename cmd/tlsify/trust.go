@@ -154,7 +154,7 @@ func (p *parser) configureClient(common engine.Config, identities []*engine.Iden
 	if path, ok := p.words.value("session"); ok {
 		p.inv.session = &keptSession{path: path, key: p.sessionKey(), note: p.inv.note}
 	}
-	return p.inv.engine.CheckClient(c)
+	return p.elsewhere(p.inv.engine.CheckClient(c), func(e engine.Engine) bool { return e.CheckClient(c) == nil })
 }
 
 // proxyTrust chooses the roots for an https proxy: --trust, or else the
@@ -294,7 +294,7 @@ func (p *parser) configureServer(common engine.Config, identities []*engine.Iden
 	w := p.words
 	server, ok := p.inv.engine.(engine.ServerEngine)
 	if !ok {
-		return &engine.UnsupportedError{Engine: p.inv.engine.Name(), What: "the server's side"}
+		return p.elsewhere(&engine.UnsupportedError{Engine: p.inv.engine.Name(), What: "the server's side"}, serves)
 	}
 	if len(identities) == 0 {
 		return usagef("%s needs --cert and --key", w.form)
@@ -338,7 +338,7 @@ func (p *parser) configureServer(common engine.Config, identities []*engine.Iden
 		c.TicketKeys = keys
 	}
 	p.inv.server = c
-	return server.CheckServer(c)
+	return p.elsewhere(server.CheckServer(c), func(e engine.Engine) bool { return serves(e) && e.(engine.ServerEngine).CheckServer(c) == nil })
 }
 
 // checkTrust refuses what the contract does not let go together.
