@@ -25,14 +25,11 @@ type Contestant struct {
 	// environment, which else is empty but for PATH and HOME.
 	Args func(Target) ([]string, error)
 	Env  func(Target) []string
-	// Plain tells that it does no TLS, and is to have a server without.
-	Plain bool
+	// Only is the one kind of server that it can talk to; nil: any.
+	Only *ServerKind
 	// Direct tells that it is no helper but does the caller's part itself:
 	// it is given the order, and answers when it is carried out.
 	Direct bool
-	// Dialed tells that it finds the network, already connected, on its
-	// descriptor 3.
-	Dialed bool
 	// Groups tells that it can be told which group to offer; others offer
 	// theirs and may be asked to try again by the server.
 	Groups bool
@@ -97,12 +94,15 @@ func (c Contestant) environ(t Target) []string {
 	return env
 }
 
-// serverKind adapts a server to the contestant.
+// serverKind gives the server that the contestant has where others have one of
+// this kind.
 func (c Contestant) serverKind(kind ServerKind) ServerKind {
-	if c.Plain {
-		return ServerKind{Plain: true}
+	if c.Only == nil {
+		return kind
 	}
-	return kind
+	only := *c.Only
+	only.Link = kind.Link
+	return only
 }
 
 // Command gives the command line, for people.

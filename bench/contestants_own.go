@@ -76,22 +76,26 @@ func tlsifyGroup(group tls.CurveID) string {
 // References are contestants of this program's own: what tlsify's figures are
 // to be held against beside other people's programs. self is this program.
 func References(self string) []Contestant {
-	role := func(name, options, role string, plain, direct bool) Contestant {
-		return Contestant{
-			Name: name, Program: self, Options: options, Plain: plain, Direct: direct,
-			Args: func(t Target) ([]string, error) {
-				if plain {
-					return []string{role, t.Addr}, nil
-				}
-				return []string{role, "--name", t.Name, "--ca", t.CAFile, t.Addr}, nil
-			},
+	secure := func(role string) func(Target) ([]string, error) {
+		return func(t Target) ([]string, error) {
+			return []string{role, "--name", t.Name, "--ca", t.CAFile, t.Addr}, nil
 		}
 	}
-	return []Contestant{
-		role("pass-through", "splice, no TLS: the harness's own cost, subtracted nowhere", "pass", true, false),
-		role("crypto/tls, io.Copy", "the plain way to write a helper in Go", "copy", false, false),
-		role("crypto/tls in process", "no helper: the caller has TLS itself, and its own cost is counted", "direct", false, true),
-	}
+	return []Contestant{{
+		Name: "pass-through", Program: self,
+		Options: "splice, no TLS: the harness's own cost, subtracted nowhere",
+		Only:    &ServerKind{Plain: true},
+		Args:    func(t Target) ([]string, error) { return []string{"pass", t.Addr}, nil },
+	}, {
+		Name: "crypto/tls, io.Copy", Program: self,
+		Options: "the plain way to write a helper in Go",
+		Args:    secure("copy"),
+	}, {
+		Name: "crypto/tls in process", Program: self,
+		Options: "no helper: the caller has TLS itself, and its own cost is counted",
+		Direct:  true,
+		Args:    secure("direct"),
+	}}
 }
 
 // Custom makes a contestant of a command line in which {addr}, {host}, {port},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -49,21 +48,11 @@ func start(ctx context.Context, c Contestant, t Target) (*helper, error) {
 		return nil, err
 	}
 	h := &helper{caller: ours, said: said}
-	files := []*os.File{theirs, theirs, said}
-	if c.Dialed {
-		network, err := dialFile(t.Addr)
-		if err != nil {
-			h.discard()
-			return nil, err
-		}
-		defer network.Close()
-		files = append(files, network)
-	}
 	ours.limit(stallLimit)
 	h.Started = time.Now()
 	h.process, err = os.StartProcess(c.Program, append([]string{c.Program}, args...), &os.ProcAttr{
 		Env:   c.environ(t),
-		Files: files,
+		Files: []*os.File{theirs, theirs, said},
 		Dir:   t.dir,
 		// A Ctrl-C at the terminal is for this program alone.
 		Sys: &syscall.SysProcAttr{Setpgid: true},
@@ -76,6 +65,22 @@ func start(ctx context.Context, c Contestant, t Target) (*helper, error) {
 	return h, nil
 }
 
+// greet starts the contestant against a server of the kind and waits for the
+// greeting.
+func (r *Rig) greet(ctx context.Context, c Contestant, kind ServerKind) (h *helper, negotiated string, err error) {
+	target, err := r.Target(c.serverKind(kind))
+	if err != nil {
+		return nil, "", err
+	}
+	if h, err = start(ctx, c, target); err != nil {
+		return nil, "", err
+	}
+	if negotiated, _, err = h.greeted(); err != nil {
+		return nil, "", h.fail(err)
+	}
+	return h, negotiated, nil
+}
+
 // memoryFile makes a file that has no name.
 func memoryFile() (*os.File, error) {
 	fd, err := unix.MemfdCreate("stderr", unix.MFD_CLOEXEC)
@@ -83,20 +88,6 @@ func memoryFile() (*os.File, error) {
 		return nil, os.NewSyscallError("memfd_create", err)
 	}
 	return os.NewFile(uintptr(fd), "stderr"), nil
-}
-
-// dialFile connects and gives the socket as a blocking descriptor.
-func dialFile(addr string) (*os.File, error) {
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	f, err := conn.(*net.TCPConn).File()
-	if err == nil {
-		err = unix.SetNonblock(int(f.Fd()), false)
-	}
-	return f, err
 }
 
 // processor gives the CPU time that the helper has used up to now, user and

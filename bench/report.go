@@ -94,13 +94,18 @@ func (r *Report) Save(path string) error {
 	if err != nil {
 		return err
 	}
+	return replaceFile(path, append(data, '\n'), 0o644)
+}
+
+// replaceFile writes a file of which nobody sees a part.
+func replaceFile(path string, data []byte, mode os.FileMode) error {
 	next, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
 	if err != nil {
 		return err
 	}
-	_, err = next.Write(append(data, '\n'))
+	_, err = next.Write(data)
 	if err == nil {
-		err = next.Chmod(0o644)
+		err = next.Chmod(mode)
 	}
 	if closed := next.Close(); err == nil {
 		err = closed

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Rig is what the contestants of one run have in common.
@@ -18,6 +19,7 @@ type Rig struct {
 	dir       string
 	authority *authority
 	servers   map[ServerKind]*background
+	links     map[string]*background // by their arguments
 	pairs     map[KeyKind][2]string
 }
 
@@ -35,6 +37,7 @@ func NewRig(self string) (*Rig, error) {
 	return &Rig{
 		Self: self, dir: dir, authority: authority,
 		servers: map[ServerKind]*background{},
+		links:   map[string]*background{},
 		pairs:   map[KeyKind][2]string{},
 	}, nil
 }
@@ -43,6 +46,9 @@ func NewRig(self string) (*Rig, error) {
 func (r *Rig) Close() error {
 	for _, server := range r.servers {
 		server.stop()
+	}
+	for _, link := range r.links {
+		link.stop()
 	}
 	return os.RemoveAll(r.dir)
 }
@@ -54,13 +60,34 @@ func (r *Rig) Target(kind ServerKind) (Target, error) {
 	if err != nil {
 		return Target{}, fmt.Errorf("start the server: %w", err)
 	}
+	addr := server.Addr
+	if kind.Link != (Link{}) {
+		if addr, err = r.link(kind.Link, addr); err != nil {
+			return Target{}, fmt.Errorf("start the link: %w", err)
+		}
+	}
 	return Target{
-		Addr: server.Addr, Name: serverName, CAFile: r.authority.rootFile(),
+		Addr: addr, Name: serverName, CAFile: r.authority.rootFile(),
 		Group: kind.Group, dir: r.dir, self: r.Self,
 	}, nil
 }
 
+// link gives the address at which addr is reached over the link.
+func (r *Rig) link(link Link, addr string) (string, error) {
+	args := link.args(addr)
+	key := strings.Join(args, " ")
+	if r.links[key] == nil {
+		relay, err := startBackground(r.Self, nil, args...)
+		if err != nil {
+			return "", err
+		}
+		r.links[key] = relay
+	}
+	return r.links[key].Addr, nil
+}
+
 func (r *Rig) server(kind ServerKind) (*background, error) {
+	kind.Link = Link{} // is before the server
 	if server := r.servers[kind]; server != nil {
 		return server, nil
 	}

@@ -148,6 +148,8 @@ func (s session) carryOut(o order, in *bufio.Reader) error {
 		sent := make(chan error, 1)
 		go func() { sent <- s.send(o.count) }()
 		err = errors.Join(discard(in, o.count), <-sent)
+	case "echo":
+		return echo(s, in, o)
 	}
 	if err != nil {
 		return err
@@ -185,6 +187,19 @@ func (s session) send(n int64) error {
 			return err
 		}
 		n -= int64(len(some))
+	}
+	return nil
+}
+
+func echo(out io.Writer, in io.Reader, o order) error {
+	buffer := make([]byte, o.size)
+	for range o.count {
+		if _, err := io.ReadFull(in, buffer); err != nil {
+			return err
+		}
+		if _, err := out.Write(buffer); err != nil {
+			return err
+		}
 	}
 	return nil
 }

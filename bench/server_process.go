@@ -91,4 +91,6 @@ type ServerKind struct {
 	// that it chooses ChaCha20-Poly1305 where that is on offer: crypto/tls
 	// leaves no other way to decide a TLS 1.3 suite.
 	WithoutAES bool
+	// Link is what lies between the contestants and the server.
+	Link Link
 }

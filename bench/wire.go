@@ -12,6 +12,7 @@ import (
 //	up N        the caller sends N bytes, the server says done
 //	down N      the server sends N bytes, and done
 //	both N      the two at once
+//	echo SIZE N N times, the caller sends SIZE bytes and the server returns them
 //	quit        the server ends the connection
 //
 // Done is one byte that occurs nowhere in the payload, so that a helper which
@@ -28,12 +29,16 @@ const (
 // order is one order to the server.
 type order struct {
 	verb  string
+	size  int // of echo
 	count int64
 }
 
 func (o order) String() string {
-	if o.verb == "quit" {
+	switch o.verb {
+	case "quit":
 		return "quit\n"
+	case "echo":
+		return fmt.Sprintf("echo %d %d\n", o.size, o.count)
 	}
 	return fmt.Sprintf("%s %d\n", o.verb, o.count)
 }
@@ -44,12 +49,14 @@ func parseOrder(line string) (order, error) {
 	verb, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 	switch o.verb = verb; verb {
 	case "quit":
+	case "echo":
+		_, err = fmt.Sscanf(rest, "%d %d", &o.size, &o.count)
 	case "up", "down", "both":
 		_, err = fmt.Sscanf(rest, "%d", &o.count)
 	default:
 		err = fmt.Errorf("unknown order %.40q", line)
 	}
-	if err == nil && o.count < 0 {
+	if err == nil && (o.count < 0 || o.size < 0 || o.size > burst) {
 		err = fmt.Errorf("order %.40q is out of range", line)
 	}
 	return o, err

@@ -27,17 +27,9 @@ func bulkMetrics() []Metric {
 func (r *Rig) bulk(kind ServerKind, verb string, size int64) func(context.Context, Contestant) (Outcome, error) {
 	buffers := [2][]byte{payload(), make([]byte, burst)}
 	return func(ctx context.Context, c Contestant) (Outcome, error) {
-		target, err := r.Target(c.serverKind(kind))
+		h, negotiated, err := r.greet(ctx, c, kind)
 		if err != nil {
 			return Outcome{}, err
-		}
-		h, err := start(ctx, c, target)
-		if err != nil {
-			return Outcome{}, err
-		}
-		negotiated, _, err := h.greeted()
-		if err != nil {
-			return Outcome{}, h.fail(err)
 		}
 		starting, err := h.processor()
 		if err != nil {

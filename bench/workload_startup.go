@@ -28,15 +28,16 @@ func (r *Rig) startup(kind ServerKind, store Store, resumed bool) func(context.C
 		}
 		target.Store = store
 		if resumed {
-			if err := r.prepareSession(ctx, c, &target); err != nil {
+			if err := prepareSession(ctx, c, &target); err != nil {
 				return Outcome{}, err
 			}
 		}
-		return r.startOnce(ctx, c, target, resumed)
+		return startOnce(ctx, c, target, resumed)
 	}
 }
 
-func (r *Rig) startOnce(ctx context.Context, c Contestant, target Target, resumed bool) (Outcome, error) {
+// startOnce is one start, and the helper's end.
+func startOnce(ctx context.Context, c Contestant, target Target, resumed bool) (Outcome, error) {
 	h, err := start(ctx, c, target)
 	if err != nil {
 		return Outcome{}, err
@@ -67,7 +68,7 @@ func (r *Rig) startOnce(ctx context.Context, c Contestant, target Target, resume
 // prepareSession makes a connection, not measured, that leaves a new session in
 // a file. A session of an earlier trial is not used: a helper may use each only
 // once, and their age would differ.
-func (r *Rig) prepareSession(ctx context.Context, c Contestant, target *Target) error {
+func prepareSession(ctx context.Context, c Contestant, target *Target) error {
 	target.Session = target.file("session")
 	if err := os.Remove(target.Session); err != nil && !os.IsNotExist(err) {
 		return err

@@ -38,14 +38,38 @@ func serve(ctx context.Context, args []string) (int, error) {
 		return statusFailed, err
 	}
 	config.Group = tls.CurveID(*group)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := listen()
 	if err != nil {
 		return statusFailed, err
 	}
-	if err := bench.Listening(os.Stdout, listener.Addr().String()); err != nil {
+	return statusOK, bench.Serve(ctx, listener, config)
+}
+
+func link(ctx context.Context, args []string) (int, error) {
+	ctx, cancel := untilEOF(ctx)
+	defer cancel()
+	var link bench.Link
+	flags := pflag.NewFlagSet("link", pflag.ContinueOnError)
+	to := flags.String("to", "", "the `ADDRESS` at the other end")
+	flags.DurationVar(&link.Delay, "delay", 0, "how long data takes to get there")
+	flags.Int64Var(&link.Rate, "rate", 0, "how many bytes get there in a second")
+	if err := flags.Parse(args); err != nil {
 		return statusFailed, err
 	}
-	return statusOK, bench.Serve(ctx, listener, config)
+	listener, err := listen()
+	if err != nil {
+		return statusFailed, err
+	}
+	return statusOK, link.Relay(ctx, listener, *to)
+}
+
+// listen listens on loopback and says where.
+func listen() (net.Listener, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	return listener, bench.Listening(os.Stdout, listener.Addr().String())
 }
 
 func pass(_ context.Context, args []string) (int, error) {
