@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -32,10 +33,16 @@ type Repeat struct {
 	Narrow           float64
 	Budget           time.Duration
 	Limit            time.Duration // of one trial; it fails where it takes longer
+
+	// Focus are the contestants that go on alone when the others are done,
+	// until they have had FocusMax rounds or FocusBudget is used up as well.
+	Focus       []string
+	FocusMax    int
+	FocusBudget time.Duration
 }
 
 // Progress is told how far an experiment is. round counts from 1; warm-up
-// rounds are 0. left is a guess of the time to its end.
+// rounds are 0. left is a guess of the time to the end.
 type Progress func(e *Experiment, round int, contestant string, left time.Duration)
 
 // Run carries the experiment out: in every round each contestant has one trial,
@@ -53,15 +60,16 @@ func (e *Experiment) Run(ctx context.Context, progress Progress) Result {
 	for i, c := range e.Contestants {
 		result.Entrants[i] = Trace{Contestant: c.Name, Samples: map[string][]float64{}}
 	}
-	began := time.Now()
-	for round := 1 - e.Repeat.Warmup; round <= e.Repeat.Max; round++ {
+	began, focused := time.Now(), false
+	for round := 1 - e.Repeat.Warmup; ; round++ {
 		outcomes := make([]*Outcome, len(e.Contestants))
 		for turn := range e.Contestants {
 			i := (turn + e.Repeat.Warmup + round) % len(e.Contestants)
-			if result.Entrants[i].Failure != "" {
+			name := e.Contestants[i].Name
+			if result.Entrants[i].Failure != "" || focused && !slices.Contains(e.Repeat.Focus, name) {
 				continue
 			}
-			progress(e, max(round, 0), e.Contestants[i].Name, e.timeLeft(round, time.Since(began)))
+			progress(e, max(round, 0), name, e.timeLeft(round, time.Since(began)))
 			outcome, err := e.trial(ctx, e.Contestants[i])
 			if ctx.Err() != nil {
 				return result
@@ -75,7 +83,12 @@ func (e *Experiment) Run(ctx context.Context, progress Progress) Result {
 		if round > 0 {
 			result.add(outcomes)
 		}
-		if round >= e.Repeat.Min && (time.Since(began) >= e.Repeat.Budget || result.narrow(e.Repeat.Narrow)) {
+		passed := time.Since(began)
+		if !focused && round >= e.Repeat.Min &&
+			(round >= e.Repeat.Max || passed >= e.Repeat.Budget || result.narrow(e.Repeat.Narrow)) {
+			focused = true
+		}
+		if focused && (len(e.Repeat.Focus) == 0 || round >= e.Repeat.FocusMax || passed >= e.Repeat.Budget+e.Repeat.FocusBudget) {
 			break
 		}
 	}
@@ -128,5 +141,6 @@ func (e *Experiment) timeLeft(round int, passed time.Duration) time.Duration {
 	}
 	perRound := passed / time.Duration(over)
 	left := min(perRound*time.Duration(e.Repeat.Max-round+1), e.Repeat.Budget-passed)
+	left = min(left+e.Repeat.FocusBudget, e.Repeat.Budget+e.Repeat.FocusBudget-passed)
 	return max(left, perRound*time.Duration(e.Repeat.Min-round+1), 0)
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,11 +25,15 @@ type Plan struct {
 
 // QuickPlan is the plan of a run of less than 90 seconds: the start, bulk
 // transfers of size bytes, and memory. contestants are those that are
-// installed; ours is the name of the one that the goals are about.
+// installed; ours is the name of the one that the goals are about. It and the
+// one that its transfers are held against have rounds transfers, others five.
 func QuickPlan(rig *Rig, contestants []Contestant, ours string, size int64, rounds, starts int) Plan {
 	p := Plan{}
 	p.starts(rig, contestants, Repeat{Warmup: 2, Min: starts, Max: starts, Budget: 15 * time.Second, Limit: 5 * time.Second})
-	repeat := Repeat{Warmup: 1, Min: min(5, rounds), Max: rounds, Budget: 32 * time.Second, Limit: 8 * time.Second}
+	repeat := Repeat{
+		Warmup: 1, Min: min(5, rounds), Max: min(5, rounds), Budget: 22 * time.Second, Limit: 6 * time.Second,
+		Focus: []string{ours, "socat -b 262144"}, FocusMax: rounds, FocusBudget: 14 * time.Second,
+	}
 	p.bulk(rig, contestants, ServerKind{Key: KeyP256}, "", []string{"up", "down"}, size, repeat)
 	p.Goals = []Goal{
 		{"start, bundle file: at most 0.7 of openssl s_client", "startup/bundle", "latency", ours, "openssl s_client", goalBundle},
@@ -39,6 +44,14 @@ func QuickPlan(rig *Rig, contestants []Contestant, ours string, size int64, roun
 		{"peak memory, down: at most 11 MiB", "bulk/down", "memory", ours, "", goalMemory},
 	}
 	return p
+}
+
+// QuickContestants leaves out those that a quick run has no time for: tlsify's
+// other engines.
+func QuickContestants(all []Contestant, ours string) []Contestant {
+	return slices.DeleteFunc(slices.Clone(all), func(c Contestant) bool {
+		return strings.HasPrefix(c.Name, ours+" ")
+	})
 }
 
 // starts adds the starts on a whole system's roots, in either form.

@@ -35,9 +35,11 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"quick", "", "start, CPU per GiB and memory, in 90 seconds", false, quick},
+		{"run", "", "every workload, with many suites, groups, keys and links, in 10 minutes", false, full},
 		{"show", "FILE.json", "a kept report as a table, page, CSV, benchstat's form or drawing", false, show},
 		{"compare", "EARLIER.json LATER.json", "what became better or worse; status 1 where something is worse", false, compare},
 		{"serve", "", "the server that the contestants talk to", true, serve},
+		{"link", "", "a slow stretch of network before the server", true, link},
 		{"pass", "ADDR", "the contestant that splices without TLS", true, pass},
 		{"copy", "ADDR", "the contestant of crypto/tls and io.Copy", true, copyHelper},
 		{"direct", "ADDR", "the contestant that needs no helper", true, direct},

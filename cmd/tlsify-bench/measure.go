@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -86,11 +87,45 @@ const ours = "tlsify"
 func quick(ctx context.Context, args []string) (int, error) {
 	m := newMeasurement("quick")
 	size := m.flags.Int64("mib", 256, "the size of a transfer in `MiB`")
-	rounds := m.flags.Int("rounds", 9, "repetitions of a transfer, at most")
+	rounds := m.flags.Int("rounds", 15, "repetitions of a transfer, at most, by those that the goals are about")
 	starts := m.flags.Int("starts", 50, "repetitions of a start")
 	if err := m.flags.Parse(args); err != nil {
 		return statusFailed, err
 	}
+	return m.withRig(ctx, func(rig *bench.Rig, present []bench.Contestant, entries []bench.Entry) (int, error) {
+		plan := bench.QuickPlan(rig, bench.QuickContestants(present, ours), ours, *size<<20, *rounds, *starts)
+		return m.carryOut(ctx, plan, bench.NewReport(entries))
+	})
+}
+
+func full(ctx context.Context, args []string) (int, error) {
+	m := newMeasurement("run")
+	budget := m.flags.Duration("budget", 9*time.Minute, "how long it takes, about: `TIME`")
+	only := m.flags.String("only", "", "only the results whose names, as in bulk/up, match the regular expression `RE`")
+	resume := m.flags.Bool("resume", false, "go on with the report in --json, where it was interrupted")
+	if err := m.flags.Parse(args); err != nil {
+		return statusFailed, err
+	}
+	pattern, err := regexp.Compile(*only)
+	if err != nil {
+		return statusFailed, err
+	}
+	return m.withRig(ctx, func(rig *bench.Rig, present []bench.Contestant, entries []bench.Entry) (int, error) {
+		report := bench.NewReport(entries)
+		if *resume {
+			if report, err = report.Resume(m.json); err != nil {
+				return statusFailed, err
+			}
+		}
+		plan := bench.FullPlan(rig, present, ours, *budget)
+		plan.Keep(pattern, *budget)
+		return m.carryOut(ctx, plan, report)
+	})
+}
+
+// withRig sets up what a measurement needs, and takes it down.
+func (m *measurement) withRig(ctx context.Context, measure func(*bench.Rig, []bench.Contestant, []bench.Entry) (int, error)) (int, error) {
+	began := time.Now()
 	self, err := os.Executable()
 	if err != nil {
 		return statusFailed, err
@@ -100,14 +135,11 @@ func quick(ctx context.Context, args []string) (int, error) {
 		return statusFailed, err
 	}
 	defer rig.Close()
-	began := time.Now()
 	present, entries, err := m.muster(ctx, rig, append(bench.Peers(), bench.References(self)...)...)
 	if err != nil {
 		return statusFailed, err
 	}
-	present = slices.DeleteFunc(present, func(c bench.Contestant) bool { return strings.HasPrefix(c.Name, ours+" ") })
-	plan := bench.QuickPlan(rig, present, ours, *size<<20, *rounds, *starts)
-	status, err := m.carryOut(ctx, plan, bench.NewReport(entries))
+	status, err := measure(rig, present, entries)
 	fmt.Printf("It took %.0f s.\n", time.Since(began).Seconds())
 	return status, err
 }
