@@ -1,0 +1,76 @@
+package bench
+
+import (
+	"strings"
+	"testing"
+)
+
+// slowed is the sample with ours at so many times its figures.
+func slowed(factor float64) *Report {
+	report := sample()
+	for _, samples := range report.Results[0].Entrants[0].Samples {
+		for i := range samples {
+			samples[i] *= factor
+		}
+	}
+	return report
+}
+
+func TestCompare(t *testing.T) {
+	for _, c := range []struct {
+		factor float64
+		want   Direction
+	}{{1, Same}, {1.01, Same}, {1.2, Worse}, {0.8, Better}} {
+		changes := Compare(sample(), slowed(c.factor), false)
+		if len(changes) != 2 {
+			t.Fatalf("%d changes, of two contestants that were measured", len(changes))
+		}
+		if changes[0].Verdict != c.want {
+			t.Errorf("%g times the CPU time is %v, not %v", c.factor, changes[0].Verdict, c.want)
+		}
+		if changes[1].Verdict != Same {
+			t.Errorf("theirs has become %v", changes[1].Verdict)
+		}
+	}
+}
+
+// More may be better or worse, and what one of two reports does not have is no
+// change.
+func TestCompareAllMetrics(t *testing.T) {
+	later := slowed(1.2)
+	later.Results = append(later.Results, Result{Workload: "bulk", Case: "down", Metrics: bulkMetrics()})
+	got := map[string]Direction{}
+	for _, change := range Compare(sample(), later, true) {
+		got[change.Contestant+" "+change.Metric.Name] = change.Verdict
+	}
+	if len(got) != 4 || got["ours cpu"] != Worse || got["ours rate"] != Better {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestCompareWantsSamples(t *testing.T) {
+	few := sample()
+	few.Results[0].Entrants[0].Samples["cpu"] = []float64{5}
+	if changes := Compare(sample(), few, false); changes[0].Verdict != Unknown {
+		t.Errorf("one sample makes it %v", changes[0].Verdict)
+	}
+}
+
+func TestWriteChangesWarnsOfAnotherMachine(t *testing.T) {
+	other := sample()
+	var out strings.Builder
+	if err := WriteChanges(&out, sample(), other, Compare(sample(), other, false)); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), "differ") || !strings.Contains(out.String(), "0 worse, 0 better, 2 the same") {
+		t.Errorf("of one machine:\n%s", &out)
+	}
+	out.Reset()
+	other.Machine.CPU = "a slow one"
+	if err := WriteChanges(&out, sample(), other, nil); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "differ") {
+		t.Errorf("of two machines:\n%s", &out)
+	}
+}
