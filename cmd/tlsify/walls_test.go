@@ -17,6 +17,7 @@ var rooms = []struct {
 	// The standard library has ChaCha20-Poly1305 for itself alone.
 	{"tlsify/engine/record", []string{"tlsify/engine", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, []string{"crypto/tls"}},
 	// The test PKI signs with ML-DSA, which the standard library does not have.
+	{"tlsify/engine/pki", []string{"tlsify/engine/pki", "github.com/cloudflare/circl", "golang.org/x/sys"}, []string{"crypto/tls", "testing"}},
 	{"tlsify/engine/internal/...", []string{"tlsify/engine", "github.com/cloudflare/circl", "golang.org/x/sys"}, []string{"crypto/tls", "testing"}},
 	// Whoever uses engine/record has what it stands on.
 	{"tlsify/engine/enginetest", []string{"tlsify/engine", "tlsify/verify", "github.com/cloudflare/circl", "golang.org/x/crypto", "golang.org/x/sys"}, nil},
@@ -50,7 +51,7 @@ func TestImportWalls(t *testing.T) {
 func TestStandardBuild(t *testing.T) {
 	for _, path := range goList(t, "-deps", "tlsify/cmd/tlsify") {
 		if below(path, []string{"github.com/cloudflare/circl", "github.com/refraction-networking/utls", "tlsify/engines/pq", "tlsify/engines/utls",
-			"tlsify/engine/enginetest", "tlsify/engine/internal", "tlsify/bench", "testing", "github.com/rogpeppe"}) {
+			"tlsify/engine/enginetest", "tlsify/engine/internal", "tlsify/engine/pki", "tlsify/bench", "testing", "github.com/rogpeppe"}) {
 			t.Errorf("the program depends on %s", path)
 		}
 	}

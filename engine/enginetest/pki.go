@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"tlsify/engine"
-	"tlsify/engine/internal/pki"
+	"tlsify/engine/pki"
 )
 
 // The throw-away PKI, for tests outside package engine's folder.

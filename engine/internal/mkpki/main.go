@@ -27,7 +27,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"tlsify/engine/internal/pki"
+	"tlsify/engine/pki"
 )
 
 func main() {

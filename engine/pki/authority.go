@@ -1,6 +1,7 @@
 // Package pki makes throw-away certificates: for the tests of every package,
-// and for the demonstration that the Makefile runs. It needs no program but
-// Go, and nothing that it makes is valid for more than a day.
+// for the benchmark's servers, and for the demonstration that the Makefile
+// runs. It needs no program but Go, and nothing that it makes is valid for more
+// than a day.
 //
 // An [Authority] is a root or an intermediate; its Issue makes a [Credential],
 // a chain with its private key. [Set] holds the ready-made chains, good and
