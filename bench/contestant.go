@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,17 +26,28 @@ type Contestant struct {
 	// environment, which else is empty but for PATH and HOME.
 	Args func(Target) ([]string, error)
 	Env  func(Target) []string
-	// Only is the one kind of server that it can talk to; nil: any.
+	// Only is the one kind of server that it has; nil: that of the others.
 	Only *ServerKind
+	// Peer tells that it is other people's, and Variant that it is a
+	// contestant with something else chosen: by this option.
+	Peer    bool
+	Variant string
 	// Direct tells that it is no helper but does the caller's part itself:
 	// it is given the order, and answers when it is carried out.
 	Direct bool
-	// Groups tells that it can be told which group to offer; others offer
-	// theirs and may be asked to try again by the server.
-	Groups bool
+	// Dialed tells that it finds the network, connected, on descriptor 3.
+	Dialed bool
+	// Share is the part of an order, by its verb, that it is given to do where
+	// all of it would take too long: 1/Share.
+	Share map[string]int64
+	// Groups are those that it can be told to offer; others offer what they
+	// do, and may be asked to try again by the server.
+	Groups []string
 	// Stores tells that it can be given a whole system's roots, and Resumes
 	// that it can keep a session.
 	Stores, Resumes bool
+	// Keys are the kinds of chains that it can verify; nil: KeyP256 and KeyRSA.
+	Keys []KeyKind
 }
 
 // Entry is what a report says of a contestant.
@@ -47,8 +59,9 @@ type Entry struct {
 	Missing string `json:"missing,omitempty"` // why it does not take part
 }
 
-// Muster finds out which contestants are installed. The order is kept.
-func Muster(ctx context.Context, all []Contestant) (present []Contestant, entries []Entry) {
+// Muster finds out which contestants can take part: those that are installed
+// and bring the greeting of their server. The order is kept.
+func (r *Rig) Muster(ctx context.Context, all []Contestant) (present []Contestant, entries []Entry, err error) {
 	for _, c := range all {
 		entry := Entry{Name: c.Name, Options: c.Options}
 		path, err := exec.LookPath(c.Program)
@@ -57,14 +70,36 @@ func Muster(ctx context.Context, all []Contestant) (present []Contestant, entrie
 		}
 		if err != nil {
 			entry.Missing = fmt.Sprintf("%s is not installed", c.Program)
+			entries = append(entries, entry)
+			continue
+		}
+		c.Program = path
+		entry.Version = c.version(ctx)
+		target, err := r.Target(c.serverKind(ServerKind{Key: KeyP256}))
+		if err != nil {
+			return nil, nil, err
+		}
+		entry.Command = c.Command(target)
+		if err := r.tryOut(ctx, c); err != nil {
+			entry.Missing = err.Error()
 		} else {
-			c.Program = path
-			entry.Version = c.version(ctx)
 			present = append(present, c)
 		}
 		entries = append(entries, entry)
 	}
-	return present, entries
+	return present, entries, context.Cause(ctx)
+}
+
+// tryOut makes one connection.
+func (r *Rig) tryOut(ctx context.Context, c Contestant) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	h, _, err := r.greet(ctx, c, ServerKind{Key: KeyP256})
+	if err != nil {
+		return err
+	}
+	_, err = h.stop()
+	return err
 }
 
 // version gives what the program says of itself: the first line with a digit,
@@ -105,6 +140,27 @@ func (c Contestant) serverKind(kind ServerKind) ServerKind {
 	return only
 }
 
+// facing gives the contestant as one of its own that has this server, of which
+// the name tells.
+func (c Contestant) facing(kind ServerKind, name string) Contestant {
+	c.Name += ", " + name
+	c.Only = &kind
+	return c
+}
+
+// part gives how much of count it is to do of an order.
+func (c Contestant) part(verb string, count int64) int64 {
+	return count / max(c.Share[verb], 1)
+}
+
+// verifies tells whether it can verify chains of the kind.
+func (c Contestant) verifies(key KeyKind) bool {
+	if c.Keys == nil {
+		return key == KeyP256 || key == KeyRSA
+	}
+	return slices.Contains(c.Keys, key)
+}
+
 // Command gives the command line, for people.
 func (c Contestant) Command(t Target) string {
 	args, err := c.Args(t)
@@ -114,21 +170,4 @@ func (c Contestant) Command(t Target) string {
 	line := filepath.Base(c.Program) + " " + strings.Join(args, " ")
 	line = strings.ReplaceAll(line, t.dir+"/", "")
 	return strings.ReplaceAll(line, t.Addr, "HOST:PORT")
-}
-
-// Describe completes the entries of the contestants that are present by their
-// command lines.
-func (r *Rig) Describe(present []Contestant, entries []Entry) error {
-	for _, c := range present {
-		target, err := r.Target(c.serverKind(ServerKind{Key: KeyP256}))
-		if err != nil {
-			return err
-		}
-		for i := range entries {
-			if entries[i].Name == c.Name {
-				entries[i].Command = c.Command(target)
-			}
-		}
-	}
-	return nil
 }

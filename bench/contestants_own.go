@@ -2,45 +2,120 @@ package bench
 
 import (
 	"context"
-	"crypto/tls"
+	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
-// Tlsify gives the contestants that the tlsify at path makes: one with the
-// engine that it has by default, and one for every other engine in it.
-func Tlsify(ctx context.Context, path string) []Contestant {
-	all := []Contestant{tlsify("tlsify", path, "")}
-	listed, _ := exec.CommandContext(ctx, path, "engines").Output()
-	for i, line := range strings.Split(strings.TrimSpace(string(listed)), "\n") {
-		if engine, _, _ := strings.Cut(line, "\t"); i > 0 && engine != "" {
-			all = append(all, tlsify("tlsify "+engine, path, engine))
+// axes are tlsify's options each value of which is a contestant of its own
+// where the tlsify at hand has the option: the values, and the topic of
+// `tlsify help` that tells of it.
+var axes = []struct {
+	option string
+	values []string
+	topic  string
+}{
+	{"--pump", []string{"ktls", "record", "session"}, "stream"},
+}
+
+// Tlsify gives the contestants that the tlsify at path makes: one as it comes
+// or, where engine is not empty, with that engine; and one for every other
+// engine in it and every value of the axes.
+func Tlsify(ctx context.Context, path, engine string) []Contestant {
+	engines := tlsifyEngines(ctx, path)
+	usual := engine
+	if usual == "" && len(engines) > 0 {
+		usual = engines[0].name
+	}
+	var all []Contestant
+	for _, e := range engines {
+		if e.name == usual {
+			c := tlsify("tlsify", path, e)
+			if engine != "" {
+				c = c.choosing("tlsify", "", "--engine", engine)
+			}
+			all = append([]Contestant{c}, all...)
+			continue
+		}
+		all = append(all, tlsify("", path, e).choosing("tlsify "+e.name, "--engine", "--engine", e.name))
+	}
+	if len(all) == 0 || all[0].Name != "tlsify" {
+		// Not there, or without this engine: what it says is told of it.
+		c := tlsify("tlsify", path, tlsifyEngine{})
+		if engine != "" {
+			c = c.choosing("tlsify", "", "--engine", engine)
+		}
+		return append([]Contestant{c}, all...)
+	}
+	for _, axis := range axes {
+		help, _ := exec.CommandContext(ctx, path, "help", axis.topic).Output()
+		if !strings.Contains(string(help), axis.option+" ") {
+			continue
+		}
+		for _, value := range axis.values {
+			all = append(all, all[0].choosing("tlsify "+axis.option+" "+value, axis.option, axis.option, value))
 		}
 	}
 	return all
 }
 
-func tlsify(name, path, engine string) Contestant {
-	options := "as it comes"
-	if engine != "" {
-		options = "--engine " + engine
+// choosing gives the contestant with more options, as a variant.
+func (c Contestant) choosing(name, variant string, options ...string) Contestant {
+	c.Name, c.Variant = name, variant
+	if c.Options == asItComes {
+		c.Options = ""
 	}
-	return Contestant{
+	c.Options = strings.TrimSpace(c.Options + " " + strings.Join(options, " "))
+	plain := c.Args
+	c.Args = func(t Target) ([]string, error) {
+		args, err := plain(t)
+		last := len(args) - 1
+		return slices.Concat(args[:last:last], options, args[last:]), err
+	}
+	return c
+}
+
+const asItComes = "as it comes"
+
+// tlsifyEngine is what `tlsify engines -v` says of an engine.
+type tlsifyEngine struct {
+	name   string
+	groups []string
+}
+
+func tlsifyEngines(ctx context.Context, path string) (all []tlsifyEngine) {
+	listed, _ := exec.CommandContext(ctx, path, "engines", "-v").Output()
+	for line := range strings.Lines(string(listed)) {
+		name, _, described := strings.Cut(strings.TrimSpace(line), "\t")
+		switch {
+		case described:
+			all = append(all, tlsifyEngine{name: name})
+		case len(all) > 0:
+			kind, groups, _ := strings.Cut(name, ": ")
+			if kind == "groups" || kind == "groups by name only" {
+				e := &all[len(all)-1]
+				e.groups = append(e.groups, strings.Fields(groups)...)
+			}
+		}
+	}
+	return all
+}
+
+func tlsify(name, path string, engine tlsifyEngine) Contestant {
+	c := Contestant{
 		Name:    name,
 		Program: path,
 		Version: []string{"version"},
-		Options: options,
-		Groups:  true, Stores: true, Resumes: true,
+		Options: asItComes,
+		Groups:  engine.groups, Stores: true, Resumes: true,
 		Args: func(t Target) ([]string, error) {
 			args := []string{"connect", "--name", t.Name}
 			if t.Store == (Store{}) {
 				args = append(args, "--trust", t.CAFile)
 			}
-			if engine != "" {
-				args = append(args, "--engine", engine)
-			}
-			if t.Group != 0 {
-				args = append(args, "--groups", tlsifyGroup(t.Group))
+			if t.Group != "" {
+				args = append(args, "--groups", t.Group)
 			}
 			if t.Session != "" {
 				args = append(args, "--session", t.Session)
@@ -58,19 +133,10 @@ func tlsify(name, path, engine string) Contestant {
 			return env
 		},
 	}
-}
-
-// tlsifyGroup gives the IANA's name of a group, which is tlsify's.
-func tlsifyGroup(group tls.CurveID) string {
-	switch group {
-	case tls.X25519:
-		return "x25519"
-	case tls.CurveP256:
-		return "secp256r1"
-	case tls.CurveP384:
-		return "secp384r1"
+	if engine.name == "pq" {
+		c.Keys = []KeyKind{KeyP256, KeyRSA, KeyMLDSA44, KeyMLDSA65, KeyMLDSA87}
 	}
-	return group.String()
+	return c
 }
 
 // References are contestants of this program's own: what tlsify's figures are
@@ -100,10 +166,10 @@ func References(self string) []Contestant {
 
 // Custom makes a contestant of a command line in which {addr}, {host}, {port},
 // {name} and {ca} stand for where to connect and what to verify.
-func Custom(name, command string) Contestant {
+func Custom(name, command string) (Contestant, error) {
 	words := strings.Fields(command)
-	if len(words) == 0 {
-		words = []string{""}
+	if name == "" || len(words) == 0 {
+		return Contestant{}, fmt.Errorf("%q with the command %q is no contestant", name, command)
 	}
 	return Contestant{
 		Name:    name,
@@ -119,5 +185,5 @@ func Custom(name, command string) Contestant {
 			}
 			return args, nil
 		},
-	}
+	}, nil
 }

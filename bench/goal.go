@@ -6,15 +6,15 @@ import (
 )
 
 // Goal is something that a run is to show of a contestant: that a metric's
-// median is at most so many times another contestant's or, where there is no
-// other, that no sample is above a value.
+// median is at most so many times that of the best of some others or, where
+// there are no others, that no sample is above a value.
 type Goal struct {
-	Text       string  `json:"text"`
-	Key        string  `json:"key"` // of the result
-	Metric     string  `json:"metric"`
-	Contestant string  `json:"contestant"`
-	Against    string  `json:"against,omitempty"`
-	AtMost     float64 `json:"at_most"`
+	Text       string   `json:"text"`
+	Key        string   `json:"key"` // of the result
+	Metric     string   `json:"metric"`
+	Contestant string   `json:"contestant"`
+	Against    []string `json:"against,omitempty"`
+	AtMost     float64  `json:"at_most"`
 }
 
 // Verdict is what came of a goal.
@@ -22,6 +22,7 @@ type Verdict struct {
 	Goal
 	Known    bool    // whether there is anything to judge
 	Why      string  // why not
+	Best     string  // of those against which it is held
 	Value    Summary // the ratio, or the metric itself
 	Met      bool
 	Doubtful bool // the interval lies on both sides of the limit
@@ -48,20 +49,40 @@ func (r *Report) judge(g Goal) Verdict {
 		v.Why = err.Error()
 		return v
 	}
-	if g.Against == "" {
+	if len(g.Against) == 0 {
 		v.Known, v.Value = true, Summarize(ours)
 		v.Met = slices.Max(ours) <= g.AtMost
 		return v
 	}
-	theirs, err := result.samples(g.Against, g.Metric)
-	if err != nil {
+	v.Best = result.best(g.Against, g.Metric)
+	if _, err := result.samples(g.Against[0], g.Metric); v.Best == "" && len(g.Against) == 1 {
 		v.Why = err.Error()
 		return v
 	}
+	if v.Best == "" {
+		v.Why = "none of those that it is held against was measured"
+		return v
+	}
+	theirs, _ := result.samples(v.Best, g.Metric)
 	v.Known, v.Value = true, Ratio(ours, theirs)
 	v.Met = v.Value.Median <= g.AtMost
 	v.Doubtful = v.Value.Low <= g.AtMost && g.AtMost < v.Value.High
 	return v
+}
+
+// best gives the one of the contestants with the least median, or none.
+func (r *Result) best(contestants []string, metric string) (best string) {
+	least := 0.0
+	for _, name := range contestants {
+		samples, err := r.samples(name, metric)
+		if err != nil {
+			continue
+		}
+		if median := Summarize(samples).Median; best == "" || median < least {
+			best, least = name, median
+		}
+	}
+	return best
 }
 
 // samples gives a contestant's samples, or why there are none.

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -49,10 +52,20 @@ func start(ctx context.Context, c Contestant, t Target) (*helper, error) {
 	}
 	h := &helper{caller: ours, said: said}
 	ours.limit(stallLimit)
+	files := []*os.File{theirs, theirs, said}
+	if c.Dialed {
+		network, err := dialFile(t.Addr)
+		if err != nil {
+			h.discard()
+			return nil, err
+		}
+		defer network.Close()
+		files = append(files, network)
+	}
 	h.Started = time.Now()
 	h.process, err = os.StartProcess(c.Program, append([]string{c.Program}, args...), &os.ProcAttr{
 		Env:   c.environ(t),
-		Files: []*os.File{theirs, theirs, said},
+		Files: files,
 		Dir:   t.dir,
 		// A Ctrl-C at the terminal is for this program alone.
 		Sys: &syscall.SysProcAttr{Setpgid: true},
@@ -62,6 +75,9 @@ func start(ctx context.Context, c Contestant, t Target) (*helper, error) {
 		return nil, err
 	}
 	h.unwatch = context.AfterFunc(ctx, func() { h.process.Kill() })
+	if t.afterClient {
+		h.write([]byte("\n")) // what fails here is seen by who waits for the greeting
+	}
 	return h, nil
 }
 
@@ -81,6 +97,33 @@ func (r *Rig) greet(ctx context.Context, c Contestant, kind ServerKind) (h *help
 	return h, negotiated, nil
 }
 
+// greetMany is greet for several connections that are then open at the same
+// time. What was started is returned with an error, too.
+func (r *Rig) greetMany(ctx context.Context, c Contestant, kind ServerKind, n int) (helpers []*helper, negotiated string, err error) {
+	if _, err := r.Target(c.serverKind(kind)); err != nil { // starts the server
+		return nil, "", err
+	}
+	var lock sync.Mutex
+	var starts sync.WaitGroup
+	turns := make(chan struct{}, runtime.NumCPU())
+	for range n {
+		starts.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			h, said, failure := r.greet(ctx, c, kind)
+			lock.Lock()
+			defer lock.Unlock()
+			if failure != nil {
+				err = failure
+				return
+			}
+			helpers, negotiated = append(helpers, h), said
+		})
+	}
+	starts.Wait()
+	return helpers, negotiated, err
+}
+
 // memoryFile makes a file that has no name.
 func memoryFile() (*os.File, error) {
 	fd, err := unix.MemfdCreate("stderr", unix.MFD_CLOEXEC)
@@ -88,6 +131,21 @@ func memoryFile() (*os.File, error) {
 		return nil, os.NewSyscallError("memfd_create", err)
 	}
 	return os.NewFile(uintptr(fd), "stderr"), nil
+}
+
+// dialFile connects and gives the socket as a blocking descriptor.
+func dialFile(addr string) (*os.File, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	f, err := conn.(*net.TCPConn).File()
+	if err != nil {
+		return nil, err
+	}
+	f.Fd() // makes it a blocking one
+	return f, nil
 }
 
 // processor gives the CPU time that the helper has used up to now, user and
@@ -156,10 +214,18 @@ func (h *helper) fail(err error) error {
 	h.process.Kill()
 	h.process.Wait()
 	h.unwatch()
+	defer h.discard()
+	return h.explain(err)
+}
+
+// explain adds to err what the helper said last.
+func (h *helper) explain(err error) error {
+	if err == nil {
+		return nil
+	}
 	said := make([]byte, 4096)
 	n, _ := h.said.ReadAt(said, 0)
 	lines := strings.Split(strings.TrimSpace(string(said[:n])), "\n")
-	h.discard()
 	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
 		return fmt.Errorf("%w (%.200s)", err, last)
 	}

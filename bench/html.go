@@ -75,7 +75,7 @@ func (r *Report) view(ours string) pageView {
 
 func (r *Result) view(ours string, index int) resultView {
 	v := resultView{
-		Title: r.Title, Anchor: fmt.Sprintf("r%d", index), Metric: r.Metrics[0], Others: r.Metrics[1:],
+		Title: r.Title, Anchor: fmt.Sprintf("r%d", index), Metric: r.Metrics[0], Others: r.shown()[1:],
 		Chart: template.HTML(r.inlineChart(r.Metrics[0], ours)), Complete: r.Complete,
 	}
 	base := r.Entrant(ours)
@@ -96,7 +96,7 @@ func (r *Result) view(ours string, index int) resultView {
 		if base != nil && base != t && len(base.Samples[r.Metrics[0].Name]) > 0 {
 			row.Ratio = fmt.Sprintf("%.2f", Ratio(base.Samples[r.Metrics[0].Name], samples).Median)
 		}
-		for _, metric := range r.Metrics[1:] {
+		for _, metric := range r.shown()[1:] {
 			row.Others = append(row.Others, number(Summarize(t.Samples[metric.Name]).Median))
 		}
 		v.Rows = append(v.Rows, row)

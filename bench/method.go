@@ -11,6 +11,7 @@ import (
 type Experiment struct {
 	Workload, Case string
 	Title          string // for people
+	Base           string // Result.Base
 	Metrics        []Metric
 	Contestants    []Contestant
 	Repeat         Repeat
@@ -34,9 +35,9 @@ type Repeat struct {
 	Budget           time.Duration
 	Limit            time.Duration // of one trial; it fails where it takes longer
 
-	// Focus are the contestants that go on alone when the others are done,
-	// until they have had FocusMax rounds or FocusBudget is used up as well.
-	Focus       []string
+	// Focus says, when that is over, which contestants go on alone until they
+	// have had FocusMax rounds or FocusBudget is used up as well.
+	Focus       func(*Result) []string
 	FocusMax    int
 	FocusBudget time.Duration
 }
@@ -54,19 +55,20 @@ type Progress func(e *Experiment, round int, contestant string, left time.Durati
 // ends, the result is what there is, of whole rounds and incomplete.
 func (e *Experiment) Run(ctx context.Context, progress Progress) Result {
 	result := Result{
-		Workload: e.Workload, Case: e.Case, Title: e.Title, Metrics: e.Metrics,
+		Workload: e.Workload, Case: e.Case, Title: e.Title, Metrics: e.Metrics, Base: e.Base,
 		Entrants: make([]Trace, len(e.Contestants)),
 	}
 	for i, c := range e.Contestants {
 		result.Entrants[i] = Trace{Contestant: c.Name, Samples: map[string][]float64{}}
 	}
 	began, focused := time.Now(), false
+	var focus []string
 	for round := 1 - e.Repeat.Warmup; ; round++ {
 		outcomes := make([]*Outcome, len(e.Contestants))
 		for turn := range e.Contestants {
 			i := (turn + e.Repeat.Warmup + round) % len(e.Contestants)
 			name := e.Contestants[i].Name
-			if result.Entrants[i].Failure != "" || focused && !slices.Contains(e.Repeat.Focus, name) {
+			if result.Entrants[i].Failure != "" || focused && !slices.Contains(focus, name) {
 				continue
 			}
 			progress(e, max(round, 0), name, e.timeLeft(round, time.Since(began)))
@@ -87,8 +89,11 @@ func (e *Experiment) Run(ctx context.Context, progress Progress) Result {
 		if !focused && round >= e.Repeat.Min &&
 			(round >= e.Repeat.Max || passed >= e.Repeat.Budget || result.narrow(e.Repeat.Narrow)) {
 			focused = true
+			if e.Repeat.Focus != nil {
+				focus = e.Repeat.Focus(&result)
+			}
 		}
-		if focused && (len(e.Repeat.Focus) == 0 || round >= e.Repeat.FocusMax || passed >= e.Repeat.Budget+e.Repeat.FocusBudget) {
+		if focused && (len(focus) == 0 || round >= e.Repeat.FocusMax || passed >= e.Repeat.Budget+e.Repeat.FocusBudget) {
 			break
 		}
 	}

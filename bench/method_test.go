@@ -57,7 +57,7 @@ func TestRepeatsUntilNarrow(t *testing.T) {
 
 // When everyone has had enough rounds, those in focus go on by themselves.
 func TestFocus(t *testing.T) {
-	e, asked := experiment(Repeat{Min: 2, Max: 2, Limit: time.Second, Focus: []string{"a", "c"}, FocusMax: 5, FocusBudget: time.Minute}, always)
+	e, asked := experiment(Repeat{Min: 2, Max: 2, Limit: time.Second, Focus: func(*Result) []string { return []string{"a", "c"} }, FocusMax: 5, FocusBudget: time.Minute}, always)
 	result := e.Run(t.Context(), silent)
 	for i, want := range []int{5, 2, 5} {
 		if got := len(result.Entrants[i].Samples["cost"]); got != want {

@@ -145,12 +145,12 @@ func carryOutDirectly(o order, conn *tls.Conn, fromServer *bufio.Reader) error {
 	var err error
 	switch o.verb {
 	case "up":
-		err = client.send(o.count)
+		err = client.send(o.count, burst)
 	case "down":
 		err = discard(fromServer, o.count)
 	case "both":
 		sent := make(chan error, 1)
-		go func() { sent <- client.send(o.count) }()
+		go func() { sent <- client.send(o.count, burst) }()
 		err = errors.Join(discard(fromServer, o.count), <-sent)
 	default:
 		err = fmt.Errorf("%q is not for a program without a helper", o.verb)

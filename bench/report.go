@@ -31,6 +31,9 @@ type Result struct {
 	Case     string   `json:"case"`
 	Title    string   `json:"title"`
 	Metrics  []Metric `json:"metrics"`
+	// Base is the contestant that the others are set in relation to, where it
+	// is not the report's.
+	Base string `json:"base,omitempty"`
 	// Complete tells that it came to its own end.
 	Complete bool    `json:"complete"`
 	Entrants []Trace `json:"entrants"`
@@ -42,6 +45,8 @@ type Metric struct {
 	Name         string `json:"name"`
 	Unit         string `json:"unit"`
 	MoreIsBetter bool   `json:"more_is_better,omitempty"`
+	// Detail tells that tables leave it out.
+	Detail bool `json:"detail,omitempty"`
 }
 
 // Trace is one contestant's part in an experiment.
@@ -66,6 +71,14 @@ func (r Result) Entrant(name string) *Trace {
 		}
 	}
 	return nil
+}
+
+// base gives the name of what the others are set in relation to.
+func (r Result) base(ours string) string {
+	if r.Base != "" {
+		return r.Base
+	}
+	return ours
 }
 
 // Result gives the result of the key, or nil.

@@ -27,11 +27,11 @@ func sample() *Report {
 			},
 		}},
 		Goals: []Goal{
-			{"half of theirs", "bulk/up", "cpu", "ours", "theirs, plain", 0.55},
-			{"a third of theirs", "bulk/up", "cpu", "ours", "theirs, plain", 0.33},
-			{"at most 1.01", "bulk/up", "cpu", "ours", "", 1.01},
-			{"better than what broke", "bulk/up", "cpu", "ours", "broken", 1},
-			{"not measured", "bulk/down", "cpu", "ours", "", 1},
+			{"half of theirs", "bulk/up", "cpu", "ours", []string{"theirs, plain"}, 0.55},
+			{"a third of theirs", "bulk/up", "cpu", "ours", []string{"theirs, plain"}, 0.33},
+			{"at most 1.01", "bulk/up", "cpu", "ours", nil, 1.01},
+			{"better than what broke", "bulk/up", "cpu", "ours", []string{"broken"}, 1},
+			{"not measured", "bulk/down", "cpu", "ours", nil, 1},
 		},
 	}
 }

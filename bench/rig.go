@@ -1,13 +1,12 @@
 package bench
 
 import (
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // Rig is what the contestants of one run have in common.
@@ -16,30 +15,37 @@ type Rig struct {
 	// servers and the reference contestants are processes of it.
 	Self string
 
-	dir       string
-	authority *authority
-	servers   map[ServerKind]*background
-	links     map[string]*background // by their arguments
-	pairs     map[KeyKind][2]string
+	dir     string
+	lock    sync.Mutex
+	servers map[ServerKind]*background
+	links   map[string]*background // by their arguments
+	chains  map[KeyKind]*chain
 }
 
-// NewRig makes a directory for the run and an authority in it. Close removes
-// both.
+// NewRig makes a directory for the run, which Close removes.
 func NewRig(self string) (*Rig, error) {
 	dir, err := os.MkdirTemp("", "tlsify-bench-")
 	if err != nil {
 		return nil, err
 	}
-	authority, err := newAuthority(dir)
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
 	return &Rig{
-		Self: self, dir: dir, authority: authority,
+		Self: self, dir: dir,
 		servers: map[ServerKind]*background{},
 		links:   map[string]*background{},
-		pairs:   map[KeyKind][2]string{},
+		chains:  map[KeyKind]*chain{},
 	}, nil
+}
+
+// chain makes the chain of a kind of key, if there is none yet.
+func (r *Rig) chain(kind KeyKind) (*chain, error) {
+	if c := r.chains[kind]; c != nil {
+		return c, nil
+	}
+	c, err := newChain(r.dir, kind)
+	if err == nil {
+		r.chains[kind] = c
+	}
+	return c, err
 }
 
 // Close ends the servers and removes all files.
@@ -54,8 +60,10 @@ func (r *Rig) Close() error {
 }
 
 // Target starts the server, if it does not run yet, and returns what a
-// contestant needs to reach it, trusting this run's authority alone.
+// contestant needs to reach it, trusting the root of its chain alone.
 func (r *Rig) Target(kind ServerKind) (Target, error) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
 	server, err := r.server(kind)
 	if err != nil {
 		return Target{}, fmt.Errorf("start the server: %w", err)
@@ -66,10 +74,11 @@ func (r *Rig) Target(kind ServerKind) (Target, error) {
 			return Target{}, fmt.Errorf("start the link: %w", err)
 		}
 	}
-	return Target{
-		Addr: addr, Name: serverName, CAFile: r.authority.rootFile(),
-		Group: kind.Group, dir: r.dir, self: r.Self,
-	}, nil
+	target := Target{Addr: addr, Name: serverName, Group: kind.Group, dir: r.dir, afterClient: kind.AfterClient}
+	if !kind.Plain {
+		target.CAFile = r.chains[kind.Key].rootFile
+	}
+	return target, nil
 }
 
 // link gives the address at which addr is reached over the link.
@@ -91,21 +100,20 @@ func (r *Rig) server(kind ServerKind) (*background, error) {
 	if server := r.servers[kind]; server != nil {
 		return server, nil
 	}
-	config := ServerConfig{Plain: kind.Plain, Version: kind.Version, Suite: kind.Suite, Group: kind.Group}
+	config := ServerConfig{
+		Plain: kind.Plain, PQ: kind.PQ, Version: kind.Version, Suite: kind.Suite, Group: kind.Group,
+		AfterClient: kind.AfterClient,
+	}
 	if !kind.Plain {
-		pair, ok := r.pairs[kind.Key]
-		if !ok {
-			var err error
-			if pair[0], pair[1], err = r.authority.issue(kind.Key); err != nil {
-				return nil, err
-			}
-			r.pairs[kind.Key] = pair
+		chain, err := r.chain(kind.Key)
+		if err != nil {
+			return nil, err
 		}
-		config.CertFile, config.KeyFile = pair[0], pair[1]
+		config.CertFile, config.KeyFile = chain.certFile, chain.keyFile
 	}
 	var env []string
-	if kind.WithoutAES {
-		env = []string{"GODEBUG=cpu.aes=off"}
+	if kind.Debug != "" {
+		env = []string{"GODEBUG=" + kind.Debug}
 	}
 	server, err := startBackground(r.Self, env, config.args()...)
 	if err == nil {
@@ -116,15 +124,16 @@ func (r *Rig) server(kind ServerKind) (*background, error) {
 
 // Target is what a contestant is pointed at.
 type Target struct {
-	Addr   string      // HOST:PORT, a literal address
-	Name   string      // that the certificate must have
-	CAFile string      // the one root that signed it
-	Store  Store       // where it is set, the roots of a whole system in place of CAFile
-	Group  tls.CurveID // the only one that the server takes, or 0
+	Addr   string // HOST:PORT, a literal address
+	Name   string // that the certificate must have
+	CAFile string // the one root that signed it
+	Store  Store  // where it is set, the roots of a whole system in place of CAFile
+	Group  string // the only one that the server takes, or empty
 	// Session is a file to keep a session in, for resumption; empty: none.
 	Session string
 
-	dir, self string
+	dir         string
+	afterClient bool
 }
 
 // Store is a system's roots: either a file or a hashed directory.

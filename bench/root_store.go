@@ -25,24 +25,24 @@ var (
 
 var hashedName = regexp.MustCompile(`^[0-9a-f]{8}\.[0-9]+$`)
 
-// bundleWith writes the distribution's roots and this authority's to one file:
-// what a verifier has to read that knows no better than to load it all.
-func (a *authority) bundleWith() (string, error) {
+// bundleWith writes the distribution's roots and this chain's to one file: what
+// a verifier has to read that knows no better than to load it all.
+func (c *chain) bundleWith(dir string) (string, error) {
 	for _, path := range distributionBundles {
 		roots, err := os.ReadFile(path)
 		if err != nil {
 			continue
 		}
-		file := filepath.Join(a.dir, "bundle.pem")
-		return file, os.WriteFile(file, append(roots, a.rootPEM()...), 0o644)
+		file := filepath.Join(dir, "bundle.pem")
+		return file, os.WriteFile(file, append(roots, c.rootPEM...), 0o644)
 	}
 	return "", errors.New("the distribution has no bundle of roots in the usual places")
 }
 
 // hashedDirectoryWith makes a directory with the links of the distribution's
-// and one for this authority.
-func (a *authority) hashedDirectoryWith() (string, error) {
-	dir := filepath.Join(a.dir, "hashed")
+// and one for this chain's root.
+func (c *chain) hashedDirectoryWith(dir string) (string, error) {
+	dir = filepath.Join(dir, "hashed")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
@@ -72,10 +72,10 @@ func (a *authority) hashedDirectoryWith() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return dir, os.Symlink(a.rootFile(), filepath.Join(dir, hash+".0"))
+	return dir, os.Symlink(c.rootFile, filepath.Join(dir, hash+".0"))
 }
 
-// subjectHash gives the name of the authority's link. It is the beginning of
+// subjectHash gives the name of the root's link. It is the beginning of
 // the SHA-1 of the subject in OpenSSL's canonical form: the relative names
 // without the sequence around them, every string as UTF-8 in lower case.
 func subjectHash() (string, error) {

@@ -17,14 +17,19 @@ func (p Plan) Run(ctx context.Context, report *Report, progress Progress, kept f
 	report.Goals = p.Goals
 	report.Notes = p.Notes
 	report.Interrupted = false
-	for i := range p.Experiments {
-		e := &p.Experiments[i]
-		if old := report.Result(e.Workload + "/" + e.Case); old != nil && old.Complete {
-			continue
+	left := slices.DeleteFunc(slices.Clone(p.Experiments), func(e Experiment) bool {
+		old := report.Result(e.Workload + "/" + e.Case)
+		return old != nil && old.Complete
+	})
+	began := time.Now()
+	for i := range left {
+		if p.Budget > 0 {
+			share(left[i:], p.Budget-time.Since(began))
 		}
+		e := &left[i]
 		var after time.Duration
-		for _, later := range p.Experiments[i+1:] {
-			after += later.Repeat.Budget
+		for _, later := range left[i+1:] {
+			after += later.Repeat.Budget + later.Repeat.FocusBudget
 		}
 		result := e.Run(ctx, func(e *Experiment, round int, contestant string, left time.Duration) {
 			progress(e, round, contestant, left+after)

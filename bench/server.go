@@ -8,18 +8,25 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
+
+	"tlsify/engine"
 )
 
 // ServerConfig is what a server insists on. The zero value of each field leaves
-// it to crypto/tls.
+// it to the library.
 type ServerConfig struct {
 	Plain             bool // no TLS: for what is measured without it
+	PQ                bool // served by the engine pq, else by crypto/tls
 	CertFile, KeyFile string
-	Version           uint16      // the only protocol version
-	Suite             uint16      // the only cipher suite, up to TLS 1.2
-	Group             tls.CurveID // the only key exchange group
+	Version           uint16 // the only protocol version; not with PQ
+	Suite             uint16 // the only cipher suite, up to TLS 1.2; not with PQ
+	Group             string // the only key exchange group, by the IANA's name
+	// AfterClient has the greeting wait for a line, for clients that do not
+	// see what a server says first.
+	AfterClient bool
 }
 
 // handshakeLimit bounds a handshake, and idleLimit the wait for an order.
@@ -28,10 +35,13 @@ const (
 	idleLimit      = 2 * time.Minute
 )
 
+// secure makes a session of a connection.
+type secure func(ctx context.Context, conn net.Conn) (session, error)
+
 // Serve obeys the orders of every connection that listener accepts, until ctx
 // ends.
 func Serve(ctx context.Context, listener net.Listener, config ServerConfig) error {
-	settings, err := config.tls()
+	handshake, err := config.handshake()
 	if err != nil {
 		return err
 	}
@@ -47,26 +57,54 @@ func Serve(ctx context.Context, listener net.Listener, config ServerConfig) erro
 		}
 		go func() {
 			defer conn.Close()
-			var s session
-			if config.Plain {
-				s = session{Conn: conn}
-			} else if s, err = shakeHands(conn, settings); err != nil {
+			conn.SetDeadline(time.Now().Add(handshakeLimit))
+			s, err := handshake(ctx, conn)
+			if err != nil {
 				return // the helper has the reason
 			}
-			s.obey()
+			conn.SetDeadline(time.Time{})
+			s.obey(config.AfterClient)
 		}()
 	}
 }
 
-// tls gives the settings for crypto/tls, nil for a plain server.
-func (c ServerConfig) tls() (*tls.Config, error) {
+func (c ServerConfig) handshake() (secure, error) {
 	if c.Plain {
-		return nil, nil
+		return func(_ context.Context, conn net.Conn) (session, error) {
+			return session{Conn: conn, greeting: "plain"}, nil
+		}, nil
+	}
+	if c.PQ {
+		return c.pq()
 	}
 	certificate, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
 	if err != nil {
 		return nil, err
 	}
+	settings, err := c.tls(certificate)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, conn net.Conn) (session, error) {
+		cork := &corkedConn{Conn: conn}
+		secure := tls.Server(cork, settings)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return session{}, err
+		}
+		state := secure.ConnectionState()
+		return session{secure, cork, negotiated(engine.Version(state.Version), engine.Cipher(state.CipherSuite),
+			engine.GroupName(uint16(state.CurveID)), state.DidResume)}, nil
+	}, nil
+}
+
+// stdGroups are those that crypto/tls has.
+var stdGroups = []tls.CurveID{
+	tls.X25519, tls.CurveP256, tls.CurveP384,
+	tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024,
+}
+
+// tls gives the settings for crypto/tls.
+func (c ServerConfig) tls(certificate tls.Certificate) (*tls.Config, error) {
 	settings := &tls.Config{
 		Certificates: []tls.Certificate{certificate},
 		MinVersion:   tls.VersionTLS12,
@@ -79,8 +117,12 @@ func (c ServerConfig) tls() (*tls.Config, error) {
 	if c.Suite != 0 {
 		settings.CipherSuites = []uint16{c.Suite}
 	}
-	if c.Group != 0 {
-		settings.CurvePreferences = []tls.CurveID{c.Group}
+	if c.Group != "" {
+		at := slices.IndexFunc(stdGroups, func(id tls.CurveID) bool { return engine.GroupName(uint16(id)) == c.Group })
+		if at < 0 {
+			return nil, fmt.Errorf("crypto/tls has no group %q", c.Group)
+		}
+		settings.CurvePreferences = stdGroups[at : at+1]
 	}
 	return settings, nil
 }
@@ -88,38 +130,33 @@ func (c ServerConfig) tls() (*tls.Config, error) {
 // session is one connection whose handshake is done.
 type session struct {
 	net.Conn
-	cork     *corkedConn // nil without TLS
+	cork     *corkedConn // nil where writes need no collecting
 	greeting string
 }
 
-func shakeHands(conn net.Conn, settings *tls.Config) (session, error) {
-	cork := &corkedConn{Conn: conn}
-	secure := tls.Server(cork, settings)
-	conn.SetDeadline(time.Now().Add(handshakeLimit))
-	if err := secure.Handshake(); err != nil {
-		return session{}, err
+// negotiated is what the greeting says.
+func negotiated(version engine.Version, cipher engine.Cipher, group string, resumed bool) string {
+	text := fmt.Sprintf("%v %v %s", version, cipher, group)
+	if resumed {
+		text += resumedMark
 	}
-	conn.SetDeadline(time.Time{})
-	state := secure.ConnectionState()
-	resumed := ""
-	if state.DidResume {
-		resumed = resumedMark
-	}
-	return session{secure, cork, fmt.Sprintf("%s %s %s%s",
-		tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite), state.CurveID, resumed)}, nil
+	return text
 }
 
-// obey greets and carries out orders until one is to quit, or the connection
-// fails.
-func (s session) obey() {
+// obey greets, where asked to only after a first line has come, and carries out
+// orders until one is to quit, or the connection fails.
+func (s session) obey(afterClient bool) {
 	defer s.Close()
-	if s.cork == nil {
-		s.greeting = "plain"
+	in := bufio.NewReaderSize(s, burst)
+	if afterClient {
+		s.SetReadDeadline(time.Now().Add(handshakeLimit))
+		if _, err := in.ReadSlice('\n'); err != nil {
+			return
+		}
 	}
 	if _, err := io.WriteString(s, greetingPrefix+s.greeting+"\n"); err != nil {
 		return
 	}
-	in := bufio.NewReaderSize(s, burst)
 	for {
 		s.SetReadDeadline(time.Now().Add(idleLimit))
 		line, err := in.ReadSlice('\n')
@@ -143,10 +180,10 @@ func (s session) carryOut(o order, in *bufio.Reader) error {
 	case "up":
 		err = discard(in, o.count)
 	case "down":
-		err = s.send(o.count)
+		err = s.send(o.count, o.size)
 	case "both":
 		sent := make(chan error, 1)
-		go func() { sent <- s.send(o.count) }()
+		go func() { sent <- s.send(o.count, burst) }()
 		err = errors.Join(discard(in, o.count), <-sent)
 	case "echo":
 		return echo(s, in, o)
@@ -170,16 +207,21 @@ func discard(in *bufio.Reader, n int64) error {
 	return nil
 }
 
-// send writes n bytes of payload, a burst of records with each call to the
-// kernel.
-func (s session) send(n int64) error {
+// send writes n bytes of payload, size at a time, which is a record where it
+// is no more than one holds; a burst of them goes to the kernel with each call.
+func (s session) send(n int64, size int) error {
 	data := payload()
 	for n > 0 {
 		some := data[:min(n, burst)]
 		if s.cork != nil {
 			s.cork.corked.Store(true)
 		}
-		_, err := s.Write(some)
+		var err error
+		for piece := range slices.Chunk(some, size) {
+			if _, err = s.Write(piece); err != nil {
+				break
+			}
+		}
 		if s.cork != nil {
 			err = errors.Join(err, s.cork.flush())
 		}

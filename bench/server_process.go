@@ -2,7 +2,6 @@ package bench
 
 import (
 	"bufio"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"os"
@@ -64,33 +63,52 @@ func (b *background) stop() {
 
 // args gives the arguments with which `serve` makes this configuration again.
 func (c ServerConfig) args() []string {
+	args := []string{"serve"}
 	if c.Plain {
-		return []string{"serve", "--plain"}
+		return append(args, "--plain")
 	}
-	args := []string{"serve", "--cert", c.CertFile, "--key", c.KeyFile}
+	args = append(args, "--cert", c.CertFile, "--key", c.KeyFile)
+	if c.PQ {
+		args = append(args, "--pq")
+	}
 	if c.Version != 0 {
 		args = append(args, fmt.Sprintf("--tls-version=%d", c.Version))
 	}
 	if c.Suite != 0 {
 		args = append(args, fmt.Sprintf("--suite=%d", c.Suite))
 	}
-	if c.Group != 0 {
-		args = append(args, fmt.Sprintf("--group=%d", c.Group))
+	if c.Group != "" {
+		args = append(args, "--group", c.Group)
+	}
+	if c.AfterClient {
+		args = append(args, "--after-client")
 	}
 	return args
 }
 
-// ServerKind is a server that an experiment asks its Rig for.
+// ServerKind is a server that an experiment asks its Rig for; the fields are
+// ServerConfig's where nothing else is said.
 type ServerKind struct {
 	Plain   bool
+	PQ      bool
 	Key     KeyKind
 	Version uint16
 	Suite   uint16
-	Group   tls.CurveID
-	// WithoutAES makes the server believe that its processor has no AES, so
-	// that it chooses ChaCha20-Poly1305 where that is on offer: crypto/tls
-	// leaves no other way to decide a TLS 1.3 suite.
-	WithoutAES bool
+	Group   string
+	// AfterClient has the client speak first, too.
+	AfterClient bool
+	// Debug is the server's GODEBUG, where crypto/tls leaves no other way:
+	// noAES, oldHash.
+	Debug string
 	// Link is what lies between the contestants and the server.
 	Link Link
 }
+
+const (
+	// noAES makes crypto/tls believe that its processor has no AES, so that
+	// it chooses ChaCha20-Poly1305 where that is on offer.
+	noAES = "cpu.aes=off"
+	// oldHash allows clients of TLS 1.2 that do not name a hash, and so get
+	// SHA-1.
+	oldHash = "tlssha1=1"
+)

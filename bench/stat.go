@@ -91,13 +91,3 @@ func (s Summary) Noisy() bool { return s.N < 2 || s.Spread() > noiseLimit }
 
 // overlaps tells whether two intervals have a point in common.
 func (s Summary) overlaps(t Summary) bool { return s.Low <= t.High && t.Low <= s.High }
-
-// quantile gives the sample at the fraction q of them in order, or 0 where
-// there are none.
-func quantile(samples []float64, q float64) float64 {
-	if len(samples) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(samples))
-	return sorted[int(q*float64(len(sorted)-1)+0.5)]
-}

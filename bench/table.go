@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -57,21 +58,27 @@ func (r *Report) writeContestants(w io.Writer) {
 }
 
 func (r *Result) write(w io.Writer, ours string) {
-	primary := r.Metrics[0]
-	fmt.Fprintf(w, "\n%s\n", r.Title)
+	metrics := r.shown()
+	primary, ours := metrics[0], r.base(ours)
+	fmt.Fprintf(w, "\n%s (%s)\n", r.Title, r.Key())
 	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(columns, "  \t%s, %s\tinterval\truns\t%s / this\tinterval", primary.Name, primary.Unit, ours)
-	for _, metric := range r.Metrics[1:] {
+	for _, metric := range metrics[1:] {
 		fmt.Fprintf(columns, "\t%s, %s", metric.Name, metric.Unit)
 	}
 	fmt.Fprintln(columns)
 	base := r.Entrant(ours)
 	for i := range r.Entrants {
-		r.Entrants[i].write(columns, r.Metrics, base)
+		r.Entrants[i].write(columns, metrics, base)
 	}
 	columns.Flush()
 	r.writeNegotiated(w)
 	r.writeRemarks(w)
+}
+
+// shown gives the metrics that tables have.
+func (r *Result) shown() []Metric {
+	return slices.DeleteFunc(slices.Clone(r.Metrics), func(m Metric) bool { return m.Detail })
 }
 
 func (t *Trace) write(w io.Writer, metrics []Metric, base *Trace) {
@@ -166,6 +173,9 @@ func (v Verdict) String() string {
 		word = "met"
 	}
 	text := fmt.Sprintf("%s: %.2f (%.2f .. %.2f)", word, v.Value.Median, v.Value.Low, v.Value.High)
+	if len(v.Against) > 1 {
+		text += " of " + v.Best
+	}
 	if v.Doubtful {
 		text += ", within the noise"
 	}

@@ -9,11 +9,13 @@ import (
 // server begins, as soon as the handshake is done, with a greeting line that
 // tells what was negotiated. Then the caller gives orders, a line each:
 //
-//	up N        the caller sends N bytes, the server says done
-//	down N      the server sends N bytes, and done
-//	both N      the two at once
-//	echo SIZE N N times, the caller sends SIZE bytes and the server returns them
-//	quit        the server ends the connection
+//	up N         the caller sends N bytes, the server says done
+//	down N SIZE  the server sends N bytes, SIZE at a time, and done
+//	both N       the two at once
+//	echo N SIZE  N times, the caller sends SIZE bytes and the server returns them
+//	quit         the server ends the connection
+//
+// A server that waits for the client to speak first is sent an empty line.
 //
 // Done is one byte that occurs nowhere in the payload, so that a helper which
 // adds or loses bytes is found out.
@@ -29,7 +31,7 @@ const (
 // order is one order to the server.
 type order struct {
 	verb  string
-	size  int // of echo
+	size  int // of down and echo
 	count int64
 }
 
@@ -37,8 +39,8 @@ func (o order) String() string {
 	switch o.verb {
 	case "quit":
 		return "quit\n"
-	case "echo":
-		return fmt.Sprintf("echo %d %d\n", o.size, o.count)
+	case "down", "echo":
+		return fmt.Sprintf("%s %d %d\n", o.verb, o.count, o.size)
 	}
 	return fmt.Sprintf("%s %d\n", o.verb, o.count)
 }
@@ -49,14 +51,18 @@ func parseOrder(line string) (order, error) {
 	verb, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 	switch o.verb = verb; verb {
 	case "quit":
-	case "echo":
-		_, err = fmt.Sscanf(rest, "%d %d", &o.size, &o.count)
-	case "up", "down", "both":
+	case "down", "echo":
+		_, err = fmt.Sscanf(rest, "%d %d", &o.count, &o.size)
+	case "up", "both":
 		_, err = fmt.Sscanf(rest, "%d", &o.count)
 	default:
 		err = fmt.Errorf("unknown order %.40q", line)
 	}
-	if err == nil && (o.count < 0 || o.size < 0 || o.size > burst) {
+	least := 0
+	if verb == "down" {
+		least = 1
+	}
+	if err == nil && (o.count < 0 || o.size < least || o.size > burst) {
 		err = fmt.Errorf("order %.40q is out of range", line)
 	}
 	return o, err

@@ -3,7 +3,7 @@ package bench
 import "testing"
 
 func FuzzOrder(f *testing.F) {
-	for _, line := range []string{"up 1\n", "down 1073741824\n", "both 7\n", "echo 64 2000\n", "quit\n", "up -1\n", "echo 1\n", "dance\n", ""} {
+	for _, line := range []string{"up 1\n", "down 1073741824 16384\n", "both 7\n", "echo 2000 64\n", "quit\n", "up -1\n", "echo 1\n", "dance\n", ""} {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
@@ -18,7 +18,7 @@ func FuzzOrder(f *testing.F) {
 }
 
 func TestOrdersOutOfRange(t *testing.T) {
-	for _, line := range []string{"up -1\n", "echo -1 1\n", "echo 1 -1\n", "echo 262145 1\n", "up\n", "up one\n", "upward 1\n", "\n"} {
+	for _, line := range []string{"up -1\n", "echo -1 1\n", "echo 1 -1\n", "echo 1 262145\n", "down 1\n", "down 1 0\n", "up\n", "up one\n", "upward 1\n", "\n"} {
 		if o, err := parseOrder(line); err == nil {
 			t.Errorf("%q is the order %+v", line, o)
 		}

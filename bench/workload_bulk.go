@@ -22,47 +22,88 @@ func bulkMetrics() []Metric {
 	}
 }
 
-// bulk transfers size bytes in the direction of verb: up, down, or both, where
-// size goes in each. Figures per GiB are of the sum.
-func (r *Rig) bulk(kind ServerKind, verb string, size int64) func(context.Context, Contestant) (Outcome, error) {
-	buffers := [2][]byte{payload(), make([]byte, burst)}
+// transfer is a bulk transfer.
+type transfer struct {
+	verb string // up, down, or both, where size goes in each direction
+	size int64  // bytes
+	// piece is how much the sender writes at a time: the caller upwards, the
+	// server, in a record of its own where it fits, downwards.
+	piece int
+	// connections is how many are at it at the same time, a helper and size
+	// for each.
+	connections int
+}
+
+// bulk makes the transfer. Figures per GiB are of the sum, memory is that of one
+// helper.
+func (r *Rig) bulk(kind ServerKind, t transfer) func(context.Context, Contestant) (Outcome, error) {
 	return func(ctx context.Context, c Contestant) (Outcome, error) {
-		h, negotiated, err := r.greet(ctx, c, kind)
+		helpers, negotiated, err := r.greetMany(ctx, c, kind, t.connections)
+		defer func() {
+			for _, h := range helpers {
+				h.stop()
+			}
+		}()
 		if err != nil {
 			return Outcome{}, err
 		}
-		starting, err := h.processor()
+		starting, err := processors(helpers)
 		if err != nil {
-			return Outcome{}, h.fail(err)
+			return Outcome{}, err
 		}
+		size := c.part(t.verb, t.size)
+		order := order{verb: t.verb, count: size, size: t.piece}
 		began, busy := time.Now(), busyTicks()
-		if err := h.transfer(order{verb: verb, count: size}, c.Direct, buffers); err != nil {
-			return Outcome{}, h.fail(err)
+		failures := make(chan error, len(helpers))
+		for _, h := range helpers {
+			go func() { failures <- h.explain(h.transfer(order, c.Direct)) }()
+		}
+		for range helpers {
+			err = errors.Join(err, <-failures)
+		}
+		if err != nil {
+			return Outcome{}, err
 		}
 		took, busy := time.Since(began), busyTicks()-busy
-		peak, err := h.peakMemory()
-		if err != nil {
-			return Outcome{}, h.fail(err)
-		}
-		used, err := h.stop()
+		ending, err := processors(helpers)
 		if err != nil {
 			return Outcome{}, err
 		}
-		moved := float64(size) / gib
-		if verb == "both" {
+		peak := 0.0
+		for _, h := range helpers {
+			bytes, err := h.peakMemory()
+			if err != nil {
+				return Outcome{}, err
+			}
+			peak = max(peak, float64(bytes))
+		}
+		moved := float64(size) * float64(len(helpers)) / gib
+		if t.verb == "both" {
 			moved *= 2
 		}
 		return Outcome{Negotiated: negotiated, Values: map[string]float64{
-			"cpu":     (used - starting).Seconds() / moved,
+			"cpu":     (ending - starting).Seconds() / moved,
 			"machine": float64(busy) / clockTicks / moved,
 			"rate":    moved / took.Seconds(),
-			"memory":  float64(peak) / mib,
+			"memory":  peak / mib,
 		}}, nil
 	}
 }
 
+// processors gives the CPU time that the helpers have used up to now.
+func processors(helpers []*helper) (sum time.Duration, err error) {
+	for _, h := range helpers {
+		used, err := h.processor()
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
+}
+
 // transfer gives the order and does the caller's part of it.
-func (c caller) transfer(o order, direct bool, buffers [2][]byte) error {
+func (c caller) transfer(o order, direct bool) error {
 	if err := c.order(o); err != nil {
 		return err
 	}
@@ -70,13 +111,13 @@ func (c caller) transfer(o order, direct bool, buffers [2][]byte) error {
 	switch {
 	case direct:
 	case o.verb == "up":
-		err = c.send(o.count, buffers[0])
+		err = c.send(o.count, payload()[:o.size])
 	case o.verb == "down":
-		err = c.receive(o.count, buffers[1])
+		err = c.receive(o.count, make([]byte, burst))
 	case o.verb == "both":
 		sent := make(chan error, 1)
-		go func() { sent <- c.send(o.count, buffers[0]) }()
-		err = errors.Join(c.receive(o.count, buffers[1]), <-sent)
+		go func() { sent <- c.send(o.count, payload()) }()
+		err = errors.Join(c.receive(o.count, make([]byte, burst)), <-sent)
 	default:
 		err = fmt.Errorf("no transfer %q", o.verb)
 	}

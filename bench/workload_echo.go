@@ -2,26 +2,28 @@ package bench
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
 // echoMetrics are what round trips measure.
 func echoMetrics() []Metric {
-	return []Metric{
-		{Name: "latency", Unit: "us"}, // the median round trip of the trial
-		{Name: "p99", Unit: "us"},
-		{Name: "cpu", Unit: "us"}, // the helper's, for one round trip
-	}
+	return slices.Concat([]Metric{
+		{Name: "latency", Unit: "us"}, // the median round trip of a trial
+		{Name: "cpu", Unit: "us"},     // the helper's, for one round trip
+		{Name: "machine", Unit: "us"}, // of all processors, for one round trip
+	}, quantileMetrics("us", false))
 }
 
 // echoWarmup is how many round trips go before those that count.
 const echoWarmup = 50
 
-// echo does trips round trips of size bytes: the next begins when the last has
+// echo does as many round trips of size bytes: the next begins when the last has
 // come back whole.
-func (r *Rig) echo(kind ServerKind, size, trips int) func(context.Context, Contestant) (Outcome, error) {
+func (r *Rig) echo(kind ServerKind, size, most int) func(context.Context, Contestant) (Outcome, error) {
 	message := payload()[:size]
 	return func(ctx context.Context, c Contestant) (Outcome, error) {
+		trips := int(c.part("echo", int64(most)))
 		h, negotiated, err := r.greet(ctx, c, kind)
 		if err != nil {
 			return Outcome{}, err
@@ -36,25 +38,31 @@ func (r *Rig) echo(kind ServerKind, size, trips int) func(context.Context, Conte
 		if err != nil {
 			return Outcome{}, h.fail(err)
 		}
-		latencies, err := h.roundTrips(message, trips)
+		busy := busyTicks()
+		times, err := h.roundTrips(message, trips)
 		if err != nil {
 			return Outcome{}, h.fail(err)
 		}
-		used, err := h.stop()
+		busy = busyTicks() - busy
+		after, err := h.processor()
 		if err != nil {
+			return Outcome{}, h.fail(err)
+		}
+		if _, err := h.stop(); err != nil {
 			return Outcome{}, err
 		}
-		return Outcome{Negotiated: negotiated, Values: map[string]float64{
-			"latency": quantile(latencies, 0.5),
-			"p99":     quantile(latencies, 0.99),
-			"cpu":     microseconds(used-before) / float64(trips),
-		}}, nil
+		values := quantilesOf(times, map[string]float64{
+			"cpu":     microseconds(after-before) / float64(trips),
+			"machine": float64(busy) / clockTicks * 1e6 / float64(trips),
+		})
+		values["latency"] = values["p50"]
+		return Outcome{Negotiated: negotiated, Values: values}, nil
 	}
 }
 
 // roundTrips gives the microseconds that each of n round trips took.
 func (c caller) roundTrips(message []byte, n int) ([]float64, error) {
-	latencies := make([]float64, 0, n)
+	times := make([]float64, 0, n)
 	back := make([]byte, len(message))
 	for range n {
 		began := time.Now()
@@ -64,9 +72,9 @@ func (c caller) roundTrips(message []byte, n int) ([]float64, error) {
 		if err := c.receive(int64(len(message)), back); err != nil {
 			return nil, err
 		}
-		latencies = append(latencies, microseconds(time.Since(began)))
+		times = append(times, microseconds(time.Since(began)))
 	}
-	return latencies, nil
+	return times, nil
 }
 
 func microseconds(d time.Duration) float64 { return d.Seconds() * 1e6 }

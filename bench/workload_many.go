@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,56 +13,71 @@ import (
 
 // rateMetrics are what connections in a row measure.
 func rateMetrics() []Metric {
-	return []Metric{
+	return slices.Concat([]Metric{
 		{Name: "rate", Unit: "1/s", MoreIsBetter: true},
-		{Name: "p95", Unit: "ms"}, // of the time from fork to the server's first byte
-		{Name: "cpu", Unit: "ms"}, // the helper's, for one connection
-	}
+		{Name: "cpu", Unit: "ms"},     // the helper's, for one connection
+		{Name: "machine", Unit: "ms"}, // of all processors, for one connection
+	}, quantileMetrics("ms", true)) // of the time from fork to the server's first byte
 }
 
-// rate makes connections full ones, each by a helper of its own, parallel at a
-// time and the next as soon as one has brought the server's first byte.
-func (r *Rig) rate(kind ServerKind, parallel, connections int) func(context.Context, Contestant) (Outcome, error) {
+// rate makes connections, each by a helper of its own, parallel at a time and
+// the next as soon as one has brought the server's first byte. Where resumed,
+// each has a session that was made, not measured, before.
+func (r *Rig) rate(kind ServerKind, parallel, connections int, resumed bool) func(context.Context, Contestant) (Outcome, error) {
 	return func(ctx context.Context, c Contestant) (Outcome, error) {
 		target, err := r.Target(c.serverKind(kind))
 		if err != nil {
 			return Outcome{}, err
 		}
-		outcomes := make([]Outcome, connections)
-		failures := make([]error, connections)
-		turns := make(chan int)
-		var workers sync.WaitGroup
-		began := time.Now()
-		for range parallel {
-			workers.Go(func() {
-				for i := range turns {
-					outcomes[i], failures[i] = startOnce(ctx, c, target, false)
-				}
+		targets := slices.Repeat([]Target{target}, connections)
+		if resumed {
+			err := inParallel(parallel, connections, func(i int) error {
+				return prepareSession(ctx, c, &targets[i], i)
 			})
+			if err != nil {
+				return Outcome{}, err
+			}
 		}
-		for i := range connections {
-			turns <- i
+		outcomes := make([]Outcome, connections)
+		began, busy := time.Now(), busyTicks()
+		err = inParallel(parallel, connections, func(i int) (err error) {
+			outcomes[i], err = startOnce(ctx, c, targets[i], resumed)
+			return err
+		})
+		took, busy := time.Since(began), busyTicks()-busy
+		if err != nil {
+			return Outcome{}, err
 		}
-		close(turns)
-		workers.Wait()
-		took := time.Since(began)
-		if err := errors.Join(failures...); err != nil {
-			return Outcome{}, firstOf(failures)
-		}
-		latencies, used := make([]float64, connections), 0.0
+		times, used := make([]float64, connections), 0.0
 		for i, outcome := range outcomes {
-			latencies[i] = outcome.Values["latency"]
+			times[i] = outcome.Values["latency"]
 			used += outcome.Values["cpu"]
 		}
-		return Outcome{Negotiated: outcomes[0].Negotiated, Values: map[string]float64{
-			"rate": float64(connections) / took.Seconds(),
-			"p95":  quantile(latencies, 0.95),
-			"cpu":  used / float64(connections),
-		}}, nil
+		return Outcome{Negotiated: outcomes[0].Negotiated, Values: quantilesOf(times, map[string]float64{
+			"rate":    float64(connections) / took.Seconds(),
+			"cpu":     used / float64(connections),
+			"machine": float64(busy) / clockTicks * 1e3 / float64(connections),
+		})}, nil
 	}
 }
 
-func firstOf(failures []error) error {
+// inParallel does n things, so many at a time, and gives the first error.
+func inParallel(parallel, n int, do func(i int) error) error {
+	failures := make([]error, n)
+	turns := make(chan int)
+	var workers sync.WaitGroup
+	for range parallel {
+		workers.Go(func() {
+			for i := range turns {
+				failures[i] = do(i)
+			}
+		})
+	}
+	for i := range n {
+		turns <- i
+	}
+	close(turns)
+	workers.Wait()
 	for _, err := range failures {
 		if err != nil {
 			return err
@@ -81,19 +97,14 @@ func crowdMetrics() []Metric {
 // memory that each of them adds to the machine.
 func (r *Rig) crowd(kind ServerKind, connections int) func(context.Context, Contestant) (Outcome, error) {
 	return func(ctx context.Context, c Contestant) (Outcome, error) {
-		var open []*helper
+		open, negotiated, err := r.greetMany(ctx, c, kind, connections)
 		defer func() {
 			for _, h := range open {
 				h.stop()
 			}
 		}()
-		var negotiated string
-		for range connections {
-			h, said, err := r.greet(ctx, c, kind)
-			if err != nil {
-				return Outcome{}, err
-			}
-			open, negotiated = append(open, h), said
+		if err != nil {
+			return Outcome{}, err
 		}
 		total := int64(0)
 		for _, h := range open {
@@ -116,7 +127,7 @@ func (h *helper) shareOfMemory() (int64, error) {
 	number, _, _ := strings.Cut(fields(path, ":")["Pss"], " ")
 	kib, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
-		return 0, errors.New("the kernel does not tell, or the helper ended too soon")
+		return 0, errors.New("the kernel does not tell how memory is shared, or the helper ended too soon")
 	}
 	return kib << 10, nil
 }

@@ -28,7 +28,7 @@ func (r *Rig) startup(kind ServerKind, store Store, resumed bool) func(context.C
 		}
 		target.Store = store
 		if resumed {
-			if err := prepareSession(ctx, c, &target); err != nil {
+			if err := prepareSession(ctx, c, &target, 0); err != nil {
 				return Outcome{}, err
 			}
 		}
@@ -66,10 +66,10 @@ func startOnce(ctx context.Context, c Contestant, target Target, resumed bool) (
 }
 
 // prepareSession makes a connection, not measured, that leaves a new session in
-// a file. A session of an earlier trial is not used: a helper may use each only
-// once, and their age would differ.
-func prepareSession(ctx context.Context, c Contestant, target *Target) error {
-	target.Session = target.file("session")
+// the file of the number. A session of an earlier trial is not used: a helper
+// may use each only once, and their age would differ.
+func prepareSession(ctx context.Context, c Contestant, target *Target, number int) error {
+	target.Session = target.file(fmt.Sprintf("session-%d", number))
 	if err := os.Remove(target.Session); err != nil && !os.IsNotExist(err) {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 // Exit statuses.
 const (
 	statusOK     = 0
-	statusWorse  = 1 // compare: something is slower; quick, run: a goal was missed
+	statusWorse  = 1 // compare: a contestant is slower; quick, run: a goal was missed
 	statusFailed = 2
 )
 
@@ -36,8 +36,9 @@ func commands() []command {
 	return []command{
 		{"quick", "", "start, CPU per GiB and memory, in 90 seconds", false, quick},
 		{"run", "", "every workload, with many suites, groups, keys and links, in 10 minutes", false, full},
+		{"engines", "NAME=PATH...", "size and start of builds of tlsify with each of their engines, as Markdown", false, engines},
 		{"show", "FILE.json", "a kept report as a table, page, CSV, benchstat's form or drawing", false, show},
-		{"compare", "EARLIER.json LATER.json", "what became better or worse; status 1 where something is worse", false, compare},
+		{"compare", "EARLIER.json LATER.json", "what became better or worse; status 1 where a contestant is worse", false, compare},
 		{"serve", "", "the server that the contestants talk to", true, serve},
 		{"link", "", "a slow stretch of network before the server", true, link},
 		{"pass", "ADDR", "the contestant that splices without TLS", true, pass},

@@ -18,6 +18,7 @@ import (
 type measurement struct {
 	flags  *pflag.FlagSet
 	tlsify string
+	engine string
 	json   string
 	with   []string
 	only   string
@@ -26,6 +27,7 @@ type measurement struct {
 func newMeasurement(name string) *measurement {
 	m := &measurement{flags: pflag.NewFlagSet(name, pflag.ContinueOnError)}
 	m.flags.StringVar(&m.tlsify, "tlsify", "tlsify", "the tlsify to measure, a `PATH` or a name")
+	m.flags.StringVar(&m.engine, "engine", "", "measure tlsify with the engine `NAME` in place of its default, and beside std")
 	m.flags.StringVar(&m.json, "json", "", "keep the report in `FILE`, which `compare` reads")
 	m.flags.StringArrayVar(&m.with, "with", nil,
 		"one more contestant, `NAME=COMMAND`, with {addr}, {host}, {port}, {name} and {ca} filled in")
@@ -33,16 +35,17 @@ func newMeasurement(name string) *measurement {
 	return m
 }
 
-// muster gathers the contestants that are installed, and what is to be said of
+// muster gathers the contestants that can take part, and what is to be said of
 // all of them.
-func (m *measurement) muster(ctx context.Context, rig *bench.Rig, extra ...bench.Contestant) ([]bench.Contestant, []bench.Entry, error) {
-	all := slices.Concat(bench.Tlsify(ctx, m.tlsify), extra)
+func (m *measurement) muster(ctx context.Context, rig *bench.Rig) ([]bench.Contestant, []bench.Entry, error) {
+	all := slices.Concat(bench.Tlsify(ctx, m.tlsify, m.engine), bench.Peers(ctx), bench.References(rig.Self))
 	for _, with := range m.with {
-		name, line, ok := strings.Cut(with, "=")
-		if !ok || name == "" || strings.TrimSpace(line) == "" {
-			return nil, nil, fmt.Errorf("--with %q is not NAME=COMMAND", with)
+		name, line, _ := strings.Cut(with, "=")
+		custom, err := bench.Custom(name, line)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--with: %w", err)
 		}
-		all = append(all, bench.Custom(name, line))
+		all = append(all, custom)
 	}
 	if m.only != "" {
 		words := strings.Split(m.only, ",")
@@ -50,11 +53,11 @@ func (m *measurement) muster(ctx context.Context, rig *bench.Rig, extra ...bench
 			return !slices.ContainsFunc(words, func(word string) bool { return strings.Contains(c.Name, word) })
 		})
 	}
-	present, entries := bench.Muster(ctx, all)
-	if len(present) == 0 {
-		return nil, nil, fmt.Errorf("no contestant is installed: %s", m.tlsify)
+	present, entries, err := rig.Muster(ctx, all)
+	if err == nil && len(present) == 0 {
+		err = fmt.Errorf("no contestant can take part: %+v", entries)
 	}
-	return present, entries, rig.Describe(present, entries)
+	return present, entries, err
 }
 
 // carryOut runs the plan, keeps the report and shows it.
@@ -86,14 +89,21 @@ const ours = "tlsify"
 
 func quick(ctx context.Context, args []string) (int, error) {
 	m := newMeasurement("quick")
-	size := m.flags.Int64("mib", 256, "the size of a transfer in `MiB`")
+	size := m.flags.Int64("mib", 128, "the size of a transfer in `MiB`")
 	rounds := m.flags.Int("rounds", 15, "repetitions of a transfer, at most, by those that the goals are about")
 	starts := m.flags.Int("starts", 50, "repetitions of a start")
 	if err := m.flags.Parse(args); err != nil {
 		return statusFailed, err
 	}
 	return m.withRig(ctx, func(rig *bench.Rig, present []bench.Contestant, entries []bench.Entry) (int, error) {
-		plan := bench.QuickPlan(rig, bench.QuickContestants(present, ours), ours, *size<<20, *rounds, *starts)
+		keep := ""
+		if m.engine != "" {
+			keep = ours + " std"
+		}
+		plan := bench.QuickPlan(rig, bench.QuickContestants(present, keep), ours, *size<<20, *rounds, *starts)
+		if m.engine != "" {
+			plan.AgainstEngine(ours, keep)
+		}
 		return m.carryOut(ctx, plan, bench.NewReport(entries))
 	})
 }
@@ -118,7 +128,7 @@ func full(ctx context.Context, args []string) (int, error) {
 			}
 		}
 		plan := bench.FullPlan(rig, present, ours, *budget)
-		plan.Keep(pattern, *budget)
+		plan.Keep(pattern)
 		return m.carryOut(ctx, plan, report)
 	})
 }
@@ -135,7 +145,7 @@ func (m *measurement) withRig(ctx context.Context, measure func(*bench.Rig, []be
 		return statusFailed, err
 	}
 	defer rig.Close()
-	present, entries, err := m.muster(ctx, rig, append(bench.Peers(), bench.References(self)...)...)
+	present, entries, err := m.muster(ctx, rig)
 	if err != nil {
 		return statusFailed, err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
 	"net"
 	"os"
@@ -29,15 +28,16 @@ func serve(ctx context.Context, args []string) (int, error) {
 	var config bench.ServerConfig
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	flags.BoolVar(&config.Plain, "plain", false, "no TLS")
+	flags.BoolVar(&config.PQ, "pq", false, "TLS by the engine pq, not crypto/tls")
+	flags.BoolVar(&config.AfterClient, "after-client", false, "say nothing before the client has sent a line")
 	flags.StringVar(&config.CertFile, "cert", "", "the certificate's `FILE`")
 	flags.StringVar(&config.KeyFile, "key", "", "the key's `FILE`")
 	flags.Uint16Var(&config.Version, "tls-version", 0, "the only protocol version, as crypto/tls numbers it")
 	flags.Uint16Var(&config.Suite, "suite", 0, "the only cipher suite, by its code point")
-	group := flags.Uint16("group", 0, "the only group, by its code point")
+	flags.StringVar(&config.Group, "group", "", "the only `GROUP`, by the IANA's name")
 	if err := flags.Parse(args); err != nil {
 		return statusFailed, err
 	}
-	config.Group = tls.CurveID(*group)
 	listener, err := listen()
 	if err != nil {
 		return statusFailed, err

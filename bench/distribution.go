@@ -1,0 +1,64 @@
+package bench
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// A distribution of many times within one trial is measured by its quantiles:
+// each is a metric, and so gets a median and an interval over the trials.
+var quantiles = []struct {
+	name   string
+	at     float64
+	detail bool
+}{
+	{"p5", 0.05, true}, {"p25", 0.25, true}, {"p50", 0.50, false}, {"p75", 0.75, true},
+	{"p95", 0.95, false}, {"p99", 0.99, false},
+}
+
+// quantileMetrics are those of a distribution in the unit. Tables leave the
+// median out where another metric is the same.
+func quantileMetrics(unit string, median bool) []Metric {
+	metrics := make([]Metric, len(quantiles))
+	for i, q := range quantiles {
+		metrics[i] = Metric{Name: q.name, Unit: unit, Detail: q.detail || q.name == "p50" && !median}
+	}
+	return metrics
+}
+
+// quantilesOf adds the quantiles of times to values.
+func quantilesOf(times []float64, values map[string]float64) map[string]float64 {
+	values = maps.Clone(values)
+	sorted := slices.Sorted(slices.Values(times))
+	for _, q := range quantiles {
+		values[q.name] = quantile(sorted, q.at)
+	}
+	return values
+}
+
+// quantile gives the sample at the fraction q of sorted ones, or 0 where there
+// are none.
+func quantile(sorted []float64, q float64) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[int(q*float64(len(sorted)-1)+0.5)]
+}
+
+// spread is a distribution for drawing: the medians over the trials of its
+// quantiles.
+type spread struct{ p5, p25, p50, p75, p95, p99 float64 }
+
+// spread gives a contestant's, if the result has one.
+func (t *Trace) spread() (spread, bool) {
+	at := func(name string) float64 { return Summarize(t.Samples[name]).Median }
+	s := spread{at("p5"), at("p25"), at("p50"), at("p75"), at("p95"), at("p99")}
+	return s, len(t.Samples["p5"]) > 0
+}
+
+// String is the distribution for people.
+func (s spread) String() string {
+	return fmt.Sprintf("5%% below %s, half below %s, 95%% below %s, 99%% below %s",
+		number(s.p5), number(s.p50), number(s.p95), number(s.p99))
+}
