@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"text/tabwriter"
 )
@@ -13,6 +14,8 @@ type Change struct {
 	Metric          Metric
 	Old, New        Summary
 	Verdict         Direction
+
+	first string // the result's first metric
 }
 
 // Direction is what became of a metric.
@@ -32,7 +35,7 @@ func (d Direction) String() string {
 // Compare sets a later report against an earlier one: the first metric of each
 // result or, where all is set, every one. What only one of them has is left
 // out. Two medians differ where their intervals are apart, which two runs of
-// the same thing seldom come to: with 95% intervals, about once in 170.
+// the same thing seldom come to: see apartByChance.
 func Compare(earlier, later *Report, all bool) []Change {
 	var changes []Change
 	for _, result := range later.Results {
@@ -52,7 +55,8 @@ func Compare(earlier, later *Report, all bool) []Change {
 			for _, metric := range metrics {
 				c := Change{
 					Key: result.Key(), Contestant: trace.Contestant, Metric: metric,
-					Old: Summarize(old.Samples[metric.Name]), New: Summarize(trace.Samples[metric.Name]),
+					first: result.Metrics[0].Name,
+					Old:   Summarize(old.Samples[metric.Name]), New: Summarize(trace.Samples[metric.Name]),
 				}
 				c.judge()
 				if c.Old.N > 0 || c.New.N > 0 {
@@ -75,6 +79,79 @@ func (c *Change) judge() {
 	default:
 		c.Verdict = Worse
 	}
+}
+
+// apartByChance is how often two 95% intervals of the median of one thing have
+// no point in common.
+const apartByChance = 1.0 / 170
+
+// Drift is what became of a contestant altogether: its first metrics.
+type Drift struct {
+	Contestant    string
+	Results       int
+	Better, Worse int     // of them
+	Change        float64 // the median of the changes; positive is for the worse
+	Verdict       Direction
+}
+
+// Drifts sums up the changes by contestant. One has become worse, or better,
+// where that is said of more of its results than chance explains at 1%.
+func Drifts(changes []Change) (drifts []Drift) {
+	var order []string
+	by := map[string][]Change{}
+	for _, c := range changes {
+		if c.Verdict == Unknown || c.Metric.Name != c.first {
+			continue
+		}
+		if by[c.Contestant] == nil {
+			order = append(order, c.Contestant)
+		}
+		by[c.Contestant] = append(by[c.Contestant], c)
+	}
+	for _, name := range order {
+		d := Drift{Contestant: name, Results: len(by[name])}
+		var relative []float64
+		for _, c := range by[name] {
+			switch c.Verdict {
+			case Better:
+				d.Better++
+			case Worse:
+				d.Worse++
+			}
+			relative = append(relative, c.relative())
+		}
+		d.Change = Summarize(relative).Median
+		switch {
+		case tooMany(d.Worse, d.Results):
+			d.Verdict = Worse
+		case tooMany(d.Better, d.Results):
+			d.Verdict = Better
+		}
+		drifts = append(drifts, d)
+	}
+	return drifts
+}
+
+// relative is how much worse it has become, relative to what it was.
+func (c Change) relative() float64 {
+	if c.Old.Median == 0 || c.New.Median == 0 {
+		return 0
+	}
+	if c.Metric.MoreIsBetter {
+		return c.Old.Median/c.New.Median - 1
+	}
+	return c.New.Median/c.Old.Median - 1
+}
+
+// tooMany tells whether k or more of n would be apart by chance in less than
+// one of a hundred comparisons.
+func tooMany(k, n int) bool {
+	fewer, term := 0.0, math.Pow(1-apartByChance, float64(n))
+	for i := range k {
+		fewer += term
+		term *= float64(n-i) / float64(i+1) * apartByChance / (1 - apartByChance)
+	}
+	return k > 0 && 1-fewer < 0.01
 }
 
 // WriteChanges writes them for people, under a warning where the reports are
@@ -103,7 +180,13 @@ func WriteChanges(out io.Writer, earlier, later *Report, changes []Change) error
 			number(c.New.Median), number(c.New.Low), number(c.New.High), change, c.Verdict)
 	}
 	columns.Flush()
-	fmt.Fprintf(w, "%d worse, %d better, %d the same within their intervals, %d unknown\n",
-		counts[Worse], counts[Better], counts[Same], counts[Unknown])
+	fmt.Fprintf(w, "%d worse, %d better, %d the same within their intervals, %d unknown", counts[Worse], counts[Better], counts[Same], counts[Unknown])
+	fmt.Fprintf(w, "; of so many, about %.1f differ by chance\n\n", apartByChance*float64(len(changes)))
+	fmt.Fprintln(columns, "By contestant\tresults\tworse\tbetter\tmedian change (+ is for the worse)\t")
+	for _, d := range Drifts(changes) {
+		fmt.Fprintf(columns, "%s\t%d\t%d\t%d\t%+.1f%%\t%v\n", d.Contestant, d.Results, d.Worse, d.Better, 100*d.Change, d.Verdict)
+	}
+	columns.Flush()
+	fmt.Fprintln(w, "Where contestants that did not change have become worse too, pass-through above all, it was the machine.")
 	return w.err
 }

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -62,7 +63,7 @@ func TestWriteChangesWarnsOfAnotherMachine(t *testing.T) {
 	if err := WriteChanges(&out, sample(), other, Compare(sample(), other, false)); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(out.String(), "differ") || !strings.Contains(out.String(), "0 worse, 0 better, 2 the same") {
+	if strings.Contains(out.String(), "machines differ") || !strings.Contains(out.String(), "0 worse, 0 better, 2 the same") {
 		t.Errorf("of one machine:\n%s", &out)
 	}
 	out.Reset()
@@ -70,7 +71,24 @@ func TestWriteChangesWarnsOfAnotherMachine(t *testing.T) {
 	if err := WriteChanges(&out, sample(), other, nil); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(out.String(), "differ") {
+	if !strings.Contains(out.String(), "machines differ") {
 		t.Errorf("of two machines:\n%s", &out)
+	}
+}
+
+// One contestant of several that has become a little slower in everything is
+// found, and who has but one odd result in many is not.
+func TestDrifts(t *testing.T) {
+	if tooMany(0, 10) || !tooMany(1, 1) || tooMany(1, 10) || !tooMany(2, 10) || tooMany(2, 60) || !tooMany(4, 60) {
+		t.Error("so many results apart by chance are judged otherwise")
+	}
+	worse, same := Compare(sample(), slowed(1.2), true), Compare(sample(), sample(), true)
+	changes := slices.Concat(worse, same, worse, same)
+	drifts := Drifts(changes)
+	if len(drifts) != 2 || drifts[0].Verdict != Worse || drifts[0].Worse != 2 || drifts[0].Results != 4 || drifts[1].Verdict != Same {
+		t.Errorf("%+v", drifts)
+	}
+	if change := drifts[0].Change; change < 0.09 || change > 0.11 {
+		t.Errorf("half of the results are 20%% slower, and the median change is %g", change)
 	}
 }

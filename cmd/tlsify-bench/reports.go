@@ -85,8 +85,8 @@ func compare(_ context.Context, args []string) (int, error) {
 	if err := bench.WriteChanges(os.Stdout, earlier, later, changes); err != nil {
 		return statusFailed, err
 	}
-	for _, change := range changes {
-		if change.Verdict == bench.Worse {
+	for _, drift := range bench.Drifts(changes) {
+		if drift.Verdict == bench.Worse {
 			return statusWorse, nil
 		}
 	}
