@@ -1,0 +1,36 @@
+package bench
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// The block takes the place of an old one, and nothing else is touched; a file
+// without a place for it is left as it was.
+func TestReplaceBuilds(t *testing.T) {
+	for _, c := range []struct{ before, after string }{
+		{"a\n" + buildsBegin + "old\n" + buildsEnd + "b\n", "a\n" + buildsBegin + "new\n" + buildsEnd + "b\n"},
+		{buildsBegin + buildsEnd, buildsBegin + "new\n" + buildsEnd},
+		{"a\n" + buildsBegin + "old\n", ""},
+		{"a\n" + buildsEnd + buildsBegin, ""},
+		{"", ""},
+	} {
+		path := filepath.Join(t.TempDir(), "file.md")
+		if err := os.WriteFile(path, []byte(c.before), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		err := ReplaceBuilds(path, "new\n")
+		got, _ := os.ReadFile(path)
+		want := c.after
+		if want == "" {
+			want = c.before
+		}
+		if (err == nil) != (c.after != "") || string(got) != want {
+			t.Errorf("%q becomes %q: %v", c.before, got, err)
+		}
+		if info, _ := os.Stat(path); info.Mode().Perm() != 0o640 {
+			t.Errorf("its mode is %v", info.Mode())
+		}
+	}
+}
