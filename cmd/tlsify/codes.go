@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"tlsify/cmd/tlsify/internal/dial"
+	"tlsify/cmd/tlsify/internal/starttls"
 	"tlsify/engine"
 	"tlsify/pump"
 	"tlsify/verify"
@@ -43,7 +44,7 @@ var statuses = []struct {
 	{statusOK, "both directions ended properly", nil, ""},
 	{statusUsage, "usage, unreadable file; the engine or kernel can't", []string{"usage", "engine-unsupported"}, "no"},
 	{statusInternal, "a bug, or a crash", []string{"internal"}, "no"},
-	{statusUnreached, "not reached, or lost before `ready`", []string{"resolve", "connect", "proxy", "connect-timeout", "handshake-timeout", "network-io"}, "perhaps"},
+	{statusUnreached, "not reached, or lost before `ready`", []string{"resolve", "connect", "proxy", "starttls", "connect-timeout", "handshake-timeout", "network-io"}, "perhaps"},
 	{statusHandshake, "the handshake failed", []string{"tls-alert", "tls-protocol", "tls-version", "no-common-group", "security-level", "renegotiation", "client-cert", "ech-rejected"}, "no"},
 	{statusRejected, "the peer was rejected", []string{"cert-untrusted", "cert-self-signed", "cert-expired", "cert-not-yet-valid", "cert-name", "cert-purpose", "cert-weak", "cert-constraint", "cert-revoked", "cert-malformed", "pin-mismatch", "staple"}, "no"},
 	{statusTruncated, "truncated by the peer", []string{"truncated"}, "perhaps"},
@@ -104,6 +105,7 @@ func failureOf(err error, at phase, clientCert bool) *failure {
 		dns         *net.DNSError
 		proxy       *dial.ProxyError
 		unconnected *dial.Error
+		untls       *starttls.Error
 	)
 	fail := func(status int, code string) *failure {
 		return &failure{Status: status, Code: code, Text: err.Error()}
@@ -115,6 +117,8 @@ func failureOf(err error, at phase, clientCert bool) *failure {
 		return fail(statusUnreached, "proxy")
 	case errors.As(err, &signal):
 		return &failure{Status: statusSignal + int(signal.signal), Text: signal.Error()}
+	case errors.As(err, &untls):
+		return fail(statusUnreached, "starttls")
 	case err == errConnectTimeout:
 		return fail(statusUnreached, "connect-timeout")
 	case err == errHandshakeTimeout:

@@ -9,6 +9,7 @@ import (
 
 	"tlsify/cmd/tlsify/internal/control"
 	"tlsify/cmd/tlsify/internal/dial"
+	"tlsify/cmd/tlsify/internal/starttls"
 	"tlsify/engine"
 	"tlsify/pump"
 )
@@ -68,13 +69,19 @@ func (c *connection) open(ctx context.Context) error {
 	return nil
 }
 
-// handshake has the engine shake hands, within its limit.
+// handshake has the server come to TLS, where it must be asked, and the engine
+// shake hands, both within one limit.
 func (c *connection) handshake(ctx context.Context) (err error) {
 	c.at = handshaking
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	c.clock = startClock(c.inv.handshakeLimit, func() { cancel(errHandshakeTimeout) })
 	defer c.clock.pause()
+	if c.inv.starttls != "" {
+		if err := starttls.Negotiate(ctx, c.network.conn, c.inv.starttls, c.inv.starttlsName); err != nil {
+			return err
+		}
+	}
 	if c.inv.form == formConnect {
 		config := *c.inv.client
 		config.Verify = c.judge(ctx)

@@ -70,6 +70,9 @@ type invocation struct {
 	binding string
 	session *keptSession // nil without --session
 
+	starttls     string // the protocol, or empty
+	starttlsName string // what the server is to take itself for
+
 	proxyTrust []*verify.Store // for the certificate of an https proxy
 
 	connectLimit   time.Duration
@@ -183,7 +186,7 @@ func (p *parser) session() error {
 	}
 	p.inv.verbose = p.words.has("verbose")
 	for _, step := range []func() error{
-		p.chooseEngine, p.program, p.netFD, p.place, p.limits, p.plaintext, p.configure, p.checkTrust,
+		p.chooseEngine, p.program, p.netFD, p.place, p.limits, p.plaintext, p.configure, p.starttls, p.checkTrust,
 	} {
 		if err := step(); err != nil {
 			return err

@@ -75,6 +75,7 @@ var options = []option{
 	{"tolerate-truncation", "", "", false, "cal", "stream", "status 0 for a stream that ended without close_notify; it is reported all the same"},
 	{"pump", "", "KIND", false, "cal", "stream", "what carries the bytes: record (on keys that are taken over from the engine), session (through the engine's library), or auto, the fastest that can be had (the default)"},
 	{"proxy", "", "URL", false, "c", "stream", "dial through http:// or https:// (CONNECT) or socks5:// (socks5h:// to have the proxy resolve HOST), [USER[:PASSWORD]@]HOST:PORT; a password only by --options-fd"},
+	{"starttls", "", "PROTO", false, "c", "stream", "ask the server in the clear to go on with TLS, first, within --handshake-timeout: smtp, lmtp, imap, pop3, ftp, xmpp, xmpp-server, irc, ldap, nntp, sieve, postgres or mysql"},
 	{"tcp-fastopen", "", "", false, "c", "stream", "send the first bytes with the SYN (RFC 7413); addresses are then tried in order"},
 	{"ipv4", "4", "", false, "c", "stream", "dial IPv4 addresses only"},
 	{"ipv6", "6", "", false, "c", "stream", "dial IPv6 addresses only"},

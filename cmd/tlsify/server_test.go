@@ -34,6 +34,7 @@ type server struct {
 	address string
 	mode    string
 	config  *tls.Config
+	before  func(net.Conn) bool // what comes before the handshake, and whether it comes; nil: nothing
 
 	listener net.Listener
 	stopped  chan struct{}
@@ -227,6 +228,9 @@ func (s *server) serve(conn net.Conn) {
 	conn.SetDeadline(time.Now().Add(patience))
 	if play := rawModes[s.mode]; play != nil {
 		play(s, conn)
+		return
+	}
+	if s.before != nil && !s.before(conn) {
 		return
 	}
 	noter := &finNoter{Conn: conn}

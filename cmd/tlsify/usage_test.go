@@ -47,6 +47,13 @@ var usageErrors = []struct {
 	{"time-negative", "connect|--idle-timeout|-1s|localhost:1", `--idle-timeout: `, ""},
 	{"eof-unknown", "connect|--eof|never|localhost:1", `--eof: "never" is neither`, ""},
 
+	{"starttls-unknown", "connect|--trust|CA|--starttls|gopher|localhost:1", `--starttls: "gopher" is none of smtp, .*mysql`, ""},
+	{"starttls-empty", "connect|--trust|CA|--starttls||localhost:1", `--starttls: "" is none of`, ""},
+	{"starttls-twice", "connect|--trust|CA|--starttls|smtp|--starttls|smtp|localhost:1", `given twice`, ""},
+	{"starttls-fastopen", "connect|--trust|CA|--starttls|smtp|--tcp-fastopen|localhost:1", `--tcp-fastopen is not for --starttls`, ""},
+	{"starttls-xmpp-without-name", "connect|--trust|none|--pin|PIN|--starttls|xmpp|unix:/x", `--starttls xmpp needs --name`, ""},
+	{"starttls-accept", "accept|--cert|GOOD.pem|--key|GOOD.key|--starttls|smtp|--|prog", `--starttls is not for accept`, ""},
+
 	{"trust-missing", "connect|--trust|DIR/missing.pem|localhost:1", `--trust: .*missing.pem: no such file`, ""},
 	{"trust-no-pem", "connect|--trust|DIR/text|localhost:1", `--trust: `, ""},
 	{"trust-empty-dir", "connect|--trust|DIR/empty|localhost:1", `--trust: `, ""},

@@ -1,0 +1,125 @@
+// Package starttls asks a server, in the clear, to go on with TLS: the part of
+// SMTP, IMAP, PostgreSQL and others that comes before the handshake.
+//
+// It knows a row of protocols, each as far as that point and no further, and
+// must not know TLS, options or names' rules. Nothing that a server says here
+// can be believed: anyone on the way may have said it. So nothing of it is kept
+// but the yes, and what comes behind the yes is refused (CVE-2011-0411 and the
+// NO STARTTLS findings of 2021 are of programs that went on with it).
+//
+// Start reading at [Negotiate]; the table of dialogues is [dialogues].
+package starttls
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"time"
+)
+
+// Stream is the network before TLS. Its deadline, which Negotiate sets and
+// resets, must end a Read or Write that waits.
+type Stream interface {
+	io.ReadWriter
+	SetDeadline(time.Time) error
+}
+
+// waiter is a Stream that can tell whether there is something to read, as a
+// [pump.FD] can.
+type waiter interface {
+	WaitReadable() error // until the deadline
+}
+
+// Error is a server that did not come to the point where TLS begins, or a
+// connection that broke before it. The server's words are in it, quoted, and
+// short.
+type Error struct {
+	Protocol string
+	Err      error
+}
+
+func (e *Error) Error() string { return "STARTTLS with " + e.Protocol + ": " + e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// errBehind is an injection, or a server that is as bad.
+var errBehind = errors.New("there are bytes in the clear behind the server's answer, which someone on the way may have put there")
+
+// dialogue is how one protocol comes to TLS.
+type dialogue struct {
+	protocol string
+	// ask does it, from the first byte on the connection to the server's yes.
+	// Name is the server's, or its domain's.
+	ask func(c *conversation, name string) error
+	// unasked: the server may speak at any time, so that what has come when we
+	// ask something need not be a forged answer.
+	unasked bool
+}
+
+var dialogues = []dialogue{
+	{protocol: "smtp", ask: smtp},
+	{protocol: "lmtp", ask: lmtp},
+	{protocol: "imap", ask: imap, unasked: true},
+	{protocol: "pop3", ask: pop3},
+	{protocol: "ftp", ask: ftp},
+	{protocol: "xmpp", ask: xmppClient},
+	{protocol: "xmpp-server", ask: xmppServer},
+	{protocol: "irc", ask: irc, unasked: true},
+	{protocol: "ldap", ask: ldap},
+	{protocol: "nntp", ask: nntp},
+	{protocol: "sieve", ask: sieve},
+	{protocol: "postgres", ask: postgres},
+	{protocol: "mysql", ask: mysql},
+}
+
+// Protocols lists the protocols that Negotiate knows.
+func Protocols() []string {
+	var list []string
+	for _, d := range dialogues {
+		list = append(list, d.protocol)
+	}
+	return list
+}
+
+// Negotiate speaks one of Protocols to the server at the other end of stream,
+// of which nothing has been read, until the server waits for a ClientHello.
+// Name is what the server is to take itself for, where the protocol asks.
+//
+// An error is always an *Error; where ctx has ended it wraps context.Cause.
+func Negotiate(ctx context.Context, stream Stream, protocol, name string) error {
+	at := slices.IndexFunc(dialogues, func(d dialogue) bool { return d.protocol == protocol })
+	if at < 0 {
+		return &Error{protocol, errors.New("there is no such protocol")}
+	}
+	c := &conversation{ctx: ctx, stream: stream, left: totalLimit, unasked: dialogues[at].unasked}
+	release := endWith(ctx, stream)
+	err := dialogues[at].ask(c, name)
+	release()
+	if err == nil && ctx.Err() == nil {
+		err = c.nothingBehind()
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return &Error{protocol, err}
+	}
+	return nil
+}
+
+// endWith makes the stream's calls fail when ctx ends, until it is released.
+func endWith(ctx context.Context, stream Stream) (release func()) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		stream.SetDeadline(past)
+		close(done)
+	})
+	return func() {
+		if !stop() {
+			<-done
+		}
+	}
+}
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
