@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -118,15 +119,26 @@ func fakeRSA(t testing.TB, n, bits int) Evidence {
 	return e
 }
 
-// TestHostile has the limits on time and memory, with room for a busy machine.
+// cpuTime is what this process has had of the processors.
+func cpuTime(t *testing.T) time.Duration {
+	t.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// TestHostile has the limits on processor time and memory, with room for caches
+// that others use, too.
 func TestHostile(t *testing.T) {
 	const limit, factor, memory = 50 * time.Millisecond, 6, 32 << 20
 	for name, c := range hostileCases(t) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		start := time.Now()
+		start := cpuTime(t)
 		_, err := c.p.Check(c.e)
-		took := time.Since(start)
+		took := cpuTime(t) - start
 		runtime.ReadMemStats(&after)
 		used := after.TotalAlloc - before.TotalAlloc
 		t.Logf("%s: %v, %d KiB, %d certificates: %v", name, took.Round(10*time.Microsecond), used>>10, len(c.e.Certificates), err)
