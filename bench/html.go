@@ -22,13 +22,30 @@ func (r *Report) WriteHTML(out io.Writer, ours string) error {
 
 // pageView is what the page's template is filled with.
 type pageView struct {
-	Report  *Report
-	Ours    string
-	Style   template.CSS
-	Quiet   bool
-	Flags   string
-	Goals   []goalView
-	Results []resultView
+	Report *Report
+	Ours   string
+	Style  template.CSS
+	Quiet  bool
+	Flags  string
+	Goals  []goalView
+	Parts  []partView
+}
+
+// partView is the results of one workload.
+type partView struct {
+	Title, Anchor, Text string
+	Results             []resultView
+}
+
+// parts says what the workloads are, in the order in which they are shown.
+var parts = []struct{ workload, title, text string }{
+	{"startup", "Start", "From fork to the first byte that the server sends through the helper: process start, reading the roots, connection, handshake, verification."},
+	{"bulk", "Transfers", "The helper's CPU time for each GiB. The pass-through does no TLS: what it costs is the price of being a process in between, and is subtracted nowhere."},
+	{"echo", "Round trips", "The next begins when the last has come back whole: what a helper adds to each."},
+	{"rate", "Connections per second", "Each connection is a helper of its own, as for a program that starts one whenever it needs TLS."},
+	{"crowd", "Memory", "Many helpers with an idle connection each; pages that several share are counted once."},
+	{"handshake", "Handshakes by group and certificate", "All with the same server, engine pq of tlsify, which has every group and certificate. Its own work is part of the time."},
+	{"link", "The same over a slow link", "A relay between two TCP connections delays the data and limits the bandwidth. It cannot model what TCP itself does on such a line: its handshake, slow start, and loss."},
 }
 
 type goalView struct {
@@ -39,7 +56,9 @@ type goalView struct {
 type resultView struct {
 	Title, Anchor string
 	Metric        Metric
-	Chart         template.HTML // of inlineChart, which escapes
+	Base          string
+	Unit          string // of Spread
+	Chart, Spread template.HTML // of inlineChart and inlineSpread, which escape
 	Rows          []rowView
 	Others        []Metric
 	Negotiated    []string
@@ -67,8 +86,16 @@ func (r *Report) view(ours string) pageView {
 		}
 		v.Goals = append(v.Goals, goalView{verdict.Text, verdict.String(), class})
 	}
-	for i := range r.Results {
-		v.Results = append(v.Results, r.Results[i].view(ours, i))
+	for _, part := range parts {
+		p := partView{Title: part.title, Text: part.text, Anchor: part.workload}
+		for i := range r.Results {
+			if r.Results[i].Workload == part.workload {
+				p.Results = append(p.Results, r.Results[i].view(ours, i))
+			}
+		}
+		if len(p.Results) > 0 {
+			v.Parts = append(v.Parts, p)
+		}
 	}
 	return v
 }
@@ -77,8 +104,13 @@ func (r *Result) view(ours string, index int) resultView {
 	v := resultView{
 		Title: r.Title, Anchor: fmt.Sprintf("r%d", index), Metric: r.Metrics[0], Others: r.shown()[1:],
 		Chart: template.HTML(r.inlineChart(r.Metrics[0], ours)), Complete: r.Complete,
+		Base: r.base(ours),
 	}
-	base := r.Entrant(ours)
+	if r.chartRows("p5") > 0 {
+		v.Unit = r.Metrics[len(r.Metrics)-1].Unit
+		v.Spread = template.HTML(r.inlineSpread(ours))
+	}
+	base := r.Entrant(v.Base)
 	for i := range r.Entrants {
 		t := &r.Entrants[i]
 		if t.Failure != "" {

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -121,10 +122,19 @@ func (r *Result) add(outcomes []*Outcome) {
 		r.Entrants[i].Negotiated = outcome.Negotiated
 		for _, metric := range r.Metrics {
 			if value, ok := outcome.Values[metric.Name]; ok {
-				r.Entrants[i].Samples[metric.Name] = append(r.Entrants[i].Samples[metric.Name], value)
+				r.Entrants[i].Samples[metric.Name] = append(r.Entrants[i].Samples[metric.Name], rounded(value))
 			}
 		}
 	}
+}
+
+// rounded gives six significant digits, which is more than anything here has.
+func rounded(v float64) float64 {
+	if v == 0 {
+		return 0
+	}
+	scale := math.Pow(10, 5-math.Floor(math.Log10(math.Abs(v))))
+	return math.Round(v*scale) / scale
 }
 
 // narrow tells whether the first metric is known well enough of everyone.

@@ -103,7 +103,7 @@ func (r *Report) put(result Result) {
 // Save replaces the file by the report. Where that fails, for want of space or
 // otherwise, an earlier report in the file is left as it was.
 func (r *Report) Save(path string) error {
-	data, err := json.MarshalIndent(r, "", " ")
+	data, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,8 @@ func (m *measurement) muster(ctx context.Context, rig *bench.Rig) ([]bench.Conte
 	return present, entries, err
 }
 
-// carryOut runs the plan, keeps the report and shows it.
+// carryOut runs the plan, keeps the report and shows it, also where the run comes
+// to an early end.
 func (m *measurement) carryOut(ctx context.Context, plan bench.Plan, report *bench.Report) (int, error) {
 	show := newProgress(os.Stderr)
 	failure := plan.Run(ctx, report, show.round, func() error {
@@ -73,8 +74,11 @@ func (m *measurement) carryOut(ctx context.Context, plan bench.Plan, report *ben
 	if err := report.WriteTable(os.Stdout, ours); err != nil {
 		return statusFailed, err
 	}
-	if failure != nil {
-		return statusFailed, failure
+	switch {
+	case failure != nil && ctx.Err() != nil:
+		return statusFailed, fmt.Errorf("interrupted (%w); %s", failure, m.whereabouts())
+	case failure != nil:
+		return statusFailed, fmt.Errorf("%w; %s", failure, m.whereabouts())
 	}
 	for _, verdict := range report.Judge() {
 		if verdict.Known && !verdict.Met {
@@ -82,6 +86,14 @@ func (m *measurement) carryOut(ctx context.Context, plan bench.Plan, report *ben
 		}
 	}
 	return statusOK, nil
+}
+
+// whereabouts says where the results of a run are that came to an early end.
+func (m *measurement) whereabouts() string {
+	if _, err := os.Stat(m.json); m.json == "" || err != nil {
+		return "what was measured is in the table above"
+	}
+	return fmt.Sprintf("what was measured is in the table above, and in %s as far as that could be written; `run --resume` goes on from there", m.json)
 }
 
 // ours is the contestant that everything is set in relation to.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 
 	"github.com/spf13/pflag"
 
@@ -15,10 +16,10 @@ import (
 // show writes a stored report in another form.
 func show(_ context.Context, args []string) (int, error) {
 	flags := pflag.NewFlagSet("show", pflag.ContinueOnError)
-	as := flags.String("as", "table", "`FORM`: table, html, csv, benchstat, or svg, which needs --result")
+	as := flags.String("as", "table", "`FORM`: table, html, csv, benchstat, svg, which needs --result, or all, which needs --output")
 	key := flags.String("result", "", "the one `RESULT` to draw, as in bulk/up")
 	width := flags.Int("width", 720, "the drawing's width in `PIXELS`")
-	output := flags.StringP("output", "o", "", "the `FILE` to write, instead of standard output")
+	output := flags.StringP("output", "o", "", "the `FILE` to write, instead of standard output; of all forms the beginning of their files' names")
 	if err := flags.Parse(args); err != nil {
 		return statusFailed, err
 	}
@@ -29,6 +30,9 @@ func show(_ context.Context, args []string) (int, error) {
 	if err != nil {
 		return statusFailed, err
 	}
+	if *as == "all" {
+		return statusOK, writeAll(report, *output, *width)
+	}
 	write, err := writerAs(report, *as, *key, *width)
 	if err != nil {
 		return statusFailed, err
@@ -36,11 +40,48 @@ func show(_ context.Context, args []string) (int, error) {
 	if *output == "" {
 		return statusOK, write(os.Stdout)
 	}
-	file, err := os.Create(*output)
-	if err != nil {
-		return statusFailed, err
+	return statusOK, writeFile(*output, write)
+}
+
+// drawn are the results that writeAll draws: those that the README shows.
+var drawn = []string{"bulk/up", "bulk/down"}
+
+// writeAll writes every form of the report, each to a file of which the name
+// begins with stem.
+func writeAll(report *bench.Report, stem string, width int) error {
+	if stem == "" {
+		return errors.New("all forms need --output")
 	}
-	return statusOK, errors.Join(write(file), file.Close())
+	for form, suffix := range map[string]string{"table": ".txt", "html": ".html", "csv": ".csv", "benchstat": ".bench"} {
+		write, err := writerAs(report, form, "", width)
+		if err == nil {
+			err = writeFile(stem+suffix, write)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, key := range drawn {
+		if report.Result(key) == nil {
+			continue
+		}
+		write, err := writerAs(report, "svg", key, width)
+		if err == nil {
+			err = writeFile(stem+"-"+path.Base(key)+".svg", write)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeFile(name string, write func(io.Writer) error) error {
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(file), file.Close())
 }
 
 func writerAs(report *bench.Report, form, key string, width int) (func(io.Writer) error, error) {
