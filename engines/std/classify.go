@@ -64,15 +64,9 @@ func (h *handshake) classify(err error) error {
 	if isOwnECH(err.Error()) {
 		return &engine.UnsupportedError{Engine: Engine{}.Name(), What: "any of the configurations in the ECHConfigList"}
 	}
-	return classifyCommon(err, h.records)
+	return dialect.Blame(err, h.records)
 }
 
 func isOwnECH(text string) bool {
 	return slices.ContainsFunc(ownECH[:], func(part string) bool { return strings.Contains(text, part) })
 }
-
-func classifyRead(err error, records *engine.RecordConn) error {
-	return dialect.BlameRead(err, records)
-}
-
-func classifyCommon(err error, records *engine.RecordConn) error { return dialect.Blame(err, records) }

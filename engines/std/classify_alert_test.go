@@ -52,15 +52,15 @@ func TestAlertsOfOurOwn(t *testing.T) {
 		}
 		local := &net.OpError{Op: "local error", Err: tls.AlertError(number)}
 		for name, classify := range map[string]func(error, *engine.RecordConn) error{
-			"common": classifyCommon,
-			"read":   classifyRead,
+			"common": dialect.Blame,
+			"read":   dialect.BlameRead,
 		} {
 			if blame := new(engine.PeerError); !errors.As(classify(local, records), &blame) || blame.Fault != want {
 				t.Errorf("%s: alert %d: %T (%v), want fault %v", name, number, blame, blame, want)
 			}
 		}
 		remote := &net.OpError{Op: "remote error", Err: tls.AlertError(number)}
-		if word := new(engine.AlertError); !errors.As(classifyCommon(remote, records), &word) || word.Alert != engine.Alert(number) {
+		if word := new(engine.AlertError); !errors.As(dialect.Blame(remote, records), &word) || word.Alert != engine.Alert(number) {
 			t.Errorf("alert %d from the peer: %v", number, word)
 		}
 	}

@@ -3,8 +3,7 @@
 // It translates between the seam of package engine and crypto/tls: options
 // into a tls.Config in which everything is explicit (config.go), crypto/tls's
 // mostly untyped errors into errors by blame (classify.go), and a tls.Conn
-// into a Session (session.go). It knows nothing of trust beyond calling
-// Verify.
+// into a Session. It knows nothing of trust beyond calling Verify.
 package std
 
 import (
@@ -112,7 +111,37 @@ func (h *handshake) run(ctx context.Context, conn *tls.Conn, requested *bool) (e
 	if h.client {
 		state.ServerName = "" // crypto/tls repeats what we sent
 	}
-	return &session{conn: conn, records: h.records, state: state, handshake: h, sent: h.records.Sent()}, nil
+	exporter := conn.ConnectionState()
+	sent := h.records.Sent()
+	return &engine.LibrarySession{
+		Conn: conn, Records: h.records, Dialect: &dialect, Negotiated: state,
+		Exporter: exporter.ExportKeyingMaterial,
+		Keys:     func() (*engine.Keys, error) { return h.keys(state, sent) },
+	}, nil
+}
+
+// keys gives the connection away; sent is what has been sent in the handshake.
+// Crypto/tls does not give out the secret that tickets are worth something
+// with: who wants a client's tickets cannot have the keys.
+func (h *handshake) keys(state *engine.State, sent []byte) (*engine.Keys, error) {
+	refuse := func(what string) (*engine.Keys, error) {
+		return nil, &engine.UnsupportedError{Engine: Engine{}.Name(), What: "the take-over of " + what}
+	}
+	var keys *engine.Keys
+	switch {
+	case state.Version < engine.TLS13:
+		return refuse("a TLS 1.2 connection")
+	case h.tickets:
+		return refuse("a connection whose tickets are to be kept")
+	case h.client:
+		keys = h.tap.ClientKeys(h.records, state)
+	default:
+		keys = h.tap.ServerKeys(h.records, state, sent)
+	}
+	if keys == nil {
+		return refuse("this connection")
+	}
+	return keys, nil
 }
 
 // verify makes the VerifyConnection of crypto/tls out of the seam's Verify. It

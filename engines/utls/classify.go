@@ -53,7 +53,7 @@ func (h *handshake) classify(err error) error {
 	if what := h.ownFault(err.Error()); what != "" {
 		return Engine{}.unsupported(what)
 	}
-	return classifyCommon(err, h.records)
+	return dialect.Blame(err, h.records)
 }
 
 // ownFault says what the fingerprint offered, and the server took, that the
@@ -70,9 +70,3 @@ func (h *handshake) ownFault(text string) string {
 	}
 	return ""
 }
-
-func classifyRead(err error, records *engine.RecordConn) error {
-	return dialect.BlameRead(err, records)
-}
-
-func classifyCommon(err error, records *engine.RecordConn) error { return dialect.Blame(err, records) }

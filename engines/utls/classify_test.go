@@ -217,7 +217,7 @@ func TestAlerts(t *testing.T) {
 			want = engine.FaultVersion
 		}
 		local := &net.OpError{Op: "local error", Err: utls.AlertError(number)}
-		for name, classify := range map[string]func(error, *engine.RecordConn) error{"common": classifyCommon, "read": classifyRead} {
+		for name, classify := range map[string]func(error, *engine.RecordConn) error{"common": dialect.Blame, "read": dialect.BlameRead} {
 			if blame := new(engine.PeerError); !errors.As(classify(local, records), &blame) || blame.Fault != want {
 				t.Errorf("%s: alert %d: %T (%v), want fault %v", name, number, blame, blame, want)
 			}

@@ -150,7 +150,27 @@ func (h *handshake) run(ctx context.Context) (engine.Session, error) {
 		// and this server would send one again.
 		h.tickets.stopKeeping()
 	}
-	return &session{conn: h.conn, records: h.records, state: state, handshake: h}, nil
+	return &engine.LibrarySession{
+		Conn: h.conn, Records: h.records, Dialect: &dialect, Negotiated: state,
+		Exporter: cs.ExportKeyingMaterial,
+		Keys:     func() (*engine.Keys, error) { return h.keys(state) },
+	}, nil
+}
+
+// keys gives the connection away. The library does not give out the secret that
+// tickets are worth something with: who wants tickets cannot have the keys.
+func (h *handshake) keys(state *engine.State) (*engine.Keys, error) {
+	if state.Version < engine.TLS13 {
+		return nil, Engine{}.unsupported("the take-over of a TLS 1.2 connection")
+	}
+	if h.config.KeepTicket != nil {
+		return nil, Engine{}.unsupported("the take-over of a connection whose tickets are to be kept")
+	}
+	keys := h.tap.ClientKeys(h.records, state)
+	if keys == nil {
+		return nil, Engine{}.unsupported("the take-over of this connection")
+	}
+	return keys, nil
 }
 
 // verify is the library's VerifyConnection, which it calls on resumption as

@@ -1,0 +1,70 @@
+package engine
+
+import "io"
+
+// A LibrarySession is the KeyedSession of an engine whose library reads and
+// writes through a RecordConn and speaks a Dialect. All fields must be set.
+type LibrarySession struct {
+	Conn interface {
+		io.ReadWriter
+		CloseWrite() error
+	}
+	Records    *RecordConn
+	Dialect    *Dialect
+	Negotiated *State
+	Exporter   func(label string, context []byte, length int) ([]byte, error)
+	Keys       func() (*Keys, error) // TakeOver
+}
+
+// Read fills p with what has been received, record by record.
+func (s *LibrarySession) Read(p []byte) (int, error) {
+	n, err := s.Records.ReadBatch(p, s.Conn.Read)
+	if err != nil {
+		return n, s.Dialect.BlameRead(err, s.Records)
+	}
+	return n, nil
+}
+
+// Write sends a batch of records with each system call.
+func (s *LibrarySession) Write(p []byte) (int, error) {
+	for sent := 0; sent < len(p); {
+		batch := p[sent:min(len(p), sent+BatchSize)]
+		if err := s.write(batch); err != nil {
+			return sent, err
+		}
+		sent += len(batch)
+	}
+	return len(p), nil
+}
+
+func (s *LibrarySession) write(batch []byte) error {
+	s.Records.Hold()
+	_, err := s.Conn.Write(batch)
+	// Releasing it comes first: if the library failed it has an alert to send.
+	if flushErr := s.Records.Release(); flushErr != nil {
+		return &TransportError{Err: flushErr}
+	}
+	if err != nil {
+		return s.Dialect.Blame(err, s.Records)
+	}
+	return nil
+}
+
+// CloseWrite sends close_notify.
+func (s *LibrarySession) CloseWrite() error {
+	if err := s.Conn.CloseWrite(); err != nil {
+		return s.Dialect.Blame(err, s.Records)
+	}
+	return nil
+}
+
+// State is what was negotiated.
+func (s *LibrarySession) State() *State { return s.Negotiated }
+
+// Export derives keying material.
+func (s *LibrarySession) Export(label string, context []byte, length int) ([]byte, error) {
+	return s.Exporter(label, context, length)
+}
+
+// TakeOver gives the connection away.
+func (s *LibrarySession) TakeOver() (*Keys, error) { return s.Keys() }
