@@ -13,6 +13,7 @@ GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
 .PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench-quick clean
+.PHONY: help build demo test test-race test-peers soak vet bogo bench bench-quick bench-engines bench-build clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -58,8 +59,30 @@ pq-table: ## measure what handshakes cost, and put the tables into ENGINES.md; n
 bench-quick: ## start-up, CPU per GiB and memory of std beside the peers that are installed, in 90 seconds
 	@mkdir -p bin
 	@CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o bin/tlsify-std ./cmd/tlsify
+BENCHFLAGS = -buildvcs=false -trimpath -ldflags='-s -w'
+ENGINE = std
+BENCH  = bin/bench
+RESUME =
+# std is measured as a build of its own; another engine beside it, in one that has both.
+QUICK  = $$(test '$(ENGINE)' = std && echo --tlsify bin/tlsify-std || echo --tlsify bin/tlsify --engine '$(ENGINE)')
+
+bench-quick: bench-build ## tlsify (ENGINE=std) beside the peers that are installed, in 90 seconds
+	@bin/tlsify-bench quick $(QUICK) --json bin/bench-quick.json || test $$? -eq 1 # a goal was missed, and it says so
+
+bench: bench-build ## everything, in 10 minutes; BENCH=bench/results/NAME is where the report goes; RESUME=--resume goes on
+	@mkdir -p "$$(dirname '$(BENCH)')"
+	@bin/tlsify-bench run --tlsify bin/tlsify --json '$(BENCH).json' $(RESUME) || test $$? -eq 1
+	@bin/tlsify-bench show --as all --output '$(BENCH)' '$(BENCH).json'
+	@echo 'The report is $(BENCH).html'
+
+bench-engines: bench-build ## size and start of each build; INTO=ENGINES.md puts them there
+	@CGO_ENABLED=0 $(GO) build $(BENCHFLAGS) -tags utls -o bin/tlsify-utls ./cmd/tlsify
+	@CGO_ENABLED=0 $(GO) build $(BENCHFLAGS) -tags pq -o bin/tlsify-pq ./cmd/tlsify
+	@bin/tlsify-bench engines $${INTO:+--into "$$INTO"} std=bin/tlsify-std utls=bin/tlsify-utls pq=bin/tlsify-pq all=bin/tlsify
+
+bench-build: build
+	@CGO_ENABLED=0 $(GO) build $(BENCHFLAGS) -o bin/tlsify-std ./cmd/tlsify
 	@$(GOBUILD) -o bin/tlsify-bench ./cmd/tlsify-bench
-	@bin/tlsify-bench quick --tlsify bin/tlsify-std || test $$? -eq 1 # a goal was missed, and it says so
 
 clean: ## remove what was built
 	@rm -rf bin
