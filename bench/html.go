@@ -57,7 +57,7 @@ type resultView struct {
 	Title, Anchor string
 	Metric        Metric
 	Base          string
-	Unit          string // of Spread
+	Unit          string        // of Spread
 	Chart, Spread template.HTML // of inlineChart and inlineSpread, which escape
 	Rows          []rowView
 	Others        []Metric

@@ -24,7 +24,7 @@ func FullPlan(rig *Rig, contestants []Contestant, ours string, budget time.Durat
 	p.sizes(rig, contestants, standard)
 	p.parallel(rig, contestants, standard)
 	p.handshakes(rig, contestants, ours)
-	p.goals(contestants, ours, true)
+	p.goals(contestants, ours)
 	return p
 }
 

@@ -54,20 +54,16 @@ func QuickPlan(rig *Rig, contestants []Contestant, ours string, size int64, roun
 	p.bulk(rig, contestants, standard, "", []string{"up", "down"}, size, repeat)
 	p.echoes(rig, those(contestants, func(c Contestant) bool { return c.Peer || slices.Contains(own, c.Name) }), standard, 1000,
 		Repeat{Warmup: 1, Min: min(9, rounds), Max: rounds, Narrow: 0.02, Budget: 5 * time.Second, Limit: 5 * time.Second})
-	p.goals(contestants, ours, true)
+	p.goals(contestants, ours)
 	return p
 }
 
-// goals adds those of the experiments that every plan has, and those of the
-// starts where the plan has them as the quick one does.
-func (p *Plan) goals(contestants []Contestant, ours string, starts bool) {
-	peers := peersOf(contestants)
-	if starts {
-		p.Goals = append(p.Goals,
-			Goal{"start, bundle file: at most 0.7 of openssl s_client", "startup/bundle", "latency", ours, []string{"openssl s_client"}, goalBundle},
-			Goal{"start, hashed directory: at most 1.0 of openssl s_client", "startup/directory", "latency", ours, []string{"openssl s_client"}, goalDirectory})
-	}
+// goals sets them. Without peers only memory has one.
+func (p *Plan) goals(contestants []Contestant, ours string) {
+	peers, openssl := peersOf(contestants), []string{"openssl s_client"}
 	p.Goals = append(p.Goals,
+		Goal{"start, bundle file: at most 0.7 of openssl s_client", "startup/bundle", "latency", ours, openssl, goalBundle},
+		Goal{"start, hashed directory: at most 1.0 of openssl s_client", "startup/directory", "latency", ours, openssl, goalDirectory},
 		Goal{"CPU per GiB up: at most 0.75 of the best peer", "bulk/up", "cpu", ours, peers, goalUp},
 		Goal{"CPU per GiB down: at most 0.50 of the best peer", "bulk/down", "cpu", ours, peers, goalDown})
 	for _, size := range echoSizes {
@@ -75,6 +71,9 @@ func (p *Plan) goals(contestants []Contestant, ours string, starts bool) {
 		p.Goals = append(p.Goals,
 			Goal{"latency of round trips of " + name + ": no more than the best peer's", key, "latency", ours, peers, goalRoundTrip},
 			Goal{"CPU of round trips of " + name + ": no more than the best peer's", key, "cpu", ours, peers, goalRoundTrip})
+	}
+	if len(peers) == 0 {
+		p.Goals = nil
 	}
 	p.Goals = append(p.Goals,
 		Goal{"peak memory, up: at most 11 MiB", "bulk/up", "memory", ours, nil, goalMemory},

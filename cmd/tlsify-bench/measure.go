@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -55,7 +56,10 @@ func (m *measurement) muster(ctx context.Context, rig *bench.Rig) ([]bench.Conte
 	}
 	present, entries, err := rig.Muster(ctx, all)
 	if err == nil && len(present) == 0 {
-		err = fmt.Errorf("no contestant can take part: %+v", entries)
+		err = errors.New("no contestant can take part")
+		for _, entry := range entries {
+			err = fmt.Errorf("%w; %s: %s", err, entry.Name, entry.Missing)
+		}
 	}
 	return present, entries, err
 }
