@@ -1,9 +1,7 @@
 package bench
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -69,30 +67,4 @@ func (r *Report) WriteBuilds(builds []Build) (string, error) {
 		}
 	}
 	return b.String(), nil
-}
-
-// The lines between which a file has the block of WriteBuilds.
-const (
-	buildsBegin = "<!-- bench-engines -->\n"
-	buildsEnd   = "<!-- /bench-engines -->\n"
-)
-
-// ReplaceBuilds puts the block in place of the one that the file has.
-func ReplaceBuilds(path, block string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	before, rest, begins := bytes.Cut(text, []byte(buildsBegin))
-	_, after, ends := bytes.Cut(rest, []byte(buildsEnd))
-	if !begins || !ends {
-		return errors.New(path + ": there is no place for the block, between the lines " +
-			strings.TrimSpace(buildsBegin) + " and " + strings.TrimSpace(buildsEnd))
-	}
-	text = bytes.Join([][]byte{before, []byte(buildsBegin), []byte(block), []byte(buildsEnd), after}, nil)
-	return replaceFile(path, text, info.Mode().Perm())
 }

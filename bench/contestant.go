@@ -57,13 +57,15 @@ type Entry struct {
 	Command string `json:"command,omitempty"`
 	Options string `json:"options,omitempty"`
 	Missing string `json:"missing,omitempty"` // why it does not take part
+	// Peer tells that it is other people's, and does what the others do.
+	Peer bool `json:"peer,omitempty"`
 }
 
 // Muster finds out which contestants can take part: those that are installed
 // and bring the greeting of their server. The order is kept.
 func (r *Rig) Muster(ctx context.Context, all []Contestant) (present []Contestant, entries []Entry, err error) {
 	for _, c := range all {
-		entry := Entry{Name: c.Name, Options: c.Options}
+		entry := Entry{Name: c.Name, Options: c.Options, Peer: c.comparable()}
 		path, err := exec.LookPath(c.Program)
 		if err == nil {
 			path, err = filepath.Abs(path)
@@ -147,6 +149,10 @@ func (c Contestant) facing(kind ServerKind, name string) Contestant {
 	c.Only = &kind
 	return c
 }
+
+// comparable tells that it is other people's and verifies and speaks what the
+// others do.
+func (c Contestant) comparable() bool { return c.Peer && c.Only == nil }
 
 // part gives how much of count it is to do of an order.
 func (c Contestant) part(verb string, count int64) int64 {

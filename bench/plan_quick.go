@@ -88,10 +88,10 @@ func (p *Plan) AgainstEngine(ours, other string) {
 	}
 }
 
-// peersOf gives the names of the peers that verify and speak what the others do.
+// peersOf gives the names of the peers to hold others against.
 func peersOf(contestants []Contestant) (names []string) {
 	for _, c := range contestants {
-		if c.Peer && c.Only == nil {
+		if c.comparable() {
 			names = append(names, c.Name)
 		}
 	}

@@ -37,7 +37,7 @@ func engines(ctx context.Context, args []string) (int, error) {
 		return statusFailed, err
 	}
 	if *into != "" {
-		return statusOK, bench.ReplaceBuilds(*into, block)
+		return statusOK, bench.ReplaceBlock(*into, "bench-engines", block)
 	}
 	_, err = fmt.Print(block)
 	return statusOK, err

@@ -81,3 +81,26 @@ func TestRunEndToEnd(t *testing.T) {
 		t.Errorf("compared with itself:\n%s", out)
 	}
 }
+
+// The README has the summary of each committed report, as it would be written
+// now.
+func TestReadmeHasTheReports(t *testing.T) {
+	const root = "../.."
+	reports, err := filepath.Glob(root + "/bench/results/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(root + "/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range reports {
+		report, err := bench.Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(readme), summary(report, path, root)) {
+			t.Errorf("README.md has no summary of %s, or an old one: make it with tlsify-bench show --into README.md", filepath.Base(path))
+		}
+	}
+}

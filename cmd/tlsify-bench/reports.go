@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -16,10 +18,11 @@ import (
 // show writes a stored report in another form.
 func show(_ context.Context, args []string) (int, error) {
 	flags := pflag.NewFlagSet("show", pflag.ContinueOnError)
-	as := flags.String("as", "table", "`FORM`: table, html, csv, benchstat, svg, which needs --result, or all, which needs --output")
+	as := flags.String("as", "table", "`FORM`: table, html, csv, benchstat, svg, which needs --result, summary, or all, which needs --output")
 	key := flags.String("result", "", "the one `RESULT` to draw, as in bulk/up")
 	width := flags.Int("width", 720, "the drawing's width in `PIXELS`")
 	output := flags.StringP("output", "o", "", "the `FILE` to write, instead of standard output; of all forms the beginning of their files' names")
+	into := flags.String("into", "", "replace the summary that `FILE` has between <!-- bench --> and <!-- /bench -->")
 	if err := flags.Parse(args); err != nil {
 		return statusFailed, err
 	}
@@ -30,8 +33,14 @@ func show(_ context.Context, args []string) (int, error) {
 	if err != nil {
 		return statusFailed, err
 	}
-	if *as == "all" {
+	switch {
+	case *as == "all":
 		return statusOK, writeAll(report, *output, *width)
+	case *into != "":
+		return statusOK, bench.ReplaceBlock(*into, "bench", summary(report, flags.Arg(0), filepath.Dir(*into)))
+	case *as == "summary":
+		_, err := fmt.Print(summary(report, flags.Arg(0), "."))
+		return statusOK, err
 	}
 	write, err := writerAs(report, *as, *key, *width)
 	if err != nil {
@@ -41,6 +50,15 @@ func show(_ context.Context, args []string) (int, error) {
 		return statusOK, write(os.Stdout)
 	}
 	return statusOK, writeFile(*output, write)
+}
+
+// summary gives the Markdown for a file in dir of the report in the file named.
+func summary(report *bench.Report, name, dir string) string {
+	stem := strings.TrimSuffix(name, ".json")
+	if relative, err := filepath.Rel(dir, stem); err == nil {
+		stem = filepath.ToSlash(relative)
+	}
+	return report.SummaryMarkdown(ours, stem)
 }
 
 // drawn are the results that writeAll draws: those that the README shows.

@@ -6,21 +6,23 @@ import (
 	"testing"
 )
 
+const blockBegin, blockEnd = "<!-- block -->\n", "<!-- /block -->\n"
+
 // The block takes the place of an old one, and nothing else is touched; a file
 // without a place for it is left as it was.
-func TestReplaceBuilds(t *testing.T) {
+func TestReplaceBlock(t *testing.T) {
 	for _, c := range []struct{ before, after string }{
-		{"a\n" + buildsBegin + "old\n" + buildsEnd + "b\n", "a\n" + buildsBegin + "new\n" + buildsEnd + "b\n"},
-		{buildsBegin + buildsEnd, buildsBegin + "new\n" + buildsEnd},
-		{"a\n" + buildsBegin + "old\n", ""},
-		{"a\n" + buildsEnd + buildsBegin, ""},
+		{"a\n" + blockBegin + "old\n" + blockEnd + "b\n", "a\n" + blockBegin + "new\n" + blockEnd + "b\n"},
+		{blockBegin + blockEnd, blockBegin + "new\n" + blockEnd},
+		{"a\n" + blockBegin + "old\n", ""},
+		{"a\n" + blockEnd + blockBegin, ""},
 		{"", ""},
 	} {
 		path := filepath.Join(t.TempDir(), "file.md")
 		if err := os.WriteFile(path, []byte(c.before), 0o640); err != nil {
 			t.Fatal(err)
 		}
-		err := ReplaceBuilds(path, "new\n")
+		err := ReplaceBlock(path, "block", "new\n")
 		got, _ := os.ReadFile(path)
 		want := c.after
 		if want == "" {
