@@ -14,6 +14,7 @@ GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 .POSIX:
 .PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench-quick clean
 .PHONY: help build demo test test-race test-peers soak vet bogo bench bench-quick bench-engines bench-build clean
+.PHONY: help build demo test test-race test-peers soak vet bogo bench bench-quick bench-report bench-engines bench-build clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -62,6 +63,7 @@ bench-quick: ## start-up, CPU per GiB and memory of std beside the peers that ar
 BENCHFLAGS = -buildvcs=false -trimpath -ldflags='-s -w'
 ENGINE = std
 BENCH  = bin/bench
+REPORT = bench/results/epyc-2
 RESUME =
 # std is measured as a build of its own; another engine beside it, in one that has both.
 QUICK  = $$(test '$(ENGINE)' = std && echo --tlsify bin/tlsify-std || echo --tlsify bin/tlsify --engine '$(ENGINE)')
@@ -74,6 +76,10 @@ bench: bench-build ## everything, in 10 minutes; BENCH=bench/results/NAME is whe
 	@bin/tlsify-bench run --tlsify bin/tlsify --json '$(BENCH).json' $(RESUME) || test $$? -eq 1
 	@bin/tlsify-bench show --as all --output '$(BENCH)' '$(BENCH).json'
 	@echo 'The report is $(BENCH).html'
+
+bench-report: ## make bench for the README: the committed report, and the README's summary of it
+	@$(MAKE) -s bench BENCH=$(REPORT) RESUME='$(RESUME)'
+	@bin/tlsify-bench show --into README.md $(REPORT).json
 
 bench-engines: bench-build ## size and start of each build; INTO=ENGINES.md puts them there
 	@CGO_ENABLED=0 $(GO) build $(BENCHFLAGS) -tags utls -o bin/tlsify-utls ./cmd/tlsify
