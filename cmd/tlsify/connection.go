@@ -106,7 +106,7 @@ func (c *connection) ready(context.Context) (err error) {
 		return err
 	}
 	if c.inv.prog != nil {
-		program, err := startProgram(c.inv, c.facts.environment())
+		program, err := startProgram(c.inv, c.progEnvironment())
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -117,7 +118,7 @@ func sameFile(a, b int) bool {
 func muteNetwork(network []int) error {
 	for _, n := range []int{1, 2} {
 		for _, net := range network {
-			if net < 0 || n == net || !sameFile(n, net) {
+			if net < 0 || slices.Contains(network, n) || !sameFile(n, net) {
 				continue
 			}
 			null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)

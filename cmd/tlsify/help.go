@@ -20,7 +20,7 @@ and talks plaintext to it.
   tlsify [connect] [OPTION]... unix:PATH --name NAME
   tlsify connect   [OPTION]... --net-fd N[,M] --name NAME
   tlsify accept    [OPTION]... --cert F --key F [--net-fd N]
-  tlsify listen    [OPTION]... --cert F --key F ADDR -- PROG
+  tlsify listen    [OPTION]... --cert F --key F [ADDR] -- PROG
   tlsify fingerprint [--json] [FILE | --listen ADDR]
   tlsify engines | version | help [TOPIC]
 

@@ -20,13 +20,14 @@ import (
 )
 
 // listenTarget is where to listen: one of package net's networks, and an
-// address for it; or the sockets that a service manager has opened for us, which
-// begin with descriptor firstGiven.
+// address for it; or the descriptors of sockets that listen already.
 type listenTarget struct {
 	network, address string
-	given            int
+	given            []int
 }
 
+// firstGiven is where the sockets that a service manager has opened for us
+// begin.
 const firstGiven = 3
 
 // givenSockets reads what systemd's sd_listen_fds(3) does: the number of
@@ -36,17 +37,27 @@ func (p *parser) givenSockets() (listenTarget, error) {
 	if p.env["LISTEN_PID"] != itoa(os.Getpid()) || err != nil || count < 1 || count > 64 {
 		return listenTarget{}, usagef("listen needs an address, as 127.0.0.1:8443 or [::1]:0 or unix:PATH, or sockets from a service manager")
 	}
+	var t listenTarget
 	for n := firstGiven; n < firstGiven+count; n++ {
 		if err := p.fds.claim(n, "LISTEN_FDS", toRead); err != nil {
 			return listenTarget{}, err
 		}
+		t.given = append(t.given, n)
 	}
-	return listenTarget{given: count}, nil
+	return t, nil
 }
 
 // listenAddress reads the address of listen: HOST:PORT, :PORT for every
-// address, or unix:PATH. Port 0 lets the kernel choose.
+// address, unix:PATH, or fd:N for an inherited socket. Port 0 lets the kernel
+// choose.
 func (p *parser) listenAddress(s string) error {
+	if n, ok := descriptorOf(s); ok {
+		p.inv.listen = listenTarget{given: []int{n}}
+		if p.fds.claim(n, "listen", toRead) != nil {
+			return usagef("%s is no descriptor that was inherited and is free", cut(s))
+		}
+		return nil
+	}
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		p.inv.listen = listenTarget{network: "unix", address: path}
 		return nil
@@ -118,11 +129,11 @@ func serve(inv *invocation, socket *pump.FD) error {
 // open opens the sockets to accept on. Those that a service manager has given
 // us are its own, too: their flags stay as they are.
 func (t listenTarget) open() ([]*pump.FD, error) {
-	if t.given > 0 {
+	if len(t.given) > 0 {
 		var sockets []*pump.FD
-		for n := firstGiven; n < firstGiven+t.given; n++ {
+		for _, n := range t.given {
 			if on, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || on == 0 {
-				return nil, fmt.Errorf("descriptor %d of LISTEN_FDS is no listening socket", n)
+				return nil, fmt.Errorf("descriptor %d is no listening socket", n)
 			}
 			unix.CloseOnExec(n)
 			socket, err := pump.NewFD(n)
@@ -239,7 +250,7 @@ func (p *parser) acceptArgs() []string {
 
 // acceptEnvironment is ours without what was said to us alone.
 func acceptEnvironment() []string {
-	return slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, "LISTEN_") })
+	return slices.DeleteFunc(withoutUCSPI(os.Environ()), func(entry string) bool { return strings.HasPrefix(entry, "LISTEN_") })
 }
 
 // memoryFile puts content into an anonymous file, to be read from its start.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -187,6 +188,32 @@ func TestListenOnGivenSocket(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	socket.Close()
+}
+
+// A listening socket may be inherited by number, without any variables.
+func TestListenOnDescriptor(t *testing.T) {
+	t.Parallel()
+	socket, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	l := newLaunch(t)
+	l.give(7, rawOf(t, socket.(*net.TCPListener)))
+	tlsify := l.start(slices.Concat([]string{"listen"}, identity(t), []string{"fd:7", "--", "prog", "fds"})...)
+	if at := tlsify.await("listening"); at != socket.Addr().String() {
+		t.Errorf("it listens on %s", at)
+	}
+	c, err := dialClient(socket.Addr().String(), clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, how := c.talk(""); got != "[0 1 2]\n" || how != "close_notify" {
+		t.Errorf("PROG says %q, and ends with %s", got, how)
+	}
+	c.noter.Close()
+	tlsify.signal(syscall.SIGTERM)
+	tlsify.expect(143, "listening .*", "end 143")
 }
 
 // Many connections, at once and one after the other, leave nothing behind in

@@ -107,6 +107,8 @@ var usageErrors = []struct {
 	{"client-auth-unknown", "accept|--client-auth|maybe|--cert|GOOD.pem|--key|GOOD.key|--|prog", `"maybe" is none of`, ""},
 	{"listen-without-program", "listen|--cert|GOOD.pem|--key|GOOD.key|127.0.0.1:0", `listen needs a program`, ""},
 	{"listen-bad-address", "listen|--cert|GOOD.pem|--key|GOOD.key|127.0.0.1|--|prog", `is not HOST:PORT`, ""},
+	{"listen-fd-closed", "listen|--cert|GOOD.pem|--key|GOOD.key|fd:77|--|prog", `fd:77 is no descriptor`, ""},
+	{"listen-fd-no-socket", "listen|--cert|GOOD.pem|--key|GOOD.key|fd:0|--|prog", `descriptor 0 is no listening socket`, ""},
 	{"listen-address-taken", "listen|--cert|GOOD.pem|--key|GOOD.key|192.0.2.1:1|--|prog", `cannot listen`, ""},
 	{"program-empty", "connect|--trust|CA|localhost:1|--", `no program behind --`, ""},
 	{"prog-fds-without-program", "connect|--trust|CA|--prog-fds|0,1|localhost:1", `--prog-fds is for a program`, ""},
