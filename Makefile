@@ -12,9 +12,7 @@ GOBUILD = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench-quick clean
-.PHONY: help build demo test test-race test-peers soak vet bogo bench bench-quick bench-engines bench-build clean
-.PHONY: help build demo test test-race test-peers soak vet bogo bench bench-quick bench-report bench-engines bench-build clean
+.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -57,9 +55,6 @@ bogo: ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/runner, bu
 pq-table: ## measure what handshakes cost, and put the tables into ENGINES.md; needs Node.js 24 as TLSIFY_TEST_NODE, and a quiet machine
 	@TLSIFY_HANDSHAKE_TABLE=200 TLSIFY_HANDSHAKE_DOC="$$PWD/ENGINES.md" $(GOTEST) -count=1 -timeout 60m -run TestHandshakeTable -v ./engines/pq
 
-bench-quick: ## start-up, CPU per GiB and memory of std beside the peers that are installed, in 90 seconds
-	@mkdir -p bin
-	@CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o bin/tlsify-std ./cmd/tlsify
 BENCHFLAGS = -buildvcs=false -trimpath -ldflags='-s -w'
 ENGINE = std
 BENCH  = bin/bench
