@@ -61,6 +61,7 @@ type invocation struct {
 	acceptArgs []string       // listen: the arguments of each accept
 	acceptEnv  []string       // and its environment
 	handed     map[int][]byte // listen: what each accept is to find on which descriptor
+	admission  admissionLimits
 
 	client  *engine.ClientConfig // connect; its Verify comes with the connection
 	server  *engine.ServerConfig // accept and listen; likewise
@@ -183,10 +184,14 @@ func (p *parser) session() error {
 		if err := p.words.addLines(lines); err != nil {
 			return err
 		}
+		if p.words.form == formListen {
+			n, _ := strconv.Atoi(value)
+			p.files.read[n] = acceptLines(lines)
+		}
 	}
 	p.inv.verbose = p.words.has("verbose")
 	for _, step := range []func() error{
-		p.chooseEngine, p.program, p.netFD, p.place, p.limits, p.plaintext, p.configure, p.starttls, p.checkTrust,
+		p.chooseEngine, p.program, p.netFD, p.place, p.limits, p.admissionLimits, p.plaintext, p.configure, p.starttls, p.checkTrust,
 	} {
 		if err := step(); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -89,10 +90,11 @@ func listen(ctx context.Context, inv *invocation) (int, error) {
 		return 0, usagef("cannot listen: %v", err)
 	}
 	defer inv.listen.remove()
+	s := newService(inv)
 	ended := make(chan error, len(sockets))
 	for _, socket := range sockets {
 		inv.control.Say("listening", boundAddress(socket.Number()))
-		go func() { ended <- serve(inv, socket) }()
+		go func() { ended <- s.serve(socket) }()
 	}
 	select {
 	case <-ctx.Done():
@@ -102,28 +104,66 @@ func listen(ctx context.Context, inv *invocation) (int, error) {
 	}
 }
 
+// service serves those who come to any of the sockets.
+type service struct {
+	inv       *invocation
+	children  *children
+	admission *admission
+	notices   *notices
+	// controlFD is the accepts' descriptor of their control channel, on which
+	// they tell us that the handshake is over.
+	controlFD int
+}
+
+func newService(inv *invocation) *service {
+	s := &service{inv: inv, children: newChildren(), notices: newNotices(), controlFD: firstGiven}
+	s.admission = newAdmission(inv.admission, s.children.kill)
+	// A number that is neither handed to the accepts nor inherited by PROG.
+	for ; ; s.controlFD++ {
+		flags, err := unix.FcntlInt(uintptr(s.controlFD), unix.F_GETFD, 0)
+		if _, handed := inv.handed[s.controlFD]; !handed && (err != nil || flags&unix.FD_CLOEXEC != 0) {
+			return s
+		}
+	}
+}
+
 // serve accepts on one socket for as long as that can be done.
-func serve(inv *invocation, socket *pump.FD) error {
+func (s *service) serve(socket *pump.FD) error {
 	for {
 		if err := socket.WaitReadable(); err != nil {
 			return err
 		}
-		conn, _, err := unix.Accept4(socket.Number(), unix.SOCK_CLOEXEC)
+		conn, client, err := unix.Accept4(socket.Number(), unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:
-			if err := spawn(inv, conn); err != nil {
-				complain("tlsify: cannot serve a connection: " + err.Error())
-			}
-			unix.Close(conn)
+			s.receive(conn, originOf(client))
 		case unix.EINTR, unix.EAGAIN, unix.ECONNABORTED:
-		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
-			// What is there is better served than nothing.
-			complain("tlsify: cannot accept a connection: " + err.Error())
-			time.Sleep(100 * time.Millisecond)
-		default:
+		case unix.EBADF, unix.EFAULT, unix.EINVAL, unix.ENOTSOCK:
 			return os.NewSyscallError("accept", err)
+		default:
+			// Too little of something: what is there is better served than
+			// nothing. Or the connection's own failure, accept(2) says which.
+			s.notices.say("cannot accept a connection: " + err.Error())
+			time.Sleep(100 * time.Millisecond)
 		}
 	}
+}
+
+// receive has a connection served, or refuses it.
+func (s *service) receive(conn int, origin netip.Prefix) {
+	visitor, limit := s.admission.admit(origin, time.Now())
+	if limit != "" {
+		s.notices.say("refused a connection: " + limit + " is reached")
+		refuse(conn)
+		return
+	}
+	if err := s.spawn(visitor, conn); err != nil {
+		s.admission.over(visitor)
+		s.notices.say("cannot serve a connection: " + err.Error())
+		refuse(conn)
+		return
+	}
+	unix.Close(conn)
 }
 
 // open opens the sockets to accept on. Those that a service manager has given
@@ -193,13 +233,14 @@ func boundAddress(n int) string {
 // spawn starts an accept for one connection, which it gets as descriptor 0.
 // What options-fd and fd:N gave us is handed on in memory files under the same
 // numbers, so that nothing private comes to stand in the child's arguments.
-func spawn(inv *invocation, conn int) error {
+func (s *service) spawn(v *visitor, conn int) error {
+	inv := s.inv
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return os.NewSyscallError("open", err)
 	}
 	defer unix.Close(null)
-	most := 3
+	most := s.controlFD + 1
 	for n := range inv.handed {
 		most = max(most, n+1)
 	}
@@ -212,29 +253,50 @@ func spawn(inv *invocation, conn int) error {
 		defer unix.Close(memory)
 		files[n] = uintptr(memory)
 	}
-	files[0] = uintptr(conn)
-	pid, err := syscall.ForkExec("/proc/self/exe", append([]string{os.Args[0]}, inv.acceptArgs...),
-		&syscall.ProcAttr{Env: inv.acceptEnv, Files: files})
-	if err != nil {
-		return err
+	var control [2]int
+	if err := unix.Pipe2(control[:], unix.O_CLOEXEC); err != nil {
+		return os.NewSyscallError("pipe", err)
 	}
-	go func() {
-		for {
-			if _, err := syscall.Wait4(pid, nil, 0, nil); err != syscall.EINTR {
-				return
-			}
-		}
-	}()
+	defer unix.Close(control[1])
+	files[0], files[s.controlFD] = uintptr(conn), uintptr(control[1])
+	pid, err := s.children.start("/proc/self/exe", slices.Concat([]string{os.Args[0]}, inv.acceptArgs[:1],
+		[]string{"--control-fd=" + itoa(s.controlFD)}, inv.acceptArgs[1:]),
+		&syscall.ProcAttr{Env: inv.acceptEnv, Files: files},
+		func(syscall.WaitStatus) { s.admission.over(v) })
+	if err != nil {
+		unix.Close(control[0])
+		return os.NewSyscallError("fork", err)
+	}
+	s.admission.started(v, pid)
+	unix.SetNonblock(control[0], true) // the runtime can wait for all of them together then
+	go s.awaitReady(v, os.NewFile(uintptr(control[0]), "control"))
 	return nil
 }
 
+// awaitReady listens to an accept until it says that its handshake is over, or
+// ends.
+func (s *service) awaitReady(v *visitor, control *os.File) {
+	defer control.Close()
+	for lines := bufio.NewReaderSize(control, 512); ; {
+		line, rest, err := lines.ReadLine()
+		if err != nil {
+			return
+		}
+		if string(line) == "ready" && !rest {
+			s.admission.established(v)
+			return
+		}
+	}
+}
+
 // acceptArgs makes the arguments of an accept out of those of listen: without
-// the address, and without the control channel, which is listen's own. What
-// came by an options descriptor will come by it again.
+// the address, the control channel, which is listen's own, and the options
+// that an accept does not have. What came by an options descriptor will come
+// by it again.
 func (p *parser) acceptArgs() []string {
 	args := []string{string(formAccept)}
 	for _, o := range options {
-		if o.Name == "control-fd" {
+		if o.Name == "control-fd" || !o.isFor(formAccept) {
 			continue
 		}
 		for _, value := range p.words.values[o.Name] {
@@ -246,6 +308,15 @@ func (p *parser) acceptArgs() []string {
 		}
 	}
 	return append(append(args, "--"), p.words.prog...)
+}
+
+// acceptLines keeps of the lines of an options descriptor those that an accept
+// has.
+func acceptLines(lines []string) []byte {
+	return []byte(strings.Join(slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
+		name, _, _ := strings.Cut(line, " ")
+		return slices.ContainsFunc(options, func(o option) bool { return o.Name == name && !o.isFor(formAccept) })
+	}), "\n"))
 }
 
 // acceptEnvironment is ours without what was said to us alone.

@@ -74,6 +74,9 @@ var options = []option{
 	{"eof", "", "half-close|hold", false, "cal", "stream", "hold: send no close_notify at end of file until the peer has ended"},
 	{"tolerate-truncation", "", "", false, "cal", "stream", "status 0 for a stream that ended without close_notify; it is reported all the same"},
 	{"pump", "", "KIND", false, "cal", "stream", "what carries the bytes: record (on keys that are taken over from the engine), session (through the engine's library), or auto, the fastest that can be had (the default)"},
+	{"max-connections", "", "N", false, "l", "stream", "how many connections may stand at a time, each a process; 1000 by default"},
+	{"max-per-address", "", "N", false, "l", "stream", "how many of them may be one IPv4 address's or one IPv6 /64 network's; half of all by default"},
+	{"max-handshakes", "", "N", false, "l", "stream", "how many of them may be in their handshake; 100 by default. At a limit the oldest unfinished handshake of more than 2s makes room; else the newcomer is refused by a TCP reset"},
 	{"proxy", "", "URL", false, "c", "stream", "dial through http:// or https:// (CONNECT) or socks5:// (socks5h:// to have the proxy resolve HOST), [USER[:PASSWORD]@]HOST:PORT; a password only by --options-fd"},
 	{"starttls", "", "PROTO", false, "c", "stream", "ask the server in the clear to go on with TLS, first, within --handshake-timeout: smtp, lmtp, imap, pop3, ftp, xmpp, xmpp-server, irc, ldap, nntp, sieve, postgres or mysql"},
 	{"tcp-fastopen", "", "", false, "c", "stream", "send the first bytes with the SYN (RFC 7413); addresses are then tried in order"},
@@ -84,6 +87,8 @@ var options = []option{
 	{"verbose", "v", "", false, "calen", "stream", "say more on descriptor 2"},
 	{"help", "h", "", false, "calefvh", "", "this help"},
 }
+
+func (o option) isFor(f form) bool { return strings.Contains(o.Forms, formLetters[f]) }
 
 // formLetters are the letters of option.Forms.
 var formLetters = map[form]string{formConnect: "c", formAccept: "a", formListen: "l", formEngines: "e", formFingerprint: "f", formVersion: "v", formHelp: "h"}
@@ -191,7 +196,7 @@ func (w *words) addLines(lines []string) error {
 // checkForm refuses options that the form does not have.
 func (w *words) checkForm() error {
 	for _, o := range options {
-		if w.has(o.Name) && !strings.Contains(o.Forms, formLetters[w.form]) {
+		if w.has(o.Name) && !o.isFor(w.form) {
 			return usagef("--%s is not for %s", o.Name, w.form)
 		}
 	}

@@ -53,6 +53,8 @@ var usageErrors = []struct {
 	{"starttls-fastopen", "connect|--trust|CA|--starttls|smtp|--tcp-fastopen|localhost:1", `--tcp-fastopen is not for --starttls`, ""},
 	{"starttls-xmpp-without-name", "connect|--trust|none|--pin|PIN|--starttls|xmpp|unix:/x", `--starttls xmpp needs --name`, ""},
 	{"starttls-accept", "accept|--cert|GOOD.pem|--key|GOOD.key|--starttls|smtp|--|prog", `--starttls is not for accept`, ""},
+	{"max-connections-0", "listen|--cert|GOOD.pem|--key|GOOD.key|--max-connections|0|:0|--|cat", `--max-connections: "0" is not a number from 1`, ""},
+	{"max-of-connect", "connect|--max-handshakes|5|localhost:1", `--max-handshakes is not for connect`, ""},
 
 	{"trust-missing", "connect|--trust|DIR/missing.pem|localhost:1", `--trust: .*missing.pem: no such file`, ""},
 	{"trust-no-pem", "connect|--trust|DIR/text|localhost:1", `--trust: `, ""},
