@@ -13,6 +13,7 @@ GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
 .PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean
+.PHONY: help build demo test test-race test-peers soak crowd vet bogo bench-quick clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -38,6 +39,10 @@ test-peers: ## the same, failing on a skip that is not expected; needs the progr
 
 soak: ## 10,000 sequential and 200 parallel connections, counting what is left behind
 	@TLSIFY_SOAK_SEQUENTIAL=10000 TLSIFY_SOAK_PARALLEL=200 $(GOTEST) -count=1 -timeout 30m -run Soak -v ./cmd/tlsify
+
+CROWD = 2000
+crowd: ## listen under CROWD idle connections and as many unfinished handshakes, beside stunnel; needs 6 GB of memory
+	@TLSIFY_CROWD=$(CROWD) $(GOTEST) -count=1 -timeout 30m -run TestCrowd -v ./cmd/tlsify
 
 vet: ## gofmt, go vet and staticcheck (which is fetched from the module proxy)
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; false; }

@@ -10,12 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a listener's clients can make it hold is bounded. Where a limit is
-// reached, the oldest unfinished handshake that counts towards it makes room
-// for a newcomer, if it has had handshakeGrace; an established connection never
-// does. Where nothing makes room the newcomer is refused, which costs no
-// process: so a flood costs no more of them than the limits allow in
-// handshakeGrace, and whoever shakes hands as fast as others gets through.
+// What a listener's clients can make it hold is bounded. A connection waits for
+// its first message (waiting.go), has its handshake in a process of its own,
+// and is established. At a limit one that waits makes room for a newcomer, the
+// oldest first; else the oldest handshake that is unfinished after
+// handshakeGrace; an established connection never. Where nothing makes room the
+// newcomer is refused. So whoever shakes hands as fast as others gets through a
+// flood of those who don't, and these cost no more processes than --max-handshakes
+// in handshakeGrace.
 
 const (
 	// handshakeGrace is what a handshake over a slow network needs, and what
@@ -61,103 +63,155 @@ func (p *parser) admissionLimits() error {
 // them.
 type admission struct {
 	limits admissionLimits
-	kill   func(pid int)
 
 	mu         sync.Mutex
-	standing   int
-	from       map[netip.Prefix]int // of those that stand
-	unfinished []*visitor           // still in their handshake, oldest first
+	from       map[netip.Prefix]int // all connections, by origin
+	waiting    []*visitor           // for their first message, oldest first
+	unfinished []*visitor           // in their handshake, oldest first
+	processes  int                  // in their handshake or established
 }
 
-func newAdmission(limits admissionLimits, kill func(int)) *admission {
-	return &admission{limits: limits, kill: kill, from: map[netip.Prefix]int{}}
+func newAdmission(limits admissionLimits) *admission {
+	return &admission{limits: limits, from: map[netip.Prefix]int{}}
 }
 
-// visitor is a connection that was admitted, until it is over.
+// visitor is a connection that was let in, until it is over.
 type visitor struct {
-	origin  netip.Prefix // invalid where there is no address, as on a unix socket
-	arrived time.Time
-	pid     int  // of its process, 0 until there is one
-	gone    bool // it does not count any more
+	origin netip.Prefix // invalid where there is no address, as on a unix socket
+	since  time.Time    // when its handshake began
+	state  visitorState
+	end    func() // ends it
 }
 
-// admit lets a connection in, or says which limit refuses it.
-func (a *admission) admit(origin netip.Prefix, now time.Time) (*visitor, string) {
+type visitorState int
+
+const (
+	isWaiting visitorState = iota
+	isUnfinished
+	isEstablished
+	isOver
+)
+
+// enter lets a connection in to wait for its first message, or says which
+// limit refuses it. End is to end it, and must not wait.
+func (a *admission) enter(origin netip.Prefix, now time.Time, end func()) (*visitor, string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	anyone := func(*visitor) bool { return true }
-	for _, limit := range []struct {
-		option  string
-		most    int
-		have    int
-		towards func(*visitor) bool
-	}{
-		{"max-per-address", a.limits.perAddress, a.from[origin], func(v *visitor) bool { return v.origin == origin }},
-		{"max-connections", a.limits.connections, a.standing, anyone},
-		{"max-handshakes", a.limits.handshakes, len(a.unfinished), anyone},
-	} {
-		if limit.option == "max-per-address" && !origin.IsValid() || limit.have < limit.most {
-			continue
-		}
-		if !a.makeRoom(limit.towards, now) {
-			return nil, "--" + limit.option
+	if origin.IsValid() && a.from[origin] >= a.limits.perAddress {
+		from := func(v *visitor) bool { return v.origin == origin }
+		if !a.endOldest(a.waiting, from) && !a.endUnfinished(from, now) {
+			return nil, "--max-per-address"
 		}
 	}
-	v := &visitor{origin: origin, arrived: now}
-	a.standing++
+	if len(a.waiting) >= a.limits.connections {
+		a.endOldest(a.waiting, anyone)
+	}
+	v := &visitor{origin: origin, end: end}
 	a.from[origin]++
-	a.unfinished = append(a.unfinished, v)
+	a.waiting = append(a.waiting, v)
 	return v, ""
 }
 
-// makeRoom ends the oldest unfinished handshake of those it may be, if that
-// has had its time. Its process is on its way out from then on, and counts no
-// more.
-func (a *admission) makeRoom(of func(*visitor) bool, now time.Time) bool {
-	at := slices.IndexFunc(a.unfinished, of)
-	if at < 0 {
-		return false
-	}
-	v := a.unfinished[at]
-	if v.pid == 0 || now.Sub(v.arrived) < handshakeGrace {
-		return false
-	}
-	a.remove(v)
-	a.kill(v.pid)
-	return true
-}
-
-// started says which process serves v.
-func (a *admission) started(v *visitor, pid int) {
+// begin lets the handshake of one that waited begin, or says which limit
+// refuses it.
+func (a *admission) begin(v *visitor, now time.Time) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	v.pid = pid
+	if v.state != isWaiting {
+		return "--max-connections" // it made room a moment ago
+	}
+	if a.processes >= a.limits.connections && !a.endUnfinished(anyone, now) {
+		return "--max-connections"
+	}
+	if len(a.unfinished) >= a.limits.handshakes && !a.endUnfinished(anyone, now) {
+		return "--max-handshakes"
+	}
+	a.waiting = without(a.waiting, v)
+	a.unfinished = append(a.unfinished, v)
+	a.processes++
+	v.state, v.since, v.end = isUnfinished, now, func() {}
+	return ""
+}
+
+// started says that there is a process now, which end ends.
+func (a *admission) started(v *visitor, end func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	v.end = end
+	if v.state == isOver {
+		end()
+	}
 }
 
 // established says that v's handshake has succeeded.
 func (a *admission) established(v *visitor) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.unfinished = slices.DeleteFunc(a.unfinished, func(u *visitor) bool { return u == v })
+	if v.state == isUnfinished {
+		a.unfinished = without(a.unfinished, v)
+		v.state = isEstablished
+	}
 }
 
-// over says that v is served no more. It may say so twice.
+// over says that v's connection is. It may say so again.
 func (a *admission) over(v *visitor) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.remove(v)
+	a.forget(v)
 }
 
-func (a *admission) remove(v *visitor) {
-	if v.gone {
+// makeRoom ends the connection that has waited longest for its first message,
+// and with it frees a descriptor.
+func (a *admission) makeRoom() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.endOldest(a.waiting, anyone)
+}
+
+func anyone(*visitor) bool { return true }
+
+// endUnfinished ends the oldest unfinished handshake of those it may be, if
+// that has had its time.
+func (a *admission) endUnfinished(of func(*visitor) bool, now time.Time) bool {
+	return a.endOldest(a.unfinished, func(v *visitor) bool { return of(v) && now.Sub(v.since) >= handshakeGrace })
+}
+
+// endOldest ends the first of a list that it may be. What it was is on its way
+// out from then on, and counts no more.
+func (a *admission) endOldest(list []*visitor, of func(*visitor) bool) bool {
+	at := slices.IndexFunc(list, of)
+	if at < 0 {
+		return false
+	}
+	v := list[at]
+	a.forget(v)
+	v.end()
+	return true
+}
+
+func (a *admission) forget(v *visitor) {
+	switch v.state {
+	case isWaiting:
+		a.waiting = without(a.waiting, v)
+	case isUnfinished:
+		a.unfinished = without(a.unfinished, v)
+		a.processes--
+	case isEstablished:
+		a.processes--
+	case isOver:
 		return
 	}
-	v.gone = true
-	a.standing--
+	v.state = isOver
 	if a.from[v.origin]--; a.from[v.origin] == 0 {
 		delete(a.from, v.origin)
 	}
-	a.unfinished = slices.DeleteFunc(a.unfinished, func(u *visitor) bool { return u == v })
+}
+
+func without(list []*visitor, v *visitor) []*visitor {
+	if at := slices.Index(list, v); at >= 0 {
+		return slices.Delete(list, at, at+1)
+	}
+	return list
 }
 
 // originOf is what the limit per address counts as one: an IPv4 address, or
@@ -175,11 +229,4 @@ func originOf(client unix.Sockaddr) netip.Prefix {
 		return netip.PrefixFrom(address, ipv6SiteBits).Masked()
 	}
 	return netip.Prefix{}
-}
-
-// refuse ends a connection that is not served, by a reset: the client sees at
-// once that this is no end of anything, and nothing of it stays in the kernel.
-func refuse(conn int) {
-	unix.SetsockoptLinger(conn, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-	unix.Close(conn)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -15,26 +16,35 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// door is an admission with a clock of its own, and what it has killed.
+// door is an admission with a clock of its own, and the names of those it has
+// ended.
 type door struct {
 	*admission
-	now    time.Time
-	killed []int
+	now   time.Time
+	ended []string
 }
 
 func newDoor(limits admissionLimits) *door {
-	d := &door{now: time.Unix(0, 0)}
-	d.admission = newAdmission(limits, func(pid int) { d.killed = append(d.killed, pid) })
-	return d
+	return &door{now: time.Unix(0, 0), admission: newAdmission(limits)}
 }
 
-// enter admits a connection from an address, served by process pid.
-func (d *door) enter(address string, pid int) (*visitor, string) {
-	v, limit := d.admit(netip.PrefixFrom(netip.MustParseAddr(address), 32), d.now)
-	if v != nil {
-		d.started(v, pid)
+// wait lets one in to wait for its first message.
+func (d *door) wait(address, name string) (*visitor, string) {
+	return d.enter(netip.PrefixFrom(netip.MustParseAddr(address), 32), d.now, func() { d.ended = append(d.ended, name) })
+}
+
+// shake lets one in, and its handshake begin.
+func (d *door) shake(address, name string) (*visitor, string) {
+	v, limit := d.wait(address, name)
+	if limit != "" {
+		return nil, limit
 	}
-	return v, limit
+	if limit = d.begin(v, d.now); limit != "" {
+		d.over(v)
+		return nil, limit
+	}
+	d.started(v, func() { d.ended = append(d.ended, name) })
+	return v, ""
 }
 
 func TestAdmissionLimits(t *testing.T) {
@@ -49,55 +59,96 @@ func TestAdmissionLimits(t *testing.T) {
 		t.Run(c.limit, func(t *testing.T) {
 			d := newDoor(c.limits)
 			var visitors []*visitor
-			for pid := 1; pid <= 3; pid++ {
-				v, limit := d.enter("192.0.2.1", pid)
+			for _, name := range []string{"a", "b", "c"} {
+				v, limit := d.shake("192.0.2.1", name)
 				if limit != "" {
-					t.Fatalf("number %d is refused: %s", pid, limit)
+					t.Fatalf("%s is refused: %s", name, limit)
 				}
 				visitors = append(visitors, v)
 			}
 			// All are in their handshake, and none has had its time.
-			if _, limit := d.enter("192.0.2.1", 4); limit != c.limit {
+			if _, limit := d.shake("192.0.2.1", "d"); limit != c.limit {
 				t.Errorf("the fourth is refused by %q", limit)
 			}
-			if _, limit := d.enter("192.0.2.2", 5); (limit == "") != (c.limit == "--max-per-address") {
+			if v, limit := d.shake("192.0.2.2", "e"); (limit == "") != (c.limit == "--max-per-address") {
 				t.Errorf("one from elsewhere is refused by %q", limit)
+			} else if v != nil {
+				d.over(v)
 			}
 			// The oldest makes room once it has, if it is not established.
 			d.now = d.now.Add(handshakeGrace)
 			d.established(visitors[0])
-			if _, limit := d.enter("192.0.2.1", 6); limit != "" {
-				t.Errorf("nobody made room: %s", limit)
+			if c.limit == "--max-handshakes" {
+				d.shake("192.0.2.1", "another")
 			}
-			if want := []int{2}; c.limit != "--max-handshakes" && !slices.Equal(d.killed, want) {
-				t.Errorf("killed: %v, want %v", d.killed, want)
+			if _, limit := d.shake("192.0.2.1", "f"); limit != "" || !slices.Equal(d.ended, []string{"b"}) {
+				t.Errorf("refused by %q; ended: %v", limit, d.ended)
 			}
 		})
+	}
+}
+
+// Those that wait for their first message make room at once, the oldest first,
+// and take none from those whose handshake has begun.
+func TestWaitingMakeRoom(t *testing.T) {
+	d := newDoor(admissionLimits{3, 3, 3})
+	d.wait("192.0.2.1", "a")
+	d.wait("192.0.2.2", "b")
+	d.wait("192.0.2.3", "c")
+	if _, limit := d.wait("192.0.2.4", "d"); limit != "" || !slices.Equal(d.ended, []string{"a"}) {
+		t.Errorf("refused by %q; ended: %v", limit, d.ended)
+	}
+	if _, limit := d.shake("192.0.2.5", "e"); limit != "" || !slices.Equal(d.ended, []string{"a", "b"}) {
+		t.Errorf("refused by %q; ended: %v", limit, d.ended)
+	}
+	d.makeRoom()
+	if !slices.Equal(d.ended, []string{"a", "b", "c"}) {
+		t.Errorf("ended: %v", d.ended)
+	}
+}
+
+// One that is ended between its first message and its process does not get one
+// that stays.
+func TestEndedBeforeItsProcess(t *testing.T) {
+	d := newDoor(admissionLimits{1, 1, 1})
+	a, _ := d.wait("192.0.2.1", "a")
+	d.wait("192.0.2.2", "b")
+	if limit := d.begin(a, d.now); limit == "" {
+		t.Error("one that has made room begins")
+	}
+	d = newDoor(admissionLimits{1, 1, 1})
+	a, _ = d.wait("192.0.2.1", "a")
+	d.begin(a, d.now)
+	d.now = d.now.Add(handshakeGrace)
+	d.shake("192.0.2.2", "b")
+	d.started(a, func() { d.ended = append(d.ended, "a's process") })
+	if !slices.Equal(d.ended, []string{"a's process"}) {
+		t.Errorf("ended: %v", d.ended)
 	}
 }
 
 // Established connections never make room, and one that has ended does.
 func TestEstablishedStay(t *testing.T) {
 	d := newDoor(admissionLimits{2, 2, 2})
-	a, _ := d.enter("192.0.2.1", 1)
-	b, _ := d.enter("192.0.2.1", 2)
+	a, _ := d.shake("192.0.2.1", "a")
+	b, _ := d.shake("192.0.2.1", "b")
 	d.established(a)
 	d.established(b)
 	d.now = d.now.Add(time.Hour)
-	if _, limit := d.enter("192.0.2.1", 3); limit == "" || d.killed != nil {
-		t.Errorf("a third came in, by %q; killed: %v", limit, d.killed)
+	if _, limit := d.shake("192.0.2.1", "c"); limit == "" || d.ended != nil {
+		t.Errorf("a third came in, by %q; ended: %v", limit, d.ended)
 	}
 	d.over(a)
 	d.over(a) // its process has ended, too
-	if _, limit := d.enter("192.0.2.1", 4); limit != "" {
+	if _, limit := d.shake("192.0.2.1", "d"); limit != "" {
 		t.Errorf("refused by %s", limit)
 	}
-	if _, limit := d.enter("192.0.2.1", 5); limit == "" {
+	if _, limit := d.shake("192.0.2.1", "e"); limit == "" {
 		t.Error("one departure made room for two")
 	}
 	d.over(b)
-	if d.standing != 1 || len(d.from) != 1 || len(d.unfinished) != 1 {
-		t.Errorf("%d stand, %v, %d unfinished", d.standing, d.from, len(d.unfinished))
+	if d.processes != 1 || len(d.from) != 1 || len(d.unfinished) != 1 || len(d.waiting) != 0 {
+		t.Errorf("%d processes, %v, %d unfinished, %d waiting", d.processes, d.from, len(d.unfinished), len(d.waiting))
 	}
 }
 
@@ -191,6 +242,29 @@ func TestRefusedConnections(t *testing.T) {
 	}
 }
 
+// hello is a ClientHello as it goes over the wire.
+func hello(t *testing.T) []byte {
+	t.Helper()
+	r := new(recorder)
+	tls.Client(r, clientConfig(t)).Handshake()
+	if len(r.sent) == 0 {
+		t.Fatal("no ClientHello")
+	}
+	return r.sent
+}
+
+// recorder is a stream that takes down the first of what is sent, and is at its
+// end then.
+type recorder struct {
+	net.Conn
+	sent []byte
+}
+
+func (r *recorder) Write(p []byte) (int, error)      { r.sent = slices.Clone(p); return len(p), nil }
+func (r *recorder) Read([]byte) (int, error)         { return 0, io.EOF }
+func (r *recorder) SetWriteDeadline(time.Time) error { return nil }
+func (r *recorder) Close() error                     { return nil }
+
 // Whoever shakes hands is served, however many do not: unfinished handshakes
 // make room, and established connections stay.
 func TestUnfinishedHandshakesMakeRoom(t *testing.T) {
@@ -207,7 +281,10 @@ func TestUnfinishedHandshakesMakeRoom(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn.Write([]byte{22, 3, 1, 2, 0, 1}) // the beginning of a ClientHello
+		conn.Write(hello(t))
+		if _, err := conn.Read(make([]byte, 1)); err != nil { // its answer has begun
+			t.Fatal(err)
+		}
 		silent = append(silent, conn)
 	}
 	// They have their time; then the oldest goes.
@@ -220,12 +297,47 @@ func TestUnfinishedHandshakesMakeRoom(t *testing.T) {
 	}) {
 		t.Fatal("nobody is let in")
 	}
-	if _, err := silent[0].Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("the oldest unfinished handshake goes on: %v", err)
+	if _, err := io.Copy(io.Discard, silent[0]); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the oldest unfinished handshake goes on")
 	}
 	io.WriteString(early, "still here")
 	if _, err := io.ReadFull(early, make([]byte, len("still here"))); err != nil {
 		t.Errorf("an established connection is gone: %v", err)
+	}
+}
+
+// A connection without its first message has no process, ends when it leaves
+// or after --handshake-timeout, and makes room for others before.
+func TestNoProcessBeforeTheFirstMessage(t *testing.T) {
+	t.Parallel()
+	whole := hello(t)
+	for name, first := range map[string][]byte{"nothing": nil, "part-of-a-header": whole[:3], "all-but-a-byte": whole[:len(whole)-1]} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := listening(t, "--handshake-timeout=1s", "127.0.0.1:0", "--", "prog", "cat")
+			conns := make([]net.Conn, 2)
+			for i := range conns {
+				var err error
+				if conns[i], err = dialFrom(t, "127.0.0.1", l.address); err != nil {
+					t.Fatal(err)
+				}
+				conns[i].Write(first)
+			}
+			conns[0].(*net.TCPConn).CloseWrite()
+			for i, conn := range conns { // the second by the time limit
+				if n, err := io.Copy(io.Discard, conn); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("connection %d: %d bytes, %v", i, n, err)
+				}
+			}
+			if list := childrenOf(l.process.Pid); len(list) > 0 {
+				t.Errorf("processes: %v", list)
+			}
+			if c, ok := admitted(t, "127.0.0.1", l.address); !ok {
+				t.Error("nobody is let in any more")
+			} else {
+				c.noter.Close()
+			}
+		})
 	}
 }
 

@@ -116,8 +116,7 @@ type service struct {
 }
 
 func newService(inv *invocation) *service {
-	s := &service{inv: inv, children: newChildren(), notices: newNotices(), controlFD: firstGiven}
-	s.admission = newAdmission(inv.admission, s.children.kill)
+	s := &service{inv: inv, children: newChildren(), admission: newAdmission(inv.admission), notices: newNotices(), controlFD: firstGiven}
 	// A number that is neither handed to the accepts nor inherited by PROG.
 	for ; ; s.controlFD++ {
 		flags, err := unix.FcntlInt(uintptr(s.controlFD), unix.F_GETFD, 0)
@@ -133,7 +132,7 @@ func (s *service) serve(socket *pump.FD) error {
 		if err := socket.WaitReadable(); err != nil {
 			return err
 		}
-		conn, client, err := unix.Accept4(socket.Number(), unix.SOCK_CLOEXEC)
+		conn, client, err := unix.Accept4(socket.Number(), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
 		switch err {
 		case nil:
 			s.receive(conn, originOf(client))
@@ -144,26 +143,10 @@ func (s *service) serve(socket *pump.FD) error {
 			// Too little of something: what is there is better served than
 			// nothing. Or the connection's own failure, accept(2) says which.
 			s.notices.say("cannot accept a connection: " + err.Error())
+			s.admission.makeRoom()
 			time.Sleep(100 * time.Millisecond)
 		}
 	}
-}
-
-// receive has a connection served, or refuses it.
-func (s *service) receive(conn int, origin netip.Prefix) {
-	visitor, limit := s.admission.admit(origin, time.Now())
-	if limit != "" {
-		s.notices.say("refused a connection: " + limit + " is reached")
-		refuse(conn)
-		return
-	}
-	if err := s.spawn(visitor, conn); err != nil {
-		s.admission.over(visitor)
-		s.notices.say("cannot serve a connection: " + err.Error())
-		refuse(conn)
-		return
-	}
-	unix.Close(conn)
 }
 
 // open opens the sockets to accept on. Those that a service manager has given
@@ -230,6 +213,25 @@ func boundAddress(n int) string {
 	return "-"
 }
 
+// shakeHands starts an accept for a connection that has sent its first
+// message.
+func (s *service) shakeHands(v *visitor, file *os.File) {
+	limit := s.admission.begin(v, time.Now())
+	if limit != "" {
+		s.admission.over(v)
+		s.notices.say("refused a connection: " + limit + " is reached")
+		reset(file)
+		return
+	}
+	if err := s.spawn(v, int(file.Fd())); err != nil {
+		s.admission.over(v)
+		s.notices.say("cannot serve a connection: " + err.Error())
+		reset(file)
+		return
+	}
+	file.Close()
+}
+
 // spawn starts an accept for one connection, which it gets as descriptor 0.
 // What options-fd and fd:N gave us is handed on in memory files under the same
 // numbers, so that nothing private comes to stand in the child's arguments.
@@ -267,7 +269,7 @@ func (s *service) spawn(v *visitor, conn int) error {
 		unix.Close(control[0])
 		return os.NewSyscallError("fork", err)
 	}
-	s.admission.started(v, pid)
+	s.admission.started(v, func() { s.children.kill(pid) })
 	unix.SetNonblock(control[0], true) // the runtime can wait for all of them together then
 	go s.awaitReady(v, os.NewFile(uintptr(control[0]), "control"))
 	return nil
