@@ -165,8 +165,15 @@ func (c *RecordConn) fill(n int) error {
 	return nil
 }
 
-// receive reads once from the stream and keeps what it says.
+// receive reads once from the stream and keeps what it says. A failed stream is
+// not asked again: a socket tells of a reset once, and then of an end of file.
 func (c *RecordConn) receive() (int, error) {
+	c.mu.Lock()
+	failed := c.readErr
+	c.mu.Unlock()
+	if failed != nil {
+		return 0, failed
+	}
 	m, err := c.stream.Read(c.in[c.w:])
 	if err == io.EOF {
 		c.ended = true
