@@ -31,21 +31,10 @@ type rig struct {
 // the test ends, and after twenty seconds if it doesn't.
 func TCPPair(t testing.TB) (a, b *net.TCPConn) {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	a, b, err := tcpPair()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	dialed, err := net.Dial("tcp4", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	accepted, err := l.Accept()
-	if err != nil {
-		dialed.Close()
-		t.Fatal(err)
-	}
-	a, b = dialed.(*net.TCPConn), accepted.(*net.TCPConn)
 	watchdog := time.AfterFunc(patience, func() {
 		t.Errorf("nothing more has happened for %v: hanging up", patience)
 		a.Close()

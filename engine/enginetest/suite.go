@@ -124,7 +124,7 @@ func testsFor(e engine.Engine) []test {
 		}
 	}
 	all := slices.Concat(basics, verification, clientCertificates, negotiation,
-		levels, streams, endings, records, badPeers, resumption, takeOvers)
+		levels, streams, endings, records, badPeers, breaks, resumption, takeOvers)
 	add(all, "any", 0, false, anyVersion)
 	add(all, "tls12", engine.TLS12, false, eachVersion, only12)
 	add(all, "tls13", engine.TLS13, false, eachVersion, only13)
