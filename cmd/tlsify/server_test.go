@@ -100,6 +100,14 @@ var modes = map[string]func(*server, *tls.Conn, *finNoter){
 		s.readAll(c, n)
 		c.CloseWrite()
 	},
+	// records says five words, a record each, ends its half, and reads on.
+	"records": func(s *server, c *tls.Conn, n *finNoter) {
+		for _, word := range fiveWords {
+			io.WriteString(c, word)
+		}
+		c.CloseWrite()
+		s.readAll(c, n)
+	},
 	// stall reads nothing any more.
 	"stall": func(s *server, c *tls.Conn, n *finNoter) { <-s.stopped },
 	// greet-stall ends its half at once, and reads nothing.

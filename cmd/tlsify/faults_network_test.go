@@ -1,0 +1,267 @@
+package main
+
+import (
+	"crypto/tls"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tlsify/engine/enginetest"
+	"tlsify/engine/enginetest/wire"
+)
+
+// The network's faults, as whole processes meet them. That each engine takes
+// every one of them at every byte is package enginetest's (breaks.go); here it
+// is about statuses and the control channel, at some places, or with
+// TLSIFY_FAULTS=all at every one.
+
+// fiveWords are what a server in mode records says.
+var fiveWords = []string{"one ", "two ", "three ", "four ", "five"}
+
+// wireTo listens for clients of a server, and lays a wire to it for each.
+func wireTo(t testing.TB, s *server, toServer, toClient wire.Course) *server {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var wires []*wire.Wire
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conn, err := net.Dial("tcp4", s.address)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			mu.Lock()
+			wires = append(wires, wire.Lay(client, conn, toServer, toClient))
+			mu.Unlock()
+		}
+	}()
+	t.Cleanup(func() {
+		l.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, w := range wires {
+			w.Cut()
+		}
+	})
+	return &server{address: l.Addr().String()}
+}
+
+// someBytes are places in a stream of so many bytes.
+func someBytes(total int) (list []int) {
+	step := total/5 + 1
+	if os.Getenv("TLSIFY_FAULTS") == "all" {
+		step = 1
+	}
+	for at := 0; at < total; at += step {
+		list = append(list, at)
+	}
+	return append(list, total-20)
+}
+
+// endsWithOneOf waits for the end, which has one of these statuses and is all
+// that expect asks for.
+func (c *child) endsWithOneOf(statuses ...int) int {
+	c.Helper()
+	got := c.wait()
+	if !slices.Contains(statuses, got) {
+		c.Errorf("status %d, want one of %v", got, statuses)
+	}
+	c.expect(got)
+	return got
+}
+
+// clientEngines are the engines with which to be a client.
+var clientEngines = []string{"std", "utls", "pq"}
+
+// A network that breaks within the handshake is network-io, status 3. Only of
+// a client's last bytes may it hear so late that the stream was ready.
+func TestBreaksInHandshakeAsClient(t *testing.T) {
+	for _, engine := range engineNames(clientEngines) {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, "quiet")
+			toServer, toClient := handshakeLength(t, s, engine)
+			for _, fault := range []wire.Fault{wire.FIN, wire.Reset} {
+				for _, at := range someBytes(toClient) {
+					l := newLaunch(t)
+					broken := wireTo(t, s, wire.Course{}, wire.Course{Fault: fault, After: at})
+					l.start(connectTo(t, broken, "--engine", engine)...).expect(3, "error (network-io|connect) .*")
+					wantSilent(t, l, fault, at)
+				}
+				for _, at := range someBytes(toServer) {
+					l := newLaunch(t)
+					broken := wireTo(t, s, wire.Course{Fault: fault, After: at}, wire.Course{})
+					l.start(connectTo(t, broken, "--engine", engine)...).endsWithOneOf(3, 4, 6, 7)
+					wantSilent(t, l, fault, at)
+				}
+			}
+		})
+	}
+}
+
+// The same to a server, whose client ends or resets its stream at some byte.
+func TestBreaksInHandshakeAsServer(t *testing.T) {
+	for _, engine := range engineNames([]string{"std", "pq"}) {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			total := len(hello(t)) + 60 // with Finished and what is about it
+			for _, fault := range []wire.Fault{wire.FIN, wire.Reset} {
+				for _, at := range someBytes(total) {
+					l := newLaunch(t)
+					client, wired := tcpPair(t)
+					conn, tlsify := acceptOver(t, l, "--engine", engine)
+					w := wire.Lay(wired, conn, wire.Course{Fault: fault, After: at}, wire.Course{})
+					tls.Client(client, clientConfig(t)).Handshake()
+					tlsify.expect(3, "error network-io .*")
+					wantSilent(t, l, fault, at)
+					w.Cut()
+				}
+			}
+		})
+	}
+}
+
+func wantSilent(t *testing.T, l *launch, fault wire.Fault, at int) {
+	t.Helper()
+	if got := l.out.all(); got != "" || t.Failed() { // stop at the first
+		t.Fatalf("%v after %d bytes; on descriptor 1: %q", fault, at, got)
+	}
+}
+
+// engineNames keeps of the names those of this build.
+func engineNames(names []string) (list []string) {
+	for _, e := range built() {
+		if slices.Contains(names, e.Name()) {
+			list = append(list, e.Name())
+		}
+	}
+	return list
+}
+
+// handshakeLength is how many bytes a handshake has in each direction.
+func handshakeLength(t *testing.T, s *server, engine string) (toServer, toClient int) {
+	t.Helper()
+	l := newLaunch(t)
+	in := l.feed(0)
+	client, wired := tcpPair(t)
+	conn, err := net.Dial("tcp4", s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := wire.Lay(wired, conn, wire.Course{}, wire.Course{})
+	defer w.Cut()
+	l.give(5, rawOf(t, client))
+	tlsify := l.start(append([]string{"connect", "--engine", engine, "--net-fd", "5", "--name", enginetest.Host}, trusting(t)...)...)
+	tlsify.await("ready")
+	becomes(func() bool { return strings.Contains(s.notes(), "version") }) // it has Finished, too
+	toServer, toClient = w.Passed()
+	in.Close()
+	tlsify.wait()
+	return toServer, toClient
+}
+
+// A bare FIN at the end of any record: before the handshake's last it is
+// network-io, and then truncated, with every word before it delivered; and the
+// peer's end only behind its close_notify.
+func TestBareFINAtEveryRecord(t *testing.T) {
+	for _, engine := range engineNames(clientEngines) {
+		t.Run(engine, func(t *testing.T) {
+			eachVersion(t, func(t *testing.T, setting string) {
+				if engine == "pq" && setting == "tls=1.2" {
+					return
+				}
+				s := startServer(t, "records", setting)
+				all := strings.Join(fiveWords, "")
+				words, status := 0, -1
+				for n := 1; status != 0; n++ {
+					l := newLaunch(t)
+					l.feed(0)
+					broken := wireTo(t, s, wire.Course{}, wire.Course{Fault: wire.FIN, AfterRecords: n})
+					status = l.start(connectTo(t, broken, "--engine", engine)...).endsWithOneOf(0, 3, 6)
+					want := ""
+					switch {
+					case status == 6:
+						want = strings.Join(fiveWords[:words], "")
+						words++
+					case status == 0:
+						want = all
+					}
+					if got := l.out.all(); got != want || status == 3 && words > 0 || n > 30 {
+						t.Fatalf("after %d records: status %d, %q", n, status, got)
+					}
+				}
+				if words != len(fiveWords)+1 {
+					t.Errorf("truncated %d times", words)
+				}
+			})
+		})
+	}
+}
+
+// A network that falls silent and tells nobody is ended by the limits of time.
+func TestHalfOpenNetwork(t *testing.T) {
+	t.Run("handshake", func(t *testing.T) {
+		for _, at := range []int{0, 5, 300} {
+			l := newLaunch(t)
+			broken := wireTo(t, startServer(t, "echo"), wire.Course{}, wire.Course{Fault: wire.Silence, After: at})
+			l.start(connectTo(t, broken, "--handshake-timeout", "300ms")...).expect(3, "error handshake-timeout .*")
+		}
+	})
+	t.Run("stream", func(t *testing.T) {
+		l := newLaunch(t)
+		in := l.feed(0)
+		broken := wireTo(t, startServer(t, "echo"), wire.Course{Fault: wire.Silence, After: 100 << 10}, wire.Course{})
+		tlsify := l.start(connectTo(t, broken, "--idle-timeout", "500ms")...)
+		sent := noise(200 << 10)
+		go in.Write(sent)
+		tlsify.expect(7, "ready", "error idle-timeout .*")
+		if got := l.out.all(); !strings.HasPrefix(string(sent), got) {
+			t.Errorf("%d bytes came back, and not of those that were sent", len(got))
+		}
+	})
+}
+
+// However the network cuts a stream into pieces and delays them, it arrives.
+func TestSegmentsAndDelays(t *testing.T) {
+	for _, engine := range engineNames(clientEngines) {
+		eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+			course := func() wire.Course {
+				random := rand.New(rand.NewPCG(1, 2))
+				return wire.Course{
+					Segment: func() int { return 1 << random.IntN(12) },
+					Delay:   func() time.Duration { return time.Duration(random.IntN(200)) * time.Microsecond },
+				}
+			}
+			slow := wireTo(t, startServer(t, "echo"), course(), course())
+			tlsify := l.start(connectTo(t, slow, "--engine", engine)...)
+			sent := noise(200 << 10)
+			c.Write(sent)
+			c.end()
+			tlsify.expect(0, "ready", "end 0")
+			if got := c.out.all(); got != string(sent) {
+				t.Errorf("%d bytes came back of %d, or changed ones", len(got), len(sent))
+			}
+		})
+	}
+}
+
+// noise is bytes of which no two places are alike.
+func noise(n int) []byte {
+	out := make([]byte, n)
+	io.ReadFull(rand.NewChaCha8([32]byte{byte(n)}), out)
+	return out
+}
