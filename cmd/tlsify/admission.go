@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -30,8 +31,9 @@ const (
 	ipv6SiteBits    = 64 // an IPv6 network gives a customer that, or more
 )
 
-// admissionLimits are --max-connections, --max-per-address, --max-handshakes.
-type admissionLimits struct{ connections, perAddress, handshakes int }
+// admissionLimits are --max-connections, --max-per-address, --max-handshakes,
+// and how many may wait for their first message.
+type admissionLimits struct{ connections, perAddress, handshakes, waiting int }
 
 // admissionLimits reads them.
 func (p *parser) admissionLimits() error {
@@ -56,6 +58,12 @@ func (p *parser) admissionLimits() error {
 	if limits.perAddress == 0 {
 		limits.perAddress = max(1, limits.connections/2)
 	}
+	// Each that waits holds a descriptor, and others are needed as well.
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		return os.NewSyscallError("getrlimit", err)
+	}
+	limits.waiting = max(1, int(min(uint64(limits.connections), files.Cur/2)))
 	return nil
 }
 
@@ -103,7 +111,7 @@ func (a *admission) enter(origin netip.Prefix, now time.Time, end func()) (*visi
 			return nil, "--max-per-address"
 		}
 	}
-	if len(a.waiting) >= a.limits.connections {
+	if len(a.waiting) >= a.limits.waiting {
 		a.endOldest(a.waiting, anyone)
 	}
 	v := &visitor{origin: origin, end: end}

@@ -52,9 +52,9 @@ func TestAdmissionLimits(t *testing.T) {
 		limits admissionLimits
 		limit  string
 	}{
-		{admissionLimits{3, 10, 10}, "--max-connections"},
-		{admissionLimits{10, 3, 10}, "--max-per-address"},
-		{admissionLimits{10, 10, 3}, "--max-handshakes"},
+		{admissionLimits{3, 10, 10, 3}, "--max-connections"},
+		{admissionLimits{10, 3, 10, 10}, "--max-per-address"},
+		{admissionLimits{10, 10, 3, 10}, "--max-handshakes"},
 	} {
 		t.Run(c.limit, func(t *testing.T) {
 			d := newDoor(c.limits)
@@ -91,7 +91,7 @@ func TestAdmissionLimits(t *testing.T) {
 // Those that wait for their first message make room at once, the oldest first,
 // and take none from those whose handshake has begun.
 func TestWaitingMakeRoom(t *testing.T) {
-	d := newDoor(admissionLimits{3, 3, 3})
+	d := newDoor(admissionLimits{3, 3, 3, 3})
 	d.wait("192.0.2.1", "a")
 	d.wait("192.0.2.2", "b")
 	d.wait("192.0.2.3", "c")
@@ -110,13 +110,13 @@ func TestWaitingMakeRoom(t *testing.T) {
 // One that is ended between its first message and its process does not get one
 // that stays.
 func TestEndedBeforeItsProcess(t *testing.T) {
-	d := newDoor(admissionLimits{1, 1, 1})
+	d := newDoor(admissionLimits{1, 1, 1, 1})
 	a, _ := d.wait("192.0.2.1", "a")
 	d.wait("192.0.2.2", "b")
 	if limit := d.begin(a, d.now); limit == "" {
 		t.Error("one that has made room begins")
 	}
-	d = newDoor(admissionLimits{1, 1, 1})
+	d = newDoor(admissionLimits{1, 1, 1, 1})
 	a, _ = d.wait("192.0.2.1", "a")
 	d.begin(a, d.now)
 	d.now = d.now.Add(handshakeGrace)
@@ -129,7 +129,7 @@ func TestEndedBeforeItsProcess(t *testing.T) {
 
 // Established connections never make room, and one that has ended does.
 func TestEstablishedStay(t *testing.T) {
-	d := newDoor(admissionLimits{2, 2, 2})
+	d := newDoor(admissionLimits{2, 2, 2, 2})
 	a, _ := d.shake("192.0.2.1", "a")
 	b, _ := d.shake("192.0.2.1", "b")
 	d.established(a)

@@ -28,8 +28,9 @@ type launch struct {
 	testing.TB
 	fds     map[int]int // the child's, and ours that it is to be
 	env     []string
-	program string // what to start; tlsify, if it is empty
-	control string // --control-fd; empty: none
+	program string   // what to start; tlsify, if it is empty
+	prefix  []string // the arguments before those of tlsify
+	control string   // --control-fd; empty: none
 	out     *captured
 	err     *captured
 	said    *captured
@@ -134,7 +135,7 @@ func (l *launch) start(args ...string) *child {
 			files[n] = uintptr(raw)
 		}
 	}
-	pid, err := syscall.ForkExec(program, append([]string{filepath.Base(program)}, args...), &syscall.ProcAttr{Env: l.env, Files: files})
+	pid, err := syscall.ForkExec(program, slices.Concat([]string{filepath.Base(program)}, l.prefix, args), &syscall.ProcAttr{Env: l.env, Files: files})
 	if err != nil {
 		l.Fatal(err)
 	}

@@ -23,6 +23,7 @@ const (
 // receive has a connection served, or refuses it.
 func (s *service) receive(conn int, origin netip.Prefix) {
 	file := os.NewFile(uintptr(conn), "connection") // the runtime waits for all of them together
+	file.SetReadDeadline(time.Now().Add(s.inv.handshakeLimit))
 	v, limit := s.admission.enter(origin, time.Now(), func() { file.SetReadDeadline(time.Unix(1, 0)) })
 	if limit != "" {
 		s.notices.say("refused a connection: " + limit + " is reached")
@@ -30,7 +31,7 @@ func (s *service) receive(conn int, origin netip.Prefix) {
 		return
 	}
 	go func() {
-		if err := s.awaitHello(file); err != nil {
+		if err := awaitHello(file); err != nil {
 			s.admission.over(v)
 			s.notices.say("a connection came to nothing: " + err.Error())
 			reset(file)
@@ -45,14 +46,13 @@ var (
 	errLeftEarly = errors.New("the client left before its first message was complete")
 )
 
-// awaitHello waits until the first record is there, or something else that the
-// handshake will make an error of.
-func (s *service) awaitHello(file *os.File) error {
+// awaitHello waits, until the file's deadline, for the first record to be there,
+// or something else that the handshake will make an error of.
+func awaitHello(file *os.File) error {
 	raw, err := file.SyscallConn()
 	if err != nil {
 		return err
 	}
-	file.SetReadDeadline(time.Now().Add(s.inv.handshakeLimit))
 	var peekErr error
 	err = raw.Read(func(conn uintptr) bool {
 		var whole bool

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The system's faults: too few descriptors, too little memory, no space, and
+// signals at all times. Whatever happens, what is said is true.
+
+// under has the launch start its program with a limit of the shell's.
+func (l *launch) under(t *testing.T, limit string) {
+	t.Helper()
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("needs sh")
+	}
+	tlsify, err := exec.LookPath("tlsify")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.program = shell
+	l.prefix = []string{"-c", limit + ` || exit 99; exec "$0" "$@"`, tlsify}
+}
+
+// wantHonest waits for the end of a connect to an echo server whose input was
+// all of sent, and checks that it tells the truth: status 0 only where all of
+// it came back; the server saw a close_notify only where it was said to have
+// gone; nothing came that was not sent; and the last line is the status,
+// unless the process was ended by what it can do nothing about.
+func wantHonest(t *testing.T, tlsify *child, s *server, sent []byte, out *captured) int {
+	t.Helper()
+	status := tlsify.wait()
+	got, said := out.all(), tlsify.said.all()
+	complete := got == string(sent)
+	switch {
+	case !strings.HasPrefix(string(sent), got):
+		t.Errorf("what came back is not what was sent")
+	case status == 0 && !complete:
+		t.Errorf("status 0, and %d bytes of %d", len(got), len(sent))
+	case status == 0 && !strings.Contains(said, "\nclosed local\n"):
+		t.Errorf("status 0 without a close_notify of ours")
+	}
+	dead := status == statusInternal || status == statusNotFound || status > 1000 // by the runtime, the loader, a signal
+	if end := fmt.Sprintf("end %d\n", status); !dead && !strings.HasSuffix(said, end) {
+		t.Errorf("the last line is not %q", end)
+	}
+	if dead && strings.Contains(said, "\nend ") {
+		t.Errorf("it died, and said an end")
+	}
+	if s != nil && strings.Contains(s.notes(), "end close_notify") && !strings.Contains(said, "\nclosed local\n") && !dead {
+		t.Errorf("the server saw a close_notify that was not said to have gone")
+	}
+	if t.Failed() {
+		t.Fatalf("status %d: %s", status, tlsify.report())
+	}
+	return status
+}
+
+// However few descriptors it may have, it works or says what it lacks.
+func TestFewDescriptors(t *testing.T) {
+	worked := 0
+	for limit := 4; limit < 24; limit++ {
+		s := startServer(t, "echo")
+		l := newLaunch(t)
+		c := newCaller(l, "pipes")
+		l.under(t, fmt.Sprint("ulimit -n ", limit))
+		tlsify := l.start(connectTo(t, s)...)
+		sent := noise(100 << 10)
+		go func() {
+			c.Write(sent)
+			c.end()
+		}()
+		if wantHonest(t, tlsify, s, sent, c.out) == 0 {
+			worked++
+		}
+	}
+	if worked == 0 {
+		t.Error("it never worked")
+	}
+}
+
+// A listener that has run out of descriptors serves on when it has some again.
+func TestListenerOutOfDescriptors(t *testing.T) {
+	t.Parallel()
+	l := newLaunch(t)
+	l.under(t, "ulimit -n 64")
+	tlsify := l.start(append(append([]string{"listen"}, identity(t)...), "127.0.0.1:0", "--", "prog", "cat")...)
+	address := tlsify.await("listening")
+	var held []*client
+	for range 100 {
+		conn, err := dialRaw(address) // says nothing, and so only takes a descriptor
+		if err != nil {
+			break
+		}
+		held = append(held, &client{noter: &finNoter{Conn: conn}})
+	}
+	for range 2 {
+		var c *client
+		var err error
+		if !becomes(func() bool { c, err = dialClient(address, clientConfig(t)); return err == nil }) {
+			t.Fatalf("nobody is served: %v; %s", err, l.err.text())
+		}
+		if got, how := c.talk("text"); got != "text" || how != "close_notify" {
+			t.Errorf("got %q, end %s", got, how)
+		}
+		c.noter.Close()
+	}
+	for _, h := range held {
+		h.noter.Close()
+	}
+	tlsify.signal(syscall.SIGTERM)
+	if status := tlsify.wait(); status != 143 || !strings.Contains(l.err.all(), "too many open files") {
+		t.Errorf("status %d, %s", status, l.err.text())
+	}
+}
+
+// However little memory it may have, it works or dies, and never ends a stream
+// as if it were whole.
+func TestLittleMemory(t *testing.T) {
+	worked := 0
+	for megabytes := 64; megabytes <= 2048; megabytes = megabytes * 5 / 4 {
+		for _, limit := range []string{"-v", "-d"} {
+			s := startServer(t, "echo")
+			l := newLaunch(t)
+			c := newCaller(l, "pipes")
+			l.under(t, fmt.Sprintf("ulimit %s %d", limit, megabytes<<10))
+			tlsify := l.start(connectTo(t, s)...)
+			sent := noise(300 << 10)
+			go func() {
+				c.Write(sent)
+				c.end()
+			}()
+			if wantHonest(t, tlsify, s, sent, c.out) == 0 {
+				worked++
+			}
+		}
+	}
+	if worked == 0 {
+		t.Error("it never worked")
+	}
+}
+
+// A session that there is no space for is not kept, nor is a part of one, and
+// nothing else changes.
+func TestNoSpaceForSession(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root, to mount a file system")
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=16k"); err != nil {
+		t.Skip("needs the right to mount a file system: ", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+	s := startServer(t, "echo", "tickets")
+	connect := func() (resumed bool, people string) {
+		l := newLaunch(t)
+		in := l.feed(0)
+		tlsify := l.start(connectTo(t, s, "-v", "--session", dir+"/kept")...)
+		in.Write([]byte("text"))
+		in.Close()
+		if status := tlsify.wait(); status != 0 || l.out.all() != "text" {
+			t.Errorf("status %d, %q: %s", status, l.out.text(), l.err.text())
+		}
+		return strings.Contains(l.said.all(), "resumed yes"), l.err.all()
+	}
+	file, err := os.Create(dir + "/ballast")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = file.Write(make([]byte, 512))
+	}
+	file.Close()
+	if resumed, people := connect(); resumed || !strings.Contains(people, "no space left") {
+		t.Errorf("resumed: %v; it says: %s", resumed, people)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Errorf("something stays behind: %v", entries)
+	}
+	os.Remove(file.Name())
+	connect()
+	if resumed, people := connect(); !resumed || strings.Contains(people, "no space left") {
+		t.Errorf("resumed: %v; it says: %s", resumed, people)
+	}
+}
+
+// Signals that mean nothing, as often as they can be sent, change nothing.
+func TestSignalStorm(t *testing.T) {
+	for _, engine := range engineNames(clientEngines) {
+		eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+			s := startServer(t, "echo")
+			tlsify := l.start(connectTo(t, s, "--engine", engine)...)
+			stormy := make(chan struct{})
+			go func() {
+				defer close(stormy)
+				for i := 0; ; i++ {
+					select {
+					case <-tlsify.ended:
+						return
+					case <-time.After(50 * time.Microsecond):
+						tlsify.signal([]syscall.Signal{syscall.SIGURG, syscall.SIGWINCH, syscall.SIGCONT, syscall.SIGPIPE, syscall.SIGCHLD}[i%5])
+					}
+				}
+			}()
+			sent := noise(3 << 20)
+			c.Write(sent)
+			c.end()
+			if status := wantHonest(t, tlsify, s, sent, c.out); status != 0 {
+				t.Errorf("status %d: %s", status, tlsify.report())
+			}
+			<-stormy
+		})
+	}
+}
+
+// A process that is stopped and goes on, at any time, has lost nothing.
+func TestStoppedAndContinued(t *testing.T) {
+	eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+		s := startServer(t, "echo")
+		tlsify := l.start(connectTo(t, s)...)
+		go func() {
+			random := rand.New(rand.NewPCG(3, 4))
+			for {
+				select {
+				case <-tlsify.ended:
+					return
+				case <-time.After(time.Duration(random.IntN(10)) * time.Millisecond):
+				}
+				tlsify.signal(syscall.SIGSTOP)
+				time.Sleep(time.Duration(random.IntN(5)) * time.Millisecond)
+				tlsify.signal(syscall.SIGCONT)
+			}
+		}()
+		sent := noise(2 << 20)
+		c.Write(sent)
+		c.end()
+		if status := wantHonest(t, tlsify, s, sent, c.out); status != 0 {
+			t.Errorf("status %d: %s", status, tlsify.report())
+		}
+	})
+}
