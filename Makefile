@@ -14,6 +14,7 @@ GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 .POSIX:
 .PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean
 .PHONY: help build demo test test-race test-peers soak crowd vet bogo bench-quick clean
+.PHONY: help build demo test test-race test-peers soak vet engines bogo bench-quick clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -52,6 +53,8 @@ vet: ## gofmt, go vet and staticcheck (which is fetched from the module proxy)
 fuzz: ## go round every fuzzer, FUZZTIME (60s) each; doc/fuzz.txt has the minutes of each
 	@mkdir -p doc
 	@CGO_ENABLED=0 $(GO) run .ci/fuzz.go -tags '$(TAGS)' -time '$(FUZZTIME)' doc/fuzz.txt $(FUZZ)
+engines: ## write ENGINES.md's tables from the engines' conformance runs
+	@TLSIFY_WRITE_ENGINES=1 $(GOTEST) -count=1 -p 1 -run 'Conformance|Documented' ./engine/enginetest/... ./engines/...
 
 bogo: ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/runner, built with go test -c
 	@test -n '$(RUNNER)' || { echo 'make bogo RUNNER=.../ssl/test/runner/runner.test'; false; }

@@ -89,6 +89,14 @@ func startECH(t *testing.T, key tls.EncryptedClientHelloKey, outer string) strin
 // has it is rejected, with what to use instead, and that then works. A server
 // that cannot show a certificate for the public name has no say in it.
 func TestECH(t *testing.T) {
+	for _, e := range built() {
+		if e.Name() != "pq" {
+			t.Run(e.Name(), func(t *testing.T) { testECH(t, e.Name()) })
+		}
+	}
+}
+
+func testECH(t *testing.T, engine string) {
 	key, list := newECH(t)
 	_, stale := newECH(t)
 	address := startECH(t, key, publicName)
@@ -100,7 +108,7 @@ func TestECH(t *testing.T) {
 		return path
 	}
 	connect := func(l *launch, address, configs string) *child {
-		return l.start("connect", "--name", enginetest.Host, "--sni", enginetest.Host,
+		return l.start("connect", "--engine", engine, "--name", enginetest.Host, "--sni", enginetest.Host,
 			"--trust", pkiFiles(t)+"/ca.pem", "--ech", configs, address)
 	}
 

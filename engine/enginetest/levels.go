@@ -13,6 +13,7 @@ var levels = []row{
 	{"level-pq", bothRoles, anyVersion, testPQ},
 	{"level-pq-against-tls12", bothRoles, anyVersion, testPQAgainstTLS12},
 	{"level-pq-against-classical", bothRoles, anyVersion, testPQAgainstClassical},
+	{"level-pq-auth", bothRoles, anyVersion, testPQAuth},
 	{"against-tls11", bothRoles, anyVersion, testAgainstTLS11},
 	{"against-weak-suites", bothRoles, anyVersion, testAgainstWeakSuites},
 	{"no-group-in-common", bothRoles, anyVersion, testNoGroupInCommon},
@@ -114,4 +115,54 @@ func testNoSuiteInCommon(r *rig) {
 	t := r.trial()
 	t.peer.CipherSuites = []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
 	t.run().refused(nil, engine.FaultNoCommonCipher)
+}
+
+// Crypto/tls has no ML-DSA: the engine is its own peer.
+func testPQAuth(r *rig) {
+	t := r.trial()
+	chain := Chain(r, "pq-mldsa65")
+	t.config.Level = engine.LevelPQAuth
+	if r.role == asServer {
+		t.server.Identities = []*engine.Identity{Identity(chain)}
+	}
+	if err := t.check(); err != nil {
+		r.Fatal(err)
+	}
+	server, ok := r.engine.(engine.ServerEngine)
+	if !ok {
+		r.Fatal("there is no peer for this engine")
+	}
+	common := engine.Config{Level: engine.LevelPQAuth, Verify: t.judge.verify}
+	peerIdentities := []*engine.Identity{Identity(chain)}
+	end, peerEnd := TCPPair(r)
+	type result struct {
+		session engine.Session
+		err     error
+	}
+	peer := make(chan result, 1)
+	go func() {
+		var theirs result
+		if r.role == asClient {
+			theirs.session, theirs.err = server.Server(t.ctx, peerEnd, &engine.ServerConfig{Config: common, Identities: peerIdentities})
+		} else {
+			theirs.session, theirs.err = server.Client(t.ctx, peerEnd, &engine.ClientConfig{Config: common, ServerName: Host})
+		}
+		peer <- theirs
+	}()
+	session, err := t.start(t.ctx, end)
+	theirs := <-peer
+	if err != nil || theirs.err != nil {
+		r.Fatalf("handshake: %v; its peer: %v", err, theirs.err)
+	}
+	t.wantShown(chain.Chain) // by one side or the other
+	if group := session.State().Group; !engine.PostQuantumGroup(group) {
+		r.Errorf("group %s", group)
+	}
+	if n, err := theirs.session.Write([]byte("hello")); n != 5 || err != nil {
+		r.Errorf("write: %d, %v", n, err)
+	}
+	got := make([]byte, 5)
+	if n, err := session.Read(got); err != nil || string(got[:n]) != "hello" {
+		r.Errorf("read %q, %v", got[:n], err)
+	}
 }

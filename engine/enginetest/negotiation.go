@@ -14,6 +14,7 @@ import (
 // say of it.
 var negotiation = []row{
 	{"state", bothRoles, eachVersion, testState},
+	{"signature-known", bothRoles, eachVersion, testSignatureKnown},
 	{"prefers-tls13", bothRoles, anyVersion, testPrefersTLS13},
 	{"alpn", bothRoles, eachVersion, testALPN},
 	{"alpn-none-in-common", bothRoles, eachVersion, testALPNNoneInCommon},
@@ -56,6 +57,15 @@ func testState(r *rig) {
 	}
 	if again := o.session.State(); *again != *s {
 		r.Error("the state has changed")
+	}
+}
+
+// An engine may leave it out where its library does not tell.
+func testSignatureKnown(r *rig) {
+	t := r.trial()
+	t.peerShows(TLSCertificate(Chain(r, "good")))
+	if got := t.mustRun().session.State().Signature; got != "ecdsa_secp256r1_sha256" {
+		r.Errorf("signature %q", got)
 	}
 }
 
@@ -170,10 +180,9 @@ func testGroups(r *rig) {
 	}
 }
 
-// The client has a share for one group, the server wants the other.
+// The client has no share for the group that the server wants.
 func testHelloRetry(r *rig) {
 	t := r.trial()
-	t.config.Groups = []string{"x25519", "secp384r1"}
 	t.peer.CurvePreferences = []tls.CurveID{tls.CurveP384}
 	if r.role == asServer {
 		t.config.Groups = []string{"secp384r1"}

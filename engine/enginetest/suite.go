@@ -25,32 +25,45 @@ type Gap struct {
 // Run puts e through the whole suite, as the client and, where it is an
 // engine.ServerEngine, as the server. Every test that is covered by a gap
 // carries the attribute "gap" with the reason in the test's output.
-func Run(t *testing.T, e engine.Engine, gaps ...Gap) {
+func Run(t *testing.T, e engine.Engine, gaps ...Gap) *Result {
 	t.Helper()
 	tests := testsFor(e)
 	if err := checkGaps(gaps, tests); err != nil {
 		t.Fatal(err)
 	}
-	t.Run("suite", func(t *testing.T) {
+	result := &Result{engine: e, tests: tests, gaps: gaps, passed: map[string]bool{}}
+	var mu sync.Mutex
+	ok := t.Run("suite", func(t *testing.T) {
 		for _, tt := range tests {
 			t.Run(tt.name, func(t *testing.T) {
 				t.Parallel()
-				r := rig{TB: t, engine: e, role: tt.role, version: tt.version, taken: tt.taken}
-				at := slices.IndexFunc(gaps, func(g Gap) bool { return g.covers(tt.name) })
-				if at < 0 {
-					tt.body(&r)
-					return
-				}
-				t.Attr("gap", gaps[at].Reason)
-				failure := attempt(&r, tt.body)
-				if failure == "" {
-					t.Fatalf("passes, but stands as a gap: %s", gaps[at].Reason)
-				}
-				t.Logf("known gap: %s: %s", gaps[at].Reason, failure)
+				gap := run(t, e, tt, gaps)
+				mu.Lock()
+				defer mu.Unlock()
+				result.passed[tt.name] = !gap
 			})
 		}
 	})
+	result.whole = ok && len(result.passed) == len(tests)
 	checkLeftovers(t)
+	return result
+}
+
+// run runs one test, and tells whether it has failed as it is known to.
+func run(t *testing.T, e engine.Engine, tt test, gaps []Gap) (gap bool) {
+	r := rig{TB: t, engine: e, role: tt.role, version: tt.version, taken: tt.taken}
+	at := slices.IndexFunc(gaps, func(g Gap) bool { return g.covers(tt.name) })
+	if at < 0 {
+		tt.body(&r)
+		return false
+	}
+	t.Attr("gap", gaps[at].Reason)
+	failure := attempt(&r, tt.body)
+	if failure == "" {
+		t.Fatalf("passes, but stands as a gap: %s", gaps[at].Reason)
+	}
+	t.Logf("known gap: %s: %s", gaps[at].Reason, failure)
+	return true
 }
 
 func checkGaps(gaps []Gap, tests []test) error {
@@ -105,26 +118,36 @@ var (
 // is 0.
 type test struct {
 	name    string
+	row     string
 	role    role
 	version engine.Version
 	taken   bool // the session is taken over before its first byte
 	body    func(*rig)
 }
 
+// rows is the whole suite.
+func rows() []row {
+	return slices.Concat(basics, verification, clientCertificates, negotiation, clientHellos,
+		levels, streams, endings, records, badPeers, breaks, resumption, takeOvers)
+}
+
 func testsFor(e engine.Engine) []test {
 	_, serves := e.(engine.ServerEngine)
 	var tests []test
 	add := func(rows []row, label string, v engine.Version, taken bool, which ...versions) {
+		prefix := ""
+		if taken {
+			prefix = "take-over-" // which is what it says of the engine
+		}
 		for _, r := range rows {
 			for _, role := range r.roles {
 				if slices.Contains(which, r.versions) && (role == asClient || serves) {
-					tests = append(tests, test{fmt.Sprintf("%s/%s/%s", role, label, r.name), role, v, taken, r.body})
+					tests = append(tests, test{fmt.Sprintf("%s/%s/%s", role, label, r.name), prefix + r.name, role, v, taken, r.body})
 				}
 			}
 		}
 	}
-	all := slices.Concat(basics, verification, clientCertificates, negotiation,
-		levels, streams, endings, records, badPeers, breaks, resumption, takeOvers)
+	all := rows()
 	add(all, "any", 0, false, anyVersion)
 	add(all, "tls12", engine.TLS12, false, eachVersion, only12)
 	add(all, "tls13", engine.TLS13, false, eachVersion, only13)

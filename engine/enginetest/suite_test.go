@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 
 	"tlsify/engine"
@@ -85,5 +86,77 @@ func TestAttempt(t *testing.T) {
 		if got := attempt(&rig{TB: t}, body); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// An unknown row is fatal: ENGINES.md would say nothing of it.
+func TestEachRowIsAnAbility(t *testing.T) {
+	for _, r := range rows() {
+		if abilityOf(r.name) < 0 {
+			t.Errorf("row %s belongs to no ability", r.name)
+		}
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	yes, no, part := &tally{3, 3}, &tally{0, 3}, &tally{2, 3}
+	for _, c := range []struct {
+		client, server *tally
+		want           string
+	}{
+		{nil, nil, "-"},
+		{yes, nil, "yes"},
+		{part, nil, "in part"},
+		{yes, yes, "yes"},
+		{no, no, "no"},
+		{yes, no, "client"},
+		{no, part, "server in part"},
+		{yes, part, "client, server in part"},
+	} {
+		counts := tallies{}
+		if c.client != nil {
+			counts[asClient] = c.client
+		}
+		if c.server != nil {
+			counts[asServer] = c.server
+		}
+		if got := counts.verdict(); got != c.want {
+			t.Errorf("%v and %v: %q, want %q", c.client, c.server, got, c.want)
+		}
+	}
+}
+
+// What an engine lacks of TLS 1.2 altogether is no gap of every other ability.
+func TestLinesWithoutTLS12(t *testing.T) {
+	r := &Result{tests: testsFor(noEngine{}), passed: map[string]bool{}}
+	for _, tt := range r.tests {
+		r.passed[tt.name] = tt.version != engine.TLS12 && tt.row != "imitation"
+	}
+	for _, l := range r.lines() {
+		want := map[string]string{"sides": "client, server", "TLS 1.2": "no", "`--fingerprint`": "no"}[l.ability]
+		if want == "" {
+			want = "yes"
+		}
+		if l.has != want {
+			t.Errorf("%s: %s, want %s", l.ability, l.has, want)
+		}
+	}
+}
+
+func TestWithColumn(t *testing.T) {
+	table := withColumn("", "a", []line{{"one", "yes"}, {"two", "no"}})
+	table = withColumn(table, "b", []line{{"one", "no"}, {"two", "no"}, {"three", "yes"}})
+	table = withColumn(table, "a", []line{{"one", "in part"}, {"two", "no"}, {"three", "yes"}})
+	const want = `|  | a | b |
+|---|---|---|
+| one | in part | no |
+| two | no | no |
+| three | yes | yes |
+`
+	if table != want {
+		t.Errorf("%s", table)
+	}
+	if got := withColumn(table, "c", []line{{"four", "yes"}}); !strings.Contains(got, "| four | ? | ? | yes |") {
+		t.Errorf("%s", got)
 	}
 }

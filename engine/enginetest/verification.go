@@ -21,6 +21,7 @@ var verification = []row{
 	{"matrix", bothRoles, eachVersion, testMatrix},
 	{"junk-certificate", bothRoles, eachVersion, testJunkCertificate},
 	{"staple", clientOnly, eachVersion, testStaple},
+	{"timestamps", clientOnly, eachVersion, testTimestamps},
 	{"staple-served", serverOnly, eachVersion, testStapleServed},
 }
 
@@ -163,14 +164,21 @@ func testStaple(r *rig) {
 	t := r.trial()
 	shown := TLSCertificate(Chain(r, "good"))
 	shown.OCSPStaple = someStaple
+	t.peerShows(shown)
+	t.mustRun()
+	if peers, _ := t.judge.seen(); len(peers) != 1 || !bytes.Equal(peers[0].Staple, someStaple) {
+		r.Errorf("Verify did not get the staple: %+v", peers)
+	}
+}
+
+func testTimestamps(r *rig) {
+	t := r.trial()
+	shown := TLSCertificate(Chain(r, "good"))
 	shown.SignedCertificateTimestamps = [][]byte{[]byte("one"), []byte("two")}
 	t.peerShows(shown)
 	t.mustRun()
-	peers, _ := t.judge.seen()
-	if len(peers) != 1 || !bytes.Equal(peers[0].Staple, someStaple) {
-		r.Errorf("Verify did not get the staple: %+v", peers)
-	} else if !slices.EqualFunc(peers[0].SCTs, shown.SignedCertificateTimestamps, bytes.Equal) {
-		r.Errorf("Verify got the SCTs %q", peers[0].SCTs)
+	if peers, _ := t.judge.seen(); len(peers) != 1 || !slices.EqualFunc(peers[0].SCTs, shown.SignedCertificateTimestamps, bytes.Equal) {
+		r.Errorf("Verify did not get the timestamps: %+v", peers)
 	}
 }
 

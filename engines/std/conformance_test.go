@@ -8,12 +8,26 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	const early = "crypto/tls calls VerifyConnection before it has the peer's proof of possession; " +
-		"without one the handshake fails all the same"
+	const (
+		early = "crypto/tls calls VerifyConnection before it has the peer's proof of possession; " +
+			"without one the handshake fails all the same"
+		ownHello  = "crypto/tls has a ClientHello of its own"
+		ownOrder  = "crypto/tls has an order of its own"
+		signature = "crypto/tls does not tell"
+		noMLDSA   = "crypto/tls has no ML-DSA"
+	)
 	enginetest.Run(t, std.New(),
 		enginetest.Gap{Test: "client/tls12/verify-after-proof", Reason: early},
 		enginetest.Gap{Test: "client/tls13/verify-after-proof", Reason: early},
 		enginetest.Gap{Test: "server/tls12/verify-after-proof", Reason: early},
 		enginetest.Gap{Test: "server/tls13/verify-after-proof", Reason: early},
-	)
+		enginetest.Gap{Test: "client/any/imitation", Reason: ownHello},
+		enginetest.Gap{Test: "client/tls13/groups-in-order", Reason: ownOrder},
+		enginetest.Gap{Test: "client/any/level-pq-auth", Reason: noMLDSA},
+		enginetest.Gap{Test: "server/any/level-pq-auth", Reason: noMLDSA},
+		enginetest.Gap{Test: "client/tls12/signature-known", Reason: signature},
+		enginetest.Gap{Test: "client/tls13/signature-known", Reason: signature},
+		enginetest.Gap{Test: "server/tls12/signature-known", Reason: signature},
+		enginetest.Gap{Test: "server/tls13/signature-known", Reason: signature},
+	).Document(t, "std")
 }

@@ -44,6 +44,10 @@ func (h *handshake) classify(err error) error {
 	if h.refusal != nil {
 		return h.refusal
 	}
+	var rejected *tls.ECHRejectionError
+	if errors.As(err, &rejected) {
+		return &engine.ECHRejectedError{RetryConfigs: rejected.RetryConfigList}
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return &engine.TransportError{Err: io.EOF}
 	}

@@ -41,8 +41,10 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.ECHConfigList != nil {
-		return nil, e.unsupported("an encrypted ClientHello")
+	if c.ECHConfigList != nil && (c.Fingerprint != "" || c.Hello != nil) {
+		// The library makes an inner ClientHello that is none of the
+		// fingerprint's, and passes over the error where it cannot make one.
+		return nil, e.unsupported("an encrypted ClientHello with a fingerprint")
 	}
 	if c.Identity != nil {
 		if err := e.checkKey(c.Identity); err != nil {
@@ -73,6 +75,10 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 		if slices.Contains(names, engine.GroupName(uint16(id))) {
 			config.CurvePreferences = append(config.CurvePreferences, id)
 		}
+	}
+	if c.ECHConfigList != nil {
+		config.EncryptedClientHelloConfigList = c.ECHConfigList
+		config.MinVersion = tls.VersionTLS13
 	}
 	return config, nil
 }

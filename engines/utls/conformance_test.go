@@ -20,18 +20,35 @@ const (
 	ownSigs   = "the fingerprint does not offer Ed25519"
 	noPQ      = "no fingerprint of this browser has a post-quantum key share"
 	noSCTs    = "the fingerprint does not ask for signed certificate timestamps"
+	ownOrder  = "the library has an order of its own"
+	signature = "the library does not tell"
+	noMLDSA   = "the library has no ML-DSA"
+	noECH     = "the library's inner ClientHello is not the fingerprint's, and it does not say when it could not make one"
 )
 
 var gaps = []enginetest.Gap{
 	{Test: "client/tls12/verify-after-proof", Reason: early},
 	{Test: "client/tls13/verify-after-proof", Reason: early},
 	{Test: "client/tls13/user-canceled", Reason: canceled},
+	{Test: "client/any/level-pq-auth", Reason: noMLDSA},
+	{Test: "client/tls12/signature-known", Reason: signature},
+	{Test: "client/tls13/signature-known", Reason: signature},
 }
+
+var plainGaps = append([]enginetest.Gap{
+	{Test: "client/tls13/groups-in-order", Reason: ownOrder},
+}, gaps...)
 
 var fingerprintGaps = append([]enginetest.Gap{
 	{Test: "client/tls12/groups-tls12", Reason: ownGroups},
 	{Test: "client/tls13/groups", Reason: ownGroups},
-	{Test: "client/tls13/hello-retry", Reason: ownGroups},
+	{Test: "client/tls13/groups-in-order", Reason: ownGroups},
+	{Test: "client/any/ech", Reason: noECH},
+	{Test: "client/any/ech-hello-retry", Reason: noECH},
+	{Test: "client/any/ech-resumed", Reason: noECH},
+	{Test: "client/any/ech-rejected", Reason: noECH},
+	{Test: "client/any/ech-rejected-by-an-impostor", Reason: noECH},
+	{Test: "client/any/ech-unusable", Reason: noECH},
 	{Test: "client/any/no-group-in-common", Reason: ownGroups},
 	{Test: "client/any/resume-classical-at-level-pq", Reason: ownGroups},
 	{Test: "client/tls12/alpn-none-of-ours", Reason: ownALPN},
@@ -41,12 +58,14 @@ var fingerprintGaps = append([]enginetest.Gap{
 	{Test: "client/tls13/matrix", Reason: ownSigs},
 }, gaps...)
 
-func TestConformance(t *testing.T) { enginetest.Run(t, utls.New(), gaps...) }
+func TestConformance(t *testing.T) {
+	enginetest.Run(t, utls.New(), plainGaps...).Document(t, "utls")
+}
 
 // The same suite with browsers' ClientHellos. These gaps are the fingerprints',
 // not the engine's.
 func TestFingerprintConformanceChrome(t *testing.T) {
-	enginetest.Run(t, like{utls.New(), "chrome"}, fingerprintGaps...)
+	enginetest.Run(t, like{utls.New(), "chrome"}, fingerprintGaps...).Document(t, "utls as chrome", gaps...)
 }
 
 func TestFingerprintConformanceFirefox(t *testing.T) {
@@ -54,12 +73,13 @@ func TestFingerprintConformanceFirefox(t *testing.T) {
 		{Test: "client/any/level-pq", Reason: noPQ},
 		{Test: "client/any/level-pq-against-tls12", Reason: noPQ},
 		{Test: "client/any/level-pq-against-classical", Reason: noPQ},
-		{Test: "client/tls12/staple", Reason: noSCTs},
-		{Test: "client/tls13/staple", Reason: noSCTs},
-	}, fingerprintGaps...)...)
+		{Test: "client/tls12/timestamps", Reason: noSCTs},
+		{Test: "client/tls13/timestamps", Reason: noSCTs},
+	}, fingerprintGaps...)...).Document(t, "utls as firefox", gaps...)
 }
 
-// like is the engine with a fingerprint for every connection.
+// like is the engine with a fingerprint for every connection that does not
+// bring its own ClientHello.
 type like struct {
 	engine.Engine
 	fingerprint string
@@ -67,7 +87,9 @@ type like struct {
 
 func (l like) with(c *engine.ClientConfig) *engine.ClientConfig {
 	copied := *c
-	copied.Fingerprint = l.fingerprint
+	if c.Hello == nil {
+		copied.Fingerprint = l.fingerprint
+	}
 	return &copied
 }
 

@@ -88,6 +88,9 @@ func (e Engine) prepare(records *engine.RecordConn, c *engine.ClientConfig) (*ha
 	h.tap.Next = config.KeyLogWriter
 	config.KeyLogWriter = &h.tap
 	config.VerifyConnection = h.verify
+	// The library calls this one, in place of VerifyConnection, before it lets
+	// the server's certificates be seen. They are judged in afterRejection.
+	config.EncryptedClientHelloRejectionVerify = func(tls.ConnectionState) error { return nil }
 	config.GetClientCertificate = h.certificate
 	if c.KeepTicket != nil || c.Ticket != nil {
 		config.SessionTicketsDisabled = false
@@ -140,7 +143,11 @@ func (h *handshake) run(ctx context.Context) (engine.Session, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, h.classify(err)
+		err = h.classify(err)
+		if errors.As(err, new(*engine.ECHRejectedError)) {
+			err = h.afterRejection(err)
+		}
+		return nil, err
 	}
 	cs := h.conn.ConnectionState()
 	state := stateOf(cs)
@@ -177,14 +184,31 @@ func (h *handshake) keys(state *engine.State) (*engine.Keys, error) {
 // well. First comes what the fingerprint offers but we do not accept.
 func (h *handshake) verify(cs tls.ConnectionState) error {
 	if h.refusal = h.acceptable(cs); h.refusal == nil {
-		h.refusal = h.config.Verify(&engine.Peer{
-			Certificates: cs.PeerCertificates,
-			Staple:       cs.OCSPResponse,
-			SCTs:         cs.SignedCertificateTimestamps,
-			State:        stateOf(cs),
-		})
+		h.refusal = h.config.Verify(peerOf(cs))
 	}
 	return h.refusal
+}
+
+// afterRejection has the server judged that rejected an Encrypted Client Hello
+// and has proved, in a whole handshake with the outer one, who it is. Only if it
+// may speak for the public name are its retry configurations worth anything.
+func (h *handshake) afterRejection(rejected error) error {
+	cs := h.conn.ConnectionState()
+	peer := peerOf(cs)
+	peer.ECHPublicName = cs.ServerName
+	if err := h.config.Verify(peer); err != nil {
+		return err
+	}
+	return rejected
+}
+
+func peerOf(cs tls.ConnectionState) *engine.Peer {
+	return &engine.Peer{
+		Certificates: cs.PeerCertificates,
+		Staple:       cs.OCSPResponse,
+		SCTs:         cs.SignedCertificateTimestamps,
+		State:        stateOf(cs),
+	}
 }
 
 // certificate is the library's GetClientCertificate. It is called only after
