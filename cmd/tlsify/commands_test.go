@@ -134,7 +134,11 @@ func (st *stage) listener(ts *testscript.TestScript, neg bool, args []string) {
 	log, err := os.Create(ts.MkAbs(args[0] + ".log"))
 	ts.Check(err)
 	defer log.Close()
-	l, err := startListener(log, environmentOf(ts), args[1:]...)
+	env := environmentOf(ts)
+	if engine := ts.Getenv("LISTENER_ENGINE"); engine != "" && gapOf(ts.Getenv("ENGINE"), ts.Name()) == "" {
+		env = append(env, "TLSIFY_ENGINE="+engine)
+	}
+	l, err := startListener(log, env, args[1:]...)
 	ts.Check(err)
 	ts.Defer(func() {
 		if err := l.stop(); err != nil {

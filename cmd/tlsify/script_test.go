@@ -22,26 +22,29 @@ import (
 //	$PKI      a directory with ca.pem, other-ca.pem, and CHAIN.pem and CHAIN.key
 //	          for every ready-made chain (good, good-rsa, client, expired, ...)
 //	$HOST     what the good chains are for
+//	$ENGINE   the engine that tlsify will use
 //
 // and, where they begin with interop_, $TLS (1.2 or 1.3) and $CHAIN (good or
 // good-rsa): each is run with every pair of these, and can ask for the
 // conditions [tls1.2] and [tls1.3].
 
-func TestScript(t *testing.T) {
-	runScripts(t, func(name string) bool { return !strings.HasPrefix(name, "interop_") })
-}
+func TestScript(t *testing.T) { runScripts(t, isScenario) }
 
 func TestInterop(t *testing.T) {
 	for _, version := range []string{"1.2", "1.3"} {
 		for _, chain := range []string{"good", "good-rsa"} {
 			t.Run("tls"+version+"-"+chain, func(t *testing.T) {
-				runScripts(t, func(name string) bool { return strings.HasPrefix(name, "interop_") },
-					"TLS="+version, "CHAIN="+chain)
+				runScripts(t, isInterop, "TLS="+version, "CHAIN="+chain)
 			})
 		}
 	}
 }
 
+func isInterop(name string) bool  { return strings.HasPrefix(name, "interop_") }
+func isScenario(name string) bool { return !isInterop(name) }
+
+// runScripts runs the wanted scenarios with these besides what they all find. One
+// of them may be ENGINE, which is the default engine where it is not there.
 func runScripts(t *testing.T, wanted func(name string) bool, env ...string) {
 	t.Helper()
 	all, err := filepath.Glob("testdata/script/*.txtar")
@@ -55,10 +58,16 @@ func runScripts(t *testing.T, wanted func(name string) bool, env ...string) {
 		}
 	}
 	pki := pkiFiles(t)
-	testscript.Run(t, testscript.Params{
+	engine := built()[0].Name()
+	for _, entry := range env {
+		if name, ok := strings.CutPrefix(entry, "ENGINE="); ok {
+			engine = name
+		}
+	}
+	testscript.RunT(scriptT{T: t, engine: engine}, testscript.Params{
 		Files: files,
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, "PKI="+pki, "HOST="+enginetest.Host, "LC_ALL=C")
+			e.Vars = append(e.Vars, "PKI="+pki, "HOST="+enginetest.Host, "LC_ALL=C", "ENGINE="+engine)
 			e.Vars = append(e.Vars, env...)
 			return nil
 		},
