@@ -21,6 +21,7 @@ var rooms = []struct {
 	{"tlsify/engine/internal/...", []string{"tlsify/engine", "github.com/cloudflare/circl", "golang.org/x/sys"}, []string{"crypto/tls", "testing"}},
 	// Whoever uses engine/record has what it stands on.
 	{"tlsify/engine/enginetest", []string{"tlsify/engine", "tlsify/verify", "github.com/cloudflare/circl", "golang.org/x/crypto", "golang.org/x/sys"}, nil},
+	{"tlsify/engine/enginetest/example", []string{"tlsify/engine"}, []string{"testing"}},
 	{"tlsify/engines/std", []string{"tlsify/engine", "tlsify/engines/std", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, nil},
 	{"tlsify/engines/pq", []string{"tlsify/engine", "tlsify/engines/pq", "github.com/cloudflare/circl", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
 	{"tlsify/engines/utls", []string{"tlsify/engine", "tlsify/engines/utls", "github.com/refraction-networking/utls", "github.com/cloudflare/circl",

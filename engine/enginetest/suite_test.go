@@ -54,6 +54,8 @@ func TestGaps(t *testing.T) {
 	for gap, covered := range map[Gap]bool{
 		{"client/tls12", "no TLS 1.2"}:      true,
 		{"client/tls12/echo", "no TLS 1.2"}: true,
+		{"client/any/ech*", "no ECH"}:       true,
+		{"client/any/ech-z*", "no such"}:    false,
 		{"client/tls1", "half a word"}:      false,
 		{"client/tls12/ech", "half a word"}: false,
 		{"server/tls11", "no such thing"}:   false,

@@ -7,8 +7,6 @@ import (
 	"net"
 	"testing"
 
-	circlhybrid "github.com/cloudflare/circl/kem/hybrid"
-
 	"tlsify/engine"
 	"tlsify/engine/record"
 )
@@ -247,21 +245,20 @@ func TestCompressedCertificate(t *testing.T) {
 	}
 }
 
-// TestAddingAGroup is how an experimenter adds a KEM of circl's: one row in
-// groups. Here it is not in the table but handed to both sides.
+// TestAddingAGroup is how an experimenter adds a KEM of circl's (adding_test.go).
+// Here it is not in the table but handed to both sides.
 func TestAddingAGroup(t *testing.T) {
-	added := &group{0xfe03, "Kyber1024-X448", fromScheme(circlhybrid.Kyber1024X448())}
 	c, s := configs("p256")
 	clientConn, serverConn := pair(t)
 	done := make(chan error, 1)
 	go func() {
 		h := &serverHandshake{handshake: newEngine(preferences{}).handshake(serverConn, &s.Config, true), cfg: s}
-		h.groups = []*group{added}
+		h.groups = []*group{&added}
 		_, err := h.c.within(context.Background(), h.run)
 		done <- err
 	}()
 	h := &clientHandshake{handshake: newEngine(preferences{}).handshake(clientConn, &c.Config, false), cfg: c}
-	h.groups = []*group{added}
+	h.groups = []*group{&added}
 	session, err := h.c.within(context.Background(), h.run)
 	if serverErr := <-done; err != nil || serverErr != nil {
 		t.Fatal(err, serverErr)

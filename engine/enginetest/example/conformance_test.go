@@ -1,0 +1,26 @@
+package example
+
+import (
+	"testing"
+
+	"tlsify/engine/enginetest"
+)
+
+func TestConformance(t *testing.T) {
+	enginetest.Run(t, Engine{},
+		enginetest.Gap{Test: "client/tls12", Reason: "TLS 1.3 only"},
+		enginetest.Gap{Test: "client/tls13/verify-after-proof", Reason: "crypto/tls calls VerifyConnection before it"},
+		enginetest.Gap{Test: "client/tls13/client-cert-sent", Reason: "no client certificates"},
+		enginetest.Gap{Test: "client/tls13/client-cert-held-from-refused", Reason: "no client certificates"},
+		enginetest.Gap{Test: "client/tls13/client-cert-not-asked", Reason: "no client certificates"},
+		enginetest.Gap{Test: "client/tls13/client-cert-other-hints", Reason: "no client certificates"},
+		enginetest.Gap{Test: "client/tls13/client-cert-refused", Reason: "no client certificates"},
+		enginetest.Gap{Test: "client/tls13/resume*", Reason: "no resumption"},
+		enginetest.Gap{Test: "client/any/resume*", Reason: "no resumption"},
+		enginetest.Gap{Test: "client/any/ech*", Reason: "no Encrypted Client Hello"},
+		enginetest.Gap{Test: "client/any/imitation", Reason: "a ClientHello of its own"},
+		enginetest.Gap{Test: "client/tls13/groups-in-order", Reason: "an order of its own"},
+		enginetest.Gap{Test: "client/any/level-pq-auth", Reason: "no ML-DSA"},
+		enginetest.Gap{Test: "client/tls13/signature-known", Reason: "crypto/tls does not tell"},
+	)
+}

@@ -1,0 +1,185 @@
+// Package example is an engine that is as small as one can be: a client of
+// TLS 1.3, out of crypto/tls. ENGINES.md shows it whole.
+package example
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"slices"
+
+	"tlsify/engine"
+)
+
+// Engine is the engine. Its zero value is ready.
+type Engine struct{}
+
+func (Engine) Name() string    { return "example" }
+func (Engine) Library() string { return "crypto/tls" }
+
+var groups = []tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP384}
+
+func (Engine) Groups() (names []string, defaults int) {
+	for _, id := range groups {
+		names = append(names, engine.GroupName(uint16(id)))
+	}
+	return names, len(names)
+}
+
+// CheckClient refuses what this engine cannot do, before anything is dialled.
+func (e Engine) CheckClient(c *engine.ClientConfig) error {
+	_, err := e.config(c)
+	return err
+}
+
+// config translates c, and leaves nothing to the library's defaults.
+func (e Engine) config(c *engine.ClientConfig) (*tls.Config, error) {
+	var what string
+	switch {
+	case c.Verify == nil:
+		return nil, errors.New("example: a configuration without Verify")
+	case c.Identity != nil:
+		what = "a client certificate"
+	case c.ECHConfigList != nil:
+		what = "an encrypted ClientHello"
+	case c.Fingerprint != "" || c.Hello != nil:
+		what = "the imitation of a ClientHello"
+	case c.Level >= engine.LevelPQAuth:
+		what = "post-quantum authentication"
+	}
+	if what != "" {
+		return nil, &engine.UnsupportedError{Engine: e.Name(), What: what}
+	}
+	names, err := c.ResolveGroups(e)
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{
+		MinVersion:                  tls.VersionTLS13,
+		ServerName:                  c.ServerName,
+		InsecureSkipVerify:          true, // verification is Verify's alone
+		NextProtos:                  c.ALPN,
+		KeyLogWriter:                c.KeyLog,
+		SessionTicketsDisabled:      true,
+		DynamicRecordSizingDisabled: true,
+	}
+	for _, id := range groups {
+		if slices.Contains(names, engine.GroupName(uint16(id))) {
+			config.CurvePreferences = append(config.CurvePreferences, id)
+		}
+	}
+	return config, nil
+}
+
+// Client makes the handshake.
+func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientConfig) (engine.Session, error) {
+	config, err := e.config(c)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{records: engine.NewRecordConn(stream)}
+	var refusal error
+	config.VerifyConnection = func(cs tls.ConnectionState) error {
+		refusal = c.Verify(&engine.Peer{
+			Certificates: cs.PeerCertificates,
+			Staple:       cs.OCSPResponse,
+			SCTs:         cs.SignedCertificateTimestamps,
+			State:        stateOf(cs),
+		})
+		return refusal
+	}
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		s.asked = true
+		return &tls.Certificate{}, nil
+	}
+	s.conn = tls.Client(s.records, config)
+	if err := s.conn.HandshakeContext(ctx); err != nil {
+		switch alert, inClear := s.records.ClearAlert(); {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case refusal != nil:
+			return nil, refusal
+		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+			return nil, &engine.TransportError{Err: io.EOF}
+		case inClear:
+			return nil, &engine.AlertError{Alert: alert}
+		}
+		return nil, dialect.Blame(err, s.records)
+	}
+	return s, nil
+}
+
+func stateOf(cs tls.ConnectionState) *engine.State {
+	return &engine.State{
+		Version: engine.Version(cs.Version),
+		Cipher:  engine.Cipher(cs.CipherSuite),
+		Group:   engine.GroupName(uint16(cs.CurveID)),
+		ALPN:    cs.NegotiatedProtocol,
+	}
+}
+
+// dialect is how the library says what went wrong.
+var dialect = engine.Dialect{
+	Package: "crypto/tls",
+	Header: func(err error) (first [5]byte, ok bool) {
+		var header tls.RecordHeaderError
+		ok = errors.As(err, &header)
+		return header.RecordHeader, ok
+	},
+	Faults: []engine.FaultText{
+		{Part: "tls: server selected unsupported protocol version", Fault: engine.FaultVersion},
+		{Part: "tls: failed to parse certificate from server", Fault: engine.FaultCertificate},
+	},
+}
+
+// session is the connection that stands.
+type session struct {
+	conn    *tls.Conn
+	records *engine.RecordConn
+	asked   bool
+}
+
+// Read takes as many records as have come, with one system call.
+func (s *session) Read(p []byte) (int, error) {
+	n, err := s.records.ReadBatch(p, s.conn.Read)
+	if err != nil {
+		return n, dialect.BlameRead(err, s.records)
+	}
+	return n, nil
+}
+
+// Write sends sixteen records at a time with one system call.
+func (s *session) Write(p []byte) (sent int, err error) {
+	for batch := range slices.Chunk(p, engine.BatchSize) {
+		s.records.Hold()
+		_, err = s.conn.Write(batch)
+		if flushErr := s.records.Release(); flushErr != nil {
+			return sent, &engine.TransportError{Err: flushErr}
+		}
+		if err != nil {
+			return sent, dialect.Blame(err, s.records)
+		}
+		sent += len(batch)
+	}
+	return sent, nil
+}
+
+func (s *session) CloseWrite() error {
+	if err := s.conn.CloseWrite(); err != nil {
+		return dialect.Blame(err, s.records)
+	}
+	return nil
+}
+
+func (s *session) State() *engine.State {
+	state := stateOf(s.conn.ConnectionState())
+	state.ClientCertRequested = s.asked
+	return state
+}
+
+func (s *session) Export(label string, context []byte, length int) ([]byte, error) {
+	cs := s.conn.ConnectionState()
+	return cs.ExportKeyingMaterial(label, context, length)
+}
