@@ -34,6 +34,9 @@ type FD struct {
 	// emptied says that the last read took all there was, so that the next
 	// one does better to wait first.
 	emptied bool
+
+	sending sync.Mutex // held in the system call that sends on a socket, which never waits
+	reset   bool       // such a call has been told that the socket was reset
 }
 
 // half is what one direction waits by.
@@ -114,6 +117,8 @@ func (f *FD) receive(room int, read func() (int, error)) (int, error) {
 			wait = true
 		case err != nil:
 			return 0, os.NewSyscallError("read", err)
+		case n == 0 && f.wasReset():
+			return 0, os.NewSyscallError("read", unix.ECONNRESET)
 		case n == 0:
 			return 0, io.EOF
 		default:
@@ -137,9 +142,22 @@ func (f *FD) Write(p []byte) (int, error) {
 	return sent, err
 }
 
+// wasReset tells whether a socket's end of file is a reset in truth. The kernel
+// tells of a reset once; where it told a write, it tells reads of an end of
+// file. (A reset behind a FIN is EPIPE to a write, and was an end of file.)
+func (f *FD) wasReset() bool {
+	f.sending.Lock() // one that is being told of it right now
+	defer f.sending.Unlock()
+	return f.reset
+}
+
 func (f *FD) write(p []byte) (int, error) {
 	if f.isSocket {
-		return unix.SendmsgN(f.n, p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		f.sending.Lock()
+		defer f.sending.Unlock()
+		n, err := unix.SendmsgN(f.n, p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		f.reset = f.reset || err == unix.ECONNRESET
+		return n, err
 	}
 	return unix.Write(f.n, p)
 }

@@ -351,3 +351,32 @@ func TestBrokenStandardOutput(t *testing.T) {
 		stdout.Close()
 	}
 }
+
+// The kernel tells of a reset once. Where it told the writer, the reader was
+// told of an end of file, and a connection that was lost looked truncated.
+func TestResetIsNoEndOfFile(t *testing.T) {
+	for _, fin := range []bool{false, true} {
+		ends := tcpPair(t)
+		fd, peer := newFD(t, ends[0]), ends[1]
+		want := error(unix.ECONNRESET)
+		if fin {
+			unix.Shutdown(peer, unix.SHUT_WR)
+			want = io.EOF // that came first
+		}
+		unix.SetsockoptLinger(peer, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+		unix.Shutdown(peer, unix.SHUT_RD)
+		null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unix.Dup3(null, peer, unix.O_CLOEXEC) // closes it, and leaves the number to the test's end
+		unix.Close(null)
+		var sending error
+		for sending == nil {
+			_, sending = fd.Write(make([]byte, 100))
+		}
+		if _, err := fd.Read(make([]byte, 100)); !errors.Is(err, want) {
+			t.Errorf("behind a FIN: %v; sending failed with %v; reading: %v", fin, sending, err)
+		}
+	}
+}
