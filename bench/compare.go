@@ -40,7 +40,7 @@ func Compare(earlier, later *Report, all bool) []Change {
 	var changes []Change
 	for _, result := range later.Results {
 		before := earlier.Result(result.Key())
-		if before == nil {
+		if before == nil || before.Title != result.Title { // of another size, or another link
 			continue
 		}
 		metrics := result.Metrics

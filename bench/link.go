@@ -7,24 +7,31 @@ import (
 	"time"
 )
 
-// Link is a stretch of network, made by a relay between two TCP connections. It
-// delays data and limits how much of it gets through; it cannot model what TCP
-// itself does on such a stretch: its handshake, slow start, and loss.
+// Link is a stretch of network that delays data and limits how much of it gets
+// through. It is made by a relay between two TCP connections, which cannot model
+// what TCP itself does on such a stretch, its handshake, slow start, and loss; or
+// by the kernel, which can.
 type Link struct {
 	Delay time.Duration // one way
 	Rate  int64         // bytes per second in each direction; 0: no limit
+	Netem bool          // made by the kernel: link_netem.go
 }
 
 func (l Link) String() string {
-	if l.Rate == 0 {
-		return fmt.Sprintf("%v of delay each way", l.Delay)
+	text := fmt.Sprintf("%v of delay each way", l.Delay)
+	if l.Rate > 0 {
+		text += fmt.Sprintf(", %.3g Mbit/s", float64(l.Rate)*8/1e6)
 	}
-	return fmt.Sprintf("%v of delay each way, %.3g Mbit/s", l.Delay, float64(l.Rate)*8/1e6)
+	if l.Netem {
+		return text + ", made by netem"
+	}
+	return text + ", made by a relay: no loss, and nothing of TCP's slow start"
 }
 
 // args gives the arguments with which the role `link` makes it.
 func (l Link) args(to string) []string {
-	return []string{"link", "--to", to, fmt.Sprintf("--delay=%v", l.Delay), fmt.Sprintf("--rate=%d", l.Rate)}
+	return []string{"link", "--to", to, fmt.Sprintf("--delay=%v", l.Delay),
+		fmt.Sprintf("--rate=%d", l.Rate), fmt.Sprintf("--netem=%v", l.Netem)}
 }
 
 const (
@@ -36,8 +43,11 @@ const (
 )
 
 // Relay connects every connection that listener accepts with the address to,
-// over the link, until ctx ends.
+// until ctx ends: over the link or, where the way to listener is that, straight.
 func (l Link) Relay(ctx context.Context, listener net.Listener, to string) error {
+	if l.Netem {
+		l = Link{}
+	}
 	stop := context.AfterFunc(ctx, func() { listener.Close() })
 	defer stop()
 	for {

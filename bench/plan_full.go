@@ -131,8 +131,14 @@ var slowLink = Link{Delay: 20 * time.Millisecond, Rate: 250_000}
 // over a slow link. They trust one root, so that the handshake is what counts;
 // and all have a server of one make, the engine pq, which has every group.
 func (p *Plan) handshakes(rig *Rig, contestants []Contestant, ours string) {
+	slow := slowLink
+	if why := rig.lacksNetem(); why != "" {
+		p.Notes = append(p.Notes, "lines made by netem ("+why+"); a relay makes them, without loss and TCP's slow start")
+	} else {
+		slow.Netem = true
+	}
 	add := func(name, title, base string, able []Contestant) {
-		for _, link := range []Link{{}, slowLink} {
+		for _, link := range []Link{{}, slow} {
 			e := Experiment{
 				Workload: "handshake", Case: name, Base: base, Metrics: startupMetrics(),
 				Title:       "Fork to the server's first byte, " + title,

@@ -39,6 +39,9 @@ func serve(ctx context.Context, args []string) (int, error) {
 		return statusFailed, err
 	}
 	listener, err := listen()
+	if err == nil {
+		err = bench.Listening(os.Stdout, listener.Addr().String())
+	}
 	if err != nil {
 		return statusFailed, err
 	}
@@ -53,24 +56,26 @@ func link(ctx context.Context, args []string) (int, error) {
 	to := flags.String("to", "", "the `ADDRESS` at the other end")
 	flags.DurationVar(&link.Delay, "delay", 0, "how long data takes to get there")
 	flags.Int64Var(&link.Rate, "rate", 0, "how many bytes get there in a second")
+	flags.BoolVar(&link.Netem, "netem", false, "have the kernel make it")
+	probe := flags.Bool("probe", false, "only try whether that can be done")
 	if err := flags.Parse(args); err != nil {
 		return statusFailed, err
 	}
-	listener, err := listen()
-	if err != nil {
+	way := listen
+	if link.Netem {
+		way = link.Listen
+	}
+	listener, err := way()
+	if err != nil || *probe {
+		return statusOK, err
+	}
+	if err := bench.Listening(os.Stdout, listener.Addr().String()); err != nil {
 		return statusFailed, err
 	}
 	return statusOK, link.Relay(ctx, listener, *to)
 }
 
-// listen listens on loopback and says where.
-func listen() (net.Listener, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	return listener, bench.Listening(os.Stdout, listener.Addr().String())
-}
+func listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
 
 func pass(_ context.Context, args []string) (int, error) {
 	flags := pflag.NewFlagSet("pass", pflag.ContinueOnError)
