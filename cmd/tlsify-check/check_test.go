@@ -1,0 +1,133 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "tlsify-check-test")
+	if err != nil {
+		panic(err)
+	}
+	buildDir = dir
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
+}
+
+var buildDir string
+
+// tlsify builds the program, with every engine, once.
+func tlsify(t *testing.T) string {
+	t.Helper()
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("needs go")
+	}
+	program, err := buildTlsify()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+var buildTlsify = sync.OnceValues(func() (string, error) {
+	program := filepath.Join(buildDir, "tlsify")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-tags", "utls,pq", "-o", program, "tlsify/cmd/tlsify")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", &os.PathError{Op: "go build", Path: string(out), Err: err}
+	}
+	return program, nil
+})
+
+// slowOption leaves out what takes its time, but where someone wants it.
+func slowOption() []string {
+	if os.Getenv("TLSIFY_CHECK_SLOW") != "" {
+		return nil
+	}
+	return []string{"-quick"}
+}
+
+// Our own program keeps the whole contract, with each engine.
+func TestOwnProgram(t *testing.T) {
+	program := tlsify(t)
+	for _, engine := range []string{"std", "utls", "pq"} {
+		t.Run(engine, func(t *testing.T) {
+			var out, complaints strings.Builder
+			status := check(append(slowOption(), "-engine", engine, program), &out, &complaints)
+			if status != 0 || complaints.Len() > 0 {
+				t.Errorf("status %d %s\n%s", status, complaints.String(), failures(out.String()))
+			}
+			score := regexp.MustCompile(`(?m)^score .*`).FindString(out.String())
+			t.Log(score)
+			if engine == "std" && strings.Contains(out.String(), "no server side") {
+				t.Error("its server side was not tried")
+			}
+		})
+	}
+}
+
+// failures are the lines of a table about rules that are not kept.
+func failures(table string) string {
+	var b strings.Builder
+	for line := range strings.Lines(table) {
+		if !strings.HasPrefix(line, "ok ") && !strings.HasPrefix(line, "skip ") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// A program that is no tlsify keeps hardly anything, and the kit survives it.
+func TestOtherPrograms(t *testing.T) {
+	for _, program := range []string{"true", "cat", "yes"} {
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+			if _, err := exec.LookPath(program); err != nil {
+				t.Skip("needs ", program)
+			}
+			var out, complaints strings.Builder
+			if status := check([]string{"-quick", "-patience", "200ms", "-parallel", "32", program}, &out, &complaints); status != 1 {
+				t.Errorf("status %d: %s%s", status, out.String(), complaints.String())
+			}
+		})
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	for _, c := range []struct {
+		args   string
+		status int
+		text   string
+	}{
+		{"", 2, "which program"},
+		{"/no/such/program", 2, "no such file"},
+		{"-only nothing true", 2, `there is no rule "nothing"`},
+		{"-parallel 0 true", 2, "must be positive"},
+		{"-no-such-option true", 2, "not defined"},
+		{"-list", 0, "control-ready"},
+		{"-h", 0, "usage: tlsify-check"},
+	} {
+		var out strings.Builder
+		if status := check(strings.Fields(c.args), &out, &out); status != c.status || !strings.Contains(out.String(), c.text) {
+			t.Errorf("%q: status %d, %q", c.args, status, out.String())
+		}
+	}
+}
+
+// Each rule has an id of its own, and a sentence.
+func TestRulesAreWhole(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range rules() {
+		if seen[r.id] || r.sentence == "" || r.check == nil || !regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`).MatchString(r.id) {
+			t.Errorf("%q: twice, or not whole", r.id)
+		}
+		seen[r.id] = true
+	}
+}

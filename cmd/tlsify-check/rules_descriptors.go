@@ -1,0 +1,336 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+var rulesDescriptors = []rule{
+	{"fd0-not-early", "fd 0 is not read before ready", nothing, func(t *trial) {
+		for what, s := range map[string]*server{
+			"a refused peer": t.serve(talk, with("untrusted")),
+			"no TLS":         t.instead(saying("220 hello\r\n")),
+			"a silent peer":  t.instead(silent),
+		} {
+			ours, theirs := t.socketPair()
+			t.kept(ours)
+			mine := t.kept(t.dup(theirs))
+			c := t.call()
+			c.give(0, theirs)
+			unix.Write(ours, []byte("secret"))
+			r := c.start(s.to("--handshake-timeout", "500ms")...)
+			if status := r.status(); status < 3 || status > 5 {
+				t.fault("%s: status %d%s", what, status, r.report())
+			}
+			if left := unread(mine); left != len("secret") {
+				t.fault("%s: %d bytes of 6 are left on descriptor 0", what, left)
+			}
+		}
+	}},
+	{"fd1-bytes-only", "Bytes are bytes: no escape character, no line mode, nothing of tlsify's own on fd 1", nothing, func(t *trial) {
+		sent := everyByte()
+		t.each(func(t *trial, version change) {
+			c := t.call()
+			caller := c.socket(0, 1)
+			got := take(caller)
+			r := c.start(t.serve(echo, version).to("-v")...)
+			io.WriteString(caller, sent)
+			caller.CloseWrite()
+			r.expect(0, "ready")
+			if back := got.all(t.patience); back != sent {
+				t.fault("%d bytes came back of %d, or changed ones: %s", len(back), len(sent), quote(back))
+			}
+		})
+		for _, chain := range []string{"untrusted", "good"} {
+			c := t.call()
+			c.quietly()
+			r := c.start(t.serve(quiet, with(chain)).to()...)
+			r.status()
+			if got := r.out.all(t.patience); got != "" {
+				t.fault("on descriptor 1: %s", quote(got))
+			}
+		}
+	}},
+	{"fd2-one-line", "one line for a person, tlsify: ..., only when something fails", nothing, func(t *trial) {
+		r := t.call().start(t.serve(talk).to()...)
+		r.expect(0)
+		if got := r.err.all(t.patience); got != "" {
+			t.fault("nothing failed: %s", quote(got))
+		}
+		for _, args := range [][]string{t.serve(talk, with("expired")).to(), t.serve(cut).to(), {"connect", "--no-such-option", "localhost:1"}} {
+			r := t.call().start(args...)
+			r.status()
+			if got := r.err.all(t.patience); !strings.HasPrefix(got, "tlsify: ") || strings.Count(got, "\n") != 1 || !strings.HasSuffix(got, "\n") {
+				t.fault("this is no line for a person: %s", quote(got))
+			}
+		}
+	}},
+	{"control-on-2", "2 is allowed, and then there is no line for a person", nothing, func(t *trial) {
+		c := t.call()
+		c.quietly()
+		r := c.start(t.serve(talk, with("expired")).to("--control-fd", "2")...)
+		if status := r.status(); status != 5 {
+			t.fault("status %d", status)
+		}
+		got := r.err.all(t.patience)
+		if strings.Contains(got, "tlsify: ") || !strings.HasPrefix(got, "tlsify 1 ") || !strings.HasSuffix(got, "\nend 5\n") {
+			t.fault("on descriptor 2: %s", quote(got))
+		}
+	}},
+	{"control-in", "--control-fd OUT[,IN] the control channel: lines out and, on IN or where OUT is a socket, lines in", nothing, func(t *trial) {
+		c := t.call()
+		in := c.feed(4)
+		c.control = "3,4"
+		c.feed(0)
+		r := c.start(t.serve(quiet).to()...)
+		r.await("ready")
+		io.WriteString(in, "close\n")
+		r.expect(0, "ready", "closed local")
+
+		c = t.call()
+		c.feed(0)
+		control := c.socket(3)
+		c.said = take(control)
+		r = c.start(t.serve(quiet).to()...)
+		r.await("ready")
+		io.WriteString(control, "close\n")
+		r.expect(0, "ready", "closed local")
+	}},
+	{"options-fd", "--options-fd N more options, name value a line, ended by an empty line or EOF", nothing, func(t *trial) {
+		s := t.serve(talk)
+		for what, end := range map[string]string{"an empty line": "\n", "end of file": ""} {
+			c := t.call()
+			options := c.feed(8)
+			r := c.start("connect", "--options-fd", "8", s.address)
+			fmt.Fprintf(options, "trust %s\nname %s\ntolerate-truncation\n%s", t.authority.rootFile, host, end)
+			if end == "" {
+				options.Close()
+			}
+			r.expect(0, "ready")
+			if r.status() != 0 {
+				t.fault("ended by %s%s", what, r.report())
+			}
+		}
+		for _, line := range []string{"no-such-option x", "linger", "name"} {
+			c := t.call()
+			options := c.feed(8)
+			r := c.start(s.to("--options-fd", "8")...)
+			fmt.Fprintf(options, "%s\n\n", line)
+			r.expectError(1, "usage")
+		}
+	}},
+	{"options-fd-limit", "ended by an empty line or EOF, within 10 s", slow, func(t *trial) {
+		c := t.call()
+		options := c.feed(8)
+		began := time.Now()
+		r := c.start(t.serve(quiet).to("--options-fd", "8")...)
+		fmt.Fprintf(options, "linger 1s\n")
+		r.expectError(1, "usage")
+		t.took(began, 8*time.Second, 10*time.Second)
+	}},
+	{"fd-files", "A key, certificate or session may be given as fd:N wherever a file may", nothing, func(t *trial) {
+		c := t.call()
+		trust, cert, key := c.feed(7), c.feed(8), c.feed(9)
+		s := t.serve(quiet, onlyTLS13, askingClients)
+		r := c.start("connect", "--name", host, "--trust", "fd:7", "--cert", "fd:8", "--key", "fd:9", s.address)
+		client := t.authority.chains["client"]
+		for f, content := range map[*os.File][]byte{trust: t.authority.root.pem(), cert: client.pem(), key: client.keyPEM()} {
+			f.Write(content)
+			f.Close()
+		}
+		r.expect(0, "ready")
+		if m := s.met(); len(m.clients) == 0 {
+			t.fault("the server saw no certificate")
+		}
+	}},
+	{"flags-kept", "Blocking and non-blocking descriptors are accepted alike, and the file status flags of an inherited one are never changed", nothing, func(t *trial) {
+		for _, nonblocking := range []bool{false, true} {
+			for _, kind := range []string{"pipes", "socket"} {
+				t.keepsFlags(kind, nonblocking)
+			}
+		}
+	}},
+	{"unnamed-closed", "Every descriptor that was not named is closed at start", nothing, func(t *trial) {
+		c := t.call()
+		in := c.feed(0)
+		unnamed := map[int]*captured{4: c.capture(4), 9: c.capture(9), 200: c.capture(200)}
+		r := c.start(t.serve(talk).to()...)
+		r.await("ready")
+		for n, end := range unnamed {
+			if !t.becomes(end.over) {
+				t.fault("descriptor %d is still open", n)
+			}
+		}
+		in.Close()
+		r.expect(0)
+	}},
+	{"wrong-descriptors", "A named one that is not open for what it is for, or is something of the runtime's own, is usage", nothing, func(t *trial) {
+		for _, args := range [][]string{
+			{"--net-fd", "99"}, {"--net-fd", "4"}, {"--net-fd", "7"}, {"--net-fd", "8"}, {"--net-fd", "five"},
+			{"--net-fd", "5", "--trust", "fd:99"}, {"--net-fd", "5", "--trust", "fd:8"}, {"--net-fd", "5", "--options-fd", "99"},
+		} {
+			c := t.call()
+			c.socket(5)
+			c.feed(7)
+			c.capture(8)
+			r := c.start(append([]string{"connect", "--name", host}, args...)...)
+			if !r.saysSoon("usage", 1) {
+				t.fault("%q is taken%s", args, r.report())
+			}
+		}
+		c := t.call()
+		c.give(0, t.open("/dev/null", unix.O_WRONLY))
+		c.start(t.serve(quiet).to()...).expectError(1, "usage")
+	}},
+	{"control-unread", "tlsify never waits for a reader of the control channel", nothing, func(t *trial) {
+		for _, kind := range []string{"pipe", "socket"} {
+			ours, theirs := t.pipe()
+			if kind == "socket" {
+				ours, theirs = t.socketPair()
+			}
+			t.kept(ours)
+			fill(theirs)
+			c := t.call()
+			c.give(3, theirs)
+			caller := c.socket(0, 1)
+			r := c.start(t.serve(late).to()...)
+			io.WriteString(caller, "question")
+			caller.CloseWrite()
+			back, _ := io.ReadAll(caller)
+			if status := r.status(); status != 0 || string(back) != "late reply\n" {
+				t.fault("a full %s: status %d, got %s", kind, status, quote(string(back)))
+			}
+		}
+	}},
+	{"control-closed", "The reader's closing it is harmless", nothing, func(t *trial) {
+		for _, kind := range []string{"pipe", "socket"} {
+			ours, theirs := t.pipe()
+			if kind == "socket" {
+				ours, theirs = t.socketPair()
+			}
+			unix.Close(ours)
+			c := t.call()
+			c.give(3, theirs)
+			caller := c.socket(0, 1)
+			r := c.start(t.serve(late).to()...)
+			io.WriteString(caller, "question")
+			caller.CloseWrite()
+			back, _ := io.ReadAll(caller)
+			if status := r.status(); status != 0 || string(back) != "late reply\n" {
+				t.fault("a %s: status %d, got %s", kind, status, quote(string(back)))
+			}
+		}
+	}},
+	{"control-lost", "it queues up to 1 MiB, then drops and says lost N", nothing, func(t *trial) {
+		c := t.call()
+		in := c.feed(4)
+		mine, theirs := t.pipe()
+		c.give(3, theirs)
+		c.control = "3,4"
+		plain := c.feed(0)
+		r := c.start(t.serve(quiet).to()...)
+		const commands = 40_000
+		word := strings.Repeat("x", 56)
+		io.WriteString(in, strings.Repeat(word+"\n", commands)) // waits until they are read
+		c.said = take(c.asFile(mine))
+		t.becomes(func() bool { return len(c.said.text()) > 1<<19 })
+		// The queue has room again when the first of these is answered.
+		for i := 0; i < 100 && !strings.Contains(c.said.text(), "unknown more"); i++ {
+			io.WriteString(in, "more\n")
+			time.Sleep(20 * time.Millisecond)
+		}
+		plain.Close()
+		r.expect(0)
+		lost, answered, more := 0, 0, 0
+		for _, line := range r.lines() {
+			n := 0
+			switch {
+			case line == "unknown "+word:
+				answered++
+			case line == "unknown more":
+				more++
+			default:
+				if _, err := fmt.Sscanf(line, "lost %d", &n); err == nil {
+					lost += n
+				}
+			}
+		}
+		if got := len(c.said.text()); lost == 0 || answered+lost < commands || answered+lost > commands+100 || got < 1<<20 {
+			t.fault("of %d commands %d were answered and %d lost, in %d bytes", commands, answered, lost, got)
+		}
+	}},
+}
+
+// everyByte is all bytes, with lines that other programs take for commands,
+// and more than a record.
+func everyByte() string {
+	var b strings.Builder
+	for _, word := range []string{"Q\n", "R\n", "k\n", "K\n", "~.\n", "\x04", "\x1a"} {
+		b.WriteString(word)
+	}
+	for i := range 100_000 {
+		b.WriteByte(byte(i * (i>>8 + 1)))
+	}
+	return b.String()
+}
+
+// took checks how long something took: at most three times the limit, because
+// the machine may have other work.
+func (t *trial) took(began time.Time, least, limit time.Duration) {
+	if took := time.Since(began); took < least || took > 3*limit+5*time.Second {
+		t.fault("it took %v, with a limit of %v", took.Round(time.Millisecond), limit)
+	}
+}
+
+func (t *trial) keepsFlags(kind string, nonblocking bool) {
+	c := t.call()
+	var mine []int // duplicates of what the child has
+	give := func(n, raw int) {
+		unix.SetNonblock(raw, nonblocking)
+		mine = append(mine, t.kept(t.dup(raw)))
+		c.give(n, raw)
+	}
+	end := func() {}
+	if kind == "socket" {
+		ours, theirs := t.socketPair()
+		give(0, theirs)
+		give(1, t.dup(theirs))
+		conn := t.unixConn(ours)
+		io.WriteString(conn, "data")
+		end = func() { conn.CloseWrite() }
+	} else {
+		r, w := t.pipe()
+		give(0, r)
+		unix.Write(w, []byte("data"))
+		end = func() { unix.Close(w) }
+		r2, w2 := t.pipe()
+		t.kept(r2)
+		give(1, w2)
+	}
+	controlR, controlW := t.pipe()
+	give(3, controlW)
+	s := t.serve(echo)
+	conn, err := net.Dial("tcp4", s.address)
+	t.must(err)
+	give(5, t.rawOf(conn.(*net.TCPConn)))
+	conn.Close()
+	before := t.flags(mine)
+	r := c.start(append([]string{"connect", "--net-fd", "5"}, t.trusted()...)...)
+	c.said = take(c.asFile(controlR))
+	r.await("ready")
+	t.becomes(func() bool { return unread(mine[0]) <= 0 })
+	during := t.flags(mine)
+	end()
+	if status := r.status(); status != 0 { // we have the control channel open as well: it does not end
+		t.fault("status %d%s", status, r.report())
+	}
+	if after := t.flags(mine); fmt.Sprint(before) != fmt.Sprint(during) || fmt.Sprint(before) != fmt.Sprint(after) {
+		t.fault("%s, non-blocking %v: the flags of 0, 1, 3 and 5 were %#o, then %#o and %#o", kind, nonblocking, before, during, after)
+	}
+}

@@ -1,0 +1,290 @@
+package main
+
+import (
+	"bufio"
+	"crypto/tls"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// classicGroups are no post-quantum ones.
+var classicGroups = []tls.CurveID{tls.X25519, tls.CurveP256}
+
+// askingClients has the server ask for a certificate, of whichever kind.
+func askingClients(s *server) { s.config.ClientAuth = tls.RequestClientCert }
+
+var rulesIdentity = []rule{
+	{"client-cert", "A client certificate (--cert, --key) is sent only to a verified server and only under TLS 1.3, where it is encrypted", nothing, func(t *trial) {
+		client := t.authority.chains["client"]
+		cert := []string{"--cert", t.file(".pem", client.pem()), "--key", t.file(".key", client.keyPEM())}
+		s := t.serve(quiet, onlyTLS13, askingClients)
+		t.call().start(s.to(cert...)...).expect(0, "ready")
+		if m := s.met(); len(m.clients) == 0 || !m.clients[0].Equal(client.leaf) {
+			t.fault("under TLS 1.3 the server saw no certificate, or another")
+		}
+		s = t.serve(quiet, onlyTLS13, askingClients, with("untrusted"))
+		t.call().start(s.to(cert...)...).expectError(5, "cert-untrusted")
+		if m := s.met(); m.failed == nil {
+			t.fault("a server that is not verified has a complete handshake")
+		}
+		if t.can&tls12 == 0 {
+			return
+		}
+		s = t.serve(quiet, onlyTLS12, askingClients)
+		r := t.call().start(s.to(cert...)...)
+		r.status()
+		if m := s.met(); len(m.clients) > 0 {
+			t.fault("under TLS 1.2 the certificate was sent in clear%s", r.report())
+		}
+	}},
+	{"client-cert-in-clear", "unless --client-cert-in-clear", tls12, func(t *trial) {
+		client := t.authority.chains["client"]
+		s := t.serve(quiet, onlyTLS12, askingClients)
+		t.call().start(s.to("--client-cert-in-clear", "--cert", t.file(".pem", client.pem()), "--key", t.file(".key", client.keyPEM()))...).expect(0, "ready")
+		if m := s.met(); len(m.clients) == 0 {
+			t.fault("the server saw no certificate")
+		}
+	}},
+	{"client-cert-refused", "client-cert (also when the peer's alert comes only after ready)", nothing, func(t *trial) {
+		require := func(s *server) {
+			s.config.ClientAuth, s.config.ClientCAs = tls.RequireAndVerifyClientCert, t.authority.pool()
+		}
+		c := t.call()
+		c.feed(0)
+		c.start(t.serve(talk, onlyTLS13, require).to()...).expectError(4, "client-cert")
+	}},
+}
+
+// keepingTickets has the server resume sessions, and its clients hear of them
+// before anything ends.
+func keepingTickets(s *server) { s.config.SessionTicketsDisabled = false }
+
+var rulesOptions = []rule{
+	{"alpn", "--alpn LIST", nothing, func(t *trial) {
+		s := t.serve(talk, alpn("second/1"))
+		r := t.call().start(s.to("--alpn", "first/1,second/1")...)
+		r.expect(0, "alpn second/1", "ready")
+		if m := s.met(); strings.Join(m.offered, ",") != "first/1,second/1" {
+			t.fault("offered: %q", m.offered)
+		}
+	}},
+	{"session", "a session is offered only for the same name, port, trust options and client certificate", nothing, func(t *trial) {
+		s := t.serve(talk, onlyTLS13, keepingTickets)
+		file := t.path(".session")
+		connect := func(resumed string, args ...string) {
+			r := t.call().start(s.to(append([]string{"--session", file}, args...)...)...)
+			r.expect(0, "resumed "+resumed, "ready")
+		}
+		connect("no")
+		connect("yes")
+		t.mode(file)
+		connect("no", "--trust", t.authority.otherFile)
+		connect("yes", "--trust", t.authority.otherFile)
+		alias := t.call().start("connect", "--trust", t.authority.rootFile, "--trust", t.authority.otherFile, "--name", "alias.tlsify-check.test", "--session", file, s.address)
+		alias.expect(0, "resumed no", "ready")
+	}},
+	{"session-once", "is used once, and is replaced by rename under a lock, mode 0600", nothing, func(t *trial) {
+		s := t.serve(talk, onlyTLS13, keepingTickets)
+		file := t.path(".session")
+		t.call().start(s.to("--session", file)...).expect(0, "resumed no", "ready")
+		t.mode(file)
+		before, err := os.ReadFile(file)
+		t.must(err)
+		t.call().start(s.to("--session", file)...).expect(0, "resumed yes", "ready")
+		if after, _ := os.ReadFile(file); string(after) == string(before) {
+			t.fault("the file still has the session that was used")
+		}
+	}},
+	{"binding", "--binding tls-exporter|tls-server-end-point", nothing, func(t *trial) {
+		s := t.serve(talk, onlyTLS13)
+		r := t.call().start(s.to("--binding", "tls-exporter")...)
+		r.expect(0, "binding tls-exporter .+", "ready")
+		m := s.met()
+		want, err := m.state.ExportKeyingMaterial("EXPORTER-Channel-Binding", nil, 32)
+		t.must(err)
+		if got := r.values("binding"); len(got) != 1 || got[0] != "tls-exporter "+base64.StdEncoding.EncodeToString(want) {
+			t.fault("%q is not the server's", got)
+		}
+		r = t.call().start(t.serve(talk).to("--binding", "tls-server-end-point")...)
+		r.expect(0, "binding tls-server-end-point .+", "ready")
+	}},
+	{"keylog", "--keylog FILE", nothing, func(t *trial) {
+		log := t.path(".log")
+		var mine strings.Builder
+		s := t.serve(talk, onlyTLS13, func(s *server) { s.config.KeyLogWriter = &mine })
+		t.call().start(s.to("--keylog", log)...).expect(0, "ready")
+		s.met()
+		theirs, _ := os.ReadFile(log)
+		for line := range strings.Lines(mine.String()) {
+			if strings.Contains(line, "_TRAFFIC_SECRET_0 ") && !strings.Contains(string(theirs), line) {
+				t.fault("the file lacks a line that the server has")
+			}
+		}
+		if len(theirs) == 0 {
+			t.fault("the file is empty")
+		}
+	}},
+	{"proxy", "--proxy http://..|socks5://.. (its password by --options-fd; in argv it is usage)", nothing, func(t *trial) {
+		s := t.serve(talk)
+		proxy, asked := t.proxy()
+		t.call().start(s.to("--proxy", "http://"+proxy)...).expect(0, "ready")
+		c := t.call()
+		options := c.feed(8)
+		r := c.start(s.to("--options-fd", "8")...)
+		fmt.Fprintf(options, "proxy http://me:secret@%s\n\n", proxy)
+		r.expect(0, "ready")
+		t.call().start(s.to("--proxy", "http://me:secret@"+proxy)...).expectError(1, "usage")
+		close(asked) // all its clients have ended
+		var given []string
+		for word := range asked {
+			given = append(given, word)
+		}
+		if want := []string{"", "Basic " + base64.StdEncoding.EncodeToString([]byte("me:secret"))}; !slices.Equal(given, want) {
+			t.fault("the proxy was given %q, want %q", given, want)
+		}
+	}},
+	{"engine-unknown", "tlsify 1 ENGINE ... first, always; - where no engine could be chosen", nothing, func(t *trial) {
+		r := t.call().start(t.serve(talk).to("--engine", "no-such-engine")...)
+		r.expect(1, "tlsify 1 -", "error engine-unsupported( .*)?", "end 1")
+		c := t.call()
+		c.setenv("TLSIFY_ENGINE=no-such-engine")
+		c.start(t.serve(talk).to()...).expectError(1, "engine-unsupported")
+	}},
+	{"twice", "An option given twice where it can't repeat, or both in argv and by --options-fd, is usage", nothing, func(t *trial) {
+		s := t.serve(talk)
+		t.call().start(s.to("--linger", "1s", "--linger", "2s")...).expectError(1, "usage")
+		c := t.call()
+		options := c.feed(8)
+		r := c.start(s.to("--options-fd", "8", "--linger", "1s")...)
+		io.WriteString(options, "linger 2s\n\n")
+		r.expectError(1, "usage")
+	}},
+	{"connect-timeout", "--connect-timeout, --handshake-timeout (both default 30s)", nothing, func(t *trial) {
+		began := time.Now()
+		r := t.call().start("connect", "--connect-timeout", "500ms", "--trust", t.authority.rootFile, "--name", host, t.deaf())
+		r.expectError(3, "connect-timeout")
+		t.took(began, 400*time.Millisecond, 500*time.Millisecond)
+	}},
+	{"handshake-timeout", "--connect-timeout, --handshake-timeout (both default 30s)", nothing, func(t *trial) {
+		began := time.Now()
+		t.call().start(t.instead(silent).to("--handshake-timeout", "500ms")...).expectError(3, "handshake-timeout")
+		t.took(began, 400*time.Millisecond, 500*time.Millisecond)
+	}},
+	{"handshake-30s", "--handshake-timeout ... default 30s", slow, func(t *trial) {
+		began := time.Now()
+		r := t.call().start(t.instead(silent).to()...)
+		select {
+		case <-r.ended:
+		case <-time.After(60 * time.Second):
+		}
+		r.expectError(3, "handshake-timeout")
+		t.took(began, 28*time.Second, 30*time.Second)
+	}},
+	{"idle-timeout", "--idle-timeout (default off)", nothing, func(t *trial) {
+		c := t.call()
+		in := c.feed(0)
+		began := time.Now()
+		s := t.serve(quiet)
+		r := c.start(s.to("--idle-timeout", "500ms")...)
+		r.expectError(7, "idle-timeout")
+		in.Close()
+		t.took(began, 400*time.Millisecond, 500*time.Millisecond)
+		if m := s.met(); m.ended == "close_notify" {
+			t.fault("the peer is told of an end")
+		}
+	}},
+	{"eof-hold", "--eof hold: not until the peer has ended; some servers give up on a half-closed client", nothing, func(t *trial) {
+		s := t.serve(func(m *meeting) {
+			m.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+			if _, err := m.Read(make([]byte, 1)); err == io.EOF {
+				m.ended = "early"
+			}
+			io.WriteString(m, greeting)
+			m.CloseWrite()
+			m.drain()
+		})
+		r := t.call().start(s.to("--eof", "hold")...)
+		r.expect(0, "ready", "closed peer", "closed local")
+		r.wantOut(greeting)
+		if m := s.met(); m.ended == "early" {
+			t.fault("the close_notify comes before the peer has ended")
+		}
+	}},
+}
+
+// mode checks that a file is the owner's alone.
+func (t *trial) mode(file string) {
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.fatal("the session's file: mode %v, %v", info, err)
+	}
+}
+
+// deaf is an address where connections are neither accepted nor refused: its
+// queue is full.
+func (t *trial) deaf() string {
+	raw, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	t.must(err)
+	t.kept(raw)
+	unix.CloseOnExec(raw)
+	t.must(unix.Bind(raw, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	t.must(unix.Listen(raw, 0))
+	name, err := unix.Getsockname(raw)
+	t.must(err)
+	address := fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
+	for range 10 {
+		c, err := net.DialTimeout("tcp4", address, 200*time.Millisecond)
+		if err != nil {
+			return address
+		}
+		t.cleanup(func() { c.Close() })
+	}
+	t.skip("this system's queue of connections has no end")
+	return ""
+}
+
+// proxy is an HTTP proxy, and what it was given as Proxy-Authorization.
+func (t *trial) proxy() (address string, given chan string) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	t.must(err)
+	t.cleanup(func() { l.Close() })
+	given = make(chan string, 10)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				in := bufio.NewReader(conn)
+				request, err := http.ReadRequest(in)
+				if err != nil || request.Method != http.MethodConnect {
+					return
+				}
+				given <- request.Header.Get("Proxy-Authorization")
+				server, err := net.Dial("tcp4", request.Host)
+				if err != nil {
+					return
+				}
+				defer server.Close()
+				io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
+				go func() {
+					io.Copy(server, in)
+					server.(*net.TCPConn).CloseWrite()
+				}()
+				io.Copy(conn, server)
+			}()
+		}
+	}()
+	return l.Addr().String(), given
+}

@@ -1,0 +1,358 @@
+package main
+
+import (
+	"encoding/base64"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+)
+
+func literal(text string) string { return regexp.QuoteMeta(text) }
+
+var rulesControl = []rule{
+	{"control-lines", "Lines of UTF-8, KEYWORD [VALUE]...; a byte that would break a token is %XX", nothing, func(t *trial) {
+		for _, args := range [][]string{
+			t.serve(talk).to(), t.serve(talk, with("expired")).to(), {"connect", "--no-such-\x01option\n\xff", "localhost:1"}, t.serve(talk, alpn("a b")).to("--alpn", "a b"),
+		} {
+			r := t.call().start(args...)
+			r.status()
+			text := r.said.all(t.patience)
+			if !utf8.ValidString(text) || !strings.HasSuffix(text, "\n") {
+				t.fault("this is no text of whole lines: %s", quote(text))
+			}
+			for _, line := range complete(text) {
+				if !regexp.MustCompile(`^[a-z][a-z0-9-]*( [^ \x00-\x1f\x7f]+)*$`).MatchString(line) {
+					t.fault("this is no line of it: %s", quote(line))
+				}
+			}
+			if slices.Contains(args, "a b") && outOfOrder(r.lines(), []string{"alpn a%20b"}) != "" {
+				t.fault("a space in a token is no %%20%s", r.report())
+			}
+		}
+	}},
+	{"control-first", "tlsify 1 ENGINE ... first, always", nothing, func(t *trial) {
+		for _, args := range [][]string{t.serve(talk).to(), t.serve(talk, with("expired")).to(), {"connect", "--no-such-option", "localhost:1"}, {"connect", "localhost"}} {
+			r := t.call().start(args...)
+			r.status()
+			if lines := r.lines(); len(lines) == 0 || !regexp.MustCompile(`^tlsify 1 \S+$`).MatchString(lines[0]) {
+				t.fault("%s", r.report())
+			}
+		}
+	}},
+	{"control-last", "end STATUS ... last, always: EOF without it means that tlsify died", nothing, func(t *trial) {
+		for _, args := range [][]string{t.serve(talk).to(), t.serve(talk, with("expired")).to(), t.serve(cut).to(), {"connect", "--no-such-option", "localhost:1"}} {
+			r := t.call().start(args...)
+			status := r.status()
+			if lines := r.lines(); len(lines) == 0 || lines[len(lines)-1] != "end "+itoa(status) {
+				t.fault("status %d%s", status, r.report())
+			}
+		}
+	}},
+	{"control-peer", "peer-certificate N BASE64 ... leaf first; peer-pin sha256//BASE64 ... of the leaf's key", nothing, func(t *trial) {
+		good := t.authority.chains["good"]
+		r := t.call().start(t.serve(talk).to()...)
+		r.expect(0, "peer-certificate 0 "+literal(base64.StdEncoding.EncodeToString(good.chain[0])),
+			"peer-certificate 1 "+literal(base64.StdEncoding.EncodeToString(good.chain[1])), "peer-pin "+literal(good.pin()), "ready")
+	}},
+	{"control-facts", "protocol TLSv1.3 / cipher NAME / group NAME / ... / resumed yes|no", nothing, func(t *trial) {
+		t.each(func(t *trial, version change) {
+			s := t.serve(talk, version)
+			r := t.call().start(s.to()...)
+			name := "TLSv1.3"
+			if s.config.MaxVersion != 0 {
+				name = "TLSv1.2"
+			}
+			r.expect(0, "dialed "+literal(s.address), "ready")
+			for _, line := range []string{"protocol " + name, "cipher TLS_[A-Z0-9_]+|cipher [A-Z0-9-]+", "group .+", "resumed no", "verified trust( .*)?"} {
+				if outOfOrder(r.lines(), []string{line, "ready"}) != "" {
+					t.fault("%q is not told before ready%s", line, r.report())
+				}
+			}
+		})
+	}},
+	{"control-ready", "ready ... before the first application byte in either direction", nothing, func(t *trial) {
+		c := t.call()
+		control, theirs := t.pipe()
+		t.kept(control)
+		c.give(3, theirs)
+		caller := c.socket(0, 1)
+		r := c.start(t.serve(talk).to()...)
+		_, err := io.ReadFull(caller, make([]byte, 1))
+		if said := now(control); err != nil || !strings.Contains(said, "\nready\n") {
+			t.fault("at the first byte the control channel had said %s (%v)", quote(said), err)
+		}
+		caller.CloseWrite()
+		io.Copy(io.Discard, caller)
+		r.status()
+	}},
+	{"control-reason", "closed peer, truncated or error is written before fd 1 is ended, so a caller that sees end of file finds the reason already there", nothing, func(t *trial) {
+		for line, p := range map[string]play{"closed peer": greet, "truncated": cut, "error tls-protocol": badRecord} {
+			c := t.call()
+			control, theirs := t.pipe()
+			t.kept(control)
+			c.give(3, theirs)
+			caller := c.socket(0, 1)
+			r := c.start(t.serve(p, onlyTLS13).to()...)
+			io.Copy(io.Discard, caller)
+			if said := now(control); !strings.Contains(said, "\n"+line) {
+				t.fault("at the end of file there was no %q: %s", line, quote(said))
+			}
+			caller.CloseWrite()
+			r.status()
+		}
+	}},
+	{"control-unknown", "An unknown command is answered unknown WORD and changes nothing", nothing, func(t *trial) {
+		c := t.call()
+		control := c.socket(3)
+		c.said = take(control)
+		caller := c.socket(0, 1)
+		r := c.start(t.serve(echo).to()...)
+		r.await("ready")
+		io.WriteString(control, "renegotiate now\nquit\n")
+		r.await("unknown")
+		io.WriteString(caller, "still here")
+		caller.CloseWrite()
+		back, _ := io.ReadAll(caller)
+		r.expect(0, "unknown renegotiate", "unknown quit", "closed local")
+		if string(back) != "still here" {
+			t.fault("got %s", quote(string(back)))
+		}
+	}},
+	{"control-close", "close on the control channel is an end of file on fd 0", nothing, func(t *trial) {
+		c := t.call()
+		control := c.socket(3)
+		c.said = take(control)
+		in := c.feed(0)
+		s := t.serve(late)
+		r := c.start(s.to()...)
+		r.await("ready")
+		io.WriteString(in, "before")
+		io.WriteString(control, "close\n")
+		r.expect(0, "ready", "closed local", "closed peer")
+		r.wantOut("late reply\n")
+		if m := s.met(); m.got != "before" || m.ended != "close_notify" {
+			t.fault("the server got %s and %s", quote(m.got), m.ended)
+		}
+	}},
+}
+
+var rulesStream = []rule{
+	{"both-ways", "plaintext in, plaintext out. A socketpair on both is the usual case; two pipes, a file, a tty are as good", nothing, func(t *trial) {
+		sent := strings.Repeat(everyByte(), 20)
+		t.each(func(t *trial, version change) {
+			c := t.call()
+			in := c.feed(0)
+			r := c.start(t.serve(echo, version).to()...)
+			io.WriteString(in, sent)
+			in.Close()
+			r.expect(0, "ready")
+			if back := r.out.all(t.patience); back != sent {
+				t.fault("two pipes: %d bytes came back of %d, or changed ones", len(back), len(sent))
+			}
+		})
+		c := t.call()
+		c.give(0, t.open(t.file("", []byte(sent)), unix.O_RDONLY))
+		r := c.start(t.serve(echo).to()...)
+		r.expect(0, "ready")
+		if back := r.out.all(t.patience); back != sent {
+			t.fault("a file: %d bytes came back of %d, or changed ones", len(back), len(sent))
+		}
+	}},
+	{"half-close", "End of file on fd 0, once all before it is sent, sends close_notify ...; what the peer still sends is delivered", nothing, func(t *trial) {
+		t.each(func(t *trial, version change) {
+			for _, kind := range []string{"socket", "pipes"} {
+				s := t.serve(late, version)
+				c := t.call()
+				out := c.out
+				end := func() {}
+				var in io.Writer
+				if kind == "socket" {
+					caller := c.socket(0, 1)
+					in, out, end = caller, take(caller), func() { caller.CloseWrite() }
+				} else {
+					feed := c.feed(0)
+					in, end = feed, func() { feed.Close() }
+				}
+				r := c.start(s.to()...)
+				io.WriteString(in, "question")
+				end()
+				r.expect(0, "ready", "closed local", "closed peer", "end 0")
+				if got := out.all(t.patience); got != "late reply\n" {
+					t.fault("%s: got %s%s", kind, quote(got), r.report())
+				}
+				if m := s.met(); m.got != "question" || m.ended != "close_notify" {
+					t.fault("%s: the server got %s and %s", kind, quote(m.got), m.ended)
+				}
+			}
+		})
+	}},
+	{"no-early-fin", "No TCP FIN goes before both directions have ended", nothing, func(t *trial) {
+		t.each(func(t *trial, version change) {
+			said, early := make(chan bool), false
+			s := t.serve(func(m *meeting) {
+				m.readAll()
+				<-said
+				early = m.hungUp()
+				m.CloseWrite()
+				m.drain()
+			}, version)
+			r := t.call().start(s.to()...)
+			func() {
+				defer close(said)
+				r.await("closed")
+			}()
+			r.expect(0)
+			if s.met(); early {
+				t.fault("the peer has a FIN behind the close_notify, with its own half open")
+			}
+		})
+	}},
+	{"peer-ends-pipes", "The peer's close_notify ends fd 1 (shutdown on a socket, else close). Then tlsify ends too", nothing, func(t *trial) {
+		t.each(func(t *trial, version change) {
+			c := t.call()
+			c.feed(0) // held open
+			r := c.start(t.serve(greet, version).to()...)
+			r.expect(0, "ready", "closed peer")
+			r.wantOut(greeting)
+		})
+	}},
+	{"peer-ends-socket", "unless fd 0 and fd 1 are one socket under TLS 1.3: what the caller still writes is then sent, until its end of file", nothing, func(t *trial) {
+		s := t.serve(greet, onlyTLS13)
+		c := t.call()
+		caller := c.socket(0, 1)
+		r := c.start(s.to()...)
+		io.Copy(io.Discard, caller)
+		io.WriteString(caller, "an afterthought")
+		caller.CloseWrite()
+		r.expect(0, "ready", "closed peer", "closed local")
+		if m := s.met(); m.got != "an afterthought" || m.ended != "close_notify" {
+			t.fault("the server got %s and %s", quote(m.got), m.ended)
+		}
+	}},
+	{"peer-ends-tls12", "Under TLS 1.2 the peer's close_notify ends both directions", tls12, func(t *trial) {
+		c := t.call()
+		caller := c.socket(0, 1)
+		r := c.start(t.serve(greet, onlyTLS12).to()...)
+		io.Copy(io.Discard, caller)
+		r.expect(0, "ready", "closed peer")
+	}},
+}
+
+var rulesEndings = []rule{
+	{"truncated", "A stream that ends without close_notify is truncated and status 6, at once, after everything that came before it was delivered", nothing, func(t *trial) {
+		t.each(func(t *trial, version change) {
+			c := t.call()
+			c.feed(0) // held open
+			r := c.start(t.serve(cut, version).to()...)
+			r.expect(6, "ready", "truncated", "end 6")
+			r.wantOut(greeting)
+		})
+	}},
+	{"truncated-all", "after everything that came before it was delivered", nothing, func(t *trial) {
+		sent := strings.Repeat(everyByte(), 10)
+		s := t.serve(func(m *meeting) { io.WriteString(m, sent); cut(m) })
+		c := t.call()
+		c.feed(0)
+		r := c.start(s.to()...)
+		r.expect(6, "ready", "truncated")
+		if got := r.out.all(t.patience); got != sent+greeting {
+			t.fault("%d bytes were delivered of %d", len(got), len(sent+greeting))
+		}
+	}},
+	{"tolerate-truncation", "--tolerate-truncation makes that status 0, still reported", nothing, func(t *trial) {
+		c := t.call()
+		c.feed(0)
+		r := c.start(t.serve(cut).to("--tolerate-truncation")...)
+		r.expect(0, "ready", "truncated", "end 0")
+		r.wantOut(greeting)
+	}},
+	{"signals", "SIGTERM, SIGINT and SIGHUP end with 143, 130 and 129", nothing, func(t *trial) {
+		for s, status := range map[syscall.Signal]int{syscall.SIGTERM: 143, syscall.SIGINT: 130, syscall.SIGHUP: 129} {
+			c := t.call()
+			c.feed(0)
+			r := c.start(t.serve(talk).to()...)
+			r.await("ready")
+			r.signal(s)
+			r.expect(status, "ready", "end "+itoa(status))
+			c = t.call()
+			r = c.start(t.instead(silent).to()...)
+			r.await("dialed")
+			r.signal(s)
+			r.expect(status, "end "+itoa(status))
+		}
+	}},
+	{"signals-no-notify", "any other ending (SIGTERM, SIGINT, SIGHUP, a read error, the linger limit) ends without it, so the peer is never told of a clean end that wasn't", nothing, func(t *trial) {
+		for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+			s := t.serve(talk)
+			c := t.call()
+			in := c.feed(0)
+			r := c.start(s.to()...)
+			io.WriteString(in, "half of it")
+			t.becomes(func() bool { return r.out.text() != "" })
+			r.signal(signal)
+			r.status()
+			if m := s.met(); m.ended == "close_notify" {
+				t.fault("%v: the peer is told of an end", signal)
+			}
+		}
+	}},
+	{"input-error", "close_notify goes out only when every byte that the caller wrote has been sent after a true end of file", nothing, func(t *trial) {
+		s := t.serve(quiet)
+		ours, theirs := t.tcpPair()
+		c := t.call()
+		c.giveConn(0, theirs)
+		theirs.Close()
+		r := c.start(s.to()...)
+		r.await("ready")
+		io.WriteString(ours, "half")
+		ours.SetLinger(0)
+		ours.Close() // a reset
+		r.expectError(8, "local-io")
+		if m := s.met(); m.ended == "close_notify" {
+			t.fault("the peer is told of an end")
+		}
+	}},
+	{"caller-gone", "A caller is gone when fd 1 can't be written any more. What it wrote before is still sent, for at most --linger; then tlsify ends", nothing, func(t *trial) {
+		for what, p := range map[string]play{"a talking peer": flood, "a silent peer": quiet} {
+			s := t.serve(p)
+			c := t.call()
+			in := c.feed(0)
+			mine, theirs := t.pipe()
+			c.give(1, theirs)
+			r := c.start(s.to("--linger", "5s")...)
+			r.await("ready")
+			in.Write(make([]byte, 60_000)) // less than a pipe holds
+			unix.Close(mine)
+			r.expectError(8, "local-io")
+			if m := s.met(); len(m.got) != 60_000 || m.ended == "close_notify" {
+				t.fault("%s got %d bytes of 60000, and %s", what, len(m.got), m.ended)
+			}
+		}
+	}},
+	{"linger", "What it wrote before is still sent, for at most --linger; ... Nothing is left behind", nothing, func(t *trial) {
+		began := time.Now()
+		t.stalled("--linger", "500ms").expectError(7, "network-io")
+		t.took(began, 400*time.Millisecond, 500*time.Millisecond)
+	}},
+	{"linger-10s", "--linger (default 10s)", slow, func(t *trial) {
+		began := time.Now()
+		t.stalled().expectError(7, "network-io")
+		t.took(began, 9*time.Second, 10*time.Second)
+	}},
+}
+
+// stalled is a connection to a peer that has ended its half, and reads nothing
+// of the much that it is sent.
+func (t *trial) stalled(options ...string) *run {
+	c := t.call()
+	big := t.open(t.path(""), unix.O_RDWR|unix.O_CREAT)
+	t.must(unix.Ftruncate(big, 64<<20))
+	c.give(0, big)
+	return c.start(t.serve(greetAndStall, onlyTLS13).to(options...)...)
+}
