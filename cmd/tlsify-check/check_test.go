@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,7 +11,13 @@ import (
 	"testing"
 )
 
+// TestMain makes a second program of the test binary: the real tlsify, with one
+// thing spoiled (spoil_test.go).
 func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == "spoil" {
+		spoiled(os.Args[2], os.Args[3:])
+	}
+	flag.Set("test.parallel", "16") // most of the time goes by in waiting
 	dir, err := os.MkdirTemp("", "tlsify-check-test")
 	if err != nil {
 		panic(err)

@@ -35,7 +35,9 @@ func (t *trial) join(conn net.Conn, config *tls.Config) (*client, error) {
 
 func (t *trial) dial(address string, config *tls.Config) (*client, error) {
 	conn, err := net.Dial("tcp4", address)
-	t.must(err)
+	if err != nil {
+		return nil, err
+	}
 	return t.join(conn, config)
 }
 

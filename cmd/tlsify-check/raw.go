@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -60,6 +61,13 @@ func (t *trial) unixConn(raw int) *net.UnixConn {
 	c.SetDeadline(t.deadline())
 	t.cleanup(func() { c.Close() })
 	return c.(*net.UnixConn)
+}
+
+// rest reads to the end of file, or until the patience is at an end.
+func (t *trial) rest(c net.Conn) string {
+	c.SetReadDeadline(time.Now().Add(t.patience))
+	all, _ := io.ReadAll(c)
+	return string(all)
 }
 
 // rawOf duplicates a connection's descriptor.

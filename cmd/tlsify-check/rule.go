@@ -186,7 +186,8 @@ func (b *bench) probe() ability {
 		can &^= slow
 	}
 	(&trial{bench: b}).do(func(t *trial) {
-		_, theirs := t.tcpPair()
+		ours, theirs := t.tcpPair()
+		ours.Close()
 		c := t.call()
 		c.giveConn(5, theirs)
 		r := c.start(t.serving("accept", "--net-fd", "5")...)

@@ -202,9 +202,9 @@ var rulesDescriptors = []rule{
 			r := c.start(t.serve(late).to()...)
 			io.WriteString(caller, "question")
 			caller.CloseWrite()
-			back, _ := io.ReadAll(caller)
-			if status := r.status(); status != 0 || string(back) != "late reply\n" {
-				t.fault("a full %s: status %d, got %s", kind, status, quote(string(back)))
+			back := t.rest(caller)
+			if status := r.status(); status != 0 || back != "late reply\n" {
+				t.fault("a full %s: status %d, got %s", kind, status, quote(back))
 			}
 		}
 	}},
@@ -221,9 +221,9 @@ var rulesDescriptors = []rule{
 			r := c.start(t.serve(late).to()...)
 			io.WriteString(caller, "question")
 			caller.CloseWrite()
-			back, _ := io.ReadAll(caller)
-			if status := r.status(); status != 0 || string(back) != "late reply\n" {
-				t.fault("a %s: status %d, got %s", kind, status, quote(string(back)))
+			back := t.rest(caller)
+			if status := r.status(); status != 0 || back != "late reply\n" {
+				t.fault("a %s: status %d, got %s", kind, status, quote(back))
 			}
 		}
 	}},

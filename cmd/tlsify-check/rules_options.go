@@ -232,10 +232,9 @@ func (t *trial) mode(file string) {
 // deaf is an address where connections are neither accepted nor refused: its
 // queue is full.
 func (t *trial) deaf() string {
-	raw, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	raw, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	t.must(err)
 	t.kept(raw)
-	unix.CloseOnExec(raw)
 	t.must(unix.Bind(raw, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	t.must(unix.Listen(raw, 0))
 	name, err := unix.Getsockname(raw)

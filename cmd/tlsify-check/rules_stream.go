@@ -88,7 +88,7 @@ var rulesControl = []rule{
 			t.fault("at the first byte the control channel had said %s (%v)", quote(said), err)
 		}
 		caller.CloseWrite()
-		io.Copy(io.Discard, caller)
+		t.rest(caller)
 		r.status()
 	}},
 	{"control-reason", "closed peer, truncated or error is written before fd 1 is ended, so a caller that sees end of file finds the reason already there", nothing, func(t *trial) {
@@ -99,7 +99,7 @@ var rulesControl = []rule{
 			c.give(3, theirs)
 			caller := c.socket(0, 1)
 			r := c.start(t.serve(p, onlyTLS13).to()...)
-			io.Copy(io.Discard, caller)
+			t.rest(caller)
 			if said := now(control); !strings.Contains(said, "\n"+line) {
 				t.fault("at the end of file there was no %q: %s", line, quote(said))
 			}
@@ -118,10 +118,10 @@ var rulesControl = []rule{
 		r.await("unknown")
 		io.WriteString(caller, "still here")
 		caller.CloseWrite()
-		back, _ := io.ReadAll(caller)
+		back := t.rest(caller)
 		r.expect(0, "unknown renegotiate", "unknown quit", "closed local")
-		if string(back) != "still here" {
-			t.fault("got %s", quote(string(back)))
+		if back != "still here" {
+			t.fault("got %s", quote(back))
 		}
 	}},
 	{"control-close", "close on the control channel is an end of file on fd 0", nothing, func(t *trial) {
@@ -227,7 +227,7 @@ var rulesStream = []rule{
 		c := t.call()
 		caller := c.socket(0, 1)
 		r := c.start(s.to()...)
-		io.Copy(io.Discard, caller)
+		t.rest(caller)
 		io.WriteString(caller, "an afterthought")
 		caller.CloseWrite()
 		r.expect(0, "ready", "closed peer", "closed local")
@@ -239,7 +239,7 @@ var rulesStream = []rule{
 		c := t.call()
 		caller := c.socket(0, 1)
 		r := c.start(t.serve(greet, onlyTLS12).to()...)
-		io.Copy(io.Discard, caller)
+		t.rest(caller)
 		r.expect(0, "ready", "closed peer")
 	}},
 }
