@@ -85,6 +85,23 @@ func StoreFromPEM(name string, data []byte) (*Store, error) {
 	return &Store{sources: []source{b}}, nil
 }
 
+// Paths are the files and directories that a search opens, where not all of
+// the store has been read already.
+func (s *Store) Paths() []string {
+	var paths []string
+	for _, source := range s.sources {
+		switch source := source.(type) {
+		case *hashedDirectory:
+			paths = append(paths, source.path)
+		case *bundle:
+			if source.unread {
+				paths = append(paths, source.name)
+			}
+		}
+	}
+	return paths
+}
+
 // kind is the Kind of the grounds that rest on s.
 func (s *Store) kind() string {
 	if s.system {

@@ -31,6 +31,9 @@ var rooms = []struct {
 	{"tlsify/pump", []string{"tlsify/pump", "tlsify/engine", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
 	// The contract kit knows the contract, and nothing of ours.
 	{"tlsify/cmd/tlsify-check", []string{"tlsify/cmd/tlsify-check", "golang.org/x/sys"}, []string{"testing"}},
+	// Landlock on every thread, and the assembler of seccomp's filters.
+	{"tlsify/cmd/tlsify/internal/sandbox", []string{"tlsify/cmd/tlsify/internal/sandbox", "github.com/landlock-lsm/go-landlock",
+		"kernel.org/pub/linux/libs/security/libcap/psx", "golang.org/x/sys", "golang.org/x/net/bpf"}, nil},
 }
 
 // No room has a door that the design does not show.

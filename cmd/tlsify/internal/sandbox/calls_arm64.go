@@ -1,0 +1,13 @@
+package sandbox
+
+import "golang.org/x/sys/unix"
+
+const auditArch = unix.AUDIT_ARCH_AARCH64
+
+// The calls that not every architecture has, by what they are for.
+var (
+	byteCalls    []int
+	runtimeCalls []int
+	fileCalls    = []int{unix.SYS_FSTATAT}
+	renameCalls  = []int{unix.SYS_RENAMEAT}
+)

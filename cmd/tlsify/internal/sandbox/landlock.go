@@ -1,0 +1,172 @@
+package sandbox
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/landlock-lsm/go-landlock/landlock"
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// readRights are what reading from a directory and the files in it takes.
+	readRights = ll.AccessFSReadFile | ll.AccessFSReadDir
+	// replaceRights are what it takes to replace a file in a directory.
+	replaceRights = readRights | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSMakeReg | ll.AccessFSRemoveFile
+	// fileRights are those of them that can be given to a single file.
+	fileRights = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate
+)
+
+// versions are what each version of Landlock can restrict, from the first: the
+// third is the first that restricts truncation, and the fourth TCP. Scopes are
+// not used: some kernels that have them keep the threads of one process, which
+// the runtime has signal each other, from doing so. Seccomp stands for them.
+var versions = []landlock.Config{landlock.V1, landlock.V2, landlock.V3, landlock.V4, landlock.V5, landlock.V6, landlock.V7, landlock.V8, landlock.V9}
+
+// ruleset is a Landlock ruleset that is not in force yet.
+type ruleset struct {
+	fd      int
+	version int // of Landlock
+}
+
+// landlockVersion is the version of the kernel's Landlock.
+func landlockVersion() (int, error) {
+	version, err := ll.LandlockGetABIVersion()
+	if err != nil || version < 1 {
+		return 0, fmt.Errorf("the kernel has no Landlock, or does not let it be used: %w", err)
+	}
+	return version, nil
+}
+
+// newRuleset makes the ruleset that leaves of the file system what is needed,
+// and of TCP nothing unless sockets are needed.
+//
+// The library's own way to restrict a process, landlock.Config, makes every
+// thread set no_new_privs, and then every thread take the ruleset, where one
+// after the other has to be woken. The filter has done the former by then.
+func newRuleset(n Needs) (*ruleset, error) {
+	version, err := landlockVersion()
+	if err != nil {
+		return nil, err
+	}
+	config := versions[min(version, len(versions))-1]
+	attributes := ll.RulesetAttr{HandledAccessFS: uint64(config.HandledAccessFS), HandledAccessNet: uint64(config.HandledAccessNet)}
+	if n.Sockets {
+		attributes.HandledAccessNet = 0
+	}
+	r := &ruleset{version: version}
+	if r.fd, err = ll.LandlockCreateRuleset(&attributes, 0); err != nil {
+		return nil, os.NewSyscallError("landlock_create_ruleset", err)
+	}
+	for _, path := range reachable(n.Read) {
+		if err := r.allow(path, readRights); err != nil && !errors.Is(err, unix.ENOENT) {
+			return nil, errors.Join(err, r.close())
+		}
+	}
+	if n.Replace != "" {
+		if err := r.allow(n.Replace, replaceRights&attributes.HandledAccessFS); err != nil {
+			return nil, errors.Join(err, r.close())
+		}
+	}
+	return r, nil
+}
+
+// allow gives rights to a file, or to a directory and all that is in it.
+func (r *ruleset) allow(path string, rights uint64) error {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		rights &= fileRights
+	}
+	err = ll.LandlockAddPathBeneathRule(r.fd, &ll.PathBeneathAttr{AllowedAccess: rights, ParentFd: fd}, 0)
+	return os.NewSyscallError("landlock_add_rule", err)
+}
+
+// enforce puts the ruleset in force on every thread, each of which must have
+// no_new_privs.
+func (r *ruleset) enforce() error {
+	if r.version >= 8 {
+		return os.NewSyscallError("landlock_restrict_self", ll.LandlockRestrictSelf(r.fd, ll.FlagRestrictSelfTSync))
+	}
+	return os.NewSyscallError("landlock_restrict_self", ll.AllThreadsLandlockRestrictSelf(r.fd, 0))
+}
+
+func (r *ruleset) close() error { return unix.Close(r.fd) }
+
+// manyLinks is how many links from one directory into another make the latter
+// readable as a whole, because it is a store of certificates like the former.
+const manyLinks = 8
+
+// reachable gives paths without symbolic links, and beside the directories
+// among them whatever links in those lead to: the system's certificates, by
+// hash, are links to files of another directory.
+func reachable(paths []string) []string {
+	r := reach{known: map[string]bool{}}
+	for _, path := range paths {
+		r.add(path)
+	}
+	return r.paths
+}
+
+// reach collects the paths that make others readable.
+type reach struct {
+	paths []string
+	known map[string]bool
+}
+
+func (r *reach) add(path string) {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil || r.known[real] {
+		return
+	}
+	r.known[real] = true
+	r.paths = append(r.paths, real)
+	for parent, targets := range linksFrom(real) {
+		if len(targets) >= manyLinks {
+			targets = []string{parent}
+		}
+		for _, target := range targets {
+			r.add(target)
+		}
+	}
+}
+
+// linksFrom lists what the symbolic links in a directory lead to, by the
+// directory that it is in. There may be hundreds of them, and a connection that
+// waits.
+func linksFrom(dir string) map[string][]string {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	entries, _ := d.ReadDir(-1) // none in a file
+	targets := map[string][]string{}
+	var buf [unix.PathMax]byte
+	for _, entry := range entries {
+		if entry.Type()&fs.ModeSymlink == 0 {
+			continue
+		}
+		n, err := unix.Readlinkat(int(d.Fd()), entry.Name(), buf[:])
+		// A link to a neighbour is that neighbour's matter.
+		if err != nil || bytes.IndexByte(buf[:n], '/') < 0 {
+			continue
+		}
+		target := string(buf[:n])
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(dir, target)
+		}
+		parent := filepath.Dir(target)
+		targets[parent] = append(targets[parent], target)
+	}
+	return targets
+}

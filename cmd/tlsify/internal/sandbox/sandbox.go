@@ -1,0 +1,113 @@
+// Package sandbox takes away from this process what the carrier of one
+// connection has no use for, so that whoever comes to run code of their own in
+// it has little more than that connection.
+//
+// It must not know what the process is for: [Needs] says what has to be left.
+// Start reading at [Prepare]. Of its measures Landlock keeps the process from
+// files (landlock.go) and seccomp from system calls (seccomp.go); both hold for
+// every thread, for good, and for whatever the process would start.
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"golang.org/x/sys/unix"
+)
+
+// Needs is what a confined process still has to do beside carrying bytes
+// between the descriptors that it has. The zero Needs is nothing.
+type Needs struct {
+	// Read are files, and directories with all that is in them or that
+	// symbolic links in them lead to, that have to be readable. What is not
+	// there is passed over.
+	Read []string
+	// Replace is a directory in which files have to be read, made, renamed and
+	// removed. Empty: none.
+	Replace string
+	// Sockets leaves the making and connecting of sockets.
+	Sockets bool
+	// Signal is a process that has to be sent signals. 0: none.
+	Signal int
+	// Narrowed leaves what Narrow needs.
+	Narrowed bool
+}
+
+// Harden keeps other processes of the same user out of this one's memory, and
+// its memory out of a core file. It does not outlast an exec: it is for every
+// process that comes to hold secrets, from its start.
+func Harden() error {
+	return os.NewSyscallError("prctl PR_SET_DUMPABLE", unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0))
+}
+
+// Confinement is what a process is about to enter.
+type Confinement struct {
+	needs   Needs
+	ruleset chan prepared
+}
+
+type prepared struct {
+	ruleset *ruleset
+	err     error
+}
+
+// Prepare makes a confinement for what the process needs. What takes time goes
+// on when it has returned. It must be followed by Enter.
+func Prepare(n Needs) *Confinement {
+	c := &Confinement{n, make(chan prepared, 1)}
+	go func() {
+		r, err := newRuleset(n)
+		c.ruleset <- prepared{r, err}
+	}()
+	return c
+}
+
+// Enter confines the process. It returns the measures that hold now, each a
+// word, and, joined, an error for each that does not: those that can be taken
+// are taken all the same.
+func (c *Confinement) Enter() (measures []string, err error) {
+	take := func(measure string, failure error) {
+		if failure != nil {
+			err = errors.Join(err, failure)
+			return
+		}
+		measures = append(measures, measure)
+	}
+	take("not-dumpable", Harden())
+	take("no-core", os.NewSyscallError("setrlimit RLIMIT_CORE", unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})))
+	// The ruleset was made before the filter, which rules that out, and is put
+	// in force behind it, because it is by way of the filter that every thread
+	// gets no_new_privs. Without that the kernel lets nobody but root do either.
+	files := <-c.ruleset
+	filtered := filterCalls(c.needs)
+	if filtered != nil {
+		take("no-new-privs", os.NewSyscallError("prctl PR_SET_NO_NEW_PRIVS", ll.AllThreadsPrctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)))
+	} else {
+		take("no-new-privs", nil)
+	}
+	take("seccomp", filtered)
+	if files.err == nil {
+		files.err = files.ruleset.enforce()
+		files.ruleset.close()
+	}
+	if files.err != nil {
+		take("", files.err)
+	} else {
+		take(fmt.Sprintf("landlock-%d", files.ruleset.version), nil)
+	}
+	return measures, err
+}
+
+// Narrow takes away, by seccomp alone, what an earlier Enter has left and n
+// does not need. What may be read remains so where n leaves anything of the
+// file system at all.
+func Narrow(n Needs) error { return filterCalls(n) }
+
+// Missing says which of the measures this kernel, or this build, does not
+// have, or nil.
+func Missing() error {
+	_, landlock := landlockVersion()
+	return errors.Join(landlock, seccompSupport())
+}

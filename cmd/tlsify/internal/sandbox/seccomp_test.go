@@ -1,0 +1,115 @@
+package sandbox
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+const testPID = 4711
+
+// decide runs the filter for needs in a machine that is not the kernel's.
+func decide(t *testing.T, n Needs, arch, call uint32, args ...uint64) uint32 {
+	t.Helper()
+	vm, err := bpf.NewVM(program(rules(n, testPID)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// That machine reads words as the network has them; the kernel's reads
+	// them as they are.
+	var data [64]byte
+	binary.BigEndian.PutUint32(data[offsetCall:], call)
+	binary.BigEndian.PutUint32(data[offsetArch:], arch)
+	for i, arg := range args {
+		binary.BigEndian.PutUint32(data[offsetArgs+8*i:], uint32(arg))
+		binary.BigEndian.PutUint32(data[offsetArgs+8*i+4:], uint32(arg>>32))
+	}
+	action, err := vm.Run(data[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uint32(action)
+}
+
+// The filter says of each call, and each of its arguments, what it is meant to.
+func TestFilterDecides(t *testing.T) {
+	if auditArch == 0 {
+		t.Skip("there is no filter for this architecture")
+	}
+	none, files, reading := Needs{}, Needs{Replace: "/dir"}, Needs{Read: []string{"/dir"}}
+	for _, c := range []struct {
+		name  string
+		needs Needs
+		call  uint32
+		args  []uint64
+		want  uint32
+	}{
+		{"read", none, unix.SYS_READ, nil, allow},
+		{"sendmsg", none, unix.SYS_SENDMSG, nil, allow},
+		{"exit_group", none, unix.SYS_EXIT_GROUP, nil, allow},
+		{"openat", none, unix.SYS_OPENAT, nil, deny},
+		{"openat to read", reading, unix.SYS_OPENAT, nil, allow},
+		{"openat to replace", files, unix.SYS_OPENAT, nil, allow},
+		{"unlinkat", reading, unix.SYS_UNLINKAT, nil, deny},
+		{"unlinkat to replace", files, unix.SYS_UNLINKAT, nil, allow},
+		{"socket", none, unix.SYS_SOCKET, nil, deny},
+		{"connect", none, unix.SYS_CONNECT, nil, deny},
+		{"connect with sockets", Needs{Sockets: true}, unix.SYS_CONNECT, nil, allow},
+		{"listen with sockets", Needs{Sockets: true}, unix.SYS_LISTEN, nil, deny},
+		{"execve", none, unix.SYS_EXECVE, nil, kill},
+		{"execveat", none, unix.SYS_EXECVEAT, nil, kill},
+		{"ptrace", none, unix.SYS_PTRACE, nil, kill},
+		{"process_vm_readv", none, unix.SYS_PROCESS_VM_READV, nil, kill},
+		{"io_uring_setup", none, unix.SYS_IO_URING_SETUP, nil, deny},
+		{"bpf", none, unix.SYS_BPF, nil, deny},
+		{"a call that is not there yet", none, 9999, nil, deny},
+		{"a thread", none, unix.SYS_CLONE, []uint64{unix.CLONE_VM | unix.CLONE_THREAD}, allow},
+		{"a process", none, unix.SYS_CLONE, []uint64{unix.CLONE_VM | uint64(unix.SIGCHLD)}, deny},
+		{"clone3", none, unix.SYS_CLONE3, nil, absent},
+		{"memory", none, unix.SYS_MMAP, []uint64{0, 4096, unix.PROT_READ | unix.PROT_WRITE}, allow},
+		{"code", none, unix.SYS_MMAP, []uint64{0, 4096, unix.PROT_READ | unix.PROT_EXEC}, deny},
+		{"memory to code", none, unix.SYS_MPROTECT, []uint64{0, 4096, unix.PROT_EXEC}, deny},
+		{"a signal to a thread of ours", none, unix.SYS_TGKILL, []uint64{testPID, testPID + 1, 23}, allow},
+		{"a signal to another's", none, unix.SYS_TGKILL, []uint64{testPID + 1, testPID + 1, 23}, deny},
+		{"kill", none, unix.SYS_KILL, []uint64{1, 9}, deny},
+		{"kill of PROG", Needs{Signal: 99}, unix.SYS_KILL, []uint64{99, 15}, allow},
+		{"kill of another", Needs{Signal: 99}, unix.SYS_KILL, []uint64{98, 15}, deny},
+		{"kill of all", Needs{Signal: 99}, unix.SYS_KILL, []uint64{1<<64 - 1, 15}, deny},
+		{"unread bytes", none, unix.SYS_IOCTL, []uint64{0, unix.SIOCINQ}, allow},
+		{"a terminal's input", none, unix.SYS_IOCTL, []uint64{0, unix.TIOCSTI}, deny},
+		{"F_GETFL", none, unix.SYS_FCNTL, []uint64{0, unix.F_GETFL}, allow},
+		{"F_SETOWN", none, unix.SYS_FCNTL, []uint64{0, unix.F_SETOWN}, deny},
+		{"TCP_ULP", none, unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_TCP, unix.TCP_ULP}, allow},
+		{"keys to the kernel", none, unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_TLS, 1}, allow},
+		{"options of IP", none, unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_IP, 64}, deny},
+		{"names of memory", none, unix.SYS_PRCTL, []uint64{unix.PR_SET_VMA}, allow},
+		{"dumpable again", none, unix.SYS_PRCTL, []uint64{unix.PR_SET_DUMPABLE, 1}, deny},
+		{"another filter", none, unix.SYS_SECCOMP, nil, deny},
+		{"another filter, to come", Needs{Narrowed: true}, unix.SYS_SECCOMP, nil, allow},
+	} {
+		if got := decide(t, c.needs, auditArch, c.call, c.args...); got != c.want {
+			t.Errorf("%s: %#x, want %#x", c.name, got, c.want)
+		}
+	}
+	if got := decide(t, none, auditArch^1, unix.SYS_READ); got != kill {
+		t.Errorf("a call of another architecture: %#x", got)
+	}
+	const x32 = 0x40000000
+	if got := decide(t, none, auditArch, x32|unix.SYS_READ); got != deny {
+		t.Errorf("a call of the x32 kind: %#x", got)
+	}
+}
+
+// No call has two rules: the second would never be looked at.
+func TestRulesAreUnique(t *testing.T) {
+	all := rules(Needs{Read: []string{"/a"}, Replace: "/b", Sockets: true, Signal: 1, Narrowed: true}, testPID)
+	seen := map[int]bool{}
+	for _, r := range all {
+		if seen[r.call] {
+			t.Errorf("call %d has two rules", r.call)
+		}
+		seen[r.call] = true
+	}
+}
