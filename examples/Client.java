@@ -1,0 +1,55 @@
+// java Client.java HOST:PORT [OPTION...]: what a program does with tlsify, in Java.
+// It sends a line, ends its half, prints the answer, and says what went wrong.
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+public class Client {
+    static final Map<String, String> facts = new HashMap<>();
+
+    // hear reads the control channel until a keyword comes, or `end`.
+    static void hear(BufferedReader control, String what, String until) throws IOException {
+        for (String line; (line = control.readLine()) != null;) {
+            String[] parts = line.split(" ", 2);
+            String value = parts.length > 1 ? parts[1] : "";
+            facts.put(parts[0], value);
+            if (parts[0].equals("error")) {
+                String[] reason = value.split(" ", 2);
+                System.err.println(what + ": " + reason[1] + " (" + reason[0] + ")");
+            }
+            if (parts[0].equals("end"))
+                System.exit(Integer.parseInt(value));
+            if (parts[0].equals(until))
+                return;
+        }
+        System.err.println("tlsify died");
+        System.exit(2);
+    }
+
+    public static void main(String[] args) throws IOException {
+        // The plaintext is on 0 and 1; the control channel on 2, because Java
+        // can give a child no other descriptor.
+        String tlsify = System.getenv().getOrDefault("TLSIFY", "tlsify");
+        List<String> command = new ArrayList<>(List.of(tlsify, "connect", "--control-fd", "2"));
+        command.addAll(List.of(args).subList(1, args.length));
+        command.add(args[0]);
+        Process child = new ProcessBuilder(command).start();
+        BufferedReader control = child.errorReader();
+
+        // Before `ready` there is nothing to say to anyone; a bad certificate never gets there.
+        hear(control, "not connected", "ready");
+        System.err.println("connected: " + facts.get("protocol") + ", " + facts.get("verified"));
+
+        try (var to = child.getOutputStream()) {
+            to.write("hello from Java\n".getBytes());
+        } catch (IOException e) { // the stream has ended; the control channel tells how
+        } // and this is the end of what we say: the server can still answer
+        child.getInputStream().transferTo(System.out);
+        System.out.flush();
+
+        hear(control, "it did not end well", "end");
+    }
+}
