@@ -42,7 +42,7 @@ var statuses = []struct {
 	Retry   string // whether trying again helps
 }{
 	{statusOK, "both directions ended properly", nil, ""},
-	{statusUsage, "usage, unreadable file; the engine or kernel can't", []string{"usage", "engine-unsupported"}, "no"},
+	{statusUsage, "usage, unreadable file; the engine or kernel can't", []string{"usage", "engine-unsupported", "sandbox-unavailable"}, "no"},
 	{statusInternal, "a bug, or a crash", []string{"internal"}, "no"},
 	{statusUnreached, "not reached, or lost before `ready`", []string{"resolve", "connect", "proxy", "starttls", "connect-timeout", "handshake-timeout", "network-io"}, "perhaps"},
 	{statusHandshake, "the handshake failed", []string{"tls-alert", "tls-protocol", "tls-version", "no-common-group", "security-level", "renegotiation", "client-cert", "ech-rejected"}, "no"},

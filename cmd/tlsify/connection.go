@@ -9,6 +9,7 @@ import (
 
 	"tlsify/cmd/tlsify/internal/control"
 	"tlsify/cmd/tlsify/internal/dial"
+	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/cmd/tlsify/internal/starttls"
 	"tlsify/engine"
 	"tlsify/pump"
@@ -26,6 +27,10 @@ type connection struct {
 	session engine.Session
 	carrier pump.Carrier // of session's bytes
 	program *program     // PROG, once it runs
+
+	confinement *sandbox.Confinement // nil: --sandbox off
+	measures    []string             // those of it that hold
+	loose       bool                 // it leaves something that only the handshake takes
 }
 
 func newConnection(inv *invocation) *connection {
@@ -45,6 +50,9 @@ func (c *connection) run(ctx context.Context) int {
 
 // failed reports what ended the connection before it was ready.
 func (c *connection) failed(err error) int {
+	if c.program != nil {
+		c.program.abandon()
+	}
 	f := failureOf(err, c.at, c.certAsked())
 	report(c.inv, f)
 	return c.inv.statusOf(f)
@@ -53,6 +61,14 @@ func (c *connection) failed(err error) int {
 // open dials, unless the network was given.
 func (c *connection) open(ctx context.Context) error {
 	c.at = dialing
+	if c.inv.prog != nil {
+		program, err := prepareProgram(c.inv)
+		if err != nil {
+			return err
+		}
+		c.program = program
+	}
+	c.prepareConfinement()
 	if c.network != nil {
 		return nil
 	}
@@ -73,6 +89,9 @@ func (c *connection) open(ctx context.Context) error {
 // shake hands, both within one limit.
 func (c *connection) handshake(ctx context.Context) (err error) {
 	c.at = handshaking
+	if err := c.confine(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	c.clock = startClock(c.inv.handshakeLimit, func() { cancel(errHandshakeTimeout) })
@@ -105,15 +124,19 @@ func (c *connection) ready(context.Context) (err error) {
 	if c.carrier, err = pump.Choose(c.inv.pump, c.session); err != nil {
 		return err
 	}
-	if c.inv.prog != nil {
-		program, err := startProgram(c.inv, c.progEnvironment())
-		if err != nil {
+	environment := c.progEnvironment()
+	measures, err := c.confineFurther()
+	if err != nil {
+		return err
+	}
+	if c.program != nil {
+		if err := c.program.start(environment); err != nil {
 			return err
 		}
-		c.program = program
 	}
 	c.facts.say(c.say)
 	c.say.Say("pump", string(c.carrier.Name()))
+	c.say.Say("sandbox", measures...)
 	c.say.Say("ready")
 	c.at = established
 	return nil

@@ -29,7 +29,7 @@ fails, and facts for programs on --control-fd. Certificates are checked: there
 is no option to switch that off. FILE may be fd:N.
 
 Topics: connect accept listen trust identity session descriptors stream
-        control status engines fingerprint
+        control status engines fingerprint sandbox
 `
 
 const helpControl = `The control channel carries lines, KEYWORD [VALUE]..., in which a byte that
@@ -50,6 +50,7 @@ would break a token is %XX. Ignore a keyword that you don't know.
   expires TIME                        the first certificate on the path to expire
   expires-soon DAYS                   that is less than 14 days away
   binding KIND BASE64
+  sandbox MEASURE...                  what confines tlsify from here on, or off
   ask PIN CODE...                     with --ask: answer trust PIN, or no
   pump NAME                           what carries the bytes: record, session
   ready                               before the first byte of application data

@@ -53,6 +53,7 @@ type invocation struct {
 	listen  listenTarget // listen
 	network *network     // given by --net-fd, or by inetd's habit; nil: dial
 	control *control.Channel
+	sandbox sandboxMode
 	prog    []string // PROG and its arguments, or nil
 	progIn  int      // where PROG has the plaintext
 	progOut int
@@ -191,7 +192,7 @@ func (p *parser) session() error {
 	}
 	p.inv.verbose = p.words.has("verbose")
 	for _, step := range []func() error{
-		p.chooseEngine, p.program, p.netFD, p.place, p.limits, p.admissionLimits, p.plaintext, p.configure, p.starttls, p.checkTrust,
+		p.confinement, p.chooseEngine, p.program, p.netFD, p.place, p.limits, p.admissionLimits, p.plaintext, p.configure, p.starttls, p.checkTrust,
 	} {
 		if err := step(); err != nil {
 			return err

@@ -35,6 +35,9 @@ func tlsify() int {
 	// The runtime's own switches can loosen what crypto/tls and crypto/x509
 	// accept. Nothing from outside may.
 	os.Unsetenv("GODEBUG")
+	if len(os.Args) > 1 && os.Args[1] == progWait {
+		return waitToBecome(os.Args[2:])
+	}
 	// The heap stays within a few megabytes, most of it buffers: collecting it
 	// early is cheap.
 	debug.SetGCPercent(50)

@@ -85,6 +85,7 @@ var options = []option{
 	{"tcp-fastopen", "", "", false, "c", "stream", "send the first bytes with the SYN (RFC 7413); addresses are then tried in order"},
 	{"ipv4", "4", "", false, "c", "stream", "dial IPv4 addresses only"},
 	{"ipv6", "6", "", false, "c", "stream", "dial IPv6 addresses only"},
+	{"sandbox", "", "auto|require|off", false, "cal", "sandbox", "give up, once connected, what a carrier of bytes has no use for: files, sockets, other processes; auto (the default): as far as the kernel can, require: or fail"},
 	{"json", "", "", false, "f", "fingerprint", "print one JSON object"},
 	{"listen", "", "ADDR", false, "f", "fingerprint", "take the ClientHello of the first client that connects to ADDR, as 127.0.0.1:0, instead of a capture"},
 	{"verbose", "v", "", false, "calen", "stream", "say more on descriptor 2"},

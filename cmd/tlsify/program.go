@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"os/exec"
 	"syscall"
 	"time"
@@ -19,10 +20,17 @@ const (
 	statusNotFound  = 127
 )
 
-// program is PROG, running, with two pipes to it: unlike one socket they let
-// it end what it sends by closing a descriptor.
+// program is PROG, with two pipes to it: unlike one socket they let it end what
+// it sends by closing a descriptor.
+//
+// Until the peer is verified its process is one of tlsify's own that waits
+// (prog_wait.go), and becomes PROG when it is told to. It is started before the
+// first byte comes from the network, because what confines tlsify from then on
+// would hold for its children, too.
 type program struct {
+	name     string
 	pid      int
+	starter  *os.File // what tells it to become PROG
 	toProg   *pump.FD
 	fromProg *pump.FD
 	ended    chan syscall.WaitStatus
@@ -49,15 +57,23 @@ func plainExec(err error) string {
 	return err.Error()
 }
 
-// startProgram starts PROG with the plaintext on its descriptors.
-func startProgram(inv *invocation, env []string) (*program, error) {
+// prepareProgram starts the process that will be PROG, with the plaintext on
+// its descriptors.
+func prepareProgram(inv *invocation) (*program, error) {
 	path, err := findProgram(inv.prog[0])
 	if err != nil {
 		return nil, err
 	}
+	cannot := func(what string, err error) error {
+		return &failure{Status: statusCannotRun, Code: "usage", Text: "cannot " + what + ": " + err.Error()}
+	}
 	var in, out [2]int // of PROG
 	if err := errors.Join(unix.Pipe2(in[:], unix.O_CLOEXEC), unix.Pipe2(out[:], unix.O_CLOEXEC)); err != nil {
-		return nil, &failure{Status: statusCannotRun, Code: "usage", Text: "cannot make pipes: " + err.Error()}
+		return nil, cannot("make pipes", err)
+	}
+	starter, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, cannot("make a socketpair", err)
 	}
 	// Our ends are ours alone: a write must not get stuck in a full pipe when
 	// it is time to end.
@@ -65,24 +81,46 @@ func startProgram(inv *invocation, env []string) (*program, error) {
 	unix.SetNonblock(out[0], true)
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, &failure{Status: statusCannotRun, Code: "usage", Text: "cannot open /dev/null: " + err.Error()}
+		return nil, cannot("open /dev/null", err)
 	}
-	files := inheritable(max(inv.progIn, inv.progOut, 2)+1, inv.fds, null)
-	files[inv.progIn], files[inv.progOut] = uintptr(in[0]), uintptr(out[1])
-	pid, err := syscall.ForkExec(path, inv.prog, &syscall.ProcAttr{Env: env, Files: files})
-	for _, n := range []int{in[0], out[1], null} {
+	// The socket gets a number that is of no use to PROG.
+	most := max(inv.progIn, inv.progOut, 2) + 1
+	told, err := unix.FcntlInt(uintptr(starter[1]), unix.F_DUPFD_CLOEXEC, most)
+	if err != nil {
+		return nil, cannot("start "+cut(inv.prog[0]), err)
+	}
+	files := inheritable(max(most, told+1), inv.fds, null)
+	files[inv.progIn], files[inv.progOut], files[told] = uintptr(in[0]), uintptr(out[1]), uintptr(told)
+	args := append([]string{os.Args[0], progWait, itoa(told), path}, inv.prog...)
+	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: []string{}, Files: files})
+	for _, n := range []int{in[0], out[1], starter[1], told, null} {
 		unix.Close(n)
 	}
 	if err != nil {
-		return nil, &failure{Status: statusCannotRun, Code: "usage", Text: "cannot start " + cut(inv.prog[0]) + ": " + err.Error()}
+		return nil, cannot("start "+cut(inv.prog[0]), err)
 	}
-	p := &program{pid: pid, ended: make(chan syscall.WaitStatus, 1)}
+	p := &program{name: inv.prog[0], pid: pid, starter: os.NewFile(uintptr(starter[0]), "starter"), ended: make(chan syscall.WaitStatus, 1)}
 	go p.reap()
 	if p.toProg, err = pump.NewFD(in[1]); err != nil {
 		return nil, err
 	}
 	p.fromProg, err = pump.NewFD(out[0])
 	return p, err
+}
+
+// start makes it PROG, with an environment.
+func (p *program) start(env []string) error {
+	defer p.starter.Close()
+	if err := tellToStart(p.starter, env); err != nil {
+		return &failure{Status: statusCannotRun, Code: "usage", Text: "cannot start " + cut(p.name) + ": " + err.Error()}
+	}
+	return nil
+}
+
+// abandon ends what has not become PROG.
+func (p *program) abandon() {
+	syscall.Kill(p.pid, syscall.SIGKILL)
+	<-p.ended
 }
 
 // inheritable lists, for a child's descriptors below most, which of ours each
