@@ -22,7 +22,7 @@ func NewConn(keys *engine.Keys) *Conn {
 	c := &Conn{}
 	c.records = Reader{Stream: keys.Stream, Most: batch * SlotLen, raw: keys.Received, end: len(keys.Received)}
 	c.opener = protection(keys.In)
-	c.ticket = keys.Ticket
+	c.control = Control{Ticket: keys.Ticket, KeyUpdate: c.keyUpdate}
 	c.stream = keys.Stream
 	c.sealer = protection(keys.Out)
 	c.limit = keys.RecordLimit
@@ -45,6 +45,6 @@ func (c *Conn) Keys() *engine.Keys {
 		Out:         c.sealer.TrafficKey(),
 		Received:    c.records.Rest(),
 		RecordLimit: c.limit,
-		Ticket:      c.ticket,
+		Ticket:      c.control.Ticket,
 	}
 }

@@ -34,8 +34,8 @@ func unexpected(format string, args ...any) error {
 	return broken(engine.AlertUnexpectedMessage, format, args...)
 }
 
-// fatal makes a Fatal of an error of this package's.
-func fatal(err error) error {
+// AsFatal makes a *Fatal of an *Error; another error is left as it is.
+func AsFatal(err error) error {
 	var r *Error
 	if errors.As(err, &r) {
 		return broken(r.Alert, "%w", r)
