@@ -36,6 +36,10 @@ test-race: ## the same under the race detector; needs gcc
 test-peers: ## the same, failing on a skip that is not expected; needs the programs in .ci/peers
 	@$(MAKE) -s test TESTFLAGS='-count=1 -json' | $(GO) run .ci/report.go .ci/skips
 
+.PHONY: test-ktls
+test-ktls: ## run the tests of kernel TLS on Debian's kernels, in QEMU; needs apt, qemu-system-x86 and busybox
+	@GO='$(GO)' TAGS='$(TAGS)' .ci/ktls
+
 soak: ## 10,000 sequential and 200 parallel connections, counting what is left behind
 	@TLSIFY_SOAK_SEQUENTIAL=10000 TLSIFY_SOAK_PARALLEL=200 $(GOTEST) -count=1 -timeout 30m -run Soak -v ./cmd/tlsify
 

@@ -1,6 +1,8 @@
 package pump
 
 import (
+	"errors"
+
 	"tlsify/engine"
 	"tlsify/engine/record"
 )
@@ -35,28 +37,46 @@ type Kind string
 
 const (
 	Auto    Kind = "auto"    // the fastest that can be had
+	Kernel  Kind = "ktls"    // the kernel makes and opens the records
 	Record  Kind = "record"  // on keys that were taken over, records sealed where the caller's bytes land
 	Session Kind = "session" // through the engine's library
 )
 
 // Kinds are all of them.
-var Kinds = [...]Kind{Auto, Record, Session}
+var Kinds = [...]Kind{Auto, Kernel, Record, Session}
 
 // Choose puts a Carrier on a session that has just been established, and nobody
-// has read from or written to. The error is the engine's
-// *engine.UnsupportedError, where it can't be the kind that was asked for.
+// has read from or written to. Where it can't be the kind that was asked for,
+// the error is the engine's *engine.UnsupportedError or a *KernelError.
+//
+// Auto is the kernel only where kernel TLS is already there, and can follow
+// every peer to its next key.
 func Choose(kind Kind, session engine.Session) (Carrier, error) {
 	if kind == Session {
 		return &sessionCarrier{session: session}, nil
 	}
 	keys, err := takeOver(session)
-	switch {
-	case err == nil:
-		return &recordCarrier{conn: record.NewConn(keys)}, nil
-	case kind == Auto:
-		return &sessionCarrier{session: session}, nil
+	if err != nil {
+		if kind == Auto {
+			return &sessionCarrier{session: session}, nil
+		}
+		return nil, err
 	}
-	return nil, err
+	if kind == Kernel || kind == Auto && kernelSuits() {
+		carrier, err := newKernelCarrier(keys)
+		if err == nil {
+			return carrier, nil
+		}
+		if refused := new(KernelError); kind == Kernel || !errors.As(err, &refused) {
+			return nil, err
+		}
+	}
+	return &recordCarrier{conn: record.NewConn(keys)}, nil
+}
+
+func kernelSuits() bool {
+	there, rekeys := KernelTLS()
+	return there && rekeys
 }
 
 func takeOver(session engine.Session) (*engine.Keys, error) {

@@ -214,10 +214,15 @@ func (k kind) stuck(t testing.TB, n int) []byte {
 // soon checks that done comes before patience is at its end.
 func soon[T any](t testing.TB, what string, done <-chan T) (v T) {
 	t.Helper()
+	return within(t, patience, what, done)
+}
+
+func within[T any](t testing.TB, limit time.Duration, what string, done <-chan T) (v T) {
+	t.Helper()
 	select {
 	case v = <-done:
-	case <-time.After(patience):
-		t.Fatalf("%s: nothing more has happened for %v\n%s", what, patience, stacks())
+	case <-time.After(limit):
+		t.Fatalf("%s: nothing more has happened for %v\n%s", what, limit, stacks())
 	}
 	return v
 }

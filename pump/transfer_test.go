@@ -64,8 +64,13 @@ type carriage struct {
 // 1.3.
 func onCarriers(t *testing.T, test func(t *testing.T, c carriage)) {
 	for _, e := range []engine.Engine{std.New(), utls.New(), pq.New()} {
-		for _, kind := range []Kind{Session, Record} {
-			t.Run(e.Name()+"/"+string(kind), func(t *testing.T) { test(t, carriage{e, kind}) })
+		for _, kind := range []Kind{Session, Record, Kernel} {
+			t.Run(e.Name()+"/"+string(kind), func(t *testing.T) {
+				if kind == Kernel {
+					needKernel(t)
+				}
+				test(t, carriage{e, kind})
+			})
 		}
 	}
 }
@@ -115,10 +120,19 @@ func drink(r io.Reader, want []byte, most int) error {
 	}
 }
 
+// halfCloser is a peer that can end its direction alone.
+type halfCloser interface {
+	io.ReadWriter
+	CloseWrite() error
+}
+
 // exchange moves data both ways at once, to the end, in chunks of at most so
 // many bytes.
-func exchange(t testing.TB, a *act, l *line, data []byte, most int) {
+func exchange(t testing.TB, a *act, peer halfCloser, data []byte, most int) {
 	t.Helper()
+	limit := patience + time.Duration(len(data)>>20)*time.Second // it may be an emulated machine
+	a.in.SetDeadline(time.Now().Add(limit))
+	a.out.SetDeadline(time.Now().Add(limit))
 	a.begin()
 	for what, moved := range map[string]<-chan error{
 		"the caller's writing": started(func() error {
@@ -126,13 +140,13 @@ func exchange(t testing.TB, a *act, l *line, data []byte, most int) {
 			a.finishes()
 			return err
 		}),
-		"the peer's reading": started(func() error { return drink(l.peer, data, most) }),
+		"the peer's reading": started(func() error { return drink(peer, data, most) }),
 		"the peer's writing": started(func() error {
-			return errors.Join(pour(l.peer, data, most), l.peer.CloseWrite())
+			return errors.Join(pour(peer, data, most), peer.CloseWrite())
 		}),
 		"the caller's reading": started(func() error { return drink(a.out, data, most) }),
 	} {
-		if err := soon(t, what, moved); err != nil {
+		if err := within(t, limit, what, moved); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -149,7 +163,7 @@ func TestTransferSizes(t *testing.T) {
 				for _, k := range []kind{kinds[0], kinds[3]} {
 					a, l := perform(t, k, tls.VersionTLS13, c)
 					a.plan.Answer = true
-					exchange(t, a, l, noise(n), 100_000)
+					exchange(t, a, l.peer, noise(n), 100_000)
 				}
 			})
 		}
@@ -161,7 +175,7 @@ func TestTransferTinyChunks(t *testing.T) {
 		onEach(t, func(t *testing.T, k kind) {
 			a, l := perform(t, k, tls.VersionTLS13, c)
 			a.plan.Answer = true
-			exchange(t, a, l, noise(20_000), 40)
+			exchange(t, a, l.peer, noise(20_000), 40)
 		})
 	})
 }
@@ -181,7 +195,7 @@ func TestTransferLarge(t *testing.T) {
 		for _, k := range []kind{kinds[0], kinds[3]} {
 			a, l := perform(t, k, tls.VersionTLS13, c)
 			a.plan.Answer = true
-			exchange(t, a, l, data, 1<<20)
+			exchange(t, a, l.peer, data, 1<<20)
 		}
 	})
 }
@@ -221,7 +235,7 @@ func TestTransferSmallBuffers(t *testing.T) {
 			for _, n := range []int{a.plan.In.Number(), int(a.outFD.Load()), l.network.Number()} {
 				unix.SetsockoptInt(n, unix.SOL_SOCKET, unix.SO_SNDBUF, 1)
 			}
-			exchange(t, a, l, noise(100_000), 30_000)
+			exchange(t, a, l.peer, noise(100_000), 30_000)
 		}
 	})
 }

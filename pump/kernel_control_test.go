@@ -1,0 +1,357 @@
+package pump
+
+import (
+	"errors"
+	"io"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/engine"
+	"tlsify/engine/record"
+)
+
+const (
+	typeAppData   = record.TypeApplicationData
+	typeHandshake = record.TypeHandshake
+	typeAlert     = record.TypeAlert
+)
+
+var closeNotify = []byte{1, 0}
+
+// onKernel runs a test with a scripted peer and callers of either shape.
+func onKernel(t *testing.T, test func(t *testing.T, a *act, w *wire, peer *scriptedPeer)) {
+	needKernel(t)
+	for _, k := range []kind{kinds[0], kinds[3]} {
+		t.Run(k.name, func(t *testing.T) {
+			w := newWire(t, engine.AES128GCM, k.waiting)
+			a := inKernel(t, k, w)
+			a.plan.Answer = true
+			test(t, a, w, w.scripted(t))
+		})
+	}
+}
+
+// Half-close, either way round: the end of one direction leaves the other.
+func TestKernelHalfClose(t *testing.T) {
+	onKernel(t, func(t *testing.T, a *act, _ *wire, peer *scriptedPeer) {
+		a.begin()
+		a.writes("all that I have")
+		peer.hears(typeAppData, "all that I have")
+		a.finishes()
+		peer.hears(typeAlert, string(closeNotify))
+		peer.says("much")
+		wantRead(t, a.out, "much")
+		peer.says("more")
+		peer.send(typeAlert, closeNotify...)
+		wantRest(t, a.out, []byte("more"))
+		a.over(nil, "closed local", "closed peer")
+	})
+}
+
+func TestKernelPeerEndsFirst(t *testing.T) {
+	onKernel(t, func(t *testing.T, a *act, _ *wire, peer *scriptedPeer) {
+		a.begin()
+		peer.says("bye")
+		peer.send(typeAlert, closeNotify...)
+		wantRest(t, a.out, []byte("bye"))
+		a.writes("wait")
+		peer.hears(typeAppData, "wait")
+		a.finishes()
+		peer.hears(typeAlert, string(closeNotify))
+		a.over(nil, "closed peer", "closed local")
+	})
+}
+
+// An end of the stream is no close_notify, in the middle of a record or not.
+func TestKernelTruncation(t *testing.T) {
+	for _, rest := range []int{0, 3, 30} {
+		onKernel(t, func(t *testing.T, a *act, w *wire, peer *scriptedPeer) {
+			a.begin()
+			peer.says("half a rep")
+			peer.raw(peer.record(typeAppData, noise(100))[:rest])
+			w.socket.CloseWrite()
+			wantRest(t, a.out, []byte("half a rep"))
+			a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
+			// Nor is the peer told of a clean end.
+			w.network.Close()
+			if n, err := w.socket.Read(make([]byte, 1)); n > 0 || err != io.EOF && !errors.Is(err, unix.ECONNRESET) {
+				t.Errorf("the peer reads %d bytes, %v", n, err)
+			}
+		})
+	}
+}
+
+func TestKernelReset(t *testing.T) {
+	onKernel(t, func(t *testing.T, a *act, w *wire, _ *scriptedPeer) {
+		a.begin()
+		w.socket.SetLinger(0)
+		w.socket.Close()
+		wantRest(t, a.out, nil)
+		err := soon(t, "Run", a.done)
+		if blame := new(engine.TransportError); !errors.As(err, &blame) || !errors.Is(err, unix.ECONNRESET) {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+}
+
+// ticket is a NewSessionTicket message of a kind.
+var ticket = append([]byte{4, 0, 0, 40}, noise(40)...)
+
+// Tickets and records that carry nothing stand between records with data, and
+// a message may be cut in pieces.
+func TestKernelTickets(t *testing.T) {
+	onKernel(t, func(t *testing.T, a *act, w *wire, peer *scriptedPeer) {
+		var tickets int
+		w.keys.Ticket = func(msg []byte) error {
+			if string(msg) != string(ticket) {
+				t.Errorf("ticket %x", msg)
+			}
+			tickets++
+			return nil
+		}
+		a.plan.Carrier.(*kernelCarrier).control.Ticket = w.keys.Ticket
+		a.begin()
+		peer.send(typeHandshake, append(ticket, ticket...)...)
+		peer.says("one ")
+		peer.send(typeAppData)
+		peer.send(typeHandshake, ticket[:10]...)
+		peer.send(typeHandshake, ticket[10:]...)
+		peer.send(typeAppData)
+		peer.send(typeAppData)
+		peer.says("two ")
+		wantRead(t, a.out, "one two ")
+		peer.send(typeAppData)
+		peer.says("three")
+		peer.send(typeAlert, 1, byte(engine.AlertUserCanceled))
+		peer.send(typeAlert, closeNotify...)
+		wantRest(t, a.out, []byte("three"))
+		a.finishes()
+		peer.hears(typeAlert, string(closeNotify))
+		if a.over(nil, "closed peer", "closed local"); tickets != 3 {
+			t.Errorf("%d tickets", tickets)
+		}
+	})
+}
+
+// Padding is nobody's data.
+func TestKernelPadding(t *testing.T) {
+	onKernel(t, func(t *testing.T, a *act, _ *wire, peer *scriptedPeer) {
+		a.begin()
+		// An inner plaintext of our own, whose last byte is not the type.
+		inner := append([]byte("padded"), byte(typeAppData))
+		peer.raw(peer.record(0, append(inner, make([]byte, 200)...)))
+		wantRead(t, a.out, "padded")
+		inner = append(closeNotify, byte(typeAlert))
+		peer.raw(peer.record(0, append(inner, make([]byte, 200)...)))
+		wantRest(t, a.out, nil)
+		a.finishes()
+		a.over(nil, "closed peer", "closed local")
+	})
+}
+
+func TestKernelAlert(t *testing.T) {
+	onKernel(t, func(t *testing.T, a *act, _ *wire, peer *scriptedPeer) {
+		a.begin()
+		peer.says("before")
+		peer.send(typeAlert, 2, byte(engine.AlertInternalError))
+		wantRest(t, a.out, []byte("before"))
+		err := soon(t, "Run", a.done)
+		if alert := new(engine.AlertError); !errors.As(err, &alert) || alert.Alert != engine.AlertInternalError {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+}
+
+// What the peer should not send ends the stream behind all that came before,
+// and the peer is told why.
+func TestKernelBadRecords(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		bad   func(peer *scriptedPeer) []byte
+		alert engine.Alert
+	}{
+		{"forged", func(peer *scriptedPeer) []byte {
+			rec := peer.record(typeAppData, noise(100))
+			rec[50] ^= 1
+			return rec
+		}, engine.AlertBadRecordMAC},
+		{"long", func(*scriptedPeer) []byte { return append([]byte{23, 3, 3, 0x7f, 0xff}, noise(1<<15)...) }, engine.AlertRecordOverflow},
+		{"foreign", func(*scriptedPeer) []byte { return []byte("HTTP/1.1 400 Bad Request\r\n\r\n") }, 0},
+		{"handshake", func(peer *scriptedPeer) []byte { return peer.record(typeHandshake, []byte{8, 0, 0, 0}) }, engine.AlertUnexpectedMessage},
+		{"interleaved", func(peer *scriptedPeer) []byte {
+			return append(peer.record(typeHandshake, ticket[:10]), peer.record(typeAppData, []byte("x"))...)
+		}, engine.AlertUnexpectedMessage},
+		{"bad alert", func(peer *scriptedPeer) []byte { return peer.record(typeAlert, []byte{1}) }, engine.AlertDecodeError},
+		{"type 99", func(peer *scriptedPeer) []byte { return peer.record(99, []byte{1}) }, engine.AlertUnexpectedMessage},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			onKernel(t, func(t *testing.T, a *act, _ *wire, peer *scriptedPeer) {
+				a.begin()
+				before := noise(2 * record.MaxPlaintext) // full records: more of them may be spliced at once
+				peer.says(string(before[:record.MaxPlaintext]))
+				peer.says(string(before[record.MaxPlaintext:]))
+				peer.raw(row.bad(peer))
+				wantRest(t, a.out, before)
+				wantPeerFault(t, soon(t, "Run", a.done))
+				got, err := peer.next()
+				if err != nil || got.t != typeAlert || row.alert != 0 && string(got.content) != string([]byte{2, byte(row.alert)}) {
+					a.Errorf("the peer got record %v %v, %v; want alert %v", got.t, got.content, err, row.alert)
+				}
+			})
+		})
+	}
+}
+
+// updates is the peer's KeyUpdate.
+func (p *scriptedPeer) updates(request byte) {
+	p.send(typeHandshake, 24, 0, 0, 1, request)
+	p.sealer.Update()
+}
+
+// A KeyUpdate of the peer's is followed by kernels that can. Others end the
+// stream there, with no wrong byte.
+func TestKernelKeyUpdate(t *testing.T) {
+	rekeys := needKernel(t)
+	onKernel(t, func(t *testing.T, a *act, _ *wire, peer *scriptedPeer) {
+		a.begin()
+		peer.says("old ")
+		peer.updates(1)
+		peer.says("new ")
+		if !rekeys {
+			wantRest(t, a.out, []byte("old "))
+			err := soon(t, "Run", a.done)
+			if wantPeerFault(t, err); !errors.Is(err, errNoRekey) {
+				a.Errorf("Run returned %v", err)
+			}
+			peer.hears(typeAlert, string([]byte{2, byte(engine.AlertInternalError)}))
+			return
+		}
+		wantRead(t, a.out, "old new ")
+		a.writes("answer")
+		peer.hears(typeHandshake, string(keyUpdate))
+		peer.opener.Update()
+		peer.hears(typeAppData, "answer")
+		for range 3 {
+			peer.updates(0)
+			peer.says("newer ")
+			wantRead(t, a.out, "newer ")
+		}
+		peer.updates(1)
+		peer.send(typeAlert, closeNotify...)
+		wantRest(t, a.out, nil)
+		a.finishes()
+		got, err := peer.next()
+		if err == nil && got.t == typeHandshake {
+			peer.opener.Update()
+			got, err = peer.next()
+		}
+		if err != nil || got.t != typeAlert {
+			a.Errorf("record %v, %v", got.t, err)
+		}
+		a.over(nil, "closed peer", "closed local")
+	})
+}
+
+// A key of ours that has protected as many records as it may is followed by
+// another. A kernel that can't do that ends the stream.
+func TestKernelSpentKey(t *testing.T) {
+	rekeys := needKernel(t)
+	onKernelFrom := func(name string, sequence uint64, test func(a *act, peer *scriptedPeer)) {
+		t.Run(name, func(t *testing.T) {
+			w := newWire(t, engine.AES128GCM, false)
+			w.keys.Out.Sequence, w.in.Sequence = sequence, sequence
+			a := inKernel(t, kinds[0], w)
+			a.plan.Carrier.(*kernelCarrier).calls = lookEvery // it is time to look
+			test(a.begin(), w.scripted(t))
+		})
+	}
+	const limit = 1 << 24
+	onKernelFrom("fresh", limit-2*lookEvery*callRecords, func(a *act, peer *scriptedPeer) {
+		a.writes("fresh")
+		peer.hears(typeAppData, "fresh")
+		if n, err := kernelSequence(a.plan.Network.(*FD), a.plan.Carrier.(*kernelCarrier).kernelSender.key); err != nil || n != limit-2*lookEvery*callRecords+1 {
+			a.Errorf("sequence number %d, %v", n, err)
+		}
+	})
+	onKernelFrom("spent", limit-lookEvery*callRecords, func(a *act, peer *scriptedPeer) {
+		a.writes("spent")
+		if !rekeys {
+			peer.send(typeAlert, closeNotify...)
+			if err := soon(t, "Run", a.done); !errors.Is(err, errNoRekey) {
+				a.Errorf("Run returned %v", err)
+			}
+			return
+		}
+		peer.hears(typeHandshake, string(keyUpdate))
+		peer.opener.Update()
+		peer.hears(typeAppData, "spent")
+		a.writes("again")
+		peer.hears(typeAppData, "again")
+	})
+}
+
+// What was read before the take-over is opened here: tickets, data, and the
+// beginning of a record, of which the rest comes later.
+func TestKernelEarly(t *testing.T) {
+	rekeys := needKernel(t)
+	for _, cut := range []int{0, 1, 5, 6, 60} {
+		w := newWire(t, engine.AES256GCM, false)
+		peer := w.scripted(t)
+		early := append(peer.record(typeHandshake, ticket), peer.record(typeAppData, []byte("one "))...)
+		if rekeys {
+			early = append(early, peer.record(typeHandshake, keyUpdate)...)
+			peer.sealer.Update()
+		}
+		last := peer.record(typeAppData, noise(100))
+		w.keys.Received = append(early, last[:cut]...)
+		a := inKernel(t, kinds[0], w)
+		a.plan.Answer = true
+		a.begin()
+		wantRead(t, a.out, "one ")
+		peer.raw(last[cut:])
+		peer.says("two ")
+		wantRead(t, a.out, string(noise(100))+"two ")
+		peer.send(typeAlert, closeNotify...)
+		wantRest(t, a.out, nil)
+		a.finishes()
+		a.over(nil, "closed peer", "closed local")
+	}
+	t.Run("truncated", func(t *testing.T) {
+		w := newWire(t, engine.AES256GCM, false)
+		w.keys.Received = w.scripted(t).record(typeAppData, noise(100))[:50]
+		a := inKernel(t, kinds[0], w).begin()
+		w.socket.CloseWrite()
+		a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
+	})
+}
+
+// A full network and a stop: a socket that blocks is left to the process's
+// end, another one is not.
+func TestKernelContext(t *testing.T) {
+	needKernel(t)
+	for _, k := range []kind{kinds[0], kinds[3]} {
+		w := newWire(t, engine.AES128GCM, false)
+		a := inKernel(t, k, w).begin()
+		go a.in.Write(tooMuch)
+		a.cancel(errAlert)
+		a.over(errAlert)
+		a.in.Close()
+	}
+}
+
+// A caller that has gone is noticed by what the peer sends.
+func TestKernelCallerGone(t *testing.T) {
+	onKernel(t, func(t *testing.T, a *act, _ *wire, peer *scriptedPeer) {
+		a.begin()
+		peer.says("hello")
+		wantRead(t, a.out, "hello")
+		a.leaves()
+		peer.hears(typeAlert, string(closeNotify))
+		peer.says("too late")
+		var local *LocalError
+		if err := soon(t, "Run", a.done); !errors.As(err, &local) {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+}

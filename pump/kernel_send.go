@@ -1,0 +1,254 @@
+package pump
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/engine"
+	"tlsify/engine/record"
+)
+
+const (
+	// lookEvery is how many calls may send before the kernel is asked how many
+	// records the key has protected. A call makes fewer than callRecords.
+	lookEvery   = 1 << 14
+	callRecords = 1 << 6
+)
+
+const (
+	alertWarning = 1
+	alertFatal   = 2
+)
+
+// keyUpdate is a KeyUpdate message that asks for none in return (RFC 8446,
+// section 4.6.3).
+var keyUpdate = []byte{24, 0, 0, 1, 0}
+
+var (
+	errSentClose = errors.New("write after close_notify")
+	errNoRekey   = &engine.PeerError{Fault: engine.FaultProtocol,
+		Err: errors.New("a new key is due (KeyUpdate), which this kernel cannot take; see --pump")}
+)
+
+// kernelSender is the sending side.
+type kernelSender struct {
+	sock  *FD
+	waits bool     // sock blocks: better to wait before a call than in it
+	pipe  *conduit // holds what was taken, where that can be spliced
+	plain bool     // it can't
+	taken batch    // holds it then
+
+	// mu is a turn at sending: the writer's, or the reader's that has an alert
+	// to send.
+	mu    sync.Mutex
+	key   *record.Protection // but for the sequence number
+	calls int                // since the kernel was asked
+	err   error              // why nothing more can be sent
+
+	// What the reading side wants sent, but must not wait for: its caller may
+	// be the only one to drain the peer.
+	owesKey   atomic.Bool
+	owesAlert atomic.Pointer[engine.Alert]
+	end       atomic.Pointer[error] // the connection is over: what a writer gets to hear
+}
+
+func (s *kernelSender) take(in *FD) (int, error) {
+	n, err := s.takeOnce(in)
+	if err != nil {
+		s.pipe = s.pipe.close()
+	}
+	return n, err
+}
+
+func (s *kernelSender) takeOnce(in *FD) (int, error) {
+	s.plain = s.plain || !in.splices()
+	if !s.plain && s.pipe == nil {
+		pipe, err := newConduit()
+		s.pipe, s.plain = pipe, err != nil
+	}
+	if !s.plain {
+		n, err := in.splice(s.pipe)
+		if !errors.Is(err, unix.EINVAL) {
+			return n, err
+		}
+		s.plain = true // not every file system can
+	}
+	n, err := in.Read(s.taken.room())
+	s.taken.full = s.taken.buf[:n]
+	return n, err
+}
+
+func (s *kernelSender) send() error {
+	err := s.turns(func() (bool, error) {
+		if s.plain {
+			n, err := unix.SendmsgN(s.sock.n, s.taken.full, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+			s.taken.full = s.taken.full[max(n, 0):]
+			return len(s.taken.full) == 0, err
+		}
+		n, err := s.pipe.drain(s.sock.n)
+		if n == 0 && err == nil {
+			err = unix.EIO // it does not happen, and must not happen for ever
+		}
+		return s.pipe.held == 0, err
+	})
+	if err != nil {
+		s.pipe = s.pipe.close()
+	}
+	return err
+}
+
+// closeWrite sends close_notify, once.
+func (s *kernelSender) closeWrite() error {
+	err := s.turns(func() (bool, error) {
+		err := s.sendControl(record.TypeAlert, []byte{alertWarning, byte(engine.AlertCloseNotify)})
+		if err == nil {
+			s.err = errSentClose
+		}
+		return true, err
+	})
+	if err == errSentClose {
+		return nil
+	}
+	return err
+}
+
+// turns takes turns at sending until f has sent all, waiting for room in
+// between.
+func (s *kernelSender) turns(f func() (done bool, err error)) error {
+	for {
+		if s.waits {
+			if err := s.waitForRoom(); err != nil {
+				return err
+			}
+		}
+		done, err := s.turn(f)
+		if err == unix.EAGAIN {
+			done, err = false, s.waitForRoom()
+		}
+		if err != nil || done {
+			return err
+		}
+	}
+}
+
+// turn takes one turn. The error is unix.EAGAIN where there is no room, or
+// final.
+func (s *kernelSender) turn(f func() (bool, error)) (done bool, err error) {
+	s.mu.Lock()
+	defer s.unlock()
+	if err := s.ended(); err != nil {
+		return false, err
+	}
+	if err = s.renewKey(); err == nil {
+		done, err = f()
+		s.calls++
+	}
+	if err == nil || err == unix.EAGAIN || s.err != nil {
+		return done, err
+	}
+	if s.err = err; err != errNoRekey {
+		s.err = &engine.TransportError{Err: err}
+	}
+	return false, s.err
+}
+
+func (s *kernelSender) waitForRoom() error {
+	if _, err := s.sock.wr.wait(s.sock.n, unix.POLLOUT); err != nil {
+		return &engine.TransportError{Err: err}
+	}
+	return nil
+}
+
+// ended tells why nothing more may be sent, if so.
+func (s *kernelSender) ended() error {
+	if end := s.end.Load(); s.err == nil && end != nil {
+		return *end
+	}
+	return s.err
+}
+
+// sendControl sends a record that is not application data, without waiting.
+func (s *kernelSender) sendControl(t record.Type, content []byte) error {
+	return unix.Sendmsg(s.sock.n, content, typeMessage(t), nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
+
+// renewKey goes on to the next key where the peer asked for it (RFC 8446,
+// section 4.6.3), or the key has done its share (section 5.5).
+func (s *kernelSender) renewKey() error {
+	due := s.owesKey.Swap(false)
+	if s.calls >= lookEvery {
+		spent, err := s.spent()
+		if err != nil {
+			return err
+		}
+		due = due || spent
+		s.calls = 0
+	}
+	if !due {
+		return nil
+	}
+	if err := s.sendControl(record.TypeHandshake, keyUpdate); err != nil {
+		s.owesKey.Store(true) // for the next turn
+		return err
+	}
+	s.key.Update()
+	return newKey(installKey(s.sock, tlsTX, s.key))
+}
+
+// spent tells whether the key must not protect as many records more as may be
+// sent before the next look. It fails where there can be no other key: the
+// kernel is asked to take the one that it has once more.
+func (s *kernelSender) spent() (bool, error) {
+	sequence, err := kernelSequence(s.sock, s.key)
+	if err != nil {
+		return false, err
+	}
+	s.key.SetSequence(sequence + lookEvery*callRecords)
+	if !s.key.Spent() {
+		return false, nil
+	}
+	s.key.SetSequence(sequence)
+	return true, newKey(installKey(s.sock, tlsTX, s.key))
+}
+
+// newKey makes sense of what the kernel says to another key.
+func newKey(err error) error {
+	if err == unix.EBUSY {
+		return errNoRekey
+	}
+	if err != nil {
+		return fmt.Errorf("kernel TLS: setting the next key: %w", err)
+	}
+	return nil
+}
+
+// abort ends the sending side because of err, with a fatal alert where there is
+// one to send. It does not wait for a writer: where one is at work, that one
+// sends the alert when it is done.
+func (s *kernelSender) abort(alert *engine.Alert, err error) {
+	if s.end.CompareAndSwap(nil, &err) && alert != nil {
+		s.owesAlert.Store(alert)
+	}
+	if s.mu.TryLock() {
+		s.unlock()
+	}
+}
+
+// unlock ends a turn, and sends the alert that has come to be owed meanwhile.
+// Between its look and the unlocking another may be owed, so it looks again.
+func (s *kernelSender) unlock() {
+	for {
+		if a := s.owesAlert.Swap(nil); a != nil && s.err == nil {
+			// The connection is over, whether or not there is room for it.
+			_ = s.sendControl(record.TypeAlert, []byte{alertFatal, byte(*a)})
+		}
+		s.mu.Unlock()
+		if s.owesAlert.Load() == nil || !s.mu.TryLock() {
+			return
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package pump
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/engine"
+	"tlsify/engine/record"
+)
+
+// Of linux/tls.h, what x/sys/unix does not have.
+const (
+	tlsTX              = 1 // options of level SOL_TLS
+	tlsRX              = 2
+	tlsSetRecordType   = 1 // control messages of level SOL_TLS
+	tlsGetRecordType   = 2
+	cryptoInfoLen      = 56 // of the longest struct tls12_crypto_info_*
+	sequenceLen        = 8  // which each of them ends with
+	kernelTLSVersion   = 0x0304
+	kernelTLSStatistic = "/proc/net/tls_stat"
+)
+
+// kernelCiphers are the suites that kernel TLS has, by the cipher's number and
+// by how much of the IV its struct calls a salt.
+var kernelCiphers = map[engine.Cipher]struct {
+	number uint16
+	salt   int
+}{
+	engine.AES128GCM:        {51, 4},
+	engine.AES256GCM:        {52, 4},
+	engine.ChaCha20Poly1305: {54, 0},
+}
+
+// KernelTLS tells what the running kernel has, without loading anything into
+// it: whether kernel TLS is there, and whether it can go on to another key
+// (since Linux 6.14), without which it can't live with every peer. It reads a
+// file in /proc.
+func KernelTLS() (there, rekeys bool) {
+	statistics, err := os.ReadFile(kernelTLSStatistic)
+	return err == nil, strings.Contains(string(statistics), "TlsRxRekeyOk")
+}
+
+// KernelError says that the kernel does not take a connection. Nothing has
+// happened to the connection.
+type KernelError struct{ Err error }
+
+func (e *KernelError) Error() string { return "kernel TLS: " + e.Err.Error() }
+func (e *KernelError) Unwrap() error { return e.Err }
+
+func noKernelTLS(format string, args ...any) error {
+	return &KernelError{fmt.Errorf(format, args...)}
+}
+
+// installULP makes a connected TCP socket one that can be given keys; until it
+// is, nothing about it changes.
+func installULP(sock *FD) error {
+	err := unix.SetsockoptString(sock.n, unix.SOL_TCP, unix.TCP_ULP, "tls")
+	switch {
+	case err == nil, err == unix.EEXIST: // twice does not hurt
+		return nil
+	case err == unix.ENOENT:
+		return noKernelTLS("this kernel has none, or it is not loaded")
+	case err == unix.ENOTCONN:
+		return noKernelTLS("the peer has already closed the connection")
+	case err == unix.ENOPROTOOPT || err == unix.EOPNOTSUPP || err == unix.ENOTSOCK || err == unix.EPROTONOSUPPORT:
+		return noKernelTLS("the network is no TCP socket")
+	}
+	return noKernelTLS("TCP_ULP: %w", err)
+}
+
+// installKey gives the kernel the key of one direction, tlsTX or tlsRX. The
+// error is unix.EBUSY where the direction has one and the kernel is older than
+// 6.14.
+func installKey(sock *FD, direction int, key *record.Protection) error {
+	info := cryptoInfo(key)
+	err := unix.SetsockoptString(sock.n, unix.SOL_TLS, direction, unsafe.String(&info[0], len(info)))
+	clear(info)
+	return err
+}
+
+// cryptoInfo is the cipher's struct tls12_crypto_info_*: version, cipher, IV,
+// key, salt, and the number of the next record.
+func cryptoInfo(p *record.Protection) []byte {
+	traffic := p.TrafficKey()
+	cipher := kernelCiphers[traffic.Cipher]
+	key, iv := p.Key()
+	defer clear(key)
+	info := make([]byte, 0, cryptoInfoLen)
+	info = binary.NativeEndian.AppendUint16(info, kernelTLSVersion)
+	info = binary.NativeEndian.AppendUint16(info, cipher.number)
+	info = append(info, iv[cipher.salt:]...)
+	info = append(info, key...)
+	info = append(info, iv[:cipher.salt]...)
+	return binary.BigEndian.AppendUint64(info, traffic.Sequence)
+}
+
+// kernelSequence asks for the number of the next record to be sent.
+func kernelSequence(sock *FD, key *record.Protection) (uint64, error) {
+	info := cryptoInfo(key) // for its length, and the cipher that the kernel compares
+	defer clear(info)
+	length := uint32(len(info))
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(sock.n), unix.SOL_TLS, tlsTX,
+		uintptr(unsafe.Pointer(&info[0])), uintptr(unsafe.Pointer(&length)), 0)
+	if errno != 0 {
+		return 0, os.NewSyscallError("getsockopt", errno)
+	}
+	return binary.BigEndian.Uint64(info[len(info)-sequenceLen:]), nil
+}
+
+// recordType takes a record's type out of the control messages that came with
+// it; 0 where there is none.
+func recordType(oob []byte) (record.Type, error) {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range messages {
+		if m.Header.Level == unix.SOL_TLS && m.Header.Type == tlsGetRecordType && len(m.Data) > 0 {
+			return record.Type(m.Data[0]), nil
+		}
+	}
+	return 0, nil
+}
+
+// typeMessage is the control message that gives a record its type.
+func typeMessage(t record.Type) []byte {
+	oob := make([]byte, unix.CmsgSpace(1))
+	header := (*unix.Cmsghdr)(unsafe.Pointer(&oob[0]))
+	header.Level, header.Type = unix.SOL_TLS, tlsSetRecordType
+	header.SetLen(unix.CmsgLen(1))
+	oob[unix.CmsgLen(0)] = byte(t)
+	return oob
+}
+
+// kernelError gives an error of a kernel TLS socket its blame. That of reading
+// may be a record that the peer should not have sent.
+func kernelError(err error) error {
+	switch {
+	case errors.Is(err, unix.EBADMSG):
+		return record.AsFatal(record.ErrMAC)
+	case errors.Is(err, unix.EMSGSIZE):
+		return record.AsFatal(record.ErrOverflow)
+	case errors.Is(err, unix.EINVAL):
+		return record.AsFatal(record.ErrForeign)
+	}
+	return &engine.TransportError{Err: err}
+}

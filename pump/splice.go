@@ -1,0 +1,164 @@
+package pump
+
+import (
+	"io"
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// spliceSize is what a pipe of ours should hold, in bytes.
+	spliceSize = 256 << 10
+	// recordSlots is how many of a pipe's slots the content of one record may
+	// take when the kernel has it in single pages, as it does when memory is
+	// short: a record of 16 KiB does not begin at the beginning of a page.
+	recordSlots = 5
+	// spareSlots must be free before a record is spliced into a pipe. Kernels
+	// have been known to lose what found no slot.
+	spareSlots = 16
+)
+
+// slotSize is how much of a pipe's capacity is a slot.
+var slotSize = os.Getpagesize()
+
+// conduit is a pipe of our own, through which the kernel moves bytes from one
+// descriptor to another: splice(2) wants a pipe at one of its ends.
+type conduit struct {
+	r, w  int
+	slots int
+	held  int // bytes in it
+}
+
+func newConduit() (*conduit, error) {
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+		return nil, os.NewSyscallError("pipe2", err)
+	}
+	c := &conduit{r: ends[0], w: ends[1]}
+	// It may be refused to a user who has many pipes; a smaller one does, but
+	// not the smallest that such a user may get.
+	unix.FcntlInt(uintptr(c.w), unix.F_SETPIPE_SZ, spliceSize)
+	size, err := unix.FcntlInt(uintptr(c.w), unix.F_GETPIPE_SZ, 0)
+	if c.slots = size / slotSize; err == nil && c.slots < spareSlots {
+		err = unix.EMFILE
+	}
+	if err != nil {
+		c.close()
+		return nil, os.NewSyscallError("pipe", err)
+	}
+	return c, nil
+}
+
+// close closes a conduit, if there is one. It returns nil, for the place where
+// it was kept.
+func (c *conduit) close() *conduit {
+	if c != nil {
+		unix.Close(c.r)
+		unix.Close(c.w)
+	}
+	return nil
+}
+
+// fill splices once from n into the conduit, without waiting for room in it.
+func (c *conduit) fill(n int) (int, error) {
+	m, err := splice(n, c.w, spliceSize)
+	c.held += m
+	return m, err
+}
+
+// drain splices once from the conduit to n.
+func (c *conduit) drain(n int) (int, error) {
+	m, err := splice(c.r, n, c.held)
+	c.held -= m
+	return m, err
+}
+
+// rescue reads from the conduit, where what it holds can't be spliced on.
+func (c *conduit) rescue(p []byte) (int, error) {
+	for {
+		n, err := unix.Read(c.r, p[:min(len(p), c.held)])
+		if err == unix.EINTR {
+			continue
+		}
+		c.held -= max(n, 0)
+		return max(n, 0), os.NewSyscallError("read", err)
+	}
+}
+
+// splice moves up to most bytes without waiting for a pipe, nor for kernel TLS.
+// It may wait for other sockets that block.
+func splice(from, to, most int) (int, error) {
+	for {
+		n, err := unix.Splice(from, nil, to, nil, most, unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+		if err != unix.EINTR {
+			return int(max(n, 0)), err
+		}
+	}
+}
+
+// splices tells whether bytes can be spliced from and to f: as a rule, with
+// files, and never with terminals and the like.
+func (f *FD) splices() bool { return f.isPipe || f.isSocket || !f.pollable }
+
+// blocks tells whether system calls on f wait, for now: the flags are not ours.
+func (f *FD) blocks() bool {
+	flags, err := unix.FcntlInt(uintptr(f.n), unix.F_GETFL, 0)
+	return err == nil && flags&unix.O_NONBLOCK == 0
+}
+
+// splice is Read into a conduit, which must be empty.
+func (f *FD) splice(c *conduit) (int, error) {
+	for {
+		if err := f.waitToRead(); err != nil {
+			return 0, err
+		}
+		n, err := c.fill(f.n)
+		switch {
+		case err == unix.EAGAIN:
+		case err != nil:
+			return 0, os.NewSyscallError("splice", err)
+		case n == 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
+}
+
+// waitToRead waits until reading would not.
+func (f *FD) waitToRead() error {
+	if f.pollable {
+		_, err := f.rd.wait(f.n, unix.POLLIN)
+		return err
+	}
+	if f.rd.isStopped() {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// unsplice is Write of all that a conduit holds.
+func (f *FD) unsplice(c *conduit) error {
+	wait := f.isSocket && f.blocks()
+	for c.held > 0 {
+		if wait {
+			if _, err := f.wr.wait(f.n, unix.POLLOUT); err != nil {
+				return err
+			}
+		} else if f.wr.isStopped() {
+			return net.ErrClosed
+		}
+		n, err := c.drain(f.n)
+		switch {
+		case n == 0 && err == nil:
+			return io.ErrShortWrite // it does not happen, and must not for ever
+		case err == unix.EAGAIN:
+			wait = true
+		case err != nil:
+			return os.NewSyscallError("splice", err)
+		}
+	}
+	return nil
+}
