@@ -2,6 +2,7 @@ package pump
 
 import (
 	"errors"
+	"net"
 
 	"tlsify/engine"
 	"tlsify/engine/record"
@@ -45,12 +46,28 @@ const (
 // Kinds are all of them.
 var Kinds = [...]Kind{Auto, Kernel, Record, Session}
 
+// Prepare makes a stream ready for its handshake, if the kernel may be what
+// carries the bytes afterwards: it takes no socket on which the peer has ended
+// already. For Auto that is only where kernel TLS is already there, and can
+// follow every peer to its next key. Where the kernel is asked for and can't,
+// the error is a *KernelError.
+func Prepare(kind Kind, stream net.Conn) error {
+	if kind == Auto {
+		if there, rekeys := KernelTLS(); there && rekeys {
+			_ = installULP(descriptor(stream)) // Choose will see
+		}
+		return nil
+	}
+	if kind != Kernel {
+		return nil
+	}
+	return installULP(descriptor(stream))
+}
+
 // Choose puts a Carrier on a session that has just been established, and nobody
 // has read from or written to. Where it can't be the kind that was asked for,
-// the error is the engine's *engine.UnsupportedError or a *KernelError.
-//
-// Auto is the kernel only where kernel TLS is already there, and can follow
-// every peer to its next key.
+// the error is the engine's *engine.UnsupportedError or a *KernelError. Auto is
+// the kernel where Prepare has made that possible.
 func Choose(kind Kind, session engine.Session) (Carrier, error) {
 	if kind == Session {
 		return &sessionCarrier{session: session}, nil
@@ -62,7 +79,7 @@ func Choose(kind Kind, session engine.Session) (Carrier, error) {
 		}
 		return nil, err
 	}
-	if kind == Kernel || kind == Auto && kernelSuits() {
+	if kind == Kernel || kind == Auto && hasULP(descriptor(keys.Stream)) {
 		carrier, err := newKernelCarrier(keys)
 		if err == nil {
 			return carrier, nil
@@ -72,11 +89,6 @@ func Choose(kind Kind, session engine.Session) (Carrier, error) {
 		}
 	}
 	return &recordCarrier{conn: record.NewConn(keys)}, nil
-}
-
-func kernelSuits() bool {
-	there, rekeys := KernelTLS()
-	return there && rekeys
 }
 
 func takeOver(session engine.Session) (*engine.Keys, error) {

@@ -69,6 +69,13 @@ func (f *FD) Number() int { return f.n }
 // IsSocket tells whether the descriptor is a socket's.
 func (f *FD) IsSocket() bool { return f.isSocket }
 
+// IsUnixSocket tells whether it is a unix socket's, which descriptors can be
+// handed over on.
+func (f *FD) IsUnixSocket() bool {
+	domain, err := unix.GetsockoptInt(f.n, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	return err == nil && domain == unix.AF_UNIX
+}
+
 // IsPipe tells whether the descriptor is a pipe's.
 func (f *FD) IsPipe() bool { return f.isPipe }
 
@@ -149,6 +156,15 @@ func (f *FD) wasReset() bool {
 	f.sending.Lock() // one that is being told of it right now
 	defer f.sending.Unlock()
 	return f.reset
+}
+
+// WriteDescriptor writes one byte to a unix socket, and with it hands over a
+// descriptor, which stays open here.
+func (f *FD) WriteDescriptor(b byte, descriptor int) error {
+	return f.sendAll(func() (bool, error) {
+		n, err := unix.SendmsgN(f.n, []byte{b}, unix.UnixRights(descriptor), nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		return n == 1, err
+	})
 }
 
 func (f *FD) write(p []byte) (int, error) {

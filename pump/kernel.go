@@ -22,10 +22,7 @@ func (c *kernelCarrier) halves() bool { return true }
 // newKernelCarrier gives the connection to the kernel. The error is a
 // *KernelError where it won't have it; the keys can then be used in another way.
 func newKernelCarrier(keys *engine.Keys) (*kernelCarrier, error) {
-	sock, isFD := keys.Stream.(*FD)
-	if !isFD {
-		return nil, noKernelTLS("the network is no TCP socket")
-	}
+	sock := descriptor(keys.Stream)
 	if _, known := kernelCiphers[keys.Out.Cipher]; !known {
 		return nil, noKernelTLS("it does not know the cipher %v", keys.Out.Cipher)
 	}
@@ -48,6 +45,17 @@ func newKernelCarrier(keys *engine.Keys) (*kernelCarrier, error) {
 		}
 	}
 	return c, nil
+}
+
+// Socket gives the TCP socket away of a connection that is wholly the kernel's,
+// and of which nobody has moved a byte: whoever has it reads and writes
+// plaintext, and owes the peer what is no application data. Nil: c is no such
+// connection.
+func Socket(c Carrier) *FD {
+	if k, ok := c.(*kernelCarrier); ok && k.installed {
+		return k.kernelSender.sock
+	}
+	return nil
 }
 
 func protection(key engine.TrafficKey) *record.Protection {

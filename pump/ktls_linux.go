@@ -58,20 +58,34 @@ func noKernelTLS(format string, args ...any) error {
 }
 
 // installULP makes a connected TCP socket one that can be given keys; until it
-// is, nothing about it changes.
+// is, nothing about it changes. Twice does not hurt.
 func installULP(sock *FD) error {
+	if sock == nil {
+		return errNoTCP
+	}
 	err := unix.SetsockoptString(sock.n, unix.SOL_TCP, unix.TCP_ULP, "tls")
 	switch {
-	case err == nil, err == unix.EEXIST: // twice does not hurt
+	case err == nil, err == unix.EEXIST:
 		return nil
 	case err == unix.ENOENT:
 		return noKernelTLS("this kernel has none, or it is not loaded")
 	case err == unix.ENOTCONN:
-		return noKernelTLS("the peer has already closed the connection")
+		return noKernelTLS("the connection is not established, or no longer")
 	case err == unix.ENOPROTOOPT || err == unix.EOPNOTSUPP || err == unix.ENOTSOCK || err == unix.EPROTONOSUPPORT:
-		return noKernelTLS("the network is no TCP socket")
+		return errNoTCP
 	}
 	return noKernelTLS("TCP_ULP: %w", err)
+}
+
+var errNoTCP = noKernelTLS("the network is no TCP socket")
+
+// hasULP tells whether installULP has been here.
+func hasULP(sock *FD) bool {
+	if sock == nil {
+		return false
+	}
+	name, err := unix.GetsockoptString(sock.n, unix.SOL_TCP, unix.TCP_ULP)
+	return err == nil && name == "tls"
 }
 
 // installKey gives the kernel the key of one direction, tlsTX or tlsRX. The
