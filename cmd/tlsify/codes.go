@@ -45,7 +45,7 @@ var statuses = []struct {
 	{statusUsage, "usage, unreadable file; the engine or kernel can't", []string{"usage", "engine-unsupported", "sandbox-unavailable"}, "no"},
 	{statusInternal, "a bug, or a crash", []string{"internal"}, "no"},
 	{statusUnreached, "not reached, or lost before `ready`", []string{"resolve", "connect", "proxy", "starttls", "connect-timeout", "handshake-timeout", "network-io"}, "perhaps"},
-	{statusHandshake, "the handshake failed", []string{"tls-alert", "tls-protocol", "tls-version", "no-common-group", "security-level", "renegotiation", "client-cert", "ech-rejected"}, "no"},
+	{statusHandshake, "the handshake failed", []string{"tls-alert", "tls-protocol", "tls-version", "no-common-group", "security-level", "renegotiation", "client-cert", "ech-rejected", "signer"}, "no"},
 	{statusRejected, "the peer was rejected", []string{"cert-untrusted", "cert-self-signed", "cert-expired", "cert-not-yet-valid", "cert-name", "cert-purpose", "cert-weak", "cert-constraint", "cert-revoked", "cert-malformed", "pin-mismatch", "staple"}, "no"},
 	{statusTruncated, "truncated by the peer", []string{"truncated"}, "perhaps"},
 	{statusLost, "TLS or network failure after `ready`, idle limit", []string{"tls-alert", "tls-protocol", "network-io", "idle-timeout"}, "perhaps"},

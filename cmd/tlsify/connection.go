@@ -112,6 +112,10 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 		config := *c.inv.server
 		config.Verify = c.judge(ctx)
 		c.session, err = c.inv.engine.(engine.ServerEngine).Server(ctx, c.network.conn, &config)
+		c.inv.closeSigners()
+	}
+	if failure := c.inv.signerFailure(); failure != nil {
+		return failure
 	}
 	return err
 }

@@ -12,8 +12,10 @@ import (
 func init() {
 	engines = append(engines, pq.New())
 	beyondX509 = &signatures{
-		check:    pq.CheckSignature,
-		parseKey: pq.ParsePrivateKey,
+		check:          pq.CheckSignature,
+		parseKey:       pq.ParsePrivateKey,
+		parsePublicKey: pq.ParsePublicKey,
+		sign:           pq.SignMessage,
 		fits: func(leaf *x509.Certificate, key crypto.Signer) bool {
 			public, err := pq.ParsePublicKey(leaf.RawSubjectPublicKeyInfo)
 			if err != nil {

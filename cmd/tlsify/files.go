@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tlsify/engine"
 	"tlsify/pump"
 	"tlsify/verify"
@@ -35,8 +37,13 @@ const (
 // files reads what options name: a path, or fd:N for an inherited descriptor.
 // A descriptor is read once, whatever number of options name it.
 type files struct {
-	fds  *descriptors
-	read map[int][]byte
+	fds    *descriptors
+	read   map[int][]byte
+	passed map[int]bool // on to another process, which reads it
+}
+
+func newFiles(fds *descriptors) *files {
+	return &files{fds: fds, read: map[int][]byte{}, passed: map[int]bool{}}
 }
 
 // descriptorOf takes fd:N apart.
@@ -124,7 +131,6 @@ func (f *files) lines(value string) ([]string, error) {
 	fd.SetReadDeadline(time.Now().Add(optionsTime))
 	var lines []string
 	var line []byte
-	defer func() { f.read[n] = []byte(strings.Join(lines, "\n")) }()
 	for total := 0; ; total++ {
 		var b [1]byte
 		_, err := fd.Read(b[:])
@@ -189,13 +195,57 @@ func (f *files) pin(value string) (verify.Pin, error) {
 	return pin, nil
 }
 
+// pass claims the descriptor that a name may stand for, for another process to
+// read it: it gives the number, which is to be closed here, or else -1. One that
+// has been read already is put back into a memory file.
+func (f *files) pass(what, name string) (int, error) {
+	n, ok := descriptorOf(name)
+	if !ok || f.passed[n] {
+		return -1, nil
+	}
+	if content, ok := f.read[n]; ok {
+		memory, err := memoryFile(content)
+		if err != nil {
+			return -1, usagef("--%s: %v", what, err)
+		}
+		defer unix.Close(memory)
+		if err := unix.Dup3(memory, n, unix.O_CLOEXEC); err != nil {
+			return -1, usagef("--%s: descriptor %d: %v", what, n, err)
+		}
+	} else if n <= 2 {
+		return -1, usagef("--%s: descriptor %d is not free for that", what, n)
+	} else if err := f.fds.claim(n, what, toRead); err != nil {
+		return -1, err
+	}
+	f.passed[n] = true
+	return n, nil
+}
+
 // identity reads a certificate chain and the key that fits its leaf.
 func (f *files) identity(certName, keyName string) (*engine.Identity, error) {
 	content, err := f.load("cert", certName)
 	if err != nil {
 		return nil, err
 	}
-	id := &engine.Identity{}
+	id, err := chainOf(certName, content)
+	if err != nil {
+		return nil, err
+	}
+	if content, err = f.load("key", keyName); err != nil {
+		return nil, err
+	}
+	if id.Key, err = parseKey(content); err != nil {
+		return nil, usagef("--key: %s: %v", cut(keyName), err)
+	}
+	if !fits(id.Leaf, id.Key) {
+		return nil, usagef("--key: %s does not fit the certificate in %s", cut(keyName), cut(certName))
+	}
+	return id, nil
+}
+
+// chainOf reads the certificate chain of an identity.
+func chainOf(name string, content []byte) (id *engine.Identity, err error) {
+	id = &engine.Identity{}
 	for rest := content; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
@@ -206,19 +256,10 @@ func (f *files) identity(certName, keyName string) (*engine.Identity, error) {
 		}
 	}
 	if len(id.Chain) == 0 {
-		return nil, usagef("--cert: %s has no PEM certificate", cut(certName))
+		return nil, usagef("--cert: %s has no PEM certificate", cut(name))
 	}
 	if id.Leaf, err = x509.ParseCertificate(id.Chain[0]); err != nil {
-		return nil, usagef("--cert: %s: the first certificate is malformed: %v", cut(certName), err)
-	}
-	if content, err = f.load("key", keyName); err != nil {
-		return nil, err
-	}
-	if id.Key, err = parseKey(content); err != nil {
-		return nil, usagef("--key: %s: %v", cut(keyName), err)
-	}
-	if !fits(id.Leaf, id.Key) {
-		return nil, usagef("--key: %s does not fit the certificate in %s", cut(keyName), cut(certName))
+		return nil, usagef("--cert: %s: the first certificate is malformed: %v", cut(name), err)
 	}
 	return id, nil
 }

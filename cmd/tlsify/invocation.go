@@ -11,6 +11,7 @@ import (
 
 	"tlsify/cmd/tlsify/internal/control"
 	"tlsify/cmd/tlsify/internal/dial"
+	"tlsify/cmd/tlsify/internal/signer"
 	"tlsify/engine"
 	"tlsify/pump"
 	"tlsify/verify"
@@ -26,9 +27,11 @@ var engines []engine.Engine
 var beyondX509 *signatures
 
 type signatures struct {
-	check    func(child, parent *x509.Certificate) error
-	parseKey func(pkcs8 []byte) (crypto.Signer, error)
-	fits     func(leaf *x509.Certificate, key crypto.Signer) bool
+	check          func(child, parent *x509.Certificate) error
+	parseKey       func(pkcs8 []byte) (crypto.Signer, error)
+	parsePublicKey func(spki []byte) (crypto.PublicKey, error)
+	fits           func(leaf *x509.Certificate, key crypto.Signer) bool
+	sign           func(key crypto.Signer, message []byte) ([]byte, error) // the message itself
 }
 
 // built lists the engines of this build, the default first.
@@ -63,6 +66,12 @@ type invocation struct {
 	acceptEnv  []string       // and its environment
 	handed     map[int][]byte // listen: what each accept is to find on which descriptor
 	admission  admissionLimits
+	user       *account    // listen: whom to become
+	signing    *signing    // listen: the process that has the keys, or nil
+	reread     []namedFile // listen: what each accept reads again
+	signerFD   int         // listen: where each accept finds its connection to that
+
+	signers []*signer.Client // accept: what has our keys
 
 	client  *engine.ClientConfig // connect; its Verify comes with the connection
 	server  *engine.ServerConfig // accept and listen; likewise
@@ -93,6 +102,8 @@ type parser struct {
 	fds   *descriptors
 	files *files
 	inv   *invocation
+
+	pemChains map[int][]byte // of a server's identities
 }
 
 // parse reads a command line. The invocation comes back with an error as well,
@@ -172,11 +183,12 @@ func (p *parser) control(args []string) error {
 // session reads everything that connect, accept and listen have.
 func (p *parser) session() error {
 	if p.words.form == formListen {
-		p.inv.acceptArgs, p.inv.acceptEnv, p.inv.handed = p.acceptArgs(), acceptEnvironment(), p.files.read
+		p.inv.acceptArgs, p.inv.acceptEnv = p.acceptArgs(), acceptEnvironment()
 	}
+	var lines []string
 	if value, ok := p.words.value("options-fd"); ok {
-		lines, err := p.files.lines(value)
-		if err != nil {
+		var err error
+		if lines, err = p.files.lines(value); err != nil {
 			return err
 		}
 		if slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "control-fd ") }) {
@@ -185,18 +197,17 @@ func (p *parser) session() error {
 		if err := p.words.addLines(lines); err != nil {
 			return err
 		}
-		if p.words.form == formListen {
-			n, _ := strconv.Atoi(value)
-			p.files.read[n] = acceptLines(lines)
-		}
 	}
 	p.inv.verbose = p.words.has("verbose")
 	for _, step := range []func() error{
-		p.confinement, p.chooseEngine, p.program, p.netFD, p.place, p.limits, p.admissionLimits, p.plaintext, p.configure, p.starttls, p.checkTrust,
+		p.confinement, p.user, p.chooseEngine, p.program, p.netFD, p.place, p.limits, p.admissionLimits, p.plaintext, p.configure, p.starttls, p.checkTrust,
 	} {
 		if err := step(); err != nil {
 			return err
 		}
+	}
+	if p.words.form == formListen {
+		return p.handOn(lines)
 	}
 	if p.words.prog == nil {
 		p.fds.closeUnnamed()

@@ -90,6 +90,16 @@ func listen(ctx context.Context, inv *invocation) (int, error) {
 		return 0, usagef("cannot listen: %v", err)
 	}
 	defer inv.listen.remove()
+	if err := inv.user.become(); err != nil {
+		return 0, err
+	}
+	if err := inv.canRead(); err != nil {
+		return 0, err
+	}
+	var signingEnded chan struct{} // never, where there is none
+	if inv.signing != nil {
+		signingEnded = inv.signing.ended
+	}
 	s := newService(inv)
 	ended := make(chan error, len(sockets))
 	for _, socket := range sockets {
@@ -99,6 +109,8 @@ func listen(ctx context.Context, inv *invocation) (int, error) {
 	select {
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
+	case <-signingEnded:
+		return 0, &failure{Status: statusInternal, Code: "internal", Text: "the signing process has ended"}
 	case err := <-ended:
 		return 0, usagef("cannot accept connections: %v", err)
 	}
@@ -120,7 +132,9 @@ func newService(inv *invocation) *service {
 	// A number that is neither handed to the accepts nor inherited by PROG.
 	for ; ; s.controlFD++ {
 		flags, err := unix.FcntlInt(uintptr(s.controlFD), unix.F_GETFD, 0)
-		if _, handed := inv.handed[s.controlFD]; !handed && (err != nil || flags&unix.FD_CLOEXEC != 0) {
+		_, handed := inv.handed[s.controlFD]
+		handed = handed || inv.signing != nil && s.controlFD == inv.signerFD
+		if !handed && (err != nil || flags&unix.FD_CLOEXEC != 0) {
 			return s
 		}
 	}
@@ -242,7 +256,7 @@ func (s *service) spawn(v *visitor, conn int) error {
 		return os.NewSyscallError("open", err)
 	}
 	defer unix.Close(null)
-	most := s.controlFD + 1
+	most := max(s.controlFD, inv.signerFD) + 1
 	for n := range inv.handed {
 		most = max(most, n+1)
 	}
@@ -254,6 +268,14 @@ func (s *service) spawn(v *visitor, conn int) error {
 		}
 		defer unix.Close(memory)
 		files[n] = uintptr(memory)
+	}
+	if inv.signing != nil {
+		toSigner, err := inv.signing.connect()
+		if err != nil {
+			return err
+		}
+		defer unix.Close(toSigner)
+		files[inv.signerFD] = uintptr(toSigner)
 	}
 	var control [2]int
 	if err := unix.Pipe2(control[:], unix.O_CLOEXEC); err != nil {
@@ -289,60 +311,4 @@ func (s *service) awaitReady(v *visitor, control *os.File) {
 			return
 		}
 	}
-}
-
-// acceptArgs makes the arguments of an accept out of those of listen: without
-// the address, the control channel, which is listen's own, and the options
-// that an accept does not have. What came by an options descriptor will come
-// by it again.
-func (p *parser) acceptArgs() []string {
-	args := []string{string(formAccept)}
-	for _, o := range options {
-		if o.Name == "control-fd" || !o.isFor(formAccept) {
-			continue
-		}
-		for _, value := range p.words.values[o.Name] {
-			if o.Arg == "" {
-				args = append(args, "--"+o.Name)
-			} else {
-				args = append(args, "--"+o.Name+"="+value)
-			}
-		}
-	}
-	return append(append(args, "--"), p.words.prog...)
-}
-
-// acceptLines keeps of the lines of an options descriptor those that an accept
-// has.
-func acceptLines(lines []string) []byte {
-	return []byte(strings.Join(slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
-		name, _, _ := strings.Cut(line, " ")
-		return slices.ContainsFunc(options, func(o option) bool { return o.Name == name && !o.isFor(formAccept) })
-	}), "\n"))
-}
-
-// acceptEnvironment is ours without what was said to us alone.
-func acceptEnvironment() []string {
-	return slices.DeleteFunc(withoutUCSPI(os.Environ()), func(entry string) bool { return strings.HasPrefix(entry, "LISTEN_") })
-}
-
-// memoryFile puts content into an anonymous file, to be read from its start.
-func memoryFile(content []byte) (int, error) {
-	n, err := unix.MemfdCreate("tlsify", unix.MFD_CLOEXEC)
-	if err != nil {
-		return -1, os.NewSyscallError("memfd_create", err)
-	}
-	for len(content) > 0 {
-		written, err := unix.Write(n, content)
-		if err != nil {
-			unix.Close(n)
-			return -1, os.NewSyscallError("write", err)
-		}
-		content = content[written:]
-	}
-	if _, err := unix.Seek(n, 0, 0); err != nil {
-		unix.Close(n)
-		return -1, os.NewSyscallError("lseek", err)
-	}
-	return n, nil
 }

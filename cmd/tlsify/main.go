@@ -35,8 +35,13 @@ func tlsify() int {
 	// The runtime's own switches can loosen what crypto/tls and crypto/x509
 	// accept. Nothing from outside may.
 	os.Unsetenv("GODEBUG")
-	if len(os.Args) > 1 && os.Args[1] == progWait {
-		return waitToBecome(os.Args[2:])
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case progWait:
+			return waitToBecome(os.Args[2:])
+		case signingProcess:
+			return serveSigning(os.Args[2:])
+		}
 	}
 	// The heap stays within a few megabytes, most of it buffers: collecting it
 	// early is cheap.

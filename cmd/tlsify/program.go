@@ -100,7 +100,7 @@ func prepareProgram(inv *invocation) (*program, error) {
 		return nil, cannot("start "+cut(inv.prog[0]), err)
 	}
 	p := &program{name: inv.prog[0], pid: pid, starter: os.NewFile(uintptr(starter[0]), "starter"), ended: make(chan syscall.WaitStatus, 1)}
-	go p.reap()
+	go func() { p.ended <- reapChild(pid) }()
 	if p.toProg, err = pump.NewFD(in[1]); err != nil {
 		return nil, err
 	}
@@ -143,14 +143,11 @@ func inheritable(most int, fds *descriptors, null int) []uintptr {
 	return files
 }
 
-// reap waits for PROG, so that it leaves no zombie.
-func (p *program) reap() {
-	var status syscall.WaitStatus
+// reapChild waits for a child, so that it leaves no zombie.
+func reapChild(pid int) (status syscall.WaitStatus) {
 	for {
-		_, err := syscall.Wait4(p.pid, &status, 0, nil)
-		if err != syscall.EINTR {
-			p.ended <- status
-			return
+		if _, err := syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR {
+			return status
 		}
 	}
 }

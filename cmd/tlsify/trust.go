@@ -84,15 +84,25 @@ func (p *parser) identities() ([]*engine.Identity, error) {
 	if len(certs) != len(keys) {
 		return nil, usagef("--cert and --key go together: there are %d and %d", len(certs), len(keys))
 	}
+	if p.words.form != formConnect {
+		list, err := p.serverIdentities(certs, keys)
+		if err != nil {
+			return nil, err
+		}
+		return list, p.staples(list)
+	}
 	var list []*engine.Identity
 	for i := range certs {
+		if _, ok := isSigner(keys[i]); ok {
+			return nil, usagef("--key: a signer is for servers")
+		}
 		id, err := p.files.identity(certs[i], keys[i])
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, id)
 	}
-	return list, p.staples(list)
+	return list, nil
 }
 
 // staples reads the OCSP responses for our certificates.

@@ -34,6 +34,7 @@ var rooms = []struct {
 	// Landlock on every thread, and the assembler of seccomp's filters.
 	{"tlsify/cmd/tlsify/internal/sandbox", []string{"tlsify/cmd/tlsify/internal/sandbox", "github.com/landlock-lsm/go-landlock",
 		"kernel.org/pub/linux/libs/security/libcap/psx", "golang.org/x/sys", "golang.org/x/net/bpf"}, nil},
+	{"tlsify/cmd/tlsify/internal/signer", []string{"tlsify/cmd/tlsify/internal/signer"}, []string{"crypto/tls"}},
 }
 
 // No room has a door that the design does not show.

@@ -140,10 +140,11 @@ func privateKey(set sign.Scheme, seed, expanded []byte) (crypto.Signer, error) {
 	return key, nil
 }
 
-// hedgedSign signs with fresh randomness where the key is one of circl's, whose
-// Sign does without: FIPS 204, section 3.4 recommends it, against faults and
-// side channels. Any other signer does as it likes.
-func hedgedSign(key crypto.Signer, message []byte) ([]byte, error) {
+// SignMessage signs a message itself, not its hash: with fresh randomness where
+// the key is one that ParsePrivateKey returns, whose own Sign does without.
+// FIPS 204, section 3.4 recommends it, against faults and side channels. Any
+// other signer does as it likes.
+func SignMessage(key crypto.Signer, message []byte) ([]byte, error) {
 	var signature []byte
 	var err error
 	switch key := key.(type) {
@@ -157,7 +158,7 @@ func hedgedSign(key crypto.Signer, message []byte) ([]byte, error) {
 		signature = make([]byte, mldsa87.SignatureSize)
 		err = mldsa87.SignTo(key, message, nil, true, signature)
 	default:
-		return key.Sign(rand.Reader, message, crypto.Hash(0))
+		return crypto.SignMessage(key, rand.Reader, message, crypto.Hash(0))
 	}
 	return signature, err
 }

@@ -100,9 +100,9 @@ func (s *scheme) sign(key crypto.Signer, message []byte) ([]byte, error) {
 	case kindPSS:
 		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: s.hash}
 	case kindMLDSA:
-		return hedgedSign(key, message)
+		return SignMessage(key, message)
 	}
-	return key.Sign(rand.Reader, s.digest(message), opts)
+	return crypto.SignMessage(key, rand.Reader, message, opts) // a signer may want to see it
 }
 
 // verify checks a signature by a key that fits.

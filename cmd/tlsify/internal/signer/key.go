@@ -1,0 +1,103 @@
+package signer
+
+import (
+	"crypto"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// Stream is what a signer is asked on.
+type Stream interface {
+	io.ReadWriteCloser
+	SetDeadline(time.Time) error
+}
+
+// Client is the asking side of a stream.
+type Client struct {
+	stream Stream
+	limit  time.Duration // how long an answer may take
+
+	mu  sync.Mutex
+	err error // the first
+}
+
+// NewClient asks on a stream, which becomes its own.
+func NewClient(stream Stream, limit time.Duration) *Client {
+	return &Client{stream: stream, limit: limit}
+}
+
+// Err is why the signer has not done what it was asked for, or nil.
+func (c *Client) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Close ends the stream. No key signs any more.
+func (c *Client) Close() error { return c.stream.Close() }
+
+// ask puts a request and returns the answer, which is not empty.
+func (c *Client) ask(r *request) ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return nil, c.err // the stream may be in the middle of an answer
+	}
+	c.stream.SetDeadline(time.Now().Add(c.limit))
+	err := WriteFrame(c.stream, r.marshal())
+	var answer []byte
+	if err == nil {
+		answer, err = readFrame(c.stream, frameLimit)
+	}
+	switch {
+	case err == nil && len(answer) > 0:
+		return answer, nil
+	case err == nil:
+		c.err = errors.New("the signer refuses")
+	case err == io.EOF:
+		c.err = errors.New("the signer has ended")
+	default:
+		c.err = fmt.Errorf("the signer does not answer: %w", err)
+	}
+	return nil, c.err
+}
+
+// Key is a private key of a signer's. It is a crypto.MessageSigner: the signer
+// wants to see what it signs.
+type Key struct {
+	client *Client
+	spki   []byte
+	public crypto.PublicKey
+}
+
+// Key is the key whose public side is in a certificate: spki is its
+// SubjectPublicKeyInfo, DER, and public the same, parsed.
+func (c *Client) Key(spki []byte, public crypto.PublicKey) *Key {
+	return &Key{c, spki, public}
+}
+
+func (k *Key) Public() crypto.PublicKey { return k.public }
+
+// Probe asks whether the signer has the key.
+func (k *Key) Probe() error {
+	_, err := k.client.ask(&request{key: sha256.Sum256(k.spki), probe: true})
+	return err
+}
+
+// SignMessage has the signer sign a message. Random is not used.
+func (k *Key) SignMessage(random io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
+	scheme, err := schemeFor(k.spki, k.public, opts)
+	if err != nil {
+		return nil, err
+	}
+	return k.client.ask(&request{key: sha256.Sum256(k.spki), scheme: scheme, message: message})
+}
+
+// Sign fails: from a hash nobody can tell what is signed.
+func (k *Key) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.New("a signer signs messages, not hashes")
+}

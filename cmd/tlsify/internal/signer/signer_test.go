@@ -1,0 +1,296 @@
+package signer
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/binary"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// verifyMessage is what a TLS 1.3 server signs.
+func verifyMessage(hash int) []byte {
+	return append([]byte(serverVerify), bytes.Repeat([]byte{7}, hash)...)
+}
+
+// exchangeMessage is what a TLS 1.2 server signs.
+func exchangeMessage(group uint16, point []byte) []byte {
+	b := append(bytes.Repeat([]byte{9}, 64), 3)
+	b = append(binary.BigEndian.AppendUint16(b, group), byte(len(point)))
+	return append(b, point...)
+}
+
+func uncompressed(length int) []byte { return append([]byte{4}, make([]byte, length-1)...) }
+
+func spkiOf(t testing.TB, key crypto.Signer) []byte {
+	t.Helper()
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spki
+}
+
+func signWith(key crypto.Signer) Sign {
+	return func(message []byte, opts crypto.SignerOpts) ([]byte, error) {
+		return crypto.SignMessage(key, rand.Reader, message, opts)
+	}
+}
+
+// serving answers for keys on a stream, and gives a client of it.
+func serving(t testing.TB, keys *Keys) *Client {
+	t.Helper()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ours, err := net.Dial("tcp4", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer theirs.Close()
+		Serve(theirs, keys)
+	}()
+	t.Cleanup(func() { ours.Close() })
+	return NewClient(ours, 20*time.Second)
+}
+
+// Every kind of key signs both forms of message by every scheme that it has,
+// and what comes back is its signature.
+func TestSignatures(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p256, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	p384, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	_, edwards, _ := ed25519.GenerateKey(rand.Reader)
+	pss := func(h crypto.Hash) crypto.SignerOpts {
+		return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: h}
+	}
+	keys := &Keys{TLS12: true, PerStream: 100}
+	for _, key := range []crypto.Signer{rsaKey, p256, p384, edwards} {
+		keys.Add(spkiOf(t, key), signWith(key))
+	}
+	client := serving(t, keys)
+	verify13, exchange12 := verifyMessage(48), exchangeMessage(0x1d, make([]byte, 32))
+	for _, c := range []struct {
+		name    string
+		key     crypto.Signer
+		opts    crypto.SignerOpts
+		message []byte
+	}{
+		{"rsa-pss-1.3", rsaKey, pss(crypto.SHA256), verify13},
+		{"rsa-pss-1.2", rsaKey, pss(crypto.SHA384), exchange12},
+		{"rsa-pkcs1-1.2", rsaKey, crypto.SHA512, exchange12},
+		{"p256-1.3", p256, crypto.SHA256, verifyMessage(32)},
+		{"p256-1.2", p256, crypto.SHA384, exchange12},
+		{"p384-1.3", p384, crypto.SHA384, verify13},
+		{"ed25519-1.3", edwards, crypto.Hash(0), verify13},
+		{"ed25519-1.2", edwards, crypto.Hash(0), exchangeMessage(0x17, uncompressed(65))},
+	} {
+		key := client.Key(spkiOf(t, c.key), c.key.Public())
+		if err := key.Probe(); err != nil {
+			t.Errorf("%s: probe: %v", c.name, err)
+		}
+		signature, err := crypto.SignMessage(key, rand.Reader, c.message, c.opts)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		digest := c.message
+		if h := c.opts.HashFunc(); h != 0 {
+			sum := h.New()
+			sum.Write(c.message)
+			digest = sum.Sum(nil)
+		}
+		good := false
+		switch public := c.key.Public().(type) {
+		case *rsa.PublicKey:
+			if options, ok := c.opts.(*rsa.PSSOptions); ok {
+				good = rsa.VerifyPSS(public, options.Hash, digest, signature, options) == nil
+			} else {
+				good = rsa.VerifyPKCS1v15(public, c.opts.HashFunc(), digest, signature) == nil
+			}
+		case *ecdsa.PublicKey:
+			good = ecdsa.VerifyASN1(public, digest, signature)
+		case ed25519.PublicKey:
+			good = ed25519.Verify(public, digest, signature)
+		}
+		if !good {
+			t.Errorf("%s: this is not its signature", c.name)
+		}
+	}
+}
+
+// Nothing is signed but what a server signs in a handshake.
+func TestRefusals(t *testing.T) {
+	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	other, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	clientVerify := strings.Replace(serverVerify, "server", "client", 1)
+	for _, c := range []struct {
+		name    string
+		key     *ecdsa.PrivateKey
+		scheme  Scheme
+		message []byte
+		without bool // TLS 1.2
+	}{
+		{"another key", other, 0x0403, verifyMessage(32), false},
+		{"a scheme of another kind of key", key, 0x0804, verifyMessage(32), false},
+		{"PKCS1 with such a key", key, 0x0401, verifyMessage(32), false},
+		{"no scheme", key, 0x0203, verifyMessage(32), false},
+		{"a certificate", key, 0x0403, []byte("\x30\x82\x01\x00..."), false},
+		{"nothing", key, 0x0403, nil, false},
+		{"a client's", key, 0x0403, append([]byte(clientVerify), make([]byte, 32)...), false},
+		{"one space less", key, 0x0403, verifyMessage(32)[1:], false},
+		{"no hash", key, 0x0403, verifyMessage(0), false},
+		{"a hash of another length", key, 0x0403, verifyMessage(33), false},
+		{"more than a hash", key, 0x0403, verifyMessage(64), false},
+		{"TLS 1.2 where it is not allowed", key, 0x0403, exchangeMessage(0x1d, make([]byte, 32)), true},
+		{"another group", key, 0x0403, exchangeMessage(0x1e, make([]byte, 56)), false},
+		{"a point that is too short", key, 0x0403, exchangeMessage(0x17, uncompressed(64)), false},
+		{"a compressed point", key, 0x0403, exchangeMessage(0x17, make([]byte, 65)), false},
+		{"more than a point", key, 0x0403, append(exchangeMessage(0x1d, make([]byte, 32)), 0), false},
+		{"a curve of one's own", key, 0x0403, append(make([]byte, 64), 1, 0, 0x1d, 0), false},
+	} {
+		keys := &Keys{TLS12: !c.without, PerStream: 1}
+		keys.Add(spkiOf(t, key), signWith(key))
+		client := serving(t, keys)
+		signature, err := client.ask(&request{key: sha256.Sum256(spkiOf(t, c.key)), scheme: c.scheme, message: c.message})
+		if err == nil || !strings.Contains(err.Error(), "refuses") {
+			t.Errorf("%s: %x, %v", c.name, signature, err)
+		}
+	}
+}
+
+// A stream gets as many signatures as it is meant to, and what was refused does
+// not count.
+func TestPerStream(t *testing.T) {
+	_, key, _ := ed25519.GenerateKey(rand.Reader)
+	keys := &Keys{PerStream: 1}
+	keys.Add(spkiOf(t, key), signWith(key))
+	ours, theirs := net.Pipe()
+	go Serve(theirs, keys)
+	for i, want := range []bool{false, true, false, false} {
+		r := &request{key: sha256.Sum256(spkiOf(t, key)), scheme: ed25519Scheme, message: verifyMessage(32)}
+		if i == 0 {
+			r.message = r.message[1:]
+		}
+		if err := WriteFrame(ours, r.marshal()); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := ReadFrame(ours)
+		if err != nil || (len(answer) > 0) != want {
+			t.Errorf("request %d: %x, %v", i, answer, err)
+		}
+	}
+}
+
+// A signer that is not what it should be is an error, and stays one.
+func TestBadSigners(t *testing.T) {
+	_, key, _ := ed25519.GenerateKey(rand.Reader)
+	for name, answer := range map[string]string{
+		"ends":        "",
+		"breaks off":  "\x00\x00\x00\x40half",
+		"is too long": "\xff\xff\xff\xff",
+		"refuses":     "\x00\x00\x00\x00",
+	} {
+		ours, theirs := net.Pipe()
+		go func() {
+			ReadFrame(theirs)
+			io.WriteString(theirs, answer)
+			theirs.Close()
+		}()
+		client := NewClient(ours, 20*time.Second)
+		_, err := client.Key(spkiOf(t, key), key.Public()).SignMessage(nil, verifyMessage(32), crypto.Hash(0))
+		if err == nil || client.Err() != err {
+			t.Errorf("one that %s: %v, then %v", name, err, client.Err())
+		}
+		if again := client.Key(spkiOf(t, key), key.Public()).Probe(); again != err {
+			t.Errorf("one that %s, asked again: %v", name, again)
+		}
+	}
+	silent, _ := net.Pipe()
+	if _, err := NewClient(silent, time.Millisecond).ask(&request{probe: true}); err == nil {
+		t.Error("one that is silent has answered")
+	}
+	if _, err := (&Key{}).Sign(nil, make([]byte, 32), crypto.SHA256); err == nil {
+		t.Error("a hash is signed")
+	}
+}
+
+// Whatever comes on a stream, what is signed is a message of a server's.
+func FuzzServe(f *testing.F) {
+	_, key, _ := ed25519.GenerateKey(rand.Reader)
+	spki := spkiOf(f, key)
+	id := sha256.Sum256(spki)
+	add := func(requests ...*request) {
+		var b bytes.Buffer
+		for _, r := range requests {
+			WriteFrame(&b, r.marshal())
+		}
+		f.Add(b.Bytes())
+	}
+	// The key's name is put in place of 32 zeros, so that the fuzzer need not
+	// find it.
+	var any [sha256.Size]byte
+	add(&request{key: any, probe: true}, &request{key: any, scheme: ed25519Scheme, message: verifyMessage(32)})
+	add(&request{key: any, scheme: ed25519Scheme, message: exchangeMessage(0x17, uncompressed(65))})
+	add(&request{key: any, scheme: 0x0403, message: verifyMessage(48)})
+	f.Add([]byte("\x00\x00\x00\x03abc"))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		in = bytes.ReplaceAll(in, any[:], id[:])
+		keys := &Keys{TLS12: true, PerStream: 2}
+		signed := 0
+		keys.Add(spki, func(message []byte, opts crypto.SignerOpts) ([]byte, error) {
+			signed++
+			if !bytes.HasPrefix(message, []byte(serverVerify)) && (len(message) < 100 || message[64] != 3) || opts.HashFunc() != 0 {
+				t.Errorf("signed %x", message)
+			}
+			return []byte("signature"), nil
+		})
+		var out bytes.Buffer
+		Serve(struct {
+			io.Reader
+			io.Writer
+		}{bytes.NewReader(in), &out}, keys)
+		if signed > 2 {
+			t.Errorf("%d signatures", signed)
+		}
+		for out.Len() > 0 {
+			if _, err := ReadFrame(&out); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// A request survives being written and read.
+func FuzzRequest(f *testing.F) {
+	f.Add((&request{probe: true}).marshal())
+	f.Add((&request{scheme: 0x0804, message: verifyMessage(32)}).marshal())
+	f.Add([]byte("short"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		r, err := parseRequest(in)
+		if err == nil && !bytes.Equal(r.marshal(), in) {
+			t.Errorf("%x became %x", in, r.marshal())
+		}
+	})
+}
