@@ -7,9 +7,10 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain makes three programs of the test binary and puts them into PATH:
+// TestMain makes four programs of the test binary and puts them into PATH:
 // tlsify itself; witness, which starts tlsify and takes down what the control
-// channel says (witness_test.go); and prog, which is PROG (prog_test.go).
+// channel says (witness_test.go); prog, which is PROG (prog_test.go); and
+// captive, a tlsify that tries to break out (captive_test.go).
 func TestMain(m *testing.M) {
 	// Most tests wait for another process most of the time.
 	flag.Set("test.parallel", "8")
@@ -17,5 +18,6 @@ func TestMain(m *testing.M) {
 		"tlsify":  main,
 		"witness": witness,
 		"prog":    prog,
+		"captive": captive,
 	})
 }

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/signer"
+	"tlsify/engine"
+)
+
+// captive is tlsify as it would be if its peer had taken it over: it goes the
+// way of tlsify to the place that CAPTIVE_AT names, does there what CAPTIVE
+// says, on a thread that was there before it was confined and on one that was
+// not, and says on descriptor 2 what came of it:
+//
+//	handshake   where the engine is about to read the first bytes of the peer
+//	ready       where the stream would be carried
+//	signing     in the signing process, when it has the keys
+func captive() {
+	if os.Getenv("CAPTIVE") == "" {
+		main() // one of the processes that the captive one has started
+	}
+	act := attempts[os.Getenv("CAPTIVE")]
+	if act == nil {
+		fmt.Fprintln(os.Stderr, "captive: what?")
+		os.Exit(99)
+	}
+	begin, result := make(chan bool), make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		<-begin
+		result <- act()
+	}()
+	try := func() {
+		runtime.LockOSThread()
+		for _, err := range []error{act(), func() error { begin <- true; return <-result }()} {
+			var errno syscall.Errno
+			switch {
+			case err == nil:
+				os.Stderr.WriteString("done\n")
+			case errors.As(err, &errno):
+				os.Stderr.WriteString(unix.ErrnoName(errno) + "\n")
+			default:
+				os.Stderr.WriteString(err.Error() + "\n")
+			}
+		}
+		os.Exit(0)
+	}
+	if len(os.Args) > 1 && os.Args[1] == signingProcess {
+		if _, err := prepareSigning(&signer.Keys{}, sandboxRequire, "-", os.Args[2:]); err == nil {
+			try()
+		}
+		os.Exit(99)
+	}
+	inv, err := parse(os.Args[1:], environment())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(99)
+	}
+	if os.Getenv("CAPTIVE_AT") == "handshake" {
+		inv.engine = captiveEngine{inv.engine, try}
+	}
+	c := newConnection(inv)
+	for _, step := range []func(context.Context) error{c.open, c.handshake, c.ready} {
+		if err := step(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(99)
+		}
+	}
+	try()
+}
+
+// captiveEngine is taken over by the peer before its handshake.
+type captiveEngine struct {
+	engine.Engine
+	try func()
+}
+
+func (e captiveEngine) Client(context.Context, net.Conn, *engine.ClientConfig) (engine.Session, error) {
+	e.try()
+	return nil, nil
+}
+func (e captiveEngine) Server(context.Context, net.Conn, *engine.ServerConfig) (engine.Session, error) {
+	e.try()
+	return nil, nil
+}
+func (captiveEngine) CheckServer(*engine.ServerConfig) error { return nil }
+
+// attempts are what can be tried. CAPTIVE_PATH is the path for some of them,
+// and CAPTIVE_PARENT the number of a process of the same user's.
+var attempts = map[string]func() error{
+	"open": func() error { return openAndClose(os.Getenv("CAPTIVE_PATH"), unix.O_RDONLY) },
+	"make": func() error {
+		return openAndClose(os.Getenv("CAPTIVE_PATH"), unix.O_CREAT|unix.O_WRONLY)
+	},
+	"mem":    func() error { return openAndClose("/proc/"+os.Getenv("CAPTIVE_PARENT")+"/mem", unix.O_RDONLY) },
+	"remove": func() error { return unix.Unlink(os.Getenv("CAPTIVE_PATH")) },
+	"socket": func() error { return socketOf(unix.AF_INET, unix.SOCK_STREAM) },
+	"unix":   func() error { return socketOf(unix.AF_UNIX, unix.SOCK_STREAM) },
+	"raw":    func() error { return socketOf(unix.AF_PACKET, unix.SOCK_RAW) },
+	"connect": func() error {
+		// Any descriptor will do to see that the call as such is refused.
+		return unix.Connect(2, &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}})
+	},
+	"exec":   func() error { return syscall.Exec("/bin/true", []string{"true"}, nil) },
+	"ptrace": func() error { return syscall.PtraceAttach(parentPID()) },
+	"readv": func() error {
+		var b [8]byte
+		local := []unix.Iovec{{Base: &b[0], Len: 8}}
+		_, err := unix.ProcessVMReadv(parentPID(), local, []unix.RemoteIovec{{Base: 4096, Len: 8}}, 0)
+		return err
+	},
+	"kill": func() error { return unix.Kill(parentPID(), 0) },
+	"fork": func() error {
+		child, _, errno := syscall.RawSyscall(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0)
+		if errno == 0 && child == 0 {
+			syscall.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
+		}
+		return errnoOf(errno)
+	},
+	"code": func() error {
+		_, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANON)
+		return err
+	},
+	"dumpable": func() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0) },
+	"core":     func() error { return unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: 1}) },
+	"tty":      func() error { return unix.IoctlSetPointerInt(0, unix.TIOCSTI, 'x') },
+	"io_uring": func() error {
+		var params [120]byte
+		_, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(&params)), 0)
+		return errnoOf(errno)
+	},
+}
+
+func errnoOf(errno syscall.Errno) error {
+	if errno == 0 {
+		return nil
+	}
+	return errno
+}
+
+func openAndClose(path string, flags int) error {
+	n, err := unix.Open(path, flags|unix.O_CLOEXEC, 0o600)
+	if err == nil {
+		unix.Close(n)
+	}
+	return err
+}
+
+func socketOf(family, kind int) error {
+	n, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC, 0)
+	if err == nil {
+		unix.Close(n)
+	}
+	return err
+}
+
+func parentPID() int {
+	pid, _ := strconv.Atoi(os.Getenv("CAPTIVE_PARENT"))
+	return pid
+}

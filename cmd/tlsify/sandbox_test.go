@@ -1,0 +1,246 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"tlsify/cmd/tlsify/internal/sandbox"
+	"tlsify/engine"
+	"tlsify/engine/enginetest"
+)
+
+// needSandbox skips where the kernel can't confine anything.
+func needSandbox(t *testing.T) {
+	t.Helper()
+	if err := sandbox.Missing(); err != nil {
+		t.Skip("needs a kernel with Landlock and seccomp: ", inOneLine(err))
+	}
+}
+
+// jailbreaks are what is tried in a captive process, and what must come of it:
+// an errno on each of two threads, or the end of the process. The files would
+// be there for it, and the sockets too: it runs as the test does.
+var jailbreaks = []struct{ try, want string }{
+	{"open", "EPERM"}, {"make", "EPERM"}, {"remove", "EPERM"}, {"mem", "EPERM"},
+	{"socket", "EPERM"}, {"unix", "EPERM"}, {"raw", "EPERM"}, {"connect", "EPERM"},
+	{"exec", "killed"}, {"ptrace", "killed"}, {"readv", "killed"},
+	{"kill", "EPERM"}, {"fork", "EPERM"}, {"code", "EPERM"},
+	{"dumpable", "EPERM"}, {"core", "EPERM"}, {"tty", "EPERM"}, {"io_uring", "EPERM"},
+}
+
+// try starts a captive tlsify and checks what comes of it.
+func try(t *testing.T, l *launch, at, what, path, want string, args ...string) {
+	t.Helper()
+	l.program = "captive"
+	l.env = append(l.env, "CAPTIVE="+what, "CAPTIVE_AT="+at, "CAPTIVE_PATH="+path, "CAPTIVE_PARENT="+strconv.Itoa(os.Getpid()))
+	c := l.start(args...)
+	status := c.wait()
+	got := strings.Fields(l.err.all())
+	switch {
+	case want == "killed" && status == 1000+31: // SIGSYS
+	case want == "killed" || status != 0 || len(got) != 2 || got[0] != want || got[1] != want:
+		t.Errorf("%s: status %d, %q, want %s", what, status, got, want)
+	}
+}
+
+// Whoever takes a client over, during the handshake or after it, gets to no
+// file, no socket, and no other process.
+func TestCaptiveClient(t *testing.T) {
+	needSandbox(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	os.WriteFile(secret, []byte("secret"), 0o600)
+	for _, e := range built() {
+		for _, at := range []string{"handshake", "ready"} {
+			for _, jailbreak := range jailbreaks {
+				t.Run(e.Name()+"/"+at+"/"+jailbreak.try, func(t *testing.T) {
+					t.Parallel()
+					s := startServer(t, "quiet")
+					try(t, newLaunch(t), at, jailbreak.try, secret, jailbreak.want, connectTo(t, s, "--engine", e.Name())...)
+				})
+			}
+		}
+	}
+}
+
+// The same of a server, whose key, certificate and PROG were there for it
+// before.
+func TestCaptiveServer(t *testing.T) {
+	needSandbox(t)
+	pki := pkiFiles(t)
+	for _, e := range built() {
+		if _, ok := e.(engine.ServerEngine); !ok {
+			continue
+		}
+		for _, at := range []string{"handshake", "ready"} {
+			for _, jailbreak := range jailbreaks {
+				t.Run(e.Name()+"/"+at+"/"+jailbreak.try, func(t *testing.T) {
+					t.Parallel()
+					ours, theirs := tcpPair(t)
+					l := newLaunch(t)
+					l.give(5, rawOf(t, theirs))
+					theirs.Close()
+					go newClient(ours, clientConfig(t))
+					key := filepath.Join(t.TempDir(), "key")
+					content, _ := os.ReadFile(pki + "/good.key")
+					os.WriteFile(key, content, 0o600)
+					try(t, l, at, jailbreak.try, key, jailbreak.want, "accept", "--engine", e.Name(), "--net-fd", "5",
+						"--cert", pki+"/good.pem", "--key", key, "--", "true")
+					if _, err := os.Stat(key); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+	}
+}
+
+// The signing process has the keys, and nothing else that it could reach.
+func TestCaptiveSigner(t *testing.T) {
+	needSandbox(t)
+	pki := pkiFiles(t)
+	for _, jailbreak := range jailbreaks {
+		t.Run(jailbreak.try, func(t *testing.T) {
+			t.Parallel()
+			l := newLaunch(t)
+			l.quietly()
+			try(t, l, "signing", jailbreak.try, pki+"/good.key", jailbreak.want, signingProcess, pki+"/good.pem", pki+"/good.key")
+		})
+	}
+}
+
+// What the handshake needs of the file system is all that can be opened while
+// it lasts: the places of the roots, and the directory of the session. Only the
+// latter stays, and with it the calls by which files are opened.
+func TestCaptiveFiles(t *testing.T) {
+	needSandbox(t)
+	pki := pkiFiles(t)
+	dir := t.TempDir()
+	for _, name := range []string{"roots", "session", "elsewhere"} {
+		os.Mkdir(filepath.Join(dir, name), 0o700)
+		content, _ := os.ReadFile(pki + "/ca.pem")
+		os.WriteFile(filepath.Join(dir, name, "file"), content, 0o600)
+	}
+	for _, c := range []struct{ at, try, path, option, want string }{
+		{"handshake", "open", "roots/file", "", "done"},
+		{"handshake", "make", "roots/new", "", "EACCES"},
+		{"handshake", "open", "elsewhere/file", "", "EACCES"},
+		{"handshake", "make", "elsewhere/new", "", "EACCES"},
+		{"handshake", "mem", "", "", "EACCES"},
+		{"handshake", "remove", "roots/file", "", "EPERM"},
+		{"ready", "open", "roots/file", "", "EPERM"},
+		{"ready", "open", "session/file", "--session=session/s", "done"},
+		{"ready", "make", "session/new", "--session=session/s", "done"},
+		{"ready", "open", "elsewhere/file", "--session=session/s", "EACCES"},
+		{"ready", "make", "elsewhere/new", "--session=session/s", "EACCES"},
+		{"ready", "remove", "elsewhere/file", "--session=session/s", "EACCES"},
+		{"ready", "mem", "", "--session=session/s", "EACCES"},
+		{"ready", "socket", "", "--session=session/s", "EPERM"},
+		{"ready", "exec", "", "--session=session/s", "killed"},
+	} {
+		t.Run(c.at+"-"+c.try+"-"+strings.ReplaceAll(c.path, "/", "-"), func(t *testing.T) {
+			s := startServer(t, "quiet")
+			l := newLaunch(t)
+			l.env = slices.DeleteFunc(l.env, func(entry string) bool { return strings.HasPrefix(entry, "SSL_CERT_") })
+			l.env = append(l.env, "SSL_CERT_FILE="+dir+"/roots/file")
+			args := []string{"connect", "--name", enginetest.Host, s.address}
+			if c.option != "" {
+				args = append(args, strings.Replace(c.option, "=", "="+dir+"/", 1))
+			}
+			try(t, l, c.at, c.try, filepath.Join(dir, c.path), c.want, args...)
+		})
+	}
+}
+
+// Every thread of every process is confined once it is connected: a client, a
+// listener's child, and the signing process; and PROG is as if there were no
+// sandbox.
+func TestEveryThreadIsConfined(t *testing.T) {
+	needSandbox(t)
+	t.Parallel()
+	s := startServer(t, "stall")
+	l := newLaunch(t)
+	client := l.start(connectTo(t, s)...)
+	if !strings.Contains(client.await("sandbox"), "no-new-privs seccomp landlock-") {
+		t.Errorf("the client says %q", client.await("sandbox"))
+	}
+	client.await("ready")
+	confined(t, client.pid)
+
+	server := listening(t, "127.0.0.1:0", "--", "sh", "-c", "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status; ulimit -c; cat")
+	c, err := dialClient(server.address, clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.noter.Close()
+	children := childrenOf(server.process.Pid)
+	for _, pid := range append(children, signingProcessOf(t, server.process.Pid)) {
+		confined(t, pid)
+	}
+	if len(children) != 1 {
+		t.Errorf("the listener has the children %v", children)
+	}
+	limit, _ := os.ReadFile("/proc/self/limits")
+	core := regexp.MustCompile(`(?m)^Max core file size +(\S+)`).FindSubmatch(limit)
+	own, _ := os.ReadFile("/proc/self/status")
+	want := strings.Join(regexp.MustCompile(`(?m)^(NoNewPrivs|Seccomp):.*\n`).FindAllString(string(own), -1), "")
+	got, _ := c.talk("")
+	if !strings.HasPrefix(got, want) {
+		t.Errorf("PROG has %q, the test %q", got, want)
+	}
+	if ulimit := strings.TrimSpace(strings.TrimPrefix(got, want)); (ulimit == "0") != (string(core[1]) == "0") {
+		t.Errorf("PROG's limit for a core file is %s, the test's %s", ulimit, core[1])
+	}
+}
+
+// confined checks what the kernel says of a process's threads.
+func confined(t *testing.T, pid int) {
+	t.Helper()
+	threads, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/status")
+	for _, thread := range threads {
+		status, _ := os.ReadFile(thread)
+		for _, want := range []string{"NoNewPrivs:\t1\n", "Seccomp:\t2\n"} {
+			if len(status) > 0 && !strings.Contains(string(status), want) {
+				t.Errorf("%s has no %q", thread, want)
+			}
+		}
+	}
+	limits, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/limits")
+	if len(threads) == 0 || !regexp.MustCompile(`(?m)^Max core file size +0 +0 `).Match(limits) {
+		t.Errorf("process %d: %d threads, limits %s", pid, len(threads), limits)
+	}
+}
+
+// signingProcessOf finds the signing process among a listener's children.
+func signingProcessOf(t *testing.T, pid int) int {
+	t.Helper()
+	lists, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children")
+	for _, list := range lists {
+		content, _ := os.ReadFile(list)
+		for _, child := range strings.Fields(string(content)) {
+			if cmdline, _ := os.ReadFile("/proc/" + child + "/cmdline"); strings.Contains(string(cmdline), signingProcess) {
+				return number(child, 0)
+			}
+		}
+	}
+	t.Fatal("there is no signing process")
+	return 0
+}
+
+// --sandbox off says so, and require is an invocation that fails where anything
+// is missing, which can't be shown where nothing is.
+func TestSandboxModes(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "greet")
+	newLaunch(t).start(connectTo(t, s, "--sandbox", "off")...).expect(0, "sandbox off", "ready")
+	newLaunch(t).start(connectTo(t, s, "--sandbox", "some")...).expect(1, "error usage .*auto, require, off")
+	if err := sandbox.Missing(); err != nil {
+		newLaunch(t).start(connectTo(t, s, "--sandbox", "require")...).expect(1, "error sandbox-unavailable .*")
+		return
+	}
+	newLaunch(t).start(connectTo(t, s, "--sandbox", "require")...).expect(0, "sandbox not-dumpable no-core no-new-privs seccomp landlock-.*", "ready")
+}
