@@ -64,6 +64,9 @@ func TestSecretsNeverInArguments(t *testing.T) {
 	for _, pid := range append(accepts, tlsify.pid) {
 		for _, file := range []string{"cmdline", "environ"} {
 			text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), file))
+			if file == "environ" && os.IsPermission(err) {
+				continue // nobody but root can read it
+			}
 			if err != nil || strings.Contains(string(text), "private-protocol") || strings.Contains(string(text), "PRIVATE KEY") {
 				t.Errorf("%s of %d: %v, %q", file, pid, err, text)
 			}
@@ -275,7 +278,7 @@ func usageOf(t testing.TB, pid int) (u usage) {
 	t.Helper()
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
 	list, err := os.ReadDir(dir + "/fd")
-	if err != nil {
+	if err != nil && !os.IsPermission(err) { // which nobody but root has
 		t.Fatal(err)
 	}
 	u.descriptors = len(list)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/signer"
 )
 
 // prog is PROG, for scripts and tests:
@@ -30,6 +32,7 @@ import (
 //	prog exit N            end with N at once
 //	prog kill N            end by signal N
 //	prog hold FILE PROG... run another program, whose standard input has FILE, and does not end
+//	prog sign KEY          be a signer for a key, on 0 and 1
 //	prog wait              wait for a signal, and end by it; it says "waiting" first
 func prog() {
 	args := append(os.Args[1:], "", "")
@@ -81,6 +84,15 @@ func prog() {
 		cmd.Run()
 		w.Close()
 		os.Exit(cmd.ProcessState.ExitCode())
+	case "sign":
+		content, err := os.ReadFile(args[1])
+		if err != nil {
+			os.Exit(98)
+		}
+		signer.Serve(struct {
+			io.Reader
+			io.Writer
+		}{os.Stdin, os.Stdout}, signerKeys(content))
 	case "wait":
 		signal.Reset()
 		fmt.Println("waiting")

@@ -178,7 +178,7 @@ func TestEveryThreadIsConfined(t *testing.T) {
 	}
 	defer c.noter.Close()
 	children := childrenOf(server.process.Pid)
-	for _, pid := range append(children, signingProcessOf(t, server.process.Pid)) {
+	for _, pid := range append(children, findSigning(server.process.Pid)) {
 		confined(t, pid)
 	}
 	if len(children) != 1 {
@@ -213,22 +213,6 @@ func confined(t *testing.T, pid int) {
 	if len(threads) == 0 || !regexp.MustCompile(`(?m)^Max core file size +0 +0 `).Match(limits) {
 		t.Errorf("process %d: %d threads, limits %s", pid, len(threads), limits)
 	}
-}
-
-// signingProcessOf finds the signing process among a listener's children.
-func signingProcessOf(t *testing.T, pid int) int {
-	t.Helper()
-	lists, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children")
-	for _, list := range lists {
-		content, _ := os.ReadFile(list)
-		for _, child := range strings.Fields(string(content)) {
-			if cmdline, _ := os.ReadFile("/proc/" + child + "/cmdline"); strings.Contains(string(cmdline), signingProcess) {
-				return number(child, 0)
-			}
-		}
-	}
-	t.Fatal("there is no signing process")
-	return 0
 }
 
 // --sandbox off says so, and require is an invocation that fails where anything

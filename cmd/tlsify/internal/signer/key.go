@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -58,7 +59,7 @@ func (c *Client) ask(r *request) ([]byte, error) {
 		return answer, nil
 	case err == nil:
 		c.err = errors.New("the signer refuses")
-	case err == io.EOF:
+	case err == io.EOF || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
 		c.err = errors.New("the signer has ended")
 	default:
 		c.err = fmt.Errorf("the signer does not answer: %w", err)

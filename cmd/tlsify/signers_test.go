@@ -1,0 +1,332 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"tlsify/cmd/tlsify/internal/signer"
+	"tlsify/engine"
+)
+
+// signerKeys are the keys of a signer that has one, of a PEM file.
+func signerKeys(content []byte) *signer.Keys {
+	key, err := parseKey(content)
+	if err != nil {
+		panic(err)
+	}
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		panic(err)
+	}
+	keys := &signer.Keys{TLS12: true, PerStream: 1}
+	keys.Add(spki, signWith(key))
+	return keys
+}
+
+// signerOn is a signer for a key on a unix socket, until the test ends.
+func signerOn(t *testing.T, keyFile string, serve func(net.Conn, *signer.Keys)) (path string) {
+	t.Helper()
+	content, err := os.ReadFile(keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				serve(conn, signerKeys(content))
+			}()
+		}
+	}()
+	return path
+}
+
+func honest(conn net.Conn, keys *signer.Keys) { signer.Serve(conn, keys) }
+
+// A server's handshake can be signed by another program, on every engine and
+// under both versions: by a command, by one behind a socket, or by one whose
+// stream was given.
+func TestSigners(t *testing.T) {
+	pki := pkiFiles(t)
+	for _, e := range built() {
+		if _, ok := e.(engine.ServerEngine); !ok {
+			continue
+		}
+		for _, chain := range []string{"good", "good-rsa"} {
+			for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+				if version == tls.VersionTLS12 && e.Name() == "pq" {
+					continue
+				}
+				for _, kind := range []string{"unix", "command", "fd"} {
+					t.Run(fmt.Sprintf("%s/%s/%s/%s", e.Name(), chain, tls.VersionName(version), kind), func(t *testing.T) {
+						t.Parallel()
+						l := newLaunch(t)
+						key := pki + "/" + chain + ".key"
+						option := "signer:prog sign " + key
+						switch kind {
+						case "unix":
+							option = "signer:unix:" + signerOn(t, key, honest)
+						case "fd":
+							option = "signer:fd:9"
+							content, _ := os.ReadFile(key)
+							stream := l.socket(9)
+							go signer.Serve(stream, signerKeys(content))
+						}
+						ours, theirs := tcpPair(t)
+						l.give(5, rawOf(t, theirs))
+						theirs.Close()
+						tlsify := l.start("accept", "--engine", e.Name(), "--net-fd", "5", "--cert", pki+"/"+chain+".pem", "--key", option, "--", "prog", "cat")
+						config := clientConfig(t)
+						config.MinVersion, config.MaxVersion = version, version
+						c, err := newClient(ours, config)
+						if err != nil {
+							t.Fatal(err, tlsify.report())
+						}
+						if got := c.echo("hello"); got != "hello" {
+							t.Errorf("got %q", got)
+						}
+						ours.Close()
+						tlsify.expect(0, "ready", "end 0")
+					})
+				}
+			}
+		}
+	}
+}
+
+// A listener's children each ask the signer by themselves; certificates whose
+// keys are with signers and those whose are not go together.
+func TestSignersOfListener(t *testing.T) {
+	t.Parallel()
+	pki := pkiFiles(t)
+	l, err := startListener(os.Stderr, os.Environ(), "--cert", pki+"/good-rsa.pem", "--key", "signer:unix:"+signerOn(t, pki+"/good-rsa.key", honest),
+		"--cert", pki+"/good.pem", "--key", pki+"/good.key", "127.0.0.1:0", "--", "prog", "cat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, suite := range []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256} {
+		for range 2 {
+			config := clientConfig(t)
+			config.MaxVersion, config.CipherSuites = tls.VersionTLS12, []uint16{suite}
+			c, err := dialClient(l.address, config)
+			if err != nil {
+				t.Fatal(tls.CipherSuiteName(suite), err)
+			}
+			if got := c.echo("hello"); got != "hello" {
+				t.Errorf("got %q", got)
+			}
+			c.noter.Close()
+		}
+	}
+	if err := l.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A signer that can't or won't sign is told of: before there is a handshake
+// where that can be known, and else by a CODE of its own.
+func TestSignerFaults(t *testing.T) {
+	pki := pkiFiles(t)
+	probed := func(then func(net.Conn)) func(net.Conn, *signer.Keys) {
+		return func(conn net.Conn, _ *signer.Keys) {
+			signer.ReadFrame(conn)
+			signer.WriteFrame(conn, []byte{1})
+			signer.ReadFrame(conn)
+			then(conn)
+		}
+	}
+	for name, c := range map[string]struct {
+		option string
+		status int
+		line   string
+	}{
+		"no-socket":    {"signer:unix:/missing", 101, "error usage .*signer:unix:/missing.*"},
+		"no-command":   {"signer:true", 101, "error usage .*has no key for .*the signer has ended"},
+		"no-key":       {"signer:unix:" + signerOn(t, pki+"/good-rsa.key", honest), 101, "error usage .*has no key for .*the signer refuses"},
+		"refuses":      {"signer:unix:" + signerOn(t, pki+"/good.key", probed(func(c net.Conn) { signer.WriteFrame(c, nil) })), 104, "error signer .*refuses"},
+		"ends":         {"signer:unix:" + signerOn(t, pki+"/good.key", probed(func(c net.Conn) {})), 104, "error signer .*ended"},
+		"is-silent":    {"signer:unix:" + signerOn(t, pki+"/good.key", probed(func(c net.Conn) { io.Copy(io.Discard, c) })), 104, "error signer .*does not answer.*"},
+		"lies":         {"signer:unix:" + signerOn(t, pki+"/good.key", probed(func(c net.Conn) { signer.WriteFrame(c, []byte("no signature")) })), 104, "error tls-alert .*"},
+		"empty":        {"signer:", 101, "error usage .*"},
+		"not-open":     {"signer:fd:77", 101, "error usage .*descriptor 77 is not open"},
+		"not-for-that": {"signer:fd:0", 101, "error usage .*"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ours, theirs := tcpPair(t)
+			defer ours.Close()
+			l := newLaunch(t)
+			l.give(5, rawOf(t, theirs))
+			theirs.Close()
+			go newClient(ours, clientConfig(t))
+			l.start("accept", "--handshake-timeout", "1s", "--net-fd", "5", "--cert", pki+"/good.pem", "--key", c.option, "--", "true").
+				expect(c.status, c.line)
+		})
+	}
+	t.Run("connect", func(t *testing.T) {
+		newLaunch(t).start("connect", "--cert", pki+"/client.pem", "--key", "signer:unix:/s", "localhost:1").expect(1, "error usage .*for servers")
+	})
+	t.Run("listen-fd", func(t *testing.T) {
+		newLaunch(t).start("listen", "--cert", pki+"/good.pem", "--key", "signer:fd:9", "127.0.0.1:0", "--", "true").expect(1, "error usage .*share.*")
+	})
+}
+
+// The signing process of a lone accept ends when the handshake is over, and
+// that of a listener with it; a listener without one is of no use.
+func TestSigningProcessEnds(t *testing.T) {
+	t.Parallel()
+	pki := pkiFiles(t)
+	gone := func(pid int) bool { return becomes(func() bool { return syscall.Kill(pid, 0) != nil }) }
+	for name, end := range map[string]func(*child, *net.TCPConn) bool{
+		"handshake": func(c *child, ours *net.TCPConn) bool {
+			newClient(ours, clientConfig(t))
+			c.await("ready")
+			return true
+		},
+		"killed": func(c *child, _ *net.TCPConn) bool { c.signal(syscall.SIGKILL); return false },
+	} {
+		ours, theirs := tcpPair(t)
+		l := newLaunch(t)
+		l.give(5, rawOf(t, theirs))
+		theirs.Close()
+		tlsify := l.start("accept", "--net-fd", "5", "--cert", pki+"/good.pem", "--key", pki+"/good.key", "--", "prog", "cat")
+		tlsify.await("tlsify")
+		signing := 0
+		if !becomes(func() bool { signing = findSigning(tlsify.pid); return signing != 0 }) {
+			t.Fatal(name, ": there is no signing process")
+		}
+		stays := end(tlsify, ours)
+		if !gone(signing) {
+			t.Errorf("%s: the signing process is still there", name)
+		}
+		if stays {
+			ours.Close()
+			tlsify.wait()
+		}
+	}
+	l := newLaunch(t)
+	tlsify := l.start("listen", "--cert", pki+"/good.pem", "--key", pki+"/good.key", "127.0.0.1:0", "--", "true")
+	tlsify.await("listening")
+	syscall.Kill(findSigning(tlsify.pid), syscall.SIGKILL)
+	tlsify.expect(2, "error internal .*signing process.*")
+}
+
+// findSigning finds the signing process among the children of a process; 0 is
+// none.
+func findSigning(pid int) int {
+	lists, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children")
+	for _, list := range lists {
+		content, _ := os.ReadFile(list)
+		for _, child := range strings.Fields(string(content)) {
+			if cmdline, _ := os.ReadFile("/proc/" + child + "/cmdline"); strings.Contains(string(cmdline), signingProcess) {
+				return number(child, 0)
+			}
+		}
+	}
+	return 0
+}
+
+// The key is nowhere in the memory of the processes that face the network, nor
+// in the listener's; that it would be found is shown on the signing process.
+func TestKeyIsInOneMemory(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to read the memory of another process")
+	}
+	t.Parallel()
+	pki := pkiFiles(t)
+	content, _ := os.ReadFile(pki + "/good.key")
+	key, err := parseKey(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scalar := key.(*ecdsa.PrivateKey).D.FillBytes(make([]byte, 32))
+	text := bytes.Split(content, []byte("\n"))[1][:32]
+	holds := func(pid int) bool { return inMemory(t, pid, scalar) || inMemory(t, pid, text) }
+
+	server := listening(t, "127.0.0.1:0", "--", "prog", "cat")
+	c, err := dialClient(server.address, clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.noter.Close()
+	if !holds(findSigning(server.process.Pid)) {
+		t.Error("the search does not find the key where it is")
+	}
+	children := childrenOf(server.process.Pid)
+	if len(children) != 1 {
+		t.Errorf("the listener has the children %v", children)
+	}
+	ours, theirs := tcpPair(t)
+	defer ours.Close()
+	l := newLaunch(t)
+	l.give(5, rawOf(t, theirs))
+	theirs.Close()
+	lone := l.start("accept", "--net-fd", "5", "--cert", pki+"/good.pem", "--key", pki+"/good.key", "--", "prog", "cat")
+	if _, err := newClient(ours, clientConfig(t)); err != nil {
+		t.Fatal(err)
+	}
+	lone.await("ready")
+	for _, pid := range append(children, server.process.Pid, lone.pid) {
+		if holds(pid) {
+			t.Errorf("the key is in the memory of process %d", pid)
+		}
+	}
+}
+
+// inMemory tells whether a process has some bytes in memory that it can write.
+func inMemory(t *testing.T, pid int, what []byte) bool {
+	t.Helper()
+	dir := "/proc/" + strconv.Itoa(pid)
+	maps, err := os.ReadFile(dir + "/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem, err := os.Open(dir + "/mem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mem.Close()
+	for line := range strings.Lines(string(maps)) {
+		var from, to int64
+		var mode string
+		if _, err := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); err != nil || !strings.HasPrefix(mode, "rw") || to-from > 256<<20 {
+			continue
+		}
+		content := make([]byte, to-from)
+		n, _ := mem.ReadAt(content, from)
+		if bytes.Contains(content[:n], what) {
+			return true
+		}
+	}
+	return false
+}
+
+// echo has a line sent back before it ends its half, which in TLS 1.2 ends both.
+func (c *client) echo(line string) string {
+	io.WriteString(c, line)
+	back := make([]byte, len(line))
+	io.ReadFull(c, back)
+	c.talk("")
+	return string(back)
+}
