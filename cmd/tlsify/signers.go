@@ -15,8 +15,9 @@ import (
 	"tlsify/pump"
 )
 
-// signerTime is how long it may take to connect to a signer's socket.
-const signerTime = 5 * time.Second
+// signerTime is how long a signer may take to be there, before there is any
+// handshake.
+const signerTime = 10 * time.Second
 
 // serverIdentities reads a server's certificates. Their keys are with our own
 // signing process, or with a signer that --key names.
@@ -53,7 +54,7 @@ func (p *parser) serverIdentities(certs, keys []string) ([]*engine.Identity, err
 		}
 		key := asked.Key(id.Leaf.RawSubjectPublicKeyInfo, publicKeyOf(id))
 		if _, ready := descriptorOf(which); ok && !ready && p.words.form == formAccept {
-			if err := key.Probe(); err != nil {
+			if err := key.Probe(signerTime); err != nil {
 				return nil, usagef("--key: %s has no key for %s: %v", cut(keys[i]), cut(certs[i]), err)
 			}
 		}

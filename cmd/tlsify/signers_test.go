@@ -158,19 +158,20 @@ func TestSignerFaults(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		option string
+		limit  string
 		status int
 		line   string
 	}{
-		"no-socket":    {"signer:unix:/missing", 101, "error usage .*signer:unix:/missing.*"},
-		"no-command":   {"signer:true", 101, "error usage .*has no key for .*the signer has ended"},
-		"no-key":       {"signer:unix:" + signerOn(t, pki+"/good-rsa.key", honest), 101, "error usage .*has no key for .*the signer refuses"},
-		"refuses":      {"signer:unix:" + signerOn(t, pki+"/good.key", probed(func(c net.Conn) { signer.WriteFrame(c, nil) })), 104, "error signer .*refuses"},
-		"ends":         {"signer:unix:" + signerOn(t, pki+"/good.key", probed(func(c net.Conn) {})), 104, "error signer .*ended"},
-		"is-silent":    {"signer:unix:" + signerOn(t, pki+"/good.key", probed(func(c net.Conn) { io.Copy(io.Discard, c) })), 104, "error signer .*does not answer.*"},
-		"lies":         {"signer:unix:" + signerOn(t, pki+"/good.key", probed(func(c net.Conn) { signer.WriteFrame(c, []byte("no signature")) })), 104, "error tls-alert .*"},
-		"empty":        {"signer:", 101, "error usage .*"},
-		"not-open":     {"signer:fd:77", 101, "error usage .*descriptor 77 is not open"},
-		"not-for-that": {"signer:fd:0", 101, "error usage .*"},
+		"no-socket":    {"signer:unix:/missing", "30s", 101, "error usage .*signer:unix:/missing.*"},
+		"no-command":   {"signer:true", "30s", 101, "error usage .*has no key for .*the signer has ended"},
+		"no-key":       {"signer:unix:" + signerOn(t, pki+"/good-rsa.key", honest), "30s", 101, "error usage .*has no key for .*the signer refuses"},
+		"refuses":      {"signer:unix:" + signerOn(t, pki+"/good.key", probed(func(c net.Conn) { signer.WriteFrame(c, nil) })), "30s", 104, "error signer .*refuses"},
+		"ends":         {"signer:unix:" + signerOn(t, pki+"/good.key", probed(func(c net.Conn) {})), "30s", 104, "error signer .*ended"},
+		"is-silent":    {"signer:unix:" + signerOn(t, pki+"/good.key", probed(func(c net.Conn) { io.Copy(io.Discard, c) })), "2s", 104, "error signer .*does not answer.*"},
+		"lies":         {"signer:unix:" + signerOn(t, pki+"/good.key", probed(func(c net.Conn) { signer.WriteFrame(c, []byte("no signature")) })), "30s", 104, "error tls-alert .*"},
+		"empty":        {"signer:", "30s", 101, "error usage .*"},
+		"not-open":     {"signer:fd:77", "30s", 101, "error usage .*descriptor 77 is not open"},
+		"not-for-that": {"signer:fd:0", "30s", 101, "error usage .*"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -180,7 +181,7 @@ func TestSignerFaults(t *testing.T) {
 			l.give(5, rawOf(t, theirs))
 			theirs.Close()
 			go newClient(ours, clientConfig(t))
-			l.start("accept", "--handshake-timeout", "1s", "--net-fd", "5", "--cert", pki+"/good.pem", "--key", c.option, "--", "true").
+			l.start("accept", "--handshake-timeout", c.limit, "--net-fd", "5", "--cert", pki+"/good.pem", "--key", c.option, "--", "true").
 				expect(c.status, c.line)
 		})
 	}

@@ -28,6 +28,9 @@ const (
 // the runtime has signal each other, from doing so. Seccomp stands for them.
 var versions = []landlock.Config{landlock.V1, landlock.V2, landlock.V3, landlock.V4, landlock.V5, landlock.V6, landlock.V7, landlock.V8, landlock.V9}
 
+// perProcess is the version from which one call restricts every thread.
+const perProcess = 8
+
 // ruleset is a Landlock ruleset that is not in force yet.
 type ruleset struct {
 	fd      int
@@ -39,6 +42,9 @@ func landlockVersion() (int, error) {
 	version, err := ll.LandlockGetABIVersion()
 	if err != nil || version < 1 {
 		return 0, fmt.Errorf("the kernel has no Landlock, or does not let it be used: %w", err)
+	}
+	if !ownThreads && version < perProcess {
+		return 0, errors.New("this build uses cgo, and can't use the kernel's Landlock on every thread")
 	}
 	return version, nil
 }
@@ -94,7 +100,7 @@ func (r *ruleset) allow(path string, rights uint64) error {
 // enforce puts the ruleset in force on every thread, each of which must have
 // no_new_privs.
 func (r *ruleset) enforce() error {
-	if r.version >= 8 {
+	if r.version >= perProcess {
 		return os.NewSyscallError("landlock_restrict_self", ll.LandlockRestrictSelf(r.fd, ll.FlagRestrictSelfTSync))
 	}
 	return os.NewSyscallError("landlock_restrict_self", ll.AllThreadsLandlockRestrictSelf(r.fd, 0))

@@ -83,7 +83,7 @@ func (c *Confinement) Enter() (measures []string, err error) {
 	files := <-c.ruleset
 	filtered := filterCalls(c.needs)
 	if filtered != nil {
-		take("no-new-privs", os.NewSyscallError("prctl PR_SET_NO_NEW_PRIVS", ll.AllThreadsPrctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)))
+		take("no-new-privs", onEveryThread())
 	} else {
 		take("no-new-privs", nil)
 	}
@@ -98,6 +98,14 @@ func (c *Confinement) Enter() (measures []string, err error) {
 		take(fmt.Sprintf("landlock-%d", files.ruleset.version), nil)
 	}
 	return measures, err
+}
+
+// onEveryThread gives every thread no_new_privs without a filter.
+func onEveryThread() error {
+	if !ownThreads {
+		return errors.New("this build uses cgo, and can't set no_new_privs on every thread")
+	}
+	return os.NewSyscallError("prctl PR_SET_NO_NEW_PRIVS", ll.AllThreadsPrctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 }
 
 // Narrow takes away, by seccomp alone, what an earlier Enter has left and n

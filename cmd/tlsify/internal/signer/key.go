@@ -20,7 +20,7 @@ type Stream interface {
 // Client is the asking side of a stream.
 type Client struct {
 	stream Stream
-	limit  time.Duration // how long an answer may take
+	limit  time.Duration // how long a signature may take
 
 	mu  sync.Mutex
 	err error // the first
@@ -42,13 +42,13 @@ func (c *Client) Err() error {
 func (c *Client) Close() error { return c.stream.Close() }
 
 // ask puts a request and returns the answer, which is not empty.
-func (c *Client) ask(r *request) ([]byte, error) {
+func (c *Client) ask(r *request, limit time.Duration) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
 		return nil, c.err // the stream may be in the middle of an answer
 	}
-	c.stream.SetDeadline(time.Now().Add(c.limit))
+	c.stream.SetDeadline(time.Now().Add(limit))
 	err := WriteFrame(c.stream, r.marshal())
 	var answer []byte
 	if err == nil {
@@ -83,9 +83,9 @@ func (c *Client) Key(spki []byte, public crypto.PublicKey) *Key {
 
 func (k *Key) Public() crypto.PublicKey { return k.public }
 
-// Probe asks whether the signer has the key.
-func (k *Key) Probe() error {
-	_, err := k.client.ask(&request{key: sha256.Sum256(k.spki), probe: true})
+// Probe asks whether the signer has the key. The answer may take until limit.
+func (k *Key) Probe(limit time.Duration) error {
+	_, err := k.client.ask(&request{key: sha256.Sum256(k.spki), probe: true}, limit)
 	return err
 }
 
@@ -95,7 +95,7 @@ func (k *Key) SignMessage(random io.Reader, message []byte, opts crypto.SignerOp
 	if err != nil {
 		return nil, err
 	}
-	return k.client.ask(&request{key: sha256.Sum256(k.spki), scheme: scheme, message: message})
+	return k.client.ask(&request{key: sha256.Sum256(k.spki), scheme: scheme, message: message}, k.client.limit)
 }
 
 // Sign fails: from a hash nobody can tell what is signed.

@@ -106,7 +106,7 @@ func TestSignatures(t *testing.T) {
 		{"ed25519-1.2", edwards, crypto.Hash(0), exchangeMessage(0x17, uncompressed(65))},
 	} {
 		key := client.Key(spkiOf(t, c.key), c.key.Public())
-		if err := key.Probe(); err != nil {
+		if err := key.Probe(20 * time.Second); err != nil {
 			t.Errorf("%s: probe: %v", c.name, err)
 		}
 		signature, err := crypto.SignMessage(key, rand.Reader, c.message, c.opts)
@@ -172,7 +172,7 @@ func TestRefusals(t *testing.T) {
 		keys := &Keys{TLS12: !c.without, PerStream: 1}
 		keys.Add(spkiOf(t, key), signWith(key))
 		client := serving(t, keys)
-		signature, err := client.ask(&request{key: sha256.Sum256(spkiOf(t, c.key)), scheme: c.scheme, message: c.message})
+		signature, err := client.ask(&request{key: sha256.Sum256(spkiOf(t, c.key)), scheme: c.scheme, message: c.message}, 20*time.Second)
 		if err == nil || !strings.Contains(err.Error(), "refuses") {
 			t.Errorf("%s: %x, %v", c.name, signature, err)
 		}
@@ -222,12 +222,12 @@ func TestBadSigners(t *testing.T) {
 		if err == nil || client.Err() != err {
 			t.Errorf("one that %s: %v, then %v", name, err, client.Err())
 		}
-		if again := client.Key(spkiOf(t, key), key.Public()).Probe(); again != err {
+		if again := client.Key(spkiOf(t, key), key.Public()).Probe(20 * time.Second); again != err {
 			t.Errorf("one that %s, asked again: %v", name, again)
 		}
 	}
 	silent, _ := net.Pipe()
-	if _, err := NewClient(silent, time.Millisecond).ask(&request{probe: true}); err == nil {
+	if _, err := NewClient(silent, time.Millisecond).ask(&request{probe: true}, time.Millisecond); err == nil {
 		t.Error("one that is silent has answered")
 	}
 	if _, err := (&Key{}).Sign(nil, make([]byte, 32), crypto.SHA256); err == nil {

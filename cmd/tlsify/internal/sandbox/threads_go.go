@@ -1,0 +1,7 @@
+//go:build !cgo
+
+package sandbox
+
+// ownThreads says that every thread is the runtime's own, which can have all of
+// them make a system call.
+const ownThreads = true
