@@ -341,6 +341,7 @@ func (r *run) letClose() {
 // stop ends the goroutines that are still under way. A write to a blocking
 // pipe that nobody empties can't be ended; it is left to the process's end.
 func (r *run) stop() {
+	going := r.ending.Load() // our close_notify, so that it may have gone by now
 	r.In.Stop()
 	r.Out.Stop()
 	r.Network.Stop()
@@ -352,7 +353,10 @@ func (r *run) stop() {
 	}{{r.toEnded, r.toDone}, {r.fromEnded, r.fromDone}} {
 		if !done.ended {
 			select {
-			case <-done.wait:
+			case err := <-done.wait:
+				if done.wait == r.toDone && going && err == nil {
+					r.Report(ClosedLocal, nil)
+				}
 			case <-limit:
 				return
 			}

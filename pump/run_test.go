@@ -320,3 +320,17 @@ func TestReadFails(t *testing.T) {
 	}
 	a.wantNotClosed(t)
 }
+
+// A close_notify that has gone out is told of, even where the peer's stream is
+// cut while the call that sent it has not come back.
+func TestCutUnderCloseNotify(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.slow = true
+		a.begin()
+		a.writes("all of it")
+		a.finishes()
+		a.await(t, "close_notify", func() bool { return a.notify })
+		a.ends(engine.ErrTruncated)
+		a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error(), "closed local")
+	})
+}

@@ -32,6 +32,7 @@ type script struct {
 	notify  bool   // CloseWrite was called
 	stopped bool   // Stop was called
 	late    bool   // CloseWrite was called only then
+	slow    bool   // CloseWrite returns only then
 }
 
 func newScript() *script {
@@ -122,6 +123,11 @@ func (s *script) Write(p []byte) (int, error) {
 
 func (s *script) CloseWrite() error {
 	s.change(func() { s.notify, s.late = true, s.stopped })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.slow && !s.stopped {
+		s.changed.Wait()
+	}
 	return nil
 }
 
