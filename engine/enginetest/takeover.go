@@ -150,7 +150,11 @@ func testTakeOverTicketsWanted(r *rig) {
 	t.client.KeepTicket = func(ticket []byte) { tickets = append(tickets, ticket) }
 	t.peer.SessionTicketsDisabled = false
 	o := t.mustRun()
-	keys, err := o.session.(engine.KeyedSession).TakeOver()
+	keyed, ok := o.session.(engine.KeyedSession)
+	if !ok {
+		r.Fatal("the session is no engine.KeyedSession")
+	}
+	keys, err := keyed.TakeOver()
 	var unsupported *engine.UnsupportedError
 	switch {
 	case err == nil:
