@@ -73,6 +73,26 @@ func TestNoEngineNoBuild(t *testing.T) {
 	}
 }
 
+// The only engine of a build is its default.
+func TestOnlyEngine(t *testing.T) {
+	needGo(t)
+	for _, name := range []string{"utls", "pq"} {
+		program := t.TempDir() + "/tlsify"
+		if out, err := exec.Command("go", "build", "-tags", "nostd,"+name, "-o", program, ".").CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", name, err, out)
+			continue
+		}
+		out, err := exec.Command(program, "engines").Output()
+		if err != nil || strings.Count(string(out), "\n") != 1 || !strings.HasPrefix(string(out), name+"\t") {
+			t.Errorf("%s: %v: %s", name, err, out)
+		}
+		s := startServer(t, "talk")
+		l := newLaunch(t)
+		l.program = program
+		l.start(connectTo(t, s)...).expect(0, "tlsify 1 "+name, "ready", "end 0")
+	}
+}
+
 func below(path string, roots []string) bool {
 	for _, root := range roots {
 		if path == root || strings.HasPrefix(path, root+"/") {
