@@ -44,7 +44,7 @@ func (d *Dialect) Blame(err error, records *RecordConn) error {
 		return &TransportError{Err: streamErr}
 	}
 	if first, ok := d.Header(err); ok {
-		return &PeerError{Fault: FaultProtocol, Err: errors.New(notTLS(first))}
+		return &PeerError{Fault: FaultProtocol, Err: errors.New(NotTLS(first[:]))}
 	}
 	for _, known := range d.Faults {
 		if strings.Contains(err.Error(), known.Part) {
@@ -87,12 +87,13 @@ func ownAlert(alert Alert) error {
 	return &PeerError{Fault: FaultProtocol, Err: errors.New("the peer broke the protocol: " + alert.String())}
 }
 
-// notTLS describes a peer by the first five bytes it sent.
-func notTLS(first [5]byte) string {
-	switch string(first[:4]) {
+// NotTLS describes a peer that does not speak TLS by the first bytes that it
+// sent, of which four are enough.
+func NotTLS(first []byte) string {
+	switch string(first[:min(4, len(first))]) {
 	case "HTTP":
 		return "the peer speaks HTTP without TLS"
-	case "GET ", "POST", "HEAD":
+	case "GET ", "POST", "HEAD", "PUT ":
 		return "the peer sent an HTTP request without TLS"
 	case "220 ", "220-", "* OK", "+OK ", "SSH-":
 		return "the peer greets in clear: it does not speak TLS from the start"

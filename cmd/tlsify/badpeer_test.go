@@ -7,8 +7,14 @@ import (
 )
 
 // Servers that do something else than a handshake: each has its CODE, its
-// status and a clear line, on time.
+// status and a clear line, on time, whichever the engine.
 func TestBadServers(t *testing.T) {
+	for _, e := range built() {
+		t.Run(e.Name(), func(t *testing.T) { testBadServers(t, e.Name()) })
+	}
+}
+
+func testBadServers(t *testing.T, engine string) {
 	for _, c := range []struct {
 		mode     string
 		settings string
@@ -39,16 +45,19 @@ func TestBadServers(t *testing.T) {
 	} {
 		t.Run(strings.Join(strings.Fields(c.mode+" "+c.settings+" "+c.options), "-"), func(t *testing.T) {
 			t.Parallel()
+			if strings.Contains(c.settings, "tls=1.2") && lacks(engine, tls13Only) {
+				c.status, c.code, c.text = 4, "tls-version", ""
+			}
 			s := startServer(t, c.mode, strings.Fields(c.settings)...)
 			l := newLaunch(t)
 			l.feed(0) // held open
 			began := time.Now()
-			tlsify := l.start(connectTo(t, s, strings.Fields(c.options)...)...)
+			tlsify := l.start(connectTo(t, s, append(strings.Fields(c.options), "--engine", engine)...)...)
 			code := c.code
 			if code == "" {
 				code = "(no-common-group|security-level|tls-alert|tls-version)"
 			}
-			patterns := []string{"tlsify 1 std", "dialed .*"}
+			patterns := []string{"tlsify 1 " + engine, "dialed .*"}
 			if c.status >= 6 {
 				patterns = append(patterns, "ready")
 			}

@@ -70,7 +70,7 @@ func (in *inbound) pull() ([]byte, error) {
 // readError gives an error of the Reader's its alert.
 func (in *inbound) readError(err error) error {
 	if err == record.ErrForeign && !in.opened && in.protect == nil {
-		return broken(engine.AlertProtocolVersion, "the peer does not speak TLS")
+		return broken(engine.AlertProtocolVersion, "%s", engine.NotTLS(in.records.Rest()))
 	}
 	var transport *engine.TransportError
 	if errors.As(err, &transport) {
