@@ -16,6 +16,8 @@
 // the versions, suites, groups and protocols of the configuration: nothing is
 // offered that would not be accepted, and every option has its meaning.
 //
+// That is also the only one that can be encrypted (RFC 9849).
+//
 // With one, the ClientHello is what the fingerprint says, weak suites included:
 // leaving them out would be another fingerprint. A server that then chooses
 // one is refused. Two things of a fingerprint are options: the server name,
