@@ -4,6 +4,10 @@ package example
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -40,8 +44,8 @@ func (e Engine) config(c *engine.ClientConfig) (*tls.Config, error) {
 	switch {
 	case c.Verify == nil:
 		return nil, errors.New("example: a configuration without Verify")
-	case c.Identity != nil:
-		what = "a client certificate"
+	case c.Identity != nil && !canSign(c.Identity.Key):
+		what = "a certificate with this kind of key"
 	case c.ECHConfigList != nil:
 		what = "an encrypted ClientHello"
 	case c.Fingerprint != "" || c.Hello != nil:
@@ -73,14 +77,23 @@ func (e Engine) config(c *engine.ClientConfig) (*tls.Config, error) {
 	return config, nil
 }
 
+func canSign(key crypto.Signer) bool {
+	switch key.Public().(type) {
+	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+		return true
+	}
+	return false
+}
+
 // Client makes the handshake.
 func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientConfig) (engine.Session, error) {
 	config, err := e.config(c)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{records: engine.NewRecordConn(stream)}
+	records := engine.NewRecordConn(stream)
 	var refusal error
+	var asked bool
 	config.VerifyConnection = func(cs tls.ConnectionState) error {
 		refusal = c.Verify(&engine.Peer{
 			Certificates: cs.PeerCertificates,
@@ -90,13 +103,17 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 		})
 		return refusal
 	}
+	// It is called only after the server has been verified.
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		s.asked = true
-		return &tls.Certificate{}, nil
+		asked = true
+		if c.Identity == nil {
+			return &tls.Certificate{}, nil
+		}
+		return &tls.Certificate{Certificate: c.Identity.Chain, PrivateKey: c.Identity.Key}, nil
 	}
-	s.conn = tls.Client(s.records, config)
-	if err := s.conn.HandshakeContext(ctx); err != nil {
-		switch alert, inClear := s.records.ClearAlert(); {
+	conn := tls.Client(records, config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		switch alert, inClear := records.ClearAlert(); {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
 		case refusal != nil:
@@ -106,9 +123,18 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 		case inClear:
 			return nil, &engine.AlertError{Alert: alert}
 		}
-		return nil, dialect.Blame(err, s.records)
+		return nil, dialect.Blame(err, records)
 	}
-	return s, nil
+	cs := conn.ConnectionState()
+	state := stateOf(cs)
+	state.ClientCertRequested = asked
+	return &engine.LibrarySession{
+		Conn: conn, Records: records, Dialect: &dialect, Negotiated: state,
+		Exporter: cs.ExportKeyingMaterial,
+		Keys: func() (*engine.Keys, error) {
+			return nil, &engine.UnsupportedError{Engine: e.Name(), What: "the take-over of keys"}
+		},
+	}, nil
 }
 
 func stateOf(cs tls.ConnectionState) *engine.State {
@@ -132,54 +158,4 @@ var dialect = engine.Dialect{
 		{Part: "tls: server selected unsupported protocol version", Fault: engine.FaultVersion},
 		{Part: "tls: failed to parse certificate from server", Fault: engine.FaultCertificate},
 	},
-}
-
-// session is the connection that stands.
-type session struct {
-	conn    *tls.Conn
-	records *engine.RecordConn
-	asked   bool
-}
-
-// Read takes as many records as have come, with one system call.
-func (s *session) Read(p []byte) (int, error) {
-	n, err := s.records.ReadBatch(p, s.conn.Read)
-	if err != nil {
-		return n, dialect.BlameRead(err, s.records)
-	}
-	return n, nil
-}
-
-// Write sends sixteen records at a time with one system call.
-func (s *session) Write(p []byte) (sent int, err error) {
-	for batch := range slices.Chunk(p, engine.BatchSize) {
-		s.records.Hold()
-		_, err = s.conn.Write(batch)
-		if flushErr := s.records.Release(); flushErr != nil {
-			return sent, &engine.TransportError{Err: flushErr}
-		}
-		if err != nil {
-			return sent, dialect.Blame(err, s.records)
-		}
-		sent += len(batch)
-	}
-	return sent, nil
-}
-
-func (s *session) CloseWrite() error {
-	if err := s.conn.CloseWrite(); err != nil {
-		return dialect.Blame(err, s.records)
-	}
-	return nil
-}
-
-func (s *session) State() *engine.State {
-	state := stateOf(s.conn.ConnectionState())
-	state.ClientCertRequested = s.asked
-	return state
-}
-
-func (s *session) Export(label string, context []byte, length int) ([]byte, error) {
-	cs := s.conn.ConnectionState()
-	return cs.ExportKeyingMaterial(label, context, length)
 }
