@@ -18,7 +18,7 @@ type Link struct {
 }
 
 func (l Link) String() string {
-	text := fmt.Sprintf("%v of delay each way", l.Delay)
+	text := fmt.Sprintf("%g ms of delay each way", milliseconds(l.Delay))
 	if l.Rate > 0 {
 		text += fmt.Sprintf(", %.3g Mbit/s", float64(l.Rate)*8/1e6)
 	}
