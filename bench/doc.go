@@ -9,6 +9,9 @@
 // the trials of several contestants and repeats them; what comes out is a
 // [Report] (report.go), which the other files print, store, draw and compare.
 //
-// The package must not know tlsify's engines or its pump: it sees nothing but
-// command lines. Start reading at [Plan], then method.go and workload_bulk.go.
+// Of the contestants the package sees nothing but command lines; what they have
+// to choose from is asked of them (contestants_own.go, where an axis is a line).
+// Of tlsify's own packages only the servers use some: throw-away certificates,
+// and the engine pq where crypto/tls lacks a group or certificate. Start reading
+// at [Plan], then plan_full.go, method.go and workload_bulk.go.
 package bench

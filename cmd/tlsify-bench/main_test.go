@@ -16,7 +16,7 @@ import (
 func build(t *testing.T, dir, name string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
-	command := exec.Command("go", "build", "-buildvcs=false", "-o", path, "tlsify/cmd/"+name)
+	command := exec.Command("go", "build", "-buildvcs=false", "-tags", "pq", "-o", path, "tlsify/cmd/"+name)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)
@@ -24,30 +24,47 @@ func build(t *testing.T, dir, name string) string {
 	return path
 }
 
-// A run from end to end, of what Go alone can build, with every workload: the
-// contestants take part, the report is kept, and all forms of it can be made.
-func TestRunEndToEnd(t *testing.T) {
+// Everything from end to end, of what Go alone can build: the contestants take
+// part, the report is kept, and all forms of it can be made.
+func TestEndToEnd(t *testing.T) {
 	if testing.Short() || runtime.GOOS != "linux" {
 		t.Skip("it builds two programs and runs them, on Linux")
 	}
 	dir := t.TempDir()
-	tlsify, self := build(t, dir, "tlsify"), build(t, dir, "tlsify-bench")
-	kept := filepath.Join(dir, "report.json")
-	run := func(args ...string) string {
-		t.Helper()
-		said, err := exec.Command(self, args...).Output()
-		// A goal that is missed in so small a run means nothing.
-		if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != statusWorse) {
-			t.Fatalf("%v: %v\n%s", args, err, said)
-		}
-		return string(said)
+	programs := programs{tlsify: build(t, dir, "tlsify"), self: build(t, dir, "tlsify-bench"), kept: filepath.Join(dir, "report.json")}
+	t.Run("quick", programs.testQuick)
+	t.Run("run", programs.testRun)
+	t.Run("forms", programs.testForms)
+	t.Run("engines", programs.testEngines)
+}
+
+// programs are what is tested, and a report that they keep.
+type programs struct{ tlsify, self, kept string }
+
+// run runs tlsify-bench, which must not fail.
+func (p programs) run(t *testing.T, args ...string) string {
+	t.Helper()
+	said, err := exec.Command(p.self, args...).Output()
+	// A goal that is missed in so small a run means nothing.
+	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != statusWorse) {
+		t.Fatalf("%v: %v\n%s", args, err, said)
 	}
-	run("quick", "--tlsify", tlsify, "--json", kept, "--mib", "4", "--rounds", "2", "--starts", "2",
-		"--contestants", "tlsify,pass-through,crypto")
-	report, err := bench.Load(kept)
+	return string(said)
+}
+
+func (p programs) report(t *testing.T) *bench.Report {
+	t.Helper()
+	report, err := bench.Load(p.kept)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return report
+}
+
+func (p programs) testQuick(t *testing.T) {
+	p.run(t, "quick", "--tlsify", p.tlsify, "--json", p.kept, "--mib", "4", "--rounds", "2", "--starts", "2",
+		"--contestants", "tlsify,pass-through,crypto")
+	report := p.report(t)
 	for _, key := range []string{"bulk/up", "bulk/down"} {
 		result := report.Result(key)
 		if result == nil || !result.Complete {
@@ -60,25 +77,53 @@ func TestRunEndToEnd(t *testing.T) {
 			}
 		}
 	}
-	run("run", "--tlsify", tlsify, "--json", kept, "--budget", "1s", "--contestants", "tlsify,pass-through",
-		"--only", "^(echo/64|handshake/resumed|handshake/link x25519)$")
-	if report, err = bench.Load(kept); err != nil {
-		t.Fatal(err)
+}
+
+func (p programs) testRun(t *testing.T) {
+	p.run(t, "run", "--tlsify", p.tlsify, "--json", p.kept, "--budget", "1s", "--contestants", "tlsify,pass-through",
+		"--only", "^(echo/64|rate/resumed 1|handshake/certificates)$")
+	report := p.report(t)
+	if len(report.Results) != 3 {
+		t.Errorf("%d results", len(report.Results))
 	}
 	for _, result := range report.Results {
-		if trace := result.Entrant("tlsify"); !result.Complete || trace == nil || trace.Failure != "" {
-			t.Errorf("%s: %+v", result.Key(), trace)
+		for _, trace := range result.Entrants {
+			if !result.Complete || trace.Failure != "" {
+				t.Errorf("%s: %s: %s", result.Key(), trace.Contestant, trace.Failure)
+			}
 		}
 	}
+	if certificates := report.Result("handshake/certificates"); certificates == nil || certificates.Entrant("tlsify pq, ML-DSA-87") == nil {
+		t.Error("no chain with ML-DSA")
+	}
+}
+
+func (p programs) testForms(t *testing.T) {
 	for form, want := range map[string]string{
-		"table": "Round trips", "html": "</html>", "csv": "echo,64,tlsify", "benchstat": "BenchmarkEcho/case=64/contestant=tlsify 1 ",
+		"table": "Round trips", "summary": "| round trip of 64 bytes |",
+		"html": "</html>", "csv": "echo,64,tlsify", "benchstat": "BenchmarkEcho/case=64/contestant=tlsify 1 ",
 	} {
-		if out := run("show", "--as", form, kept); !strings.Contains(out, want) {
+		if out := p.run(t, "show", "--as", form, p.kept); !strings.Contains(out, want) {
 			t.Errorf("as %s, it has no %q:\n%s", form, want, out)
 		}
 	}
-	if out := run("compare", kept, kept); !strings.Contains(out, "0 worse, 0 better") {
+	stem := strings.TrimSuffix(p.kept, ".json")
+	p.run(t, "show", "--as", "all", "--output", stem, p.kept)
+	if _, err := os.Stat(stem + ".html"); err != nil {
+		t.Error(err)
+	}
+	if out := p.run(t, "compare", p.kept, p.kept); !strings.Contains(out, "0 worse, 0 better") {
 		t.Errorf("compared with itself:\n%s", out)
+	}
+}
+
+func (p programs) testEngines(t *testing.T) {
+	if out := p.run(t, "engines", "--starts", "2", "one="+p.tlsify); !strings.Contains(out, "| one | ") || !strings.Contains(out, "| pq | ") {
+		t.Errorf("builds:\n%s", out)
+	}
+	out := p.run(t, "quick", "--tlsify", p.tlsify, "--engine", "pq", "--mib", "1", "--rounds", "1", "--starts", "1", "--contestants", "tlsify")
+	if !strings.Contains(out, "at most 1.05 of tlsify std") {
+		t.Errorf("another engine beside std:\n%s", out)
 	}
 }
 

@@ -32,7 +32,7 @@ func (p *progress) round(e *bench.Experiment, round int, contestant string, left
 		}
 		fmt.Fprintf(p.out, "\r\x1b[K%s/%s: %s, %s, %d s left or less", e.Workload, e.Case, step, contestant, int(left.Seconds()))
 	} else if p.shown != e {
-		fmt.Fprintf(p.out, "%s/%s ...\n", e.Workload, e.Case)
+		fmt.Fprintf(p.out, "%s/%s, %d s left or less\n", e.Workload, e.Case, int(left.Seconds()))
 	}
 	p.shown = e
 }
