@@ -60,6 +60,18 @@ func Tlsify(ctx context.Context, path, engine string) []Contestant {
 	return all
 }
 
+// MoreEngines gives the contestants of the engines that the tlsify at path has
+// and those in all do not.
+func MoreEngines(ctx context.Context, path string, all []Contestant) (more []Contestant) {
+	for _, c := range Tlsify(ctx, path, "") {
+		known := func(other Contestant) bool { return other.Name == c.Name }
+		if c.Variant == "--engine" && !slices.ContainsFunc(all, known) {
+			more = append(more, c)
+		}
+	}
+	return more
+}
+
 // choosing gives the contestant with more options, as a variant.
 func (c Contestant) choosing(name, variant string, options ...string) Contestant {
 	c.Name, c.Variant = name, variant

@@ -47,6 +47,9 @@ func TestContestantsByAxis(t *testing.T) {
 	if !slices.Equal(all[0].Groups, []string{"x25519", "MLKEM512"}) || !all[0].verifies(KeyMLDSA65) || all[1].verifies(KeyMLDSA65) {
 		t.Errorf("%+v, %+v", all[0], all[1])
 	}
+	if got := names(MoreEngines(t.Context(), pretended(t, "--pump X"), all[:1])); got != "tlsify pq" {
+		t.Errorf("more engines: %s", got)
+	}
 	args, err := all[2].Args(Target{Addr: "127.0.0.1:1", Name: "n", CAFile: "f"})
 	if got := strings.Join(args, " "); err != nil || got != "connect --name n --trust f --engine pq --pump ktls 127.0.0.1:1" {
 		t.Errorf("%s, %v", got, err)

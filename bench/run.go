@@ -19,7 +19,7 @@ func (p Plan) Run(ctx context.Context, report *Report, progress Progress, kept f
 	report.Interrupted = false
 	left := slices.DeleteFunc(slices.Clone(p.Experiments), func(e Experiment) bool {
 		old := report.Result(e.Workload + "/" + e.Case)
-		return old != nil && old.Complete
+		return old != nil && old.Complete || len(e.Contestants) == 0
 	})
 	began := time.Now()
 	for i := range left {

@@ -127,7 +127,7 @@ func (h *helper) shareOfMemory() (int64, error) {
 	number, _, _ := strings.Cut(fields(path, ":")["Pss"], " ")
 	kib, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
-		return 0, errors.New("the kernel does not tell how memory is shared, or the helper ended too soon")
+		return 0, errors.New("how its memory is shared is not to be read: the helper has ended, or hides from all but root")
 	}
 	return kib << 10, nil
 }

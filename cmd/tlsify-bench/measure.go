@@ -20,6 +20,7 @@ type measurement struct {
 	flags  *pflag.FlagSet
 	tlsify string
 	engine string
+	more   string
 	json   string
 	with   []string
 	only   string
@@ -29,6 +30,7 @@ func newMeasurement(name string) *measurement {
 	m := &measurement{flags: pflag.NewFlagSet(name, pflag.ContinueOnError)}
 	m.flags.StringVar(&m.tlsify, "tlsify", "tlsify", "the tlsify to measure, a `PATH` or a name")
 	m.flags.StringVar(&m.engine, "engine", "", "measure tlsify with the engine `NAME` in place of its default, and beside std")
+	m.flags.StringVar(&m.more, "more-engines", "", "measure the other engines of the tlsify at `PATH` too")
 	m.flags.StringVar(&m.json, "json", "", "keep the report in `FILE`, which `compare` reads")
 	m.flags.StringArrayVar(&m.with, "with", nil,
 		"one more contestant, `NAME=COMMAND`, with {addr}, {host}, {port}, {name} and {ca} filled in")
@@ -39,7 +41,11 @@ func newMeasurement(name string) *measurement {
 // muster gathers the contestants that can take part, and what is to be said of
 // all of them.
 func (m *measurement) muster(ctx context.Context, rig *bench.Rig) ([]bench.Contestant, []bench.Entry, error) {
-	all := slices.Concat(bench.Tlsify(ctx, m.tlsify, m.engine), bench.Peers(ctx), bench.References(rig.Self))
+	all := bench.Tlsify(ctx, m.tlsify, m.engine)
+	if m.more != "" {
+		all = append(all, bench.MoreEngines(ctx, m.more, all)...)
+	}
+	all = slices.Concat(all, bench.Peers(ctx), bench.References(rig.Self))
 	for _, with := range m.with {
 		name, line, _ := strings.Cut(with, "=")
 		custom, err := bench.Custom(name, line)
