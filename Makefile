@@ -78,7 +78,7 @@ bench-quick: bench-build ## tlsify (ENGINE=std) beside the peers that are instal
 
 bench: bench-build ## everything, in 10 minutes; BENCH=bench/results/NAME is where the report goes; RESUME=--resume goes on
 	@mkdir -p "$$(dirname '$(BENCH)')"
-	@bin/tlsify-bench run --tlsify bin/tlsify --json '$(BENCH).json' $(RESUME) || test $$? -eq 1
+	@bin/tlsify-bench run --tlsify bin/tlsify-std --more-engines bin/tlsify --json '$(BENCH).json' $(RESUME) || test $$? -eq 1
 	@bin/tlsify-bench show --as all --output '$(BENCH)' '$(BENCH).json'
 	@echo 'The report is $(BENCH).html'
 
