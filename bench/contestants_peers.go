@@ -32,8 +32,8 @@ func openssl(ctx context.Context) Contestant {
 		Name:    "openssl s_client",
 		Program: "openssl",
 		Version: []string{"version"},
-		Options: "-quiet, chain and name verified; no store but the one given; it has nothing to make it faster; has half of a transfer down",
-		Share:   map[string]int64{"down": 2, "both": 2},
+		Options: "-quiet, chain and name verified; no store but the one given; it has nothing to make it faster; has a quarter of a transfer down",
+		Share:   map[string]int64{"down": 4, "both": 4},
 		Groups:  opensslGroups(ctx), Stores: true, Resumes: true,
 		Args: func(t Target) ([]string, error) {
 			args := []string{"s_client", "-quiet", "-connect", t.Addr, "-servername", t.Name,
@@ -136,8 +136,8 @@ func gnutls() Contestant {
 		Name:    "gnutls-cli",
 		Program: "gnutls-cli",
 		Version: []string{"--version"},
-		Options: "chain and name verified; its own messages go to a log file; down it writes single bytes, and has 1/256 of a transfer and 1/10 of the round trips",
-		Share:   map[string]int64{"down": 256, "both": 256, "echo": 10},
+		Options: "chain and name verified; its own messages go to a log file; down it writes single bytes, and has 1/512 of a transfer and 1/10 of the round trips",
+		Share:   map[string]int64{"down": 512, "both": 512, "echo": 10},
 		Args: func(t Target) ([]string, error) {
 			return []string{"--logfile=/dev/null", "--x509cafile=" + t.CAFile,
 				"--verify-hostname=" + t.Name, "--sni-hostname=" + t.Name, "--port=" + t.port(), "127.0.0.1"}, nil
