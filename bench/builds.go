@@ -19,7 +19,7 @@ func BuildsPlan(rig *Rig, contestants []Contestant, starts int) Plan {
 		Workload: "startup", Case: "builds", Metrics: startupMetrics(),
 		Title:       "Start: fork to the server's first byte, one root",
 		Contestants: contestants,
-		Repeat:      Repeat{Warmup: 2, Min: starts, Max: starts, Limit: 5 * time.Second},
+		Repeat:      Repeat{Warmup: 2, Min: starts, Max: starts, Budget: 20 * time.Second, Limit: 5 * time.Second},
 		Trial:       rig.startup(ServerKind{Key: KeyP256}, Store{}, false),
 	}}}
 }
