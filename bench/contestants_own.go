@@ -9,14 +9,15 @@ import (
 )
 
 // axes are tlsify's options each value of which is a contestant of its own
-// where the tlsify at hand has the option: the values, and the topic of
-// `tlsify help` that tells of it.
+// where the tlsify at hand has the option: the values, those with which no
+// session can be kept, and the topic of `tlsify help` that tells of the option.
 var axes = []struct {
-	option string
-	values []string
-	topic  string
+	option  string
+	values  []string
+	forgets []string
+	topic   string
 }{
-	{"--pump", []string{"ktls", "record", "session"}, "stream"},
+	{"--pump", []string{"ktls", "record", "session"}, []string{"ktls", "record"}, "stream"},
 }
 
 // Tlsify gives the contestants that the tlsify at path makes: one as it comes
@@ -54,7 +55,9 @@ func Tlsify(ctx context.Context, path, engine string) []Contestant {
 			continue
 		}
 		for _, value := range axis.values {
-			all = append(all, all[0].choosing("tlsify "+axis.option+" "+value, axis.option, axis.option, value))
+			c := all[0].choosing("tlsify "+axis.option+" "+value, axis.option, axis.option, value)
+			c.Resumes = !slices.Contains(axis.forgets, value)
+			all = append(all, c)
 		}
 	}
 	return all

@@ -47,6 +47,9 @@ func TestContestantsByAxis(t *testing.T) {
 	if !slices.Equal(all[0].Groups, []string{"x25519", "MLKEM512"}) || !all[0].verifies(KeyMLDSA65) || all[1].verifies(KeyMLDSA65) {
 		t.Errorf("%+v, %+v", all[0], all[1])
 	}
+	if last := len(all) - 1; all[last-1].Resumes || !all[last].Resumes {
+		t.Error("sessions are kept without take-over alone")
+	}
 	if got := names(MoreEngines(t.Context(), pretended(t, "--pump X"), all[:1])); got != "tlsify pq" {
 		t.Errorf("more engines: %s", got)
 	}
