@@ -12,7 +12,7 @@ GOBUILD = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines
+.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -55,8 +55,16 @@ vet: ## gofmt, go vet and staticcheck (which is fetched from the module proxy)
 fuzz: ## go round every fuzzer, FUZZTIME (60s) each; doc/fuzz.txt has the minutes of each
 	@mkdir -p doc
 	@CGO_ENABLED=0 $(GO) run .ci/fuzz.go -tags '$(TAGS)' -time '$(FUZZTIME)' doc/fuzz.txt $(FUZZ)
+
 engines: ## write ENGINES.md's tables from the engines' conformance runs
 	@TLSIFY_WRITE_ENGINES=1 $(GOTEST) -count=1 -p 1 -run 'Conformance|Documented' ./engine/enginetest/... ./engines/...
+
+docs: ## write what in doc/ comes from the program's tables: the manual page and the completions
+	@$(GOTEST) -count=1 -run 'TestManual$$|TestCompletions$$' ./cmd/tlsify -update
+
+contract: build ## run the contract kit on bin/tlsify with every engine, its time limits included
+	@CGO_ENABLED=0 $(GO) build -buildvcs=false -o bin/tlsify-check ./cmd/tlsify-check
+	@for engine in std utls pq; do bin/tlsify-check -engine $$engine bin/tlsify || exit 1; done
 
 bogo: ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/runner, built with go test -c
 	@test -n '$(RUNNER)' || { echo 'make bogo RUNNER=.../ssl/test/runner/runner.test'; false; }

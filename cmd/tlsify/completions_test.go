@@ -1,0 +1,289 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// completions are the files of doc/completions, each under the name that its
+// shell looks for, and what makes it of the tables.
+var completions = map[string]func() string{
+	"tlsify":      bashCompletions,
+	"_tlsify":     zshCompletions,
+	"tlsify.fish": fishCompletions,
+}
+
+func TestCompletions(t *testing.T) {
+	for name, table := range completions {
+		t.Run(name, func(t *testing.T) { checkGenerated(t, "../../doc/completions/"+name, table()) })
+	}
+}
+
+// words are the values that an option has words for.
+func (o option) words() []string {
+	switch {
+	case o.Name == "engine":
+		return []string{"std", "utls", "pq"}
+	case o.Name == "min-security":
+		return []string{"standard", "tls13", "pq", "pq-auth"}
+	case o.Name == "binding":
+		return []string{"tls-exporter", "tls-server-end-point"}
+	}
+	var words []string
+	for word := range strings.SplitSeq(o.Arg, "|") {
+		if regexp.MustCompile(`^[a-z][a-z0-9-]*$`).MatchString(word) {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
+// brief is the beginning of its help, as far as it stands alone.
+func (o option) brief() string {
+	at := len(o.Help)
+	for _, end := range []string{"; ", ": ", " ("} {
+		if i := strings.Index(o.Help, end); i > 0 {
+			at = min(at, i)
+		}
+	}
+	return o.Help[:at]
+}
+
+func (o option) takesFile() bool {
+	parts := strings.Split(o.Arg, "|")
+	return slices.Contains(parts, "FILE") || slices.Contains(parts, "DIR")
+}
+
+func topics() []string {
+	_, list, _ := strings.Cut(helpOverview, "Topics: ")
+	return strings.Fields(list)
+}
+
+func formNames() (names []string) {
+	for _, f := range forms {
+		names = append(names, string(f))
+	}
+	return names
+}
+
+// optionsOf are the options of a form as they are typed.
+func optionsOf(f form) (typed []string) {
+	for _, o := range options {
+		if strings.Contains(o.Forms, formLetters[f]) {
+			typed = append(typed, "--"+o.Name)
+			if o.Short != "" {
+				typed = append(typed, "-"+o.Short)
+			}
+		}
+	}
+	return typed
+}
+
+const completionsHead = "# Completions of tlsify for %s. make docs writes them from the program's tables.\n"
+
+func bashCompletions() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, completionsHead, "bash")
+	b.WriteString(`
+_tlsify() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} form=connect i
+    COMPREPLY=()
+    # A word with = in it comes in three.
+    if [ "$cur" = = ]; then cur=; elif [ "$prev" = = ]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        [ "${COMP_WORDS[i]}" = -- ] && { _command_offset $((i + 1)) 2>/dev/null; return; }
+    done
+`)
+	fmt.Fprintf(&b, "    case ${COMP_WORDS[1]} in %s) [ \"$COMP_CWORD\" -gt 1 ] && form=${COMP_WORDS[1]} ;; esac\n", strings.Join(formNames(), "|"))
+	b.WriteString("    case $prev in\n")
+	var files []string
+	for _, o := range options {
+		switch words := strings.Join(o.words(), " "); {
+		case o.Arg == "":
+		case words != "" && o.takesFile():
+			fmt.Fprintf(&b, "    --%s) COMPREPLY=($(compgen -f -W '%s' -- \"$cur\")); return ;;\n", o.Name, words)
+		case words != "":
+			fmt.Fprintf(&b, "    --%s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n", o.Name, words)
+		case o.takesFile():
+			files = append(files, "--"+o.Name)
+		default:
+			fmt.Fprintf(&b, "    --%s) return ;;\n", o.Name)
+		}
+	}
+	fmt.Fprintf(&b, "    %s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n    esac\n", strings.Join(files, "|"))
+	b.WriteString("    case $form in\n")
+	for _, f := range forms {
+		words := strings.Join(optionsOf(f), " ")
+		if f == formHelp {
+			words += " " + strings.Join(topics(), " ")
+		}
+		fmt.Fprintf(&b, "    %s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")) ;;\n", f, words)
+	}
+	fmt.Fprintf(&b, "    esac\n    [ \"$COMP_CWORD\" -gt 1 ] || COMPREPLY+=($(compgen -W '%s' -- \"$cur\"))\n}\n", strings.Join(formNames(), " "))
+	b.WriteString("complete -F _tlsify -o filenames tlsify\n")
+	return b.String()
+}
+
+func zshCompletions() string {
+	var b strings.Builder
+	b.WriteString("#compdef tlsify\n")
+	fmt.Fprintf(&b, completionsHead, "zsh")
+	b.WriteString("\nlocal form=connect\nlocal -a common\n")
+	fmt.Fprintf(&b, "if (( CURRENT > 2 )) && [[ $words[2] == (%s) ]]; then\n    form=$words[2]\n    words=(\"${words[1]}\" \"${(@)words[3,-1]}\")\n    (( CURRENT-- ))\nelif (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n    compadd -- %s\n    return\nfi\n",
+		strings.Join(formNames(), "|"), strings.Join(formNames(), " "))
+	b.WriteString("case $form in\n")
+	for _, f := range forms {
+		if f == formHelp {
+			fmt.Fprintf(&b, "%s)\n    compadd -- %s\n    ;;\n", f, strings.Join(topics(), " "))
+			continue
+		}
+		fmt.Fprintf(&b, "%s)\n    _arguments -S", f)
+		for _, o := range options {
+			if strings.Contains(o.Forms, formLetters[f]) {
+				fmt.Fprintf(&b, " \\\n        %s", zshOption(o))
+			}
+		}
+		b.WriteString("\n    ;;\n")
+	}
+	b.WriteString("esac\n")
+	return b.String()
+}
+
+// zshOption is an option as _arguments has it.
+func zshOption(o option) string {
+	quoted := func(s string) string {
+		return strings.NewReplacer("'", `'\''`, "[", `\[`, "]", `\]`, ":", `\:`).Replace(s)
+	}
+	spec := "--" + o.Name
+	action := ""
+	if o.Arg != "" {
+		action = ":" + quoted(o.Arg) + ":"
+		switch words := o.words(); {
+		case o.takesFile() && len(words) > 0:
+			action += "{compadd -- " + strings.Join(words, " ") + "; _files}"
+		case o.takesFile():
+			action += "_files"
+		case len(words) > 0:
+			action += "(" + strings.Join(words, " ") + ")"
+		default:
+			action += " "
+		}
+		spec += "="
+	}
+	if o.Repeats {
+		spec = "*" + spec
+	}
+	return fmt.Sprintf("'%s[%s]%s'", spec, quoted(o.brief()), action)
+}
+
+func fishCompletions() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, completionsHead, "fish")
+	fmt.Fprintf(&b, "\nset -l forms %s\n", strings.Join(formNames(), " "))
+	b.WriteString("complete -c tlsify -f\n")
+	b.WriteString("complete -c tlsify -n \"not __fish_seen_subcommand_from $forms\" -a \"$forms\"\n")
+	fmt.Fprintf(&b, "complete -c tlsify -n '__fish_seen_subcommand_from help' -a '%s'\n", strings.Join(topics(), " "))
+	for _, o := range options {
+		var of []string
+		for _, f := range forms {
+			if strings.Contains(o.Forms, formLetters[f]) {
+				of = append(of, string(f))
+			}
+		}
+		condition := "__fish_seen_subcommand_from " + strings.Join(of, " ")
+		if slices.Contains(of, string(formConnect)) {
+			condition += "; or not __fish_seen_subcommand_from $forms"
+		}
+		fmt.Fprintf(&b, "complete -c tlsify -n \"%s\" -l %s", condition, o.Name)
+		if o.Short != "" {
+			fmt.Fprintf(&b, " -s %s", o.Short)
+		}
+		if o.Arg != "" {
+			b.WriteString(" -x")
+		}
+		switch words := strings.Join(o.words(), " "); {
+		case o.takesFile():
+			fmt.Fprintf(&b, " -a '%s (__fish_complete_path)'", words)
+		case words != "":
+			fmt.Fprintf(&b, " -a '%s'", words)
+		}
+		fmt.Fprintf(&b, " -d '%s'\n", strings.ReplaceAll(o.brief(), "'", `\'`))
+	}
+	return b.String()
+}
+
+// completed is what a shell makes of a command line that is not finished.
+var completed = []struct {
+	line  string
+	has   string
+	lacks string
+}{
+	{"tlsify acc", "accept", "listen"},
+	{"tlsify --tru", "--trust", "--ticket-key"},
+	{"tlsify connect --min-security pq", "pq-auth", "tls13"},
+	{"tlsify accept --client-au", "--client-auth", "--session"},
+	{"tlsify accept --client-auth re", "require", "none"},
+	{"tlsify connect --trust sys", "system", "none"},
+	{"tlsify help des", "descriptors", "stream"},
+	{"tlsify listen --ke", "--key", "--cert"},
+}
+
+// Each shell completes them so.
+func TestCompletionsInShells(t *testing.T) {
+	shells := map[string]func(line string) *exec.Cmd{
+		"bash": func(line string) *exec.Cmd {
+			return exec.Command("bash", "--norc", "-c", `. ../../doc/completions/tlsify
+				read -ra COMP_WORDS <<<"$1"; COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _tlsify; printf '%s\n' "${COMPREPLY[@]}"`, "bash", line)
+		},
+		"fish": func(line string) *exec.Cmd {
+			return exec.Command("fish", "--no-config", "-c", `source ../../doc/completions/tlsify.fish; complete -C $argv[1]`, line)
+		},
+		"zsh": func(line string) *exec.Cmd {
+			return exec.Command("zsh", "-f", "-c", zshComplete, "zsh", line)
+		},
+	}
+	for shell, command := range shells {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			if _, err := exec.LookPath(shell); err != nil {
+				t.Skip("needs ", shell)
+			}
+			for _, c := range completed {
+				cmd := command(c.line)
+				end := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+				defer end.Stop()
+				cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "TERM=dumb")
+				out, err := cmd.CombinedOutput()
+				var words []string // fish has a description behind each
+				for line := range strings.Lines(string(out)) {
+					word, _, _ := strings.Cut(strings.TrimSpace(line), "\t")
+					words = append(words, word)
+				}
+				if err != nil || !slices.Contains(words, c.has) || slices.Contains(words, c.lacks) {
+					t.Errorf("%q: %v, %q has no %s, or has %s", c.line, err, out, c.has, c.lacks)
+				}
+			}
+		})
+	}
+}
+
+// zshComplete has a zsh in a terminal of its own complete a line, and prints
+// what it was offered, a word a line.
+const zshComplete = `
+zmodload zsh/zpty
+export OFFERS=$(mktemp) FPATH=$PWD/../../doc/completions:$FPATH
+zpty z zsh -f -i
+zpty -w z 'autoload -Uz compinit; compinit -D -u; PS1= PS2='
+zpty -w z 'compadd() { typeset -a offered; builtin compadd -A offered "$@"; print -rl -- $offered >>$OFFERS; builtin compadd "$@" }'
+zpty -w z 'comppostfuncs=(exit); bindkey "^I" complete-word; print -r -- set""up'
+while zpty -r z line && [[ $line != *setup* ]]; do :; done
+zpty -w -n z "$1"$'\t'
+while zpty -r z line; do :; done
+cat $OFFERS; rm -f $OFFERS
+`

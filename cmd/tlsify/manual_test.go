@@ -1,0 +1,178 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// update has the tests write what in doc/ comes from the program's tables.
+var update = flag.Bool("update", false, "write the generated parts of doc/")
+
+const manual = "../../doc/tlsify.1"
+
+// generated are the parts of the manual page that are the program's tables.
+var generated = map[string]func() string{
+	"options":  manualOptions,
+	"keywords": manualKeywords,
+	"statuses": manualStatuses,
+}
+
+// checkGenerated compares a file with what it must be, or writes it.
+func checkGenerated(t *testing.T, path, want string) {
+	t.Helper()
+	have, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	if string(have) == want {
+		return
+	}
+	if !*update {
+		t.Fatalf("%s is not what the program's tables say: make docs writes it", strings.TrimPrefix(path, "../../"))
+	}
+	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The manual page has every option, keyword, CODE and status, as the program
+// has them.
+func TestManual(t *testing.T) {
+	text, err := os.ReadFile(manual)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(text)
+	for name, table := range generated {
+		begin, end := `.\" generated: `+name+"\n", `.\" end`+"\n"
+		before, rest, ok := strings.Cut(page, begin)
+		_, after, ok2 := strings.Cut(rest, end)
+		if !ok || !ok2 {
+			t.Fatalf("the manual page has no place for %s", name)
+		}
+		page = before + begin + table() + end + after
+	}
+	checkGenerated(t, manual, page)
+}
+
+// The hand-written rest of the manual page has the forms of the command.
+func TestManualForms(t *testing.T) {
+	text, err := os.ReadFile(manual)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range forms {
+		if !strings.Contains(string(text), "\n.It Cm "+string(f)+"\n") {
+			t.Errorf("the manual page does not say what %s is", f)
+		}
+	}
+}
+
+// mandoc has nothing to say against the manual page.
+func TestManualLint(t *testing.T) {
+	if _, err := exec.LookPath("mandoc"); err != nil {
+		t.Skip("needs mandoc")
+	}
+	out, err := exec.Command("mandoc", "-T", "lint", "-W", "warning", manual).CombinedOutput()
+	if err != nil || len(out) > 0 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	shown, err := exec.Command("mandoc", "-T", "ascii", manual).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := regexp.MustCompile(".\b").ReplaceAllString(string(shown), "")
+	for _, o := range options {
+		if !strings.Contains(plain, "--"+o.Name) {
+			t.Errorf("the page as it is shown has no --%s", o.Name)
+		}
+	}
+}
+
+// mdoc makes a line of running text safe: no macro at its beginning, no escape
+// in it, and each sentence a line of its own.
+func mdoc(text string) string {
+	text = strings.NewReplacer(`\`, `\e`, ". ", ".\n").Replace(text)
+	var lines []string
+	for sentence := range strings.Lines(text) {
+		for _, line := range wrap(sentence, 76) {
+			if line[0] == '.' || line[0] == '\'' {
+				line = `\&` + line
+			}
+			lines = append(lines, line+"\n")
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+func manualOptions() string {
+	var b strings.Builder
+	b.WriteString(".Bl -tag -width Ds\n")
+	for _, o := range options {
+		b.WriteString(".It ")
+		if o.Short != "" {
+			fmt.Fprintf(&b, "Fl %s , ", o.Short)
+		}
+		fmt.Fprintf(&b, "Fl Fl %s", o.Name)
+		if o.Arg != "" {
+			fmt.Fprintf(&b, " Ar %s", o.Arg)
+		}
+		var of []string
+		for _, f := range forms {
+			if strings.Contains(o.Forms, formLetters[f]) {
+				of = append(of, string(f))
+			}
+		}
+		fmt.Fprintf(&b, "\n%s", mdoc(upperFirst(strings.TrimSuffix(o.Help, ".")+".")))
+		repeats := ""
+		if o.Repeats {
+			repeats = "; repeatable"
+		}
+		fmt.Fprintf(&b, "(%s%s)\n", strings.Join(of, ", "), repeats)
+	}
+	b.WriteString(".El\n")
+	return b.String()
+}
+
+func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// manualKeywords makes a list of the lines of the help on the control channel.
+func manualKeywords() string {
+	var b strings.Builder
+	b.WriteString(".Bl -tag -width Ds\n")
+	for line := range strings.Lines(helpControl) {
+		entry, indented := strings.CutPrefix(line, "  ")
+		if !indented {
+			continue
+		}
+		signature, note, _ := strings.Cut(strings.TrimSpace(entry), "  ")
+		fmt.Fprintf(&b, ".It Li %s\n", strings.ReplaceAll(signature, ", ", " , "))
+		if note = strings.TrimSpace(note); note != "" {
+			b.WriteString(mdoc(upperFirst(note) + "."))
+		}
+	}
+	b.WriteString(".El\n")
+	return b.String()
+}
+
+func manualStatuses() string {
+	var b strings.Builder
+	b.WriteString(".Bl -tag -width Ds\n")
+	for _, s := range statuses {
+		fmt.Fprintf(&b, ".It %d\n%s", s.Status, mdoc(upperFirst(strings.ReplaceAll(s.Meaning, "`", ""))+"."))
+		if len(s.Codes) > 0 {
+			b.WriteString(mdoc("CODEs: " + strings.Join(s.Codes, ", ") + "."))
+		}
+		if s.Retry != "" && s.Retry != "no" {
+			fmt.Fprintf(&b, "To try again helps %s.\n", s.Retry)
+		}
+	}
+	b.WriteString(".El\n")
+	return b.String()
+}
