@@ -213,7 +213,7 @@ var rulesServer = []rule{
 		caller.CloseWrite()
 		got, ended := client.ask("question")
 		back := t.rest(caller)
-		r.expect(0, "tlsify 1 .+", "protocol .+", "ready", "closed (local|peer)", "closed (local|peer)", "end 0")
+		r.expect(0, "tlsify 1 .+", "protocol .+", "ready", bothClosed, bothClosed, "end 0")
 		if got != greeting || ended != "close_notify" || back != "question" {
 			t.fault("the client got %s and %s, the caller %s", quote(got), ended, quote(back))
 		}

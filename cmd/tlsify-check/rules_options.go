@@ -213,7 +213,7 @@ var rulesOptions = []rule{
 			m.drain()
 		})
 		r := t.call().start(s.to("--eof", "hold")...)
-		r.expect(0, "ready", "closed peer", "closed local")
+		r.expect(0, "ready", bothClosed, bothClosed)
 		r.wantOut(greeting)
 		if m := s.met(); m.ended == "early" {
 			t.fault("the close_notify comes before the peer has ended")
