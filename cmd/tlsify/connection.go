@@ -138,6 +138,9 @@ func (c *connection) ready(context.Context) (err error) {
 			return err
 		}
 	}
+	if err := c.inv.tell.ready(&c.facts); err != nil {
+		return err
+	}
 	c.facts.say(c.say)
 	c.say.Say("pump", string(c.carrier.Name()))
 	c.say.Say("sandbox", measures...)

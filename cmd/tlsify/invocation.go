@@ -84,6 +84,8 @@ type invocation struct {
 	starttls     string // the protocol, or empty
 	starttlsName string // what the server is to take itself for
 
+	tell *teller // of the program in whose place we are; nil: nobody
+
 	proxyTrust []*verify.Store // for the certificate of an https proxy
 
 	connectLimit   time.Duration

@@ -50,7 +50,7 @@ func tlsify() int {
 	// caught rather than ignored, because PROG would inherit that.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
-	inv, err := parse(os.Args[1:], environment())
+	inv, err := parseCall(os.Args)
 	ctx, stop := untilSignal()
 	defer stop()
 	return run(ctx, inv, err)
@@ -120,6 +120,7 @@ func report(inv *invocation, f *failure) {
 			inv.control.SayText("error", string(reason.Code), reason.Text)
 		}
 	}
+	inv.tell.failed(f.Text)
 	if inv.control.Uses(2) || f.Code == "" && !inv.verbose {
 		return // a signal has ended us: that is no failure
 	}

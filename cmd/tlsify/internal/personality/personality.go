@@ -1,0 +1,110 @@
+// Package personality makes a tlsify of another program: what that would have
+// been told, by its arguments and variables, said in tlsify's own.
+//
+// Each personality is a translation in a file of its own, and translates no
+// more than its contract names: an option that tlsify has no like of is refused
+// by name, and none makes tlsify check less. Nothing here opens a descriptor,
+// or knows what tlsify does with its arguments.
+//
+// Start reading at [Translate].
+package personality
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Call is what another program's arguments come to.
+type Call struct {
+	// Args are tlsify's arguments, but for --net-fd where Network is there.
+	Args  []string
+	place string // the last of Args, which must not look like an option
+	// Network and Plaintext are the descriptors to read from and to write to,
+	// where they are not as Args say: then the plaintext is to be moved to 0
+	// and 1, and the network out of its way.
+	Network, Plaintext *Pair
+	// Tell is whom to tell of the handshake; nil: nobody.
+	Tell *Tell
+	// Complaints is the descriptor for people, in the place of 2.
+	Complaints int
+}
+
+// Pair is a descriptor to read from and one to write to.
+type Pair struct{ In, Out int }
+
+// Tell is how one program is told that the handshake is made.
+type Tell struct {
+	Kind Kind
+	FD   int
+}
+
+// Kind is a way to be told.
+type Kind int
+
+const (
+	// Variables: NAME=VALUE, each ended by a NUL, and one more NUL.
+	Variables Kind = iota + 1
+	// Ending: the descriptor is closed. Where it all fails there is a line
+	// with the reason before that.
+	Ending
+	// Handover: one end of a socket pair, whose other end is then the plaintext, by
+	// SCM_RIGHTS along with the six bytes "socket".
+	Handover
+)
+
+// Getenv gives a variable, and whether there is one.
+type Getenv func(name string) (string, bool)
+
+// translators are the personalities by name.
+var translators = map[string]func(args []string, env Getenv) (*Call, error){
+	"openssl":        openssl,
+	"ssl_client":     sslClient,
+	"s6-tlsc-io":     s6Client,
+	"s6-tlsd-io":     s6Server,
+	"couriertls":     courier,
+	"ggl-tls-helper": greengrass,
+}
+
+// Names lists the programs whose place tlsify can take.
+func Names() []string {
+	var names []string
+	for name := range translators {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Known tells whether name is one of Names.
+func Known(name string) bool { return translators[name] != nil }
+
+// Translate says what program name, with these arguments, is to do. The error
+// is for a person; with one the Call has at most a Tell, which is owed that
+// error.
+func Translate(name string, args []string, env Getenv) (*Call, error) {
+	call, err := translators[name](args, env)
+	if err == nil && strings.HasPrefix(call.place, "-") {
+		err = fmt.Errorf("%q is no place to connect to", call.place)
+	}
+	if err != nil {
+		return call, fmt.Errorf("as %s: %w", name, err)
+	}
+	if call.place != "" {
+		call.Args = append(call.Args, call.place)
+	}
+	return call, nil
+}
+
+// splitPort takes a port off a name, where there is one: some callers give
+// HOST:PORT where a name belongs.
+func splitPort(name string) string {
+	if strings.HasPrefix(name, "[") {
+		inner, _, _ := strings.Cut(name[1:], "]")
+		return inner
+	}
+	if strings.Count(name, ":") == 1 {
+		name, _, _ = strings.Cut(name, ":")
+	}
+	return name
+}

@@ -1,0 +1,204 @@
+package personality
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What each program is told, and what tlsify is told then. Arguments are
+// separated by spaces, and so are the variables before a colon and a space.
+var calls = []struct {
+	name, told string
+	want       string // arguments; or ! and a part of the error
+}{
+	// BusyBox wget
+	{"openssl", "s_client -quiet -connect a.test:443 -servername a.test -verify 100 -verify_return_error -verify_hostname a.test", "connect --name=a.test --sni=a.test a.test:443"},
+	{"openssl", "s_client -quiet -connect 192.0.2.1:8443 -verify 100 -verify_return_error -verify_ip 192.0.2.1:8443", "connect --name=192.0.2.1 192.0.2.1:8443"},
+	{"openssl", "s_client -quiet -connect [2001:db8::1]:443 -verify_ip [2001:db8::1]:443", "connect --name=2001:db8::1 [2001:db8::1]:443"},
+	{"openssl", "s_client -quiet -connect [2001:db8::1]:443 -verify_ip 2001:db8::1", "connect --name=2001:db8::1 [2001:db8::1]:443"},
+	{"openssl", "s_client -quiet -connect a.test:443 -servername a.test", "connect --name=a.test --sni=a.test a.test:443"}, // --no-check-certificate
+	// recipes for ssh
+	{"openssl", "s_client -quiet -connect a.test:443", "connect a.test:443"},
+	{"openssl", "s_client -quiet a.test:443", "connect a.test:443"},
+	{"openssl", "s_client -host a.test -port 443 -quiet", "connect a.test:443"},
+	{"openssl", "s_client --quiet --connect a.test:443 --servername front.test", "connect --name=front.test --sni=front.test a.test:443"},
+	{"openssl", "s_client -quiet -connect a.test:443 -noservername -verify_quiet", "connect --sni=none a.test:443"},
+	{"openssl", "s_client -quiet -connect a.test:443 -cert c.pem -key k.pem -CAfile ca.pem", "connect --trust=ca.pem --cert=c.pem --key=k.pem a.test:443"},
+	{"openssl", "s_client -quiet -connect a.test:443 -cert both.pem -tls1_3 -ign_eof", "connect --cert=both.pem --key=both.pem --min-security=tls13 --eof=hold a.test:443"},
+	{"openssl", "s_client -quiet -connect a.test:443 -ign_eof -no_ign_eof -no_tls1_2 -4", "connect --min-security=tls13 -4 a.test:443"},
+	{"openssl", "s_client -quiet -connect a.test:25 -starttls smtp -alpn a,b -groups X25519:P-256", "connect --alpn=a,b --starttls=smtp --groups=X25519,P-256 a.test:25"},
+	{"openssl", "s_client -quiet -connect a.test:443 -proxy p.test:3128 -CRL crl.pem -crl_check -no-CApath -CAfile ca", "connect --trust=ca --crl=crl.pem --proxy=http://p.test:3128 a.test:443"},
+	{"openssl", "s_client -quiet -unix /x -verify_hostname a.test", "connect --name=a.test unix:/x"},
+	{"openssl", "s_client -quiet -connect a.test:443 -dane_tlsa_domain b.test -dane_tlsa_rrdata 1 -dane_tlsa_rrdata 2", "connect --name=b.test --tlsa=1 --tlsa=2 a.test:443"},
+	// what would be less than it is asked, or something else
+	{"openssl", "", "!only s_client"},
+	{"openssl", "x509 -in a", "!only s_client"},
+	{"openssl", "s_client -connect a.test:443", "!-quiet is needed"},
+	{"openssl", "s_client -quiet", "!-connect HOST:PORT is needed"},
+	{"openssl", "s_client -quiet a.test:1 b.test:2", "!two places"},
+	{"openssl", "s_client -quiet -connect --opportunistic=true", `!"--opportunistic=true" is no place`},
+	{"openssl", "s_client -quiet -connect", "!-connect needs a value"},
+	{"openssl", "s_client -quiet -connect a.test:443 -verify 3", "!-verify 3"},
+	{"openssl", "s_client -quiet -connect a.test:443 -verify_hostname a.test -verify_ip 192.0.2.1", "!together"},
+	{"openssl", "s_client -quiet -connect a.test:443 -crl_check", "!-crl_check needs -CRL"},
+	{"openssl", "s_client -quiet -connect a.test:443 -no-CAfile", "!no certificate is good"},
+	{"openssl", "s_client -quiet -connect a.test:443 -certform DER", "!only PEM"},
+	{"openssl", "s_client -quiet -connect a.test:443 -min_protocol TLSv1", "!-min_protocol TLSv1"},
+	{"openssl", "s_client -quiet -connect a.test:443 -tls1_2", "!there is no -tls1_2"},
+	{"openssl", "s_client -quiet -connect a.test:443 -partial_chain", "!there is no -partial_chain"},
+	{"openssl", "s_client -quiet -connect a.test:443 -no_check_time", "!there is no -no_check_time"},
+	{"openssl", "s_client -quiet -connect a.test:443 -crlf", "!there is no -crlf"},
+	{"openssl", "s_client -quiet -connect a.test:443 -pass pass:x", "!there is no -pass"},
+	{"openssl", "s_client -quiet -connect a.test:443 -psk 00", "!there is no -psk"},
+
+	{"ssl_client", "-s3 -n a.test", "connect --name=a.test --net-fd=3"},
+	{"ssl_client", "-e -s 3 -r 4 -n a.test:443", "connect --name=a.test --net-fd=4,3"},
+	{"ssl_client", "-es3 -r3 -n 192.0.2.1:443", "connect --name=192.0.2.1 --net-fd=3"},
+	{"ssl_client", "-s3 -n 2001:db8::1", "connect --name=2001:db8::1 --net-fd=3"},
+	{"ssl_client", "a.test", "connect a.test:443"},
+	{"ssl_client", "-n b.test a.test:8443", "connect --name=b.test a.test:8443"},
+	{"ssl_client", "-s3", "!any certificate would do"},
+	{"ssl_client", "-n a.test", "!-s FD"},
+	{"ssl_client", "-s3 -n a.test a.test", "!unexpected"},
+	{"ssl_client", "-k -s3 -n a.test", "!there is no -k"},
+	{"ssl_client", "-s3 -n", "!-n needs a value"},
+
+	{"s6-tlsc-io", "CAFILE=ca.pem: -k a.test 6 7", "connect --name=a.test --tolerate-truncation --trust=ca.pem --net-fd=6,7"},
+	{"s6-tlsc-io", "CAFILE=ca.pem CADIR=/ca: -S -J -v2 -K 500 -ka.test -- 6 6", "connect --name=a.test --handshake-timeout=500ms --trust=/ca --net-fd=6"},
+	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: -y -k a.test -d 9 6 7", "connect --name=a.test --tolerate-truncation --trust=/ca --cert=c --key=k --net-fd=6,7 tell 1 on 9"},
+	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: -Y -K0 -k a.test 6 7", "connect --name=a.test --tolerate-truncation --trust=/ca --net-fd=6,7"},
+	{"s6-tlsc-io", "CADIR=/ca: 6 7", "!any certificate would do"},
+	{"s6-tlsc-io", "-k a.test 6 7", "!neither CADIR nor CAFILE"},
+	{"s6-tlsc-io", "CADIR=/ca: -y -k a.test 6 7", "!CERTFILE and KEYFILE"},
+	{"s6-tlsc-io", "CADIR=/ca: -k a.test 6", "!two descriptors"},
+	{"s6-tlsc-io", "CADIR=/ca: -k a.test 6 x", `!"x" is not a descriptor`},
+	{"s6-tlsc-io", "CADIR=/ca: -k a.test -K-1 6 7", "!-K -1"},
+	{"s6-tlsc-io", "CADIR=/ca: -k a.test --no-verify-cert 6 7", "!there is no --"},
+
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: 6 7", "accept --cert=c --key=k --tolerate-truncation net 0,1 plain 6,7"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k CAFILE=ca: -J -Y -d5 6 7", "accept --cert=c --key=k --client-auth=request --client-trust=ca net 0,1 plain 6,7 tell 1 on 5"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k CAFILE=ca: -J -y -k0 6 7", "accept --cert=c --key=k --client-auth=require --client-trust=ca net 0,1 plain 6,7"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -y 6 7", "!neither CADIR nor CAFILE"},
+	{"s6-tlsd-io", "CERTFILE=c: 6 7", "!CERTFILE and KEYFILE"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -k 2 6 7", "!KEYFILE:NAME"},
+
+	{"couriertls", "-remotefd=5 -localfd=6 -statusfd=7 -verify=a.test", "connect --name=a.test net 5,5 plain 6,6 tell 2 on 7"},
+	{"couriertls", "TLS_TRUSTCERTS=/ca TLS_CERTFILE=both TLS_VERIFYPEER=NONE: -host=a.test -port=993", "connect --trust=/ca --cert=both --key=both a.test:993"},
+	{"couriertls", "TLS_CERTFILE=c TLS_PRIVATE_KEYFILE=k: -server -remotefd=0 -localfd=6", "accept --cert=c --key=k net 0,0 plain 6,6"},
+	{"couriertls", "TLS_CERTFILE=c TLS_VERIFYPEER=REQUIREPEER TLS_TRUSTCERTS=ca: -server -remotefd=5", "accept --cert=c --key=c --client-auth=require --client-trust=ca net 5,5"},
+	{"couriertls", "TLS_CERTFILE=c TLS_VERIFYPEER=PEER TLS_TRUSTCERTS=ca: -server -remotefd=5", "accept --cert=c --key=c --client-auth=request --client-trust=ca net 5,5"},
+	{"couriertls", "-remotefd=5 -statusfd=7", "!any certificate would do tell 2 on 7"},
+	{"couriertls", "-remotefd=0 -verify=a.test", "!needs -localfd"},
+	{"couriertls", "-server -remotefd=5", "!TLS_CERTFILE is needed"},
+	{"couriertls", "-verify=a.test", "!-remotefd=N is needed"},
+	{"couriertls", "-verify=a.test -host=a.test -remotefd=5", "!exclude each other"},
+	{"couriertls", "-printx509=5 -statusfd=7", "!there is no -printx509 tell 2 on 7"},
+	{"couriertls", "-remotefd=5 prog", "!to start a program"},
+	{"couriertls", "TLS_PROTOCOL=SSL3: -remotefd=5 -verify=a.test", "!TLS_PROTOCOL"},
+	{"couriertls", "TLS_CERTFILE=c TLS_VERIFYPEER=SOMETIMES: -server -remotefd=5", "!TLS_VERIFYPEER"},
+
+	{"ggl-tls-helper", "--endpoint a.test --private-key k --certificate c --root-ca ca", "connect --cert=c --key=k --trust=ca a.test:443 tell 3 on 3"},
+	{"ggl-tls-helper", "--endpoint=a.test:8883 --private-key=k --certificate=c --root-ca=ca", "connect --cert=c --key=k --trust=ca a.test:8883 tell 3 on 3"},
+	{"ggl-tls-helper", "--endpoint a.test --private-key k --certificate c", "!--root-ca is needed"},
+	{"ggl-tls-helper", "--insecure", "!there is no --insecure"},
+	{"ggl-tls-helper", "HTTPS_PROXY=http://p: --endpoint a.test --private-key k --certificate c --root-ca ca", "!HTTPS_PROXY"},
+}
+
+func TestTranslate(t *testing.T) {
+	for _, c := range calls {
+		t.Run(c.name+" "+c.told, func(t *testing.T) {
+			variables, told, ok := strings.Cut(c.told, ": ")
+			if !ok || !strings.Contains(variables, "=") || strings.HasPrefix(variables, "-") {
+				variables, told = "", c.told
+			}
+			env := func(name string) (string, bool) {
+				for entry := range strings.FieldsSeq(variables) {
+					if value, ok := strings.CutPrefix(entry, name+"="); ok {
+						return value, true
+					}
+				}
+				return "", false
+			}
+			call, err := Translate(c.name, strings.Fields(told), env)
+			got := []string{}
+			if err != nil {
+				got = append(got, "!"+err.Error())
+			}
+			if call != nil {
+				got = append(got, call.words(err)...)
+			}
+			want := c.want
+			if part, ok := strings.CutPrefix(c.want, "!"); ok && err != nil {
+				part, tell, _ := strings.Cut(part, " tell ")
+				if !strings.Contains(got[0], part) || !strings.HasPrefix(got[0], "!as "+c.name+": ") {
+					t.Errorf("the error is %q", err)
+				}
+				got[0], want = "!", strings.TrimSuffix("! tell "+tell, " tell ")
+			}
+			if diff := cmp.Diff(want, strings.Join(got, " ")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// words are everything in a call, as the table has it.
+func (call *Call) words(err error) []string {
+	var words []string
+	if err == nil {
+		words = append(words, call.Args...)
+	}
+	if n := call.Network; n != nil && err == nil {
+		words = append(words, "net", pair(n))
+	}
+	if p := call.Plaintext; p != nil && err == nil {
+		words = append(words, "plain", pair(p))
+	}
+	if call.Tell != nil {
+		words = append(words, "tell", string(rune('0'+call.Tell.Kind)), "on", string(rune('0'+call.Tell.FD)))
+	}
+	return words
+}
+
+func pair(p *Pair) string { return string(rune('0'+p.In)) + "," + string(rune('0'+p.Out)) }
+
+// BusyBox's call is known by its beginning, and only that is.
+func TestComplaints(t *testing.T) {
+	for told, want := range map[string]int{
+		"s_client -quiet -connect a.test:443 -servername a.test": 3,
+		"s_client -connect a.test:443 -quiet":                    0,
+	} {
+		call, err := Translate("openssl", strings.Fields(told), nil)
+		if err != nil || call.Complaints != want {
+			t.Errorf("%s: %d, %v", told, call.Complaints, err)
+		}
+	}
+}
+
+// No personality has a way to say that certificates are not to be checked.
+func FuzzTranslate(f *testing.F) {
+	for _, c := range calls {
+		f.Add(c.name, c.told, "v")
+	}
+	f.Fuzz(func(t *testing.T, name, told, value string) {
+		if !Known(name) {
+			return
+		}
+		call, err := Translate(name, strings.Fields(told), func(string) (string, bool) { return value, value != "" })
+		if err != nil {
+			return
+		}
+		if call.Args[0] != "connect" && call.Args[0] != "accept" {
+			t.Errorf("the form is %q", call.Args[0])
+		}
+		for _, arg := range call.Args[1:] {
+			option, _, _ := strings.Cut(arg, "=")
+			switch option {
+			case "--opportunistic", "--ask", "--pin", "--client-cert-in-clear", "--options-fd", "--control-fd":
+				t.Errorf("there is %s", arg)
+			}
+		}
+	})
+}

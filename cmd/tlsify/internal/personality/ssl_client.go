@@ -1,0 +1,74 @@
+package personality
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// sslClient is BusyBox's `ssl_client [-e] -s FD [-r FD] [-n NAME]`, or with a
+// host in place of the descriptors. Unlike that one it checks the certificate,
+// for which there must be a name. -e changes nothing: the end of the input
+// always reaches the peer, and its reply is never dropped.
+func sslClient(args []string, _ Getenv) (*Call, error) {
+	values, rest, err := letters(args, "e", "srn")
+	if err != nil {
+		return nil, err
+	}
+	name, named := values['n']
+	in, hasIn := values['r']
+	out, hasOut := values['s']
+	switch {
+	case len(rest) > 1, len(rest) == 1 && (hasIn || hasOut):
+		return nil, fmt.Errorf("unexpected argument %s", rest[len(rest)-1])
+	case len(rest) == 1:
+		place := rest[0]
+		if !strings.Contains(place, ":") {
+			place += ":443"
+		}
+		call := &Call{Args: []string{"connect"}, place: place}
+		if named {
+			call.Args = append(call.Args, "--name="+splitPort(name))
+		}
+		return call, nil
+	case !hasOut:
+		return nil, errors.New("-s FD is needed")
+	case !named:
+		return nil, errors.New("-n NAME is needed, for without it any certificate would do")
+	}
+	network := out
+	if hasIn && in != out {
+		network = in + "," + out
+	}
+	return &Call{Args: []string{"connect", "--name=" + splitPort(name), "--net-fd=" + network}}, nil
+}
+
+// letters reads options of one letter: switches, and those that take a value,
+// behind the letter or in the next argument.
+func letters(args []string, switches, takers string) (values map[byte]string, rest []string, err error) {
+	values = map[byte]string{}
+	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
+		word := args[0][1:]
+		args = args[1:]
+		if word == "-" {
+			break
+		}
+		for word != "" {
+			letter := word[0]
+			word = word[1:]
+			switch {
+			case strings.IndexByte(switches, letter) >= 0:
+				values[letter] = ""
+				continue
+			case strings.IndexByte(takers, letter) < 0:
+				return nil, nil, fmt.Errorf("there is no -%c here", letter)
+			case word == "" && len(args) == 0:
+				return nil, nil, fmt.Errorf("-%c needs a value", letter)
+			case word == "":
+				word, args = args[0], args[1:]
+			}
+			values[letter], word = word, ""
+		}
+	}
+	return values, args, nil
+}

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/engine/enginetest"
+)
+
+// under makes a launch of tlsify by another program's name.
+func under(t *testing.T, name string, env ...string) *launch {
+	t.Helper()
+	tlsify, err := exec.LookPath("tlsify")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), name)
+	if err := os.Symlink(tlsify, link); err != nil {
+		t.Fatal(err)
+	}
+	l := newLaunch(t)
+	l.quietly()
+	l.program = link
+	for _, entry := range env {
+		name, _, _ := strings.Cut(entry, "=")
+		l.env = slices.DeleteFunc(l.env, func(have string) bool { return strings.HasPrefix(have, name+"=") })
+		l.env = append(l.env, entry)
+	}
+	return l
+}
+
+// netTo gives the child a connection to s on each of these.
+func (l *launch) netTo(s *server, ns ...int) {
+	l.Helper()
+	conn, err := dialRaw(s.address)
+	if err != nil {
+		l.Fatal(err)
+	}
+	raw := rawOf(l, conn)
+	conn.Close()
+	for _, n := range ns {
+		l.give(n, raw)
+	}
+}
+
+// BusyBox's ssl_client: the network on a descriptor, and a name, with a port
+// that does not belong there.
+func TestAsSSLClient(t *testing.T) {
+	for _, c := range []struct {
+		name, chain, args, out, people string
+		status                         int
+	}{
+		{"good", "good", "-s3 -n " + enginetest.Host + ":443", "late reply\n", "", 0},
+		{"two", "good", "-e -s 3 -r 4 -n " + enginetest.Host, "late reply\n", "", 0},
+		{"expired", "expired", "-s3 -n " + enginetest.Host, "", "(cert-expired)", 5},
+		{"another name", "good", "-s3 -n other.test", "", "(cert-name)", 5},
+		{"no name", "good", "-s3", "", "as ssl_client: -n NAME is needed", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, "late", "chain="+c.chain)
+			l := under(t, "ssl_client", "SSL_CERT_FILE="+pkiFiles(t)+"/ca.pem")
+			l.netTo(s, 3, 4)
+			tlsify := l.start(strings.Fields(c.args)...)
+			if got := tlsify.wait(); got != c.status || l.out.all() != c.out || !strings.Contains(l.err.all(), c.people) {
+				t.Errorf("status %d: %s", got, tlsify.report())
+			}
+			if notes := s.seen(t, 1); c.status == 0 && !strings.Contains(notes, "hello "+enginetest.Host+"\n") {
+				t.Errorf("the server saw: %s", notes)
+			}
+		})
+	}
+}
+
+// The s6 programs: a client on 6 and 7 with the plaintext on 0 and 1, and a
+// server the other way round; both tell what was negotiated once it is.
+func TestAsS6(t *testing.T) {
+	pki := pkiFiles(t)
+	t.Run("client", func(t *testing.T) {
+		t.Parallel()
+		s := startServer(t, "fin")
+		l := under(t, "s6-tlsc-io", "CAFILE="+pki+"/ca.pem")
+		l.netTo(s, 6, 7)
+		told := l.capture(9)
+		tlsify := l.start("-d", "9", "-k", enginetest.Host, "6", "7")
+		// Without -J a stream may end as it likes.
+		if got := tlsify.wait(); got != 0 || l.out.all() != "hello\n" {
+			t.Errorf("status %d: %s", got, tlsify.report())
+		}
+		list := strings.Split(told.all(), "\x00")
+		if len(list) != 7 || list[0] != "SSL_PROTOCOL=TLSv1.3" || !strings.HasPrefix(list[1], "SSL_CIPHER=TLS_") ||
+			!strings.HasPrefix(list[2], "SSL_TLS_SNI_SERVERNAME") || !strings.HasPrefix(list[3], "SSL_PEER_CERT_HASH=SHA256:") ||
+			list[4] != "SSL_PEER_CERT_SUBJECT=CN="+enginetest.Host || list[5]+list[6] != "" {
+			t.Errorf("it tells %q", list)
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		s := startServer(t, "talk", "chain=expired")
+		l := under(t, "s6-tlsc-io", "CAFILE="+pki+"/ca.pem")
+		l.netTo(s, 6, 7)
+		told := l.capture(9)
+		tlsify := l.start("-J", "-d", "9", "-k", enginetest.Host, "6", "7")
+		if got := tlsify.wait(); got != 5 || told.all() != "" || l.out.all() != "" {
+			t.Errorf("status %d, told %q: %s", got, told.all(), tlsify.report())
+		}
+	})
+	t.Run("server", func(t *testing.T) {
+		t.Parallel()
+		ours, theirs := tcpPair(t)
+		l := under(t, "s6-tlsd-io", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key")
+		for _, n := range []int{0, 1} {
+			l.give(n, rawOf(t, theirs))
+		}
+		theirs.Close()
+		in, out, told := l.feed(6), l.capture(7), l.capture(8)
+		tlsify := l.start("-d8", "6", "7")
+		c, err := newClient(ours, clientConfig(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(in, "answer")
+		in.Close()
+		got, how := c.talk("question")
+		c.noter.Close()
+		if got != "answer" || how != "close_notify" || out.all() != "question" || !strings.HasPrefix(told.all(), "SSL_PROTOCOL=TLSv1.3\x00") {
+			t.Errorf("%q, %s, %q, %q: %s", got, how, out.all(), told.all(), tlsify.report())
+		}
+		if status := tlsify.wait(); status != 0 {
+			t.Errorf("status %d", status)
+		}
+	})
+	t.Run("usage stays off the network", func(t *testing.T) {
+		t.Parallel()
+		ours, theirs := tcpPair(t)
+		l := under(t, "s6-tlsd-io")
+		for n := range 3 {
+			l.give(n, rawOf(t, theirs))
+		}
+		theirs.Close()
+		tlsify := l.start("6", "7")
+		if got, _ := io.ReadAll(ours); len(got) > 0 || tlsify.wait() != 1 {
+			t.Errorf("on the network, in clear: %q", got)
+		}
+	})
+}
+
+// couriertls tells success by closing -statusfd, and a failure by a line on it,
+// also where it never came to a connection.
+func TestAsCourier(t *testing.T) {
+	for _, c := range []struct {
+		name, chain, args, told string
+		status                  int
+	}{
+		{"good", "good", "-remotefd=5 -localfd=6 -statusfd=7 -verify=" + enginetest.Host, "", 0},
+		{"expired", "expired", "-remotefd=5 -localfd=6 -statusfd=7 -verify=" + enginetest.Host, "expired", 5},
+		{"usage", "good", "-remotefd=5 -localfd=6 -printx509=9 -statusfd=7", "there is no -printx509", 1},
+		{"closed", "good", "-remotefd=77 -localfd=6 -statusfd=7 -verify=a.test", "descriptor 77 is not open", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, "echo", "chain="+c.chain)
+			l := under(t, "couriertls", "TLS_TRUSTCERTS="+pkiFiles(t)+"/ca.pem")
+			l.netTo(s, 5)
+			local := l.socket(6)
+			told := l.capture(7)
+			tlsify := l.start(strings.Fields(c.args)...)
+			if line := told.all(); (c.told == "") != (line == "") || !strings.Contains(line, c.told) {
+				t.Errorf("it tells %q", line)
+			}
+			if c.status == 0 {
+				io.WriteString(local, "there and back")
+				local.CloseWrite()
+			}
+			if got, _ := io.ReadAll(local); (string(got) == "there and back") != (c.status == 0) {
+				t.Errorf("back came %q", got)
+			}
+			if got := tlsify.wait(); got != c.status {
+				t.Errorf("status %d: %s", got, tlsify.report())
+			}
+		})
+	}
+}
+
+// The helper of Greengrass gives its caller a socket over descriptor 3.
+func TestAsGreengrass(t *testing.T) {
+	pki := pkiFiles(t)
+	for _, chain := range []string{"good", "expired"} {
+		t.Run(chain, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, "echo", "chain="+chain, "client-auth=require")
+			l := under(t, "ggl-tls-helper")
+			l.leaveOut(0)
+			l.leaveOut(1)
+			control := l.socket(3)
+			tlsify := l.start("--endpoint", s.address, "--private-key", pki+"/client.key", "--certificate", pki+"/client.pem", "--root-ca", pki+"/ca.pem")
+			message, rights := make([]byte, 64), make([]byte, 64)
+			n, rn, _, _, err := control.ReadMsgUnix(message, rights)
+			if chain == "expired" {
+				if n != 0 || rn != 0 || tlsify.wait() != 5 {
+					t.Errorf("%q came: %s", message[:n], tlsify.report())
+				}
+				return
+			}
+			if err != nil || string(message[:n]) != "socket" {
+				t.Fatalf("%q came, %v: %s", message[:n], err, tlsify.report())
+			}
+			parsed, err := unix.ParseSocketControlMessage(rights[:rn])
+			if err != nil || len(parsed) != 1 {
+				t.Fatal(len(parsed), err)
+			}
+			fds, err := unix.ParseUnixRights(&parsed[0])
+			if err != nil || len(fds) != 1 {
+				t.Fatal(fds, err)
+			}
+			conn := connOf(t, fds[0])
+			io.WriteString(conn, "there and back")
+			conn.CloseWrite()
+			if got, err := io.ReadAll(conn); string(got) != "there and back" || err != nil {
+				t.Errorf("back came %q, %v", got, err)
+			}
+			if n, _, _, _, _ := control.ReadMsgUnix(message, rights); n != 0 {
+				t.Errorf("a second message came: %q", message[:n])
+			}
+			if got := tlsify.wait(); got != 0 {
+				t.Errorf("status %d: %s", got, tlsify.report())
+			}
+		})
+	}
+}
+
+// The command line that BusyBox wget gives, with the name as an address and
+// with its port: the reason of a failure goes where wget has moved its own
+// standard error, but only where everything is as wget has it.
+func TestAsOpenSSL(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		shared bool
+		null   bool
+	}{{"as wget", true, true}, {"not one socket", false, true}, {"an error channel", true, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, "talk", "chain=expired")
+			l := under(t, "openssl", "SSL_CERT_FILE="+pkiFiles(t)+"/ca.pem")
+			if c.shared {
+				l.socket(0, 1)
+			}
+			if c.null {
+				l.give(2, openRaw(t, "/dev/null", unix.O_RDWR))
+			}
+			third := l.capture(3)
+			host, port, _ := net.SplitHostPort(s.address)
+			tlsify := l.start("s_client", "-quiet", "-connect", s.address, "-verify", "100", "-verify_return_error", "-verify_ip", host+":"+port)
+			if got := tlsify.wait(); got != 5 {
+				t.Errorf("status %d: %s", got, tlsify.report())
+			}
+			if said := third.all(); strings.Contains(said, "(cert-expired)") != (c.shared && c.null) {
+				t.Errorf("on descriptor 3: %q", said)
+			}
+		})
+	}
+}
