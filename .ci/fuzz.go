@@ -91,12 +91,13 @@ func list(tags string, packages []string) (found []row, err error) {
 
 var progress = regexp.MustCompile(`fuzz: elapsed: ([0-9hms.]+), execs: ([0-9]+)`)
 
-// fuzz runs one fuzzer, and adds a clean run to it and to the file.
+// fuzz runs one fuzzer, and adds a clean run to it and to the file. Most of the
+// time would go into making new inputs smaller if that had no limit.
 func fuzz(r *row, tags string, each time.Duration, file string) (clean bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), each+10*time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "go", "test", "-tags", tags, "-run", "^$", "-fuzz", "^"+r.name+"$",
-		"-fuzztime", each.String(), "-parallel", "1", r.pkg).CombinedOutput()
+		"-fuzztime", each.String(), "-fuzzminimizetime", "100x", "-parallel", "1", r.pkg).CombinedOutput()
 	// Go's fuzzing may take the end of its time for a failure of the fuzzer, on
 	// a busy machine (golang.org/issue/75804). What it found it wrote down.
 	overtime := bytes.Contains(out, []byte("\n    context deadline exceeded\n")) && !bytes.Contains(out, []byte("Failing input"))
