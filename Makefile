@@ -12,7 +12,7 @@ GOBUILD = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract
+.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -36,7 +36,6 @@ test-race: ## the same under the race detector; needs gcc
 test-peers: ## the same, failing on a skip that is not expected; needs the programs in .ci/peers
 	@$(MAKE) -s test TESTFLAGS='-count=1 -json' | $(GO) run .ci/report.go .ci/skips
 
-.PHONY: test-ktls
 test-ktls: ## run the tests of kernel TLS on Debian's kernels, in QEMU; needs apt, qemu-system-x86 and busybox
 	@GO='$(GO)' TAGS='$(TAGS)' .ci/ktls
 
