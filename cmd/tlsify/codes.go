@@ -42,7 +42,7 @@ var statuses = []struct {
 	Retry   string // whether trying again helps
 }{
 	{statusOK, "both directions ended properly", nil, ""},
-	{statusUsage, "usage, unreadable file; the engine or kernel can't", []string{"usage", "engine-unsupported", "sandbox-unavailable"}, "no"},
+	{statusUsage, "usage, unreadable file; the engine or kernel can't", []string{"usage", "engine-unsupported", "handoff-unavailable", "sandbox-unavailable"}, "no"},
 	{statusInternal, "a bug, or a crash", []string{"internal"}, "no"},
 	{statusUnreached, "not reached, or lost before `ready`", []string{"resolve", "connect", "proxy", "starttls", "connect-timeout", "handshake-timeout", "network-io"}, "perhaps"},
 	{statusHandshake, "the handshake failed", []string{"tls-alert", "tls-protocol", "tls-version", "no-common-group", "security-level", "renegotiation", "client-cert", "ech-rejected", "signer"}, "no"},
@@ -101,6 +101,7 @@ func failureOf(err error, at phase, clientCert bool) *failure {
 		peer        *engine.PeerError
 		transport   *engine.TransportError
 		local       *pump.LocalError
+		kernel      *pump.KernelError
 		ech         *engine.ECHRejectedError
 		dns         *net.DNSError
 		proxy       *dial.ProxyError
@@ -132,7 +133,7 @@ func failureOf(err error, at phase, clientCert bool) *failure {
 		return &failure{Status: status, Code: string(first.Code), Text: first.Text, More: rejected.Reasons[1:]}
 	case errors.As(err, &store):
 		return fail(statusUsage, "usage")
-	case errors.As(err, &unsupported):
+	case errors.As(err, &unsupported), errors.As(err, &kernel):
 		return fail(statusUsage, "engine-unsupported")
 	case errors.As(err, &ech):
 		return &failure{Status: statusHandshake, Code: "ech-rejected", Text: err.Error(), Retry: ech.RetryConfigs}

@@ -23,10 +23,13 @@ type connection struct {
 	facts facts
 
 	network *network
-	clock   *clock // of the handshake
+	exact   *pump.Exact // what the engine reads the network by, where the socket may be handed over
+	clock   *clock      // of the handshake
 	session engine.Session
 	carrier pump.Carrier // of session's bytes
 	program *program     // PROG, once it runs
+	pair    *pump.FD     // our end of a socketpair that was handed over
+	away    bool         // the network's socket was: there is no more to do
 
 	confinement *sandbox.Confinement // nil: --sandbox off
 	measures    []string             // those of it that hold
@@ -89,6 +92,9 @@ func (c *connection) open(ctx context.Context) error {
 // shake hands, both within one limit.
 func (c *connection) handshake(ctx context.Context) (err error) {
 	c.at = handshaking
+	if err := c.refusal(pump.Prepare(c.kind(), c.network.conn)); err != nil {
+		return err
+	}
 	if err := c.confine(); err != nil {
 		return err
 	}
@@ -101,17 +107,18 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	stream := c.stepwise()
 	if c.inv.form == formConnect {
 		config := *c.inv.client
 		config.Verify = c.judge(ctx)
 		if c.inv.session != nil {
 			c.inv.session.offer(&config, c.inv.policy)
 		}
-		c.session, err = c.inv.engine.Client(ctx, c.network.conn, &config)
+		c.session, err = c.inv.engine.Client(ctx, stream, &config)
 	} else {
 		config := *c.inv.server
 		config.Verify = c.judge(ctx)
-		c.session, err = c.inv.engine.(engine.ServerEngine).Server(ctx, c.network.conn, &config)
+		c.session, err = c.inv.engine.(engine.ServerEngine).Server(ctx, stream, &config)
 		c.inv.closeSigners()
 	}
 	if failure := c.inv.signerFailure(); failure != nil {
@@ -125,7 +132,7 @@ func (c *connection) ready(context.Context) (err error) {
 	if err := c.learn(); err != nil {
 		return err
 	}
-	if c.carrier, err = pump.Choose(c.inv.pump, c.session); err != nil {
+	if err := c.chooseCarrier(); err != nil {
 		return err
 	}
 	environment := c.progEnvironment()
@@ -142,8 +149,10 @@ func (c *connection) ready(context.Context) (err error) {
 		return err
 	}
 	c.facts.say(c.say)
-	c.say.Say("pump", string(c.carrier.Name()))
 	c.say.Say("sandbox", measures...)
+	if err := c.handOver(); err != nil {
+		return err
+	}
 	c.say.Say("ready")
 	c.at = established
 	return nil
@@ -160,8 +169,14 @@ func (c *connection) stream(ctx context.Context) int {
 		Report:  c.reportEnding,
 		Close:   c.hear(),
 	}
+	if c.away {
+		c.inv.session.save()
+		return statusOK
+	}
 	if c.program != nil {
 		plan.In, plan.Out, plan.Answer = c.program.fromProg, c.program.toProg, true
+	} else if c.pair != nil {
+		plan.In, plan.Out, plan.Answer = c.pair, c.pair, true
 	} else {
 		var err error
 		if plan.In, err = pump.NewFD(0); err == nil {

@@ -52,7 +52,8 @@ would break a token is %XX. Ignore a keyword that you don't know.
   binding KIND BASE64
   sandbox MEASURE...                  what confines tlsify from here on, or off
   ask PIN CODE...                     with --ask: answer trust PIN, or no
-  pump NAME                           what carries the bytes: record, session
+  pump NAME                           what carries the bytes: ktls, record, session
+  handoff KIND                        with it comes a descriptor: socketpair, ktls
   ready                               before the first byte of application data
   closed peer, closed local           a close_notify came, or went
   truncated                           the peer's stream ended without one

@@ -95,6 +95,7 @@ type invocation struct {
 	holdEOF        bool
 	tolerate       bool
 	pump           pump.Kind
+	handoff        string // a kind, or empty
 }
 
 // parser makes an invocation of words.
@@ -315,6 +316,9 @@ func (p *parser) netFD() error {
 
 // plaintext claims descriptors 0 and 1 where the caller has the plaintext.
 func (p *parser) plaintext() error {
+	if value, ok := p.words.value("handoff"); ok {
+		return p.handoff(value)
+	}
 	if p.inv.prog != nil {
 		return nil
 	}
@@ -357,7 +361,7 @@ func (p *parser) limits() error {
 	if value, ok := p.words.value("pump"); ok {
 		p.inv.pump = pump.Kind(value)
 		if !slices.Contains(pump.Kinds[:], p.inv.pump) {
-			return usagef("--pump: %q is none of auto, record, session", cut(value))
+			return usagef("--pump: %q is none of auto, ktls, record, session", cut(value))
 		}
 	}
 	return nil

@@ -40,6 +40,7 @@ type Channel struct {
 	lost     int    // dropped, so many of them
 	draining bool   // a goroutine waits for the reader and empties queue
 	gone     bool   // the reader has closed it
+	handed   parcel // a descriptor that goes with a byte of queue's
 
 	unread   []byte // the beginning of the next line
 	overlong bool   // more of that line has been thrown away
@@ -54,11 +55,13 @@ func New(out, in *pump.FD) *Channel {
 
 // Say writes one line: a keyword and values, of which each becomes one token.
 // It does not wait: what the reader does not take is queued.
-func (c *Channel) Say(keyword string, values ...string) {
+func (c *Channel) Say(keyword string, values ...string) { c.say(line(keyword, values)) }
+
+func line(keyword string, values []string) string {
 	for _, v := range values {
 		keyword += " " + Token(v)
 	}
-	c.say(keyword)
+	return keyword
 }
 
 // SayText is Say with a text for people at the end of the line, in which
@@ -73,6 +76,11 @@ func (c *Channel) say(line string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.add(line)
+}
+
+// add puts a line into the queue. It is called with mu held.
+func (c *Channel) add(line string) {
 	if c.gone {
 		return
 	}
@@ -110,15 +118,17 @@ func (c *Channel) drain() {
 func (c *Channel) write(deadline time.Time) {
 	c.out.SetWriteDeadline(deadline)
 	for len(c.queue) > 0 {
-		atom := c.queue[:min(len(c.queue), pipeAtom)]
+		atom := c.queue[:c.handed.until(min(len(c.queue), pipeAtom))]
+		due := c.handed.due()
 		if deadline.IsZero() {
 			c.mu.Unlock()
 		}
-		n, err := c.out.Write(atom)
+		n, err := c.send(atom, due)
 		if deadline.IsZero() {
 			c.mu.Lock()
 		}
 		c.queue = c.queue[n:]
+		c.handed.moved(n)
 		c.catchUp()
 		if isTimeout(err) {
 			return
@@ -126,6 +136,7 @@ func (c *Channel) write(deadline time.Time) {
 		if err != nil { // the reader has closed it, which is its right
 			c.gone = true
 			c.queue = nil
+			c.handed.close()
 		}
 	}
 }

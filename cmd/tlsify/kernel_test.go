@@ -1,0 +1,291 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/engine/enginetest"
+	"tlsify/pump"
+)
+
+// The tests in this file are for a kernel with TLS, as .ci/ktls boots one.
+
+func needKernelTLS(t testing.TB) (rekeys bool) {
+	t.Helper()
+	there, rekeys := pump.KernelTLS()
+	if !there && os.Getenv("TLSIFY_TEST_KTLS") != "" {
+		t.Fatal("this kernel should have TLS")
+	}
+	if !there {
+		t.Skip("this kernel has no TLS")
+	}
+	return rekeys
+}
+
+// Every engine's connection can be the kernel's, with tickets and without, and
+// whichever side speaks first.
+func TestKernelPump(t *testing.T) {
+	needKernelTLS(t)
+	for _, e := range built() {
+		for _, server := range [][]string{{"echo", "tickets"}, {"late"}, {"talk", "tickets"}} {
+			t.Run(e.Name()+"/"+server[0], func(t *testing.T) {
+				eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+					s := startServer(t, server[0], server[1:]...)
+					tlsify := l.start(connectTo(t, s, "--pump", "ktls", "--engine", e.Name())...)
+					io.WriteString(c, "question")
+					c.end()
+					want := map[string]string{"echo": "question", "late": "late reply\n", "talk": "hello\n"}[server[0]]
+					if got := c.out.all(); got != want {
+						t.Errorf("got %q", got)
+					}
+					tlsify.expect(0, "pump ktls", "ready", "closed .*", "closed .*")
+				})
+			})
+		}
+	}
+}
+
+func TestKernelPumpBothWays(t *testing.T) {
+	needKernelTLS(t)
+	sent := make([]byte, 1<<20+17)
+	rand.Read(sent)
+	for _, kind := range []string{"pipes", "socket"} {
+		s, l := startServer(t, "echo", "tickets"), newLaunch(t)
+		c := newCaller(l, kind)
+		tlsify := l.start(connectTo(t, s, "--pump", "ktls")...)
+		go func() {
+			c.Write(sent)
+			c.end()
+		}()
+		if got := c.out.all(); got != string(sent) {
+			t.Errorf("got %d bytes of %d", len(got), len(sent))
+		}
+		tlsify.expect(0, "pump ktls", "closed .*", "closed .*")
+	}
+}
+
+// Every other ending is told of as without the kernel.
+func TestKernelPumpEndings(t *testing.T) {
+	needKernelTLS(t)
+	for mode, want := range map[string]struct {
+		status int
+		line   string
+	}{
+		"fin":        {6, "error truncated .*"},
+		"reset":      {7, "error network-io .*"},
+		"bad-record": {7, "error tls-protocol .*"},
+	} {
+		t.Run(mode, func(t *testing.T) {
+			l := newLaunch(t)
+			c := newCaller(l, "pipes")
+			tlsify := l.start(connectTo(t, startServer(t, mode), "--pump", "ktls")...)
+			if got := c.out.all(); got != "hello\n" {
+				t.Errorf("got %q", got)
+			}
+			c.end()
+			tlsify.expect(want.status, "pump ktls", want.line)
+		})
+	}
+}
+
+// A server's side, and a program's plaintext.
+func TestKernelPumpAccept(t *testing.T) {
+	needKernelTLS(t)
+	l := newLaunch(t)
+	c := newCaller(l, "socket")
+	ours, tlsify := acceptOver(t, l, "--pump", "ktls")
+	client, err := newClient(ours, clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(c, "welcome")
+	c.end()
+	if got, how := client.talk("thanks"); got != "welcome" || how != "close_notify" {
+		t.Errorf("got %q, end %s", got, how)
+	}
+	if got := c.out.all(); got != "thanks" {
+		t.Errorf("got %q", got)
+	}
+	tlsify.expect(0, "pump ktls", "ready")
+}
+
+// By itself the kernel is taken only where it can follow every peer.
+func TestKernelAuto(t *testing.T) {
+	pumpName, handoffKind := "record", "socketpair"
+	if needKernelTLS(t) {
+		pumpName, handoffKind = "ktls", "ktls"
+	}
+	l := newLaunch(t)
+	c := newCaller(l, "pipes")
+	tlsify := l.start(connectTo(t, startServer(t, "late"))...)
+	c.end()
+	tlsify.expect(0, "pump "+pumpName, "ready")
+
+	l = newLaunch(t)
+	h := newHandoff(l)
+	tlsify = l.start(connectTo(t, startServer(t, "quiet"), "--handoff", "auto")...)
+	h.take(tlsify)
+	tlsify.await("handoff")
+	if !strings.Contains(tlsify.said.text(), "handoff "+handoffKind+"\n") {
+		t.Error(tlsify.report())
+	}
+}
+
+// The socket itself: nothing of the peer's is missing on it, tickets are still
+// to be skipped, and tlsify has left.
+func TestKernelHandoff(t *testing.T) {
+	needKernelTLS(t)
+	for _, e := range built() {
+		t.Run(e.Name(), func(t *testing.T) {
+			l := newLaunch(t)
+			h := newHandoff(l)
+			s := startServer(t, "greet", "tickets")
+			tlsify := l.start(connectTo(t, s, "--handoff", "ktls", "--engine", e.Name())...)
+			n := h.take(tlsify)
+			tlsify.expect(0, "verified .*", "handoff ktls", "ready", "end 0")
+			if flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
+				t.Errorf("flags %x, %v", flags, err)
+			}
+			var text []byte
+			for end := false; !end; {
+				buf, oob := make([]byte, 20000), make([]byte, unix.CmsgSpace(1))
+				got, oobn, _, _, err := unix.Recvmsg(n, buf, oob, 0)
+				if err != nil || oobn <= unix.CmsgLen(0) {
+					t.Fatalf("%d bytes, %x, %v", got, oob[:oobn], err)
+				}
+				switch oob[unix.CmsgLen(0)] {
+				case 23:
+					text = append(text, buf[:got]...)
+				case 21:
+					end = true
+					if !bytes.Equal(buf[:got], []byte{1, 0}) {
+						t.Errorf("alert %x", buf[:got])
+					}
+				}
+			}
+			if string(text) != "hello\n" {
+				t.Errorf("got %q", text)
+			}
+			unix.Write(n, []byte("question"))
+			unix.Shutdown(n, unix.SHUT_WR)
+			if notes := s.seen(t, 1); !strings.Contains(notes, `got "question"`) || !strings.Contains(notes, "end fin") {
+				t.Errorf("the server saw: %s", notes)
+			}
+		})
+	}
+}
+
+func TestKernelHandoffExamples(t *testing.T) {
+	needKernelTLS(t)
+	eachHandoffExample(t, func(t *testing.T, run func(kind string, s *server) (string, int, string)) {
+		s := startServer(t, "late", "tickets")
+		if got, status, said := run("ktls", s); got != "late reply\n" || status != 0 {
+			t.Errorf("%q, status %d: %s", got, status, said)
+		}
+		if notes := s.seen(t, 1); !strings.Contains(notes, `got "question\n"`) || !strings.Contains(notes, "end close_notify") {
+			t.Errorf("the server saw: %s", notes)
+		}
+		if got, status, said := run("ktls", startServer(t, "fin")); got != "hello\n" || status != 6 || !strings.Contains(said, "cut") {
+			t.Errorf("truncated: %q, status %d: %s", got, status, said)
+		}
+	})
+}
+
+// OpenSSL's server changes its key on the command k, and with K asks for ours as
+// well. Kernels that can't follow end the stream there.
+func TestKernelOpenSSLKeyUpdate(t *testing.T) {
+	rekeys := needKernelTLS(t)
+	s := startOpenSSL(t)
+	l := newLaunch(t)
+	c := newCaller(l, "socket")
+	tlsify := l.start("connect", "--trust", pkiFiles(t)+"/ca.pem", "--name", enginetest.Host, "--pump", "ktls", s.address)
+	tlsify.await("ready")
+	io.WriteString(c, "one from the caller\n")
+	s.wants(t, "one from the caller")
+	s.says("one\n")
+	for _, command := range []string{"k", "K", "K"} {
+		s.says(command + "\n")
+		if !rekeys {
+			tlsify.expect(7, "error tls-protocol a new key is due .*")
+			if got := c.out.all(); got != "one\n" {
+				t.Errorf("got %q", got)
+			}
+			return
+		}
+		s.says("after " + command + "\n")
+		if !becomes(func() bool { return strings.HasSuffix(c.out.text(), "after "+command+"\n") }) {
+			t.Fatalf("got %q: %s", c.out.text(), tlsify.report())
+		}
+		io.WriteString(c, "caller after "+command+"\n")
+		s.wants(t, "caller after "+command)
+	}
+	c.end()
+	tlsify.expect(0, "pump ktls", "closed local")
+	if got := c.out.all(); got != "one\nafter k\nafter K\nafter K\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// openSSL is an openssl s_server whose standard input is the test's.
+type openSSL struct {
+	address string
+	stdin   io.WriteCloser
+	out     *captured
+}
+
+func startOpenSSL(t testing.TB) *openSSL {
+	t.Helper()
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip("needs openssl")
+	}
+	pki := pkiFiles(t)
+	run := exec.Command("openssl", "s_server", "-accept", "127.0.0.1:0", "-tls1_3",
+		"-cert", pki+"/good.pem", "-cert_chain", pki+"/good.pem", "-key", pki+"/good.key")
+	stdin, err := run.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := run.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { run.Process.Kill(); run.Wait() })
+	s := &openSSL{stdin: stdin}
+	lines := bufio.NewReader(stdout)
+	for s.address == "" {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatal("openssl s_server: ", err)
+		}
+		if address, found := strings.CutPrefix(strings.TrimSpace(line), "ACCEPT "); found {
+			s.address = address
+		}
+	}
+	s.out = capture(io.NopCloser(lines))
+	return s
+}
+
+// says types what ends with a line's end, a command or not.
+func (s *openSSL) says(text string) {
+	time.Sleep(200 * time.Millisecond) // it takes one line from each read
+	io.WriteString(s.stdin, text)
+}
+
+func (s *openSSL) wants(t testing.TB, text string) {
+	t.Helper()
+	if !becomes(func() bool { return strings.Contains(s.out.text(), text) }) {
+		t.Fatalf("openssl has not got %q: %s", text, s.out.text())
+	}
+}
