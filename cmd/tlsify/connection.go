@@ -40,23 +40,31 @@ func newConnection(inv *invocation) *connection {
 	return &connection{inv: inv, say: inv.control, network: inv.network}
 }
 
-// run takes the connection through its life in four steps and returns the
+// run takes the connection through its life in five steps and returns the
 // exit status.
 func (c *connection) run(ctx context.Context) int {
-	for _, step := range []func(context.Context) error{c.open, c.handshake, c.ready} {
-		if err := step(ctx); err != nil {
-			return c.failed(err)
+	for _, step := range []func(context.Context) error{c.open, c.ask, c.handshake, c.ready} {
+		err := step(ctx)
+		if err == errUnasked {
+			return c.leftAlone(ctx, statusOK)
+		}
+		if err != nil {
+			return c.failed(ctx, err)
 		}
 	}
 	return c.stream(ctx)
 }
 
 // failed reports what ended the connection before it was ready.
-func (c *connection) failed(err error) int {
-	if c.program != nil {
+func (c *connection) failed(ctx context.Context, err error) int {
+	f := failureOf(err, c.at, c.certAsked())
+	switch {
+	case c.inv.delayed != nil && c.program != nil:
+		report(c.inv, f)
+		return c.leftAlone(ctx, c.inv.statusOf(f))
+	case c.program != nil:
 		c.program.abandon()
 	}
-	f := failureOf(err, c.at, c.certAsked())
 	report(c.inv, f)
 	return c.inv.statusOf(f)
 }
@@ -140,12 +148,15 @@ func (c *connection) ready(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.program != nil {
+	if c.program != nil && c.inv.delayed == nil {
 		if err := c.program.start(environment); err != nil {
 			return err
 		}
 	}
 	if err := c.inv.tell.ready(&c.facts); err != nil {
+		return err
+	}
+	if err := c.inv.delayed.ready(&c.facts); err != nil {
 		return err
 	}
 	c.facts.say(c.say)
@@ -183,7 +194,7 @@ func (c *connection) stream(ctx context.Context) int {
 			plan.Out, err = pump.NewFD(1)
 		}
 		if err != nil {
-			return c.failed(&pump.LocalError{Err: err})
+			return c.failed(ctx, &pump.LocalError{Err: err})
 		}
 		plan.Answer = plan.In.IsSocket() && sameFile(0, 1)
 	}

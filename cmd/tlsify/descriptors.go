@@ -74,12 +74,20 @@ func checkAccess(n int, how access) string {
 // named: one may be an end of another child's socketpair, which would never
 // see its end of file.
 func (d *descriptors) closeUnnamed() {
-	for _, n := range openDescriptors() {
-		flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
-		if n > 2 && err == nil && flags&unix.FD_CLOEXEC == 0 {
+	for _, n := range inheritedDescriptors() {
+		if n > 2 {
 			unix.Close(n)
 		}
 	}
+}
+
+// inheritedDescriptors lists those that have come through exec, and would go
+// through another.
+func inheritedDescriptors() []int {
+	return slices.DeleteFunc(openDescriptors(), func(n int) bool {
+		flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
+		return err != nil || flags&unix.FD_CLOEXEC != 0
+	})
 }
 
 // openDescriptors lists what may be open, by /proc or else by trying.

@@ -84,7 +84,8 @@ type invocation struct {
 	starttls     string // the protocol, or empty
 	starttlsName string // what the server is to take itself for
 
-	tell *teller // of the program in whose place we are; nil: nobody
+	tell    *teller  // of the program in whose place we are; nil: nobody
+	delayed *delayed // PROG runs before there is TLS
 
 	proxyTrust []*verify.Store // for the certificate of an https proxy
 

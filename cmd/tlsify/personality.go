@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +36,10 @@ func parseCall(argv []string) (*invocation, error) {
 			err = tellErr
 		}
 	}
+	var d *delayed
+	if err == nil && call.Prog != nil {
+		d, err = newDelayed(call)
+	}
 	if err == nil {
 		err = rearrange(call)
 	}
@@ -43,9 +48,32 @@ func parseCall(argv []string) (*invocation, error) {
 		muteNetwork([]int{0, 1})
 		return &invocation{form: formHelp, tell: t}, err
 	}
-	inv, err := parse(call.Args, environment())
-	inv.tell = t
+	args := call.Args
+	if call.Prog != nil {
+		args = append(append(args, "--"), call.Prog...)
+	}
+	inv, err := parse(args, environment())
+	inv.tell, inv.delayed = t, d
+	if d != nil {
+		inv.progIn, inv.progOut = d.numbers[1], d.numbers[2]
+	}
+	if err == nil && d == nil {
+		err = becomeUser(call.User)
+	}
 	return inv, err
+}
+
+// becomeUser gives up root's rights, where we have them and are told to.
+func becomeUser(ids *personality.IDs) error {
+	if ids == nil || os.Geteuid() != 0 {
+		return nil
+	}
+	for _, err := range []error{syscall.Setgroups([]int{ids.GID}), syscall.Setgid(ids.GID), syscall.Setuid(ids.UID)} {
+		if err != nil {
+			return usagef("cannot become user %d, group %d: %v", ids.UID, ids.GID, err)
+		}
+	}
+	return nil
 }
 
 // teller tells the program that has called us by another name what it waits

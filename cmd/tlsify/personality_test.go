@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -45,6 +46,7 @@ func (l *launch) netTo(s *server, ns ...int) {
 		l.Fatal(err)
 	}
 	raw := rawOf(l, conn)
+	unix.SetNonblock(raw, false) // for shells
 	conn.Close()
 	for _, n := range ns {
 		l.give(n, raw)
@@ -116,7 +118,7 @@ func TestAsS6(t *testing.T) {
 	t.Run("server", func(t *testing.T) {
 		t.Parallel()
 		ours, theirs := tcpPair(t)
-		l := under(t, "s6-tlsd-io", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key")
+		l := under(t, "s6-tlsd-io", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key", "TLS_UID=65533", "TLS_GID=65532")
 		for _, n := range []int{0, 1} {
 			l.give(n, rawOf(t, theirs))
 		}
@@ -126,6 +128,11 @@ func TestAsS6(t *testing.T) {
 		c, err := newClient(ours, clientConfig(t))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if os.Getuid() == 0 {
+			if status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", tlsify.pid)); !strings.Contains(string(status), "\nUid:\t65533\t65533\t65533\t65533\nGid:\t65532\t65532\t65532\t65532\n") {
+				t.Errorf("root's rights are still there: %s", status)
+			}
 		}
 		io.WriteString(in, "answer")
 		in.Close()
@@ -149,6 +156,91 @@ func TestAsS6(t *testing.T) {
 		tlsify := l.start("6", "7")
 		if got, _ := io.ReadAll(ours); len(got) > 0 || tlsify.wait() != 1 {
 			t.Errorf("on the network, in clear: %q", got)
+		}
+	})
+}
+
+// A program that speaks in clear first, and asks for TLS by UCSPI-TLS when its
+// peer has: it then hears what was negotiated.
+func TestAsUCSPITLS(t *testing.T) {
+	pki := pkiFiles(t)
+	const speak = `echo clear; read -r line; echo "heard $line"; printf %s "$ASK" >&"$SSLCTLFD"
+		[ "$ASK" != Y ] || tr '\000' ' ' <&"$SSLCTLFD" >&2; env | grep -E '^(KEY|CERT)FILE' >&2
+		exec <&"$SSLREADFD" >&"$SSLWRITEFD"; echo over TLS; read -r line; echo "heard $line"; exit 7`
+	for _, c := range []struct {
+		name, ask, told string
+		tls             bool
+		status          int
+	}{
+		{"Y", "Y", "SSL_PROTOCOL=TLSv1.3 SSL_CIPHER=TLS_AES_128_GCM_SHA256 SSL_TLS_SNI_SERVERNAME=tlsify.test SSL_PEER_CERT_HASH SSL_PEER_CERT_SUBJECT  ", true, 7},
+		{"y", "y", "", true, 7},
+		{"unknown", "x", "tlsify: the program asks for TLS by ", false, 128 + 13},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			ours, theirs := tcpPair(t)
+			l := under(t, "s6-ucspitlsd", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key", "ASK="+c.ask)
+			for _, n := range []int{0, 1} {
+				raw := rawOf(t, theirs)
+				unix.SetNonblock(raw, false) // for the shell
+				l.give(n, raw)
+			}
+			theirs.Close()
+			tlsify := l.start("-J", "sh", "-c", speak)
+			// The handshake comes right behind the last byte in clear.
+			for _, line := range []string{"clear\n", "heard STARTTLS\n"} {
+				got := make([]byte, len(line))
+				if _, err := io.ReadFull(ours, got); err != nil || string(got) != line {
+					t.Fatalf("%q, %v: %s", got, err, tlsify.report())
+				}
+				if line == "clear\n" {
+					io.WriteString(ours, "STARTTLS\n")
+				}
+			}
+			if c.tls {
+				client, err := newClient(ours, clientConfig(t))
+				if err != nil {
+					t.Fatal(err, tlsify.report())
+				}
+				if got, how := client.talk("question\n"); got != "over TLS\nheard question\n" || how != "close_notify" {
+					t.Errorf("%q, %s", got, how)
+				}
+			}
+			ours.Close()
+			if got := tlsify.wait(); got != c.status || !strings.HasPrefix(l.err.all(), c.told) || strings.Contains(l.err.all(), "KEYFILE") {
+				t.Errorf("status %d: %s", got, tlsify.report())
+			}
+		})
+	}
+	t.Run("never", func(t *testing.T) {
+		t.Parallel()
+		ours, theirs := tcpPair(t)
+		l := under(t, "s6-ucspitlsd", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key")
+		for _, n := range []int{0, 1} {
+			l.give(n, rawOf(t, theirs))
+		}
+		theirs.Close()
+		tlsify := l.start("sh", "-c", "echo clear; exit 3")
+		if got, _ := io.ReadAll(ours); string(got) != "clear\n" {
+			t.Errorf("%q came", got)
+		}
+		if got := tlsify.wait(); got != 3 || l.err.all() != "" {
+			t.Errorf("status %d: %s", got, tlsify.report())
+		}
+	})
+	t.Run("client", func(t *testing.T) {
+		t.Parallel()
+		s := startMailServer(t, "220 go\r\n", "late")
+		l := under(t, "s6-ucspitlsc", "CAFILE="+pki+"/ca.pem")
+		l.netTo(s, 6, 7)
+		l.start("-k", enginetest.Host, "sh", "-c", `read -r line <&6; printf 'EHLO [127.0.0.1]\r\n' >&7
+			read -r line <&6; read -r line <&6; printf 'STARTTLS\r\n' >&7; read -r line <&6
+			printf y >&"$SSLCTLFD"; printf secret >&"$SSLWRITEFD"; eval "exec $SSLWRITEFD>&-"; cat <&"$SSLREADFD"`)
+		if got := l.out.all(); got != "late reply\n" {
+			t.Errorf("%q came: %s", got, l.err.all())
+		}
+		if notes := s.seen(t, 1); !strings.Contains(notes, `got "secret"`) {
+			t.Errorf("the server saw: %s", notes)
 		}
 	})
 }
@@ -205,13 +297,13 @@ func TestAsGreengrass(t *testing.T) {
 			message, rights := make([]byte, 64), make([]byte, 64)
 			n, rn, _, _, err := control.ReadMsgUnix(message, rights)
 			if chain == "expired" {
-				if n != 0 || rn != 0 || tlsify.wait() != 5 {
-					t.Errorf("%q came: %s", message[:n], tlsify.report())
+				if n > 0 || rn > 0 || tlsify.wait() != 5 {
+					t.Errorf("%q came: %s", message[:max(n, 0)], tlsify.report())
 				}
 				return
 			}
 			if err != nil || string(message[:n]) != "socket" {
-				t.Fatalf("%q came, %v: %s", message[:n], err, tlsify.report())
+				t.Fatalf("%q came, %v: %s", message[:max(n, 0)], err, tlsify.report())
 			}
 			parsed, err := unix.ParseSocketControlMessage(rights[:rn])
 			if err != nil || len(parsed) != 1 {
@@ -227,7 +319,7 @@ func TestAsGreengrass(t *testing.T) {
 			if got, err := io.ReadAll(conn); string(got) != "there and back" || err != nil {
 				t.Errorf("back came %q, %v", got, err)
 			}
-			if n, _, _, _, _ := control.ReadMsgUnix(message, rights); n != 0 {
+			if n, _, _, _, _ := control.ReadMsgUnix(message, rights); n > 0 {
 				t.Errorf("a second message came: %q", message[:n])
 			}
 			if got := tlsify.wait(); got != 0 {

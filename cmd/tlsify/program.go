@@ -91,6 +91,7 @@ func prepareProgram(inv *invocation) (*program, error) {
 	}
 	files := inheritable(max(most, told+1), inv.fds, null)
 	files[inv.progIn], files[inv.progOut], files[told] = uintptr(in[0]), uintptr(out[1]), uintptr(told)
+	inv.delayed.give(files)
 	args := append([]string{os.Args[0], progWait, itoa(told), path}, inv.prog...)
 	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: []string{}, Files: files})
 	for _, n := range []int{in[0], out[1], starter[1], told, null} {

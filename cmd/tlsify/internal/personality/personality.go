@@ -17,7 +17,8 @@ import (
 
 // Call is what another program's arguments come to.
 type Call struct {
-	// Args are tlsify's arguments, but for --net-fd where Network is there.
+	// Args are tlsify's arguments, but for --net-fd where Network is there, and
+	// for Prog.
 	Args  []string
 	place string // the last of Args, which must not look like an option
 	// Network and Plaintext are the descriptors to read from and to write to,
@@ -26,12 +27,22 @@ type Call struct {
 	Network, Plaintext *Pair
 	// Tell is whom to tell of the handshake; nil: nobody.
 	Tell *Tell
+	// Prog, where there is one, is started at once and has the network, which
+	// stays where it is; it asks for TLS when it comes to that, by UCSPI-TLS.
+	// Unset are variables that it does not get.
+	Prog  []string
+	Unset []string
+	// User is whose rights are enough once files are read, where we are root.
+	User *IDs
 	// Complaints is the descriptor for people, in the place of 2.
 	Complaints int
 }
 
 // Pair is a descriptor to read from and one to write to.
 type Pair struct{ In, Out int }
+
+// IDs are a user's, and a group's.
+type IDs struct{ UID, GID int }
 
 // Tell is how one program is told that the handshake is made.
 type Tell struct {
@@ -62,6 +73,8 @@ var translators = map[string]func(args []string, env Getenv) (*Call, error){
 	"ssl_client":     sslClient,
 	"s6-tlsc-io":     s6Client,
 	"s6-tlsd-io":     s6Server,
+	"s6-ucspitlsc":   s6DelayedClient,
+	"s6-ucspitlsd":   s6DelayedServer,
 	"couriertls":     courier,
 	"ggl-tls-helper": greengrass,
 }

@@ -1,6 +1,7 @@
 package personality
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -65,10 +66,10 @@ var calls = []struct {
 	{"ssl_client", "-k -s3 -n a.test", "!there is no -k"},
 	{"ssl_client", "-s3 -n", "!-n needs a value"},
 
-	{"s6-tlsc-io", "CAFILE=ca.pem: -k a.test 6 7", "connect --name=a.test --tolerate-truncation --trust=ca.pem --net-fd=6,7"},
-	{"s6-tlsc-io", "CAFILE=ca.pem CADIR=/ca: -S -J -v2 -K 500 -ka.test -- 6 6", "connect --name=a.test --handshake-timeout=500ms --trust=/ca --net-fd=6"},
-	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: -y -k a.test -d 9 6 7", "connect --name=a.test --tolerate-truncation --trust=/ca --cert=c --key=k --net-fd=6,7 tell 1 on 9"},
-	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: -Y -K0 -k a.test 6 7", "connect --name=a.test --tolerate-truncation --trust=/ca --net-fd=6,7"},
+	{"s6-tlsc-io", "CAFILE=ca.pem: -k a.test 6 7", "connect --name=a.test --trust=ca.pem --tolerate-truncation net 6,7"},
+	{"s6-tlsc-io", "CAFILE=ca.pem CADIR=/ca: -S -J -v2 -K 500 -ka.test -- 6 6", "connect --name=a.test --trust=/ca --handshake-timeout=500ms net 6,6"},
+	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: -y -k a.test -d 9 6 7", "connect --name=a.test --trust=/ca --tolerate-truncation --cert=c --key=k net 6,7 tell 1 on 9"},
+	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: -Y -K0 -k a.test 6 7", "connect --name=a.test --trust=/ca --tolerate-truncation net 6,7"},
 	{"s6-tlsc-io", "CADIR=/ca: 6 7", "!any certificate would do"},
 	{"s6-tlsc-io", "-k a.test 6 7", "!neither CADIR nor CAFILE"},
 	{"s6-tlsc-io", "CADIR=/ca: -y -k a.test 6 7", "!CERTFILE and KEYFILE"},
@@ -83,6 +84,15 @@ var calls = []struct {
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -y 6 7", "!neither CADIR nor CAFILE"},
 	{"s6-tlsd-io", "CERTFILE=c: 6 7", "!CERTFILE and KEYFILE"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -k 2 6 7", "!KEYFILE:NAME"},
+
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k TLS_UID=7 TLS_GID=8: -J 6 7", "accept --cert=c --key=k net 0,1 plain 6,7 as 7 8"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k TLS_UID=0x7: -J 6 7", "!two numbers"},
+	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J -v 2 prog -Z", "accept --cert=c --key=k net 0,1 unset 6 -- prog -Z"},
+	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J -Z -- prog", "accept --cert=c --key=k net 0,1 unset 0 -- prog"},
+	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J", "!a program is needed"},
+	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -d 3 prog", "!no -d"},
+	{"s6-ucspitlsc", "CADIR=/ca: -J -k a.test prog", "connect --name=a.test --trust=/ca net 6,7 unset 6 -- prog"},
+	{"s6-ucspitlsc", "CADIR=/ca: -J prog", "!any certificate would do"},
 
 	{"couriertls", "-remotefd=5 -localfd=6 -statusfd=7 -verify=a.test", "connect --name=a.test net 5,5 plain 6,6 tell 2 on 7"},
 	{"couriertls", "TLS_TRUSTCERTS=/ca TLS_CERTFILE=both TLS_VERIFYPEER=NONE: -host=a.test -port=993", "connect --trust=/ca --cert=both --key=both a.test:993"},
@@ -155,6 +165,12 @@ func (call *Call) words(err error) []string {
 	}
 	if p := call.Plaintext; p != nil && err == nil {
 		words = append(words, "plain", pair(p))
+	}
+	if call.Prog != nil && err == nil {
+		words = append(append(words, "unset", strconv.Itoa(len(call.Unset)), "--"), call.Prog...)
+	}
+	if call.User != nil && err == nil {
+		words = append(words, "as", strconv.Itoa(call.User.UID), strconv.Itoa(call.User.GID))
 	}
 	if call.Tell != nil {
 		words = append(words, "tell", string(rune('0'+call.Tell.Kind)), "on", string(rune('0'+call.Tell.FD)))
