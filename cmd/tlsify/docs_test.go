@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"tlsify/cmd/tlsify/internal/personality"
 	"tlsify/engine"
 )
 
@@ -167,4 +168,20 @@ func sameSet(t *testing.T, what string, have, want []string) {
 			t.Errorf("%s: README.md has %s, and the program does not", what, h)
 		}
 	}
+}
+
+// The recipes list every program whose place tlsify can take.
+func TestRecipesPersonalities(t *testing.T) {
+	text, err := os.ReadFile("../../doc/recipes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "## In the place of another program")
+	var have []string
+	for _, row := range regexp.MustCompile(`(?m)^\| (\x60.*?) \|`).FindAllStringSubmatch(table, -1) {
+		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			have = append(have, name[1])
+		}
+	}
+	sameSet(t, "personalities", have, personality.Names())
 }
