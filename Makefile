@@ -13,6 +13,7 @@ GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
 .PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls
+.PHONY: help build demo demo-pq test test-race test-peers soak faults vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -41,6 +42,13 @@ test-ktls: ## run the tests of kernel TLS on Debian's kernels, in QEMU; needs ap
 
 soak: ## 10,000 sequential and 200 parallel connections, counting what is left behind
 	@TLSIFY_SOAK_SEQUENTIAL=10000 TLSIFY_SOAK_PARALLEL=200 $(GOTEST) -count=1 -timeout 30m -run Soak -v ./cmd/tlsify
+SOAK = 15m
+soak: ## 200 connections at a time in every mode, with faults, for SOAK (15m); then 10,000 one after the other
+	@TLSIFY_SOAK=$(SOAK) TLSIFY_SOAK_SEQUENTIAL=10000 TLSIFY_SOAK_PARALLEL=200 $(GOTEST) -count=1 -timeout 0 -run 'TestSoak|TestListenerKeepsNothing' -v ./cmd/tlsify
+
+faults: ## connections that break at every single byte, each engine and role; takes some 20 minutes
+	@TLSIFY_FAULTS=all $(GOTEST) -count=1 -timeout 0 -run 'Conformance/suite/.*/.*/break' ./engines/...
+	@TLSIFY_FAULTS=all $(GOTEST) -count=1 -timeout 0 -run 'TestBreaks|TestBareFIN' ./cmd/tlsify
 
 CROWD = 2000
 crowd: ## listen under CROWD idle connections and as many unfinished handshakes, beside stunnel; needs 6 GB of memory

@@ -221,7 +221,7 @@ func TestListenOnDescriptor(t *testing.T) {
 
 // Many connections, at once and one after the other, leave nothing behind in
 // the listener: no descriptor, no child, no memory. `make soak` has more.
-func TestSoak(t *testing.T) {
+func TestListenerKeepsNothing(t *testing.T) {
 	sequential := number(os.Getenv("TLSIFY_SOAK_SEQUENTIAL"), 500)
 	parallel := number(os.Getenv("TLSIFY_SOAK_PARALLEL"), 100)
 	l := listening(t, "127.0.0.1:0", "--", "cat")

@@ -12,6 +12,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A Fault is what happens to a wire.
@@ -56,6 +58,7 @@ type Wire struct {
 	mu       sync.Mutex
 	passed   [2]int
 	later    *Course // what Break has said
+	ended    [2]bool // a's and b's writing half, by endHalf
 }
 
 // Lay carries bytes from a to b and from b to a, each on its course, until
@@ -137,15 +140,18 @@ func (w *Wire) carry(direction int, from, to *net.TCPConn, c Course) {
 		w.passed[direction] = passed // before it can have an effect, for Break
 		w.mu.Unlock()
 		if _, writeErr := to.Write(buf[:n]); writeErr != nil {
-			io.Copy(io.Discard, from) // whoever sends must not be kept waiting by the wire
+			w.reset() // the one side's reset is the other's
 			return
 		}
 		switch {
+		case err == io.EOF && w.wasReset(from):
+			w.reset()
+			return
 		case err == io.EOF:
-			to.CloseWrite()
+			w.endHalf(to)
 			return
 		case err != nil:
-			w.reset() // the one side's reset is the other's
+			w.reset()
 			return
 		}
 	}
@@ -162,13 +168,45 @@ func (c Course) left(passed, most int) int {
 func (w *Wire) strike(f Fault, from, to *net.TCPConn) {
 	switch f {
 	case FIN:
-		to.CloseWrite()
+		w.endHalf(to)
 		io.Copy(io.Discard, from)
 	case Reset:
 		w.reset()
 	case Silence:
 		w.silence.Do(func() { close(w.struck) })
 	}
+}
+
+func (w *Wire) endHalf(c *net.TCPConn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended[w.index(c)] = true
+	c.CloseWrite()
+}
+
+func (w *Wire) index(c *net.TCPConn) int {
+	if c == w.a {
+		return 0
+	}
+	return 1
+}
+
+// wasReset tells whether c's end of file is a reset in truth, of which the
+// kernel has told a write of ours: its connection is closed then, though we
+// have not ended our half.
+func (w *Wire) wasReset(c *net.TCPConn) (reset bool) {
+	const tcpClose = 7
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	raw, err := c.SyscallConn()
+	if err != nil || w.ended[w.index(c)] {
+		return false
+	}
+	raw.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		reset = err == nil && info.State == tcpClose
+	})
+	return reset
 }
 
 func (w *Wire) isSilent() bool {
