@@ -56,11 +56,11 @@ func (e *episode) text() []byte {
 
 // limits are options with which every episode comes to an end.
 func limits(silent bool) []string {
-	idle := "20s"
+	limit := "20s"
 	if silent {
-		idle = "2s"
+		limit = "2s"
 	}
-	return []string{"--handshake-timeout", "20s", "--idle-timeout", idle, "--linger", "2s"}
+	return []string{"--handshake-timeout", limit, "--idle-timeout", limit, "--linger", "2s"}
 }
 
 // peer is the other end of the TLS.
