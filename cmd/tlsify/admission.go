@@ -12,13 +12,13 @@ import (
 )
 
 // What a listener's clients can make it hold is bounded. A connection waits for
-// its first message (waiting.go), has its handshake in a process of its own,
-// and is established. At a limit one that waits makes room for a newcomer, the
-// oldest first; else the oldest handshake that is unfinished after
-// handshakeGrace; an established connection never. Where nothing makes room the
-// newcomer is refused. So whoever shakes hands as fast as others gets through a
-// flood of those who don't, and these cost no more processes than --max-handshakes
-// in handshakeGrace.
+// its first message (waiting.go), and then for its turn to shake hands, in a
+// process of its own, until it is established. Where too many wait, the oldest
+// of them goes; where too many shake hands, the oldest that is unfinished after
+// handshakeGrace; an established connection never does. The newest has the next
+// turn: in a flood of handshakes that are never finished, those who come and
+// finish theirs do not stand behind it, and the flood costs no more processes
+// than --max-handshakes in handshakeGrace.
 
 const (
 	// handshakeGrace is what a handshake over a slow network needs, and what
@@ -71,16 +71,19 @@ func (p *parser) admissionLimits() error {
 // them.
 type admission struct {
 	limits admissionLimits
+	now    func() time.Time
 
 	mu         sync.Mutex
 	from       map[netip.Prefix]int // all connections, by origin
-	waiting    []*visitor           // for their first message, oldest first
+	waiting    []*visitor           // for their first message or their turn, oldest first
+	ready      []*visitor           // those of them whose message is there, the newest last
 	unfinished []*visitor           // in their handshake, oldest first
 	processes  int                  // in their handshake or established
+	clock      *time.Timer          // advances, when the oldest unfinished has had its time; or nil
 }
 
-func newAdmission(limits admissionLimits) *admission {
-	return &admission{limits: limits, from: map[netip.Prefix]int{}}
+func newAdmission(limits admissionLimits, now func() time.Time) *admission {
+	return &admission{limits: limits, now: now, from: map[netip.Prefix]int{}}
 }
 
 // visitor is a connection that was let in, until it is over.
@@ -88,13 +91,15 @@ type visitor struct {
 	origin netip.Prefix // invalid where there is no address, as on a unix socket
 	since  time.Time    // when its handshake began
 	state  visitorState
-	end    func() // ends it
+	turn   chan struct{} // closed when its handshake may begin, or never will
+	end    func()        // ends it
 }
 
 type visitorState int
 
 const (
 	isWaiting visitorState = iota
+	isReady
 	isUnfinished
 	isEstablished
 	isOver
@@ -102,43 +107,84 @@ const (
 
 // enter lets a connection in to wait for its first message, or says which
 // limit refuses it. End is to end it, and must not wait.
-func (a *admission) enter(origin netip.Prefix, now time.Time, end func()) (*visitor, string) {
+func (a *admission) enter(origin netip.Prefix, end func()) (*visitor, string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if origin.IsValid() && a.from[origin] >= a.limits.perAddress {
 		from := func(v *visitor) bool { return v.origin == origin }
-		if !a.endOldest(a.waiting, from) && !a.endUnfinished(from, now) {
+		if !a.endOldest(a.waiting, from) && !a.endUnfinished(from) {
 			return nil, "--max-per-address"
 		}
 	}
 	if len(a.waiting) >= a.limits.waiting {
 		a.endOldest(a.waiting, anyone)
 	}
-	v := &visitor{origin: origin, end: end}
+	v := &visitor{origin: origin, turn: make(chan struct{}), end: end}
 	a.from[origin]++
 	a.waiting = append(a.waiting, v)
 	return v, ""
 }
 
-// begin lets the handshake of one that waited begin, or says which limit
-// refuses it.
-func (a *admission) begin(v *visitor, now time.Time) string {
+// queue says that v's first message is there. When its turn is closed, refusal
+// tells what came of it.
+func (a *admission) queue(v *visitor) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if v.state != isWaiting {
-		return "--max-connections" // it made room a moment ago
+	if v.state == isWaiting {
+		v.state = isReady
+		a.ready = append(a.ready, v)
+		a.advance()
 	}
-	if a.processes >= a.limits.connections && !a.endUnfinished(anyone, now) {
+}
+
+// refusal is the limit for which v's handshake may not begin, or nothing.
+func (a *admission) refusal(v *visitor) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case v.state == isUnfinished:
+		return ""
+	case a.processes >= a.limits.connections:
 		return "--max-connections"
 	}
-	if len(a.unfinished) >= a.limits.handshakes && !a.endUnfinished(anyone, now) {
-		return "--max-handshakes"
+	return "--max-handshakes"
+}
+
+// advance gives the newest of those that are ready their turn, as far as the
+// limits go. Where nobody that shakes hands could make room soon, there is no
+// use in waiting.
+func (a *admission) advance() {
+	for len(a.ready) > 0 {
+		full := a.processes >= a.limits.connections
+		if (full || len(a.unfinished) >= a.limits.handshakes) && !a.endUnfinished(anyone) {
+			if full && len(a.unfinished) == 0 {
+				a.forget(a.ready[len(a.ready)-1])
+				continue
+			}
+			if a.clock == nil {
+				a.clock = time.AfterFunc(handshakeGrace-a.now().Sub(a.unfinished[0].since), a.tick)
+			}
+			return
+		}
+		v := a.ready[len(a.ready)-1]
+		a.leaveQueue(v)
+		a.unfinished = append(a.unfinished, v)
+		a.processes++
+		v.state, v.since, v.end = isUnfinished, a.now(), func() {}
+		close(v.turn)
 	}
+}
+
+func (a *admission) tick() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.clock = nil
+	a.advance()
+}
+
+func (a *admission) leaveQueue(v *visitor) {
 	a.waiting = without(a.waiting, v)
-	a.unfinished = append(a.unfinished, v)
-	a.processes++
-	v.state, v.since, v.end = isUnfinished, now, func() {}
-	return ""
+	a.ready = without(a.ready, v)
 }
 
 // started says that there is a process now, which end ends.
@@ -158,6 +204,7 @@ func (a *admission) established(v *visitor) {
 	if v.state == isUnfinished {
 		a.unfinished = without(a.unfinished, v)
 		v.state = isEstablished
+		a.advance()
 	}
 }
 
@@ -166,6 +213,7 @@ func (a *admission) over(v *visitor) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.forget(v)
+	a.advance()
 }
 
 // makeRoom ends the connection that has waited longest for its first message,
@@ -180,7 +228,8 @@ func anyone(*visitor) bool { return true }
 
 // endUnfinished ends the oldest unfinished handshake of those it may be, if
 // that has had its time.
-func (a *admission) endUnfinished(of func(*visitor) bool, now time.Time) bool {
+func (a *admission) endUnfinished(of func(*visitor) bool) bool {
+	now := a.now()
 	return a.endOldest(a.unfinished, func(v *visitor) bool { return of(v) && now.Sub(v.since) >= handshakeGrace })
 }
 
@@ -199,8 +248,9 @@ func (a *admission) endOldest(list []*visitor, of func(*visitor) bool) bool {
 
 func (a *admission) forget(v *visitor) {
 	switch v.state {
-	case isWaiting:
-		a.waiting = without(a.waiting, v)
+	case isWaiting, isReady:
+		a.leaveQueue(v)
+		close(v.turn)
 	case isUnfinished:
 		a.unfinished = without(a.unfinished, v)
 		a.processes--

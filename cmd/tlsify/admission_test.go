@@ -25,12 +25,14 @@ type door struct {
 }
 
 func newDoor(limits admissionLimits) *door {
-	return &door{now: time.Unix(0, 0), admission: newAdmission(limits)}
+	d := &door{now: time.Unix(0, 0)}
+	d.admission = newAdmission(limits, func() time.Time { return d.now })
+	return d
 }
 
 // wait lets one in to wait for its first message.
 func (d *door) wait(address, name string) (*visitor, string) {
-	return d.enter(netip.PrefixFrom(netip.MustParseAddr(address), 32), d.now, func() { d.ended = append(d.ended, name) })
+	return d.enter(netip.PrefixFrom(netip.MustParseAddr(address), 32), func() { d.ended = append(d.ended, name) })
 }
 
 // shake lets one in, and its handshake begin.
@@ -39,9 +41,9 @@ func (d *door) shake(address, name string) (*visitor, string) {
 	if limit != "" {
 		return nil, limit
 	}
-	if limit = d.begin(v, d.now); limit != "" {
-		d.over(v)
-		return nil, limit
+	d.queue(v)
+	if limit := d.refusal(v); limit != "" {
+		return v, limit
 	}
 	d.started(v, func() { d.ended = append(d.ended, name) })
 	return v, ""
@@ -67,12 +69,16 @@ func TestAdmissionLimits(t *testing.T) {
 				visitors = append(visitors, v)
 			}
 			// All are in their handshake, and none has had its time.
-			if _, limit := d.shake("192.0.2.1", "d"); limit != c.limit {
+			fourth, limit := d.shake("192.0.2.1", "d")
+			if limit != c.limit {
 				t.Errorf("the fourth is refused by %q", limit)
+			}
+			if fourth != nil {
+				d.over(fourth)
 			}
 			if v, limit := d.shake("192.0.2.2", "e"); (limit == "") != (c.limit == "--max-per-address") {
 				t.Errorf("one from elsewhere is refused by %q", limit)
-			} else if v != nil {
+			} else {
 				d.over(v)
 			}
 			// The oldest makes room once it has, if it is not established.
@@ -85,6 +91,54 @@ func TestAdmissionLimits(t *testing.T) {
 				t.Errorf("refused by %q; ended: %v", limit, d.ended)
 			}
 		})
+	}
+}
+
+// The newest has the next turn, and one that waits gets it whoever makes room.
+func TestTurns(t *testing.T) {
+	d := newDoor(admissionLimits{10, 10, 1, 10})
+	first, _ := d.shake("192.0.2.1", "first")
+	older, _ := d.shake("192.0.2.1", "older")
+	newer, _ := d.shake("192.0.2.1", "newer")
+	for i, step := range []struct {
+		happens func()
+		turn    *visitor
+	}{
+		{func() { d.established(first) }, newer},
+		{func() { d.over(newer) }, older},
+	} {
+		step.happens()
+		select {
+		case <-step.turn.turn:
+		default:
+			t.Errorf("step %d: it is not the turn of who it should be", i)
+		}
+		if limit := d.refusal(step.turn); limit != "" {
+			t.Errorf("step %d: refused by %s", i, limit)
+		}
+	}
+	// Without a word from anyone, it is the clock's.
+	last, _ := d.shake("192.0.2.1", "last")
+	d.now = d.now.Add(handshakeGrace)
+	d.tick()
+	if limit := d.refusal(last); limit != "" {
+		t.Errorf("refused by %s", limit)
+	}
+}
+
+// Where only established connections stand, nobody waits for them.
+func TestNoWaitForEstablished(t *testing.T) {
+	d := newDoor(admissionLimits{1, 10, 1, 10})
+	first, _ := d.shake("192.0.2.1", "first")
+	second, _ := d.shake("192.0.2.1", "second")
+	d.established(first)
+	select {
+	case <-second.turn:
+	default:
+		t.Error("it waits")
+	}
+	if limit := d.refusal(second); limit != "--max-connections" {
+		t.Errorf("refused by %q", limit)
 	}
 }
 
@@ -113,12 +167,13 @@ func TestEndedBeforeItsProcess(t *testing.T) {
 	d := newDoor(admissionLimits{1, 1, 1, 1})
 	a, _ := d.wait("192.0.2.1", "a")
 	d.wait("192.0.2.2", "b")
-	if limit := d.begin(a, d.now); limit == "" {
+	d.queue(a)
+	if limit := d.refusal(a); limit == "" {
 		t.Error("one that has made room begins")
 	}
 	d = newDoor(admissionLimits{1, 1, 1, 1})
 	a, _ = d.wait("192.0.2.1", "a")
-	d.begin(a, d.now)
+	d.queue(a)
 	d.now = d.now.Add(handshakeGrace)
 	d.shake("192.0.2.2", "b")
 	d.started(a, func() { d.ended = append(d.ended, "a's process") })
@@ -236,7 +291,7 @@ func TestRefusedConnections(t *testing.T) {
 	c.noter.Close()
 	said, _ := os.ReadFile(log.Name())
 	for _, limit := range []string{"--max-per-address", "--max-connections"} {
-		if n := strings.Count(string(said), "tlsify: refused a connection: "+limit+" is reached\n"); n != 1 {
+		if n := strings.Count(string(said), "tlsify: a connection came to nothing: "+limit+" is reached\n"); n != 1 {
 			t.Errorf("%d lines about %s: %s", n, limit, said)
 		}
 	}

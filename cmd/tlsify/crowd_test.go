@@ -54,8 +54,8 @@ func crowdOfTlsify(t *testing.T, size int) crowdHost {
 		}
 		t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	}
-	const handshakes = 20
-	most := strconv.Itoa(size + 50)
+	handshakes := min(size/2, mostHandshakes)
+	most := strconv.Itoa(2 * size)
 	l, err := startListener(nil, os.Environ(), append(identity(t), "--max-connections", most, "--max-per-address", most,
 		"--max-handshakes", strconv.Itoa(handshakes), "127.0.0.1:0", "--", "cat")...)
 	if err != nil {

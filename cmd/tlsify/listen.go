@@ -128,7 +128,7 @@ type service struct {
 }
 
 func newService(inv *invocation) *service {
-	s := &service{inv: inv, children: newChildren(), admission: newAdmission(inv.admission), notices: newNotices(), controlFD: firstGiven}
+	s := &service{inv: inv, children: newChildren(), admission: newAdmission(inv.admission, time.Now), notices: newNotices(), controlFD: firstGiven}
 	// A number that is neither handed to the accepts nor inherited by PROG.
 	for ; ; s.controlFD++ {
 		flags, err := unix.FcntlInt(uintptr(s.controlFD), unix.F_GETFD, 0)
@@ -225,25 +225,6 @@ func boundAddress(n int) string {
 		return "unix:" + a.Name
 	}
 	return "-"
-}
-
-// shakeHands starts an accept for a connection that has sent its first
-// message.
-func (s *service) shakeHands(v *visitor, file *os.File) {
-	limit := s.admission.begin(v, time.Now())
-	if limit != "" {
-		s.admission.over(v)
-		s.notices.say("refused a connection: " + limit + " is reached")
-		reset(file)
-		return
-	}
-	if err := s.spawn(v, int(file.Fd())); err != nil {
-		s.admission.over(v)
-		s.notices.say("cannot serve a connection: " + err.Error())
-		reset(file)
-		return
-	}
-	file.Close()
 }
 
 // spawn starts an accept for one connection, which it gets as descriptor 0.

@@ -24,22 +24,32 @@ const (
 func (s *service) receive(conn int, origin netip.Prefix) {
 	file := os.NewFile(uintptr(conn), "connection") // the runtime waits for all of them together
 	file.SetReadDeadline(time.Now().Add(s.inv.handshakeLimit))
-	v, limit := s.admission.enter(origin, time.Now(), func() { file.SetReadDeadline(time.Unix(1, 0)) })
+	v, limit := s.admission.enter(origin, func() { file.SetReadDeadline(time.Unix(1, 0)) })
 	if limit != "" {
-		s.notices.say("refused a connection: " + limit + " is reached")
-		reset(file)
+		s.refuse(file, limitError(limit))
 		return
 	}
 	go func() {
-		if err := awaitHello(file); err != nil {
-			s.admission.over(v)
-			s.notices.say("a connection came to nothing: " + err.Error())
-			reset(file)
+		err := awaitHello(file)
+		if err == nil {
+			err = s.awaitTurn(v)
+		}
+		if err == nil {
+			err = s.spawn(v, int(file.Fd()))
+		}
+		if err == nil {
+			file.Close()
 			return
 		}
-		s.shakeHands(v, file)
+		s.admission.over(v)
+		s.refuse(file, err)
 	}()
 }
+
+// limitError is the option whose limit is reached.
+type limitError string
+
+func (e limitError) Error() string { return string(e) + " is reached" }
 
 var (
 	errNoHello   = errors.New("no complete first message came within --handshake-timeout, or before others needed the room")
@@ -63,6 +73,22 @@ func awaitHello(file *os.File) error {
 		return errNoHello
 	}
 	return errors.Join(err, peekErr)
+}
+
+// awaitTurn waits until v's handshake may begin, for as long as a handshake may
+// take.
+func (s *service) awaitTurn(v *visitor) error {
+	s.admission.queue(v)
+	limit := time.NewTimer(s.inv.handshakeLimit)
+	defer limit.Stop()
+	select {
+	case <-v.turn:
+	case <-limit.C:
+	}
+	if option := s.admission.refusal(v); option != "" {
+		return limitError(option)
+	}
+	return nil
 }
 
 // peekHello tells, without waiting, whether a whole record can be read.
@@ -99,9 +125,10 @@ func leftEarly(conn int) error {
 	return nil
 }
 
-// reset ends a connection that is not served, so that the client sees at once
-// that this is no end of anything, and nothing of it stays in the kernel.
-func reset(file *os.File) {
+// refuse ends a connection that is not served, by a reset: the client sees at
+// once that this is no end of anything, and nothing of it stays in the kernel.
+func (s *service) refuse(file *os.File, why error) {
+	s.notices.say("a connection came to nothing: " + why.Error())
 	if raw, err := file.SyscallConn(); err == nil {
 		raw.Control(func(conn uintptr) {
 			unix.SetsockoptLinger(int(conn), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
