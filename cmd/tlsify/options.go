@@ -74,7 +74,6 @@ var options = []option{
 	{"linger", "", "TIME", false, "cal", "stream", "how long the last bytes may take to reach the peer when nothing else is left; 10s by default"},
 	{"eof", "", "half-close|hold", false, "cal", "stream", "hold: send no close_notify at end of file until the peer has ended"},
 	{"tolerate-truncation", "", "", false, "cal", "stream", "status 0 for a stream that ended without close_notify; it is reported all the same"},
-	{"pump", "", "KIND", false, "cal", "stream", "what carries the bytes: record (on keys that are taken over from the engine), session (through the engine's library), or auto, the fastest that can be had (the default)"},
 	{"pump", "", "KIND", false, "cal", "stream", "what carries the bytes: ktls (the Linux kernel; asked for by name, it ends where the peer changes its key, before Linux 6.14), record (on keys that are taken over from the engine), session (through the engine's library), or auto, the fastest that can be had (the default)"},
 	{"max-connections", "", "N", false, "l", "stream", "how many connections may stand at a time, each a process, and as many besides that wait for their first message; 1000 by default"},
 	{"max-per-address", "", "N", false, "l", "stream", "how many of all of them one IPv4 address, or one IPv6 /64 network, may have; half of --max-connections by default"},
