@@ -185,3 +185,28 @@ func TestRecipesPersonalities(t *testing.T) {
 	}
 	sameSet(t, "personalities", have, personality.Names())
 }
+
+// Every test that SECURITY.md names is there.
+func TestSecurityNamesTests(t *testing.T) {
+	text, err := os.ReadFile("../../SECURITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	filepath.WalkDir("../..", func(path string, _ os.DirEntry, _ error) error {
+		if strings.HasSuffix(path, "_test.go") {
+			content, _ := os.ReadFile(path)
+			all.Write(content)
+		}
+		return nil
+	})
+	names := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)`").FindAllStringSubmatch(string(text), -1)
+	for _, name := range names {
+		if !strings.Contains(all.String(), "func "+name[1]+"(") {
+			t.Errorf("there is no %s", name[1])
+		}
+	}
+	if len(names) == 0 {
+		t.Error("SECURITY.md names no test")
+	}
+}
