@@ -94,7 +94,7 @@ func TestCodesHaveStatuses(t *testing.T) {
 func TestKeywords(t *testing.T) {
 	var said []string
 	for _, source := range sources(t) {
-		for _, match := range regexp.MustCompile(`\.Say(?:Text)?\("([a-z-]+)"`).FindAllStringSubmatch(source, -1) {
+		for _, match := range regexp.MustCompile(`\.(?:Say(?:Text)?\(|HandOver\(n, )"([a-z-]+)"`).FindAllStringSubmatch(source, -1) {
 			said = append(said, match[1])
 		}
 	}
