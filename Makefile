@@ -40,7 +40,7 @@ test-peers: ## the same, failing on a skip that is not expected; needs the progr
 test-ktls: ## run the tests of kernel TLS on Debian's kernels, in QEMU; needs apt, qemu-system-x86 and busybox
 	@GO='$(GO)' TAGS='$(TAGS)' .ci/ktls
 
-soak: ## 10,000 sequential and 200 parallel connections, counting what is left behind
+SOAK = 15m
 soak: ## 200 connections at a time in every mode, with faults, for SOAK (15m); then 10,000 one after the other
 	@TLSIFY_SOAK=$(SOAK) TLSIFY_SOAK_SEQUENTIAL=10000 TLSIFY_SOAK_PARALLEL=200 $(GOTEST) -count=1 -timeout 0 -run 'TestSoak|TestListenerKeepsNothing' -v ./cmd/tlsify
 
