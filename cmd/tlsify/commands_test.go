@@ -134,11 +134,7 @@ func (st *stage) listener(ts *testscript.TestScript, neg bool, args []string) {
 	log, err := os.Create(ts.MkAbs(args[0] + ".log"))
 	ts.Check(err)
 	defer log.Close()
-	env := environmentOf(ts)
-	if engine := ts.Getenv("LISTENER_ENGINE"); engine != "" && gapOf(ts.Getenv("ENGINE"), ts.Name()) == "" {
-		env = append(env, "TLSIFY_ENGINE="+engine)
-	}
-	l, err := startListener(log, env, args[1:]...)
+	l, err := startListener(log, serverEnvironment(ts), args[1:]...)
 	ts.Check(err)
 	ts.Defer(func() {
 		if err := l.stop(); err != nil {
@@ -163,6 +159,16 @@ func environmentOf(ts *testscript.TestScript) []string {
 		if value := ts.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
 		}
+	}
+	return env
+}
+
+// serverEnvironment is what those in the background find, which are servers.
+// Where the engine has no server's side, they have $LISTENER_ENGINE.
+func serverEnvironment(ts *testscript.TestScript) []string {
+	env := environmentOf(ts)
+	if engine := ts.Getenv("LISTENER_ENGINE"); engine != "" && gapOf(ts.Getenv("ENGINE"), ts.Name()) == "" {
+		env = append(env, "TLSIFY_ENGINE="+engine)
 	}
 	return env
 }
@@ -197,7 +203,7 @@ func (st *stage) peer(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	defer stdin.Close()
 	cmd := exec.Command(args[1], args[2:]...)
-	cmd.Dir, cmd.Env = ts.MkAbs("."), environmentOf(ts)
+	cmd.Dir, cmd.Env = ts.MkAbs("."), serverEnvironment(ts)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	ts.Check(cmd.Start())
