@@ -28,5 +28,7 @@ if sh examples/get.sh "$address" / --groups x25519 --trust "$dir/pq-ca.pem" --na
 fi
 show <"$dir/report"
 echo "and the server's side said:"
+tries=0
+until grep -q security-level "$dir/log" || [ $((tries += 1)) -gt 50 ]; do sleep 0.1; done
 show <"$dir/log"
 step "Done"
