@@ -95,6 +95,30 @@ func TestKernelReset(t *testing.T) {
 	})
 }
 
+// A reset that the writer was told of is none of an end of file.
+func TestKernelResetToldToWriter(t *testing.T) {
+	needKernel(t)
+	w := newWire(t, engine.AES128GCM, false)
+	c, err := newKernelCarrier(w.keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.socket.SetLinger(0)
+	w.socket.Close()
+	from, to := kinds[0].flow(t)
+	in := newFD(t, to)
+	for told := false; !told; {
+		unix.Write(from, []byte("x"))
+		if _, err := c.take(in); err != nil {
+			t.Fatal(err)
+		}
+		told = c.send() != nil
+	}
+	if err := c.receive(); !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("reading ended with %v", err)
+	}
+}
+
 // ticket is a NewSessionTicket message of a kind.
 var ticket = append([]byte{4, 0, 0, 40}, noise(40)...)
 

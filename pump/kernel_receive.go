@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -160,6 +161,8 @@ func (r *kernelReceiver) read() error {
 		switch {
 		case err != nil:
 			return err
+		case t == 0 && n == 0 && r.peer.wasReset():
+			return &engine.TransportError{Err: os.NewSyscallError("recvmsg", unix.ECONNRESET)}
 		case t == 0 && n == 0:
 			return engine.ErrTruncated
 		}

@@ -48,6 +48,7 @@ type kernelSender struct {
 	key   *record.Protection // but for the sequence number
 	calls int                // since the kernel was asked
 	err   error              // why nothing more can be sent
+	reset bool               // that is a reset by the peer
 
 	// What the reading side wants sent, but must not wait for: its caller may
 	// be the only one to drain the peer.
@@ -153,7 +154,20 @@ func (s *kernelSender) turn(f func() (bool, error)) (done bool, err error) {
 	if s.err = err; err != errNoRekey {
 		s.err = &engine.TransportError{Err: err}
 	}
+	s.reset = err == unix.ECONNRESET
 	return false, s.err
+}
+
+// wasReset tells whether the stream's end is a reset in truth, of which the
+// kernel tells once: a writer, or a reader.
+func (s *kernelSender) wasReset() bool {
+	if s.waits && !s.mu.TryLock() {
+		return false // the writer may wait for long
+	} else if !s.waits {
+		s.mu.Lock() // it may be told of it right now
+	}
+	defer s.unlock()
+	return s.reset
 }
 
 func (s *kernelSender) waitForRoom() error {
