@@ -13,6 +13,7 @@ GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
 .PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls faults
+.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls install install-files uninstall deb dist
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -69,6 +70,47 @@ docs: ## write what in doc/ comes from the program's tables: the manual page and
 contract: build ## run the contract kit on bin/tlsify with every engine, its time limits included
 	@CGO_ENABLED=0 $(GO) build -buildvcs=false -o bin/tlsify-check ./cmd/tlsify-check
 	@for engine in std utls pq; do bin/tlsify-check -engine $$engine bin/tlsify || exit 1; done
+
+# What an installation has, and where. The private directory is to be placed
+# first in one program's PATH; nothing is ever put over another program.
+DESTDIR =
+PREFIX  = /usr/local
+MANDIR  = $(PREFIX)/share/man
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR  = $(PREFIX)/share/zsh/site-functions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
+PRIVATE = $(PREFIX)/lib/tlsify/bin
+PERSONALITIES = couriertls ggl-tls-helper openssl s6-tlsc-io s6-tlsd-io s6-ucspitlsc s6-ucspitlsd ssl_client
+BINARY  = bin/tlsify
+ARCH    = $$($(GO) env GOARCH)
+DIST    = amd64 arm64 riscv64
+
+install: build install-files ## install below DESTDIR and PREFIX (/usr/local): program, manual page, completions, personalities
+
+install-files:
+	@for dir in $(PREFIX)/bin $(MANDIR)/man1 $(BASHDIR) $(ZSHDIR) $(FISHDIR) $(PRIVATE); do install -d "$(DESTDIR)$$dir" || exit 1; done
+	@install -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/tlsify
+	@install -m 644 doc/tlsify.1 $(DESTDIR)$(MANDIR)/man1/tlsify.1
+	@install -m 644 doc/completions/tlsify $(DESTDIR)$(BASHDIR)/tlsify
+	@install -m 644 doc/completions/_tlsify $(DESTDIR)$(ZSHDIR)/_tlsify
+	@install -m 644 doc/completions/tlsify.fish $(DESTDIR)$(FISHDIR)/tlsify.fish
+	@for name in $(PERSONALITIES); do ln -sf ../../../bin/tlsify "$(DESTDIR)$(PRIVATE)/$$name" || exit 1; done
+
+uninstall: ## remove what install has put there
+	@rm -f $(DESTDIR)$(PREFIX)/bin/tlsify $(DESTDIR)$(MANDIR)/man1/tlsify.1 $(DESTDIR)$(BASHDIR)/tlsify \
+	    $(DESTDIR)$(ZSHDIR)/_tlsify $(DESTDIR)$(FISHDIR)/tlsify.fish
+	@for name in $(PERSONALITIES); do rm -f "$(DESTDIR)$(PRIVATE)/$$name"; done
+	@rmdir $(DESTDIR)$(PRIVATE) $(DESTDIR)$(PREFIX)/lib/tlsify
+
+deb: ## make bin/tlsify_ARCH.deb, without root; needs dpkg-deb
+	@mkdir -p bin
+	@GOOS=linux GOARCH=$(ARCH) $(GOBUILD) -o bin/tlsify-linux-$(ARCH) ./cmd/tlsify
+	@.ci/deb $(ARCH) bin/tlsify-linux-$(ARCH) bin/tlsify_$(ARCH).deb
+
+dist: ## make the static programs bin/dist/tlsify-linux-ARCH, and see that they are static
+	@mkdir -p bin/dist
+	@for arch in $(DIST); do GOOS=linux GOARCH=$$arch $(GOBUILD) -o bin/dist/tlsify-linux-$$arch ./cmd/tlsify || exit 1; done
+	@$(GO) run .ci/static.go $$(for arch in $(DIST); do echo bin/dist/tlsify-linux-$$arch; done)
 
 bogo: ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/runner, built with go test -c
 	@test -n '$(RUNNER)' || { echo 'make bogo RUNNER=.../ssl/test/runner/runner.test'; false; }

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"tlsify/cmd/tlsify/internal/personality"
+)
+
+// makeFiles runs a target of the Makefile that installs, with the test's own
+// tlsify for the program.
+func makeFiles(t *testing.T, target, root string, settings ...string) {
+	t.Helper()
+	for _, tool := range []string{"make", "install"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip("needs ", tool)
+		}
+	}
+	program, err := exec.LookPath("tlsify")
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"-s", "-C", "../..", target, "BINARY=" + program, "DESTDIR=" + root}, settings...)
+	if out, err := exec.Command("make", args...).CombinedOutput(); err != nil {
+		t.Fatalf("make %s: %v\n%s", target, err, out)
+	}
+}
+
+// installed lists what is below a directory, but for directories.
+func installed(t *testing.T, root string) (files []string) {
+	t.Helper()
+	filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			files = append(files, strings.TrimPrefix(path, root))
+		}
+		return err
+	})
+	return files
+}
+
+// make install puts one program into bin, and the names of others into a
+// directory of their own; make uninstall leaves none of it.
+func TestInstall(t *testing.T) {
+	root := t.TempDir()
+	makeFiles(t, "install-files", root, "PREFIX=/opt/tls")
+	files := installed(t, root)
+	for _, want := range []string{
+		"/opt/tls/bin/tlsify", "/opt/tls/share/man/man1/tlsify.1", "/opt/tls/share/bash-completion/completions/tlsify",
+		"/opt/tls/share/zsh/site-functions/_tlsify", "/opt/tls/share/fish/vendor_completions.d/tlsify.fish",
+	} {
+		if !slices.Contains(files, want) {
+			t.Errorf("%s is missing from %q", want, files)
+		}
+	}
+	var names []string
+	for _, file := range files {
+		switch name, private := strings.CutPrefix(file, "/opt/tls/lib/tlsify/bin/"); {
+		case private:
+			names = append(names, name)
+			if target, err := filepath.EvalSymlinks(root + file); err != nil || !strings.HasSuffix(target, "/opt/tls/bin/tlsify") {
+				t.Errorf("%s is %s, %v", name, target, err)
+			}
+		case strings.HasPrefix(file, "/opt/tls/bin/") && file != "/opt/tls/bin/tlsify":
+			t.Errorf("%s is another program's place", file)
+		}
+	}
+	if slices.Sort(names); !slices.Equal(names, personality.Names()) {
+		t.Errorf("the Makefile has the personalities %q, the program %q", names, personality.Names())
+	}
+	makeFiles(t, "uninstall", root, "PREFIX=/opt/tls")
+	if left := installed(t, root); len(left) > 0 {
+		t.Errorf("make uninstall leaves %q", left)
+	}
+}
+
+// The Debian package has the same files, owned by root, and says of itself what
+// dpkg needs.
+func TestDebianPackage(t *testing.T) {
+	for _, tool := range []string{"dpkg-deb", "make"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip("needs ", tool)
+		}
+	}
+	program, err := exec.LookPath("tlsify")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deb := filepath.Join(t.TempDir(), "tlsify.deb")
+	if out, err := exec.Command("../../.ci/deb", "amd64", program, deb).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	control, err := exec.Command("dpkg-deb", "-f", deb).Output()
+	if err != nil || !strings.Contains(string(control), "\nVersion: "+version+"\n") || !strings.Contains(string(control), "\nArchitecture: amd64\n") {
+		t.Errorf("%v: %s", err, control)
+	}
+	list, err := exec.Command("dpkg-deb", "-c", deb).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(list)) {
+		if !regexp.MustCompile(`^[dl-][rwx-]{9} root/root .* \./`).MatchString(line) || strings.Contains(line, "drwxrwx") {
+			t.Errorf("in the package: %s", line)
+		}
+	}
+	for _, want := range []string{"./usr/bin/tlsify\n", "./usr/share/man/man1/tlsify.1.gz\n", "./usr/lib/tlsify/bin/openssl -> ../../../bin/tlsify\n", "./usr/share/doc/tlsify/copyright\n"} {
+		if !strings.Contains(string(list), want) {
+			t.Errorf("the package lacks %q", want)
+		}
+	}
+}
