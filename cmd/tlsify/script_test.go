@@ -26,7 +26,7 @@ import (
 //
 // and, where they begin with interop_, $TLS (1.2 or 1.3) and $CHAIN (good or
 // good-rsa): each is run with every pair of these, and can ask for the
-// conditions [tls1.2] and [tls1.3].
+// conditions [tls1.2] and [tls1.3]. Every script can ask for [root].
 
 func TestScript(t *testing.T) { runScripts(t, isScenario) }
 
@@ -72,6 +72,9 @@ func runScripts(t *testing.T, wanted func(name string) bool, env ...string) {
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Getuid() == 0, nil
+			}
 			for _, entry := range env {
 				if version, ok := strings.CutPrefix(entry, "TLS="); ok {
 					return name == "tls"+version, nil
