@@ -14,6 +14,7 @@ GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 .POSIX:
 .PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls faults
 .PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls install install-files uninstall deb dist
+.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls install install-files uninstall deb dist unixes
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -111,6 +112,9 @@ dist: ## make the static programs bin/dist/tlsify-linux-ARCH, and see that they 
 	@mkdir -p bin/dist
 	@for arch in $(DIST); do GOOS=linux GOARCH=$$arch $(GOBUILD) -o bin/dist/tlsify-linux-$$arch ./cmd/tlsify || exit 1; done
 	@$(GO) run .ci/static.go $$(for arch in $(DIST); do echo bin/dist/tlsify-linux-$$arch; done)
+
+unixes: ## see that the program compiles for the other unixes; README.md says what it lacks there
+	@for os in freebsd openbsd netbsd darwin; do GOOS=$$os $(GOBUILD) -o /dev/null ./cmd/tlsify || exit 1; done
 
 bogo: ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/runner, built with go test -c
 	@test -n '$(RUNNER)' || { echo 'make bogo RUNNER=.../ssl/test/runner/runner.test'; false; }

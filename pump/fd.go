@@ -72,8 +72,7 @@ func (f *FD) IsSocket() bool { return f.isSocket }
 // IsUnixSocket tells whether it is a unix socket's, which descriptors can be
 // handed over on.
 func (f *FD) IsUnixSocket() bool {
-	domain, err := unix.GetsockoptInt(f.n, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	return err == nil && domain == unix.AF_UNIX
+	return isUnix(f.n)
 }
 
 // IsPipe tells whether the descriptor is a pipe's.
@@ -101,7 +100,7 @@ func (f *FD) Readv(p [][]byte) (int, error) {
 			n, _, _, _, err := unix.RecvmsgBuffers(f.n, p, nil, unix.MSG_DONTWAIT)
 			return n, err
 		}
-		return unix.Readv(f.n, p)
+		return readv(f.n, p)
 	})
 }
 
@@ -197,7 +196,7 @@ func (f *FD) writev(p [][]byte) (int, error) {
 	if f.isSocket {
 		return unix.SendmsgBuffers(f.n, p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 	}
-	return unix.Writev(f.n, p)
+	return writev(f.n, p)
 }
 
 // sendAll calls send, which must not wait on a socket, until it is done.
@@ -392,11 +391,11 @@ func (h *half) prepare() (timeout int, b *bell, err error) {
 // is nothing to wait for.
 func (f *FD) Settle(limit time.Duration) {
 	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
-		unread, err := unix.IoctlGetInt(f.n, unix.SIOCINQ)
-		if err != nil || unread == 0 || !f.isSocket {
+		left, err := unread(f.n)
+		if err != nil || left == 0 || !f.isSocket {
 			return
 		}
-		if unsent, err := unix.IoctlGetInt(f.n, unix.SIOCOUTQ); err != nil || unsent == 0 {
+		if left, err := unsent(f.n); err != nil || left == 0 {
 			return
 		}
 	}

@@ -63,7 +63,7 @@ func (p *parser) admissionLimits() error {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
 		return os.NewSyscallError("getrlimit", err)
 	}
-	limits.waiting = max(1, int(min(uint64(limits.connections), files.Cur/2)))
+	limits.waiting = max(1, int(min(uint64(limits.connections), uint64(files.Cur)/2)))
 	return nil
 }
 

@@ -53,7 +53,7 @@ func (d *descriptors) claim(n int, what string, how access) error {
 // checkAccess says what is wrong with descriptor n, or nothing.
 func checkAccess(n int, how access) string {
 	mode, err := unix.FcntlInt(uintptr(n), unix.F_GETFL, 0)
-	if err != nil || mode&unix.O_PATH != 0 {
+	if err != nil || mode&oPath != 0 {
 		return "is not open"
 	}
 	var st unix.Stat_t

@@ -209,7 +209,7 @@ func (f *files) pass(what, name string) (int, error) {
 			return -1, usagef("--%s: %v", what, err)
 		}
 		defer unix.Close(memory)
-		if err := unix.Dup3(memory, n, unix.O_CLOEXEC); err != nil {
+		if err := replaceDescriptor(n, memory); err != nil {
 			return -1, usagef("--%s: descriptor %d: %v", what, n, err)
 		}
 	} else if n <= 2 {

@@ -116,9 +116,9 @@ func acceptEnvironment() []string {
 
 // memoryFile puts content into an anonymous file, to be read from its start.
 func memoryFile(content []byte) (int, error) {
-	n, err := unix.MemfdCreate("tlsify", unix.MFD_CLOEXEC)
+	n, err := newMemory()
 	if err != nil {
-		return -1, os.NewSyscallError("memfd_create", err)
+		return -1, err
 	}
 	for len(content) > 0 {
 		written, err := unix.Write(n, content)

@@ -118,7 +118,7 @@ func (c *connection) handSocket(socket *pump.FD) error {
 
 // handPair hands one end of a socketpair over and keeps the other.
 func (c *connection) handPair() error {
-	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	ends, err := newSocketPair()
 	if err != nil {
 		return err
 	}

@@ -146,7 +146,7 @@ func (s *service) serve(socket *pump.FD) error {
 		if err := socket.WaitReadable(); err != nil {
 			return err
 		}
-		conn, client, err := unix.Accept4(socket.Number(), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+		conn, client, err := acceptOn(socket.Number())
 		switch err {
 		case nil:
 			s.receive(conn, originOf(client))
@@ -258,13 +258,13 @@ func (s *service) spawn(v *visitor, conn int) error {
 		defer unix.Close(toSigner)
 		files[inv.signerFD] = uintptr(toSigner)
 	}
-	var control [2]int
-	if err := unix.Pipe2(control[:], unix.O_CLOEXEC); err != nil {
+	control, err := newPipe()
+	if err != nil {
 		return os.NewSyscallError("pipe", err)
 	}
 	defer unix.Close(control[1])
 	files[0], files[s.controlFD] = uintptr(conn), uintptr(control[1])
-	pid, err := s.children.start("/proc/self/exe", slices.Concat([]string{os.Args[0]}, inv.acceptArgs[:1],
+	pid, err := s.children.start(ownProgram, slices.Concat([]string{os.Args[0]}, inv.acceptArgs[:1],
 		[]string{"--control-fd=" + itoa(s.controlFD)}, inv.acceptArgs[1:]),
 		&syscall.ProcAttr{Env: inv.acceptEnv, Files: files},
 		func(syscall.WaitStatus) { s.admission.over(v) })

@@ -131,7 +131,7 @@ func newTeller(tell *personality.Tell) (*teller, error) {
 	if t.fd, err = pump.NewFD(tell.FD); err != nil || tell.Kind != personality.Handover {
 		return t, err
 	}
-	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	ends, err := newSocketPair()
 	if err != nil {
 		return nil, usagef("no socket can be made for the caller: %v", err)
 	}

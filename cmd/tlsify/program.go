@@ -67,11 +67,12 @@ func prepareProgram(inv *invocation) (*program, error) {
 	cannot := func(what string, err error) error {
 		return &failure{Status: statusCannotRun, Code: "usage", Text: "cannot " + what + ": " + err.Error()}
 	}
-	var in, out [2]int // of PROG
-	if err := errors.Join(unix.Pipe2(in[:], unix.O_CLOEXEC), unix.Pipe2(out[:], unix.O_CLOEXEC)); err != nil {
+	in, err := newPipe() // of PROG, like out
+	out, err2 := newPipe()
+	if err := errors.Join(err, err2); err != nil {
 		return nil, cannot("make pipes", err)
 	}
-	starter, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	starter, err := newSocketPair()
 	if err != nil {
 		return nil, cannot("make a socketpair", err)
 	}
@@ -93,7 +94,7 @@ func prepareProgram(inv *invocation) (*program, error) {
 	files[inv.progIn], files[inv.progOut], files[told] = uintptr(in[0]), uintptr(out[1]), uintptr(told)
 	inv.delayed.give(files)
 	args := append([]string{os.Args[0], progWait, itoa(told), path}, inv.prog...)
-	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: []string{}, Files: files})
+	pid, err := syscall.ForkExec(ownProgram, args, &syscall.ProcAttr{Env: []string{}, Files: files})
 	for _, n := range []int{in[0], out[1], starter[1], told, null} {
 		unix.Close(n)
 	}

@@ -163,7 +163,7 @@ func dialSigner(path string) (int, error) {
 // startSignerCommand has the shell start a signer, with the stream on its
 // descriptors 0 and 1, and gives our end.
 func startSignerCommand(command string, fds *descriptors) (int, error) {
-	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	ends, err := newSocketPair()
 	if err != nil {
 		return -1, os.NewSyscallError("socketpair", err)
 	}

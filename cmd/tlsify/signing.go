@@ -45,7 +45,7 @@ type signing struct {
 // startSigning starts a signing process for pairs of --cert and --key, and
 // gives their certificate chains.
 func (p *parser) startSigning(pairs [][2]string) (*signing, [][]byte, error) {
-	supply, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	supply, err := newSocketPair()
 	if err != nil {
 		return nil, nil, usagef("--key: cannot start a signing process: %v", err)
 	}
@@ -96,7 +96,7 @@ func forkSelf(args []string, given []int, fds *descriptors) (pid int, err error)
 			files = append(files, ^uintptr(0))
 		}
 	}
-	return syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: []string{}, Files: files})
+	return syscall.ForkExec(ownProgram, args, &syscall.ProcAttr{Env: []string{}, Files: files})
 }
 
 // chains reads what the signing process says first.
@@ -126,7 +126,7 @@ func (s *signing) chains(count int) ([][]byte, error) {
 // connect gives a connection to the signing process: a descriptor, closed on
 // exec.
 func (s *signing) connect() (int, error) {
-	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	ends, err := newSocketPair()
 	if err != nil {
 		return -1, os.NewSyscallError("socketpair", err)
 	}
@@ -237,7 +237,7 @@ func nextConnection(supply *pump.FD) (*pump.FD, error) {
 	}
 	var word [1]byte
 	rights := make([]byte, unix.CmsgSpace(4))
-	n, rightsLen, _, _, err := unix.Recvmsg(supply.Number(), word[:], rights, unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
+	n, rightsLen, err := receiveRights(supply.Number(), word[:], rights)
 	switch {
 	case err == unix.EINTR || err == unix.EAGAIN:
 		return nil, err

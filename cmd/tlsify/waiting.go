@@ -109,7 +109,7 @@ func peekHello(conn int) (bool, error) {
 	if length > tlsMostOfRecord {
 		return true, nil
 	}
-	there, err := unix.IoctlGetInt(conn, unix.SIOCINQ)
+	there, err := arrived(conn, tlsHeaderLen+length)
 	if err != nil || there >= tlsHeaderLen+length {
 		return true, nil
 	}
@@ -118,7 +118,7 @@ func peekHello(conn int) (bool, error) {
 
 // leftEarly is errLeftEarly where the client has ended its side.
 func leftEarly(conn int) error {
-	fds := []unix.PollFd{{Fd: int32(conn), Events: unix.POLLRDHUP}}
+	fds := []unix.PollFd{{Fd: int32(conn), Events: pollEnded}}
 	if n, _ := unix.Poll(fds, 0); n > 0 {
 		return errLeftEarly
 	}

@@ -179,7 +179,7 @@ func (f *fallback) replace() error {
 		return err
 	}
 	defer unix.Close(n)
-	return os.NewSyscallError("dup3", unix.Dup3(n, f.Number(), unix.O_CLOEXEC))
+	return replace(f.Number(), n)
 }
 
 // connected tells whether the error is one of a peer that was there.

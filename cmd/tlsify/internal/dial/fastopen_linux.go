@@ -1,6 +1,7 @@
 package dial
 
 import (
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -26,4 +27,10 @@ func (o socketOptions) set(_, _ string, raw syscall.RawConn) error {
 // it does nothing. What is wrong the next read says.
 func sendSYN(fd int) {
 	_, _ = unix.SendmsgN(fd, nil, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
+
+// replace makes the descriptor old another one for what n is. No child inherits
+// it.
+func replace(old, n int) error {
+	return os.NewSyscallError("dup3", unix.Dup3(n, old, unix.O_CLOEXEC))
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package sandbox takes away from this process what the carrier of one
 // connection has no use for, so that whoever comes to run code of their own in
 // it has little more than that connection.

@@ -1,0 +1,101 @@
+//go:build !linux
+
+package main
+
+import (
+	"errors"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Other systems than Linux lack, beside kernel TLS and the sandbox, which say
+// so themselves: files in memory, so that a `fd:N` cannot be passed on to
+// another process; and a way to ask a socket with unread bytes whether the peer
+// has ended.
+
+const (
+	oPath     = 0
+	pollEnded = unix.POLLHUP
+)
+
+// ownProgram is where this program was started from.
+var ownProgram = func() string {
+	path, err := os.Executable()
+	if err != nil {
+		return os.Args[0]
+	}
+	return path
+}()
+
+// uninherited runs f, and keeps the descriptors that it makes from children:
+// not every system can do both in one call.
+func uninherited(f func() ([2]int, error)) ([2]int, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	made, err := f()
+	if err == nil {
+		unix.CloseOnExec(made[0])
+		unix.CloseOnExec(made[1])
+	}
+	return made, err
+}
+
+func newPipe() ([2]int, error) {
+	return uninherited(func() (ends [2]int, err error) {
+		err = unix.Pipe(ends[:])
+		return ends, err
+	})
+}
+
+func newSocketPair() ([2]int, error) {
+	return uninherited(func() ([2]int, error) { return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0) })
+}
+
+func acceptOn(socket int) (int, unix.Sockaddr, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	n, from, err := unix.Accept(socket)
+	if err == nil {
+		unix.CloseOnExec(n)
+		err = unix.SetNonblock(n, true)
+	}
+	return n, from, err
+}
+
+func receiveRights(socket int, p, rights []byte) (n, rightsLen int, err error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	n, rightsLen, _, _, err = unix.Recvmsg(socket, p, rights, unix.MSG_DONTWAIT)
+	if err != nil {
+		return n, rightsLen, err
+	}
+	messages, err := unix.ParseSocketControlMessage(rights[:rightsLen])
+	for _, m := range messages {
+		fds, _ := unix.ParseUnixRights(&m)
+		for _, fd := range fds {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return n, rightsLen, err
+}
+
+func replaceDescriptor(old, n int) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := unix.Dup2(n, old); err != nil {
+		return err
+	}
+	unix.CloseOnExec(old)
+	return nil
+}
+
+func newMemory() (int, error) {
+	return -1, errors.New("this system has no files in memory, to pass a descriptor's content on; name a file")
+}
+
+func arrived(socket, most int) (int, error) {
+	n, _, err := unix.Recvfrom(socket, make([]byte, most), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return n, err
+}

@@ -1,0 +1,23 @@
+//go:build !linux
+
+package pump
+
+import "golang.org/x/sys/unix"
+
+// Not every system's package unix has readv and writev. These do no more in
+// one call than the first piece, which is allowed.
+func readv(n int, p [][]byte) (int, error)  { return unix.Read(n, p[0]) }
+func writev(n int, p [][]byte) (int, error) { return unix.Write(n, p[0]) }
+
+// What waits in a socket, and what the peer has not acknowledged, is not known:
+// FD.Settle does nothing, and a reset may overtake the last bytes where a
+// connection is closed with bytes of the peer's unread.
+func unread(int) (int, error) { return 0, unix.ENOTSUP }
+func unsent(int) (int, error) { return 0, unix.ENOTSUP }
+
+// isUnix tells whether a socket is a unix socket.
+func isUnix(n int) bool {
+	name, err := unix.Getsockname(n)
+	_, ok := name.(*unix.SockaddrUnix)
+	return err == nil && ok
+}
