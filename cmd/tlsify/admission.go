@@ -15,20 +15,26 @@ import (
 // its first message (waiting.go), and then for its turn to shake hands, in a
 // process of its own, until it is established. Where too many wait, the oldest
 // of them goes; where too many shake hands, the oldest that is unfinished after
-// handshakeGrace; an established connection never does. The newest has the next
-// turn: in a flood of handshakes that are never finished, those who come and
-// finish theirs do not stand behind it, and the flood costs no more processes
-// than --max-handshakes in handshakeGrace.
+// handshakeGrace; an established connection never does.
+//
+// So that a flood of handshakes that are never finished keeps nobody out, turns
+// are not in the order of arrival. The newest has the next one, and those
+// before all others whose address has left no handshake unfinished lately;
+// one whose address has gives way to them at once.
 
 const (
 	// handshakeGrace is what a handshake over a slow network needs, and what
 	// a flood of unfinished ones has to wait for.
-	handshakeGrace = 2 * time.Second
+	handshakeGrace = 5 * time.Second
 
 	mostConnections = 1000
 	mostHandshakes  = 100
 	mostLimit       = 1_000_000
-	ipv6SiteBits    = 64 // an IPv6 network gives a customer that, or more
+	// offenceTime is how long an unfinished handshake is remembered of an
+	// address, and mostOffenders of how many addresses.
+	offenceTime   = 5 * time.Minute
+	mostOffenders = 10_000
+	ipv6SiteBits  = 64 // an IPv6 network gives a customer that, or more
 )
 
 // admissionLimits are --max-connections, --max-per-address, --max-handshakes,
@@ -74,16 +80,17 @@ type admission struct {
 	now    func() time.Time
 
 	mu         sync.Mutex
-	from       map[netip.Prefix]int // all connections, by origin
-	waiting    []*visitor           // for their first message or their turn, oldest first
-	ready      []*visitor           // those of them whose message is there, the newest last
-	unfinished []*visitor           // in their handshake, oldest first
-	processes  int                  // in their handshake or established
-	clock      *time.Timer          // advances, when the oldest unfinished has had its time; or nil
+	from       map[netip.Prefix]int       // all connections, by origin
+	waiting    []*visitor                 // for their first message or their turn, oldest first
+	ready      []*visitor                 // those of them whose message is there, the newest last
+	unfinished []*visitor                 // in their handshake, oldest first
+	processes  int                        // in their handshake or established
+	offenders  map[netip.Prefix]time.Time // when an address last left a handshake unfinished
+	clock      *time.Timer                // advances, when the oldest unfinished has had its time; or nil
 }
 
 func newAdmission(limits admissionLimits, now func() time.Time) *admission {
-	return &admission{limits: limits, now: now, from: map[netip.Prefix]int{}}
+	return &admission{limits: limits, now: now, from: map[netip.Prefix]int{}, offenders: map[netip.Prefix]time.Time{}}
 }
 
 // visitor is a connection that was let in, until it is over.
@@ -150,15 +157,16 @@ func (a *admission) refusal(v *visitor) string {
 	return "--max-handshakes"
 }
 
-// advance gives the newest of those that are ready their turn, as far as the
-// limits go. Where nobody that shakes hands could make room soon, there is no
-// use in waiting.
+// advance gives those that are ready their turns, as far as the limits go.
+// Where nobody that shakes hands could make room soon, there is no use in
+// waiting.
 func (a *admission) advance() {
 	for len(a.ready) > 0 {
+		v := a.next()
 		full := a.processes >= a.limits.connections
-		if (full || len(a.unfinished) >= a.limits.handshakes) && !a.endUnfinished(anyone) {
+		if (full || len(a.unfinished) >= a.limits.handshakes) && !a.endUnfinished(anyone) && !a.endOffenderFor(v) {
 			if full && len(a.unfinished) == 0 {
-				a.forget(a.ready[len(a.ready)-1])
+				a.forget(v)
 				continue
 			}
 			if a.clock == nil {
@@ -166,13 +174,47 @@ func (a *admission) advance() {
 			}
 			return
 		}
-		v := a.ready[len(a.ready)-1]
 		a.leaveQueue(v)
 		a.unfinished = append(a.unfinished, v)
 		a.processes++
 		v.state, v.since, v.end = isUnfinished, a.now(), func() {}
 		close(v.turn)
 	}
+}
+
+// next is the newest that is ready and no offender, or else the newest.
+func (a *admission) next() *visitor {
+	for _, v := range slices.Backward(a.ready) {
+		if !a.offends(v) {
+			return v
+		}
+	}
+	return a.ready[len(a.ready)-1]
+}
+
+func (a *admission) offends(v *visitor) bool {
+	when, known := a.offenders[v.origin]
+	return known && a.now().Sub(when) < offenceTime
+}
+
+// endOffenderFor ends the oldest unfinished handshake of an offender for one
+// that is none.
+func (a *admission) endOffenderFor(v *visitor) bool {
+	return !a.offends(v) && a.endOldest(a.unfinished, a.offends)
+}
+
+// remember takes down that v's address has left a handshake unfinished.
+func (a *admission) remember(v *visitor) {
+	if !v.origin.IsValid() {
+		return
+	}
+	for origin := range a.offenders {
+		if len(a.offenders) < mostOffenders {
+			break
+		}
+		delete(a.offenders, origin) // any
+	}
+	a.offenders[v.origin] = a.now()
 }
 
 func (a *admission) tick() {
@@ -203,6 +245,7 @@ func (a *admission) established(v *visitor) {
 	defer a.mu.Unlock()
 	if v.state == isUnfinished {
 		a.unfinished = without(a.unfinished, v)
+		delete(a.offenders, v.origin)
 		v.state = isEstablished
 		a.advance()
 	}
@@ -254,6 +297,7 @@ func (a *admission) forget(v *visitor) {
 	case isUnfinished:
 		a.unfinished = without(a.unfinished, v)
 		a.processes--
+		a.remember(v)
 	case isEstablished:
 		a.processes--
 	case isOver:

@@ -126,6 +126,45 @@ func TestTurns(t *testing.T) {
 	}
 }
 
+// An address that has left a handshake unfinished has the last turn, and makes
+// room at once for others, until it has finished one or some time has passed.
+func TestOffenders(t *testing.T) {
+	d := newDoor(admissionLimits{10, 10, 1, 10})
+	bad, _ := d.shake("192.0.2.1", "bad")
+	d.over(bad)
+	if len(d.offenders) != 1 {
+		t.Fatalf("offenders: %v", d.offenders)
+	}
+	d.shake("192.0.2.1", "bad again")
+	if _, limit := d.shake("192.0.2.1", "and again"); limit == "" {
+		t.Error("an offender makes room at once for another")
+	}
+	good, limit := d.shake("192.0.2.2", "good")
+	if limit != "" || !slices.Equal(d.ended, []string{"bad again"}) {
+		t.Errorf("refused by %q; ended: %v", limit, d.ended)
+	}
+	if older, limit := d.shake("192.0.2.3", "as good"); limit == "" {
+		t.Error("one that is no offender makes room at once")
+	} else if d.shake("192.0.2.1", "once more"); d.next() != older {
+		t.Error("an offender has the next turn")
+	}
+	d.established(good)
+	d.now = d.now.Add(offenceTime)
+	if d.offends(bad) {
+		t.Error("it is never forgotten")
+	}
+}
+
+func TestOffendersAreBounded(t *testing.T) {
+	d := newDoor(admissionLimits{10, 10, 10, 10})
+	for i := range mostOffenders + 100 {
+		d.remember(&visitor{origin: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32)})
+	}
+	if len(d.offenders) > mostOffenders {
+		t.Errorf("%d are remembered", len(d.offenders))
+	}
+}
+
 // Where only established connections stand, nobody waits for them.
 func TestNoWaitForEstablished(t *testing.T) {
 	d := newDoor(admissionLimits{1, 10, 1, 10})
@@ -274,6 +313,14 @@ func TestRefusedConnections(t *testing.T) {
 	b, ok := admitted(t, "127.0.0.2", l.address)
 	if !ok {
 		t.Fatal("one from another address is refused")
+	}
+	// The listener has heard that a handshake is over, or is about to, when its
+	// bytes move.
+	for _, c := range []*client{a, b} {
+		io.WriteString(c, "x")
+		if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, ok = admitted(t, "127.0.0.3", l.address); ok {
 		t.Error("a third is let in")

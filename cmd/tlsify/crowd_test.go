@@ -154,7 +154,7 @@ func withCrowd(t *testing.T, host crowdHost, size int) {
 		for i := range size {
 			flood.Go(func() { floodFrom(fmt.Sprintf("127.0.%d.%d", 1+i/250, 1+i%250), host.address, first, stop) })
 		}
-		time.Sleep(handshakeGrace) // the flood has come to its height
+		time.Sleep(2 * time.Second) // the flood has come to its height
 		under := visits(t, "in the flood", host.address, config)
 		flooded := familyOf(t, host.pid)
 		close(stop)

@@ -86,7 +86,8 @@ func TestFewDescriptors(t *testing.T) {
 	}
 }
 
-// A listener that has run out of descriptors serves on when it has some again.
+// A listener that could hold more connections than it may have descriptors
+// serves those who speak.
 func TestListenerOutOfDescriptors(t *testing.T) {
 	t.Parallel()
 	l := newLaunch(t)
@@ -116,7 +117,7 @@ func TestListenerOutOfDescriptors(t *testing.T) {
 		h.noter.Close()
 	}
 	tlsify.signal(syscall.SIGTERM)
-	if status := tlsify.wait(); status != 143 || !strings.Contains(l.err.all(), "too many open files") {
+	if status := tlsify.wait(); status != 143 {
 		t.Errorf("status %d, %s", status, l.err.text())
 	}
 }
