@@ -52,6 +52,7 @@ func crowdOfTlsify(t *testing.T, size int) crowdHost {
 		if out, err := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-tags", "utls,pq", "-o", dir+"/tlsify", ".").CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
+		pkiFiles(t) // they stand beside the test's own
 		t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	}
 	handshakes := min(size/2, mostHandshakes)
