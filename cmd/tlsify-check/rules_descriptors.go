@@ -296,7 +296,7 @@ func (t *trial) keepsFlags(kind string, nonblocking bool) {
 		mine = append(mine, t.kept(t.dup(raw)))
 		c.give(n, raw)
 	}
-	end := func() {}
+	var end func()
 	if kind == "socket" {
 		ours, theirs := t.socketPair()
 		give(0, theirs)

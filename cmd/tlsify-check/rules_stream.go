@@ -174,7 +174,7 @@ var rulesStream = []rule{
 				s := t.serve(late, version)
 				c := t.call()
 				out := c.out
-				end := func() {}
+				var end func()
 				var in io.Writer
 				if kind == "socket" {
 					caller := c.socket(0, 1)

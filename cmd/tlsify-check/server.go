@@ -134,9 +134,6 @@ func (s *server) met() *meeting {
 	}
 }
 
-// unmet tells whether there was no connection until now.
-func (s *server) unmet() bool { return len(s.meetings) == 0 }
-
 // to are the arguments that connect to a server as one that is trusted.
 func (s *server) to(options ...string) []string {
 	return append(append(append([]string{"connect"}, s.trusted()...), options...), s.address)

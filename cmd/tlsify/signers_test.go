@@ -261,7 +261,10 @@ func TestKeyIsInOneMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scalar := key.(*ecdsa.PrivateKey).D.FillBytes(make([]byte, 32))
+	scalar, err := key.(*ecdsa.PrivateKey).Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
 	text := bytes.Split(content, []byte("\n"))[1][:32]
 	holds := func(pid int) bool { return inMemory(t, pid, scalar) || inMemory(t, pid, text) }
 
