@@ -190,7 +190,7 @@ func (s *scripted) SetWriteDeadline(time.Time) error { return nil }
 // deadline keeps a fuzzer from waiting for ever where both sides wait.
 func deadline(conns ...net.Conn) {
 	for _, c := range conns {
-		c.SetDeadline(time.Now().Add(2 * time.Second))
+		c.SetDeadline(time.Now().Add(testTimeout))
 	}
 }
 
