@@ -145,7 +145,7 @@ func TestSquid(t *testing.T) {
 	dir := t.TempDir()
 	port := closedPort(t)
 	// Squid gives up root's rights, and then must come to its files.
-	for d := dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) {
+	for d := dir; d != "/" && d != filepath.Clean(os.TempDir()); d = filepath.Dir(d) {
 		os.Chmod(d, 0o755)
 	}
 	// The hash is `openssl passwd -apr1 -salt tlsify s3cret`.
