@@ -116,7 +116,7 @@ func parse(args []string, env map[string]string) (*invocation, error) {
 	words, err := splitArgs(args)
 	fds := &descriptors{used: map[int]string{}}
 	p := &parser{words: words, env: env, fds: fds,
-		files: &files{fds: fds, read: map[int][]byte{}},
+		files: newFiles(fds),
 		inv:   &invocation{form: words.form, fds: fds, prog: words.prog},
 	}
 	if muteErr := p.mute(); muteErr != nil {
