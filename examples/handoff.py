@@ -93,7 +93,7 @@ def main():
                 sys.stdout.buffer.write(data)
                 sys.stdout.buffer.flush()
             writer.join()
-        except Cut as cut:
+        except (Cut, OSError) as cut:  # of a socketpair the control channel says more
             print("handoff:", cut, file=sys.stderr)
             status = 6
         sock.close()
