@@ -12,9 +12,7 @@ GOBUILD = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls faults
-.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls install install-files uninstall deb dist
-.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls install install-files uninstall deb dist unixes
+.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls faults install install-files uninstall deb dist unixes
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
