@@ -25,7 +25,7 @@ import (
 const (
 	// handshakeGrace is what a handshake over a slow network needs, and what
 	// a flood of unfinished ones has to wait for.
-	handshakeGrace = 5 * time.Second
+	handshakeGrace = 3 * time.Second
 
 	mostConnections = 1000
 	mostHandshakes  = 100

@@ -107,7 +107,7 @@ func crowdOfStunnel(t *testing.T) crowdHost {
 
 func withCrowd(t *testing.T, host crowdHost, size int) {
 	config := clientConfig(t)
-	alone := visits(t, "alone", host.address, config)
+	alone := visits(t, "alone", host, config)
 	empty := familyOf(t, host.pid)
 
 	began := time.Now()
@@ -141,7 +141,7 @@ func withCrowd(t *testing.T, host crowdHost, size int) {
 	close(places)
 	dialling.Wait()
 	gathered := time.Since(began)
-	idle := visits(t, "among idle connections", host.address, config)
+	idle := visits(t, "among idle connections", host, config)
 	full := familyOf(t, host.pid)
 	t.Logf("%d idle connections after %v; %s", size, gathered.Round(time.Millisecond), full.minus(empty).per(size))
 
@@ -156,7 +156,7 @@ func withCrowd(t *testing.T, host crowdHost, size int) {
 			flood.Go(func() { floodFrom(fmt.Sprintf("127.0.%d.%d", 1+i/250, 1+i%250), host.address, first, stop) })
 		}
 		time.Sleep(2 * time.Second) // the flood has come to its height
-		under := visits(t, "in the flood", host.address, config)
+		under := visits(t, "in the flood", host, config)
 		flooded := familyOf(t, host.pid)
 		close(stop)
 		flood.Wait()
@@ -176,8 +176,9 @@ func withCrowd(t *testing.T, host crowdHost, size int) {
 			lost++
 		}
 	}
-	if lost > 0 {
-		t.Errorf("%d of %d connections were lost", lost, size)
+	t.Logf("%d of %d idle connections were lost", lost, size)
+	if lost > 0 && host.most > 0 {
+		t.Error("that is too many")
 	}
 }
 
@@ -213,24 +214,25 @@ func floodFrom(address, to string, first []byte, stop chan struct{}) {
 type visitTimes struct {
 	median, most time.Duration
 	tries        float64
+	inVain       int
 }
 
 func (v visitTimes) String() string {
-	return fmt.Sprintf("%v (at most %v, %.1f tries)", v.median.Round(time.Millisecond), v.most.Round(time.Millisecond), v.tries)
+	return fmt.Sprintf("%v (at most %v, %.1f tries, %d in vain)", v.median.Round(time.Millisecond), v.most.Round(time.Millisecond), v.tries, v.inVain)
 }
 
 // visits has twenty clients come, one after the other, who try again where
 // they are refused.
-func visits(t *testing.T, when, address string, config *tls.Config) visitTimes {
+func visits(t *testing.T, when string, host crowdHost, config *tls.Config) visitTimes {
 	t.Helper()
 	var took []time.Duration
-	tries := 0
+	tries, inVain := 0, 0
 	const count = 20
 	for range count {
 		began := time.Now()
 		if !becomes(func() bool {
 			tries++
-			c, err := dialClient(address, config)
+			c, err := dialClient(host.address, config)
 			if err != nil {
 				return false
 			}
@@ -238,12 +240,15 @@ func visits(t *testing.T, when, address string, config *tls.Config) visitTimes {
 			got, how := c.talk("hello")
 			return got == "hello" && how == "close_notify"
 		}) {
-			t.Errorf("a visit %s was in vain", when)
+			inVain++
 		}
 		took = append(took, time.Since(began))
 	}
 	slices.Sort(took)
-	return visitTimes{took[count/2], took[count-1], float64(tries) / count}
+	if inVain > count/10 && host.most > 0 {
+		t.Errorf("%d of %d visits %s were in vain", inVain, count, when)
+	}
+	return visitTimes{took[count/2], took[count-1], float64(tries) / count, inVain}
 }
 
 // family is what a process and all below it have.
