@@ -198,6 +198,7 @@ func TestSignalStorm(t *testing.T) {
 		eachCaller(t, func(t *testing.T, l *launch, c *caller) {
 			s := startServer(t, "echo")
 			tlsify := l.start(connectTo(t, s, "--engine", engine)...)
+			tlsify.await("tlsify") // before main a SIGPIPE still kills
 			stormy := make(chan struct{})
 			go func() {
 				defer close(stormy)
