@@ -66,7 +66,7 @@ func TestInjectionWithoutPoll(t *testing.T) {
 func TestAnswerBeforeQuestion(t *testing.T) {
 	eachGood(t, func(t *testing.T, protocol string, turns []turn) {
 		if protocol == "imap" || protocol == "irc" || turns[0].say == "" || len(turns) < 2 {
-			t.Skip("one line more is nothing special")
+			return // one line more is nothing special
 		}
 		early := turns[0].say + turns[1].say
 		fd, _ := dial(t, []turn{{early, turns[0].hear}}, false, hold)
