@@ -86,6 +86,7 @@ type admission struct {
 	unfinished []*visitor                 // in their handshake, oldest first
 	processes  int                        // in their handshake or established
 	offenders  map[netip.Prefix]time.Time // when an address last left a handshake unfinished
+	lastTurn   time.Time                  // when an unfinished handshake was last ended for one that waited
 	clock      *time.Timer                // advances, when the oldest unfinished has had its time; or nil
 }
 
@@ -164,15 +165,19 @@ func (a *admission) advance() {
 	for len(a.ready) > 0 {
 		v := a.next()
 		full := a.processes >= a.limits.connections
-		if (full || len(a.unfinished) >= a.limits.handshakes) && !a.endUnfinished(anyone) && !a.endOffenderFor(v) {
+		if (full || len(a.unfinished) >= a.limits.handshakes) && !a.endOffenderFor(v) {
 			if full && len(a.unfinished) == 0 {
 				a.forget(v)
 				continue
 			}
-			if a.clock == nil {
-				a.clock = time.AfterFunc(handshakeGrace-a.now().Sub(a.unfinished[0].since), a.tick)
+			if wait := a.nextTurn().Sub(a.now()); wait > 0 {
+				if a.clock == nil {
+					a.clock = time.AfterFunc(wait, a.tick)
+				}
+				return
 			}
-			return
+			a.lastTurn = a.now()
+			a.endOldest(a.unfinished, anyone)
 		}
 		a.leaveQueue(v)
 		a.unfinished = append(a.unfinished, v)
@@ -215,6 +220,18 @@ func (a *admission) remember(v *visitor) {
 		delete(a.offenders, origin) // any
 	}
 	a.offenders[v.origin] = a.now()
+}
+
+// nextTurn is when an unfinished handshake may be ended for one that waits. They
+// go one by one: those that a flood has begun in one moment would else be
+// followed by as many, in one moment, and honest ones among them would have
+// little of the processor.
+func (a *admission) nextTurn() time.Time {
+	turn := a.unfinished[0].since.Add(handshakeGrace)
+	if paced := a.lastTurn.Add(handshakeGrace / time.Duration(a.limits.handshakes)); paced.After(turn) {
+		return paced
+	}
+	return turn
 }
 
 func (a *admission) tick() {

@@ -126,6 +126,22 @@ func TestTurns(t *testing.T) {
 	}
 }
 
+// A flood that began in one moment is not followed by as much in one moment.
+func TestTurnsArePaced(t *testing.T) {
+	d := newDoor(admissionLimits{10, 10, 2, 10})
+	for _, name := range []string{"a", "b", "c", "d"} {
+		d.shake("192.0.2.1", name)
+	}
+	for _, want := range [][]string{{"a"}, {"a", "b"}} {
+		d.now = d.now.Add(handshakeGrace)
+		d.tick()
+		d.tick()
+		if !slices.Equal(d.ended, want) {
+			t.Errorf("ended: %v, want %v", d.ended, want)
+		}
+	}
+}
+
 // An address that has left a handshake unfinished has the last turn, and makes
 // room at once for others, until it has finished one or some time has passed.
 func TestOffenders(t *testing.T) {
