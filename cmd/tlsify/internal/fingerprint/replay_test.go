@@ -46,17 +46,21 @@ func captureOf(t *testing.T, command func(port string) *exec.Cmd) []byte {
 		cmd.Wait()
 	}()
 	l.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
-	conn, err := l.Accept()
-	if err != nil {
-		t.Fatalf("%v: %s", err, &output)
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatalf("%v: %s", err, &output)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(patience))
+		hello, err := fingerprint.ReadHello(conn)
+		if err == nil {
+			return hello
+		}
+		// A browser drops a connection that it comes to want no more, and makes
+		// another.
+		t.Log(err)
 	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
-	hello, err := fingerprint.ReadHello(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return hello
 }
 
 // replayOf is what the engine sends for a captured ClientHello.
