@@ -296,6 +296,29 @@ func take(r io.Reader) *captured {
 	return c
 }
 
+// takeRights takes down what comes on a control socket, and gives the
+// descriptors that come along.
+func takeRights(control *net.UnixConn, said *captured, rights chan<- int) {
+	defer close(said.ended)
+	buf, oob := make([]byte, 64<<10), make([]byte, 64)
+	for {
+		n, oobn, _, _, err := control.ReadMsgUnix(buf, oob)
+		if messages, _ := unix.ParseSocketControlMessage(oob[:oobn]); len(messages) > 0 {
+			fds, _ := unix.ParseUnixRights(&messages[0])
+			for _, fd := range fds {
+				unix.CloseOnExec(fd)
+				rights <- fd
+			}
+		}
+		said.mu.Lock()
+		said.buf.Write(buf[:n])
+		said.mu.Unlock()
+		if err != nil || n == 0 {
+			return
+		}
+	}
+}
+
 // text is what has come so far.
 func (c *captured) text() string {
 	c.mu.Lock()

@@ -152,6 +152,60 @@ var rulesOptions = []rule{
 			t.fault("the proxy was given %q, want %q", given, want)
 		}
 	}},
+	{"starttls", "--starttls PROTO", nothing, func(t *trial) {
+		for _, c := range []struct {
+			answer string
+			status int
+		}{
+			{"220 go ahead\r\n", 0},
+			{"220 go ahead\r\n250 injected\r\n", 3},
+			{"454 not now\r\n", 3},
+		} {
+			s := t.newServer(talk)
+			front := t.instead(func(conn net.Conn) {
+				io.WriteString(conn, "220 mail ESMTP\r\n")
+				for line := readLine(conn); line != ""; line = readLine(conn) {
+					if line == "STARTTLS\r\n" {
+						io.WriteString(conn, c.answer)
+						s.meet(conn)
+						return
+					}
+					io.WriteString(conn, "250-mail\r\n250 STARTTLS\r\n")
+				}
+			})
+			r := t.call().start(front.to("--starttls", "smtp")...)
+			if c.status == 0 {
+				r.expect(0, "ready")
+				r.wantOut(greeting)
+			} else {
+				r.expectError(c.status, "starttls")
+			}
+		}
+	}},
+	{"handoff", "--handoff KIND", nothing, func(t *trial) {
+		c := t.call()
+		control := c.socket(3)
+		control.SetReadDeadline(time.Now().Add(t.patience))
+		c.said = &captured{ended: make(chan struct{})}
+		rights := make(chan int, 1)
+		go takeRights(control, c.said, rights)
+		s := t.serve(late)
+		r := c.start(s.to("--handoff", "socketpair")...)
+		r.await("handoff")
+		var plain *net.UnixConn
+		select {
+		case raw := <-rights:
+			plain = t.unixConn(raw)
+		default:
+			t.fatal("no descriptor came with the line handoff%s", r.report())
+		}
+		io.WriteString(plain, "question")
+		plain.CloseWrite()
+		if got := t.rest(plain); got != "late reply\n" {
+			t.fault("got %s%s", quote(got), r.report())
+		}
+		r.expect(0, "handoff socketpair", "ready", "end 0")
+	}},
 	{"engine-unknown", "tlsify 1 ENGINE ... first, always; - where no engine could be chosen", nothing, func(t *trial) {
 		r := t.call().start(t.serve(talk).to("--engine", "no-such-engine")...)
 		r.expect(1, "tlsify 1 -", "error engine-unsupported( .*)?", "end 1")
@@ -286,4 +340,18 @@ func (t *trial) proxy() (address string, given chan string) {
 		}
 	}()
 	return l.Addr().String(), given
+}
+
+// readLine reads a line and not a byte more; nothing at the end of file.
+func readLine(r io.Reader) string {
+	var line []byte
+	for b := make([]byte, 1); len(line) < 1000; {
+		if n, err := r.Read(b); n == 0 || err != nil {
+			return ""
+		}
+		if line = append(line, b[0]); b[0] == '\n' {
+			break
+		}
+	}
+	return string(line)
 }

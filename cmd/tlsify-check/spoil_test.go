@@ -243,6 +243,9 @@ var spoils = []spoil{
 	{"other-binding", "binding", func(w *wrapper) { w.says("binding tls-exporter ", "binding tls-exporter AAAA") }},
 	{"no-key-log", "keylog", func(w *wrapper) { w.drop("--keylog") }},
 	{"no-proxy", "proxy", func(w *wrapper) { w.drop("--proxy") }},
+	{"no-starttls", "starttls", func(w *wrapper) { w.drop("--starttls") }},
+	{"starttls-refusal-is-network", "starttls", func(w *wrapper) { w.says("error starttls ", "error network-io ") }},
+	{"no-handoff", "handoff", func(w *wrapper) { w.line = func(line string) []string { return []string{line} } }},
 	{"any-engine", "engine-unknown", func(w *wrapper) { w.drop("--engine") }},
 	{"last-wins", "twice", func(w *wrapper) { w.once("--linger", true) }},
 	{"no-limits", "connect-timeout handshake-timeout idle-timeout linger", func(w *wrapper) {
