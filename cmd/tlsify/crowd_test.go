@@ -144,6 +144,7 @@ func withCrowd(t *testing.T, host crowdHost, size int) {
 	idle := visits(t, "among idle connections", host, config)
 	full := familyOf(t, host.pid)
 	t.Logf("%d idle connections after %v; %s", size, gathered.Round(time.Millisecond), full.minus(empty).per(size))
+	t.Logf("the server's own process: %+v (memory in kB)", usageOf(t, host.pid))
 
 	t.Logf("visits alone: %v", alone)
 	t.Logf("visits among idle connections: %v", idle)
