@@ -354,7 +354,7 @@ func (h *half) wait(n int, events int16) (int16, error) {
 			return 0, os.NewSyscallError("poll", err)
 		}
 		if fds[1].Revents != 0 {
-			bell.silence()
+			h.answer(bell)
 			continue
 		}
 		if fds[0].Revents != 0 {
@@ -363,6 +363,16 @@ func (h *half) wait(n int, events int16) (int16, error) {
 		if timeout == 0 {
 			return 0, os.ErrDeadlineExceeded
 		}
+	}
+}
+
+// answer silences a bell that has rung, unless it is closed by now and its
+// number perhaps another's.
+func (h *half) answer(b *bell) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.bell == b {
+		b.silence()
 	}
 }
 
