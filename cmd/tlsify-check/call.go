@@ -303,7 +303,7 @@ func takeRights(control *net.UnixConn, said *captured, rights chan<- int) {
 	buf, oob := make([]byte, 64<<10), make([]byte, 64)
 	for {
 		n, oobn, _, _, err := control.ReadMsgUnix(buf, oob)
-		if messages, _ := unix.ParseSocketControlMessage(oob[:oobn]); len(messages) > 0 {
+		if messages, _ := unix.ParseSocketControlMessage(oob[:max(oobn, 0)]); len(messages) > 0 {
 			fds, _ := unix.ParseUnixRights(&messages[0])
 			for _, fd := range fds {
 				unix.CloseOnExec(fd)
@@ -311,9 +311,9 @@ func takeRights(control *net.UnixConn, said *captured, rights chan<- int) {
 			}
 		}
 		said.mu.Lock()
-		said.buf.Write(buf[:n])
+		said.buf.Write(buf[:max(n, 0)])
 		said.mu.Unlock()
-		if err != nil || n == 0 {
+		if err != nil || n <= 0 {
 			return
 		}
 	}
