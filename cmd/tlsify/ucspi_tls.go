@@ -44,7 +44,7 @@ func newDelayed(call *personality.Call) (*delayed, error) {
 		}
 	}
 	var err error
-	if d.control, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
+	if d.control, err = newSocketPair(); err != nil {
 		return nil, usagef("no control socket can be made: %v", err)
 	}
 	// The lowest numbers that are not inherited: a shell has but one digit.
