@@ -304,6 +304,9 @@ func (r *run) overdue() error {
 
 // fail ends both directions with err.
 func (r *run) fail(err error) (bool, error) {
+	// A caller that ends because of this is not to be vouched for by a
+	// close_notify.
+	r.In.Stop()
 	if err == engine.ErrTruncated {
 		r.Report(Truncated, err)
 	} else {

@@ -248,6 +248,25 @@ func TestTruncatedWhileWriting(t *testing.T) {
 	})
 }
 
+// A caller that ends because its peer was cut off was vouched for, at times, by
+// a close_notify.
+func TestCallerEndsBecauseOfTruncation(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.plan.Report = func(event Event, err error) {
+			a.report(event, err)
+			if event == Truncated {
+				a.finishes()
+				time.Sleep(beat)
+			}
+		}
+		a.begin()
+		a.ends(engine.ErrTruncated)
+		wantRest(a, a.out, nil)
+		a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
+		a.wantNotClosed(a)
+	})
+}
+
 func TestSessionFails(t *testing.T) {
 	onCallers(t, func(a *act) {
 		a.begin()
