@@ -204,20 +204,14 @@ func (s *soak) settled(t *testing.T) (l leftovers) {
 		reapOrphans()
 		return len(s.strays()) == 0
 	})
-	l.usage = usageOf(t, s.listener.process.Pid)
+	l.usage = restingUsage(t, s.listener.process.Pid)
 	for _, pid := range s.strays() {
 		l.orphans++
 		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 		state, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		t.Logf("%d is left: %q, %.60s", pid, line, state)
 	}
-	becomes(func() bool { // sockets that are on their way out
-		list, _ := os.ReadDir("/proc/self/fd")
-		quiet := len(list) == l.ours
-		l.ours = len(list)
-		time.Sleep(50 * time.Millisecond)
-		return quiet
-	})
+	l.ours = restingUsage(t, os.Getpid()).descriptors
 	l.goroutines = runtime.NumGoroutine()
 	return l
 }

@@ -194,18 +194,20 @@ func (w *Wire) index(c *net.TCPConn) int {
 // wasReset tells whether c's end of file is a reset in truth, of which the
 // kernel has told a write of ours: its connection is closed then, though we
 // have not ended our half.
-func (w *Wire) wasReset(c *net.TCPConn) (reset bool) {
+func (w *Wire) wasReset(c *net.TCPConn) bool {
 	const tcpClose = 7
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	raw, err := c.SyscallConn()
-	if err != nil || w.ended[w.index(c)] {
+	if w.ended[w.index(c)] {
 		return false
 	}
-	raw.Control(func(fd uintptr) {
-		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
-		reset = err == nil && info.State == tcpClose
-	})
+	reset := true // so it was, where the other direction has closed it by now
+	if raw, err := c.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) {
+			info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+			reset = err == nil && info.State == tcpClose
+		})
+	}
 	return reset
 }
 
