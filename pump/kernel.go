@@ -35,11 +35,12 @@ func newKernelCarrier(keys *engine.Keys) (*kernelCarrier, error) {
 		return nil, err
 	}
 	c := &kernelCarrier{}
-	c.kernelSender = kernelSender{sock: sock, key: protection(keys.Out), waits: sock.blocks()}
+	c.kernelSender = kernelSender{sock: sock, key: record.Resume(keys.Out), waits: sock.blocks()}
+	c.turn.Alert = c.sendFatal
 	if err := installKey(sock, tlsTX, c.kernelSender.key); err != nil {
 		return nil, noKernelTLS("setting a key: %w", err)
 	}
-	c.kernelReceiver = kernelReceiver{sock: sock, key: protection(keys.In), early: keys.Received, peer: &c.kernelSender}
+	c.kernelReceiver = kernelReceiver{sock: sock, key: record.Resume(keys.In), early: keys.Received, peer: &c.kernelSender}
 	c.control = record.Control{Ticket: keys.Ticket, KeyUpdate: c.keyUpdate}
 	if len(keys.Received) == 0 {
 		if err := c.install(); err != nil {
@@ -58,10 +59,4 @@ func Socket(c Carrier) *FD {
 		return k.kernelSender.sock
 	}
 	return nil
-}
-
-func protection(key engine.TrafficKey) *record.Protection {
-	p := record.New(record.SuiteOf(key.Cipher), key.Secret)
-	p.SetSequence(key.Sequence)
-	return p
 }

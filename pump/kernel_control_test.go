@@ -255,7 +255,7 @@ func TestKernelKeyUpdate(t *testing.T) {
 		}
 		wantRead(t, a.out, "old new ")
 		a.writes("answer")
-		peer.hears(typeHandshake, string(keyUpdate))
+		peer.hears(typeHandshake, record.KeyUpdate)
 		peer.opener.Update()
 		peer.hears(typeAppData, "answer")
 		for range 3 {
@@ -309,7 +309,7 @@ func TestKernelSpentKey(t *testing.T) {
 			}
 			return
 		}
-		peer.hears(typeHandshake, string(keyUpdate))
+		peer.hears(typeHandshake, record.KeyUpdate)
 		peer.opener.Update()
 		peer.hears(typeAppData, "spent")
 		a.writes("again")
@@ -326,7 +326,7 @@ func TestKernelEarly(t *testing.T) {
 		peer := w.scripted(t)
 		early := append(peer.record(typeHandshake, ticket), peer.record(typeAppData, []byte("one "))...)
 		if rekeys {
-			early = append(early, peer.record(typeHandshake, keyUpdate)...)
+			early = append(early, peer.record(typeHandshake, []byte(record.KeyUpdate))...)
 			peer.sealer.Update()
 		}
 		last := peer.record(typeAppData, noise(100))

@@ -86,10 +86,10 @@ func (r *kernelReceiver) finish(err error) error {
 		// The kernel has made the record an error of the socket's, which would
 		// be told to the next who sends.
 		_, _ = unix.GetsockoptInt(r.sock.n, unix.SOL_SOCKET, unix.SO_ERROR)
-		r.peer.abort(&f.Alert, f.Err)
+		r.peer.turn.Abort(&f.Alert, f.Err)
 		return f.Err
 	}
-	r.peer.abort(nil, err)
+	r.peer.turn.Abort(nil, err)
 	return err
 }
 
@@ -277,7 +277,7 @@ func (r *kernelReceiver) keyUpdate(requested bool) error {
 		}
 	}
 	if requested {
-		r.peer.owesKey.Store(true)
+		r.peer.turn.UpdateKey()
 	}
 	return nil
 }

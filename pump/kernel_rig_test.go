@@ -94,7 +94,7 @@ func (w *wire) peer() *record.Conn {
 
 // scripted is the other end for tests that say each record themselves.
 func (w *wire) scripted(t testing.TB) *scriptedPeer {
-	return &scriptedPeer{TB: t, socket: w.socket, opener: protection(w.in), sealer: protection(w.out)}
+	return &scriptedPeer{TB: t, socket: w.socket, opener: record.Resume(w.in), sealer: record.Resume(w.out)}
 }
 
 type scriptedPeer struct {

@@ -5,8 +5,6 @@ package pump
 import (
 	"errors"
 	"fmt"
-	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -21,20 +19,8 @@ const (
 	callRecords = 1 << 6
 )
 
-const (
-	alertWarning = 1
-	alertFatal   = 2
-)
-
-// keyUpdate is a KeyUpdate message that asks for none in return (RFC 8446,
-// section 4.6.3).
-var keyUpdate = []byte{24, 0, 0, 1, 0}
-
-var (
-	errSentClose = errors.New("write after close_notify")
-	errNoRekey   = &engine.PeerError{Fault: engine.FaultProtocol,
-		Err: errors.New("a new key is due (KeyUpdate), which this kernel cannot take; see --pump")}
-)
+var errNoRekey = &engine.PeerError{Fault: engine.FaultProtocol,
+	Err: errors.New("a new key is due (KeyUpdate), which this kernel cannot take; see --pump")}
 
 // kernelSender is the sending side.
 type kernelSender struct {
@@ -44,19 +30,12 @@ type kernelSender struct {
 	plain bool     // it can't
 	taken batch    // holds it then
 
-	// mu is a turn at sending: the writer's, or the reader's that has an alert
-	// to send.
-	mu    sync.Mutex
+	turn record.Turn
+
+	// They belong to whose turn it is.
 	key   *record.Protection // but for the sequence number
 	calls int                // since the kernel was asked
-	err   error              // why nothing more can be sent
-	reset bool               // that is a reset by the peer
-
-	// What the reading side wants sent, but must not wait for: its caller may
-	// be the only one to drain the peer.
-	owesKey   atomic.Bool
-	owesAlert atomic.Pointer[engine.Alert]
-	end       atomic.Pointer[error] // the connection is over: what a writer gets to hear
+	reset bool               // sending has been told of a reset by the peer
 }
 
 func (s *kernelSender) take(in *FD) (int, error) {
@@ -107,13 +86,13 @@ func (s *kernelSender) send() error {
 // closeWrite sends close_notify, once.
 func (s *kernelSender) closeWrite() error {
 	err := s.turns(func() (bool, error) {
-		err := s.sendControl(record.TypeAlert, []byte{alertWarning, byte(engine.AlertCloseNotify)})
+		err := s.sendControl(record.TypeAlert, []byte{record.AlertWarning, byte(engine.AlertCloseNotify)})
 		if err == nil {
-			s.err = errSentClose
+			s.turn.Fail(record.ErrClosed)
 		}
 		return true, err
 	})
-	if err == errSentClose {
+	if err == record.ErrClosed {
 		return nil
 	}
 	return err
@@ -128,7 +107,7 @@ func (s *kernelSender) turns(f func() (done bool, err error)) error {
 				return err
 			}
 		}
-		done, err := s.turn(f)
+		done, err := s.takeTurn(f)
 		if err == unix.EAGAIN {
 			done, err = false, s.waitForRoom()
 		}
@@ -138,37 +117,38 @@ func (s *kernelSender) turns(f func() (done bool, err error)) error {
 	}
 }
 
-// turn takes one turn. The error is unix.EAGAIN where there is no room, or
+// takeTurn takes one turn. The error is unix.EAGAIN where there is no room, or
 // final.
-func (s *kernelSender) turn(f func() (bool, error)) (done bool, err error) {
-	s.mu.Lock()
-	defer s.unlock()
-	if err := s.ended(); err != nil {
+func (s *kernelSender) takeTurn(f func() (bool, error)) (done bool, err error) {
+	err = s.turn.Take()
+	defer s.turn.Pass()
+	if err != nil {
 		return false, err
 	}
 	if err = s.renewKey(); err == nil {
 		done, err = f()
 		s.calls++
 	}
-	if err == nil || err == unix.EAGAIN || s.err != nil {
+	if err == nil || err == unix.EAGAIN {
 		return done, err
 	}
-	if s.err = err; err != errNoRekey {
-		s.err = &engine.TransportError{Err: err}
-	}
 	s.reset = err == unix.ECONNRESET
-	return false, s.err
+	if err != errNoRekey {
+		err = &engine.TransportError{Err: err}
+	}
+	s.turn.Fail(err)
+	return false, err
 }
 
 // wasReset tells whether the stream's end is a reset in truth, of which the
 // kernel tells once: a writer, or a reader.
 func (s *kernelSender) wasReset() bool {
-	if s.waits && !s.mu.TryLock() {
+	if s.waits && !s.turn.TryTake() {
 		return false // the writer may wait for long
 	} else if !s.waits {
-		s.mu.Lock() // it may be told of it right now
+		_ = s.turn.Take() // it may be told of it right now
 	}
-	defer s.unlock()
+	defer s.turn.Pass()
 	return s.reset
 }
 
@@ -179,14 +159,6 @@ func (s *kernelSender) waitForRoom() error {
 	return nil
 }
 
-// ended tells why nothing more may be sent, if so.
-func (s *kernelSender) ended() error {
-	if end := s.end.Load(); s.err == nil && end != nil {
-		return *end
-	}
-	return s.err
-}
-
 // sendControl sends a record that is not application data, without waiting.
 func (s *kernelSender) sendControl(t record.Type, content []byte) error {
 	return unix.Sendmsg(s.sock.n, content, typeMessage(t), nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
@@ -195,7 +167,7 @@ func (s *kernelSender) sendControl(t record.Type, content []byte) error {
 // renewKey goes on to the next key where the peer asked for it (RFC 8446,
 // section 4.6.3), or the key has done its share (section 5.5).
 func (s *kernelSender) renewKey() error {
-	due := s.owesKey.Swap(false)
+	due := s.turn.KeyDue()
 	if s.calls >= lookEvery {
 		spent, err := s.spent()
 		if err != nil {
@@ -207,8 +179,8 @@ func (s *kernelSender) renewKey() error {
 	if !due {
 		return nil
 	}
-	if err := s.sendControl(record.TypeHandshake, keyUpdate); err != nil {
-		s.owesKey.Store(true) // for the next turn
+	if err := s.sendControl(record.TypeHandshake, []byte(record.KeyUpdate)); err != nil {
+		s.turn.UpdateKey() // for the next turn
 		return err
 	}
 	s.key.Update()
@@ -242,29 +214,7 @@ func newKey(err error) error {
 	return nil
 }
 
-// abort ends the sending side because of err, with a fatal alert where there is
-// one to send. It does not wait for a writer: where one is at work, that one
-// sends the alert when it is done.
-func (s *kernelSender) abort(alert *engine.Alert, err error) {
-	if s.end.CompareAndSwap(nil, &err) && alert != nil {
-		s.owesAlert.Store(alert)
-	}
-	if s.mu.TryLock() {
-		s.unlock()
-	}
-}
-
-// unlock ends a turn, and sends the alert that has come to be owed meanwhile.
-// Between its look and the unlocking another may be owed, so it looks again.
-func (s *kernelSender) unlock() {
-	for {
-		if a := s.owesAlert.Swap(nil); a != nil && s.err == nil {
-			// The connection is over, whether or not there is room for it.
-			_ = s.sendControl(record.TypeAlert, []byte{alertFatal, byte(*a)})
-		}
-		s.mu.Unlock()
-		if s.owesAlert.Load() == nil || !s.mu.TryLock() {
-			return
-		}
-	}
+// sendFatal sends a fatal alert, if there is room for it: the connection is over.
+func (s *kernelSender) sendFatal(a engine.Alert) {
+	_ = s.sendControl(record.TypeAlert, []byte{record.AlertFatal, byte(a)})
 }

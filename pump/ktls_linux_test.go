@@ -19,7 +19,7 @@ import (
 // section 3, for the server's handshake traffic.
 func TestCryptoInfo(t *testing.T) {
 	secret, _ := hex.DecodeString("b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38")
-	got := cryptoInfo(protection(engine.TrafficKey{Cipher: engine.AES128GCM, Secret: secret, Sequence: 0x0102}))
+	got := cryptoInfo(record.Resume(engine.TrafficKey{Cipher: engine.AES128GCM, Secret: secret, Sequence: 0x0102}))
 	want := binary.NativeEndian.AppendUint16(nil, 0x0304)
 	want = binary.NativeEndian.AppendUint16(want, 51)
 	rest, _ := hex.DecodeString("671276ee13000b30" + "3fce516009c21727d0f2e4e86ee403bc" + "5d313eb2" + "0000000000000102")
@@ -28,7 +28,7 @@ func TestCryptoInfo(t *testing.T) {
 	}
 	for cipher, n := range map[engine.Cipher]int{engine.AES128GCM: 40, engine.AES256GCM: 56, engine.ChaCha20Poly1305: 56} {
 		secret := make([]byte, record.SuiteOf(cipher).Hash().Size())
-		if got := cryptoInfo(protection(engine.TrafficKey{Cipher: cipher, Secret: secret})); len(got) != n {
+		if got := cryptoInfo(record.Resume(engine.TrafficKey{Cipher: cipher, Secret: secret})); len(got) != n {
 			t.Errorf("%v: %d bytes", cipher, len(got))
 		}
 	}

@@ -21,19 +21,14 @@ type Conn struct {
 func NewConn(keys *engine.Keys) *Conn {
 	c := &Conn{}
 	c.records = Reader{Stream: keys.Stream, Most: batch * SlotLen, raw: keys.Received, end: len(keys.Received)}
-	c.opener = protection(keys.In)
+	c.opener = Resume(keys.In)
 	c.control = Control{Ticket: keys.Ticket, KeyUpdate: c.keyUpdate}
 	c.stream = keys.Stream
-	c.sealer = protection(keys.Out)
+	c.sealer = Resume(keys.Out)
 	c.limit = keys.RecordLimit
-	c.receiver.peer = &c.sender
+	c.turn.Alert = c.sendFatal
+	c.receiver.peer = &c.turn
 	return c
-}
-
-func protection(key engine.TrafficKey) *Protection {
-	p := New(SuiteOf(key.Cipher), key.Secret)
-	p.SetSequence(key.Sequence)
-	return p
 }
 
 // Keys gives the connection away. It must come before the first Read, Slots,

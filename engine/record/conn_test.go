@@ -42,8 +42,8 @@ func connected(t testing.TB, cipher engine.Cipher) (client, server *Conn) {
 
 // raw sends content of any kind under c's key.
 func raw(c *Conn, t Type, content []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.turn.mu.Lock()
+	defer c.turn.mu.Unlock()
 	slot := make([]byte, len(content)+Overhead)
 	copy(slot[HeaderLen:], content)
 	c.write(c.sealer.Seal(slot, len(content), t))
@@ -384,11 +384,11 @@ func TestTooMuchOfNothing(t *testing.T) {
 	for name, send := range map[string]func(*Conn){
 		"empty records": func(c *Conn) { raw(c, TypeApplicationData, nil) },
 		"KeyUpdates":    func(c *Conn) { keyUpdate(c, 0) },
-		"warnings":      func(c *Conn) { raw(c, TypeAlert, []byte{alertLevelWarning, byte(engine.AlertUserCanceled)}) },
+		"warnings":      func(c *Conn) { raw(c, TypeAlert, []byte{AlertWarning, byte(engine.AlertUserCanceled)}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, server := connected(t, engine.AES128GCM)
-			for range maxInARow + 1 {
+			for range MaxInARow + 1 {
 				send(server)
 			}
 			_, err := client.Read(make([]byte, 10))
@@ -447,7 +447,7 @@ func FuzzConn(f *testing.F) {
 			slot := make([]byte, len(content)+Overhead)
 			copy(slot[HeaderLen:], content)
 			stream.Write(seal.Seal(slot, len(content), kind))
-			if kind == TypeHandshake && len(content) == keyUpdateLen && content[0] == msgKeyUpdate {
+			if kind == TypeHandshake && len(content) == len(KeyUpdate) && content[0] == msgKeyUpdate {
 				seal.Update()
 			}
 			if honest = honest && kind == TypeApplicationData; honest {

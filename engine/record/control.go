@@ -10,8 +10,8 @@ import (
 // What a peer may send that carries nothing, before it is taken for an
 // attacker.
 const (
-	maxInARow  = 32 // records, or KeyUpdates, since the last application data
-	maxWarning = 4  // alerts that end nothing
+	MaxInARow   = 32 // records, or KeyUpdates, since the last application data
+	MaxWarnings = 4  // alerts that end nothing
 )
 
 // maxMessage bounds a handshake message: NewSessionTicket is the longest that
@@ -27,10 +27,15 @@ const (
 	msgKeyUpdate        = 24
 )
 
+// The levels of alerts, which mean nothing since TLS 1.3 (RFC 8446, section 6).
 const (
-	alertLevelWarning = 1
-	alertLevelFatal   = 2
+	AlertWarning = 1
+	AlertFatal   = 2
 )
+
+// KeyUpdate is a KeyUpdate message that asks for none in return (RFC 8446,
+// section 4.6.3).
+const KeyUpdate = "\x18\x00\x00\x01\x00"
 
 // Control handles what a peer sends after the handshake in records that are not
 // application data, whoever opened them. Its zero value with a KeyUpdate is
@@ -64,7 +69,7 @@ func (c *Control) Take(t Type, content []byte) error {
 	if err := c.mayCome(t); err != nil {
 		return err
 	}
-	if c.inARow++; c.inARow > maxInARow {
+	if c.inARow++; c.inARow > MaxInARow {
 		return unexpected("too many records that carry nothing")
 	}
 	switch t {
@@ -80,7 +85,7 @@ func (c *Control) Take(t Type, content []byte) error {
 	case TypeAlert:
 		err := ReadAlert(content)
 		if err == nil {
-			if c.warnings++; c.warnings > maxWarning {
+			if c.warnings++; c.warnings > MaxWarnings {
 				return unexpected("too many alerts that mean nothing")
 			}
 		}
@@ -104,7 +109,7 @@ func ReadAlert(content []byte) error {
 	if len(content) != 2 {
 		return malformed("alert")
 	}
-	if content[0] != alertLevelWarning && content[0] != alertLevelFatal {
+	if content[0] != AlertWarning && content[0] != AlertFatal {
 		return illegal("an alert of level %d", content[0])
 	}
 	switch a := engine.Alert(content[1]); a {
@@ -162,7 +167,7 @@ func (c *Control) keyUpdate(msg []byte) error {
 	if len(c.hand) > 0 {
 		return unexpected("a KeyUpdate that is not the last of its record") // RFC 8446, section 5.1
 	}
-	if c.updates++; c.updates > maxInARow {
+	if c.updates++; c.updates > MaxInARow {
 		return unexpected("too many KeyUpdates without data")
 	}
 	return c.KeyUpdate(requested)
@@ -171,7 +176,7 @@ func (c *Control) keyUpdate(msg []byte) error {
 // ParseKeyUpdate tells whether the peer wants an update of ours in return (RFC
 // 8446, section 4.6.3).
 func ParseKeyUpdate(msg []byte) (requested bool, err error) {
-	if len(msg) != keyUpdateLen {
+	if len(msg) != len(KeyUpdate) {
 		return false, malformed("KeyUpdate")
 	}
 	if msg[4] > 1 {

@@ -77,6 +77,13 @@ func New(s *Suite, secret []byte) *Protection {
 	return p
 }
 
+// Resume makes the protection of a direction that somebody else has begun.
+func Resume(key engine.TrafficKey) *Protection {
+	p := New(SuiteOf(key.Cipher), key.Secret)
+	p.seq = key.Sequence
+	return p
+}
+
 func (p *Protection) setSecret(secret []byte) {
 	p.secret = secret
 	key, iv := p.Key()
@@ -101,8 +108,8 @@ func (p *Protection) TrafficKey() engine.TrafficKey {
 	return engine.TrafficKey{Cipher: p.suite.ID, Secret: p.secret, Sequence: p.seq}
 }
 
-// SetSequence sets the number of the next record, for a direction that
-// somebody else has begun.
+// SetSequence sets the number of the next record, where somebody else has
+// protected those before it.
 func (p *Protection) SetSequence(seq uint64) { p.seq = seq }
 
 // Spent says that this key, with another batch, would have protected as many

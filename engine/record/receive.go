@@ -12,7 +12,7 @@ type receiver struct {
 	records Reader
 	opener  *Protection
 	control Control
-	peer    *sender // to be told of what the other side must answer
+	peer    *Turn // to be told of what the other side must answer
 
 	pieces  [][]byte
 	pending []byte // application data that was opened and not yet asked for

@@ -42,7 +42,6 @@ const (
 	pskModeDHE      uint8  = 1
 	statusTypeOCSP  uint8  = 1
 	compressionZlib uint16 = 1 // RFC 8879, section 7.3
-	alertLevelFatal uint8  = 2
 
 	// helloRetryRequestRandom marks a ServerHello as a HelloRetryRequest: it is
 	// the SHA-256 of "HelloRetryRequest" (RFC 8446, section 4.1.3).
@@ -58,6 +57,4 @@ const (
 	ourRecordSizeLimit    = 1<<14 + 1     // RFC 8449, section 4: content type included
 	leastRecordSizeLimit  = 64            // RFC 8449, section 4
 	maxSkippedEarlyData   = 1 << 14       // bytes
-	maxInARow             = 32            // records or messages that carry nothing
-	maxWarnings           = 4             // alerts that end nothing
 )

@@ -2,7 +2,6 @@ package pq
 
 import (
 	"bytes"
-	"errors"
 
 	"tlsify/engine"
 	"tlsify/engine/record"
@@ -53,7 +52,7 @@ func (in *inbound) pull() ([]byte, error) {
 			if err := record.ReadAlert(content); err != nil {
 				return nil, err
 			}
-			if in.warnings++; in.warnings > maxWarnings {
+			if in.warnings++; in.warnings > record.MaxWarnings {
 				return nil, unexpected("too many alerts that mean nothing")
 			}
 		case record.TypeApplicationData:
@@ -61,7 +60,7 @@ func (in *inbound) pull() ([]byte, error) {
 				return nil, unexpected("application data in the handshake")
 			}
 		}
-		if in.inARow++; in.inARow > maxInARow {
+		if in.inARow++; in.inARow > record.MaxInARow {
 			return nil, unexpected("too many records that carry nothing")
 		}
 	}
@@ -72,11 +71,7 @@ func (in *inbound) readError(err error) error {
 	if err == record.ErrForeign && !in.opened && in.protect == nil {
 		return broken(engine.AlertProtocolVersion, "%s", engine.NotTLS(in.records.Rest()))
 	}
-	var transport *engine.TransportError
-	if errors.As(err, &transport) {
-		return err
-	}
-	return recordError(err)
+	return record.AsFatal(err)
 }
 
 // open takes a record's protection off. What means nothing (a
@@ -106,7 +101,7 @@ func (in *inbound) open(rec []byte) (record.Type, []byte, error) {
 		return in.skipEarlyData(len(rec))
 	}
 	if err != nil {
-		return 0, nil, recordError(err)
+		return 0, nil, record.AsFatal(err)
 	}
 	in.opened, in.skip = true, 0
 	if t < record.TypeAlert || t > record.TypeApplicationData {
@@ -120,7 +115,7 @@ func (in *inbound) openClear(t record.Type, content []byte) (record.Type, []byte
 		return in.skipEarlyData(len(content) + record.HeaderLen)
 	}
 	if len(content) > record.MaxPlaintext {
-		return 0, nil, recordError(record.ErrOverflow)
+		return 0, nil, record.AsFatal(record.ErrOverflow)
 	}
 	if t != record.TypeHandshake && t != record.TypeAlert {
 		return 0, nil, unexpected("a record of type %d in clear", t)
@@ -136,15 +131,6 @@ func (in *inbound) skipEarlyData(n int) (record.Type, []byte, error) {
 	}
 	in.inARow = 0
 	return record.TypeChangeCipherSpec, nil, nil
-}
-
-// recordError gives an error of package record its alert.
-func recordError(err error) error {
-	var r *record.Error
-	if !errors.As(err, &r) {
-		return internal("%w", err)
-	}
-	return broken(r.Alert, "%w", r)
 }
 
 // addHandshake takes a handshake record's content.

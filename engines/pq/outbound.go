@@ -20,10 +20,6 @@ type outbound struct {
 	err    error  // why nothing more can be sent
 }
 
-// alertPatience is how long a fatal alert may take. The connection is over
-// either way.
-const alertPatience = 2 * time.Second
-
 // queue takes a handshake message for the next flush. Messages share records.
 func (o *outbound) queue(msg []byte) { o.flight = append(o.flight, msg...) }
 
@@ -104,8 +100,8 @@ func (o *outbound) sendAlert(a engine.Alert) {
 	}
 	// It may be too late to set a deadline, and no more is lost if the alert
 	// cannot be sent.
-	_ = o.stream.SetWriteDeadline(time.Now().Add(alertPatience))
+	_ = o.stream.SetWriteDeadline(time.Now().Add(record.AlertPatience))
 	o.flight = nil
-	o.put(record.TypeAlert, []byte{alertLevelFatal, byte(a)})
+	o.put(record.TypeAlert, []byte{record.AlertFatal, byte(a)})
 	_ = o.flush()
 }
