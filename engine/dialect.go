@@ -54,6 +54,22 @@ func (d *Dialect) Blame(err error, records *RecordConn) error {
 	return &PeerError{Fault: FaultProtocol, Err: err}
 }
 
+// BlameHandshake is Blame for an error of a handshake. OwnFault finds, in what
+// the library says, that it was asked for something that it cannot do, and is
+// asked last: an alert of the peer's explains more.
+func (d *Dialect) BlameHandshake(err error, records *RecordConn, ownFault func(text string) error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return &TransportError{Err: io.EOF}
+	}
+	if alert, ok := records.ClearAlert(); ok {
+		return &AlertError{Alert: alert}
+	}
+	if err := ownFault(err.Error()); err != nil {
+		return err
+	}
+	return d.Blame(err, records)
+}
+
 // BlameRead is Blame for an error of an established connection's Read.
 func (d *Dialect) BlameRead(err error, records *RecordConn) error {
 	switch {

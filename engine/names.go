@@ -44,6 +44,11 @@ const (
 	ChaCha20Poly1305 Cipher = 0x1303
 )
 
+// SuitesTLS12 are the TLS 1.2 suites with forward secrecy and authenticated
+// encryption (RFC 9325, section 4.2), in order of preference: all that an engine
+// may offer or accept. Those of TLS 1.3 are all as strong.
+func SuitesTLS12() []uint16 { return []uint16{0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8} }
+
 var ciphers = map[Cipher]string{
 	AES128GCM:        "TLS_AES_128_GCM_SHA256",
 	AES256GCM:        "TLS_AES_256_GCM_SHA384",

@@ -14,19 +14,19 @@ func FuzzTicket(f *testing.F) {
 	f.Add([]byte{0, 1, 'a'})
 	f.Add([]byte{0, 1, 'a', 'b', 'c'})
 	f.Fuzz(func(t *testing.T, packed []byte) {
-		ticket, state, ok := SplitTicket(packed)
-		if ok && !bytes.Equal(JoinTicket(ticket, state), packed) {
+		ticket, state, ok := splitTicket(packed)
+		if ok && !bytes.Equal(joinTicket(ticket, state), packed) {
 			t.Errorf("%x and %x do not make %x", ticket, state, packed)
 		}
 	})
 }
 
 func TestTicketTooLong(t *testing.T) {
-	if packed := JoinTicket(make([]byte, 0x10000), nil); packed != nil {
+	if packed := joinTicket(make([]byte, 0x10000), nil); packed != nil {
 		t.Errorf("%d bytes, of a ticket that has no place", len(packed))
 	}
-	packed := JoinTicket(make([]byte, 0xffff), []byte("state"))
-	if ticket, state, ok := SplitTicket(packed); !ok || len(ticket) != 0xffff || string(state) != "state" {
+	packed := joinTicket(make([]byte, 0xffff), []byte("state"))
+	if ticket, state, ok := splitTicket(packed); !ok || len(ticket) != 0xffff || string(state) != "state" {
 		t.Errorf("%d bytes of ticket, state %q", len(ticket), state)
 	}
 }

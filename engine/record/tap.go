@@ -35,33 +35,40 @@ func (t *Tap) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// ClientKeys are those of a client whose handshake has just ended: it has read
-// up to the server's Finished, and has sent nothing behind its own. Nil says
-// that there are none.
-func (t *Tap) ClientKeys(records *engine.RecordConn, s *engine.State) *engine.Keys {
-	keys := t.keys(records, s, t.server, t.client)
-	if keys != nil {
+// ClientKeys are those of a client whose handshake, by the engine of that name,
+// has just ended: it has read up to the server's Finished, and has sent nothing
+// behind its own. Where somebody wants the server's tickets, there are none: the
+// library keeps the secret that the tickets are worth something with.
+func (t *Tap) ClientKeys(name string, records *engine.RecordConn, s *engine.State, tickets bool) (*engine.Keys, error) {
+	if s.Version >= engine.TLS13 && tickets {
+		return nil, refusal(name, "a connection whose tickets are to be kept")
+	}
+	keys, err := t.keys(name, records, s, t.server, t.client)
+	if err == nil {
 		keys.Ticket = func([]byte) error { return nil } // nobody wants it
 	}
-	return keys
+	return keys, err
 }
 
 // ServerKeys are those of a server whose handshake has just ended: it has read
 // up to the client's Finished. It may have sent tickets already, in records
 // that look like those of the handshake: sent, which is all that it has sent,
 // tells how many.
-func (t *Tap) ServerKeys(records *engine.RecordConn, s *engine.State, sent []byte) *engine.Keys {
-	keys := t.keys(records, s, t.client, t.server)
-	if keys != nil {
+func (t *Tap) ServerKeys(name string, records *engine.RecordConn, s *engine.State, sent []byte) (*engine.Keys, error) {
+	keys, err := t.keys(name, records, s, t.client, t.server)
+	if err == nil {
 		keys.Out.Sequence = countSealed(keys.Out, sent)
 	}
-	return keys
+	return keys, err
 }
 
-func (t *Tap) keys(records *engine.RecordConn, s *engine.State, in, out []byte) *engine.Keys {
+func (t *Tap) keys(name string, records *engine.RecordConn, s *engine.State, in, out []byte) (*engine.Keys, error) {
+	if s.Version < engine.TLS13 {
+		return nil, refusal(name, "a TLS 1.2 connection")
+	}
 	suite := SuiteOf(s.Cipher)
-	if s.Version != engine.TLS13 || suite == nil || len(in) != suite.Hash().Size() || len(out) != len(in) {
-		return nil
+	if suite == nil || len(in) != suite.Hash().Size() || len(out) != len(in) {
+		return nil, refusal(name, "this connection")
 	}
 	stream, received := records.TakeOver()
 	return &engine.Keys{
@@ -70,7 +77,11 @@ func (t *Tap) keys(records *engine.RecordConn, s *engine.State, in, out []byte) 
 		Out:         engine.TrafficKey{Cipher: s.Cipher, Secret: out},
 		Received:    received,
 		RecordLimit: MaxPlaintext,
-	}
+	}, nil
+}
+
+func refusal(name, what string) error {
+	return &engine.UnsupportedError{Engine: name, What: "the take-over of " + what}
 }
 
 // countSealed tells how many of the records at the end of sent have been sealed

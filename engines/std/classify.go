@@ -3,7 +3,6 @@ package std
 import (
 	"crypto/tls"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 
@@ -55,18 +54,13 @@ func (h *handshake) classify(err error) error {
 	if errors.As(err, &rejected) {
 		return &engine.ECHRejectedError{RetryConfigs: rejected.RetryConfigList}
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return &engine.TransportError{Err: io.EOF}
-	}
-	if alert, ok := h.records.ClearAlert(); ok {
-		return &engine.AlertError{Alert: alert}
-	}
-	if isOwnECH(err.Error()) {
-		return &engine.UnsupportedError{Engine: Engine{}.Name(), What: "any of the configurations in the ECHConfigList"}
-	}
-	return dialect.Blame(err, h.records)
+	return dialect.BlameHandshake(err, h.records, ownFault)
 }
 
-func isOwnECH(text string) bool {
-	return slices.ContainsFunc(ownECH[:], func(part string) bool { return strings.Contains(text, part) })
+// ownFault says what crypto/tls was asked to do and cannot.
+func ownFault(text string) error {
+	if !slices.ContainsFunc(ownECH[:], func(part string) bool { return strings.Contains(text, part) }) {
+		return nil
+	}
+	return &engine.UnsupportedError{Engine: Engine{}.Name(), What: "any of the configurations in the ECHConfigList"}
 }

@@ -24,18 +24,6 @@ var groups = [...]tls.CurveID{
 	tls.CurveP384,
 }
 
-// suites12 are the TLS 1.2 suites with forward secrecy and authenticated
-// encryption (RFC 9325, section 4.2). Those of TLS 1.3 are all as strong and
-// cannot be chosen with crypto/tls.
-var suites12 = [...]uint16{
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-}
-
 var errNoVerify = errors.New("std: a configuration without Verify")
 
 // config translates what clients and servers have in common.
@@ -53,7 +41,7 @@ func (e Engine) config(c *engine.Config) (*tls.Config, error) {
 	config := &tls.Config{
 		MinVersion:             tls.VersionTLS12,
 		MaxVersion:             tls.VersionTLS13,
-		CipherSuites:           suites12[:],
+		CipherSuites:           engine.SuitesTLS12(),
 		NextProtos:             c.ALPN,
 		KeyLogWriter:           c.KeyLog,
 		Renegotiation:          tls.RenegotiateNever,
@@ -95,7 +83,7 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 	}
 	if c.KeepTicket != nil || c.Ticket != nil {
 		config.SessionTicketsDisabled = false
-		config.ClientSessionCache = &oneTicket{offer: c.Ticket, keep: c.KeepTicket}
+		config.ClientSessionCache = newOneTicket(c)
 	}
 	return config, nil
 }
@@ -145,42 +133,4 @@ func (e Engine) checkKey(i *engine.Identity) error {
 
 func certificateOf(i *engine.Identity) tls.Certificate {
 	return tls.Certificate{Certificate: i.Chain, PrivateKey: i.Key, Leaf: i.Leaf, OCSPStaple: i.Staple}
-}
-
-// oneTicket is a tls.ClientSessionCache for one connection: it offers one
-// session, once, and hands on those that the server sends.
-type oneTicket struct {
-	offer []byte
-	keep  func([]byte)
-}
-
-func (t *oneTicket) Get(string) (*tls.ClientSessionState, bool) {
-	ticket, rest, ok := engine.SplitTicket(t.offer)
-	t.offer = nil
-	if !ok {
-		return nil, false
-	}
-	state, err := tls.ParseSessionState(rest)
-	if err != nil {
-		return nil, false
-	}
-	session, err := tls.NewResumptionState(ticket, state)
-	return session, err == nil
-}
-
-func (t *oneTicket) Put(_ string, session *tls.ClientSessionState) {
-	if session == nil || t.keep == nil { // nil: one that did not work is taken back
-		return
-	}
-	ticket, state, err := session.ResumptionState()
-	if err != nil || state == nil {
-		return
-	}
-	encoded, err := state.Bytes()
-	if err != nil {
-		return
-	}
-	if packed := engine.JoinTicket(ticket, encoded); packed != nil {
-		t.keep(packed)
-	}
 }

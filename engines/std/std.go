@@ -121,27 +121,11 @@ func (h *handshake) run(ctx context.Context, conn *tls.Conn, requested *bool) (e
 }
 
 // keys gives the connection away; sent is what has been sent in the handshake.
-// Crypto/tls does not give out the secret that tickets are worth something
-// with: who wants a client's tickets cannot have the keys.
 func (h *handshake) keys(state *engine.State, sent []byte) (*engine.Keys, error) {
-	refuse := func(what string) (*engine.Keys, error) {
-		return nil, &engine.UnsupportedError{Engine: Engine{}.Name(), What: "the take-over of " + what}
+	if h.client {
+		return h.tap.ClientKeys(Engine{}.Name(), h.records, state, h.tickets)
 	}
-	var keys *engine.Keys
-	switch {
-	case state.Version < engine.TLS13:
-		return refuse("a TLS 1.2 connection")
-	case h.tickets:
-		return refuse("a connection whose tickets are to be kept")
-	case h.client:
-		keys = h.tap.ClientKeys(h.records, state)
-	default:
-		keys = h.tap.ServerKeys(h.records, state, sent)
-	}
-	if keys == nil {
-		return refuse("this connection")
-	}
-	return keys, nil
+	return h.tap.ServerKeys(Engine{}.Name(), h.records, state, sent)
 }
 
 // verify makes the VerifyConnection of crypto/tls out of the seam's Verify. It

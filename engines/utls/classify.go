@@ -3,7 +3,6 @@ package utls
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -48,29 +47,20 @@ func (h *handshake) classify(err error) error {
 	if errors.As(err, &rejected) {
 		return &engine.ECHRejectedError{RetryConfigs: rejected.RetryConfigList}
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return &engine.TransportError{Err: io.EOF}
-	}
-	if alert, ok := h.records.ClearAlert(); ok {
-		return &engine.AlertError{Alert: alert}
-	}
-	if what := h.ownFault(err.Error()); what != "" {
-		return Engine{}.unsupported(what)
-	}
-	return dialect.Blame(err, h.records)
+	return dialect.BlameHandshake(err, h.records, h.ownFault)
 }
 
 // ownFault says what the fingerprint offered, and the server took, that the
 // library cannot do.
-func (h *handshake) ownFault(text string) string {
+func (h *handshake) ownFault(text string) error {
 	switch {
 	case strings.Contains(text, textRetryPSK):
-		return "resumption with a server that answers with a HelloRetryRequest"
+		return Engine{}.unsupported("resumption with a server that answers with a HelloRetryRequest")
 	case strings.Contains(text, textRetryGroup):
-		return "the key exchange " + engine.GroupName(uint16(h.hello.group)) +
-			", which the fingerprint offers and the server asks for by HelloRetryRequest"
+		return Engine{}.unsupported("the key exchange " + engine.GroupName(uint16(h.hello.group)) +
+			", which the fingerprint offers and the server asks for by HelloRetryRequest")
 	case strings.Contains(text, textSuite) && slices.Contains(h.conn.HandshakeState.Hello.CipherSuites, h.hello.suite):
-		return fmt.Sprintf("the cipher suite %v, which the fingerprint offers and the server chose", engine.Cipher(h.hello.suite))
+		return Engine{}.unsupported(fmt.Sprintf("the cipher suite %v, which the fingerprint offers and the server chose", engine.Cipher(h.hello.suite)))
 	}
-	return ""
+	return nil
 }

@@ -16,18 +16,6 @@ import (
 // does not ask for it.
 var groups = [...]tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256, tls.CurveP384}
 
-// suites12 are the TLS 1.2 suites with forward secrecy and authenticated
-// encryption (RFC 9325, section 4.2): what is offered without a fingerprint,
-// and accepted with any. Those of TLS 1.3 are all as strong.
-var suites12 = [...]uint16{
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-}
-
 // clientConfig translates what does not depend on the fingerprint. With one,
 // the library takes versions, suites, groups and protocols from there instead.
 func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
@@ -55,7 +43,7 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 		ServerName:   c.ServerName,
 		MinVersion:   lowestVersion(c.Level),
 		MaxVersion:   tls.VersionTLS13,
-		CipherSuites: suites12[:],
+		CipherSuites: engine.SuitesTLS12(),
 		NextProtos:   c.ALPN,
 		KeyLogWriter: c.KeyLog,
 		// Verification is Verify's, by VerifyConnection, also of a stored

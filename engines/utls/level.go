@@ -37,7 +37,7 @@ func (h *handshake) acceptable(cs tls.ConnectionState) error {
 
 // weakSuite tells which suites are accepted of no server, whoever offers them:
 // those of TLS 1.2 without forward secrecy or authenticated encryption.
-func weakSuite(id uint16) bool { return id>>8 != 0x13 && !slices.Contains(suites12[:], id) }
+func weakSuite(id uint16) bool { return id>>8 != 0x13 && !slices.Contains(engine.SuitesTLS12(), id) }
 
 func weakSuiteChosen(id uint16) error {
 	return &engine.PeerError{Fault: engine.FaultSecurityLevel,

@@ -77,7 +77,7 @@ type handshake struct {
 // prepare does everything that comes before the first byte. Records is nil
 // where no connection is to be made.
 func (e Engine) prepare(records *engine.RecordConn, c *engine.ClientConfig) (*handshake, error) {
-	h := &handshake{config: c, records: records, tickets: &oneTicket{keep: c.KeepTicket}}
+	h := &handshake{config: c, records: records, tickets: newOneTicket(c)}
 	config, err := e.clientConfig(c)
 	if err != nil {
 		return nil, err
@@ -97,8 +97,9 @@ func (e Engine) prepare(records *engine.RecordConn, c *engine.ClientConfig) (*ha
 		config.ClientSessionCache = h.tickets
 	}
 	var stream net.Conn
-	if records != nil {
-		h.tickets.offer = c.Ticket
+	if records == nil {
+		h.tickets.Offer = nil
+	} else {
 		h.hello = &serverHello{Conn: records}
 		stream = h.hello
 	}
@@ -155,29 +156,15 @@ func (h *handshake) run(ctx context.Context) (engine.Session, error) {
 	if h.profile != nil && h.hello.retried {
 		// The library cannot offer a session and follow a HelloRetryRequest,
 		// and this server would send one again.
-		h.tickets.stopKeeping()
+		h.tickets.StopKeeping()
 	}
 	return &engine.LibrarySession{
 		Conn: h.conn, Records: h.records, Dialect: &dialect, Negotiated: state,
 		Exporter: cs.ExportKeyingMaterial,
-		Keys:     func() (*engine.Keys, error) { return h.keys(state) },
+		Keys: func() (*engine.Keys, error) {
+			return h.tap.ClientKeys(Engine{}.Name(), h.records, state, h.config.KeepTicket != nil)
+		},
 	}, nil
-}
-
-// keys gives the connection away. The library does not give out the secret that
-// tickets are worth something with: who wants tickets cannot have the keys.
-func (h *handshake) keys(state *engine.State) (*engine.Keys, error) {
-	if state.Version < engine.TLS13 {
-		return nil, Engine{}.unsupported("the take-over of a TLS 1.2 connection")
-	}
-	if h.config.KeepTicket != nil {
-		return nil, Engine{}.unsupported("the take-over of a connection whose tickets are to be kept")
-	}
-	keys := h.tap.ClientKeys(h.records, state)
-	if keys == nil {
-		return nil, Engine{}.unsupported("the take-over of this connection")
-	}
-	return keys, nil
 }
 
 // verify is the library's VerifyConnection, which it calls on resumption as
