@@ -72,7 +72,7 @@ func (p *parser) user() (err error) {
 }
 
 // become makes all of this process the account's, with no other group, for
-// good.
+// good. It must be root's.
 func (a *account) become() error {
 	if a == nil {
 		return nil
@@ -85,10 +85,10 @@ func (a *account) become() error {
 		err = syscall.Setuid(a.uid)
 	}
 	if err != nil {
-		return usagef("--user: cannot become %v: %v", a, err)
+		return usagef("cannot become user %v: %v", a, err)
 	}
-	if syscall.Setuid(0) == nil || os.Getuid() != a.uid || os.Geteuid() != a.uid || os.Getgid() != a.gid || os.Getegid() != a.gid {
-		return usagef("--user: the process has not become %v", a)
+	if a.uid != 0 && syscall.Setuid(0) == nil || os.Getuid() != a.uid || os.Geteuid() != a.uid || os.Getgid() != a.gid || os.Getegid() != a.gid {
+		return usagef("the process has not become user %v", a)
 	}
 	return nil
 }

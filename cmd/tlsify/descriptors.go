@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -120,6 +122,23 @@ func sameFile(a, b int) bool {
 	return unix.Fstat(a, &x) == nil && unix.Fstat(b, &y) == nil && x.Dev == y.Dev && x.Ino == y.Ino
 }
 
+// openNull opens /dev/null, for others to have in place of a descriptor.
+func openNull() (int, error) {
+	n, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	return n, os.NewSyscallError("open /dev/null", err)
+}
+
+// ownDescriptor gives a descriptor of its own, from least on, for what package
+// net has opened, whose flags that package has set.
+func ownDescriptor(c syscall.Conn, least int) (n int, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	controlErr := raw.Control(func(fd uintptr) { n, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, least) })
+	return n, errors.Join(controlErr, os.NewSyscallError("fcntl", err))
+}
+
 // muteNetwork puts /dev/null where descriptor 1 or 2 is the network itself, as
 // inetd and systemd have it: nothing of ours, and nothing of PROG's, is to
 // reach the network in clear.
@@ -129,9 +148,9 @@ func muteNetwork(network []int) error {
 			if net < 0 || slices.Contains(network, n) || !sameFile(n, net) {
 				continue
 			}
-			null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+			null, err := openNull()
 			if err != nil {
-				return usagef("/dev/null: %v", err)
+				return usagef("%v", err)
 			}
 			defer unix.Close(null)
 			if err := unix.Dup2(null, n); err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto"
 	"crypto/x509"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -288,49 +287,6 @@ func (p *parser) program() error {
 	return nil
 }
 
-// netFD claims the network's descriptors.
-func (p *parser) netFD() error {
-	value, ok := p.words.value("net-fd")
-	if !ok && p.words.form == formAccept {
-		if p.inv.prog == nil {
-			return usagef("accept without a program needs --net-fd")
-		}
-		value, ok = "0", true
-	}
-	if !ok {
-		return nil
-	}
-	a, b, err := parsePair("net-fd", value)
-	if err != nil {
-		return err
-	}
-	if taken := p.inv.prog == nil; taken && (a <= 2 || b >= 0 && b <= 2) || a == 1 || a == 2 || b == 2 {
-		return usagef("--net-fd: descriptors 0, 1 and 2 are the caller's")
-	}
-	in, out, err := p.fds.claimPair("net-fd", value, toRead)
-	if err != nil {
-		return err
-	}
-	p.inv.network = newNetwork(in, out)
-	return nil
-}
-
-// plaintext claims descriptors 0 and 1 where the caller has the plaintext.
-func (p *parser) plaintext() error {
-	if value, ok := p.words.value("handoff"); ok {
-		return p.handoff(value)
-	}
-	if p.inv.prog != nil {
-		return nil
-	}
-	for n, how := range []access{toRead, toWrite} {
-		if err := checkAccess(n, how); err != "" {
-			return usagef("descriptor %d, which carries the plaintext, %s", n, err)
-		}
-	}
-	return nil
-}
-
 // limits reads the time limits and how the stream is to end.
 func (p *parser) limits() error {
 	for _, l := range []struct {
@@ -379,94 +335,4 @@ func parseTime(value string) (time.Duration, error) {
 		return 0, usagef("not a time")
 	}
 	return d, nil
-}
-
-// place reads where the peer is: HOST:PORT, unix:PATH, or the address to
-// listen on. HOST becomes the name to accept and to send, unless options say
-// otherwise.
-func (p *parser) place() error {
-	rest, w := p.words.rest, p.words
-	given := p.inv.network != nil
-	var err error
-	switch {
-	case given && len(rest) > 0:
-		return usagef("unexpected argument %q: the network is --net-fd", cut(rest[0]))
-	case given && (w.has("proxy") || w.has("tcp-fastopen")):
-		return usagef("--proxy and --tcp-fastopen are for dialling, and the network is --net-fd")
-	case given:
-		return nil
-	case w.form == formListen && p.inv.prog == nil:
-		return usagef("listen needs a program behind --")
-	case len(rest) == 0 && w.form == formListen:
-		p.inv.listen, err = p.givenSockets()
-		return err
-	case len(rest) == 0:
-		return usagef("connect needs HOST:PORT, or unix:PATH, or --net-fd")
-	case len(rest) > 1:
-		return usagef("unexpected argument %q", cut(rest[1]))
-	case w.form == formListen:
-		return p.listenAddress(rest[0])
-	}
-	if path, ok := strings.CutPrefix(rest[0], "unix:"); ok {
-		if w.has("proxy") || w.has("tcp-fastopen") {
-			return usagef("--proxy and --tcp-fastopen are not for a unix socket")
-		}
-		p.inv.target = dial.Target{Network: "unix", Address: path}
-		return nil
-	}
-	host, port, err := splitHostPort(rest[0])
-	if err != nil {
-		return err
-	}
-	p.inv.target = dial.Target{Network: "tcp", Address: net.JoinHostPort(host.dial, port)}
-	switch four, six := w.has("ipv4"), w.has("ipv6"); {
-	case four && six:
-		return usagef("-4 and -6 exclude each other")
-	case four:
-		p.inv.target.Network = "tcp4"
-	case six:
-		p.inv.target.Network = "tcp6"
-	}
-	if !w.has("name") {
-		w.values["name"] = []string{host.name.String()}
-	}
-	p.inv.host = host.name
-	p.inv.target.TCPFastOpen = w.has("tcp-fastopen")
-	if url, ok := w.value("proxy"); ok {
-		p.inv.target.Proxy, err = dial.ParseProxy(url, !w.private["proxy"])
-		if err != nil {
-			return usagef("--proxy: %v", err)
-		}
-	}
-	return nil
-}
-
-// endpoint is a HOST: how to dial it, and what it is called.
-type endpoint struct {
-	dial string // in ASCII, with the zone of an address
-	name verify.Name
-}
-
-// splitHostPort reads HOST:PORT.
-func splitHostPort(s string) (host endpoint, port string, err error) {
-	text, port, err := net.SplitHostPort(s)
-	if err != nil || text == "" || port == "" {
-		return host, "", usagef("%q is not HOST:PORT (an IPv6 address stands in brackets)", cut(s))
-	}
-	number, err := net.LookupPort("tcp", port)
-	if err != nil || number == 0 {
-		return host, "", usagef("%q is not a port", cut(port))
-	}
-	host.name, err = verify.ParseName(text)
-	if err != nil {
-		return host, "", usagef("%v", err)
-	}
-	host.dial = text
-	switch {
-	case host.name.IsDNS():
-		host.dial = host.name.String()
-	case !host.name.IsIP():
-		return host, "", usagef("%q is neither a DNS name nor an address", cut(text))
-	}
-	return host, strconv.Itoa(number), nil
 }

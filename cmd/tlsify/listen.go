@@ -3,10 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -189,18 +187,12 @@ func (t listenTarget) open() ([]*pump.FD, error) {
 		unixListener.SetUnlinkOnClose(false)
 	}
 	defer listener.Close()
-	raw, err := listener.(syscall.Conn).SyscallConn()
+	n, err := ownDescriptor(listener.(syscall.Conn), firstGiven)
 	if err != nil {
 		return nil, err
 	}
-	var socket *pump.FD
-	controlErr := raw.Control(func(fd uintptr) {
-		var n int
-		if n, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, firstGiven); err == nil {
-			socket, err = pump.NewFD(n)
-		}
-	})
-	return []*pump.FD{socket}, errors.Join(controlErr, err)
+	socket, err := pump.NewFD(n)
+	return []*pump.FD{socket}, err
 }
 
 // remove removes the socket's file, where it has one.
@@ -216,13 +208,11 @@ func boundAddress(n int) string {
 	if err != nil {
 		return "-"
 	}
-	switch a := address.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port)).String()
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr), uint16(a.Port)).String()
-	case *unix.SockaddrUnix:
+	if a, ok := address.(*unix.SockaddrUnix); ok {
 		return "unix:" + a.Name
+	}
+	if a := addressOf(address); a.IsValid() {
+		return a.String()
 	}
 	return "-"
 }
@@ -232,9 +222,9 @@ func boundAddress(n int) string {
 // numbers, so that nothing private comes to stand in the child's arguments.
 func (s *service) spawn(v *visitor, conn int) error {
 	inv := s.inv
-	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	null, err := openNull()
 	if err != nil {
-		return os.NewSyscallError("open", err)
+		return err
 	}
 	defer unix.Close(null)
 	most := max(s.controlFD, inv.signerFD) + 1

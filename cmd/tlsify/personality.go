@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -68,12 +67,7 @@ func becomeUser(ids *personality.IDs) error {
 	if ids == nil || os.Geteuid() != 0 {
 		return nil
 	}
-	for _, err := range []error{syscall.Setgroups([]int{ids.GID}), syscall.Setgid(ids.GID), syscall.Setuid(ids.UID)} {
-		if err != nil {
-			return usagef("cannot become user %d, group %d: %v", ids.UID, ids.GID, err)
-		}
-	}
-	return nil
+	return (&account{ids.UID, ids.GID}).become()
 }
 
 // teller tells the program that has called us by another name what it waits

@@ -80,9 +80,9 @@ func prepareProgram(inv *invocation) (*program, error) {
 	// it is time to end.
 	unix.SetNonblock(in[1], true)
 	unix.SetNonblock(out[0], true)
-	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	null, err := openNull()
 	if err != nil {
-		return nil, cannot("open /dev/null", err)
+		return nil, cannot("start "+cut(inv.prog[0]), err)
 	}
 	// The socket gets a number that is of no use to PROG.
 	most := max(inv.progIn, inv.progOut, 2) + 1

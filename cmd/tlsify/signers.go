@@ -148,16 +148,7 @@ func dialSigner(path string) (int, error) {
 		return -1, err
 	}
 	defer conn.Close()
-	raw, err := conn.(*net.UnixConn).SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	n := -1
-	controlErr := raw.Control(func(fd uintptr) { n, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 3) })
-	if controlErr != nil {
-		return -1, controlErr
-	}
-	return n, err
+	return ownDescriptor(conn.(*net.UnixConn), 3)
 }
 
 // startSignerCommand has the shell start a signer, with the stream on its
@@ -167,7 +158,7 @@ func startSignerCommand(command string, fds *descriptors) (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("socketpair", err)
 	}
-	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	null, err := openNull()
 	if err != nil {
 		return -1, err
 	}

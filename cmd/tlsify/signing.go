@@ -83,7 +83,7 @@ func (p *parser) startSigning(pairs [][2]string) (*signing, [][]byte, error) {
 // forkSelf starts another tlsify, which has of our descriptors those that are
 // given, under the same numbers, and 2.
 func forkSelf(args []string, given []int, fds *descriptors) (pid int, err error) {
-	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	null, err := openNull()
 	if err != nil {
 		return 0, err
 	}

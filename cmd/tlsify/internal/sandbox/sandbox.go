@@ -19,24 +19,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Needs is what a confined process still has to do beside carrying bytes
-// between the descriptors that it has. The zero Needs is nothing.
-type Needs struct {
-	// Read are files, and directories with all that is in them or that
-	// symbolic links in them lead to, that have to be readable. What is not
-	// there is passed over.
-	Read []string
-	// Replace is a directory in which files have to be read, made, renamed and
-	// removed. Empty: none.
-	Replace string
-	// Sockets leaves the making and connecting of sockets.
-	Sockets bool
-	// Signal is a process that has to be sent signals. 0: none.
-	Signal int
-	// Narrowed leaves what Narrow needs.
-	Narrowed bool
-}
-
 // Harden keeps other processes of the same user out of this one's memory, and
 // its memory out of a core file. It does not outlast an exec: it is for every
 // process that comes to hold secrets, from its start.
