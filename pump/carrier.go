@@ -23,8 +23,8 @@ type Carrier interface {
 	send() error
 	// closeWrite sends close_notify.
 	closeWrite() error
-	// receive waits for bytes from the peer, and keeps those that are there. The
-	// errors are those of engine.Session's Read.
+	// receive waits for bytes from the peer, and keeps those that are there, which
+	// may be none. The errors are those of engine.Session's Read.
 	receive() error
 	// deliver writes to out what was received last. The error is out's.
 	deliver(out *FD) error
@@ -88,7 +88,7 @@ func Choose(kind Kind, session engine.Session) (Carrier, error) {
 			return nil, err
 		}
 	}
-	return &recordCarrier{conn: record.NewConn(keys)}, nil
+	return &recordCarrier{conn: record.NewConn(keys), network: descriptor(keys.Stream), early: len(keys.Received) > 0}, nil
 }
 
 func takeOver(session engine.Session) (*engine.Keys, error) {

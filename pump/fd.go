@@ -32,8 +32,11 @@ type FD struct {
 	rd, wr, gone half
 	watchers     sync.WaitGroup // those in Gone
 	// emptied says that the last read took all there was, so that the next
-	// one does better to wait first.
-	emptied bool
+	// one does better to wait first; expected, that somebody has waited.
+	emptied, expected bool
+	// beforeWait, where not nil, is called by a Read or Write that is about to
+	// wait.
+	beforeWait func()
 
 	sending sync.Mutex // held in the system call that sends on a socket, which never waits
 	reset   bool       // such a call has been told that the socket was reset
@@ -107,9 +110,11 @@ func (f *FD) Readv(p [][]byte) (int, error) {
 // receive reads once, by read, where it must not wait on a socket, up to room
 // bytes.
 func (f *FD) receive(room int, read func() (int, error)) (int, error) {
-	wait := f.pollable && (f.emptied || !f.isSocket)
+	wait := f.pollable && (f.emptied && !f.expected || !f.isSocket)
+	f.expected = false
 	for {
 		if wait {
+			f.aboutToWait()
 			if _, err := f.rd.wait(f.n, unix.POLLIN); err != nil {
 				return 0, err
 			}
@@ -180,6 +185,9 @@ func (f *FD) write(p []byte) (int, error) {
 // Writev is Write of several pieces of memory, at most 1,024, none of them
 // empty. It uses p up.
 func (f *FD) Writev(p [][]byte) error {
+	if len(p) == 0 {
+		return nil
+	}
 	return f.sendAll(func() (bool, error) {
 		n, err := f.writev(p)
 		for n = max(n, 0); len(p) > 0 && n >= len(p[0]); p = p[1:] {
@@ -204,6 +212,7 @@ func (f *FD) sendAll(send func() (done bool, err error)) error {
 	wait := f.pollable && !f.isSocket
 	for {
 		if wait {
+			f.aboutToWait()
 			if _, err := f.wr.wait(f.n, unix.POLLOUT); err != nil {
 				return err
 			}
@@ -220,6 +229,12 @@ func (f *FD) sendAll(send func() (done bool, err error)) error {
 		case done:
 			return nil
 		}
+	}
+}
+
+func (f *FD) aboutToWait() {
+	if f.beforeWait != nil {
+		f.beforeWait()
 	}
 }
 

@@ -15,6 +15,9 @@ func writev(n int, p [][]byte) (int, error) { return unix.Write(n, p[0]) }
 func unread(int) (int, error) { return 0, unix.ENOTSUP }
 func unsent(int) (int, error) { return 0, unix.ENOTSUP }
 
+// pollBriefly does not wait: the poll that follows will.
+func pollBriefly([]unix.PollFd) (int, error) { return 0, nil }
+
 // isUnix tells whether a socket is a unix socket.
 func isUnix(n int) bool {
 	name, err := unix.Getsockname(n)

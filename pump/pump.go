@@ -89,8 +89,12 @@ func Run(ctx context.Context, plan Plan) error {
 		release:  make(chan struct{}),
 	}
 	r.touch()
-	go func() { r.toDone <- r.toPeer() }()
-	go func() { r.fromDone <- r.fromPeer() }()
+	if c, ok := r.mayGoTogether(); ok {
+		go r.together(c)
+	} else {
+		go func() { r.toDone <- r.toPeer(r.Carrier.take(r.In)) }()
+		go func() { r.fromDone <- r.fromPeer(r.Carrier.receive()) }()
+	}
 	go func() {
 		if r.Out.Gone() {
 			r.gone <- struct{}{}
@@ -122,49 +126,60 @@ type run struct {
 }
 
 // toPeer moves the caller's bytes to the peer until end of file, and then says
-// close_notify. It returns nil only then. It returns os.ErrDeadlineExceeded
-// where untilEnded has told it to take what is there and wait for no more.
-func (r *run) toPeer() error {
-	for {
-		n, err := r.Carrier.take(r.In)
-		if n > 0 {
-			r.touch()
-			if err := r.Carrier.send(); err != nil {
-				return err
-			}
-			r.touch()
-			continue
-		}
-		if errors.Is(err, os.ErrDeadlineExceeded) && r.closing.Load() {
-			err = io.EOF
-		}
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+// close_notify; n and err are what was taken first. It returns nil only then. It
+// returns os.ErrDeadlineExceeded where untilEnded has told it to take what is
+// there and wait for no more.
+func (r *run) toPeer(n int, err error) error {
+	for ; n > 0; n, err = r.Carrier.take(r.In) {
+		if err := r.send(); err != nil {
 			return err
 		}
-		if err != io.EOF {
-			return &LocalError{fmt.Errorf("reading the plaintext: %w", err)}
-		}
-		if r.HoldEOF {
-			<-r.release
-		}
-		r.ending.Store(true)
-		return r.Carrier.closeWrite()
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) && r.closing.Load() {
+		err = io.EOF
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	if err != io.EOF {
+		return &LocalError{fmt.Errorf("reading the plaintext: %w", err)}
+	}
+	if r.HoldEOF {
+		<-r.release
+	}
+	r.ending.Store(true)
+	return r.Carrier.closeWrite()
+}
+
+// send sends what was taken last.
+func (r *run) send() error {
+	r.touch()
+	err := r.Carrier.send()
+	if err == nil {
+		r.touch()
+	}
+	return err
 }
 
 // fromPeer moves the peer's bytes to the caller until there are no more, and
-// returns why: io.EOF for a close_notify.
-func (r *run) fromPeer() error {
-	for {
-		if err := r.Carrier.receive(); err != nil {
+// returns why: io.EOF for a close_notify. Err is what came of the first receive.
+func (r *run) fromPeer(err error) error {
+	for ; err == nil; err = r.Carrier.receive() {
+		if err := r.deliver(); err != nil {
 			return err
 		}
-		r.touch()
-		if err := r.Carrier.deliver(r.Out); err != nil {
-			return &LocalError{fmt.Errorf("writing the plaintext: %w", err)}
-		}
-		r.touch()
 	}
+	return err
+}
+
+// deliver delivers what was received last.
+func (r *run) deliver() error {
+	r.touch()
+	if err := r.Carrier.deliver(r.Out); err != nil {
+		return &LocalError{fmt.Errorf("writing the plaintext: %w", err)}
+	}
+	r.touch()
+	return nil
 }
 
 func (r *run) touch() { r.moved.Store(time.Now().UnixNano()) }

@@ -56,9 +56,12 @@ func (c *sessionCarrier) deliver(out *FD) error {
 // recordCarrier holds the keys. The caller's bytes land where their records are
 // sealed, and the peer's are opened where they landed.
 type recordCarrier struct {
-	conn   *record.Conn
-	taken  int
-	pieces [][]byte
+	conn     *record.Conn
+	network  *FD  // what conn stands on; nil: not a descriptor
+	early    bool // something has been received already
+	taken    int
+	pieces   [][]byte
+	received int // bytes in pieces
 }
 
 func (c *recordCarrier) Name() Kind   { return Record }
@@ -74,6 +77,10 @@ func (c *recordCarrier) closeWrite() error { return c.conn.CloseWrite() }
 
 func (c *recordCarrier) receive() (err error) {
 	c.pieces, err = c.conn.Pieces()
+	c.received = 0
+	for _, p := range c.pieces {
+		c.received += len(p)
+	}
 	return err
 }
 

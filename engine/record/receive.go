@@ -47,11 +47,13 @@ func (r *receiver) Read(p []byte) (n int, err error) {
 }
 
 // Pieces is Read without a copy: it opens what is there where it landed, and
-// gives it as pieces of memory, in order, that are good until the next call.
+// gives it as pieces of memory, in order, that are good until the next call. It
+// waits for a record, which may hold no application data: there are no pieces
+// then.
 func (r *receiver) Pieces() ([][]byte, error) {
 	r.pieces = r.pieces[:0]
-	for r.failed == nil {
-		_, more, err := r.receive(nil, len(r.pieces) == 0)
+	for wait := true; r.failed == nil; wait = false {
+		_, more, err := r.receive(nil, wait)
 		if err != nil {
 			r.failed = r.end(err)
 		}
@@ -67,6 +69,10 @@ func (r *receiver) Pieces() ([][]byte, error) {
 	}
 	return r.pieces, nil
 }
+
+// Ended tells whether the peer's direction has come to its end, which the next
+// Read or Pieces will tell without waiting.
+func (r *receiver) Ended() bool { return r.failed != nil }
 
 // addPiece adds what lies behind all the others. Short ones are moved together,
 // over what is left of their records' headers and tags, so that there are never

@@ -1,0 +1,275 @@
+//go:build linux
+
+package pump
+
+import (
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/engine"
+	"tlsify/engine/record"
+)
+
+// inOne stages an act on a record carrier over sockets, which begins in one
+// goroutine.
+func inOne(t testing.TB) (*act, *scriptedPeer) {
+	t.Helper()
+	w := newWire(t, engine.AES128GCM, false)
+	a := stage(t, kind{name: "socketpair", waiting: true})
+	carrier, err := Choose(Record, keyed{w.keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.plan.Carrier, a.plan.Network = carrier, w.network
+	a.stopped = true // the script has no part in it
+	return a, w.scripted(t)
+}
+
+// keyed is a session of which nothing is used but the keys.
+type keyed struct{ keys *engine.Keys }
+
+func (k keyed) TakeOver() (*engine.Keys, error)                    { return k.keys, nil }
+func (k keyed) Read([]byte) (int, error)                           { panic("Read") }
+func (k keyed) Write([]byte) (int, error)                          { panic("Write") }
+func (k keyed) CloseWrite() error                                  { panic("CloseWrite") }
+func (k keyed) State() *engine.State                               { panic("State") }
+func (k keyed) Export(string, []byte, int) (out []byte, err error) { panic("Export") }
+
+// goroutines tells which of Run's are there.
+func goroutines() (one, toPeer, fromPeer bool) {
+	stacks := make([]byte, 1<<20)
+	text := string(stacks[:runtime.Stack(stacks, true)])
+	has := func(name string) bool { return strings.Contains(text, "pump.(*run)."+name+"(") }
+	return has("together"), has("toPeer"), has("fromPeer")
+}
+
+func (a *act) wantTogether() {
+	a.Helper()
+	if one, to, from := goroutines(); !one || to || from {
+		a.Errorf("together %v, toPeer %v, fromPeer %v", one, to, from)
+	}
+}
+
+func (a *act) wantApart() {
+	a.Helper()
+	if !becomes(func() bool { _, to, from := goroutines(); return to || from }) {
+		a.Error("the two directions have not parted")
+	}
+}
+
+func becomes(done func() bool) bool {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if done() {
+			return true
+		}
+	}
+	return false
+}
+
+// hearsClose waits for our close_notify, and for the news of it.
+func (a *act) hearsClose(p *scriptedPeer) {
+	a.Helper()
+	p.hears(record.TypeAlert, "\x01\x00")
+	reported := becomes(func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return slices.Contains(a.reports, "closed local")
+	})
+	if !reported {
+		a.Error("close_notify was not reported")
+	}
+}
+
+// pingPong sends a message to and fro.
+func pingPong(a *act, p *scriptedPeer, text string) {
+	a.Helper()
+	a.writes(text)
+	p.hears(record.TypeApplicationData, text)
+	p.says(text)
+	wantRead(a, a.out, text)
+}
+
+// Small messages, and what is none, do not part the directions.
+func TestTogether(t *testing.T) {
+	a, p := inOne(t)
+	a.begin()
+	p.send(record.TypeHandshake, 4, 0, 0, 1, 0) // a ticket
+	for range 50 {
+		pingPong(a, p, "to and fro")
+	}
+	p.send(record.TypeApplicationData)
+	time.Sleep(3 * time.Millisecond) // so that the short wait is over, and the long one begins
+	pingPong(a, p, "late")
+	a.wantTogether()
+	p.send(record.TypeAlert, record.AlertWarning, byte(engine.AlertCloseNotify))
+	wantRest(a, a.out, nil)
+	a.over(nil, "closed peer")
+}
+
+// What was received with the end of the handshake is not waited for.
+func TestTogetherWithEarlyData(t *testing.T) {
+	for _, whole := range []bool{true, false} {
+		w := newWire(t, engine.AES128GCM, false)
+		p := w.scripted(t)
+		early := p.record(record.TypeApplicationData, []byte("early"))
+		cut := len(early)
+		if !whole {
+			cut = 7
+		}
+		w.keys.Received = early[:cut:cut]
+		a := stage(t, kind{name: "socketpair", waiting: true})
+		carrier, err := Choose(Record, keyed{w.keys})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.plan.Carrier, a.plan.Network, a.stopped = carrier, w.network, true
+		a.begin()
+		pass := func() { a.writes("hello"); p.hears(record.TypeApplicationData, "hello") }
+		pass()
+		p.raw(early[cut:])
+		wantRead(a, a.out, "early")
+		pingPong(a, p, "on")
+		a.finishes()
+		a.hearsClose(p)
+		p.send(record.TypeAlert, record.AlertWarning, byte(engine.AlertCloseNotify))
+		a.over(nil, "closed local", "closed peer")
+	}
+}
+
+// Whichever direction gets stuck, the other goes on.
+func TestTogetherUntilOneIsStuck(t *testing.T) {
+	stuck := map[string]func(a *act, p *scriptedPeer){
+		"half a record": func(a *act, p *scriptedPeer) {
+			half := p.record(record.TypeApplicationData, []byte("in pieces"))
+			p.raw(half[:9])
+			time.Sleep(beat)
+			a.writes("meanwhile")
+			p.hears(record.TypeApplicationData, "meanwhile")
+			a.wantApart()
+			p.raw(half[9:])
+			wantRead(a, a.out, "in pieces")
+		},
+		"the caller does not read": func(a *act, p *scriptedPeer) {
+			text := strings.Repeat("x", 4000)
+			for range 1000 {
+				p.says(text)
+			}
+			a.writes("meanwhile")
+			p.hears(record.TypeApplicationData, "meanwhile")
+			a.wantApart()
+			wantRead(a, a.out, strings.Repeat(text, 1000))
+		},
+		"the peer does not read": func(a *act, p *scriptedPeer) {
+			text := strings.Repeat("x", 4000)
+			const times = 3000
+			written := make(chan error, 1)
+			go func() {
+				for range times {
+					if _, err := io.WriteString(a.in, text); err != nil {
+						written <- err
+						return
+					}
+				}
+				written <- nil
+			}()
+			time.Sleep(beat)
+			p.says("meanwhile")
+			wantRead(a, a.out, "meanwhile")
+			a.wantApart()
+			for got := 0; got < times*len(text); {
+				r, err := p.next()
+				if err != nil || r.t != record.TypeApplicationData {
+					a.Fatalf("record %v, %v", r.t, err)
+				}
+				got += len(r.content)
+			}
+			if err := <-written; err != nil {
+				a.Error(err)
+			}
+		},
+		"there is much": func(a *act, p *scriptedPeer) {
+			text := strings.Repeat("x", enough)
+			p.says(text)
+			wantRead(a, a.out, text)
+			a.wantApart()
+		},
+		"there is much to send": func(a *act, p *scriptedPeer) {
+			text := strings.Repeat("x", enough)
+			a.writes(text)
+			for got := 0; got < len(text); {
+				r, err := p.next()
+				if err != nil {
+					a.Fatal(err)
+				}
+				got += len(r.content)
+			}
+			a.wantApart()
+		},
+	}
+	for name, happens := range stuck {
+		t.Run(name, func(t *testing.T) {
+			a, p := inOne(t)
+			a.begin()
+			pingPong(a, p, "before")
+			happens(a, p)
+			pingPong(a, p, "after")
+			a.finishes()
+			a.hearsClose(p)
+			pause := "still"
+			p.says(pause)
+			wantRead(a, a.out, pause)
+			p.send(record.TypeAlert, record.AlertWarning, byte(engine.AlertCloseNotify))
+			wantRest(a, a.out, nil)
+			a.over(nil, "closed local", "closed peer")
+		})
+	}
+}
+
+// However it ends, it ends as with two goroutines.
+func TestTogetherEnds(t *testing.T) {
+	reset := &engine.TransportError{Err: os.NewSyscallError("read", unix.ECONNRESET)}
+	endings := map[string]struct {
+		how    func(a *act, p *scriptedPeer)
+		err    error
+		report []string
+	}{
+		"cut": {func(a *act, p *scriptedPeer) { p.socket.CloseWrite() }, engine.ErrTruncated,
+			[]string{"truncated: " + engine.ErrTruncated.Error()}},
+		"alert": {func(a *act, p *scriptedPeer) {
+			p.send(record.TypeAlert, record.AlertFatal, byte(engine.AlertInternalError))
+		}, errAlert, []string{"failed: " + errAlert.Error()}},
+		"reset": {func(a *act, p *scriptedPeer) { p.socket.SetLinger(0); p.socket.Close() }, reset,
+			[]string{"failed: " + reset.Error()}},
+		"signal": {func(a *act, p *scriptedPeer) { a.cancel(errAlert) }, errAlert, nil},
+		"idle":   {func(a *act, p *scriptedPeer) {}, ErrIdle, []string{"failed: " + ErrIdle.Error()}},
+		"a last word": {func(a *act, p *scriptedPeer) {
+			p.raw(append(p.record(record.TypeApplicationData, []byte("bye")), p.record(record.TypeAlert, []byte{record.AlertWarning, byte(engine.AlertCloseNotify)})...))
+			wantRest(a, a.out, []byte("bye"))
+		}, nil, []string{"closed peer"}},
+		"the caller leaves": {func(a *act, p *scriptedPeer) {
+			a.leaves()
+			a.hearsClose(p)
+			p.send(record.TypeAlert, record.AlertWarning, byte(engine.AlertCloseNotify))
+		}, nil, []string{"closed local", "closed peer"}},
+	}
+	for name, ending := range endings {
+		t.Run(name, func(t *testing.T) {
+			a, p := inOne(t)
+			if ending.err == ErrIdle {
+				a.plan.Idle = 20 * beat
+			}
+			a.begin()
+			pingPong(a, p, "before")
+			a.wantTogether()
+			ending.how(a, p)
+			a.over(ending.err, ending.report...)
+		})
+	}
+}
