@@ -54,10 +54,19 @@ func (d *Dialect) Blame(err error, records *RecordConn) error {
 	return &PeerError{Fault: FaultProtocol, Err: err}
 }
 
-// BlameHandshake is Blame for an error of a handshake. OwnFault finds, in what
-// the library says, that it was asked for something that it cannot do, and is
-// asked last: an alert of the peer's explains more.
-func (d *Dialect) BlameHandshake(err error, records *RecordConn, ownFault func(text string) error) error {
+// BlameHandshake is Blame for an error of a handshake in which the server had
+// asked for a certificate, or not. OwnFault finds, in what the library says,
+// that it was asked for something that it cannot do, and is asked last: an alert
+// of the peer's explains more.
+func (d *Dialect) BlameHandshake(err error, records *RecordConn, certRequested bool, ownFault func(text string) error) error {
+	err = d.blameHandshake(err, records, ownFault)
+	if alert, ok := err.(*AlertError); ok {
+		alert.ClientCertRequested = certRequested
+	}
+	return err
+}
+
+func (d *Dialect) blameHandshake(err error, records *RecordConn, ownFault func(text string) error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return &TransportError{Err: io.EOF}
 	}

@@ -25,7 +25,12 @@ func (e *UnsupportedError) Error() string {
 }
 
 // AlertError is the peer's word: it ended the connection with this alert.
-type AlertError struct{ Alert Alert }
+type AlertError struct {
+	Alert Alert
+	// ClientCertRequested tells, in a client's handshake, that the server had
+	// asked for a certificate before.
+	ClientCertRequested bool
+}
 
 func (e *AlertError) Error() string {
 	return "the peer ended the connection with alert " + e.Alert.String()

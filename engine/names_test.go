@@ -141,7 +141,7 @@ func TestAlertStrings(t *testing.T) {
 			t.Errorf("alert %d has a name that this test does not know: %q", number, got)
 		}
 	}
-	text := (&AlertError{AlertUnknownCA}).Error()
+	text := (&AlertError{Alert: AlertUnknownCA}).Error()
 	if !strings.Contains(text, "unknown_ca") {
 		t.Errorf("the error says %q", text)
 	}

@@ -138,7 +138,7 @@ func failureOf(err error, at phase, clientCert bool) *failure {
 	case errors.As(err, &ech):
 		return &failure{Status: statusHandshake, Code: "ech-rejected", Text: err.Error(), Retry: ech.RetryConfigs}
 	case errors.As(err, &alert):
-		return alertFailure(alert, at, clientCert)
+		return alertFailure(alert, at, clientCert || alert.ClientCertRequested)
 	case errors.As(err, &peer):
 		return peerFailure(peer, at)
 	case err == engine.ErrTruncated:

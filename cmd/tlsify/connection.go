@@ -233,13 +233,10 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 	}
 }
 
-// certAsked tells whether we are a client whose server asked for a
-// certificate: alerts about certificates are then about ours.
+// certAsked tells whether we are a client that has shaken hands and whose server
+// asked for a certificate: alerts about certificates are then about ours.
 func (c *connection) certAsked() bool {
-	if c.inv.form != formConnect {
-		return false
-	}
-	return c.inv.client.Identity != nil || c.session != nil && c.session.State().ClientCertRequested
+	return c.inv.form == formConnect && c.session != nil && c.session.State().ClientCertRequested
 }
 
 // hear listens for commands, and returns what is closed by the command close.

@@ -54,7 +54,7 @@ func (h *handshake) classify(err error) error {
 	if errors.As(err, &rejected) {
 		return &engine.ECHRejectedError{RetryConfigs: rejected.RetryConfigList}
 	}
-	return dialect.BlameHandshake(err, h.records, ownFault)
+	return dialect.BlameHandshake(err, h.records, h.requested, ownFault)
 }
 
 // ownFault says what crypto/tls was asked to do and cannot.

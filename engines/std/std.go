@@ -51,13 +51,13 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	conn := engine.NewRecordConn(stream)
 	h := &handshake{records: conn, client: true, tickets: c.KeepTicket != nil}
 	h.tapInto(config)
-	requested := h.offerIdentity(config, c)
+	h.offerIdentity(config, c)
 	config.VerifyConnection = h.verify(c.Verify)
 	// Crypto/tls calls this one, in place of VerifyConnection, before it lets
 	// the server's certificates be seen. They are judged in afterRejection.
 	config.EncryptedClientHelloRejectionVerify = func(tls.ConnectionState) error { return nil }
 	client := tls.Client(conn, config)
-	session, err := h.run(ctx, client, requested)
+	session, err := h.run(ctx, client)
 	var rejected *engine.ECHRejectedError
 	if errors.As(err, &rejected) {
 		return nil, h.afterRejection(c.Verify, client.ConnectionState(), rejected)
@@ -77,7 +77,7 @@ func (e Engine) Server(ctx context.Context, stream net.Conn, c *engine.ServerCon
 	if c.ClientAuth != engine.ClientAuthNone {
 		config.VerifyConnection = h.verify(c.Verify)
 	}
-	return h.run(ctx, tls.Server(conn, config), new(bool))
+	return h.run(ctx, tls.Server(conn, config))
 }
 
 // handshake is one handshake under way.
@@ -85,8 +85,10 @@ type handshake struct {
 	records *engine.RecordConn
 	client  bool
 	tickets bool  // a client's, that somebody wants
-	refusal error // what Verify said, if it said no
 	tap     record.Tap
+
+	requested bool  // the server asked for a client certificate
+	refusal   error // what Verify said, if it said no
 }
 
 // tapInto has the traffic secrets come to h as well.
@@ -95,9 +97,8 @@ func (h *handshake) tapInto(config *tls.Config) {
 	config.KeyLogWriter = &h.tap
 }
 
-// run performs the handshake. Requested is set, by then, where the server
-// asked for a client certificate.
-func (h *handshake) run(ctx context.Context, conn *tls.Conn, requested *bool) (engine.Session, error) {
+// run performs the handshake.
+func (h *handshake) run(ctx context.Context, conn *tls.Conn) (engine.Session, error) {
 	// The flights are short, and each ends in a wait for the peer's: what
 	// crypto/tls writes goes out as it is written.
 	if err := conn.HandshakeContext(ctx); err != nil {
@@ -107,7 +108,7 @@ func (h *handshake) run(ctx context.Context, conn *tls.Conn, requested *bool) (e
 		return nil, h.classify(err)
 	}
 	state := stateOf(conn.ConnectionState())
-	state.ClientCertRequested = *requested
+	state.ClientCertRequested = h.requested
 	if h.client {
 		state.ServerName = "" // crypto/tls repeats what we sent
 	}
@@ -158,16 +159,14 @@ func peerOf(cs tls.ConnectionState) *engine.Peer {
 	}
 }
 
-// offerIdentity makes config offer c.Identity by the seam's rules, and returns
-// where it will be noted that the server asked for a certificate.
+// offerIdentity makes config offer c.Identity by the seam's rules.
 //
 // Crypto/tls asks for the certificate only after the server's has been
 // verified: in TLS 1.3 after the server's Finished, in TLS 1.2 while the
 // server's flight is answered.
-func (h *handshake) offerIdentity(config *tls.Config, c *engine.ClientConfig) *bool {
-	requested := new(bool)
+func (h *handshake) offerIdentity(config *tls.Config, c *engine.ClientConfig) {
 	config.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		*requested = true
+		h.requested = true
 		none := &tls.Certificate{}
 		if c.Identity == nil || request.Version < tls.VersionTLS13 && !c.IdentityInClear {
 			return none, nil
@@ -181,7 +180,6 @@ func (h *handshake) offerIdentity(config *tls.Config, c *engine.ClientConfig) *b
 		}
 		return &certificate, nil
 	}
-	return requested
 }
 
 func stateOf(cs tls.ConnectionState) *engine.State {

@@ -47,7 +47,7 @@ func (h *handshake) classify(err error) error {
 	if errors.As(err, &rejected) {
 		return &engine.ECHRejectedError{RetryConfigs: rejected.RetryConfigList}
 	}
-	return dialect.BlameHandshake(err, h.records, h.ownFault)
+	return dialect.BlameHandshake(err, h.records, h.requested, h.ownFault)
 }
 
 // ownFault says what the fingerprint offered, and the server took, that the
