@@ -93,8 +93,8 @@ var rulesForms = []rule{
 		} {
 			r := t.call().start(slices.Concat([]string{"connect"}, trust, c.args)...)
 			r.expect(0, "ready")
-			if m := s.met(); m.name != c.sent {
-				t.fault("%s: sent %q, want %q", strings.Join(c.args, " "), m.name, c.sent)
+			if m := s.met(); m.hello.ServerName != c.sent {
+				t.fault("%s: sent %q, want %q", strings.Join(c.args, " "), m.hello.ServerName, c.sent)
 			}
 		}
 	}},
@@ -102,8 +102,8 @@ var rulesForms = []rule{
 		s := t.serve(talk, with("u-label"))
 		r := t.call().start("connect", "--trust", t.authority.rootFile, "--name", "bücher.tlsify-check.test", s.address)
 		r.expect(0, "ready")
-		if m := s.met(); m.name != "xn--bcher-kva.tlsify-check.test" {
-			t.fault("sent %q", m.name)
+		if m := s.met(); m.hello.ServerName != "xn--bcher-kva.tlsify-check.test" {
+			t.fault("sent %q", m.hello.ServerName)
 		}
 	}},
 }

@@ -73,8 +73,8 @@ var rulesOptions = []rule{
 		s := t.serve(talk, alpn("second/1"))
 		r := t.call().start(s.to("--alpn", "first/1,second/1")...)
 		r.expect(0, "alpn second/1", "ready")
-		if m := s.met(); strings.Join(m.offered, ",") != "first/1,second/1" {
-			t.fault("offered: %q", m.offered)
+		if m := s.met(); strings.Join(m.hello.SupportedProtos, ",") != "first/1,second/1" {
+			t.fault("offered: %q", m.hello.SupportedProtos)
 		}
 	}},
 	{"session", "a session is offered only for the same name, port, trust options and client certificate", nothing, func(t *trial) {
@@ -119,12 +119,11 @@ var rulesOptions = []rule{
 	}},
 	{"keylog", "--keylog FILE", nothing, func(t *trial) {
 		log := t.path(".log")
-		var mine strings.Builder
-		s := t.serve(talk, onlyTLS13, func(s *server) { s.config.KeyLogWriter = &mine })
+		s := t.serve(talk, onlyTLS13)
 		t.call().start(s.to("--keylog", log)...).expect(0, "ready")
-		s.met()
+		mine := s.met().secrets.String()
 		theirs, _ := os.ReadFile(log)
-		for line := range strings.Lines(mine.String()) {
+		for line := range strings.Lines(mine) {
 			if strings.Contains(line, "_TRAFFIC_SECRET_0 ") && !strings.Contains(string(theirs), line) {
 				t.fault("the file lacks a line that the server has")
 			}

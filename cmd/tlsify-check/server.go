@@ -3,11 +3,9 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"io"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,14 +30,12 @@ type change func(*server)
 
 // meeting is one connection, and what is known of it when it is over.
 type meeting struct {
-	*tls.Conn
+	*end
 	server  *server
-	wire    *finNoter
-	name    string // the server name that was asked for
-	offered []string
-	failed  error // of the handshake
+	hello   tls.ClientHelloInfo // under ECH the inner one, where it was accepted
+	failed  error               // of the handshake
 	got     string
-	ended   string // how the client ended: "close_notify", "fin", or an error
+	ended   string // as hear tells it
 	clients []*x509.Certificate
 	state   tls.ConnectionState
 }
@@ -103,7 +99,7 @@ func (t *trial) newServer(p play, changes ...change) *server {
 
 // meet serves one connection.
 func (s *server) meet(conn net.Conn) {
-	m := &meeting{server: s, wire: &finNoter{Conn: conn}}
+	m := &meeting{end: newEnd(conn), server: s}
 	conn.SetDeadline(s.deadline())
 	defer func() {
 		conn.Close()
@@ -111,9 +107,10 @@ func (s *server) meet(conn net.Conn) {
 	}()
 	config := s.config.Clone()
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		m.name, m.offered = hello.ServerName, hello.SupportedProtos
+		m.hello = *hello
 		return nil, nil
 	}
+	config.KeyLogWriter = &m.secrets
 	m.Conn = tls.Server(m.wire, config)
 	if m.failed = m.Handshake(); m.failed != nil {
 		return
@@ -142,20 +139,7 @@ func (s *server) to(options ...string) []string {
 func (t *trial) trusted() []string { return []string{"--trust", t.authority.rootFile, "--name", host} }
 
 // readAll notes everything that the client sends, and how it ends.
-func (m *meeting) readAll() {
-	all, err := io.ReadAll(m.Conn)
-	m.got, m.ended = string(all), m.ending(err)
-}
-
-func (m *meeting) ending(err error) string {
-	switch {
-	case (err == nil || errors.Is(err, io.EOF)) && !m.wire.ended.Load():
-		return "close_notify"
-	case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "fin"
-	}
-	return err.Error()
-}
+func (m *meeting) readAll() { m.got, m.ended = m.hear() }
 
 // drain waits for the client's FIN: closing with bytes unread would be a reset.
 func (m *meeting) drain() { io.Copy(io.Discard, m.wire.Conn) }
@@ -173,21 +157,6 @@ func (m *meeting) hungUp() bool {
 		events = fds[0].Revents
 	})
 	return events != 0
-}
-
-// finNoter notes that the stream below TLS has ended: crypto/tls has the same
-// io.EOF for a close_notify and for a bare FIN.
-type finNoter struct {
-	net.Conn
-	ended atomic.Bool
-}
-
-func (n *finNoter) Read(p []byte) (int, error) {
-	got, err := n.Conn.Read(p)
-	if err == io.EOF {
-		n.ended.Store(true)
-	}
-	return got, err
 }
 
 // greeting is what some of the servers say first.
