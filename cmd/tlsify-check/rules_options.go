@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -132,25 +129,6 @@ var rulesOptions = []rule{
 			t.fault("the file is empty")
 		}
 	}},
-	{"proxy", "--proxy http://..|socks5://.. (its password by --options-fd; in argv it is usage)", nothing, func(t *trial) {
-		s := t.serve(talk)
-		proxy, asked := t.proxy()
-		t.call().start(s.to("--proxy", "http://"+proxy)...).expect(0, "ready")
-		c := t.call()
-		options := c.feed(8)
-		r := c.start(s.to("--options-fd", "8")...)
-		fmt.Fprintf(options, "proxy http://me:secret@%s\n\n", proxy)
-		r.expect(0, "ready")
-		t.call().start(s.to("--proxy", "http://me:secret@"+proxy)...).expectError(1, "usage")
-		close(asked) // all its clients have ended
-		var given []string
-		for word := range asked {
-			given = append(given, word)
-		}
-		if want := []string{"", "Basic " + base64.StdEncoding.EncodeToString([]byte("me:secret"))}; !slices.Equal(given, want) {
-			t.fault("the proxy was given %q, want %q", given, want)
-		}
-	}},
 	{"starttls", "--starttls PROTO", nothing, func(t *trial) {
 		for _, c := range []struct {
 			answer string
@@ -180,30 +158,6 @@ var rulesOptions = []rule{
 				r.expectError(c.status, "starttls")
 			}
 		}
-	}},
-	{"handoff", "--handoff KIND", nothing, func(t *trial) {
-		c := t.call()
-		control := c.socket(3)
-		control.SetReadDeadline(time.Now().Add(t.patience))
-		c.said = &captured{ended: make(chan struct{})}
-		rights := make(chan int, 1)
-		go takeRights(control, c.said, rights)
-		s := t.serve(late)
-		r := c.start(s.to("--handoff", "socketpair")...)
-		r.await("handoff")
-		var plain *net.UnixConn
-		select {
-		case raw := <-rights:
-			plain = t.unixConn(raw)
-		default:
-			t.fatal("no descriptor came with the line handoff%s", r.report())
-		}
-		io.WriteString(plain, "question")
-		plain.CloseWrite()
-		if got := t.rest(plain); got != "late reply\n" {
-			t.fault("got %s%s", quote(got), r.report())
-		}
-		r.expect(0, "handoff socketpair", "ready", "end 0")
 	}},
 	{"engine-unknown", "tlsify 1 ENGINE ... first, always; - where no engine could be chosen", nothing, func(t *trial) {
 		r := t.call().start(t.serve(talk).to("--engine", "no-such-engine")...)
@@ -302,43 +256,6 @@ func (t *trial) deaf() string {
 	}
 	t.skip("this system's queue of connections has no end")
 	return ""
-}
-
-// proxy is an HTTP proxy, and what it was given as Proxy-Authorization.
-func (t *trial) proxy() (address string, given chan string) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	t.must(err)
-	t.cleanup(func() { l.Close() })
-	given = make(chan string, 10)
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				in := bufio.NewReader(conn)
-				request, err := http.ReadRequest(in)
-				if err != nil || request.Method != http.MethodConnect {
-					return
-				}
-				given <- request.Header.Get("Proxy-Authorization")
-				server, err := net.Dial("tcp4", request.Host)
-				if err != nil {
-					return
-				}
-				defer server.Close()
-				io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
-				go func() {
-					io.Copy(server, in)
-					server.(*net.TCPConn).CloseWrite()
-				}()
-				io.Copy(conn, server)
-			}()
-		}
-	}()
-	return l.Addr().String(), given
 }
 
 // readLine reads a line and not a byte more; nothing at the end of file.

@@ -20,7 +20,7 @@ type spoil struct {
 }
 
 // spoils has something against every rule.
-var spoils = []spoil{
+var spoils = slices.Concat(spoilsNetwork, spoilsHandoff, []spoil{
 	{"form-needed", "form-connect", func(w *wrapper) {
 		if w.args[0] == "--trust" {
 			os.Exit(1)
@@ -242,10 +242,8 @@ var spoils = []spoil{
 	{"no-session", "session session-once resumed-judged", func(w *wrapper) { w.drop("--session") }},
 	{"other-binding", "binding", func(w *wrapper) { w.says("binding tls-exporter ", "binding tls-exporter AAAA") }},
 	{"no-key-log", "keylog", func(w *wrapper) { w.drop("--keylog") }},
-	{"no-proxy", "proxy", func(w *wrapper) { w.drop("--proxy") }},
 	{"no-starttls", "starttls", func(w *wrapper) { w.drop("--starttls") }},
 	{"starttls-refusal-is-network", "starttls", func(w *wrapper) { w.says("error starttls ", "error network-io ") }},
-	{"no-handoff", "handoff", func(w *wrapper) { w.line = func(line string) []string { return []string{line} } }},
 	{"any-engine", "engine-unknown", func(w *wrapper) { w.drop("--engine") }},
 	{"last-wins", "twice", func(w *wrapper) { w.once("--linger", true) }},
 	{"no-limits", "connect-timeout handshake-timeout idle-timeout linger", func(w *wrapper) {
@@ -343,7 +341,7 @@ var spoils = []spoil{
 	{"3-is-4", "status-unreached", func(w *wrapper) { w.exits(3, 4) }},
 	{"4-is-3", "status-handshake status-version", func(w *wrapper) { w.exits(4, 3) }},
 	{"7-is-0", "status-lost", func(w *wrapper) { w.exits(7, 0) }},
-}
+})
 
 // What is spoiled is caught by the rules that are about it, and there is
 // something against every rule.

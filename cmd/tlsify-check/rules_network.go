@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const theProxies = "--proxy http://..|socks5://.."
+
+var rulesNetwork = []rule{
+	{"proxy", theProxies + " (its password by --options-fd; in argv it is usage)", nothing, func(t *trial) {
+		s := t.serve(talk)
+		asked := make(chan string, 10)
+		proxy := t.instead(httpProxy(asked)).address
+		t.call().start(s.to("--proxy", "http://"+proxy)...).expect(0, "ready")
+		t.byOptions(s, fmt.Sprintf("http://me:secret@%s", proxy)).expect(0, "ready")
+		t.call().start(s.to("--proxy", "http://me:secret@"+proxy)...).expectError(1, "usage")
+		t.wasAsked(asked, s.address+" ", s.address+" Basic "+base64.StdEncoding.EncodeToString([]byte("me:secret")))
+	}},
+	{"proxy-socks", theProxies + " (its password by --options-fd; in argv it is usage)", nothing, func(t *trial) {
+		s := t.serve(talk)
+		asked := make(chan string, 10)
+		free := t.instead(socksProxy(s.address, "", asked)).address
+		guarded := t.instead(socksProxy(s.address, "me secret", asked)).address
+		for _, scheme := range []string{"socks5://", "socks5h://"} {
+			r := t.call().start(s.to("--proxy", scheme+free)...)
+			r.expect(0, "ready")
+			r.wantOut(greeting)
+		}
+		// A name that nobody but the proxy can resolve.
+		t.call().start(append(append([]string{"connect", "--proxy", "socks5h://" + free}, t.trusted()...), host+":443")...).expect(0, "ready")
+		t.byOptions(s, "socks5://me:secret@"+guarded).expect(0, "ready")
+		t.call().start(s.to("--proxy", "socks5://me:secret@"+guarded)...).expectError(1, "usage")
+		t.wasAsked(asked, s.address+" ", s.address+" ", host+":443 ", s.address+" me secret")
+	}},
+	{"proxy-refuses", "3 not reached, or lost before ready: ... proxy", nothing, func(t *trial) {
+		t.proxyFails("http://", "HTTP/1.1 403 Forbidden\r\n\r\n", "HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n", "HTTP/1.0 502 Bad Gateway\r\n\r\n")
+		t.proxyFails("socks5://", "\x05\xff", "\x05\x00\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00", "\x05\x00\x05\x05\x00\x01\x00\x00\x00\x00\x00\x00")
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		t.must(err)
+		l.Close()
+		t.call().start(t.serve(talk).to("--proxy", "http://"+l.Addr().String())...).expectError(3, "proxy|connect")
+	}},
+	{"proxy-nonsense", "3 not reached, or lost before ready: ... proxy", nothing, func(t *trial) {
+		t.proxyFails("http://", "SSH-2.0-x\r\n", "\x05\x00", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nwithout a colon\r\n\r\n",
+			"HTTP/1.1 200 "+strings.Repeat("x", 1<<20))
+		t.proxyFails("socks5://", "HTTP/1.1 200 OK\r\n\r\n", "\x04\x00", "\x05\x02", "\x05\x00\x05\x00\x00\x09\x00\x00\x00\x00\x00\x00")
+		for _, scheme := range []string{"http://", "socks5://"} {
+			t.call().start(t.serve(talk).to("--proxy", scheme+t.instead(closing).address)...).expectError(3, "proxy")
+		}
+	}},
+	{"proxy-silent", "--connect-timeout, --handshake-timeout (both default 30s)", nothing, func(t *trial) {
+		for _, scheme := range []string{"http://", "socks5://"} {
+			began := time.Now()
+			r := t.call().start(t.serve(talk).to("--connect-timeout", "500ms", "--proxy", scheme+t.instead(silent).address)...)
+			r.expectError(3, "proxy|connect-timeout")
+			t.took(began, 400*time.Millisecond, 500*time.Millisecond)
+		}
+	}},
+	{"tcp-fastopen", "--tcp-fastopen", nothing, func(t *trial) {
+		t.each(func(t *trial, version change) {
+			s := t.serve(talk, version)
+			r := t.call().start(s.to("--tcp-fastopen")...)
+			r.expect(0, "dialed "+literal(s.address), "ready")
+			r.wantOut(greeting)
+		})
+		if t.fastOpens() {
+			l, err := (&net.ListenConfig{Control: acceptsFastOpen}).Listen(context.Background(), "tcp4", "127.0.0.1:0")
+			t.must(err)
+			early := false
+			s := t.serveOn(l, func(m *meeting) {
+				early = m.opened()
+				talk(m)
+			})
+			for range 2 { // the first only gets the server's cookie
+				t.call().start(s.to("--tcp-fastopen")...).expect(0, "ready")
+				s.met()
+			}
+			if !early {
+				t.fault("no bytes came with the SYN")
+			}
+		}
+		t.call().start(t.instead(closing).to("--tcp-fastopen")...).expectError(3, "network-io")
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		t.must(err)
+		l.Close()
+		t.call().start(append(append([]string{"connect", "--tcp-fastopen"}, t.trusted()...), l.Addr().String())...).expectError(3, "connect")
+	}},
+	{"tcp-fastopen-usage", "--net-fd N[,M] ... the network, where the caller dialled or spoke plaintext first", nothing, func(t *trial) {
+		for _, option := range [][]string{{"--tcp-fastopen"}, {"--proxy", "socks5://127.0.0.1:1"}} {
+			ours, theirs := t.tcpPair()
+			ours.Close()
+			c := t.call()
+			c.giveConn(5, theirs)
+			c.start(slices.Concat([]string{"connect", "--net-fd", "5"}, t.trusted(), option)...).expectError(1, "usage")
+			t.call().start(slices.Concat([]string{"connect"}, t.trusted(), option, []string{"unix:" + t.path(".sock")})...).expectError(1, "usage")
+		}
+	}},
+}
+
+// byOptions connects through a proxy that is named where nobody else sees it.
+func (t *trial) byOptions(s *server, proxy string) *run {
+	c := t.call()
+	options := c.feed(8)
+	r := c.start(s.to("--options-fd", "8")...)
+	fmt.Fprintf(options, "proxy %s\n\n", proxy)
+	return r
+}
+
+// proxyFails has proxies answer with each of these, behind which nobody must
+// go on, nor around them.
+func (t *trial) proxyFails(scheme string, answers ...string) {
+	s := t.serve(talk)
+	for _, answer := range answers {
+		r := t.call().start(s.to("--proxy", scheme+t.instead(saying(answer)).address)...)
+		if !r.saysSoon("proxy", 3) {
+			t.fault("%s answers %s: status %d%s", scheme, quote(answer), r.status(), r.report())
+		}
+	}
+	if len(s.meetings) > 0 {
+		t.fault("the server was reached without the proxy")
+	}
+}
+
+// wasAsked checks what proxies have noted, all of them.
+func (t *trial) wasAsked(asked chan string, want ...string) {
+	close(asked) // all their clients have ended
+	var got []string
+	for a := range asked {
+		got = append(got, a)
+	}
+	if !slices.Equal(got, want) {
+		t.fault("the proxy was asked for %q, want %q", got, want)
+	}
+}
+
+// fastOpens tells whether servers on this system take bytes with the SYN.
+func (t *trial) fastOpens() bool {
+	text, _ := os.ReadFile("/proc/sys/net/ipv4/tcp_fastopen")
+	mode, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	return err == nil && mode&3 == 3
+}
+
+func acceptsFastOpen(_, _ string, conn syscall.RawConn) (err error) {
+	conn.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_FASTOPEN, 10) })
+	return err
+}
+
+// opened tells whether the client's first bytes came with its SYN.
+func (m *meeting) opened() bool {
+	const synData = 32 // TCPI_OPT_SYN_DATA
+	raw := m.server.rawOf(m.wire.Conn.(*net.TCPConn))
+	defer unix.Close(raw)
+	info, err := unix.GetsockoptTCPInfo(raw, unix.IPPROTO_TCP, unix.TCP_INFO)
+	return err == nil && info.Options&synData != 0
+}
