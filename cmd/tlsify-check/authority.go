@@ -66,6 +66,7 @@ var chains = []struct {
 		c.Subject.CommonName = "a client"
 		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	}},
+	{"public", func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = []string{publicName}, nil }},
 	{"second", nil},
 }
 

@@ -39,7 +39,7 @@ const (
 // rules are all of them, in the order of the contract.
 func rules() []rule {
 	return slices.Concat(rulesForms, rulesProg, rulesServer, rulesDescriptors,
-		rulesCertificates, rulesTrust, rulesIdentity, rulesOptions, rulesNetwork, rulesHandoff, rulesControl, rulesStream, rulesEndings, rulesStatus)
+		rulesCertificates, rulesTrust, rulesIdentity, rulesOptions, rulesHello, rulesNetwork, rulesHandoff, rulesControl, rulesStream, rulesEndings, rulesStatus)
 }
 
 // A result is what came of a rule.

@@ -344,13 +344,8 @@ var rulesServer = []rule{
 	}},
 	{"certificates-by-name", "several --cert F --key F on a server (chosen by SNI)", serverSide, func(t *trial) {
 		other := t.authority.chains["wrong-name"]
-		args := t.serving("accept", "--net-fd", "5", "--cert", t.file(".pem", other.pem()), "--key", t.file(".key", other.keyPEM()))
 		for _, name := range []string{host, "other.tlsify-check.test"} {
-			ours, theirs := t.tcpPair()
-			c := t.call()
-			c.giveConn(5, theirs)
-			r := c.start(args...)
-			theirs.Close()
+			r, ours := t.accepting("--cert", t.file(".pem", other.pem()), "--key", t.file(".key", other.keyPEM()))
 			config := t.clientConfig()
 			config.ServerName = name
 			client, err := t.join(ours, config)
@@ -363,14 +358,20 @@ var rulesServer = []rule{
 	}},
 }
 
-// acceptOne has an accept with options meet a client with a certificate, or
-// none, and checks the status and the CODE.
-func (t *trial) acceptOne(what string, options []string, chain, want string) {
+// accepting starts an accept, and returns its client's end of the network.
+func (t *trial) accepting(options ...string) (*run, net.Conn) {
 	ours, theirs := t.tcpPair()
 	c := t.call()
 	c.giveConn(5, theirs)
 	r := c.start(t.serving("accept", append([]string{"--net-fd", "5"}, options...)...)...)
 	theirs.Close()
+	return r, ours
+}
+
+// acceptOne has an accept with options meet a client with a certificate, or
+// none, and checks the status and the CODE.
+func (t *trial) acceptOne(what string, options []string, chain, want string) {
+	r, ours := t.accepting(options...)
 	config, asked := t.clientConfig(), false
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		if asked = true; chain == "" {
