@@ -39,7 +39,7 @@ const (
 // rules are all of them, in the order of the contract.
 func rules() []rule {
 	return slices.Concat(rulesForms, rulesProg, rulesServer, rulesDescriptors,
-		rulesCertificates, rulesTrust, rulesIdentity, rulesOptions, rulesHello, rulesNetwork, rulesHandoff, rulesControl, rulesStream, rulesEndings, rulesStatus)
+		rulesCertificates, rulesTrust, rulesStaple, rulesIdentity, rulesOptions, rulesHello, rulesNetwork, rulesHandoff, rulesControl, rulesStream, rulesEndings, rulesStatus)
 }
 
 // A result is what came of a rule.
@@ -186,11 +186,8 @@ func (b *bench) probe() ability {
 		can &^= slow
 	}
 	(&trial{bench: b}).do(func(t *trial) {
-		ours, theirs := t.tcpPair()
+		r, ours := t.call().accepting()
 		ours.Close()
-		c := t.call()
-		c.giveConn(5, theirs)
-		r := c.start(t.serving("accept", "--net-fd", "5")...)
 		if r.saysSoon("engine-unsupported", 1) {
 			can &^= serverSide
 		}

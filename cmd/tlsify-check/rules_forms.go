@@ -199,12 +199,9 @@ var rulesProg = []rule{
 
 var rulesServer = []rule{
 	{"accept-net-fd", "tlsify accept [OPTION]... --cert F --key F [--net-fd N] ... the server's side of one accepted stream", serverSide, func(t *trial) {
-		ours, theirs := t.tcpPair()
 		c := t.call()
-		c.giveConn(5, theirs)
 		caller := c.socket(0, 1)
-		r := c.start(t.serving("accept", "--net-fd", "5")...)
-		theirs.Close()
+		r, ours := c.accepting()
 		client, err := t.join(ours, t.clientConfig())
 		if err != nil {
 			t.fatal("%v%s", err, r.report())
@@ -323,12 +320,9 @@ var rulesServer = []rule{
 		config := t.clientConfig()
 		config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 		for i, resumed := range []string{"no", "yes"} {
-			ours, theirs := t.tcpPair()
 			c := t.call()
-			c.giveConn(5, theirs)
 			caller := c.socket(0, 1)
-			r := c.start(t.serving("accept", "--net-fd", "5", "--ticket-key", key)...)
-			theirs.Close()
+			r, ours := c.accepting("--ticket-key", key)
 			client, err := t.join(ours, config)
 			if err != nil {
 				t.fatal("%v%s", err, r.report())
@@ -345,7 +339,7 @@ var rulesServer = []rule{
 	{"certificates-by-name", "several --cert F --key F on a server (chosen by SNI)", serverSide, func(t *trial) {
 		other := t.authority.chains["wrong-name"]
 		for _, name := range []string{host, "other.tlsify-check.test"} {
-			r, ours := t.accepting("--cert", t.file(".pem", other.pem()), "--key", t.file(".key", other.keyPEM()))
+			r, ours := t.call().accepting("--cert", t.file(".pem", other.pem()), "--key", t.file(".key", other.keyPEM()))
 			config := t.clientConfig()
 			config.ServerName = name
 			client, err := t.join(ours, config)
@@ -359,11 +353,10 @@ var rulesServer = []rule{
 }
 
 // accepting starts an accept, and returns its client's end of the network.
-func (t *trial) accepting(options ...string) (*run, net.Conn) {
-	ours, theirs := t.tcpPair()
-	c := t.call()
+func (c *call) accepting(options ...string) (*run, net.Conn) {
+	ours, theirs := c.tcpPair()
 	c.giveConn(5, theirs)
-	r := c.start(t.serving("accept", append([]string{"--net-fd", "5"}, options...)...)...)
+	r := c.start(c.serving("accept", append([]string{"--net-fd", "5"}, options...)...)...)
 	theirs.Close()
 	return r, ours
 }
@@ -371,7 +364,7 @@ func (t *trial) accepting(options ...string) (*run, net.Conn) {
 // acceptOne has an accept with options meet a client with a certificate, or
 // none, and checks the status and the CODE.
 func (t *trial) acceptOne(what string, options []string, chain, want string) {
-	r, ours := t.accepting(options...)
+	r, ours := t.call().accepting(options...)
 	config, asked := t.clientConfig(), false
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		if asked = true; chain == "" {

@@ -54,7 +54,7 @@ var rulesHello = []rule{
 	{"no-common-group-server", "4 the handshake failed: ... no-common-group", serverSide, func(t *trial) {
 		config := t.clientConfig()
 		config.MinVersion, config.CurvePreferences = tls.VersionTLS13, []tls.CurveID{tls.CurveP256}
-		r, ours := t.accepting("--groups", t.groupName(tls.X25519))
+		r, ours := t.call().accepting("--groups", t.groupName(tls.X25519))
 		if _, err := t.join(ours, config); err == nil {
 			t.fault("there is a connection all the same")
 		}

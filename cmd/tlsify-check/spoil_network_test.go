@@ -1,29 +1,6 @@
 package main
 
-import (
-	"strings"
-)
-
-var spoilsHello = []spoil{
-	{"any-group", "groups groups-unknown no-common-group no-common-group-server", func(w *wrapper) { w.drop("--groups") }},
-	{"one-group", "groups", func(w *wrapper) {
-		first, _, _ := strings.Cut(w.option("--groups"), ",")
-		if w.has("--groups") {
-			w.drop("--groups")
-			w.add("--groups", first)
-		}
-	}},
-	{"group-is-version", "no-common-group no-common-group-server", func(w *wrapper) {
-		w.says("error no-common-group ", "error tls-version ", "error tls-alert ", "error tls-version ")
-	}},
-	{"no-ech", "ech ech-rejected ech-malformed", func(w *wrapper) { w.drop("--ech") }},
-	{"no-ech-retry", "ech-rejected", func(w *wrapper) { w.mute("ech-retry") }},
-	{"ech-rejection-is-alert", "ech-rejected", func(w *wrapper) { w.says("error ech-rejected ", "error tls-alert ") }},
-	{"own-hello", "fingerprint fingerprint-file", func(w *wrapper) {
-		w.env = append(w.env, "TLSIFY_ENGINE=utls")
-		w.drop("--fingerprint")
-	}},
-}
+import "strings"
 
 var spoilsNetwork = []spoil{
 	{"no-proxy", "proxy proxy-socks proxy-refuses proxy-nonsense proxy-silent", func(w *wrapper) { w.drop("--proxy") }},

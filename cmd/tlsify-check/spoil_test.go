@@ -20,7 +20,7 @@ type spoil struct {
 }
 
 // spoils has something against every rule.
-var spoils = slices.Concat(spoilsHello, spoilsNetwork, spoilsHandoff, []spoil{
+var spoils = slices.Concat(spoilsStaple, spoilsHello, spoilsLate, spoilsNetwork, spoilsHandoff, []spoil{
 	{"form-needed", "form-connect", func(w *wrapper) {
 		if w.args[0] == "--trust" {
 			os.Exit(1)
