@@ -20,7 +20,7 @@ func (t *trial) clientConfig() *tls.Config {
 func (t *trial) join(conn net.Conn, config *tls.Config) (*end, error) {
 	conn.SetDeadline(time.Now().Add(t.patience))
 	t.cleanup(func() { conn.Close() })
-	c := newEnd(conn)
+	c := &end{wire: &wire{Conn: conn}}
 	config = config.Clone()
 	config.KeyLogWriter = &c.secrets
 	c.Conn = tls.Client(c.wire, config)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"io"
 	"net"
@@ -12,11 +13,10 @@ import (
 // end is our end of a TLS connection to PROGRAM, as a client or a server.
 type end struct {
 	*tls.Conn
-	wire    *wire
-	secrets strings.Builder // its key log
+	wire     *wire
+	isServer bool
+	secrets  strings.Builder // its key log
 }
-
-func newEnd(conn net.Conn) *end { return &end{wire: &wire{Conn: conn}} }
 
 // hear reads to the end, and tells how that came: "close_notify", "fin", or an
 // error.
@@ -40,6 +40,17 @@ func (e *end) ask(text string) (got, ended string) {
 	io.WriteString(e.Conn, text)
 	e.CloseWrite()
 	return e.hear()
+}
+
+// secret is a line of the key log: its two values.
+func (e *end) secret(label string) (random, secret []byte) {
+	for line := range strings.Lines(e.secrets.String()) {
+		if words := strings.Fields(line); words[0] == label {
+			random, _ = hex.DecodeString(words[1])
+			secret, _ = hex.DecodeString(words[2])
+		}
+	}
+	return random, secret
 }
 
 // wire is the stream below TLS.

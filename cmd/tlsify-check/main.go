@@ -11,8 +11,9 @@
 // not, and 2 where nothing could be tried.
 //
 // Start reading at rule.go, which says what a rule is; the rules themselves
-// are in rules_*.go. call.go starts PROGRAM, server.go and client.go play the
-// peer, authority.go makes the certificates.
+// are in rules_*.go. call.go starts PROGRAM; server.go, client.go and proxy.go
+// play the peer, forge.go sends what crypto/tls would not; authority.go makes
+// the certificates, staple.go what vouches for them.
 package main
 
 import (

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -95,6 +96,18 @@ func (t *trial) tcpPair() (ours, theirs *net.TCPConn) {
 		t.cleanup(func() { c.Close() })
 	}
 	return a.(*net.TCPConn), b.(*net.TCPConn)
+}
+
+// bound is a socket that does not listen: at its address connections are
+// refused.
+func (t *trial) bound() (raw int, address string) {
+	raw, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	t.must(err)
+	t.kept(raw)
+	t.must(unix.Bind(raw, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	name, err := unix.Getsockname(raw)
+	t.must(err)
+	return raw, fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
 }
 
 // deadline is for what has no other limit: longer than the longest of the

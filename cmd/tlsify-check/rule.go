@@ -39,7 +39,7 @@ const (
 // rules are all of them, in the order of the contract.
 func rules() []rule {
 	return slices.Concat(rulesForms, rulesProg, rulesServer, rulesDescriptors,
-		rulesCertificates, rulesTrust, rulesStaple, rulesIdentity, rulesOptions, rulesHello, rulesNetwork, rulesHandoff, rulesControl, rulesStream, rulesEndings, rulesStatus)
+		rulesCertificates, rulesTrust, rulesStaple, rulesIdentity, rulesOptions, rulesHello, rulesNetwork, rulesHandoff, rulesControl, rulesStream, rulesEndings, rulesStatus, rulesLate)
 }
 
 // A result is what came of a rule.
@@ -105,6 +105,8 @@ func (b *bench) lacks(needs ability) string {
 func (b *bench) try(r rule) result {
 	t := &trial{bench: b}
 	t.do(r.check)
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	return result{rule: r, faults: t.faults, skipped: t.skipped}
 }
 
@@ -146,8 +148,15 @@ func (t *trial) must(err error) {
 
 // skip ends the trial without a verdict.
 func (t *trial) skip(reason string) {
-	t.skipped = reason
+	t.noVerdict(reason)
 	panic(errTrialOver)
+}
+
+// noVerdict has the trial without a verdict, however it ends.
+func (t *trial) noVerdict(reason string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.skipped = reason
 }
 
 func (t *trial) cleanup(f func()) {

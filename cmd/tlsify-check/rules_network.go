@@ -23,7 +23,7 @@ var rulesNetwork = []rule{
 		asked := make(chan string, 10)
 		proxy := t.instead(httpProxy(asked)).address
 		t.call().start(s.to("--proxy", "http://"+proxy)...).expect(0, "ready")
-		t.byOptions(s, fmt.Sprintf("http://me:secret@%s", proxy)).expect(0, "ready")
+		t.byOptions(s, "http://me:secret@"+proxy).expect(0, "ready")
 		t.call().start(s.to("--proxy", "http://me:secret@"+proxy)...).expectError(1, "usage")
 		t.wasAsked(asked, s.address+" ", s.address+" Basic "+base64.StdEncoding.EncodeToString([]byte("me:secret")))
 	}},
@@ -38,7 +38,7 @@ var rulesNetwork = []rule{
 			r.wantOut(greeting)
 		}
 		// A name that nobody but the proxy can resolve.
-		t.call().start(append(append([]string{"connect", "--proxy", "socks5h://" + free}, t.trusted()...), host+":443")...).expect(0, "ready")
+		t.call().start(t.to(host+":443", "--proxy", "socks5h://"+free)...).expect(0, "ready")
 		t.byOptions(s, "socks5://me:secret@"+guarded).expect(0, "ready")
 		t.call().start(s.to("--proxy", "socks5://me:secret@"+guarded)...).expectError(1, "usage")
 		t.wasAsked(asked, s.address+" ", s.address+" ", host+":443 ", s.address+" me secret")
@@ -46,10 +46,8 @@ var rulesNetwork = []rule{
 	{"proxy-refuses", "3 not reached, or lost before ready: ... proxy", nothing, func(t *trial) {
 		t.proxyFails("http://", "HTTP/1.1 403 Forbidden\r\n\r\n", "HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n", "HTTP/1.0 502 Bad Gateway\r\n\r\n")
 		t.proxyFails("socks5://", "\x05\xff", "\x05\x00\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00", "\x05\x00\x05\x05\x00\x01\x00\x00\x00\x00\x00\x00")
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		t.must(err)
-		l.Close()
-		t.call().start(t.serve(talk).to("--proxy", "http://"+l.Addr().String())...).expectError(3, "proxy|connect")
+		_, nowhere := t.bound()
+		t.call().start(t.serve(talk).to("--proxy", "http://"+nowhere)...).expectError(3, "proxy|connect")
 	}},
 	{"proxy-nonsense", "3 not reached, or lost before ready: ... proxy", nothing, func(t *trial) {
 		t.proxyFails("http://", "SSH-2.0-x\r\n", "\x05\x00", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nwithout a colon\r\n\r\n",
@@ -91,10 +89,8 @@ var rulesNetwork = []rule{
 			}
 		}
 		t.call().start(t.instead(closing).to("--tcp-fastopen")...).expectError(3, "network-io")
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		t.must(err)
-		l.Close()
-		t.call().start(append(append([]string{"connect", "--tcp-fastopen"}, t.trusted()...), l.Addr().String())...).expectError(3, "connect")
+		_, nowhere := t.bound()
+		t.call().start(t.to(nowhere, "--tcp-fastopen")...).expectError(3, "connect")
 	}},
 	{"tcp-fastopen-usage", "--net-fd N[,M] ... the network, where the caller dialled or spoke plaintext first", nothing, func(t *trial) {
 		for _, option := range [][]string{{"--tcp-fastopen"}, {"--proxy", "socks5://127.0.0.1:1"}} {
@@ -103,7 +99,7 @@ var rulesNetwork = []rule{
 			c := t.call()
 			c.giveConn(5, theirs)
 			c.start(slices.Concat([]string{"connect", "--net-fd", "5"}, t.trusted(), option)...).expectError(1, "usage")
-			t.call().start(slices.Concat([]string{"connect"}, t.trusted(), option, []string{"unix:" + t.path(".sock")})...).expectError(1, "usage")
+			t.call().start(t.to("unix:"+t.path(".sock"), option...)...).expectError(1, "usage")
 		}
 	}},
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/tls"
 	"encoding/base64"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -239,14 +238,8 @@ func (t *trial) mode(file string) {
 // deaf is an address where connections are neither accepted nor refused: its
 // queue is full.
 func (t *trial) deaf() string {
-	raw, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	t.must(err)
-	t.kept(raw)
-	t.must(unix.Bind(raw, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	raw, address := t.bound()
 	t.must(unix.Listen(raw, 0))
-	name, err := unix.Getsockname(raw)
-	t.must(err)
-	address := fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
 	for range 10 {
 		c, err := net.DialTimeout("tcp4", address, 200*time.Millisecond)
 		if err != nil {

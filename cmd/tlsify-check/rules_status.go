@@ -1,9 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
-	"net"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,13 +28,10 @@ var rulesStatus = []rule{
 		}
 	}},
 	{"status-unreached", "3 not reached, or lost before ready: resolve, connect, ... network-io", nothing, func(t *trial) {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		t.must(err)
-		l.Close()
-		to := func(address string) []string { return append(append([]string{"connect"}, t.trusted()...), address) }
-		t.call().start(to(l.Addr().String())...).expectError(3, "connect")
-		t.call().start(to("unix:"+t.path("-missing"))...).expectError(3, "connect")
-		t.call().start(to("no-such-host.invalid:443")...).expectError(3, "resolve")
+		_, nowhere := t.bound()
+		t.call().start(t.to(nowhere)...).expectError(3, "connect")
+		t.call().start(t.to("unix:"+t.path("-missing"))...).expectError(3, "connect")
+		t.call().start(t.to("no-such-host.invalid:443")...).expectError(3, "resolve")
 		t.call().start(t.instead(closing).to()...).expectError(3, "network-io")
 	}},
 	{"status-handshake", "4 the handshake failed: tls-alert, tls-protocol", nothing, func(t *trial) {
@@ -66,33 +60,6 @@ var rulesStatus = []rule{
 			r.expectError(7, "network-io")
 		})
 	}},
-	{"renegotiation", "Renegotiation is refused", tls12, func(t *trial) {
-		c := t.call()
-		c.feed(0)
-		r := c.start(t.serve(oddly([]byte{0, 0, 0, 0}), onlyTLS12, toForge).to()...) // HelloRequest
-		r.expectError(4, "renegotiation")
-		r.wantOut(greeting)
-	}},
-	{"renegotiation-server", "Renegotiation is refused", serverSide | tls12, func(t *trial) {
-		hello := slices.Concat([]byte{1, 0, 0, 41, 3, 3}, make([]byte, 32), []byte{0, 0, 2, 0xc0, 0x2b, 1, 0})
-		t.meetsOdd(tls.VersionTLS12, hello, 4, "renegotiation")
-	}},
-	{"late-message", "7 TLS or network failure after ready, idle limit: ... tls-protocol", nothing, func(t *trial) {
-		for what, message := range lateMessages {
-			c := t.call()
-			c.feed(0)
-			r := c.start(t.serve(oddly(message), onlyTLS13).to()...)
-			if !r.saysSoon("tls-protocol", 7) {
-				t.fault("%s: status %d%s", what, r.status(), r.report())
-			}
-			r.wantOut(greeting)
-		}
-	}},
-	{"late-message-server", "7 TLS or network failure after ready, idle limit: ... tls-protocol", serverSide, func(t *trial) {
-		for _, message := range lateMessages {
-			t.meetsOdd(tls.VersionTLS13, message, 7, "tls-protocol")
-		}
-	}},
 	{"resumed-judged", "is judged again by this invocation's policy on the stored chain", nothing, func(t *trial) {
 		s := t.serve(talk, onlyTLS13, keepingTickets)
 		file := t.path(".session")
@@ -102,53 +69,4 @@ var rulesStatus = []rule{
 		r := t.call().start(s.to("--session", file, "--pin", t.authority.chains["second"].pin())...)
 		r.expectError(5, "pin-mismatch")
 	}},
-}
-
-// lateMessages are handshake messages that must not come behind a handshake of
-// TLS 1.3.
-var lateMessages = map[string][]byte{
-	"a request for a certificate": {13, 0, 0, 3, 0, 0, 0}, // which was not agreed on
-	"a Finished":                  slices.Concat([]byte{20, 0, 0, 32}, make([]byte, 32)),
-	"a KeyUpdate of no kind":      {24, 0, 0, 1, 7},
-	"an unknown message":          {77, 0, 0, 0},
-}
-
-// toForge has a server agree to a suite of TLS 1.2 that can be forged.
-func toForge(s *server) { s.config.CipherSuites = []uint16{forgeable} }
-
-// oddly says hello, and then a handshake message.
-func oddly(message []byte) play {
-	return func(m *meeting) {
-		m.server.sayOddly(m.end, true, message)
-		m.readAll()
-	}
-}
-
-func (t *trial) sayOddly(e *end, isServer bool, message []byte) {
-	f, err := e.forge(isServer)
-	if err != nil {
-		t.fault("tlsify-check itself: %v", err)
-		return
-	}
-	f.send(recordData, []byte(greeting))
-	f.send(recordHandshake, message)
-}
-
-// meetsOdd has an accept meet a client that says hello, and then a handshake
-// message.
-func (t *trial) meetsOdd(version uint16, message []byte, status int, code string) {
-	c := t.call()
-	caller := c.socket(0, 1)
-	r, ours := c.accepting()
-	config := t.clientConfig()
-	config.MinVersion, config.MaxVersion, config.CipherSuites = version, version, []uint16{forgeable}
-	client, err := t.join(ours, config)
-	if err != nil {
-		t.fatal("%v%s", err, r.report())
-	}
-	t.sayOddly(client, false, message)
-	got := t.rest(caller)
-	if r.expectError(status, code); got != greeting {
-		t.fault("the caller got %s%s", quote(got), r.report())
-	}
 }

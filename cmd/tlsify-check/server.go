@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -99,7 +100,7 @@ func (t *trial) newServer(p play, changes ...change) *server {
 
 // meet serves one connection.
 func (s *server) meet(conn net.Conn) {
-	m := &meeting{end: newEnd(conn), server: s}
+	m := &meeting{end: &end{wire: &wire{Conn: conn}, isServer: true}, server: s}
 	conn.SetDeadline(s.deadline())
 	defer func() {
 		conn.Close()
@@ -132,8 +133,11 @@ func (s *server) met() *meeting {
 }
 
 // to are the arguments that connect to a server as one that is trusted.
-func (s *server) to(options ...string) []string {
-	return append(append(append([]string{"connect"}, s.trusted()...), options...), s.address)
+func (s *server) to(options ...string) []string { return s.trial.to(s.address, options...) }
+
+// to are the arguments that connect to an address.
+func (t *trial) to(address string, options ...string) []string {
+	return slices.Concat([]string{"connect"}, t.trusted(), options, []string{address})
 }
 
 func (t *trial) trusted() []string { return []string{"--trust", t.authority.rootFile, "--name", host} }

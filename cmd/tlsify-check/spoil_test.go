@@ -337,7 +337,7 @@ var spoils = slices.Concat(spoilsStaple, spoilsHello, spoilsLate, spoilsNetwork,
 			to.Close()
 		}
 	}},
-	{"0-is-7", "status-0", func(w *wrapper) { w.exits(0, 7) }},
+	{"0-is-7", "status-0 key-update", func(w *wrapper) { w.exits(0, 7) }},
 	{"3-is-4", "status-unreached", func(w *wrapper) { w.exits(3, 4) }},
 	{"4-is-3", "status-handshake status-version", func(w *wrapper) { w.exits(4, 3) }},
 	{"7-is-0", "status-lost", func(w *wrapper) { w.exits(7, 0) }},
