@@ -37,6 +37,8 @@ type FD struct {
 	// beforeWait, where not nil, is called by a Read or Write that is about to
 	// wait.
 	beforeWait func()
+	// beforeRead is BeforeRead's, until it has succeeded.
+	beforeRead func() error
 
 	sending sync.Mutex // held in the system call that sends on a socket, which never waits
 	reset   bool       // such a call has been told that the socket was reset
@@ -81,6 +83,10 @@ func (f *FD) IsUnixSocket() bool {
 // IsPipe tells whether the descriptor is a pipe's.
 func (f *FD) IsPipe() bool { return f.isPipe }
 
+// BeforeRead has do done once, by the first Read or Readv, before it reads or
+// waits for anything. As long as do fails they do, with its error.
+func (f *FD) BeforeRead(do func() error) { f.beforeRead = do }
+
 // Read waits for bytes until the read deadline, and returns as many as one
 // system call gives.
 func (f *FD) Read(p []byte) (int, error) {
@@ -110,6 +116,12 @@ func (f *FD) Readv(p [][]byte) (int, error) {
 // receive reads once, by read, where it must not wait on a socket, up to room
 // bytes.
 func (f *FD) receive(room int, read func() (int, error)) (int, error) {
+	if f.beforeRead != nil {
+		if err := f.beforeRead(); err != nil {
+			return 0, err
+		}
+		f.beforeRead = nil
+	}
 	wait := f.pollable && (f.emptied && !f.expected || !f.isSocket)
 	f.expected = false
 	for {

@@ -380,3 +380,32 @@ func TestResetIsNoEndOfFile(t *testing.T) {
 		}
 	}
 }
+
+// What is to be done before a read is done once, and a read that comes before
+// it has succeeded reads nothing.
+func TestBeforeRead(t *testing.T) {
+	ends := socketpair(t)
+	closeLater(t, ends[0])
+	closeLater(t, ends[1])
+	unix.Write(ends[0], []byte("abc"))
+	f := newFD(t, ends[1])
+	sour := errors.New("not yet")
+	results := []error{sour, sour, nil}
+	f.BeforeRead(func() error {
+		result := results[0]
+		results = results[1:]
+		return result
+	})
+	buf := make([]byte, 2)
+	for range 2 {
+		if n, err := f.Read(buf); n != 0 || err != sour {
+			t.Errorf("Read gives %d, %v", n, err)
+		}
+	}
+	if n, err := f.Readv([][]byte{buf}); n != 2 || err != nil {
+		t.Errorf("Readv gives %d, %v", n, err)
+	}
+	if n, err := f.Read(buf); n != 1 || err != nil {
+		t.Errorf("Read gives %d, %v", n, err)
+	}
+}
