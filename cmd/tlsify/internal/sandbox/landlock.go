@@ -4,11 +4,12 @@ package sandbox
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"unsafe"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
@@ -143,38 +144,52 @@ func (r *reach) add(path string) {
 			targets = []string{parent}
 		}
 		for _, target := range targets {
+			if target[0] != '/' {
+				target = real + "/" + target
+			}
 			r.add(target)
 		}
 	}
 }
 
-// linksFrom lists what the symbolic links in a directory lead to, by the
-// directory that it is in. There may be hundreds of them, and a connection that
-// waits.
+// linksFrom lists what the symbolic links in a directory lead to, as they say
+// it and no more than manyLinks of each directory, by that. There may be
+// hundreds of them, and a connection that waits: for most of them, nothing is
+// done but to read them.
 func linksFrom(dir string) map[string][]string {
-	d, err := os.Open(dir)
+	d, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil
 	}
-	defer d.Close()
-	entries, _ := d.ReadDir(-1) // none in a file
+	defer unix.Close(d)
 	targets := map[string][]string{}
-	var buf [unix.PathMax]byte
-	for _, entry := range entries {
-		if entry.Type()&fs.ModeSymlink == 0 {
-			continue
+	entries := make([]byte, 32<<10)
+	target := make([]byte, unix.PathMax)
+	for {
+		n, err := unix.Getdents(d, entries)
+		if err != nil || n == 0 {
+			return targets
 		}
-		n, err := unix.Readlinkat(int(d.Fd()), entry.Name(), buf[:])
-		// A link to a neighbour is that neighbour's matter.
-		if err != nil || bytes.IndexByte(buf[:n], '/') < 0 {
-			continue
+		for rest := entries[:n]; len(rest) > 0; {
+			entry := rest[:binary.NativeEndian.Uint16(rest[unsafe.Offsetof(unix.Dirent{}.Reclen):])]
+			rest = rest[len(entry):]
+			if kind := entry[unsafe.Offsetof(unix.Dirent{}.Type)]; kind != unix.DT_LNK && kind != unix.DT_UNKNOWN {
+				continue
+			}
+			// The name ends with a zero, as the call takes it.
+			name := unsafe.Pointer(&entry[unsafe.Offsetof(unix.Dirent{}.Name)])
+			n, _, errno := unix.Syscall6(unix.SYS_READLINKAT, uintptr(d), uintptr(name), uintptr(unsafe.Pointer(&target[0])), unix.PathMax, 0, 0)
+			if errno != 0 {
+				continue
+			}
+			slash := bytes.LastIndexByte(target[:n], '/')
+			if slash < 0 {
+				continue // a link to a neighbour, which is that neighbour's matter
+			}
+			parent := target[:slash+1]
+			if known := targets[string(parent)]; len(known) < manyLinks {
+				targets[string(parent)] = append(known, string(target[:n]))
+			}
 		}
-		target := string(buf[:n])
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(dir, target)
-		}
-		parent := filepath.Dir(target)
-		targets[parent] = append(targets[parent], target)
 	}
-	return targets
 }
