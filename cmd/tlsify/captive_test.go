@@ -22,7 +22,7 @@ import (
 // says, on a thread that was there before it was confined and on one that was
 // not, and says on descriptor 2 what came of it:
 //
-//	handshake   where the engine is about to read the first bytes of the peer
+//	handshake   where the engine has read the first bytes of the peer
 //	ready       where the stream would be carried
 //	signing     in the signing process, when it has the keys
 func captive() {
@@ -79,21 +79,34 @@ func captive() {
 	try()
 }
 
-// captiveEngine is taken over by the peer before its handshake.
+// captiveEngine is taken over by the first bytes of the peer.
 type captiveEngine struct {
 	engine.Engine
 	try func()
 }
 
-func (e captiveEngine) Client(context.Context, net.Conn, *engine.ClientConfig) (engine.Session, error) {
-	e.try()
-	return nil, nil
+func (e captiveEngine) Client(ctx context.Context, stream net.Conn, c *engine.ClientConfig) (engine.Session, error) {
+	return e.Engine.Client(ctx, captiveStream{stream, e.try}, c)
 }
-func (e captiveEngine) Server(context.Context, net.Conn, *engine.ServerConfig) (engine.Session, error) {
-	e.try()
-	return nil, nil
+func (e captiveEngine) Server(ctx context.Context, stream net.Conn, c *engine.ServerConfig) (engine.Session, error) {
+	return e.Engine.(engine.ServerEngine).Server(ctx, captiveStream{stream, e.try}, c)
 }
-func (captiveEngine) CheckServer(*engine.ServerConfig) error { return nil }
+func (e captiveEngine) CheckServer(c *engine.ServerConfig) error {
+	return e.Engine.(engine.ServerEngine).CheckServer(c)
+}
+
+type captiveStream struct {
+	net.Conn
+	try func()
+}
+
+func (s captiveStream) Read(p []byte) (int, error) {
+	if n, err := s.Conn.Read(p); n == 0 {
+		return n, err
+	}
+	s.try()
+	return 0, nil
+}
 
 // attempts are what can be tried. CAPTIVE_PATH is the path for some of them,
 // and CAPTIVE_PARENT the number of a process of the same user's.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tlsify/cmd/tlsify/internal/sandbox"
+	"tlsify/pump"
 )
 
 // sandboxMode is what --sandbox says.
@@ -63,6 +64,7 @@ func (inv *invocation) confined(err error) error {
 // and the stream take.
 func (c *connection) prepareConfinement() {
 	if c.inv.sandbox == sandboxOff {
+		c.measures = []string{"off"}
 		return
 	}
 	needs := c.needs()
@@ -79,26 +81,35 @@ func (c *connection) prepareConfinement() {
 	c.confinement = sandbox.Prepare(needs)
 }
 
-// confine takes from this process all that neither handshake nor stream take,
-// before the engine has seen a byte of the peer's. Mostly nothing is left that
-// could be taken later.
-func (c *connection) confine() (err error) {
-	if c.confinement != nil {
-		c.measures, err = c.confinement.Enter()
+// confine sees to it that this process is confined before it reads a byte of
+// the peer's, a session's file included. A client without one sends its own
+// first bytes before that, so that it is done while the peer answers.
+func (c *connection) confine() error {
+	fd, ok := c.network.conn.(*pump.FD)
+	if !ok || c.inv.form != formConnect || c.inv.session != nil {
+		return c.enter()
 	}
-	return c.inv.confined(err)
+	fd.BeforeRead(c.enter)
+	return nil
+}
+
+// enter takes from this process, once, all that neither handshake nor stream
+// take. Mostly nothing is left that could be taken later.
+func (c *connection) enter() error {
+	if c.confinement != nil && !c.entered {
+		measures, err := c.confinement.Enter()
+		c.entered, c.measures, c.unconfined = true, measures, c.inv.confined(err)
+	}
+	return c.unconfined
 }
 
 // confineFurther takes away what only the handshake took. It returns the
 // measures that hold.
 func (c *connection) confineFurther() ([]string, error) {
-	switch {
-	case c.inv.sandbox == sandboxOff:
-		return []string{"off"}, nil
-	case !c.loose:
-		return c.measures, nil
+	if err := c.enter(); err != nil || !c.loose {
+		return c.measures, err
 	}
-	return c.measures, c.inv.confined(sandbox.Narrow(c.needs()))
+	return c.measures, c.inv.confined(c.confinement.Narrow(c.needs()))
 }
 
 // needs is what the stream takes beside its descriptors: a session is kept

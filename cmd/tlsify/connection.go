@@ -32,7 +32,9 @@ type connection struct {
 	away    bool         // the network's socket was: there is no more to do
 
 	confinement *sandbox.Confinement // nil: --sandbox off
+	entered     bool                 // it was
 	measures    []string             // those of it that hold
+	unconfined  error                // one of them must hold, and does not
 	loose       bool                 // it leaves something that only the handshake takes
 }
 
@@ -106,6 +108,11 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 	if err := c.confine(); err != nil {
 		return err
 	}
+	defer func() {
+		if c.unconfined != nil {
+			err = c.unconfined
+		}
+	}()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	c.clock = startClock(c.inv.handshakeLimit, func() { cancel(errHandshakeTimeout) })

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
@@ -28,29 +29,24 @@ func Harden() error {
 
 // Confinement is what a process is about to enter.
 type Confinement struct {
-	needs   Needs
-	ruleset chan prepared
+	needs Needs
+	files func() (*ruleset, error)
 }
 
-type prepared struct {
-	ruleset *ruleset
-	err     error
-}
-
-// Prepare makes a confinement for what the process needs. What takes time goes
-// on when it has returned. It must be followed by Enter.
+// Prepare makes a confinement for what the process needs. To follow the links
+// of a directory to be read, of which there may be hundreds, takes time, and is
+// begun on a goroutine of its own. Without that it is quicker done than begun.
 func Prepare(n Needs) *Confinement {
-	c := &Confinement{n, make(chan prepared, 1)}
-	go func() {
-		r, err := newRuleset(n)
-		c.ruleset <- prepared{r, err}
-	}()
+	c := &Confinement{n, sync.OnceValues(func() (*ruleset, error) { return newRuleset(n) })}
+	if len(n.Read) > 0 {
+		go c.files()
+	}
 	return c
 }
 
 // Enter confines the process. It returns the measures that hold now, each a
 // word, and, joined, an error for each that does not: those that can be taken
-// are taken all the same.
+// are taken all the same. It is called once.
 func (c *Confinement) Enter() (measures []string, err error) {
 	take := func(measure string, failure error) {
 		if failure != nil {
@@ -64,22 +60,22 @@ func (c *Confinement) Enter() (measures []string, err error) {
 	// The ruleset was made before the filter, which rules that out, and is put
 	// in force behind it, because it is by way of the filter that every thread
 	// gets no_new_privs. Without that the kernel lets nobody but root do either.
-	files := <-c.ruleset
-	filtered := filterCalls(c.needs)
+	files, filesErr := c.files()
+	filtered := install(program(rules(c.needs, os.Getpid()), deny))
 	if filtered != nil {
 		take("no-new-privs", onEveryThread())
 	} else {
 		take("no-new-privs", nil)
 	}
 	take("seccomp", filtered)
-	if files.err == nil {
-		files.err = files.ruleset.enforce()
-		files.ruleset.close()
+	if filesErr == nil {
+		filesErr = files.enforce()
+		files.close()
 	}
-	if files.err != nil {
-		take("", files.err)
+	if filesErr != nil {
+		take("", filesErr)
 	} else {
-		take(fmt.Sprintf("landlock-%d", files.ruleset.version), nil)
+		take(fmt.Sprintf("landlock-%d", files.version), nil)
 	}
 	return measures, err
 }
@@ -92,10 +88,10 @@ func onEveryThread() error {
 	return os.NewSyscallError("prctl PR_SET_NO_NEW_PRIVS", ll.AllThreadsPrctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 }
 
-// Narrow takes away, by seccomp alone, what an earlier Enter has left and n
-// does not need. What may be read remains so where n leaves anything of the
-// file system at all.
-func Narrow(n Needs) error { return filterCalls(n) }
+// Narrow takes away, by seccomp alone, what Enter has left and n, which is less
+// than what the confinement was made for, does not need. What may be read
+// remains so where n leaves anything of the file system at all.
+func (c *Confinement) Narrow(n Needs) error { return install(narrower(c.needs, n, os.Getpid())) }
 
 // Missing says which of the measures this kernel, or this build, does not
 // have, or nil.

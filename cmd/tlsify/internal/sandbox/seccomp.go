@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/net/bpf"
@@ -39,7 +40,7 @@ const (
 	kill   = unix.SECCOMP_RET_KILL_PROCESS
 )
 
-// rules makes the allow-list. The calls that move bytes stand first.
+// rules makes the allow-list.
 func rules(n Needs, pid int) []rule {
 	var list []rule
 	add := func(calls ...int) {
@@ -110,48 +111,77 @@ const (
 	offsetArgs = 16
 )
 
-// program makes a filter of rules. Every rule stands for itself, so that no
-// jump goes further than the rule. Another architecture's calls, as those of
-// the 32-bit mode, end the process.
-func program(list []rule) []bpf.Instruction {
-	load := func(offset uint32) bpf.Instruction { return bpf.LoadAbsolute{Off: offset, Size: 4} }
+// block is how many rules are passed over at once: the kernel runs a filter that
+// it is given for every call there is, to know of those that it always allows.
+const block = 8
+
+// program makes a filter of rules, with another action for what they do not
+// decide. They are tried in blocks, in the order of their calls. Another
+// architecture's calls, as those of the 32-bit mode, end the process.
+func program(list []rule, otherwise uint32) []bpf.Instruction {
 	p := []bpf.Instruction{
 		load(offsetArch),
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: auditArch, SkipTrue: 1},
 		bpf.RetConstant{Val: kill},
 		load(offsetCall),
 	}
-	for _, r := range list {
+	list = slices.SortedFunc(slices.Values(list), func(a, b rule) int { return a.call - b.call })
+	for rules := range slices.Chunk(list, block) {
 		var body []bpf.Instruction
+		for _, r := range rules {
+			body = append(body, decision(r)...)
+		}
+		last := uint32(rules[len(rules)-1].call)
+		p = append(append(p, bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: last, SkipTrue: uint8(len(body))}), body...)
+	}
+	return append(p, bpf.RetConstant{Val: otherwise})
+}
+
+// decision makes the instructions of one rule. They look at the number of the
+// call, and leave it where it is if it is another.
+func decision(r rule) []bpf.Instruction {
+	body := []bpf.Instruction{bpf.RetConstant{Val: r.action}}
+	if r.values != nil || r.set != 0 || r.clear != 0 {
+		body = []bpf.Instruction{load(uint32(offsetArgs + 8*r.arg))}
 		when := func(test bpf.JumpTest, value uint32) {
 			body = append(body, bpf.JumpIf{Cond: test, Val: value, SkipFalse: 1}, bpf.RetConstant{Val: r.action})
 		}
-		if r.values == nil && r.set == 0 && r.clear == 0 {
-			body = []bpf.Instruction{bpf.RetConstant{Val: r.action}}
-		} else {
-			body = []bpf.Instruction{load(uint32(offsetArgs + 8*r.arg))}
-			for _, value := range r.values {
-				when(bpf.JumpEqual, value)
-			}
-			if r.set != 0 {
-				when(bpf.JumpBitsSet, r.set)
-			}
-			if r.clear != 0 {
-				when(bpf.JumpBitsNotSet, r.clear)
-			}
-			body = append(body, bpf.RetConstant{Val: deny})
+		for _, value := range r.values {
+			when(bpf.JumpEqual, value)
 		}
-		p = append(append(p, bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(r.call), SkipFalse: uint8(len(body))}), body...)
+		if r.set != 0 {
+			when(bpf.JumpBitsSet, r.set)
+		}
+		if r.clear != 0 {
+			when(bpf.JumpBitsNotSet, r.clear)
+		}
+		body = append(body, bpf.RetConstant{Val: deny})
 	}
-	return append(p, bpf.RetConstant{Val: deny})
+	return append([]bpf.Instruction{bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(r.call), SkipFalse: uint8(len(body))}}, body...)
 }
 
-// filterCalls installs the filter on every thread.
-func filterCalls(n Needs) error {
+func load(offset uint32) bpf.Instruction { return bpf.LoadAbsolute{Off: offset, Size: 4} }
+
+// narrower makes the filter that is to stand beside the one for what was needed,
+// where less is left: of several filters the strictest decides, so that this one
+// has only to deny the calls that there is no rule for any more.
+func narrower(needed, needs Needs, pid int) []bpf.Instruction {
+	left := rules(needs, pid)
+	gone := slices.DeleteFunc(rules(needed, pid), func(r rule) bool {
+		return slices.ContainsFunc(left, func(l rule) bool { return l.call == r.call })
+	})
+	for i := range gone {
+		gone[i] = rule{call: gone[i].call, action: deny}
+	}
+	return program(gone, allow)
+}
+
+// install has the kernel put a filter on every thread.
+func install(program []bpf.Instruction) error {
 	if err := seccompSupport(); err != nil {
 		return err
 	}
-	assembled, err := bpf.Assemble(program(rules(n, os.Getpid())))
+	assembled, err := bpf.Assemble(program)
 	if err != nil {
 		return fmt.Errorf("seccomp: %w", err)
 	}

@@ -15,7 +15,12 @@ const testPID = 4711
 // decide runs the filter for needs in a machine that is not the kernel's.
 func decide(t *testing.T, n Needs, arch, call uint32, args ...uint64) uint32 {
 	t.Helper()
-	vm, err := bpf.NewVM(program(rules(n, testPID)))
+	return run(t, program(rules(n, testPID), deny), arch, call, args...)
+}
+
+func run(t *testing.T, program []bpf.Instruction, arch, call uint32, args ...uint64) uint32 {
+	t.Helper()
+	vm, err := bpf.NewVM(program)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,6 +106,28 @@ func TestFilterDecides(t *testing.T) {
 	const x32 = 0x40000000
 	if got := decide(t, none, auditArch, x32|unix.SYS_READ); got != deny {
 		t.Errorf("a call of the x32 kind: %#x", got)
+	}
+}
+
+// The second filter takes away what is not needed any more, and nothing
+// else: both together are the filter of what is left.
+func TestNarrower(t *testing.T) {
+	if auditArch == 0 {
+		t.Skip("there is no filter for this architecture")
+	}
+	needed := Needs{Read: []string{"/a"}, Sockets: true, Signal: 99, Narrowed: true}
+	left := Needs{Signal: 99}
+	first, second := program(rules(needed, testPID), deny), narrower(needed, left, testPID)
+	for call := range uint32(500) {
+		for _, args := range [][]uint64{nil, {99, 15}, {98, 15}, {unix.CLONE_THREAD, unix.SIOCINQ}, {0, 0, unix.PROT_EXEC}} {
+			got := run(t, first, auditArch, call, args...)
+			if got == allow {
+				got = run(t, second, auditArch, call, args...)
+			}
+			if want := decide(t, left, auditArch, call, args...); got != want {
+				t.Errorf("call %d %v: %#x, want %#x", call, args, got, want)
+			}
+		}
 	}
 }
 
