@@ -303,6 +303,26 @@ func (f *FD) End() error {
 	return os.NewSyscallError("close", unix.Close(f.n))
 }
 
+// forsake ends the reading direction of a socket, and throws away what is there
+// to be read: to close it with that would reset it, and the one at the other end
+// would be told of that in place of the end of file.
+func (f *FD) forsake() {
+	unix.Shutdown(f.n, unix.SHUT_RD)
+	var buf [4096]byte
+	for {
+		n, _, err := unix.Recvfrom(f.n, buf[:], unix.MSG_DONTWAIT)
+		if n <= 0 && err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// sameSocket tells whether two streams are one socket.
+func sameSocket(a, b *FD) bool {
+	var x, y unix.Stat_t
+	return a.isSocket && b.isSocket && unix.Fstat(a.n, &x) == nil && unix.Fstat(b.n, &y) == nil && x.Dev == y.Dev && x.Ino == y.Ino
+}
+
 // Close stops everything and closes the descriptor. Nothing may be reading or
 // writing.
 func (f *FD) Close() error {

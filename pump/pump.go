@@ -102,6 +102,9 @@ func Run(ctx context.Context, plan Plan) error {
 	}()
 	err := r.untilEnded(ctx)
 	r.stop()
+	if r.outEnded && sameSocket(r.In, r.Out) {
+		r.In.forsake()
+	}
 	return err
 }
 

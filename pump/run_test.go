@@ -267,6 +267,23 @@ func TestCallerEndsBecauseOfTruncation(t *testing.T) {
 	})
 }
 
+// A caller that was still writing when the stream broke off found a reset
+// socket, at times, in place of the end of file.
+func TestEndIsNoReset(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.plan.Report = func(event Event, err error) {
+			a.report(event, err)
+			a.writes("unheard")
+		}
+		a.begin()
+		a.says("half a rep")
+		a.ends(engine.ErrTruncated)
+		a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
+		a.plan.In.Close() // as the end of the process does
+		wantRest(a, a.out, []byte("half a rep"))
+	})
+}
+
 func TestSessionFails(t *testing.T) {
 	onCallers(t, func(a *act) {
 		a.begin()
