@@ -44,14 +44,6 @@ type FD struct {
 	reset   bool       // such a call has been told that the socket was reset
 }
 
-// half is what one direction waits by.
-type half struct {
-	mu       sync.Mutex
-	deadline time.Time
-	stopped  bool
-	bell     *bell // wakes the waiter to look at the fields above; nil until needed
-}
-
 // NewFD makes a stream of descriptor n, which must be open.
 func NewFD(n int) (*FD, error) {
 	var st unix.Stat_t
@@ -358,89 +350,6 @@ type fdAddr struct{}
 
 func (fdAddr) Network() string { return "fd" }
 func (fdAddr) String() string  { return "fd" }
-
-func (h *half) setDeadline(t time.Time) {
-	h.mu.Lock()
-	h.deadline = t
-	h.bell.ring()
-	h.mu.Unlock()
-}
-
-func (h *half) stop() {
-	h.mu.Lock()
-	h.stopped = true
-	h.bell.ring()
-	h.mu.Unlock()
-}
-
-// silence closes the bell, whose number may soon be another's.
-func (h *half) silence() {
-	h.mu.Lock()
-	h.bell.close()
-	h.bell = nil
-	h.mu.Unlock()
-}
-
-func (h *half) isStopped() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.stopped
-}
-
-// wait polls descriptor n for events until the deadline. The error is
-// net.ErrClosed after Stop, os.ErrDeadlineExceeded, or poll's own.
-func (h *half) wait(n int, events int16) (int16, error) {
-	for {
-		timeout, bell, err := h.prepare()
-		if err != nil {
-			return 0, err
-		}
-		fds := [2]unix.PollFd{{Fd: int32(n), Events: events}, {Fd: int32(bell.fd()), Events: unix.POLLIN}}
-		_, err = unix.Poll(fds[:], timeout)
-		if err != nil && err != unix.EINTR {
-			return 0, os.NewSyscallError("poll", err)
-		}
-		if fds[1].Revents != 0 {
-			h.answer(bell)
-			continue
-		}
-		if fds[0].Revents != 0 {
-			return fds[0].Revents, nil
-		}
-		if timeout == 0 {
-			return 0, os.ErrDeadlineExceeded
-		}
-	}
-}
-
-// answer silences a bell that has rung, unless it is closed by now and its
-// number perhaps another's.
-func (h *half) answer(b *bell) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.bell == b {
-		b.silence()
-	}
-}
-
-// prepare gives poll's timeout in milliseconds, rounded up.
-func (h *half) prepare() (timeout int, b *bell, err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.stopped {
-		return 0, nil, net.ErrClosed
-	}
-	if h.bell == nil {
-		if h.bell, err = newBell(); err != nil {
-			return 0, nil, err
-		}
-	}
-	if h.deadline.IsZero() {
-		return -1, h.bell, nil
-	}
-	left := max(0, time.Until(h.deadline))
-	return int((min(left, time.Hour) + time.Millisecond - 1) / time.Millisecond), h.bell, nil
-}
 
 // Settle waits, for at most limit, until the peer's kernel has acknowledged
 // all that was written to a TCP socket, where the socket holds unread bytes:
