@@ -125,6 +125,9 @@ func TestListenerOutOfDescriptors(t *testing.T) {
 // However little memory it may have, it works or dies, and never ends a stream
 // as if it were whole.
 func TestLittleMemory(t *testing.T) {
+	if raced() > 1 {
+		t.Skip("the race detector takes more memory than is given here")
+	}
 	worked := 0
 	for megabytes := 64; megabytes <= 2048; megabytes = megabytes * 5 / 4 {
 		for _, limit := range []string{"-v", "-d"} {
