@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"sync"
 
 	"tlsify/engine"
 	"tlsify/engine/record"
@@ -54,11 +55,13 @@ func (o *outcome) bothWays() {
 		from io.Writer
 		to   io.Reader
 	}{{o.session, o.peer}, {o.peer, o.session}} {
-		go way.from.Write(data)
+		var writer sync.WaitGroup // one at a time
+		writer.Go(func() { way.from.Write(data) })
 		got := make([]byte, len(data))
 		if _, err := io.ReadFull(way.to, got); err != nil || !bytes.Equal(got, data) {
 			o.Fatalf("what was sent came wrong, or not: %v", err)
 		}
+		writer.Wait()
 	}
 	o.exchange("a", "b")
 }

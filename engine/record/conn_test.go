@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,7 +117,8 @@ func transfer(t *testing.T, from, to *Conn) {
 	t.Helper()
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 	for _, n := range []int{0, 1, 100, 16383, 16384, 16385, 1 << 20} {
-		go func() {
+		var writer sync.WaitGroup // one at a time
+		writer.Go(func() {
 			if m, err := from.Write(data[:n]); m != n || err != nil {
 				t.Errorf("write %d bytes: %d, %v", n, m, err)
 			}
@@ -131,13 +133,14 @@ func transfer(t *testing.T, from, to *Conn) {
 				}
 				rest = rest[m:]
 			}
-		}()
+		})
 		for range 2 {
 			got := make([]byte, n)
 			if _, err := io.ReadFull(to, got); err != nil || !bytes.Equal(got, data[:n]) {
 				t.Fatalf("%d bytes came wrong, or not: %v", n, err)
 			}
 		}
+		writer.Wait()
 	}
 }
 
@@ -301,7 +304,8 @@ func TestKeyUpdateByLimit(t *testing.T) {
 func TestRecordLimit(t *testing.T) {
 	client, server := connected(t, engine.AES128GCM)
 	server.limit = 99
-	go server.Write(make([]byte, 10000))
+	var writer sync.WaitGroup
+	writer.Go(func() { server.Write(make([]byte, 10000)) })
 	for total := 0; total < 10000; {
 		rec, err := client.records.Next(true)
 		if err != nil {
@@ -313,6 +317,7 @@ func TestRecordLimit(t *testing.T) {
 		}
 		total += len(content)
 	}
+	writer.Wait()
 	transfer(t, server, client)
 }
 

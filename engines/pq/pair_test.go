@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -95,7 +96,8 @@ func exchange(t testing.TB, a, b half) {
 	}
 	for _, n := range []int{1, 100, 16383, 16384, 16385, 1 << 20} {
 		for _, way := range [][2]half{{a, b}, {b, a}} {
-			go send(way[0], n)
+			var writer sync.WaitGroup // one at a time
+			writer.Go(func() { send(way[0], n) })
 			got := make([]byte, n)
 			if _, err := io.ReadFull(way[1], got); err != nil {
 				t.Fatalf("read %d bytes: %v", n, err)
@@ -103,6 +105,7 @@ func exchange(t testing.TB, a, b half) {
 			if !bytes.Equal(got, data[:n]) {
 				t.Fatalf("%d bytes came wrong", n)
 			}
+			writer.Wait()
 		}
 	}
 	if err := a.CloseWrite(); err != nil {
