@@ -111,8 +111,9 @@ dist: ## make the static programs bin/dist/tlsify-linux-ARCH, and see that they 
 	@for arch in $(DIST); do GOOS=linux GOARCH=$$arch $(GOBUILD) -o bin/dist/tlsify-linux-$$arch ./cmd/tlsify || exit 1; done
 	@$(GO) run .ci/static.go $$(for arch in $(DIST); do echo bin/dist/tlsify-linux-$$arch; done)
 
-unixes: ## see that the program compiles for the other unixes; README.md says what it lacks there
-	@for os in freebsd openbsd netbsd darwin; do GOOS=$$os $(GOBUILD) -o /dev/null ./cmd/tlsify || exit 1; done
+UNIXES = freebsd openbsd netbsd darwin
+unixes: ## see that the program compiles for the other unixes (UNIXES); README.md says what it lacks there
+	@for os in $(UNIXES); do GOOS=$$os $(GOBUILD) -o /dev/null ./cmd/tlsify || exit 1; done
 
 bogo: ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/runner, built with go test -c
 	@test -n '$(RUNNER)' || { echo 'make bogo RUNNER=.../ssl/test/runner/runner.test'; false; }
