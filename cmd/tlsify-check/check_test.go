@@ -97,7 +97,7 @@ func TestOtherPrograms(t *testing.T) {
 		t.Run(program, func(t *testing.T) {
 			t.Parallel()
 			if _, err := exec.LookPath(program); err != nil {
-				t.Skip("needs ", program)
+				t.Skip("needs " + program)
 			}
 			var out, complaints strings.Builder
 			if status := check([]string{"-quick", "-patience", "200ms", "-parallel", "32", program}, &out, &complaints); status != 1 {

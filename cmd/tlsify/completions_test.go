@@ -252,7 +252,7 @@ func TestCompletionsInShells(t *testing.T) {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			if _, err := exec.LookPath(shell); err != nil {
-				t.Skip("needs ", shell)
+				t.Skip("needs " + shell)
 			}
 			for _, c := range completed {
 				cmd := command(c.line)

@@ -18,7 +18,7 @@ func makeFiles(t *testing.T, target, root string, settings ...string) {
 	t.Helper()
 	for _, tool := range []string{"make", "install"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip("needs ", tool)
+			t.Skip("needs " + tool)
 		}
 	}
 	program, err := exec.LookPath("tlsify")
@@ -83,7 +83,7 @@ func TestInstall(t *testing.T) {
 func TestDebianPackage(t *testing.T) {
 	for _, tool := range []string{"dpkg-deb", "make"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip("needs ", tool)
+			t.Skip("needs " + tool)
 		}
 	}
 	program, err := exec.LookPath("tlsify")

@@ -119,7 +119,7 @@ func goList(t *testing.T, args ...string) []string {
 	out, err := cmd.Output()
 	if err != nil {
 		if strings.Contains(stderr.String(), "is not in std") || strings.Contains(stderr.String(), "no required module provides") {
-			t.Skip("needs ", args[len(args)-1])
+			t.Skip("needs " + args[len(args)-1])
 		}
 		t.Fatalf("go list: %v: %s", err, stderr.String())
 	}

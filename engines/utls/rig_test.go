@@ -33,7 +33,7 @@ func need(t *testing.T, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
-		t.Skip("needs ", program)
+		t.Skip("needs " + program)
 	}
 	return path
 }

@@ -165,7 +165,7 @@ func TestReplayOfPrograms(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := exec.LookPath(c.program); err != nil {
-				t.Skip("needs ", c.program)
+				t.Skip("needs " + c.program)
 			}
 			wantReplay(t, captureOf(t, func(port string) *exec.Cmd {
 				var args []string
