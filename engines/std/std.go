@@ -84,7 +84,7 @@ func (e Engine) Server(ctx context.Context, stream net.Conn, c *engine.ServerCon
 type handshake struct {
 	records *engine.RecordConn
 	client  bool
-	tickets bool  // a client's, that somebody wants
+	tickets bool // a client's, that somebody wants
 	tap     record.Tap
 
 	requested bool  // the server asked for a client certificate
