@@ -110,7 +110,7 @@ func eitherReadable(a, b *FD) (fromA, fromB bool) {
 		}
 		n, err := pollBriefly(fds[:])
 		if n == 0 && err == nil {
-			n, err = unix.Poll(fds[:], -1)
+			_, err = unix.Poll(fds[:], -1)
 		}
 		switch {
 		case err == unix.EINTR:
