@@ -295,7 +295,7 @@ var spoils = slices.Concat(spoilsStaple, spoilsHello, spoilsLate, spoilsNetwork,
 			}
 		}
 	}},
-	{"stays", "peer-ends-pipes peer-ends-tls12", func(w *wrapper) { w.waitsForCaller() }},
+	{"stays", "peer-ends-pipes peer-ends-tls12", func(w *wrapper) { w.stays() }},
 	{"ends-at-once", "peer-ends-socket", func(w *wrapper) {
 		var over atomic.Bool
 		w.in = func(from, to *os.File) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -324,11 +325,9 @@ func (w *wrapper) wraps(program ...string) {
 	}
 }
 
-// waitsForCaller does not end before descriptor 0 has.
-func (w *wrapper) waitsForCaller() {
-	from := callers(0)
-	w.after = func() { io.Copy(io.Discard, from) }
-}
+// stays does not end for a minute after its tlsify has. To wait for the caller
+// would not do: what a socket still has to be read ends with the stream.
+func (w *wrapper) stays() { w.after = func() { time.Sleep(time.Minute) } }
 
 // dials connects by itself, and gives tlsify the descriptor.
 func (w *wrapper) dials() *net.TCPConn {
