@@ -35,6 +35,7 @@ func newHandoff(l *launch) *handoff {
 func (h *handoff) Read(p []byte) (int, error) {
 	oob := make([]byte, unix.CmsgSpace(4))
 	n, oobn, _, _, err := h.ReadMsgUnix(p, oob)
+	n = max(n, 0) // it is -1 where it fails
 	if messages, _ := unix.ParseSocketControlMessage(oob[:oobn]); len(messages) == 1 {
 		if fds, _ := unix.ParseUnixRights(&messages[0]); len(fds) == 1 {
 			h.given <- fds[0]
