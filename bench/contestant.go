@@ -37,8 +37,9 @@ type Contestant struct {
 	Direct bool
 	// Dialed tells that it finds the network, connected, on descriptor 3.
 	Dialed bool
-	// Share is the part of an order, by its verb, that it is given to do where
-	// all of it would take too long: 1/Share.
+	// Share is the part of an order, by its verb (and the size of an echo, as in
+	// "echo/1400"), that it is given to do where all of it would take too long:
+	// 1/Share.
 	Share map[string]int64
 	// Groups are those that it can be told to offer; others offer what they
 	// do, and may be asked to try again by the server.

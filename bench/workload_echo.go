@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -23,7 +24,7 @@ const echoWarmup = 50
 func (r *Rig) echo(kind ServerKind, size, most int) func(context.Context, Contestant) (Outcome, error) {
 	message := payload()[:size]
 	return func(ctx context.Context, c Contestant) (Outcome, error) {
-		trips := int(c.part("echo", int64(most)))
+		trips := int(c.part(fmt.Sprintf("echo/%d", size), int64(most)))
 		h, negotiated, err := r.greet(ctx, c, kind)
 		if err != nil {
 			return Outcome{}, err

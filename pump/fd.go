@@ -87,8 +87,7 @@ func (f *FD) Read(p []byte) (int, error) {
 	}
 	return f.receive(len(p), func() (int, error) {
 		if f.isSocket {
-			n, _, err := unix.Recvfrom(f.n, p, unix.MSG_DONTWAIT)
-			return n, err
+			return recv(f.n, p)
 		}
 		return unix.Read(f.n, p)
 	})
@@ -98,8 +97,7 @@ func (f *FD) Read(p []byte) (int, error) {
 func (f *FD) Readv(p [][]byte) (int, error) {
 	return f.receive(len(p)*len(p[0]), func() (int, error) {
 		if f.isSocket {
-			n, _, _, _, err := unix.RecvmsgBuffers(f.n, p, nil, unix.MSG_DONTWAIT)
-			return n, err
+			return recvv(f.n, p)
 		}
 		return readv(f.n, p)
 	})
@@ -179,7 +177,7 @@ func (f *FD) write(p []byte) (int, error) {
 	if f.isSocket {
 		f.sending.Lock()
 		defer f.sending.Unlock()
-		n, err := unix.SendmsgN(f.n, p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		n, err := send(f.n, p)
 		f.reset = f.reset || err == unix.ECONNRESET
 		return n, err
 	}
@@ -206,7 +204,7 @@ func (f *FD) Writev(p [][]byte) error {
 
 func (f *FD) writev(p [][]byte) (int, error) {
 	if f.isSocket {
-		return unix.SendmsgBuffers(f.n, p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		return sendv(f.n, p)
 	}
 	return writev(f.n, p)
 }
@@ -302,7 +300,7 @@ func (f *FD) forsake() {
 	unix.Shutdown(f.n, unix.SHUT_RD)
 	var buf [4096]byte
 	for {
-		n, _, err := unix.Recvfrom(f.n, buf[:], unix.MSG_DONTWAIT)
+		n, err := recv(f.n, buf[:])
 		if n <= 0 && err != unix.EINTR {
 			return
 		}

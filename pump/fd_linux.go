@@ -1,20 +1,66 @@
 package pump
 
 import (
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// pollBriefly is poll(2) for at most a millisecond. The runtime does not get to
-// know that the thread waits: for an answer that comes at once, telling it costs
-// more than all the rest. Whatever wants the processor meanwhile, a collection of
-// garbage included, can wait as long.
+// The system calls of a small message are made without telling the runtime that
+// the thread may wait, for that costs more than all the rest of them: another
+// thread looks after those that do, every 20 microseconds. What does not wait
+// can be called so, and pollBriefly, because whatever wants the processor
+// meanwhile, a collection of garbage included, can wait as long as it does.
+
+// briefly is less than the 10 ms after which the runtime interrupts, and more
+// than the 4 ms of a common timer tick: an alarm before the next tick is dear.
+const briefly = 8 * time.Millisecond
+
+// pollBriefly is poll(2) for no longer than briefly.
 func pollBriefly(fds []unix.PollFd) (int, error) {
-	limit := unix.NsecToTimespec(1e6)
-	n, _, err := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds[0])), uintptr(len(fds)), uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
-	if err != 0 {
-		return 0, err
+	limit := unix.NsecToTimespec(int64(briefly))
+	n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds[0])), uintptr(len(fds)), uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+	return result(n, errno)
+}
+
+// recv is what there is to read on a socket.
+func recv(n int, p []byte) (int, error) {
+	got, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(n), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT, 0, 0)
+	return result(got, errno)
+}
+
+// send sends what there is room for.
+func send(n int, p []byte) (int, error) {
+	sent, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(n), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+	return result(sent, errno)
+}
+
+// recvv is recv into, and sendv send of, the first of several pieces of memory.
+func recvv(n int, p [][]byte) (int, error) {
+	return message(unix.SYS_RECVMSG, n, p, unix.MSG_DONTWAIT)
+}
+
+func sendv(n int, p [][]byte) (int, error) {
+	return message(unix.SYS_SENDMSG, n, p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
+
+func message(call uintptr, n int, p [][]byte, flags uintptr) (int, error) {
+	var pieces [64]unix.Iovec
+	used := min(len(p), len(pieces))
+	for i, piece := range p[:used] {
+		pieces[i].Base = unsafe.SliceData(piece)
+		pieces[i].SetLen(len(piece))
+	}
+	header := unix.Msghdr{Iov: &pieces[0]}
+	header.SetIovlen(used)
+	moved, _, errno := unix.RawSyscall(call, uintptr(n), uintptr(unsafe.Pointer(&header)), flags)
+	return result(moved, errno)
+}
+
+func result(n uintptr, errno unix.Errno) (int, error) {
+	if errno != 0 {
+		return 0, errno
 	}
 	return int(n), nil
 }

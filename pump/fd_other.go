@@ -24,3 +24,24 @@ func isUnix(n int) bool {
 	_, ok := name.(*unix.SockaddrUnix)
 	return err == nil && ok
 }
+
+// recv is what there is to read on a socket.
+func recv(n int, p []byte) (int, error) {
+	got, _, err := unix.Recvfrom(n, p, unix.MSG_DONTWAIT)
+	return got, err
+}
+
+// send sends what there is room for.
+func send(n int, p []byte) (int, error) {
+	return unix.SendmsgN(n, p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
+
+// recvv is recv into, and sendv send of, the first of several pieces of memory.
+func recvv(n int, p [][]byte) (int, error) {
+	got, _, _, _, err := unix.RecvmsgBuffers(n, p, nil, unix.MSG_DONTWAIT)
+	return got, err
+}
+
+func sendv(n int, p [][]byte) (int, error) {
+	return unix.SendmsgBuffers(n, p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
