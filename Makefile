@@ -12,7 +12,7 @@ GOBUILD = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls faults install install-files uninstall deb dist unixes
+.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls faults install install-files uninstall deb dist unixes vuln
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -55,6 +55,10 @@ vet: ## gofmt, go vet and staticcheck (which is fetched from the module proxy)
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; false; }
 	@$(GO) vet ./...
 	@$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+VULNDB =
+vuln: ## govulncheck, with the data of the Go project or, where it can't be had, of VULNDB, file:///DIR
+	@$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 $(if $(VULNDB),-db '$(VULNDB)') -tags '$(TAGS)' ./...
 
 fuzz: ## go round every fuzzer, FUZZTIME (60s) each; doc/fuzz.txt has the minutes of each
 	@mkdir -p doc
