@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tlsify/engine/enginetest/raced"
 )
 
 // hostileCases are peers that try to keep us busy. Each is rejected, unless it
@@ -132,7 +134,8 @@ func cpuTime(t *testing.T) time.Duration {
 // TestHostile has the limits on processor time and memory, with room for caches
 // that others use, too.
 func TestHostile(t *testing.T) {
-	const limit, factor, memory = 50 * time.Millisecond, 6, 32 << 20
+	const limit, memory = 50 * time.Millisecond, 32 << 20
+	factor := time.Duration(6 * raced.Times())
 	for name, c := range hostileCases(t) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

@@ -196,16 +196,7 @@ var rulesDescriptors = []rule{
 			}
 			t.kept(ours)
 			fill(theirs)
-			c := t.call()
-			c.give(3, theirs)
-			caller := c.socket(0, 1)
-			r := c.start(t.serve(late).to()...)
-			io.WriteString(caller, "question")
-			caller.CloseWrite()
-			back := t.rest(caller)
-			if status := r.status(); status != 0 || back != "late reply\n" {
-				t.fault("a full %s: status %d, got %s", kind, status, quote(back))
-			}
+			t.worksWithControl("a full "+kind, theirs)
 		}
 	}},
 	{"control-closed", "The reader's closing it is harmless", nothing, func(t *trial) {
@@ -215,16 +206,7 @@ var rulesDescriptors = []rule{
 				ours, theirs = t.socketPair()
 			}
 			unix.Close(ours)
-			c := t.call()
-			c.give(3, theirs)
-			caller := c.socket(0, 1)
-			r := c.start(t.serve(late).to()...)
-			io.WriteString(caller, "question")
-			caller.CloseWrite()
-			back := t.rest(caller)
-			if status := r.status(); status != 0 || back != "late reply\n" {
-				t.fault("a %s: status %d, got %s", kind, status, quote(back))
-			}
+			t.worksWithControl("a "+kind, theirs)
 		}
 	}},
 	{"control-lost", "it queues up to 1 MiB, then drops and says lost N", nothing, func(t *trial) {
@@ -332,5 +314,20 @@ func (t *trial) keepsFlags(kind string, nonblocking bool) {
 	}
 	if after := t.flags(mine); fmt.Sprint(before) != fmt.Sprint(during) || fmt.Sprint(before) != fmt.Sprint(after) {
 		t.fault("%s, non-blocking %v: the flags of 0, 1, 3 and 5 were %#o, then %#o and %#o", kind, nonblocking, before, during, after)
+	}
+}
+
+// worksWithControl wants a question answered while the control channel is as it
+// is.
+func (t *trial) worksWithControl(what string, control int) {
+	c := t.call()
+	c.give(3, control)
+	caller := c.socket(0, 1)
+	r := c.start(t.serve(late).to()...)
+	io.WriteString(caller, "question")
+	caller.CloseWrite()
+	back := t.rest(caller)
+	if status := r.status(); status != 0 || back != "late reply\n" {
+		t.fault("%s: status %d, got %s", what, status, quote(back))
 	}
 }

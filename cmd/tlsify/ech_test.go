@@ -60,29 +60,15 @@ func startECH(t *testing.T, key tls.EncryptedClientHelloKey, outer string) strin
 			return &public, nil
 		},
 	}
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(20 * time.Second))
-				server := tls.Server(conn, config)
-				if _, err := server.Write([]byte("hidden\n")); err == nil {
-					server.CloseWrite()
-					server.Read(make([]byte, 1))
-				}
-			}()
+	return serveEach(t, "tcp4", "127.0.0.1:0", func(conn net.Conn) {
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		server := tls.Server(conn, config)
+		if _, err := server.Write([]byte("hidden\n")); err == nil {
+			server.CloseWrite()
+			server.Read(make([]byte, 1))
 		}
-	}()
-	return listener.Addr().String()
+	})
 }
 
 // An Encrypted Client Hello is accepted; with a key that the server no longer

@@ -28,37 +28,25 @@ var fiveWords = []string{"one ", "two ", "three ", "four ", "five"}
 // wireTo listens for clients of a server, and lays a wire to it for each.
 func wireTo(t testing.TB, s *server, toServer, toClient wire.Course) *server {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var mu sync.Mutex
 	var wires []*wire.Wire
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conn, err := net.Dial("tcp4", s.address)
-			if err != nil {
-				client.Close()
-				continue
-			}
-			mu.Lock()
-			wires = append(wires, wire.Lay(client, conn, toServer, toClient))
-			mu.Unlock()
-		}
-	}()
 	t.Cleanup(func() {
-		l.Close()
 		mu.Lock()
 		defer mu.Unlock()
 		for _, w := range wires {
 			w.Cut()
 		}
 	})
-	return &server{address: l.Addr().String()}
+	return &server{address: serveEach(t, "tcp4", "127.0.0.1:0", func(client net.Conn) {
+		conn, err := net.Dial("tcp4", s.address)
+		if err != nil {
+			client.Close()
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		wires = append(wires, wire.Lay(client, conn, toServer, toClient))
+	})}
 }
 
 // someBytes are places in a stream of so many bytes.

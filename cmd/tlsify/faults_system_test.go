@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tlsify/engine/enginetest/raced"
 )
 
 // The system's faults: too few descriptors, too little memory, no space, and
@@ -63,21 +65,28 @@ func wantHonest(t *testing.T, tlsify *child, s *server, sent []byte, out *captur
 	return status
 }
 
+// honestUnder has tlsify echo a stream under a limit of the shell's, and gives
+// its status.
+func honestUnder(t *testing.T, limit string) int {
+	t.Helper()
+	s := startServer(t, "echo")
+	l := newLaunch(t)
+	c := newCaller(l, "pipes")
+	l.under(t, limit)
+	tlsify := l.start(connectTo(t, s)...)
+	sent := noise(300 << 10)
+	go func() {
+		c.Write(sent)
+		c.end()
+	}()
+	return wantHonest(t, tlsify, s, sent, c.out)
+}
+
 // However few descriptors it may have, it works or says what it lacks.
 func TestFewDescriptors(t *testing.T) {
 	worked := 0
 	for limit := 4; limit < 24; limit++ {
-		s := startServer(t, "echo")
-		l := newLaunch(t)
-		c := newCaller(l, "pipes")
-		l.under(t, fmt.Sprint("ulimit -n ", limit))
-		tlsify := l.start(connectTo(t, s)...)
-		sent := noise(100 << 10)
-		go func() {
-			c.Write(sent)
-			c.end()
-		}()
-		if wantHonest(t, tlsify, s, sent, c.out) == 0 {
+		if honestUnder(t, fmt.Sprint("ulimit -n ", limit)) == 0 {
 			worked++
 		}
 	}
@@ -125,23 +134,13 @@ func TestListenerOutOfDescriptors(t *testing.T) {
 // However little memory it may have, it works or dies, and never ends a stream
 // as if it were whole.
 func TestLittleMemory(t *testing.T) {
-	if raced() > 1 {
+	if raced.Times() > 1 {
 		t.Skip("the race detector takes more memory than is given here")
 	}
 	worked := 0
 	for megabytes := 64; megabytes <= 2048; megabytes = megabytes * 5 / 4 {
 		for _, limit := range []string{"-v", "-d"} {
-			s := startServer(t, "echo")
-			l := newLaunch(t)
-			c := newCaller(l, "pipes")
-			l.under(t, fmt.Sprintf("ulimit %s %d", limit, megabytes<<10))
-			tlsify := l.start(connectTo(t, s)...)
-			sent := noise(300 << 10)
-			go func() {
-				c.Write(sent)
-				c.end()
-			}()
-			if wantHonest(t, tlsify, s, sent, c.out) == 0 {
+			if honestUnder(t, fmt.Sprintf("ulimit %s %d", limit, megabytes<<10)) == 0 {
 				worked++
 			}
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tlsify/engine/enginetest"
+	"tlsify/engine/enginetest/raced"
 )
 
 // listening starts a listener with the good chain, which ends with the test.
@@ -267,7 +268,7 @@ func TestListenerKeepsNothing(t *testing.T) {
 	if after.descriptors > before.descriptors {
 		t.Errorf("%d descriptors, after %d", after.descriptors, before.descriptors)
 	}
-	if grown := after.memory - before.memory; grown > raced()*6<<10 {
+	if grown := after.memory - before.memory; grown > raced.Times()*6<<10 {
 		t.Errorf("the memory has grown by %d kB, from %d", grown, before.memory)
 	}
 }

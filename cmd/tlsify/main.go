@@ -11,7 +11,6 @@ package main
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -51,9 +50,7 @@ func tlsify() int {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
 	inv, err := parseCall(os.Args)
-	ctx, stop := untilSignal()
-	defer stop()
-	return run(ctx, inv, err)
+	return run(untilSignal(), inv, err)
 }
 
 // run carries out an invocation, or reports why it is none, and returns the
@@ -162,8 +159,9 @@ func environment() map[string]string {
 }
 
 // untilSignal gives a context that a signal ends, with a *signalError for a
-// cause. A signal that the caller has made us ignore stays ignored.
-func untilSignal() (context.Context, func()) {
+// cause. A signal that the caller has made us ignore stays ignored, and so is
+// one that comes when the end has been told of: that was the status.
+func untilSignal() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	for _, s := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
@@ -171,14 +169,6 @@ func untilSignal() (context.Context, func()) {
 			signal.Notify(signals, s)
 		}
 	}
-	go func() {
-		if s, ok := <-signals; ok {
-			cancel(&signalError{s.(syscall.Signal)})
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		close(signals)
-		cancel(errors.New("done"))
-	}
+	go func() { cancel(&signalError{(<-signals).(syscall.Signal)}) }()
+	return ctx
 }

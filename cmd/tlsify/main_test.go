@@ -4,8 +4,6 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -29,14 +27,4 @@ func TestMain(m *testing.M) {
 		"prog":    prog,
 		"captive": captive,
 	})
-}
-
-// raced is how many times as much memory this build takes as others, that is 1
-// but for one with the race detector.
-func raced() int {
-	info, ok := debug.ReadBuildInfo()
-	if ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		return 10
-	}
-	return 1
 }

@@ -16,10 +16,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/engine/enginetest"
+	"tlsify/engine/enginetest/raced"
 )
 
 // patience is how long anything in a test may take.
-const patience = 20 * time.Second
+var patience = time.Duration(raced.Times()) * 20 * time.Second
 
 // server is a TLS server in the test's own process, for tlsify to connect to.
 // It takes down what it sees of each connection, a line each:
@@ -219,6 +220,27 @@ func (s *server) start() (err error) {
 		}
 	}()
 	return nil
+}
+
+// serveEach has serve serve every client of an address, until the test ends,
+// and close its connection. It returns the address.
+func serveEach(t testing.TB, network, address string, serve func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serve(conn)
+		}
+	}()
+	return l.Addr().String()
 }
 
 func (s *server) stop() {

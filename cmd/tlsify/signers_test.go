@@ -41,25 +41,10 @@ func signerOn(t *testing.T, keyFile string, serve func(net.Conn, *signer.Keys)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	path = filepath.Join(t.TempDir(), "s")
-	listener, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				serve(conn, signerKeys(content))
-			}()
-		}
-	}()
-	return path
+	return serveEach(t, "unix", filepath.Join(t.TempDir(), "s"), func(conn net.Conn) {
+		defer conn.Close()
+		serve(conn, signerKeys(content))
+	})
 }
 
 func honest(conn net.Conn, keys *signer.Keys) { signer.Serve(conn, keys) }

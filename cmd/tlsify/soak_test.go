@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/engine/enginetest"
+	"tlsify/engine/enginetest/raced"
 )
 
 // The soak: many connections at a time, in every mode, while the network, the
@@ -64,7 +65,7 @@ func TestSoak(t *testing.T) {
 	if after.ours > before.ours {
 		t.Errorf("%d descriptors of the test's own, after %d", after.ours, before.ours)
 	}
-	if grown := after.memory - before.memory; grown > raced()*8<<10 {
+	if grown := after.memory - before.memory; grown > raced.Times()*8<<10 {
 		t.Errorf("the listener's memory has grown by %d kB, from %d", grown, before.memory)
 	}
 	if after.threads > before.threads+8 {

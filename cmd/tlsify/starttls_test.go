@@ -199,25 +199,13 @@ func TestStartTLSPlaces(t *testing.T) {
 // startProxy starts a proxy for CONNECT and returns its address.
 func startProxy(t testing.TB, scheme string) string {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	address := l.Addr().String()
-	if scheme == "https" {
-		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{enginetest.TLSCertificate(enginetest.Chain(t, "good"))}})
-	}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go tunnel(conn)
+	config := &tls.Config{Certificates: []tls.Certificate{enginetest.TLSCertificate(enginetest.Chain(t, "good"))}}
+	return serveEach(t, "tcp4", "127.0.0.1:0", func(conn net.Conn) {
+		if scheme == "https" {
+			conn = tls.Server(conn, config)
 		}
-	}()
-	return address
+		tunnel(conn)
+	})
 }
 
 func tunnel(conn net.Conn) {

@@ -140,29 +140,15 @@ func TestEveryEngineGivesTheSameVerdict(t *testing.T) {
 // startTicketServer serves TLS 1.3 with tickets: it sends a byte and reads one.
 func startTicketServer(t *testing.T, c *enginetest.Credential) string {
 	t.Helper()
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
 	config := &tls.Config{Certificates: []tls.Certificate{enginetest.TLSCertificate(c)}, MinVersion: tls.VersionTLS13}
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(20 * time.Second))
-				server := tls.Server(conn, config)
-				if _, err := server.Write([]byte("x")); err == nil {
-					server.Read(make([]byte, 1))
-				}
-			}()
+	return serveEach(t, "tcp4", "127.0.0.1:0", func(conn net.Conn) {
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		server := tls.Server(conn, config)
+		if _, err := server.Write([]byte("x")); err == nil {
+			server.Read(make([]byte, 1))
 		}
-	}()
-	return listener.Addr().String()
+	})
 }
 
 // verdictOver connects and tells the verdict, and whether it was on a resumed

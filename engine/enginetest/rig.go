@@ -13,10 +13,11 @@ import (
 	"time"
 
 	"tlsify/engine"
+	"tlsify/engine/enginetest/raced"
 )
 
 // patience is how long anything in a test may take.
-const patience = 20 * time.Second
+var patience = time.Duration(raced.Times()) * 20 * time.Second
 
 // A rig is the setting of one test.
 type rig struct {
