@@ -46,6 +46,11 @@ func main() {
 			if e.Action == "fail" {
 				failed++
 				fmt.Print(strings.Join(output[name], ""))
+				for test, said := range output { // those that it did not get to end
+					if strings.HasPrefix(test, name) && test != name {
+						fmt.Printf("UNFINISHED %s\n%s", test, strings.Join(said, ""))
+					}
+				}
 			}
 		case e.Test == "":
 		case e.Action == "pass":
@@ -54,12 +59,14 @@ func main() {
 		case e.Action == "fail":
 			failed++
 			fmt.Printf("FAIL %s\n%s", name, strings.Join(output[name], ""))
+			delete(output, name)
 		case e.Action == "skip":
 			skipped++
 			if !known(strings.Join(output[name], ""), expected) {
 				unexpected++
 				fmt.Printf("UNEXPECTED SKIP %s\n%s", name, strings.Join(output[name], ""))
 			}
+			delete(output, name)
 		}
 	}
 	fmt.Printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped)

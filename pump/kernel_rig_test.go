@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -94,6 +95,7 @@ func (w *wire) peer() *record.Conn {
 
 // scripted is the other end for tests that say each record themselves.
 func (w *wire) scripted(t testing.TB) *scriptedPeer {
+	w.socket.SetDeadline(time.Now().Add(patience))
 	return &scriptedPeer{TB: t, socket: w.socket, opener: record.Resume(w.in), sealer: record.Resume(w.out)}
 }
 

@@ -105,7 +105,7 @@ func TestTogether(t *testing.T) {
 		pingPong(a, p, "to and fro")
 	}
 	p.send(record.TypeApplicationData)
-	time.Sleep(3 * time.Millisecond) // so that the short wait is over, and the long one begins
+	time.Sleep(briefly + beat) // so that the short wait is over, and the long one begins
 	pingPong(a, p, "late")
 	a.wantTogether()
 	p.send(record.TypeAlert, record.AlertWarning, byte(engine.AlertCloseNotify))
@@ -158,13 +158,24 @@ func TestTogetherUntilOneIsStuck(t *testing.T) {
 		},
 		"the caller does not read": func(a *act, p *scriptedPeer) {
 			text := strings.Repeat("x", 4000)
-			for range 1000 {
-				p.says(text)
-			}
+			said := make(chan error, 1)
+			go func() { // all of it may be more than fits on the way
+				for range 1000 {
+					if _, err := p.socket.Write(p.record(record.TypeApplicationData, []byte(text))); err != nil {
+						said <- err
+						return
+					}
+				}
+				said <- nil
+			}()
+			time.Sleep(beat)
 			a.writes("meanwhile")
 			p.hears(record.TypeApplicationData, "meanwhile")
 			a.wantApart()
 			wantRead(a, a.out, strings.Repeat(text, 1000))
+			if err := <-said; err != nil {
+				a.Error(err)
+			}
 		},
 		"the peer does not read": func(a *act, p *scriptedPeer) {
 			text := strings.Repeat("x", 4000)
