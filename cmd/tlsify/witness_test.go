@@ -79,7 +79,7 @@ func testify(kind, early, answer string, stdinOpen bool, args []string) error {
 	if ours.out != nil {
 		listening.Go(func() { takeDown(ours, answer) })
 	}
-	watchdog := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	watchdog := time.AfterFunc(patience, func() { cmd.Process.Signal(syscall.SIGQUIT) }) // it tells where it is
 	cmd.Wait()
 	watchdog.Stop()
 	listening.Wait()
