@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -178,7 +179,7 @@ func serverEnvironment(ts *testscript.TestScript) []string {
 var nextPort atomic.Int32
 
 func (st *stage) port(ts *testscript.TestScript, neg bool, args []string) {
-	nextPort.CompareAndSwap(0, 10000+int32(os.Getpid()%20000))
+	nextPort.CompareAndSwap(0, 10000+rand.Int32N(20000)) // another process counts elsewhere
 	for range 1000 {
 		port := int(nextPort.Add(1))
 		l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
