@@ -79,7 +79,11 @@ func testify(kind, early, answer string, stdinOpen bool, args []string) error {
 	if ours.out != nil {
 		listening.Go(func() { takeDown(ours, answer) })
 	}
-	watchdog := time.AfterFunc(patience, func() { cmd.Process.Signal(syscall.SIGQUIT) }) // it tells where it is
+	watchdog := time.AfterFunc(patience, func() {
+		cmd.Process.Signal(syscall.SIGQUIT) // it tells where it is
+		time.Sleep(time.Second)
+		cmd.Process.Kill()
+	})
 	cmd.Wait()
 	watchdog.Stop()
 	listening.Wait()
