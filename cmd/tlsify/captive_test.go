@@ -124,8 +124,33 @@ var attempts = map[string]func() error{
 		// Any descriptor will do to see that the call as such is refused.
 		return unix.Connect(2, &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}})
 	},
-	"exec":   func() error { return syscall.Exec("/bin/true", []string{"true"}, nil) },
-	"ptrace": func() error { return syscall.PtraceAttach(parentPID()) },
+	"pair": func() error {
+		ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err == nil {
+			unix.Close(ends[0])
+			unix.Close(ends[1])
+		}
+		return err
+	},
+	// A datagram with a descriptor to whoever waits for one: by a pair of
+	// datagram sockets or, where sockets can be made, one of them.
+	"datagram": func() error {
+		ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+		if err != nil {
+			ends[0], err = unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+		}
+		if err != nil {
+			return err
+		}
+		return unix.Sendmsg(ends[0], []byte("out"), unix.UnixRights(0), &unix.SockaddrUnix{Name: os.Getenv("CAPTIVE_PATH")}, 0)
+	},
+	// Any descriptor will do for these, as for connect.
+	"sendto": func() error {
+		return unix.Sendto(2, []byte("out"), 0, &unix.SockaddrUnix{Name: os.Getenv("CAPTIVE_PATH")})
+	},
+	"fastopen": func() error { return unix.Sendmsg(2, []byte("out"), nil, nil, unix.MSG_FASTOPEN) },
+	"exec":     func() error { return syscall.Exec("/bin/true", []string{"true"}, nil) },
+	"ptrace":   func() error { return syscall.PtraceAttach(parentPID()) },
 	"readv": func() error {
 		var b [8]byte
 		local := []unix.Iovec{{Base: &b[0], Len: 8}}

@@ -28,7 +28,8 @@ type connection struct {
 	session engine.Session
 	carrier pump.Carrier // of session's bytes
 	program *program     // PROG, once it runs
-	pair    *pump.FD     // our end of a socketpair that was handed over
+	ends    [2]int       // of the socketpair that may be handed over, ours first
+	pair    *pump.FD     // our end of one that was
 	away    bool         // the network's socket was: there is no more to do
 
 	confinement *sandbox.Confinement // nil: --sandbox off
@@ -80,6 +81,9 @@ func (c *connection) open(ctx context.Context) error {
 			return err
 		}
 		c.program = program
+	}
+	if err := c.preparePair(); err != nil {
+		return err
 	}
 	c.prepareConfinement()
 	if c.network != nil {

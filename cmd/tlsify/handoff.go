@@ -116,19 +116,24 @@ func (c *connection) handSocket(socket *pump.FD) error {
 	return c.handed(n, handKernel)
 }
 
-// handPair hands one end of a socketpair over and keeps the other.
-func (c *connection) handPair() error {
-	ends, err := newSocketPair()
-	if err != nil {
+// preparePair makes the socketpair that may be handed over, as long as this
+// process can make one.
+func (c *connection) preparePair() (err error) {
+	if c.inv.handoff == handPair || c.inv.handoff == handAuto {
+		c.ends, err = newSocketPair()
+	}
+	return err
+}
+
+// handPair hands one end of the socketpair over and keeps the other.
+func (c *connection) handPair() (err error) {
+	if err := unix.SetNonblock(c.ends[0], true); err != nil {
 		return err
 	}
-	if err := unix.SetNonblock(ends[0], true); err != nil {
+	if c.pair, err = pump.NewFD(c.ends[0]); err != nil {
 		return err
 	}
-	if c.pair, err = pump.NewFD(ends[0]); err != nil {
-		return err
-	}
-	return c.handed(ends[1], handPair)
+	return c.handed(c.ends[1], handPair)
 }
 
 func (c *connection) handed(n int, kind string) error {

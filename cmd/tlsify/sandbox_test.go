@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -28,6 +29,7 @@ func needSandbox(t *testing.T) {
 var jailbreaks = []struct{ try, want string }{
 	{"open", "EPERM"}, {"make", "EPERM"}, {"remove", "EPERM"}, {"mem", "EPERM"},
 	{"socket", "EPERM"}, {"unix", "EPERM"}, {"raw", "EPERM"}, {"connect", "EPERM"},
+	{"pair", "EPERM"}, {"datagram", "EPERM"}, {"sendto", "EPERM"}, {"fastopen", "EPERM"},
 	{"exec", "killed"}, {"ptrace", "killed"}, {"readv", "killed"},
 	{"kill", "EPERM"}, {"fork", "EPERM"}, {"code", "EPERM"},
 	{"dumpable", "EPERM"}, {"core", "EPERM"}, {"tty", "EPERM"}, {"io_uring", "EPERM"},
@@ -152,6 +154,37 @@ func TestCaptiveFiles(t *testing.T) {
 				args = append(args, strings.Replace(c.option, "=", "="+dir+"/", 1))
 			}
 			try(t, l, c.at, c.try, filepath.Join(dir, c.path), c.want, args...)
+		})
+	}
+}
+
+// With --tcp-fastopen TCP sockets can be made until the handshake is over, and no
+// others; and with --handoff the pair is made before there is anybody to abuse it.
+func TestCaptiveSockets(t *testing.T) {
+	needSandbox(t)
+	path := filepath.Join(t.TempDir(), "socket")
+	deaf, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close()
+	for _, c := range []struct{ at, try, option, want string }{
+		{"handshake", "socket", "--tcp-fastopen", "done"},
+		{"handshake", "unix", "--tcp-fastopen", "EPERM"},
+		{"handshake", "raw", "--tcp-fastopen", "EPERM"},
+		{"handshake", "datagram", "--tcp-fastopen", "EPERM"},
+		{"ready", "socket", "--tcp-fastopen", "EPERM"},
+		{"handshake", "pair", "--handoff=socketpair", "EPERM"},
+		{"handshake", "datagram", "--handoff=socketpair", "EPERM"},
+		{"ready", "datagram", "--session=" + filepath.Dir(path) + "/s", "EPERM"},
+	} {
+		t.Run(c.at+c.option[:9]+"-"+c.try, func(t *testing.T) {
+			s := startServer(t, "quiet")
+			l := newLaunch(t)
+			if strings.HasPrefix(c.option, "--handoff") {
+				newHandoff(l)
+			}
+			try(t, l, c.at, c.try, path, c.want, connectTo(t, s, c.option)...)
 		})
 	}
 }

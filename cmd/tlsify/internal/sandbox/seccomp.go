@@ -19,17 +19,26 @@ import (
 // without, and a later one may ask for more. What has no other use than to get
 // out of here ends the process.
 
-// rule is what the filter says of one system call. Where values or clear is
-// set, it is of the 32 bits of argument arg, which is all that the kernel looks
-// at in those that are used here; any other value is EPERM.
+// rule is what the filter says of one system call. Where there are tests, all
+// of them have to pass for its action; else it is EPERM.
 type rule struct {
 	call   int
 	action uint32
-	arg    int
-	values []uint32 // the argument is one of these
-	set    uint32   // or it has a bit of these
-	clear  uint32   // or it has no bit of these
+	tests  []test
 }
+
+// test looks at the 32 bits of an argument that are all that the kernel looks at
+// in those that are tested here.
+type test struct {
+	arg    int
+	values []uint32 // it is one of these
+	set    uint32   // or, it has a bit of these
+	clear  uint32   // or, it has no bit of these
+}
+
+// oneOf and without are the tests that there are most of.
+func oneOf(arg int, values ...uint32) test { return test{arg: arg, values: values} }
+func without(arg int, bits uint32) test    { return test{arg: arg, clear: bits} }
 
 const (
 	allow = unix.SECCOMP_RET_ALLOW
@@ -48,11 +57,12 @@ func rules(n Needs, pid int) []rule {
 			list = append(list, rule{call: call, action: allow})
 		}
 	}
+	when := func(call int, tests ...test) { list = append(list, rule{call, allow, tests}) }
 	// Bytes between the descriptors that there are, and waiting for them.
-	add(unix.SYS_READ, unix.SYS_WRITE, unix.SYS_RECVFROM, unix.SYS_SENDMSG, unix.SYS_PPOLL, unix.SYS_FUTEX,
-		unix.SYS_SPLICE, unix.SYS_READV, unix.SYS_WRITEV, unix.SYS_RECVMSG, unix.SYS_SENDTO,
+	add(unix.SYS_READ, unix.SYS_WRITE, unix.SYS_RECVFROM, unix.SYS_PPOLL, unix.SYS_FUTEX,
+		unix.SYS_SPLICE, unix.SYS_READV, unix.SYS_WRITEV, unix.SYS_RECVMSG,
 		unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_CTL, unix.SYS_EPOLL_CREATE1, unix.SYS_EVENTFD2, unix.SYS_PIPE2,
-		unix.SYS_SOCKETPAIR, unix.SYS_SHUTDOWN, unix.SYS_CLOSE, unix.SYS_FSTAT, unix.SYS_DUP3,
+		unix.SYS_SHUTDOWN, unix.SYS_CLOSE, unix.SYS_FSTAT, unix.SYS_DUP3,
 		unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME, unix.SYS_GETSOCKOPT, unix.SYS_PREAD64)
 	add(byteCalls...)
 	// The runtime: memory, threads, signals, time.
@@ -65,23 +75,26 @@ func rules(n Needs, pid int) []rule {
 		// Taking away yet more from itself.
 		unix.SYS_LANDLOCK_RESTRICT_SELF)
 	add(runtimeCalls...)
-	list = append(list,
-		// No memory that was written becomes code.
-		rule{call: unix.SYS_MMAP, action: allow, arg: 2, clear: unix.PROT_EXEC},
-		rule{call: unix.SYS_MPROTECT, action: allow, arg: 2, clear: unix.PROT_EXEC},
-		rule{call: unix.SYS_CLONE, action: allow, arg: 0, set: unix.CLONE_THREAD},
-		rule{call: unix.SYS_CLONE3, action: absent},
-		rule{call: unix.SYS_TGKILL, action: allow, arg: 0, values: []uint32{uint32(pid)}},
-		// No input is made up for a terminal (TIOCSTI), and no signals are
-		// asked for by F_SETOWN.
-		rule{call: unix.SYS_IOCTL, action: allow, arg: 1, values: []uint32{unix.SIOCINQ, unix.SIOCOUTQ}},
-		rule{call: unix.SYS_FCNTL, action: allow, arg: 1, values: []uint32{unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL,
-			unix.F_DUPFD_CLOEXEC, unix.F_GETPIPE_SZ, unix.F_SETPIPE_SZ}},
-		rule{call: unix.SYS_PRCTL, action: allow, arg: 0, values: []uint32{unix.PR_SET_VMA, unix.PR_SET_NO_NEW_PRIVS}},
-		rule{call: unix.SYS_SETSOCKOPT, action: allow, arg: 1, values: []uint32{unix.SOL_SOCKET, unix.SOL_TCP, unix.SOL_TLS}},
-	)
+	// To where a socket is connected, and to no address. By sendmsg one can be
+	// given that no filter sees: no socket is made here that would take it. A
+	// Fast Open is a connect.
+	when(unix.SYS_SENDTO, oneOf(5, 0), without(3, unix.MSG_FASTOPEN))
+	when(unix.SYS_SENDMSG, without(2, unix.MSG_FASTOPEN))
+	// No memory that was written becomes code.
+	when(unix.SYS_MMAP, without(2, unix.PROT_EXEC))
+	when(unix.SYS_MPROTECT, without(2, unix.PROT_EXEC))
+	when(unix.SYS_CLONE, test{arg: 0, set: unix.CLONE_THREAD})
+	list = append(list, rule{call: unix.SYS_CLONE3, action: absent})
+	when(unix.SYS_TGKILL, oneOf(0, uint32(pid)))
+	// No input is made up for a terminal (TIOCSTI), and no signals are asked for
+	// by F_SETOWN.
+	when(unix.SYS_IOCTL, oneOf(1, unix.SIOCINQ, unix.SIOCOUTQ))
+	when(unix.SYS_FCNTL, oneOf(1, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL,
+		unix.F_DUPFD_CLOEXEC, unix.F_GETPIPE_SZ, unix.F_SETPIPE_SZ))
+	when(unix.SYS_PRCTL, oneOf(0, unix.PR_SET_VMA, unix.PR_SET_NO_NEW_PRIVS))
+	when(unix.SYS_SETSOCKOPT, oneOf(1, unix.SOL_SOCKET, unix.SOL_TCP, unix.SOL_TLS))
 	if n.Signal != 0 {
-		list = append(list, rule{call: unix.SYS_KILL, action: allow, arg: 0, values: []uint32{uint32(n.Signal)}})
+		when(unix.SYS_KILL, oneOf(0, uint32(n.Signal)))
 	}
 	if len(n.Read) > 0 || n.Replace != "" {
 		add(unix.SYS_OPENAT, unix.SYS_GETDENTS64, unix.SYS_LSEEK, unix.SYS_READLINKAT)
@@ -92,7 +105,9 @@ func rules(n Needs, pid int) []rule {
 		add(renameCalls...)
 	}
 	if n.Sockets {
-		add(unix.SYS_SOCKET, unix.SYS_CONNECT, unix.SYS_BIND)
+		add(unix.SYS_CONNECT, unix.SYS_BIND)
+		when(unix.SYS_SOCKET, oneOf(0, unix.AF_INET, unix.AF_INET6),
+			oneOf(1, unix.SOCK_STREAM, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK))
 	}
 	if n.Narrowed {
 		add(unix.SYS_SECCOMP)
@@ -140,23 +155,21 @@ func program(list []rule, otherwise uint32) []bpf.Instruction {
 // decision makes the instructions of one rule. They look at the number of the
 // call, and leave it where it is if it is another.
 func decision(r rule) []bpf.Instruction {
-	body := []bpf.Instruction{bpf.RetConstant{Val: r.action}}
-	if r.values != nil || r.set != 0 || r.clear != 0 {
-		body = []bpf.Instruction{load(uint32(offsetArgs + 8*r.arg))}
-		when := func(test bpf.JumpTest, value uint32) {
-			body = append(body, bpf.JumpIf{Cond: test, Val: value, SkipFalse: 1}, bpf.RetConstant{Val: r.action})
+	var body []bpf.Instruction
+	for _, t := range r.tests {
+		body = append(body, load(uint32(offsetArgs+8*t.arg)))
+		for i, value := range t.values {
+			body = append(body, bpf.JumpIf{Cond: bpf.JumpEqual, Val: value, SkipTrue: uint8(len(t.values) - i)})
 		}
-		for _, value := range r.values {
-			when(bpf.JumpEqual, value)
+		if t.set != 0 {
+			body = append(body, bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: t.set, SkipTrue: 1})
 		}
-		if r.set != 0 {
-			when(bpf.JumpBitsSet, r.set)
-		}
-		if r.clear != 0 {
-			when(bpf.JumpBitsNotSet, r.clear)
+		if t.clear != 0 {
+			body = append(body, bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: t.clear, SkipTrue: 1})
 		}
 		body = append(body, bpf.RetConstant{Val: deny})
 	}
+	body = append(body, bpf.RetConstant{Val: r.action})
 	return append([]bpf.Instruction{bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(r.call), SkipFalse: uint8(len(body))}}, body...)
 }
 
