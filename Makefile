@@ -116,7 +116,7 @@ dist: ## make the static programs bin/dist/tlsify-linux-ARCH, and see that they 
 	@$(GO) run .ci/static.go $$(for arch in $(DIST); do echo bin/dist/tlsify-linux-$$arch; done)
 
 UNIXES = freebsd openbsd netbsd darwin
-unixes: ## see that the program compiles for the other unixes (UNIXES); README.md says what it lacks there
+unixes: ## see that the program compiles for the other unixes (UNIXES); doc/architecture.md says what it lacks there
 	@for os in $(UNIXES); do GOOS=$$os $(GOBUILD) -o /dev/null ./cmd/tlsify || exit 1; done
 
 bogo: ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/runner, built with go test -c
@@ -143,9 +143,9 @@ bench: bench-build ## everything, in 10 minutes; BENCH=bench/results/NAME is whe
 	@bin/tlsify-bench show --as all --output '$(BENCH)' '$(BENCH).json'
 	@echo 'The report is $(BENCH).html'
 
-bench-report: ## make bench for the README: the committed report, and the README's summary of it
+bench-report: ## make bench for doc/figures.md: the committed report, and its summary there
 	@$(MAKE) -s bench BENCH=$(REPORT) RESUME='$(RESUME)'
-	@bin/tlsify-bench show --into README.md $(REPORT).json
+	@bin/tlsify-bench show --into doc/figures.md $(REPORT).json
 
 bench-engines: bench-build ## size and start of each build; INTO=ENGINES.md puts them there
 	@CGO_ENABLED=0 $(GO) build $(BENCHFLAGS) -tags utls -o bin/tlsify-utls ./cmd/tlsify

@@ -127,15 +127,15 @@ func (p programs) testEngines(t *testing.T) {
 	}
 }
 
-// The README has the summary of each committed report, as it would be written
-// now.
-func TestReadmeHasTheReports(t *testing.T) {
+// doc/figures.md has the summary of each committed report, as it would be
+// written now.
+func TestFiguresHaveTheReports(t *testing.T) {
 	const root = "../.."
 	reports, err := filepath.Glob(root + "/bench/results/*.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme, err := os.ReadFile(root + "/README.md")
+	figures, err := os.ReadFile(root + "/doc/figures.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,8 +144,8 @@ func TestReadmeHasTheReports(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(readme), summary(report, path, root)) {
-			t.Errorf("README.md has no summary of %s, or an old one: make it with tlsify-bench show --into README.md", filepath.Base(path))
+		if !strings.Contains(string(figures), summary(report, path, root+"/doc")) {
+			t.Errorf("doc/figures.md has no summary of %s, or an old one: make it with tlsify-bench show --into doc/figures.md", filepath.Base(path))
 		}
 	}
 }

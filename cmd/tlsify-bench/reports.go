@@ -61,7 +61,7 @@ func summary(report *bench.Report, name, dir string) string {
 	return report.SummaryMarkdown(ours, stem)
 }
 
-// drawn are the results that writeAll draws: those that the README shows.
+// drawn are the results that writeAll draws: those that doc/figures.md shows.
 var drawn = []string{"bulk/up", "bulk/down"}
 
 // writeAll writes every form of the report, each to a file of which the name

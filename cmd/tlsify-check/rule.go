@@ -17,10 +17,13 @@ import (
 // outside.
 type rule struct {
 	id       string
-	sentence string // of the contract, word for word; "..." where it is cut
+	sentence string // of the contract; "..." where it is cut
 	needs    ability
 	check    func(*trial)
 }
+
+// cited are the rule's numbers in the contract.
+func (r rule) cited() string { return strings.Join(clauses[r.id], ",") }
 
 // ability is what a program, or an engine of it, may be without.
 type ability int
@@ -219,7 +222,7 @@ func (t *trial) each(check func(t *trial, version change)) {
 	}
 }
 
-// list shortens what a fault quotes.
+// quote shortens what a fault quotes.
 func quote(text string) string {
 	if len(text) > 400 {
 		text = text[:200] + " ... " + text[len(text)-200:]

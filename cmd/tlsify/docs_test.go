@@ -13,29 +13,26 @@ import (
 	"tlsify/engine"
 )
 
-// readme is the part of README.md behind the comment that names a table, up to
+// docPage is the part of a page in doc/ behind the comment that names a table, up to
 // the next heading.
-func readme(t *testing.T, table string) string {
+func docPage(t *testing.T, name, table string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
-	if os.IsNotExist(err) {
-		t.Skip("needs README.md")
-	}
+	text, err := os.ReadFile("../../doc/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, behind, ok := strings.Cut(string(text), table)
 	if !ok {
-		t.Fatalf("README.md has no %q", table)
+		t.Fatalf("%s has no %q", name, table)
 	}
 	part, _, _ := strings.Cut(behind, "\n#")
 	return part
 }
 
-// The README's table of options has every option, and no other.
-func TestReadmeOptions(t *testing.T) {
+// The page's table of options has every option, and no other.
+func TestPageOptions(t *testing.T) {
 	var have, want []string
-	for line := range strings.Lines(readme(t, "<!-- options:")) {
+	for line := range strings.Lines(docPage(t, "options.md", "<!-- options:")) {
 		if cells := strings.Split(line, "|"); len(cells) > 2 {
 			for _, match := range regexp.MustCompile("`(--?[a-z0-9][a-z0-9-]*)").FindAllStringSubmatch(cells[1], -1) {
 				have = append(have, match[1])
@@ -51,15 +48,15 @@ func TestReadmeOptions(t *testing.T) {
 	sameSet(t, "options", have, want)
 }
 
-// The README's table of statuses is the program's, to the word.
-func TestReadmeStatuses(t *testing.T) {
-	rows := regexp.MustCompile(`(?m)^\| (\d+) \| (.*?) \| (.*?) ?\|`).FindAllStringSubmatch(readme(t, "<!-- statuses:"), -1)
+// The contract's table of statuses is the program's, to the word.
+func TestPageStatuses(t *testing.T) {
+	rows := regexp.MustCompile(`(?m)^\| (\d+) \| (.*?) \| (.*?) ?\| (.*?) ?\|`).FindAllStringSubmatch(docPage(t, "contract.md", "<!-- statuses:"), -1)
 	if len(rows) != len(statuses) {
-		t.Fatalf("README.md has %d statuses, the program %d", len(rows), len(statuses))
+		t.Fatalf("the contract has %d statuses, the program %d", len(rows), len(statuses))
 	}
 	for i, s := range statuses {
-		if row := rows[i]; row[1] != strconv.Itoa(s.Status) || row[2] != s.Meaning {
-			t.Errorf("README.md has %q for status %d, %q", row[1:3], s.Status, s.Meaning)
+		if row := rows[i]; row[1] != strconv.Itoa(s.Status) || row[2] != s.Meaning || row[4] != s.Retry {
+			t.Errorf("the contract has %q for status %d, %q", row[1:], s.Status, s.Meaning)
 		}
 		sameSet(t, "CODEs of status "+strconv.Itoa(s.Status), strings.FieldsFunc(rows[i][3], notInCode), s.Codes)
 	}
@@ -89,7 +86,7 @@ func TestCodesHaveStatuses(t *testing.T) {
 	}
 }
 
-// The help, the README and the program have the same keywords on the control
+// The help, the contract and the program have the same keywords on the control
 // channel, both ways.
 func TestKeywords(t *testing.T) {
 	var said []string
@@ -102,7 +99,7 @@ func TestKeywords(t *testing.T) {
 		said = append(said, fact[0])
 	}
 	said = append(said, "lost") // package control's own
-	for what, text := range map[string]string{"help": helpControl, "README.md": readme(t, "### The control channel")} {
+	for what, text := range map[string]string{"help": helpControl, "contract.md": docPage(t, "contract.md", "<!-- keywords: a test compares this list with the program's -->")} {
 		// Lines with a keyword at their beginning are indented, and have their
 		// explanation behind two spaces.
 		var described []string
@@ -160,12 +157,12 @@ func sameSet(t *testing.T, what string, have, want []string) {
 	t.Helper()
 	for _, w := range want {
 		if !slices.Contains(have, w) {
-			t.Errorf("%s: README.md lacks %s", what, w)
+			t.Errorf("%s: the page lacks %s", what, w)
 		}
 	}
 	for _, h := range have {
 		if !slices.Contains(want, h) {
-			t.Errorf("%s: README.md has %s, and the program does not", what, h)
+			t.Errorf("%s: the page has %s, and the program does not", what, h)
 		}
 	}
 }
