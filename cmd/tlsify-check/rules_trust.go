@@ -180,7 +180,7 @@ var rulesTrust = []rule{
 	{"environment", "Nothing in the environment, or in a file that was not named, can loosen any of this", nothing, func(t *trial) {
 		log := t.path(".log")
 		c := t.call()
-		c.setenv("SSLKEYLOGFILE="+log, "GODEBUG=x509usefallbackroots=1,x509keypairleaf=0", "NODE_TLS_REJECT_UNAUTHORIZED=0",
+		c.setenv("SSLKEYLOGFILE="+log, "GODEBUG=x509usefallbackroots=1,x509usepolicies=0", "NODE_TLS_REJECT_UNAUTHORIZED=0",
 			"PYTHONHTTPSVERIFY=0", "GIT_SSL_NO_VERIFY=1", "TLSIFY_OPTIONS=--opportunistic", "CURL_INSECURE=1", "OPENSSL_CONF=/dev/null",
 			"https_proxy=http://127.0.0.1:1", "HTTPS_PROXY=http://127.0.0.1:1", "ALL_PROXY=socks5://127.0.0.1:1", "HOME="+t.looseHome())
 		c.start(t.serve(talk).to()...).expect(0, "ready")

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/restart"
 	"tlsify/pump"
 	"tlsify/verify"
 )
@@ -254,8 +255,8 @@ func (s *service) spawn(v *visitor, conn int) error {
 	}
 	defer unix.Close(control[1])
 	files[0], files[s.controlFD] = uintptr(conn), uintptr(control[1])
-	pid, err := s.children.start(ownProgram, slices.Concat([]string{os.Args[0]}, inv.acceptArgs[:1],
-		[]string{"--control-fd=" + itoa(s.controlFD)}, inv.acceptArgs[1:]),
+	pid, err := s.children.start(ownProgram, restart.Args(slices.Concat([]string{os.Args[0]}, inv.acceptArgs[:1],
+		[]string{"--control-fd=" + itoa(s.controlFD)}, inv.acceptArgs[1:])),
 		&syscall.ProcAttr{Env: inv.acceptEnv, Files: files},
 		func(syscall.WaitStatus) { s.admission.over(v) })
 	if err != nil {

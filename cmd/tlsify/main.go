@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/restart"
 )
 
 // finishLimit is how long the reader of the control channel has for its last
@@ -32,8 +33,11 @@ func main() { os.Exit(tlsify()) }
 // tlsify is main with an exit status for a result.
 func tlsify() int {
 	// The runtime's own switches can loosen what crypto/tls and crypto/x509
-	// accept. Nothing from outside may.
-	os.Unsetenv("GODEBUG")
+	// accept, and write where it is not to be written. Nothing from outside may.
+	if err := restart.Clean(ownProgram); err != nil {
+		muteNetwork([]int{0, 1}) // any may be the network
+		return run(context.Background(), &invocation{form: formHelp}, usagef("%v", err))
+	}
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case progWait:

@@ -4,12 +4,12 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/base64"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/restart"
 	"tlsify/engine"
 	"tlsify/verify"
 )
@@ -172,7 +172,7 @@ var progVariables = []string{
 // environment is what PROG is told: our environment, with the facts.
 func (f *facts) environment() []string {
 	var env []string
-	for _, entry := range os.Environ() {
+	for _, entry := range restart.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
 		if !isProgVariable(name) {
 			env = append(env, entry)

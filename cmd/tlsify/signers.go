@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/restart"
 	"tlsify/cmd/tlsify/internal/signer"
 	"tlsify/engine"
 	"tlsify/pump"
@@ -168,7 +169,7 @@ func startSignerCommand(command string, fds *descriptors) (int, error) {
 		return -1, err
 	}
 	files := []uintptr{uintptr(ends[1]), uintptr(ends[1]), inheritable(3, fds, null)[2]}
-	pid, err := syscall.ForkExec(shell, []string{"sh", "-c", command}, &syscall.ProcAttr{Env: os.Environ(), Files: files})
+	pid, err := syscall.ForkExec(shell, []string{"sh", "-c", command}, &syscall.ProcAttr{Env: restart.Environ(), Files: files})
 	unix.Close(ends[1])
 	if err != nil {
 		unix.Close(ends[0])

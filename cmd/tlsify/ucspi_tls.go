@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/personality"
+	"tlsify/cmd/tlsify/internal/restart"
 	"tlsify/pump"
 )
 
@@ -72,7 +72,7 @@ func (d *delayed) give(files []uintptr) {
 
 // environment is what PROG finds.
 func (d *delayed) environment() []string {
-	env := slices.DeleteFunc(os.Environ(), func(entry string) bool {
+	env := slices.DeleteFunc(restart.Environ(), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
 		return isProgVariable(name) || slices.Contains(d.unset, name)
 	})

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// switched is an environment with switches of the language's runtime, the
+// second of which writes to descriptor 2 every 5 ms.
+func switched() []string {
+	return append(os.Environ(), "GOTRACEBACK=system", "GODEBUG=schedtrace=5,cpu.aes=off")
+}
+
+// findsSwitches checks what a program has printed of its environment.
+func findsSwitches(t *testing.T, who, printed string) {
+	t.Helper()
+	lines := slices.DeleteFunc(strings.Split(printed, "\n"), func(line string) bool {
+		return !strings.HasPrefix(line, "GODEBUG=") && !strings.HasPrefix(line, "GOTRACEBACK=")
+	})
+	if len(lines) < 2 || lines[0] != "GODEBUG=schedtrace=5,cpu.aes=off" || lines[1] != "GOTRACEBACK=system" {
+		t.Errorf("%s found %q", who, printed)
+	}
+}
+
+// The runtime wrote to the network in clear, for as long as the process lived,
+// where inetd's environment told it to. What it writes before any code of ours
+// runs cannot be helped: a line or two.
+func TestRuntimeIsQuietOnTheNetwork(t *testing.T) {
+	t.Parallel()
+	pki := pkiFiles(t)
+	ours, theirs := tcpPair(t)
+	l := newLaunch(t)
+	l.env = switched()
+	l.quietly()
+	for n := range 3 {
+		l.give(n, rawOf(t, theirs))
+	}
+	theirs.Close()
+	tlsify := l.start("accept", "--cert", pki+"/good.pem", "--key", pki+"/good.key", "--", "prog", "env", "GO")
+	ours.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+	inClear, _ := io.ReadAll(ours)
+	ours.SetReadDeadline(time.Time{})
+	if lines := strings.Count(string(inClear), "\n"); lines > 20 {
+		t.Errorf("%d lines went out in clear: %.200q", lines, inClear)
+	}
+	c, err := newClient(ours, clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, _ := c.talk("")
+	findsSwitches(t, "PROG", answer)
+	ours.Close()
+	if status := tlsify.wait(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+}
+
+// The switches are the caller's programs' as they were given.
+func TestProgramsFindTheRuntimesSwitches(t *testing.T) {
+	t.Parallel()
+	pki := pkiFiles(t)
+	found := filepath.Join(t.TempDir(), "found")
+	l, err := startListener(nil, switched(), "--cert", pki+"/good.pem",
+		"--key", "signer:prog env GO >>"+found+"; exec prog sign "+pki+"/good.key", "127.0.0.1:0", "--", "prog", "env", "GO")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := dialClient(l.address, clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, _ := c.hear()
+	findsSwitches(t, "the listener's PROG", answer)
+	c.noter.Close()
+	if err := l.stop(); err != nil {
+		t.Error(err)
+	}
+	printed, _ := os.ReadFile(found)
+	findsSwitches(t, "the signer", string(printed))
+
+	s := startServer(t, "talk")
+	client := newLaunch(t)
+	client.env = switched()
+	tlsify := client.start("connect", "--trust", pki+"/ca.pem", s.address, "--", "prog", "env", "GO")
+	if status := tlsify.wait(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	findsSwitches(t, "the client's PROG", tlsify.out.all())
+}
