@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"runtime"
@@ -151,6 +152,46 @@ func TestHostile(t *testing.T) {
 		if took > factor*limit || used > memory {
 			t.Errorf("%s: took %v and %d KiB", name, took, used>>10)
 		}
+	}
+}
+
+// oversized passes for the private half of an RSA key that takes seconds to check
+// a signature by.
+type oversized struct{ public *rsa.PublicKey }
+
+func (o oversized) Public() crypto.PublicKey { return o.public }
+func (o oversized) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	signature := make([]byte, o.public.Size())
+	signature[0] = 1
+	return signature, nil
+}
+
+// An issuer that the peer has made up may have a key of any size, and have
+// signed a staple of the peer's.
+func TestHugeIssuer(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mid := issue(t, "CA mid", root, key)
+	leaf := issue(t, "leaf", mid, nil)
+	modulus := new(big.Int).Lsh(big.NewInt(1), 1<<16)
+	public := &rsa.PublicKey{N: modulus.SetBit(modulus, 0, 1), E: 1<<31 - 1}
+	spki, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	huge := &entity{mustParse(t, spliceKey(t, mid.Raw, spki)), oversized{public}}
+	p := policy(t, root)
+	p.Staple = StapleRequire
+	p.CRLs = []*CRL{mustCRL(t, newCRL(t, mid, nil))}
+	e := evidence(leaf, huge)
+	e.Staple = newStaple(t, leaf, huge, huge, nil)
+	start := cpuTime(t)
+	_, err = p.Check(e)
+	if took := cpuTime(t) - start; took > time.Second || !errors.As(err, new(*Error)) {
+		t.Errorf("%v, after %v", err, took)
 	}
 }
 

@@ -22,6 +22,7 @@ var records = []row{
 	{"record-unknown-type", bothRoles, eachVersion, testRecordUnknownType},
 	{"key-update", bothRoles, only13, testKeyUpdate},
 	{"key-update-cut", bothRoles, only13, testKeyUpdateCut},
+	{"key-update-span", bothRoles, only13, testKeyUpdateSpan},
 	{"late-message", bothRoles, only13, testLateMessage},
 	{"renegotiation", bothRoles, only12, testRenegotiation},
 }
@@ -142,6 +143,17 @@ func testKeyUpdateCut(r *rig) {
 	f.send(f.data("before"), f.seal(typeHandshake, append(keyUpdate(0), keyUpdate(0)...), 0))
 	f.rekey()
 	f.send(f.data("behind"))
+	f.fails("before", engine.FaultProtocol)
+}
+
+// Two KeyUpdates in a record: the second was protected by the key that the first
+// has put out of use.
+func testKeyUpdateSpan(r *rig) {
+	f := r.trial().forge()
+	f.send(f.data("before"), f.seal(typeHandshake, append(keyUpdate(0), keyUpdate(0)...), 0))
+	f.rekey()
+	f.rekey()
+	f.send(f.data("behind"), f.alert(engine.AlertCloseNotify))
 	f.fails("before", engine.FaultProtocol)
 }
 

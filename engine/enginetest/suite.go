@@ -130,7 +130,7 @@ type test struct {
 // rows is the whole suite.
 func rows() []row {
 	return slices.Concat(basics, verification, clientCertificates, negotiation, clientHellos,
-		levels, streams, endings, records, badPeers, breaks, resumption, takeOvers)
+		levels, streams, endings, records, spans, badPeers, breaks, resumption, takeOvers)
 }
 
 func testsFor(e engine.Engine) []test {

@@ -2,7 +2,12 @@ package enginetest
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/rsa"
+	"crypto/tls"
 	"errors"
+	"io"
+	"math/big"
 	"slices"
 	"time"
 
@@ -20,6 +25,7 @@ var verification = []row{
 	{"verify-not-asked", serverOnly, eachVersion, testVerifyNotAsked},
 	{"matrix", bothRoles, eachVersion, testMatrix},
 	{"junk-certificate", bothRoles, eachVersion, testJunkCertificate},
+	{"huge-key", bothRoles, eachVersion, testHugeKey},
 	{"staple", clientOnly, eachVersion, testStaple},
 	{"timestamps", clientOnly, eachVersion, testTimestamps},
 	{"staple-served", serverOnly, eachVersion, testStapleServed},
@@ -188,5 +194,34 @@ func testStapleServed(r *rig) {
 	o := t.mustRun()
 	if got := o.peer.ConnectionState().OCSPResponse; !bytes.Equal(got, someStaple) {
 		r.Errorf("the client got the staple %x", got)
+	}
+}
+
+// hugeKey passes for a private RSA key of so many bits that to check one of its
+// signatures takes seconds.
+type hugeKey struct{}
+
+func (hugeKey) Public() crypto.PublicKey {
+	n := new(big.Int).Lsh(big.NewInt(1), 1<<16)
+	return &rsa.PublicKey{N: n.SetBit(n, 0, 1), E: 65537}
+}
+
+func (hugeKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return bytes.Repeat([]byte{1}, 1<<13), nil
+}
+
+// A key is of bounded size before anything is computed with it.
+func testHugeKey(r *rig) {
+	root := NewRoot(r, CertOptions{})
+	huge := Issue(r, root, CertOptions{DNS: []string{Host}, Signer: hugeKey{}})
+	t := r.trial()
+	t.peerShows(tls.Certificate{Certificate: huge.Chain, PrivateKey: hugeKey{}})
+	start := time.Now()
+	wantFault(r, t.run().err, engine.FaultCertificate)
+	if took := time.Since(start); took > time.Second {
+		r.Errorf("it took %v", took)
+	}
+	if peers, _ := t.judge.seen(); len(peers) > 0 {
+		r.Error("Verify was shown such a key")
 	}
 }

@@ -151,15 +151,23 @@ func selectScheme(public crypto.PublicKey, theirs, allowed []uint16) *scheme {
 	return nil
 }
 
+// maxRSABits bounds the work that a peer's key can cause, as crypto/tls does.
+const maxRSABits = 8192
+
 // certificateKey gives a certificate's public key, ML-DSA included, which
-// crypto/x509 does not know.
+// crypto/x509 does not know, if it is one to compute with.
 func certificateKey(cert *x509.Certificate) (crypto.PublicKey, error) {
 	if cert.PublicKey == nil {
 		return ParsePublicKey(cert.RawSubjectPublicKeyInfo)
 	}
-	switch cert.PublicKey.(type) {
-	case *ecdsa.PublicKey, ed25519.PublicKey, *rsa.PublicKey:
-		return cert.PublicKey, nil
+	switch key := cert.PublicKey.(type) {
+	case *ecdsa.PublicKey, ed25519.PublicKey:
+		return key, nil
+	case *rsa.PublicKey:
+		if size := key.N.BitLen(); size > maxRSABits {
+			return nil, fmt.Errorf("an RSA key of %d bits is more than the %d that are computed with", size, maxRSABits)
+		}
+		return key, nil
 	}
 	return nil, fmt.Errorf("a %T cannot sign in TLS 1.3", cert.PublicKey)
 }

@@ -21,6 +21,7 @@ const (
 	noPQ      = "no fingerprint of this browser has a post-quantum key share"
 	noSCTs    = "the fingerprint does not ask for signed certificate timestamps"
 	ownOrder  = "the library has an order of its own"
+	sameKeys  = "the library goes on with what follows a KeyUpdate in its record; what is after the handshake is of the peer that was verified"
 	signature = "the library does not tell"
 	noMLDSA   = "the library has no ML-DSA"
 	noECH     = "the library's inner ClientHello is not the fingerprint's, and it does not say when it could not make one"
@@ -30,6 +31,7 @@ var gaps = []enginetest.Gap{
 	{Test: "client/tls12/verify-after-proof", Reason: early},
 	{Test: "client/tls13/verify-after-proof", Reason: early},
 	{Test: "client/tls13/user-canceled", Reason: canceled},
+	{Test: "client/tls13/key-update-span", Reason: sameKeys},
 	{Test: "client/any/level-pq-auth", Reason: noMLDSA},
 	{Test: "client/tls12/signature-known", Reason: signature},
 	{Test: "client/tls13/signature-known", Reason: signature},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"reflect"
 	"slices"
 
 	tls "github.com/refraction-networking/utls"
@@ -115,7 +116,7 @@ func (e Engine) prepare(records *engine.RecordConn, c *engine.ClientConfig) (*ha
 	if err != nil {
 		return nil, e.unsupported("this ClientHello: " + err.Error())
 	}
-	if h.hello != nil && h.profile != nil {
+	if h.hello != nil {
 		h.hello.chosen = h.serverChose
 	}
 	return h, nil
@@ -124,17 +125,49 @@ func (e Engine) prepare(records *engine.RecordConn, c *engine.ClientConfig) (*ha
 // serverChose is called when the server's choice is known, and before the
 // library reads of it. It gives the library the private key for the share that
 // was chosen, because it keeps no more than one, and ends the handshake where
-// the choice is one that we do not accept.
+// the choice is one that we do not accept, or what should be protected is not.
 func (h *handshake) serverChose() error {
+	if h.hello.tls13 && h.hello.more {
+		return h.refuse(engine.AlertUnexpectedMessage, &engine.PeerError{Fault: engine.FaultProtocol, Err: errSpan})
+	}
+	if h.profile == nil {
+		return nil
+	}
 	if keys := h.profile.keys[h.hello.group]; keys != nil && !h.hello.retried {
 		h.conn.HandshakeState.State13.KeyShareKeys = keys
 	}
 	if h.hello.version != tls.VersionTLS12 || !weakSuite(h.hello.suite) || !slices.Contains(h.conn.HandshakeState.Hello.CipherSuites, h.hello.suite) {
 		return nil
 	}
-	h.refusal = weakSuiteChosen(h.hello.suite)
-	h.records.Write([]byte{21, 3, 3, 0, 2, 2, byte(engine.AlertInsufficientSecurity)})
-	return h.refusal
+	return h.refuse(engine.AlertInsufficientSecurity, weakSuiteChosen(h.hello.suite))
+}
+
+// errSpan is what the library does not notice: by RFC 8446, section 5.1, the last
+// message before a change of keys ends its record.
+var errSpan = errors.New("the peer broke the protocol: a handshake message spans a change of keys")
+
+// refuse ends the handshake before there are any keys.
+func (h *handshake) refuse(alert engine.Alert, err error) error {
+	h.refusal = err
+	h.records.Write([]byte{21, 3, 3, 0, 2, 2, byte(alert)})
+	return err
+}
+
+// spans tells whether something follows the server's Finished in its record.
+// The library has it in a buffer of its own.
+func (h *handshake) spans() bool {
+	buffered := reflect.ValueOf(h.conn.Conn).Elem().FieldByName("hand")
+	return buffered.FieldByName("buf").Len() > int(buffered.FieldByName("off").Int())
+}
+
+// refuseSpan ends the connection that is none yet, under its keys.
+func (h *handshake) refuseSpan(state *engine.State) error {
+	err := &engine.PeerError{Fault: engine.FaultProtocol, Err: errSpan}
+	if keys, keysErr := h.tap.ClientKeys(Engine{}.Name(), h.records, state, false); keysErr == nil {
+		alert := engine.AlertUnexpectedMessage
+		record.NewConn(keys).Abort(&alert, err)
+	}
+	return err
 }
 
 func (h *handshake) run(ctx context.Context) (engine.Session, error) {
@@ -152,6 +185,9 @@ func (h *handshake) run(ctx context.Context) (engine.Session, error) {
 	}
 	cs := h.conn.ConnectionState()
 	state := stateOf(cs)
+	if state.Version >= engine.TLS13 && h.spans() {
+		return nil, h.refuseSpan(state)
+	}
 	state.ClientCertRequested = h.requested
 	if h.profile != nil && h.hello.retried {
 		// The library cannot offer a session and follow a HelloRetryRequest,

@@ -157,5 +157,6 @@ var dialect = engine.Dialect{
 	Faults: []engine.FaultText{
 		{Part: "tls: server selected unsupported protocol version", Fault: engine.FaultVersion},
 		{Part: "tls: failed to parse certificate from server", Fault: engine.FaultCertificate},
+		{Part: "tls: server sent certificate containing RSA key larger", Fault: engine.FaultCertificate},
 	},
 }
