@@ -6,6 +6,7 @@ import (
 
 	"tlsify/engine"
 	"tlsify/engine/record"
+	"tlsify/stream"
 )
 
 // A Carrier moves the bytes of one established connection between the caller's
@@ -18,7 +19,7 @@ type Carrier interface {
 	Name() Kind
 	// take waits for bytes from in, and keeps those that one system call gives.
 	// The error is in's, io.EOF at its end.
-	take(in *FD) (int, error)
+	take(in *stream.FD) (int, error)
 	// send protects and sends what was taken last.
 	send() error
 	// closeWrite sends close_notify.
@@ -27,7 +28,7 @@ type Carrier interface {
 	// may be none. The errors are those of engine.Session's Read.
 	receive() error
 	// deliver writes to out what was received last. The error is out's.
-	deliver(out *FD) error
+	deliver(out *stream.FD) error
 	// halves tells whether one direction may end long before the other, as it
 	// may since TLS 1.3.
 	halves() bool

@@ -4,13 +4,14 @@ import (
 	"encoding/binary"
 
 	"tlsify/engine/record"
+	"tlsify/stream"
 )
 
 // Exact is a stream that reads no further than to the end of the TLS record
 // that it was last asked for a byte of: whoever comes after the one who reads
 // finds whole records on the descriptor, and nothing is missing.
 type Exact struct {
-	*FD
+	*stream.FD
 	header [record.HeaderLen]byte
 	got    int // of the next record's header
 	left   int // of the current record's content
@@ -37,10 +38,10 @@ func (e *Exact) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// descriptor is the FD that a stream is, if it is one.
-func descriptor(stream any) *FD {
-	switch s := stream.(type) {
-	case *FD:
+// descriptor is the FD that a connection is, if it is one.
+func descriptor(conn any) *stream.FD {
+	switch s := conn.(type) {
+	case *stream.FD:
 		return s
 	case *Exact:
 		return s.FD

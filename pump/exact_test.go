@@ -8,12 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/engine/record"
+	"tlsify/stream/streamtest"
 )
 
 // records are three, one of them empty, and the beginning of a fourth.
 func someRecords() (whole [][]byte, all []byte) {
 	for _, n := range []int{300, 0, 17} {
-		rec := append(make([]byte, record.HeaderLen), noise(n)...)
+		rec := append(make([]byte, record.HeaderLen), streamtest.Noise(n)...)
 		record.PutHeader(rec, record.TypeApplicationData, n)
 		whole = append(whole, rec)
 		all = append(all, rec...)
@@ -24,9 +25,9 @@ func someRecords() (whole [][]byte, all []byte) {
 // However it is read, what is left on the descriptor begins a record.
 func TestExact(t *testing.T) {
 	for _, most := range []int{1, 3, 5, 7, 1000} {
-		ends := socketpair(t)
-		closeLater(t, ends[0])
-		closeLater(t, ends[1])
+		ends := streamtest.Socketpair(t)
+		streamtest.CloseLater(t, ends[0])
+		streamtest.CloseLater(t, ends[1])
 		whole, all := someRecords()
 		unix.Write(ends[0], all)
 		e := &Exact{FD: newFD(t, ends[1])}

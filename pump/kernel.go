@@ -5,6 +5,7 @@ package pump
 import (
 	"tlsify/engine"
 	"tlsify/engine/record"
+	"tlsify/stream"
 )
 
 // kernelCarrier is an established connection whose records the Linux kernel
@@ -35,7 +36,7 @@ func newKernelCarrier(keys *engine.Keys) (*kernelCarrier, error) {
 		return nil, err
 	}
 	c := &kernelCarrier{}
-	c.kernelSender = kernelSender{sock: sock, key: record.Resume(keys.Out), waits: sock.blocks()}
+	c.kernelSender = kernelSender{sock: sock, key: record.Resume(keys.Out), waits: sock.Blocks()}
 	c.turn.Alert = c.sendFatal
 	if err := installKey(sock, tlsTX, c.kernelSender.key); err != nil {
 		return nil, noKernelTLS("setting a key: %w", err)
@@ -54,7 +55,7 @@ func newKernelCarrier(keys *engine.Keys) (*kernelCarrier, error) {
 // and of which nobody has moved a byte: whoever has it reads and writes
 // plaintext, and owes the peer what is no application data. Nil: c is no such
 // connection.
-func Socket(c Carrier) *FD {
+func Socket(c Carrier) *stream.FD {
 	if k, ok := c.(*kernelCarrier); ok && k.installed {
 		return k.kernelSender.sock
 	}

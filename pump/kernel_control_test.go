@@ -11,6 +11,8 @@ import (
 
 	"tlsify/engine"
 	"tlsify/engine/record"
+	"tlsify/stream"
+	"tlsify/stream/streamtest"
 )
 
 const (
@@ -24,9 +26,9 @@ var closeNotify = []byte{1, 0}
 // onKernel runs a test with a scripted peer and callers of either shape.
 func onKernel(t *testing.T, test func(t *testing.T, a *act, w *wire, peer *scriptedPeer)) {
 	needKernel(t)
-	for _, k := range []kind{kinds[0], kinds[3]} {
-		t.Run(k.name, func(t *testing.T) {
-			w := newWire(t, engine.AES128GCM, k.waiting)
+	for _, k := range []streamtest.Kind{streamtest.Kinds[0], streamtest.Kinds[3]} {
+		t.Run(k.Name, func(t *testing.T) {
+			w := newWire(t, engine.AES128GCM, k.Waiting)
 			a := inKernel(t, k, w)
 			a.plan.Answer = true
 			test(t, a, w, w.scripted(t))
@@ -43,10 +45,10 @@ func TestKernelHalfClose(t *testing.T) {
 		a.finishes()
 		peer.hears(typeAlert, string(closeNotify))
 		peer.says("much")
-		wantRead(t, a.out, "much")
+		streamtest.WantRead(t, a.out, "much")
 		peer.says("more")
 		peer.send(typeAlert, closeNotify...)
-		wantRest(t, a.out, []byte("more"))
+		streamtest.WantRest(t, a.out, []byte("more"))
 		a.over(nil, "closed local", "closed peer")
 	})
 }
@@ -56,7 +58,7 @@ func TestKernelPeerEndsFirst(t *testing.T) {
 		a.begin()
 		peer.says("bye")
 		peer.send(typeAlert, closeNotify...)
-		wantRest(t, a.out, []byte("bye"))
+		streamtest.WantRest(t, a.out, []byte("bye"))
 		a.writes("wait")
 		peer.hears(typeAppData, "wait")
 		a.finishes()
@@ -71,9 +73,9 @@ func TestKernelTruncation(t *testing.T) {
 		onKernel(t, func(t *testing.T, a *act, w *wire, peer *scriptedPeer) {
 			a.begin()
 			peer.says("half a rep")
-			peer.raw(peer.record(typeAppData, noise(100))[:rest])
+			peer.raw(peer.record(typeAppData, streamtest.Noise(100))[:rest])
 			w.socket.CloseWrite()
-			wantRest(t, a.out, []byte("half a rep"))
+			streamtest.WantRest(t, a.out, []byte("half a rep"))
 			a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
 			// Nor is the peer told of a clean end.
 			w.network.Close()
@@ -89,8 +91,8 @@ func TestKernelReset(t *testing.T) {
 		a.begin()
 		w.socket.SetLinger(0)
 		w.socket.Close()
-		wantRest(t, a.out, nil)
-		err := soon(t, "Run", a.done)
+		streamtest.WantRest(t, a.out, nil)
+		err := streamtest.Soon(t, "Run", a.done)
 		if blame := new(engine.TransportError); !errors.As(err, &blame) || !errors.Is(err, unix.ECONNRESET) {
 			t.Errorf("Run returned %v", err)
 		}
@@ -107,7 +109,7 @@ func TestKernelResetToldToWriter(t *testing.T) {
 	}
 	w.socket.SetLinger(0)
 	w.socket.Close()
-	from, to := kinds[0].flow(t)
+	from, to := streamtest.Kinds[0].Flow(t)
 	in := newFD(t, to)
 	for told := false; !told; {
 		unix.Write(from, []byte("x"))
@@ -122,7 +124,7 @@ func TestKernelResetToldToWriter(t *testing.T) {
 }
 
 // ticket is a NewSessionTicket message of a kind.
-var ticket = append([]byte{4, 0, 0, 40}, noise(40)...)
+var ticket = append([]byte{4, 0, 0, 40}, streamtest.Noise(40)...)
 
 // Tickets and records that carry nothing stand between records with data, and
 // a message may be cut in pieces.
@@ -146,12 +148,12 @@ func TestKernelTickets(t *testing.T) {
 		peer.send(typeAppData)
 		peer.send(typeAppData)
 		peer.says("two ")
-		wantRead(t, a.out, "one two ")
+		streamtest.WantRead(t, a.out, "one two ")
 		peer.send(typeAppData)
 		peer.says("three")
 		peer.send(typeAlert, 1, byte(engine.AlertUserCanceled))
 		peer.send(typeAlert, closeNotify...)
-		wantRest(t, a.out, []byte("three"))
+		streamtest.WantRest(t, a.out, []byte("three"))
 		a.finishes()
 		peer.hears(typeAlert, string(closeNotify))
 		if a.over(nil, "closed peer", "closed local"); tickets != 3 {
@@ -167,10 +169,10 @@ func TestKernelPadding(t *testing.T) {
 		// An inner plaintext of our own, whose last byte is not the type.
 		inner := append([]byte("padded"), byte(typeAppData))
 		peer.raw(peer.record(0, append(inner, make([]byte, 200)...)))
-		wantRead(t, a.out, "padded")
+		streamtest.WantRead(t, a.out, "padded")
 		inner = append(closeNotify, byte(typeAlert))
 		peer.raw(peer.record(0, append(inner, make([]byte, 200)...)))
-		wantRest(t, a.out, nil)
+		streamtest.WantRest(t, a.out, nil)
 		a.finishes()
 		a.over(nil, "closed peer", "closed local")
 	})
@@ -181,8 +183,8 @@ func TestKernelAlert(t *testing.T) {
 		a.begin()
 		peer.says("before")
 		peer.send(typeAlert, 2, byte(engine.AlertInternalError))
-		wantRest(t, a.out, []byte("before"))
-		err := soon(t, "Run", a.done)
+		streamtest.WantRest(t, a.out, []byte("before"))
+		err := streamtest.Soon(t, "Run", a.done)
 		if alert := new(engine.AlertError); !errors.As(err, &alert) || alert.Alert != engine.AlertInternalError {
 			t.Errorf("Run returned %v", err)
 		}
@@ -198,11 +200,11 @@ func TestKernelBadRecords(t *testing.T) {
 		alert engine.Alert
 	}{
 		{"forged", func(peer *scriptedPeer) []byte {
-			rec := peer.record(typeAppData, noise(100))
+			rec := peer.record(typeAppData, streamtest.Noise(100))
 			rec[50] ^= 1
 			return rec
 		}, engine.AlertBadRecordMAC},
-		{"long", func(*scriptedPeer) []byte { return append([]byte{23, 3, 3, 0x7f, 0xff}, noise(1<<15)...) }, engine.AlertRecordOverflow},
+		{"long", func(*scriptedPeer) []byte { return append([]byte{23, 3, 3, 0x7f, 0xff}, streamtest.Noise(1<<15)...) }, engine.AlertRecordOverflow},
 		{"foreign", func(*scriptedPeer) []byte { return []byte("HTTP/1.1 400 Bad Request\r\n\r\n") }, 0},
 		{"handshake", func(peer *scriptedPeer) []byte { return peer.record(typeHandshake, []byte{8, 0, 0, 0}) }, engine.AlertUnexpectedMessage},
 		{"interleaved", func(peer *scriptedPeer) []byte {
@@ -214,12 +216,12 @@ func TestKernelBadRecords(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			onKernel(t, func(t *testing.T, a *act, _ *wire, peer *scriptedPeer) {
 				a.begin()
-				before := noise(2 * record.MaxPlaintext) // full records: more of them may be spliced at once
+				before := streamtest.Noise(2 * record.MaxPlaintext) // full records: more of them may be spliced at once
 				peer.says(string(before[:record.MaxPlaintext]))
 				peer.says(string(before[record.MaxPlaintext:]))
 				peer.raw(row.bad(peer))
-				wantRest(t, a.out, before)
-				wantPeerFault(t, soon(t, "Run", a.done))
+				streamtest.WantRest(t, a.out, before)
+				wantPeerFault(t, streamtest.Soon(t, "Run", a.done))
 				got, err := peer.next()
 				if err != nil || got.t != typeAlert || row.alert != 0 && string(got.content) != string([]byte{2, byte(row.alert)}) {
 					a.Errorf("the peer got record %v %v, %v; want alert %v", got.t, got.content, err, row.alert)
@@ -245,15 +247,15 @@ func TestKernelKeyUpdate(t *testing.T) {
 		peer.updates(1)
 		peer.says("new ")
 		if !rekeys {
-			wantRest(t, a.out, []byte("old "))
-			err := soon(t, "Run", a.done)
+			streamtest.WantRest(t, a.out, []byte("old "))
+			err := streamtest.Soon(t, "Run", a.done)
 			if wantPeerFault(t, err); !errors.Is(err, errNoRekey) {
 				a.Errorf("Run returned %v", err)
 			}
 			peer.hears(typeAlert, string([]byte{2, byte(engine.AlertInternalError)}))
 			return
 		}
-		wantRead(t, a.out, "old new ")
+		streamtest.WantRead(t, a.out, "old new ")
 		a.writes("answer")
 		peer.hears(typeHandshake, record.KeyUpdate)
 		peer.opener.Update()
@@ -261,11 +263,11 @@ func TestKernelKeyUpdate(t *testing.T) {
 		for range 3 {
 			peer.updates(0)
 			peer.says("newer ")
-			wantRead(t, a.out, "newer ")
+			streamtest.WantRead(t, a.out, "newer ")
 		}
 		peer.updates(1)
 		peer.send(typeAlert, closeNotify...)
-		wantRest(t, a.out, nil)
+		streamtest.WantRest(t, a.out, nil)
 		a.finishes()
 		got, err := peer.next()
 		if err == nil && got.t == typeHandshake {
@@ -287,7 +289,7 @@ func TestKernelSpentKey(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWire(t, engine.AES128GCM, false)
 			w.keys.Out.Sequence, w.in.Sequence = sequence, sequence
-			a := inKernel(t, kinds[0], w)
+			a := inKernel(t, streamtest.Kinds[0], w)
 			a.plan.Carrier.(*kernelCarrier).calls = lookEvery // it is time to look
 			test(a.begin(), w.scripted(t))
 		})
@@ -296,7 +298,7 @@ func TestKernelSpentKey(t *testing.T) {
 	onKernelFrom("fresh", limit-2*lookEvery*callRecords, func(a *act, peer *scriptedPeer) {
 		a.writes("fresh")
 		peer.hears(typeAppData, "fresh")
-		if n, err := kernelSequence(a.plan.Network.(*FD), a.plan.Carrier.(*kernelCarrier).kernelSender.key); err != nil || n != limit-2*lookEvery*callRecords+1 {
+		if n, err := kernelSequence(a.plan.Network.(*stream.FD), a.plan.Carrier.(*kernelCarrier).kernelSender.key); err != nil || n != limit-2*lookEvery*callRecords+1 {
 			a.Errorf("sequence number %d, %v", n, err)
 		}
 	})
@@ -304,7 +306,7 @@ func TestKernelSpentKey(t *testing.T) {
 		a.writes("spent")
 		if !rekeys {
 			peer.send(typeAlert, closeNotify...)
-			if err := soon(t, "Run", a.done); !errors.Is(err, errNoRekey) {
+			if err := streamtest.Soon(t, "Run", a.done); !errors.Is(err, errNoRekey) {
 				a.Errorf("Run returned %v", err)
 			}
 			return
@@ -329,24 +331,24 @@ func TestKernelEarly(t *testing.T) {
 			early = append(early, peer.record(typeHandshake, []byte(record.KeyUpdate))...)
 			peer.sealer.Update()
 		}
-		last := peer.record(typeAppData, noise(100))
+		last := peer.record(typeAppData, streamtest.Noise(100))
 		w.keys.Received = append(early, last[:cut]...)
-		a := inKernel(t, kinds[0], w)
+		a := inKernel(t, streamtest.Kinds[0], w)
 		a.plan.Answer = true
 		a.begin()
-		wantRead(t, a.out, "one ")
+		streamtest.WantRead(t, a.out, "one ")
 		peer.raw(last[cut:])
 		peer.says("two ")
-		wantRead(t, a.out, string(noise(100))+"two ")
+		streamtest.WantRead(t, a.out, string(streamtest.Noise(100))+"two ")
 		peer.send(typeAlert, closeNotify...)
-		wantRest(t, a.out, nil)
+		streamtest.WantRest(t, a.out, nil)
 		a.finishes()
 		a.over(nil, "closed peer", "closed local")
 	}
 	t.Run("truncated", func(t *testing.T) {
 		w := newWire(t, engine.AES256GCM, false)
-		w.keys.Received = w.scripted(t).record(typeAppData, noise(100))[:50]
-		a := inKernel(t, kinds[0], w).begin()
+		w.keys.Received = w.scripted(t).record(typeAppData, streamtest.Noise(100))[:50]
+		a := inKernel(t, streamtest.Kinds[0], w).begin()
 		w.socket.CloseWrite()
 		a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
 	})
@@ -356,10 +358,10 @@ func TestKernelEarly(t *testing.T) {
 // end, another one is not.
 func TestKernelContext(t *testing.T) {
 	needKernel(t)
-	for _, k := range []kind{kinds[0], kinds[3]} {
+	for _, k := range []streamtest.Kind{streamtest.Kinds[0], streamtest.Kinds[3]} {
 		w := newWire(t, engine.AES128GCM, false)
 		a := inKernel(t, k, w).begin()
-		go a.in.Write(tooMuch)
+		go a.in.Write(streamtest.TooMuch)
 		a.cancel(errAlert)
 		a.over(errAlert)
 		a.in.Close()
@@ -371,12 +373,12 @@ func TestKernelCallerGone(t *testing.T) {
 	onKernel(t, func(t *testing.T, a *act, _ *wire, peer *scriptedPeer) {
 		a.begin()
 		peer.says("hello")
-		wantRead(t, a.out, "hello")
+		streamtest.WantRead(t, a.out, "hello")
 		a.leaves()
 		peer.hears(typeAlert, string(closeNotify))
 		peer.says("too late")
 		var local *LocalError
-		if err := soon(t, "Run", a.done); !errors.As(err, &local) {
+		if err := streamtest.Soon(t, "Run", a.done); !errors.As(err, &local) {
 			t.Errorf("Run returned %v", err)
 		}
 	})

@@ -13,11 +13,12 @@ import (
 
 	"tlsify/engine"
 	"tlsify/engine/record"
+	"tlsify/stream"
 )
 
 // kernelReceiver is the receiving side.
 type kernelReceiver struct {
-	sock    *FD
+	sock    *stream.FD
 	key     *record.Protection // but for the sequence number, once it is installed
 	control record.Control
 	peer    *kernelSender // to be told of what the other side must answer
@@ -28,21 +29,21 @@ type kernelReceiver struct {
 	early     []byte
 	installed bool
 
-	pipe  *conduit // holds what was received, where that can be spliced
-	later error    // what stopped splicing behind that
-	plain bool     // it can't
-	buf   []byte   // for a record that can't be
-	piece []byte   // of buf: what it holds
+	pipe  *stream.Conduit // holds what was received, where that can be spliced
+	later error           // what stopped splicing behind that
+	plain bool            // it can't
+	buf   []byte          // for a record that can't be
+	piece []byte          // of buf: what it holds
 }
 
 func (r *kernelReceiver) receive() error {
 	for {
 		err := r.move()
 		if err != nil {
-			r.pipe = r.pipe.close()
+			r.pipe = r.pipe.Close()
 			return r.finish(err)
 		}
-		if len(r.piece) > 0 || r.pipe != nil && r.pipe.held > 0 {
+		if len(r.piece) > 0 || r.pipe != nil && r.pipe.Held > 0 {
 			return nil
 		}
 	}
@@ -55,7 +56,7 @@ func (r *kernelReceiver) move() error {
 		return r.moveEarly()
 	}
 	if !r.plain && r.pipe == nil {
-		pipe, err := newConduit()
+		pipe, err := stream.NewConduit()
 		r.pipe, r.plain = pipe, err != nil
 	}
 	if !r.plain {
@@ -69,7 +70,7 @@ func (r *kernelReceiver) move() error {
 }
 
 func (r *kernelReceiver) wait() error {
-	if _, err := r.sock.rd.wait(r.sock.n, unix.POLLIN); err != nil {
+	if err := r.sock.WaitReadable(); err != nil {
 		return &engine.TransportError{Err: err}
 	}
 	return nil
@@ -85,7 +86,7 @@ func (r *kernelReceiver) finish(err error) error {
 	if errors.As(err, &f) {
 		// The kernel has made the record an error of the socket's, which would
 		// be told to the next who sends.
-		_, _ = unix.GetsockoptInt(r.sock.n, unix.SOL_SOCKET, unix.SO_ERROR)
+		_, _ = unix.GetsockoptInt(r.sock.Number(), unix.SOL_SOCKET, unix.SO_ERROR)
 		r.peer.turn.Abort(&f.Alert, f.Err)
 		return f.Err
 	}
@@ -101,18 +102,18 @@ func (r *kernelReceiver) splice() error {
 		return r.look(why)
 	}
 	for records := 1; ; records++ {
-		n, err := r.pipe.fill(r.sock.n)
+		n, err := r.pipe.Fill(r.sock.Number())
 		switch {
 		case n > 0:
 			if err := r.control.Data(); err != nil {
 				return err
 			}
-			if n < record.MaxPlaintext || r.pipe.slots-records*recordSlots < spareSlots {
+			if n < record.MaxPlaintext || r.pipe.FullAfter(records) {
 				return nil
 			}
-		case err == unix.EAGAIN && r.pipe.held == 0:
+		case err == unix.EAGAIN && r.pipe.Held == 0:
 			return r.wait()
-		case r.pipe.held > 0:
+		case r.pipe.Held > 0:
 			if err != unix.EAGAIN {
 				r.later = err
 			}
@@ -150,7 +151,7 @@ func (r *kernelReceiver) read() error {
 	}
 	oob := make([]byte, unix.CmsgSpace(1))
 	for {
-		n, oobn, _, _, err := unix.Recvmsg(r.sock.n, r.buf, oob, unix.MSG_DONTWAIT)
+		n, oobn, _, _, err := unix.Recvmsg(r.sock.Number(), r.buf, oob, unix.MSG_DONTWAIT)
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -181,15 +182,15 @@ func (r *kernelReceiver) handle(t record.Type, content []byte) error {
 	return r.control.Data()
 }
 
-func (r *kernelReceiver) deliver(out *FD) error {
+func (r *kernelReceiver) deliver(out *stream.FD) error {
 	if len(r.piece) > 0 {
 		_, err := out.Write(r.piece)
 		r.piece = nil
 		return err
 	}
 	var err error
-	if out.splices() {
-		err = out.unsplice(r.pipe)
+	if out.Splices() {
+		err = out.SpliceFrom(r.pipe)
 	} else {
 		err = unix.EINVAL
 	}
@@ -199,8 +200,8 @@ func (r *kernelReceiver) deliver(out *FD) error {
 	// Terminals and the like, and files that are open for appending.
 	r.plain = true
 	buf := make([]byte, engine.BatchSize)
-	for r.pipe.held > 0 {
-		n, err := r.pipe.rescue(buf)
+	for r.pipe.Held > 0 {
+		n, err := r.pipe.Rescue(buf)
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,8 @@ import (
 
 	"tlsify/engine"
 	"tlsify/engine/record"
+	"tlsify/stream"
+	"tlsify/stream/streamtest"
 )
 
 // needKernel skips a test where the kernel has no TLS. In the machine that
@@ -38,7 +40,7 @@ func needKernel(t testing.TB) (rekeys bool) {
 // told the keys.
 type wire struct {
 	keys    *engine.Keys // ours
-	network *FD
+	network *stream.FD
 	socket  *net.TCPConn // the peer's
 	in, out engine.TrafficKey
 }
@@ -46,9 +48,9 @@ type wire struct {
 func newWire(t testing.TB, cipher engine.Cipher, waiting bool) *wire {
 	t.Helper()
 	a, b := tcpEnds(t)
-	number := dup(t, a)
+	number := streamtest.Dup(t, a)
 	a.Close()
-	closeLater(t, number)
+	streamtest.CloseLater(t, number)
 	if err := unix.SetNonblock(number, !waiting); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +97,7 @@ func (w *wire) peer() *record.Conn {
 
 // scripted is the other end for tests that say each record themselves.
 func (w *wire) scripted(t testing.TB) *scriptedPeer {
-	w.socket.SetDeadline(time.Now().Add(patience))
+	w.socket.SetDeadline(time.Now().Add(streamtest.Patience))
 	return &scriptedPeer{TB: t, socket: w.socket, opener: record.Resume(w.in), sealer: record.Resume(w.out)}
 }
 
@@ -153,7 +155,7 @@ func (p *scriptedPeer) next() (plainRecord, error) {
 }
 
 // inKernel stages an act whose connection is the kernel's.
-func inKernel(t testing.TB, k kind, w *wire) *act {
+func inKernel(t testing.TB, k streamtest.Kind, w *wire) *act {
 	t.Helper()
 	a := stage(t, k)
 	carrier, err := newKernelCarrier(w.keys)

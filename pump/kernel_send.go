@@ -10,6 +10,7 @@ import (
 
 	"tlsify/engine"
 	"tlsify/engine/record"
+	"tlsify/stream"
 )
 
 const (
@@ -24,11 +25,11 @@ var errNoRekey = &engine.PeerError{Fault: engine.FaultProtocol,
 
 // kernelSender is the sending side.
 type kernelSender struct {
-	sock  *FD
-	waits bool     // sock blocks: better to wait before a call than in it
-	pipe  *conduit // holds what was taken, where that can be spliced
-	plain bool     // it can't
-	taken batch    // holds it then
+	sock  *stream.FD
+	waits bool            // sock blocks: better to wait before a call than in it
+	pipe  *stream.Conduit // holds what was taken, where that can be spliced
+	plain bool            // it can't
+	taken batch           // holds it then
 
 	turn record.Turn
 
@@ -38,22 +39,22 @@ type kernelSender struct {
 	reset bool               // sending has been told of a reset by the peer
 }
 
-func (s *kernelSender) take(in *FD) (int, error) {
+func (s *kernelSender) take(in *stream.FD) (int, error) {
 	n, err := s.takeOnce(in)
 	if err != nil {
-		s.pipe = s.pipe.close()
+		s.pipe = s.pipe.Close()
 	}
 	return n, err
 }
 
-func (s *kernelSender) takeOnce(in *FD) (int, error) {
-	s.plain = s.plain || !in.splices()
+func (s *kernelSender) takeOnce(in *stream.FD) (int, error) {
+	s.plain = s.plain || !in.Splices()
 	if !s.plain && s.pipe == nil {
-		pipe, err := newConduit()
+		pipe, err := stream.NewConduit()
 		s.pipe, s.plain = pipe, err != nil
 	}
 	if !s.plain {
-		n, err := in.splice(s.pipe)
+		n, err := in.SpliceTo(s.pipe)
 		if !errors.Is(err, unix.EINVAL) {
 			return n, err
 		}
@@ -67,18 +68,18 @@ func (s *kernelSender) takeOnce(in *FD) (int, error) {
 func (s *kernelSender) send() error {
 	err := s.turns(func() (bool, error) {
 		if s.plain {
-			n, err := unix.SendmsgN(s.sock.n, s.taken.full, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+			n, err := unix.SendmsgN(s.sock.Number(), s.taken.full, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 			s.taken.full = s.taken.full[max(n, 0):]
 			return len(s.taken.full) == 0, err
 		}
-		n, err := s.pipe.drain(s.sock.n)
+		n, err := s.pipe.Drain(s.sock.Number())
 		if n == 0 && err == nil {
 			err = unix.EIO // it does not happen, and must not happen for ever
 		}
-		return s.pipe.held == 0, err
+		return s.pipe.Held == 0, err
 	})
 	if err != nil {
-		s.pipe = s.pipe.close()
+		s.pipe = s.pipe.Close()
 	}
 	return err
 }
@@ -153,7 +154,7 @@ func (s *kernelSender) wasReset() bool {
 }
 
 func (s *kernelSender) waitForRoom() error {
-	if _, err := s.sock.wr.wait(s.sock.n, unix.POLLOUT); err != nil {
+	if err := s.sock.WaitWritable(); err != nil {
 		return &engine.TransportError{Err: err}
 	}
 	return nil
@@ -161,7 +162,7 @@ func (s *kernelSender) waitForRoom() error {
 
 // sendControl sends a record that is not application data, without waiting.
 func (s *kernelSender) sendControl(t record.Type, content []byte) error {
-	return unix.Sendmsg(s.sock.n, content, typeMessage(t), nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	return unix.Sendmsg(s.sock.Number(), content, typeMessage(t), nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 }
 
 // renewKey goes on to the next key where the peer asked for it (RFC 8446,

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/engine"
+	"tlsify/stream/streamtest"
 )
 
 var kernelSuites = []engine.Cipher{engine.AES128GCM, engine.AES256GCM, engine.ChaCha20Poly1305}
@@ -22,11 +23,11 @@ func TestKernelTransferSizes(t *testing.T) {
 	for _, cipher := range kernelSuites {
 		t.Run(cipher.String(), func(t *testing.T) {
 			for _, n := range []int{0, 1, 16385, 1 << 20} {
-				for _, k := range []kind{kinds[0], kinds[3]} {
-					w := newWire(t, cipher, k.waiting)
+				for _, k := range []streamtest.Kind{streamtest.Kinds[0], streamtest.Kinds[3]} {
+					w := newWire(t, cipher, k.Waiting)
 					a := inKernel(t, k, w)
 					a.plan.Answer = true
-					exchange(t, a, w.peer(), noise(n), 100_000)
+					exchange(t, a, w.peer(), streamtest.Noise(n), 100_000)
 				}
 			}
 		})
@@ -39,12 +40,12 @@ func TestKernelTransferSizes(t *testing.T) {
 // ChaCha20 is the quickest where everything is emulated.
 func TestKernelTransferLarge(t *testing.T) {
 	needKernel(t)
-	for k, n := range map[kind]int{kinds[0]: 64 << 20, kinds[3]: 8 << 20} {
-		t.Run(k.name, func(t *testing.T) {
-			w := newWire(t, engine.ChaCha20Poly1305, k.waiting)
+	for k, n := range map[streamtest.Kind]int{streamtest.Kinds[0]: 64 << 20, streamtest.Kinds[3]: 8 << 20} {
+		t.Run(k.Name, func(t *testing.T) {
+			w := newWire(t, engine.ChaCha20Poly1305, k.Waiting)
 			a := inKernel(t, k, w)
 			a.plan.Answer = true
-			exchange(t, a, w.peer(), noise(n), 1<<20)
+			exchange(t, a, w.peer(), streamtest.Noise(n), 1<<20)
 		})
 	}
 }
@@ -53,7 +54,7 @@ func TestKernelTransferLarge(t *testing.T) {
 // and devices not at all.
 func TestKernelTransferFiles(t *testing.T) {
 	needKernel(t)
-	data := noise(3 << 20)
+	data := streamtest.Noise(3 << 20)
 	dir := t.TempDir()
 	source := filepath.Join(dir, "source")
 	if err := os.WriteFile(source, data, 0o600); err != nil {
@@ -62,27 +63,27 @@ func TestKernelTransferFiles(t *testing.T) {
 	for _, flag := range []int{0, os.O_APPEND} {
 		t.Run(fmt.Sprint(flag), func(t *testing.T) {
 			w := newWire(t, engine.AES128GCM, true)
-			a := inKernel(t, kinds[0], w)
+			a := inKernel(t, streamtest.Kinds[0], w)
 			in, err := unix.Open(source, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			closeLater(t, in)
+			streamtest.CloseLater(t, in)
 			target := filepath.Join(t.TempDir(), "target")
 			out, err := unix.Open(target, unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC|flag, 0o600)
 			if err != nil {
 				t.Fatal(err)
 			}
-			closeLater(t, out)
+			streamtest.CloseLater(t, out)
 			a.plan.In, a.plan.Out = newFD(t, in), newFD(t, out)
 			a.plan.Report = func(Event, error) {}
 			a.begin()
 			peer := w.peer()
-			written := started(func() error { return errors.Join(pour(peer, data, 100_000), peer.CloseWrite()) })
+			written := streamtest.Started(func() error { return errors.Join(pour(peer, data, 100_000), peer.CloseWrite()) })
 			if err := drink(peer, data, 100_000); err != nil {
 				t.Error("the peer: ", err)
 			}
-			if err := errors.Join(soon(t, "the peer's writing", written), soon(t, "Run", a.done)); err != nil {
+			if err := errors.Join(streamtest.Soon(t, "the peer's writing", written), streamtest.Soon(t, "Run", a.done)); err != nil {
 				t.Error(err)
 			}
 			f, err := os.Open(target)
@@ -101,24 +102,24 @@ func TestKernelTransferFiles(t *testing.T) {
 // more.
 func TestKernelRoundTrips(t *testing.T) {
 	needKernel(t)
-	for _, k := range kinds[:4] {
-		w := newWire(t, engine.AES128GCM, k.waiting)
+	for _, k := range streamtest.Kinds[:4] {
+		w := newWire(t, engine.AES128GCM, k.Waiting)
 		a := inKernel(t, k, w).begin()
 		peer := w.peer()
 		for i := range 50 {
-			text := noise(1 + i*37)
+			text := streamtest.Noise(1 + i*37)
 			a.writes(string(text))
-			wantRead(t, peer, string(text))
+			streamtest.WantRead(t, peer, string(text))
 			if _, err := peer.Write(text); err != nil {
 				t.Fatal(err)
 			}
-			wantRead(t, a.out, string(text))
+			streamtest.WantRead(t, a.out, string(text))
 		}
 		a.finishes()
 		if err := peer.CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
-		if err := soon(t, "Run", a.done); err != nil {
+		if err := streamtest.Soon(t, "Run", a.done); err != nil {
 			t.Errorf("%v: Run returned %v", k, err)
 		}
 	}

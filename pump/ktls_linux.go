@@ -12,6 +12,7 @@ import (
 
 	"tlsify/engine"
 	"tlsify/engine/record"
+	"tlsify/stream"
 )
 
 // Of linux/tls.h, what x/sys/unix does not have.
@@ -59,11 +60,11 @@ func noKernelTLS(format string, args ...any) error {
 
 // installULP makes a connected TCP socket one that can be given keys; until it
 // is, nothing about it changes. Twice does not hurt.
-func installULP(sock *FD) error {
+func installULP(sock *stream.FD) error {
 	if sock == nil {
 		return errNoTCP
 	}
-	err := unix.SetsockoptString(sock.n, unix.SOL_TCP, unix.TCP_ULP, "tls")
+	err := unix.SetsockoptString(sock.Number(), unix.SOL_TCP, unix.TCP_ULP, "tls")
 	switch {
 	case err == nil, err == unix.EEXIST:
 		return nil
@@ -80,20 +81,20 @@ func installULP(sock *FD) error {
 var errNoTCP = noKernelTLS("the network is no TCP socket")
 
 // hasULP tells whether installULP has been here.
-func hasULP(sock *FD) bool {
+func hasULP(sock *stream.FD) bool {
 	if sock == nil {
 		return false
 	}
-	name, err := unix.GetsockoptString(sock.n, unix.SOL_TCP, unix.TCP_ULP)
+	name, err := unix.GetsockoptString(sock.Number(), unix.SOL_TCP, unix.TCP_ULP)
 	return err == nil && name == "tls"
 }
 
 // installKey gives the kernel the key of one direction, tlsTX or tlsRX. The
 // error is unix.EBUSY where the direction has one and the kernel is older than
 // 6.14.
-func installKey(sock *FD, direction int, key *record.Protection) error {
+func installKey(sock *stream.FD, direction int, key *record.Protection) error {
 	info := cryptoInfo(key)
-	err := unix.SetsockoptString(sock.n, unix.SOL_TLS, direction, unsafe.String(&info[0], len(info)))
+	err := unix.SetsockoptString(sock.Number(), unix.SOL_TLS, direction, unsafe.String(&info[0], len(info)))
 	clear(info)
 	return err
 }
@@ -115,11 +116,11 @@ func cryptoInfo(p *record.Protection) []byte {
 }
 
 // kernelSequence asks for the number of the next record to be sent.
-func kernelSequence(sock *FD, key *record.Protection) (uint64, error) {
+func kernelSequence(sock *stream.FD, key *record.Protection) (uint64, error) {
 	info := cryptoInfo(key) // for its length, and the cipher that the kernel compares
 	defer clear(info)
 	length := uint32(len(info))
-	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(sock.n), unix.SOL_TLS, tlsTX,
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(sock.Number()), unix.SOL_TLS, tlsTX,
 		uintptr(unsafe.Pointer(&info[0])), uintptr(unsafe.Pointer(&length)), 0)
 	if errno != 0 {
 		return 0, os.NewSyscallError("getsockopt", errno)

@@ -13,6 +13,7 @@ import (
 
 	"tlsify/engine"
 	"tlsify/engine/record"
+	"tlsify/stream/streamtest"
 )
 
 // The layout is that of linux/tls.h; secret, key and IV are those of RFC 8448,
@@ -66,14 +67,14 @@ func TestKernelRefuses(t *testing.T) {
 			return good(a)
 		},
 		"socketpair": func() *engine.Keys {
-			ends := socketpair(t)
-			closeLater(t, ends[0])
-			closeLater(t, ends[1])
+			ends := streamtest.Socketpair(t)
+			streamtest.CloseLater(t, ends[0])
+			streamtest.CloseLater(t, ends[1])
 			return good(newFD(t, ends[0]))
 		},
 		"pipe": func() *engine.Keys {
-			a, b := kinds[0].flow(t)
-			closeLater(t, a)
+			a, b := streamtest.Kinds[0].Flow(t)
+			streamtest.CloseLater(t, a)
 			return good(newFD(t, b))
 		},
 		"not connected": func() *engine.Keys {
@@ -81,7 +82,7 @@ func TestKernelRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			closeLater(t, n)
+			streamtest.CloseLater(t, n)
 			return good(newFD(t, n))
 		},
 		"small records": func() *engine.Keys {

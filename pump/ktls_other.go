@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"tlsify/engine"
+	"tlsify/stream"
 )
 
 // KernelTLS tells what the running kernel has: elsewhere than on Linux nothing
@@ -21,11 +22,11 @@ func (e *KernelError) Unwrap() error { return e.Err }
 
 var errOnlyLinux = &KernelError{errors.New("only Linux's is known")}
 
-func installULP(*FD) error { return errOnlyLinux }
-func hasULP(*FD) bool      { return false }
+func installULP(*stream.FD) error { return errOnlyLinux }
+func hasULP(*stream.FD) bool      { return false }
 
 func newKernelCarrier(*engine.Keys) (Carrier, error) { return nil, errOnlyLinux }
 
 // Socket gives the TCP socket away of a connection that is wholly the kernel's:
 // none is.
-func Socket(Carrier) *FD { return nil }
+func Socket(Carrier) *stream.FD { return nil }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"tlsify/engine"
+	"tlsify/stream"
 )
 
 // exitTime is how long a caller that has gone may take to close its other
@@ -31,7 +32,7 @@ type Plan struct {
 	Carrier Carrier
 	Network interface{ Stop() }
 	// In is where the caller's bytes come from, and Out where the peer's go.
-	In, Out *FD
+	In, Out *stream.FD
 	// Answer tells that what the caller still writes after the peer's
 	// close_notify is to be sent, until its end of file. It is for callers
 	// that can be expected to end, and needs TLS 1.3.
@@ -102,8 +103,8 @@ func Run(ctx context.Context, plan Plan) error {
 	}()
 	err := r.untilEnded(ctx)
 	r.stop()
-	if r.outEnded && sameSocket(r.In, r.Out) {
-		r.In.forsake()
+	if r.outEnded && stream.SameSocket(r.In, r.Out) {
+		r.In.DiscardReads()
 	}
 	return err
 }

@@ -10,16 +10,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/engine"
+	"tlsify/stream"
+	"tlsify/stream/streamtest"
 )
 
 // overLocally is over where the caller is to blame.
 func (a *act) overLocally(reports ...string) error {
 	a.Helper()
-	err := soon(a, "Run", a.done)
+	err := streamtest.Soon(a, "Run", a.done)
 	if local := new(LocalError); !errors.As(err, &local) {
 		a.Fatalf("Run returned %v, want a LocalError", err)
 	}
-	a.done = started(func() error { return err })
+	a.done = streamtest.Started(func() error { return err })
 	a.over(err, append(reports, "failed: "+err.Error())...)
 	return err
 }
@@ -31,10 +33,10 @@ func TestCallerGone(t *testing.T) {
 		a.deafens()
 		a.begin()
 		a.writes("before ")
-		time.Sleep(beat)
+		time.Sleep(streamtest.Beat)
 		a.writes("it left")
 		a.leaves()
-		notYet(a, "Run", a.done)
+		streamtest.NotYet(a, "Run", a.done)
 		a.hears()
 		a.closed(a)
 		a.heard(a, "before it left")
@@ -57,7 +59,7 @@ func TestCallerGoneAndPeerGoesOn(t *testing.T) {
 
 func TestCallerGoneAndPeerSilent(t *testing.T) {
 	onCallers(t, func(a *act) {
-		a.plan.Linger = 20 * beat
+		a.plan.Linger = 20 * streamtest.Beat
 		begin := time.Now()
 		a.begin()
 		a.leaves()
@@ -82,15 +84,15 @@ func TestCallerGoneAndPeerTruncates(t *testing.T) {
 // The reader of Out has gone, but another program holds In open: no end of
 // file will come.
 func TestReaderGone(t *testing.T) {
-	for _, k := range kinds[:2] {
+	for _, k := range streamtest.Kinds[:2] {
 		a := stage(t, k)
 		a.deafens()
 		a.begin()
 		a.writes("owed ")
-		time.Sleep(beat)
+		time.Sleep(streamtest.Beat)
 		a.writes("to the peer")
 		a.stopsReading()
-		notYet(t, "Run", a.done)
+		streamtest.NotYet(t, "Run", a.done)
 		a.hears()
 		a.overLocally()
 		a.heard(t, "owed to the peer")
@@ -105,11 +107,11 @@ func TestCallerGoneWithDataOwed(t *testing.T) {
 		a.writes("before it left")
 		a.says(strings.Repeat("more than fits ", 100_000))
 		a.begin()
-		wantRead(a, a.out, "more than fits ")
+		streamtest.WantRead(a, a.out, "more than fits ")
 		a.leaves()
-		notYet(a, "Run", a.done)
+		streamtest.NotYet(a, "Run", a.done)
 		a.hears()
-		if err := soon(a, "Run", a.done); !errors.As(err, new(*LocalError)) {
+		if err := streamtest.Soon(a, "Run", a.done); !errors.As(err, new(*LocalError)) {
 			a.Errorf("Run returned %v", err)
 		}
 		a.heard(a, "before it left")
@@ -142,14 +144,14 @@ func TestLingerOverdue(t *testing.T) {
 	for name, c := range wants {
 		t.Run(name, func(t *testing.T) {
 			onCallers(t, func(a *act) {
-				a.plan.Linger = 3 * beat
+				a.plan.Linger = 3 * streamtest.Beat
 				a.deafens()
 				a.begin()
 				a.writes("never taken")
-				time.Sleep(beat)
+				time.Sleep(streamtest.Beat)
 				begin := time.Now()
 				c.how(a)
-				err := soon(a, "Run", a.done)
+				err := streamtest.Soon(a, "Run", a.done)
 				if took := time.Since(begin); took < a.plan.Linger {
 					a.Errorf("it lasted %v", took)
 				}
@@ -157,7 +159,7 @@ func TestLingerOverdue(t *testing.T) {
 				if a.outFD.Load() < 0 && !errors.As(err, new(*LocalError)) || a.outFD.Load() >= 0 && !errors.As(err, &blame) {
 					a.Errorf("Run returned %v", err)
 				}
-				a.done = started(func() error { return err })
+				a.done = streamtest.Started(func() error { return err })
 				a.over(err, append(c.reports, "failed: "+err.Error())...)
 				a.wantNotClosed(a)
 			})
@@ -166,19 +168,19 @@ func TestLingerOverdue(t *testing.T) {
 }
 
 func TestIdle(t *testing.T) {
-	a := stage(t, kinds[0])
-	a.plan.Idle = 40 * beat
+	a := stage(t, streamtest.Kinds[0])
+	a.plan.Idle = 40 * streamtest.Beat
 	begin := time.Now()
 	a.begin()
 	for range 5 { // traffic either way puts it off
-		time.Sleep(5 * beat)
+		time.Sleep(5 * streamtest.Beat)
 		a.writes("x")
-		time.Sleep(5 * beat)
+		time.Sleep(5 * streamtest.Beat)
 		a.says("y")
 	}
-	wantRest(t, a.out, []byte("yyyyy"))
+	streamtest.WantRest(t, a.out, []byte("yyyyy"))
 	a.over(ErrIdle, "failed: "+ErrIdle.Error())
-	if took := time.Since(begin); took < 90*beat {
+	if took := time.Since(begin); took < 90*streamtest.Beat {
 		t.Errorf("it ended after %v, before it was idle for %v", took, a.plan.Idle)
 	}
 	a.heard(t, "xxxxx")
@@ -188,11 +190,11 @@ func TestIdle(t *testing.T) {
 // Bytes that nobody takes are no traffic.
 func TestIdleWhileStuck(t *testing.T) {
 	onCallers(t, func(a *act) {
-		a.plan.Idle = 4 * beat
+		a.plan.Idle = 4 * streamtest.Beat
 		a.deafens()
 		a.begin()
 		a.writes("never taken")
-		wantRest(a, a.out, nil)
+		streamtest.WantRest(a, a.out, nil)
 		a.over(ErrIdle, "failed: "+ErrIdle.Error())
 	})
 }
@@ -211,7 +213,7 @@ func TestClose(t *testing.T) {
 				case "writing":
 					a.deafens()
 					a.begin()
-					time.Sleep(beat)
+					time.Sleep(streamtest.Beat)
 					a.writes("and more")
 				}
 				close(closing)
@@ -221,9 +223,9 @@ func TestClose(t *testing.T) {
 				a.hears()
 				a.closed(a)
 				a.says("reply")
-				wantRead(a, a.out, "reply")
+				streamtest.WantRead(a, a.out, "reply")
 				a.ends(io.EOF)
-				wantRest(a, a.out, nil)
+				streamtest.WantRest(a, a.out, nil)
 				a.over(nil, "closed local", "closed peer")
 				want := "what is there "
 				if when == "writing" {
@@ -254,7 +256,7 @@ func TestCloseAfterThePeer(t *testing.T) {
 		a.plan.Close, a.plan.Answer = closing, true
 		a.begin()
 		a.ends(io.EOF)
-		wantRest(a, a.out, nil)
+		streamtest.WantRest(a, a.out, nil)
 		a.writes("answer")
 		close(closing)
 		a.over(nil, "closed peer", "closed local")
@@ -275,9 +277,9 @@ func TestContext(t *testing.T) {
 			onCallers(t, func(a *act) {
 				set(a)
 				a.begin()
-				time.Sleep(beat)
+				time.Sleep(streamtest.Beat)
 				a.cancel(errAlert)
-				if err := soon(a, "Run", a.done); err != errAlert {
+				if err := streamtest.Soon(a, "Run", a.done); err != errAlert {
 					a.Errorf("Run returned %v", err)
 				}
 				if n := len(a.reports); n > 1 || n == 1 && strings.HasPrefix(a.reports[0], "failed") {
@@ -298,13 +300,13 @@ func TestContext(t *testing.T) {
 // A write to a blocking pipe that nobody empties can't be ended: Run leaves it
 // behind.
 func TestContextWithFullBlockingPipe(t *testing.T) {
-	a := stage(t, kinds[0])
+	a := stage(t, streamtest.Kinds[0])
 	a.begin()
-	a.says(string(noise(1 << 20)))
-	time.Sleep(beat)
+	a.says(string(streamtest.Noise(1 << 20)))
+	time.Sleep(streamtest.Beat)
 	begin := time.Now()
 	a.cancel(errAlert)
-	if err := soon(t, "Run", a.done); err != errAlert {
+	if err := streamtest.Soon(t, "Run", a.done); err != errAlert {
 		t.Errorf("Run returned %v", err)
 	}
 	if took := time.Since(begin); took > 5*time.Second {
@@ -316,14 +318,14 @@ func TestContextWithFullBlockingPipe(t *testing.T) {
 
 // The other kinds of stream are let go.
 func TestContextWithFullOut(t *testing.T) {
-	onEach(t, func(t *testing.T, k kind) {
-		if k == kinds[0] {
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
+		if k == streamtest.Kinds[0] {
 			return
 		}
 		a := stage(t, k)
 		a.begin()
-		a.change(func() { a.toRead = tooMuch })
-		time.Sleep(beat)
+		a.change(func() { a.toRead = streamtest.TooMuch })
+		time.Sleep(streamtest.Beat)
 		a.cancel(errAlert)
 		a.over(errAlert)
 	})
@@ -331,18 +333,18 @@ func TestContextWithFullOut(t *testing.T) {
 
 // Tlsify's two descriptors of one socket are two FDs.
 func TestTwoDescriptorsOfOneSocket(t *testing.T) {
-	a := stage(t, kinds[2])
+	a := stage(t, streamtest.Kinds[2])
 	out, err := unix.FcntlInt(uintptr(a.plan.In.Number()), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeLater(t, out)
+	streamtest.CloseLater(t, out)
 	a.plan.Out = newFD(t, out)
 	a.plan.Answer = true
 	a.begin()
 	a.says("question")
 	a.ends(io.EOF)
-	wantRest(t, a.out, []byte("question"))
+	streamtest.WantRest(t, a.out, []byte("question"))
 	a.writes("answer")
 	a.finishes()
 	a.over(nil, "closed peer", "closed local")
@@ -352,16 +354,16 @@ func TestTwoDescriptorsOfOneSocket(t *testing.T) {
 // Files are as good.
 func TestFiles(t *testing.T) {
 	dir := t.TempDir()
-	data := noise(3*engine.BatchSize + 1)
-	open := func(name string) *FD {
+	data := streamtest.Noise(3*engine.BatchSize + 1)
+	open := func(name string) *stream.FD {
 		n, err := unix.Open(dir+"/"+name, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 		if err != nil {
 			t.Fatal(err)
 		}
-		closeLater(t, n)
+		streamtest.CloseLater(t, n)
 		return newFD(t, n)
 	}
-	a := stage(t, kinds[0])
+	a := stage(t, streamtest.Kinds[0])
 	a.plan.In, a.plan.Out = open("in"), open("out")
 	a.plan.In.Write(data)
 	unix.Seek(a.plan.In.Number(), 0, io.SeekStart)
@@ -369,7 +371,7 @@ func TestFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeLater(t, result)
+	streamtest.CloseLater(t, result)
 	a.says(string(data))
 	a.begin()
 	a.closed(t)
@@ -377,5 +379,5 @@ func TestFiles(t *testing.T) {
 	a.ends(io.EOF)
 	a.over(nil, "closed local", "closed peer")
 	unix.Seek(result, 0, io.SeekStart)
-	wantRest(t, newFD(t, result), data)
+	streamtest.WantRest(t, newFD(t, result), data)
 }

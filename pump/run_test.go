@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/engine"
+	"tlsify/stream/streamtest"
 )
 
 var (
@@ -17,16 +18,16 @@ var (
 )
 
 func TestBothEnd(t *testing.T) {
-	onEach(t, func(t *testing.T, k kind) {
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
 		a := stage(t, k).begin()
 		a.writes("to the peer")
 		a.heard(t, "to the peer")
 		a.says("from the peer")
-		wantRead(t, a.out, "from the peer")
+		streamtest.WantRead(t, a.out, "from the peer")
 		a.finishes()
 		a.closed(t)
 		a.ends(io.EOF)
-		wantRest(t, a.out, nil)
+		streamtest.WantRest(t, a.out, nil)
 		a.over(nil, "closed local", "closed peer")
 	})
 }
@@ -36,8 +37,8 @@ func TestNothingAtAll(t *testing.T) {
 		a.finishes()
 		a.ends(io.EOF)
 		a.begin()
-		wantRest(a, a.out, nil)
-		if err := soon(a, "Run", a.done); err != nil {
+		streamtest.WantRest(a, a.out, nil)
+		if err := streamtest.Soon(a, "Run", a.done); err != nil {
 			a.Error(err)
 		}
 		a.closed(a)
@@ -52,11 +53,11 @@ func TestLateReply(t *testing.T) {
 		a.finishes()
 		a.closed(a)
 		a.heard(a, "request")
-		notYet(a, "Run", a.done)
-		reply := noise(3 * engine.BatchSize)
+		streamtest.NotYet(a, "Run", a.done)
+		reply := streamtest.Noise(3 * engine.BatchSize)
 		a.says(string(reply))
 		a.ends(io.EOF)
-		wantRest(a, a.out, reply)
+		streamtest.WantRest(a, a.out, reply)
 		a.over(nil, "closed local", "closed peer")
 	})
 }
@@ -70,11 +71,11 @@ func TestHoldEOF(t *testing.T) {
 		a.heard(a, "request")
 		a.wantNotClosed(a)
 		a.says("reply")
-		wantRead(a, a.out, "reply")
+		streamtest.WantRead(a, a.out, "reply")
 		a.wantNotClosed(a)
 		a.ends(io.EOF)
 		a.closed(a)
-		wantRest(a, a.out, nil)
+		streamtest.WantRest(a, a.out, nil)
 		a.over(nil, "closed peer", "closed local")
 	})
 }
@@ -94,10 +95,10 @@ func TestHoldEOFUntilTheEnd(t *testing.T) {
 	}
 	for name, ending := range endings {
 		t.Run(name, func(t *testing.T) {
-			a := stage(t, kinds[0])
+			a := stage(t, streamtest.Kinds[0])
 			a.plan.HoldEOF = true
 			if ending.err == ErrIdle {
-				a.plan.Idle = 20 * beat
+				a.plan.Idle = 20 * streamtest.Beat
 			}
 			a.writes("all of it")
 			a.finishes()
@@ -117,12 +118,12 @@ func TestPeerClosesFirst(t *testing.T) {
 		a.deafens()
 		a.begin()
 		a.writes("before ")
-		time.Sleep(beat)
+		time.Sleep(streamtest.Beat)
 		a.writes("and behind")
 		a.says("last")
 		a.ends(io.EOF)
-		wantRest(a, a.out, []byte("last"))
-		notYet(a, "Run", a.done)
+		streamtest.WantRest(a, a.out, []byte("last"))
+		streamtest.NotYet(a, "Run", a.done)
 		a.hears()
 		a.over(nil, "closed peer")
 		a.heard(a, "before and behind")
@@ -137,7 +138,7 @@ func TestPeerClosesFirstAndCallerHasToo(t *testing.T) {
 		a.writes("everything")
 		a.finishes()
 		a.ends(io.EOF)
-		wantRest(a, a.out, nil)
+		streamtest.WantRest(a, a.out, nil)
 		a.hears()
 		a.over(nil, "closed peer", "closed local")
 		a.heard(a, "everything")
@@ -151,8 +152,8 @@ func TestAnswer(t *testing.T) {
 		a.begin()
 		a.says("question")
 		a.ends(io.EOF)
-		wantRest(a, a.out, []byte("question"))
-		notYet(a, "Run", a.done)
+		streamtest.WantRest(a, a.out, []byte("question"))
+		streamtest.NotYet(a, "Run", a.done)
 		a.writes("a long ")
 		a.heard(a, "a long ")
 		a.wantNotClosed(a)
@@ -172,7 +173,7 @@ func TestAnswererLeaves(t *testing.T) {
 		a.begin()
 		a.says("all")
 		a.ends(io.EOF)
-		wantRest(a, a.out, []byte("all"))
+		streamtest.WantRest(a, a.out, []byte("all"))
 		a.leaves()
 		a.over(nil, "closed peer", "closed local")
 	})
@@ -188,7 +189,7 @@ func TestTLS12(t *testing.T) {
 		a.writes("too late")
 		a.says("last")
 		a.ends(io.EOF)
-		wantRest(a, a.out, []byte("last"))
+		streamtest.WantRest(a, a.out, []byte("last"))
 		a.over(nil, "closed peer")
 		a.wantNotClosed(a)
 	})
@@ -211,7 +212,7 @@ func TestTLS12WithHoldEOF(t *testing.T) {
 			}
 			a.wantNotClosed(a)
 			a.ends(io.EOF)
-			wantRest(a, a.out, nil)
+			streamtest.WantRest(a, a.out, nil)
 			a.over(nil, reports...)
 			if finished {
 				a.closed(a)
@@ -229,7 +230,7 @@ func TestTruncated(t *testing.T) {
 		a.heard(a, "request")
 		a.says("half a rep")
 		a.ends(engine.ErrTruncated)
-		wantRest(a, a.out, []byte("half a rep"))
+		streamtest.WantRest(a, a.out, []byte("half a rep"))
 		a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
 		a.wantNotClosed(a)
 	})
@@ -243,7 +244,7 @@ func TestTruncatedWhileWriting(t *testing.T) {
 		a.begin()
 		a.writes("request")
 		a.ends(engine.ErrTruncated)
-		wantRest(a, a.out, nil)
+		streamtest.WantRest(a, a.out, nil)
 		a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
 	})
 }
@@ -256,12 +257,12 @@ func TestCallerEndsBecauseOfTruncation(t *testing.T) {
 			a.report(event, err)
 			if event == Truncated {
 				a.finishes()
-				time.Sleep(beat)
+				time.Sleep(streamtest.Beat)
 			}
 		}
 		a.begin()
 		a.ends(engine.ErrTruncated)
-		wantRest(a, a.out, nil)
+		streamtest.WantRest(a, a.out, nil)
 		a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
 		a.wantNotClosed(a)
 	})
@@ -280,7 +281,7 @@ func TestEndIsNoReset(t *testing.T) {
 		a.ends(engine.ErrTruncated)
 		a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
 		a.plan.In.Close() // as the end of the process does
-		wantRest(a, a.out, []byte("half a rep"))
+		streamtest.WantRest(a, a.out, []byte("half a rep"))
 	})
 }
 
@@ -289,7 +290,7 @@ func TestSessionFails(t *testing.T) {
 		a.begin()
 		a.says("before")
 		a.ends(errAlert)
-		wantRest(a, a.out, []byte("before"))
+		streamtest.WantRest(a, a.out, []byte("before"))
 		a.over(errAlert, "failed: "+errAlert.Error())
 		a.wantNotClosed(a)
 	})
@@ -310,15 +311,15 @@ func TestWriteFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onCallers(t, func(a *act) {
 				if c.end == nil {
-					a.plan.Linger = 20 * beat
+					a.plan.Linger = 20 * streamtest.Beat
 				}
 				a.refuses(errReset)
 				a.begin()
 				a.writes("request")
-				time.Sleep(beat)
+				time.Sleep(streamtest.Beat)
 				a.says("its last words")
 				a.ends(c.end)
-				wantRest(a, a.out, []byte("its last words"))
+				streamtest.WantRest(a, a.out, []byte("its last words"))
 				a.over(c.want, c.reports...)
 				a.wantNotClosed(a)
 			})
@@ -333,7 +334,7 @@ func TestWriteFailsAfterThePeersEnd(t *testing.T) {
 		a.plan.Answer = true
 		a.begin()
 		a.ends(io.EOF)
-		wantRest(a, a.out, nil)
+		streamtest.WantRest(a, a.out, nil)
 		a.refuses(errReset)
 		a.writes("answer")
 		a.over(errReset, "closed peer", "failed: "+errReset.Error())
@@ -346,11 +347,11 @@ func TestReadFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeLater(t, directory)
-	a := stage(t, kinds[0])
+	streamtest.CloseLater(t, directory)
+	a := stage(t, streamtest.Kinds[0])
 	a.plan.In = newFD(t, directory)
 	a.begin()
-	wantRest(t, a.out, nil)
+	streamtest.WantRest(t, a.out, nil)
 	if err := a.overLocally(); !errors.Is(err, unix.EISDIR) {
 		t.Errorf("Run returned %v", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/engine"
+	"tlsify/stream/streamtest"
 )
 
 // A script is an engine.Session whose peer is the test, and the Network below
@@ -63,7 +64,7 @@ func (s *script) heard(t testing.TB, want string) {
 
 func (s *script) await(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	stop := time.AfterFunc(patience, func() { s.change(func() { s.got, s.stopped = nil, true }) })
+	stop := time.AfterFunc(streamtest.Patience, func() { s.change(func() { s.got, s.stopped = nil, true }) })
 	defer stop.Stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,7 +79,7 @@ func (s *script) await(t testing.TB, what string, is func() bool) {
 // wantNotClosed checks that no close_notify went, nor goes for now.
 func (s *script) wantNotClosed(t testing.TB) {
 	t.Helper()
-	time.Sleep(beat)
+	time.Sleep(streamtest.Beat)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.notify && !s.late {
@@ -154,17 +155,17 @@ type act struct {
 }
 
 // stage sets up an act in which the caller has a pair of pipes or one socket.
-func stage(t testing.TB, k kind) *act {
+func stage(t testing.TB, k streamtest.Kind) *act {
 	t.Helper()
 	a := &act{TB: t, script: newScript()}
 	a.ctx, a.cancel = context.WithCancelCause(t.Context())
-	theirs, ours := k.flow(t)
-	a.in = program(t, theirs)
+	theirs, ours := k.Flow(t)
+	a.in = streamtest.Program(t, theirs)
 	a.out = a.in
 	out := ours
-	if k.name == "pipe" {
-		out, theirs = k.flow(t)
-		a.out = program(t, theirs)
+	if k.Name == "pipe" {
+		out, theirs = k.Flow(t)
+		a.out = streamtest.Program(t, theirs)
 	}
 	a.outFD.Store(int32(theirs))
 	a.plan = Plan{
@@ -172,7 +173,7 @@ func stage(t testing.TB, k kind) *act {
 		Network: a.script,
 		In:      newFD(t, ours),
 		Out:     newFD(t, out),
-		Linger:  patience,
+		Linger:  streamtest.Patience,
 		Report:  a.report,
 	}
 	return a
@@ -180,9 +181,9 @@ func stage(t testing.TB, k kind) *act {
 
 // onCallers runs a test with callers of either shape that can be seen to go.
 func onCallers(t *testing.T, test func(a *act)) {
-	for _, k := range kinds[:4] {
-		if k.waiting == (k.name == "pipe") {
-			t.Run(k.name, func(t *testing.T) { test(stage(t, k)) })
+	for _, k := range streamtest.Kinds[:4] {
+		if k.Waiting == (k.Name == "pipe") {
+			t.Run(k.Name, func(t *testing.T) { test(stage(t, k)) })
 		}
 	}
 }
@@ -247,14 +248,14 @@ func (a *act) outEnded() bool {
 
 // begin starts the Run.
 func (a *act) begin() *act {
-	a.done = started(func() error { return Run(a.ctx, a.plan) })
+	a.done = streamtest.Started(func() error { return Run(a.ctx, a.plan) })
 	return a
 }
 
 // over waits for the Run's end, and checks what it returned and reported.
 func (a *act) over(want error, reports ...string) {
 	a.Helper()
-	if err := soon(a, "Run", a.done); err != want && !(want != nil && err != nil && err.Error() == want.Error()) {
+	if err := streamtest.Soon(a, "Run", a.done); err != want && !(want != nil && err != nil && err.Error() == want.Error()) {
 		a.Errorf("Run returned %v, want %v", err, want)
 	}
 	a.mu.Lock()

@@ -3,9 +3,8 @@ package pump
 import (
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
-
 	"tlsify/engine/record"
+	"tlsify/stream"
 )
 
 // Two directions need two goroutines only where one has to wait and the other
@@ -22,7 +21,7 @@ const enough = record.MaxPlaintext
 // wait behind the descriptors' backs.
 func (r *run) mayGoTogether() (*recordCarrier, bool) {
 	c, ok := r.Carrier.(*recordCarrier)
-	return c, ok && c.network != nil && c.network.isSocket && r.In.isSocket && r.Out.isSocket
+	return c, ok && c.network != nil && c.network.IsSocket() && r.In.IsSocket() && r.Out.IsSocket()
 }
 
 // together is toPeer and fromPeer in one goroutine, for as long as that will do,
@@ -37,13 +36,13 @@ func (r *run) together(c *recordCarrier) {
 	}
 	toPeer := func() { r.toDone <- r.toPeer(c.take(r.In)) }
 	fromPeer := func() { r.fromDone <- r.fromPeer(c.receive()) }
-	for _, fd := range []*FD{r.In, r.Out, c.network} {
-		fd.beforeWait = part
+	for _, fd := range []*stream.FD{r.In, r.Out, c.network} {
+		fd.BeforeWait(part)
 	}
 	for early := c.early; ; early = false {
 		fromIn, fromNetwork := false, early
 		if !early {
-			fromIn, fromNetwork = eitherReadable(r.In, c.network)
+			fromIn, fromNetwork = stream.EitherReadable(r.In, c.network)
 		}
 		if fromIn {
 			other = fromPeer
@@ -90,41 +89,6 @@ func (r *run) together(c *recordCarrier) {
 			part()
 			toPeer()
 			return
-		}
-	}
-}
-
-// eitherReadable waits for bytes on one of two descriptors, and tells on which.
-// It is neither where one of them has been stopped or has got a deadline: whoever
-// reads then will see.
-func eitherReadable(a, b *FD) (fromA, fromB bool) {
-	for {
-		limitA, bellA, errA := a.rd.prepare()
-		limitB, bellB, errB := b.rd.prepare()
-		if errA != nil || errB != nil || limitA >= 0 || limitB >= 0 {
-			return false, false
-		}
-		fds := [...]unix.PollFd{
-			{Fd: int32(a.n), Events: unix.POLLIN}, {Fd: int32(bellA.fd()), Events: unix.POLLIN},
-			{Fd: int32(b.n), Events: unix.POLLIN}, {Fd: int32(bellB.fd()), Events: unix.POLLIN},
-		}
-		n, err := pollBriefly(fds[:])
-		if n == 0 && err == nil {
-			_, err = unix.Poll(fds[:], -1)
-		}
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			return false, false
-		case fds[1].Revents != 0:
-			a.rd.answer(bellA)
-		case fds[3].Revents != 0:
-			b.rd.answer(bellB)
-		}
-		a.expected, b.expected = fds[0].Revents != 0, fds[2].Revents != 0
-		if a.expected || b.expected {
-			return a.expected, b.expected
 		}
 	}
 }

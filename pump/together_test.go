@@ -15,6 +15,8 @@ import (
 
 	"tlsify/engine"
 	"tlsify/engine/record"
+	"tlsify/stream"
+	"tlsify/stream/streamtest"
 )
 
 // inOne stages an act on a record carrier over sockets, which begins in one
@@ -22,7 +24,7 @@ import (
 func inOne(t testing.TB) (*act, *scriptedPeer) {
 	t.Helper()
 	w := newWire(t, engine.AES128GCM, false)
-	a := stage(t, kind{name: "socketpair", waiting: true})
+	a := stage(t, streamtest.Kind{Name: "socketpair", Waiting: true})
 	carrier, err := Choose(Record, keyed{w.keys})
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +67,7 @@ func (a *act) wantApart() {
 }
 
 func becomes(done func() bool) bool {
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(streamtest.Patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if done() {
 			return true
 		}
@@ -93,7 +95,7 @@ func pingPong(a *act, p *scriptedPeer, text string) {
 	a.writes(text)
 	p.hears(record.TypeApplicationData, text)
 	p.says(text)
-	wantRead(a, a.out, text)
+	streamtest.WantRead(a, a.out, text)
 }
 
 // Small messages, and what is none, do not part the directions.
@@ -105,11 +107,11 @@ func TestTogether(t *testing.T) {
 		pingPong(a, p, "to and fro")
 	}
 	p.send(record.TypeApplicationData)
-	time.Sleep(briefly + beat) // so that the short wait is over, and the long one begins
+	time.Sleep(stream.Briefly + streamtest.Beat) // so that the short wait is over, and the long one begins
 	pingPong(a, p, "late")
 	a.wantTogether()
 	p.send(record.TypeAlert, record.AlertWarning, byte(engine.AlertCloseNotify))
-	wantRest(a, a.out, nil)
+	streamtest.WantRest(a, a.out, nil)
 	a.over(nil, "closed peer")
 }
 
@@ -124,7 +126,7 @@ func TestTogetherWithEarlyData(t *testing.T) {
 			cut = 7
 		}
 		w.keys.Received = early[:cut:cut]
-		a := stage(t, kind{name: "socketpair", waiting: true})
+		a := stage(t, streamtest.Kind{Name: "socketpair", Waiting: true})
 		carrier, err := Choose(Record, keyed{w.keys})
 		if err != nil {
 			t.Fatal(err)
@@ -134,7 +136,7 @@ func TestTogetherWithEarlyData(t *testing.T) {
 		pass := func() { a.writes("hello"); p.hears(record.TypeApplicationData, "hello") }
 		pass()
 		p.raw(early[cut:])
-		wantRead(a, a.out, "early")
+		streamtest.WantRead(a, a.out, "early")
 		pingPong(a, p, "on")
 		a.finishes()
 		a.hearsClose(p)
@@ -149,12 +151,12 @@ func TestTogetherUntilOneIsStuck(t *testing.T) {
 		"half a record": func(a *act, p *scriptedPeer) {
 			half := p.record(record.TypeApplicationData, []byte("in pieces"))
 			p.raw(half[:9])
-			time.Sleep(beat)
+			time.Sleep(streamtest.Beat)
 			a.writes("meanwhile")
 			p.hears(record.TypeApplicationData, "meanwhile")
 			a.wantApart()
 			p.raw(half[9:])
-			wantRead(a, a.out, "in pieces")
+			streamtest.WantRead(a, a.out, "in pieces")
 		},
 		"the caller does not read": func(a *act, p *scriptedPeer) {
 			text := strings.Repeat("x", 4000)
@@ -168,11 +170,11 @@ func TestTogetherUntilOneIsStuck(t *testing.T) {
 				}
 				said <- nil
 			}()
-			time.Sleep(beat)
+			time.Sleep(streamtest.Beat)
 			a.writes("meanwhile")
 			p.hears(record.TypeApplicationData, "meanwhile")
 			a.wantApart()
-			wantRead(a, a.out, strings.Repeat(text, 1000))
+			streamtest.WantRead(a, a.out, strings.Repeat(text, 1000))
 			if err := <-said; err != nil {
 				a.Error(err)
 			}
@@ -190,9 +192,9 @@ func TestTogetherUntilOneIsStuck(t *testing.T) {
 				}
 				written <- nil
 			}()
-			time.Sleep(beat)
+			time.Sleep(streamtest.Beat)
 			p.says("meanwhile")
-			wantRead(a, a.out, "meanwhile")
+			streamtest.WantRead(a, a.out, "meanwhile")
 			a.wantApart()
 			for got := 0; got < times*len(text); {
 				r, err := p.next()
@@ -208,7 +210,7 @@ func TestTogetherUntilOneIsStuck(t *testing.T) {
 		"there is much": func(a *act, p *scriptedPeer) {
 			text := strings.Repeat("x", enough)
 			p.says(text)
-			wantRead(a, a.out, text)
+			streamtest.WantRead(a, a.out, text)
 			a.wantApart()
 		},
 		"there is much to send": func(a *act, p *scriptedPeer) {
@@ -235,9 +237,9 @@ func TestTogetherUntilOneIsStuck(t *testing.T) {
 			a.hearsClose(p)
 			pause := "still"
 			p.says(pause)
-			wantRead(a, a.out, pause)
+			streamtest.WantRead(a, a.out, pause)
 			p.send(record.TypeAlert, record.AlertWarning, byte(engine.AlertCloseNotify))
-			wantRest(a, a.out, nil)
+			streamtest.WantRest(a, a.out, nil)
 			a.over(nil, "closed local", "closed peer")
 		})
 	}
@@ -262,7 +264,7 @@ func TestTogetherEnds(t *testing.T) {
 		"idle":   {func(a *act, p *scriptedPeer) {}, ErrIdle, []string{"failed: " + ErrIdle.Error()}},
 		"a last word": {func(a *act, p *scriptedPeer) {
 			p.raw(append(p.record(record.TypeApplicationData, []byte("bye")), p.record(record.TypeAlert, []byte{record.AlertWarning, byte(engine.AlertCloseNotify)})...))
-			wantRest(a, a.out, []byte("bye"))
+			streamtest.WantRest(a, a.out, []byte("bye"))
 		}, nil, []string{"closed peer"}},
 		"the caller leaves": {func(a *act, p *scriptedPeer) {
 			a.leaves()
@@ -274,7 +276,7 @@ func TestTogetherEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a, p := inOne(t)
 			if ending.err == ErrIdle {
-				a.plan.Idle = 20 * beat
+				a.plan.Idle = 20 * streamtest.Beat
 			}
 			a.begin()
 			pingPong(a, p, "before")

@@ -19,13 +19,15 @@ import (
 	"tlsify/engines/pq"
 	"tlsify/engines/std"
 	"tlsify/engines/utls"
+	"tlsify/stream"
+	"tlsify/stream/streamtest"
 )
 
 // A line is an established connection: an engine's session over a loopback
 // socket, and crypto/tls at the other end.
 type line struct {
 	session engine.Session
-	network *FD
+	network *stream.FD
 	peer    *tls.Conn
 	socket  *net.TCPConn // the peer's
 }
@@ -33,9 +35,9 @@ type line struct {
 func connect(t testing.TB, e engine.Engine, version uint16) *line {
 	t.Helper()
 	a, b := enginetest.TCPPair(t)
-	number := dup(t, a)
+	number := streamtest.Dup(t, a)
 	a.Close()
-	closeLater(t, number)
+	streamtest.CloseLater(t, number)
 	l := &line{network: newFD(t, number), socket: b}
 	identity := enginetest.SelfSigned(t, enginetest.CertOptions{DNS: []string{enginetest.Host}})
 	l.peer = tls.Server(b, &tls.Config{
@@ -43,12 +45,12 @@ func connect(t testing.TB, e engine.Engine, version uint16) *line {
 		MinVersion:   version,
 		MaxVersion:   version,
 	})
-	shaken := started(l.peer.Handshake)
+	shaken := streamtest.Started(l.peer.Handshake)
 	var err error
 	l.session, err = e.Client(t.Context(), l.network, &engine.ClientConfig{
 		Config: engine.Config{Verify: func(*engine.Peer) error { return nil }},
 	})
-	if err := errors.Join(err, soon(t, "handshake", shaken)); err != nil {
+	if err := errors.Join(err, streamtest.Soon(t, "handshake", shaken)); err != nil {
 		t.Fatal(err)
 	}
 	return l
@@ -76,7 +78,7 @@ func onCarriers(t *testing.T, test func(t *testing.T, c carriage)) {
 }
 
 // perform stages an act whose peer is real.
-func perform(t testing.TB, k kind, version uint16, c carriage) (*act, *line) {
+func perform(t testing.TB, k streamtest.Kind, version uint16, c carriage) (*act, *line) {
 	t.Helper()
 	a, l := stage(t, k), connect(t, c.engine, version)
 	var err error
@@ -132,27 +134,27 @@ type halfCloser interface {
 // many bytes.
 func exchange(t testing.TB, a *act, peer halfCloser, data []byte, most int) {
 	t.Helper()
-	limit := patience + time.Duration(len(data)>>20)*3*time.Second // it may be an emulated machine
+	limit := streamtest.Patience + time.Duration(len(data)>>20)*3*time.Second // it may be an emulated machine
 	a.in.SetDeadline(time.Now().Add(limit))
 	a.out.SetDeadline(time.Now().Add(limit))
 	a.begin()
 	for what, moved := range map[string]<-chan error{
-		"the caller's writing": started(func() error {
+		"the caller's writing": streamtest.Started(func() error {
 			err := pour(a.in, data, most)
 			a.finishes()
 			return err
 		}),
-		"the peer's reading": started(func() error { return drink(peer, data, most) }),
-		"the peer's writing": started(func() error {
+		"the peer's reading": streamtest.Started(func() error { return drink(peer, data, most) }),
+		"the peer's writing": streamtest.Started(func() error {
 			return errors.Join(pour(peer, data, most), peer.CloseWrite())
 		}),
-		"the caller's reading": started(func() error { return drink(a.out, data, most) }),
+		"the caller's reading": streamtest.Started(func() error { return drink(a.out, data, most) }),
 	} {
-		if err := within(t, limit, what, moved); err != nil {
+		if err := streamtest.Within(t, limit, what, moved); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if err := soon(t, "Run", a.done); err != nil {
+	if err := streamtest.Soon(t, "Run", a.done); err != nil {
 		t.Errorf("Run returned %v", err)
 	}
 	wantNoneLeft(t)
@@ -162,10 +164,10 @@ func TestTransferSizes(t *testing.T) {
 	onCarriers(t, func(t *testing.T, c carriage) {
 		for _, n := range []int{0, 1, 16383, 16384, 16385, engine.BatchSize, engine.BatchSize + 1, 1 << 20} {
 			t.Run(fmt.Sprint(n), func(t *testing.T) {
-				for _, k := range []kind{kinds[0], kinds[3]} {
+				for _, k := range []streamtest.Kind{streamtest.Kinds[0], streamtest.Kinds[3]} {
 					a, l := perform(t, k, tls.VersionTLS13, c)
 					a.plan.Answer = true
-					exchange(t, a, l.peer, noise(n), 100_000)
+					exchange(t, a, l.peer, streamtest.Noise(n), 100_000)
 				}
 			})
 		}
@@ -174,10 +176,10 @@ func TestTransferSizes(t *testing.T) {
 
 func TestTransferTinyChunks(t *testing.T) {
 	onCarriers(t, func(t *testing.T, c carriage) {
-		onEach(t, func(t *testing.T, k kind) {
+		streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
 			a, l := perform(t, k, tls.VersionTLS13, c)
 			a.plan.Answer = true
-			exchange(t, a, l.peer, noise(20_000), 40)
+			exchange(t, a, l.peer, streamtest.Noise(20_000), 40)
 		})
 	})
 }
@@ -193,8 +195,8 @@ func largest() int {
 
 func TestTransferLarge(t *testing.T) {
 	onCarriers(t, func(t *testing.T, c carriage) {
-		data := noise(largest())
-		for _, k := range []kind{kinds[0], kinds[3]} {
+		data := streamtest.Noise(largest())
+		for _, k := range []streamtest.Kind{streamtest.Kinds[0], streamtest.Kinds[3]} {
 			a, l := perform(t, k, tls.VersionTLS13, c)
 			a.plan.Answer = true
 			exchange(t, a, l.peer, data, 1<<20)
@@ -204,10 +206,10 @@ func TestTransferLarge(t *testing.T) {
 
 // Under TLS 1.2 the peer must not end before the caller has.
 func TestTransferTLS12(t *testing.T) {
-	data := noise(1<<20 + 1)
-	a, l := perform(t, kinds[3], tls.VersionTLS12, carriage{std.New(), Auto})
+	data := streamtest.Noise(1<<20 + 1)
+	a, l := perform(t, streamtest.Kinds[3], tls.VersionTLS12, carriage{std.New(), Auto})
 	a.begin()
-	written := started(func() error {
+	written := streamtest.Started(func() error {
 		err := pour(a.in, data, 50_000)
 		a.finishes()
 		return err
@@ -215,14 +217,14 @@ func TestTransferTLS12(t *testing.T) {
 	if err := drink(l.peer, data, 50_000); err != nil {
 		t.Error("the peer: ", err)
 	}
-	if err := soon(t, "writing", written); err != nil {
+	if err := streamtest.Soon(t, "writing", written); err != nil {
 		t.Error("the caller: ", err)
 	}
-	replied := started(func() error { return errors.Join(pour(l.peer, data, 50_000), l.peer.CloseWrite()) })
+	replied := streamtest.Started(func() error { return errors.Join(pour(l.peer, data, 50_000), l.peer.CloseWrite()) })
 	if err := drink(a.out, data, 50_000); err != nil {
 		t.Error("the caller: ", err)
 	}
-	if err := soon(t, "reply", replied); err != nil {
+	if err := streamtest.Soon(t, "reply", replied); err != nil {
 		t.Error("the peer: ", err)
 	}
 	a.over(nil, "closed local", "closed peer")
@@ -231,13 +233,13 @@ func TestTransferTLS12(t *testing.T) {
 // Sockets with the smallest buffers that there are take a record in pieces.
 func TestTransferSmallBuffers(t *testing.T) {
 	onCarriers(t, func(t *testing.T, c carriage) {
-		for _, k := range kinds[2:4] {
+		for _, k := range streamtest.Kinds[2:4] {
 			a, l := perform(t, k, tls.VersionTLS13, c)
 			a.plan.Answer = true
 			for _, n := range []int{a.plan.In.Number(), int(a.outFD.Load()), l.network.Number()} {
 				unix.SetsockoptInt(n, unix.SOL_SOCKET, unix.SO_SNDBUF, 1)
 			}
-			exchange(t, a, l.peer, noise(100_000), 30_000)
+			exchange(t, a, l.peer, streamtest.Noise(100_000), 30_000)
 		}
 	})
 }
@@ -246,25 +248,25 @@ func TestTransferSmallBuffers(t *testing.T) {
 // and so does a peer.
 func TestTransferSlowReaders(t *testing.T) {
 	onCarriers(t, func(t *testing.T, c carriage) {
-		data := noise(300_000)
-		for _, k := range []kind{kinds[0], kinds[2]} {
+		data := streamtest.Noise(300_000)
+		for _, k := range []streamtest.Kind{streamtest.Kinds[0], streamtest.Kinds[2]} {
 			a, l := perform(t, k, tls.VersionTLS13, c)
 			a.plan.Answer = true
 			a.begin()
 			writing := []<-chan error{
-				started(func() error { err := pour(a.in, data, 1<<20); a.finishes(); return err }),
-				started(func() error { return errors.Join(pour(l.peer, data, 1<<20), l.peer.CloseWrite()) }),
+				streamtest.Started(func() error { err := pour(a.in, data, 1<<20); a.finishes(); return err }),
+				streamtest.Started(func() error { return errors.Join(pour(l.peer, data, 1<<20), l.peer.CloseWrite()) }),
 			}
 			reading := []<-chan error{
-				started(func() error { return drink(dawdler{a.out}, data, 9000) }),
-				started(func() error { return drink(dawdler{l.peer}, data, 9000) }),
+				streamtest.Started(func() error { return drink(dawdler{a.out}, data, 9000) }),
+				streamtest.Started(func() error { return drink(dawdler{l.peer}, data, 9000) }),
 			}
 			for _, done := range append(writing, reading...) {
-				if err := soon(t, "moving", done); err != nil {
+				if err := streamtest.Soon(t, "moving", done); err != nil {
 					t.Errorf("%v: %v", k, err)
 				}
 			}
-			if err := soon(t, "Run", a.done); err != nil {
+			if err := streamtest.Soon(t, "Run", a.done); err != nil {
 				t.Errorf("%v: Run returned %v", k, err)
 			}
 		}
@@ -280,26 +282,26 @@ func (d dawdler) Read(p []byte) (int, error) {
 
 func TestRealTruncation(t *testing.T) {
 	onCarriers(t, func(t *testing.T, c carriage) {
-		a, l := perform(t, kinds[0], tls.VersionTLS13, c)
+		a, l := perform(t, streamtest.Kinds[0], tls.VersionTLS13, c)
 		a.begin()
 		l.peer.Write([]byte("half a rep"))
 		l.socket.CloseWrite()
-		wantRest(t, a.out, []byte("half a rep"))
+		streamtest.WantRest(t, a.out, []byte("half a rep"))
 		a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
 		// Nor is the peer told of a clean end.
 		l.network.Close()
-		wantRest(t, l.socket, nil)
+		streamtest.WantRest(t, l.socket, nil)
 	})
 }
 
 func TestRealReset(t *testing.T) {
 	onCarriers(t, func(t *testing.T, c carriage) {
-		a, l := perform(t, kinds[0], tls.VersionTLS13, c)
+		a, l := perform(t, streamtest.Kinds[0], tls.VersionTLS13, c)
 		a.begin()
 		l.socket.SetLinger(0)
 		l.socket.Close()
-		wantRest(t, a.out, nil)
-		err := soon(t, "Run", a.done)
+		streamtest.WantRest(t, a.out, nil)
+		err := streamtest.Soon(t, "Run", a.done)
 		if blame := new(engine.TransportError); !errors.As(err, &blame) || !errors.Is(err, unix.ECONNRESET) {
 			t.Errorf("Run returned %v", err)
 		}
@@ -309,10 +311,10 @@ func TestRealReset(t *testing.T) {
 // A full network and a stop: nothing of Run's waits for the peer any more.
 func TestRealContext(t *testing.T) {
 	onCarriers(t, func(t *testing.T, c carriage) {
-		a, _ := perform(t, kinds[0], tls.VersionTLS13, c)
+		a, _ := perform(t, streamtest.Kinds[0], tls.VersionTLS13, c)
 		a.begin()
-		go a.in.Write(tooMuch)
-		time.Sleep(10 * beat)
+		go a.in.Write(streamtest.TooMuch)
+		time.Sleep(10 * streamtest.Beat)
 		a.cancel(errAlert)
 		a.over(errAlert)
 		a.in.Close()

@@ -3,6 +3,7 @@ package pump
 import (
 	"tlsify/engine"
 	"tlsify/engine/record"
+	"tlsify/stream"
 )
 
 // sessionCarrier goes through the engine's own session.
@@ -29,7 +30,7 @@ func (b *batch) room() []byte {
 func (c *sessionCarrier) Name() Kind   { return Session }
 func (c *sessionCarrier) halves() bool { return c.session.State().Version >= engine.TLS13 }
 
-func (c *sessionCarrier) take(in *FD) (int, error) {
+func (c *sessionCarrier) take(in *stream.FD) (int, error) {
 	n, err := in.Read(c.toPeer.room())
 	c.toPeer.full = c.toPeer.buf[:n]
 	return n, err
@@ -48,7 +49,7 @@ func (c *sessionCarrier) receive() error {
 	return err
 }
 
-func (c *sessionCarrier) deliver(out *FD) error {
+func (c *sessionCarrier) deliver(out *stream.FD) error {
 	_, err := out.Write(c.toOut.full)
 	return err
 }
@@ -57,8 +58,8 @@ func (c *sessionCarrier) deliver(out *FD) error {
 // sealed, and the peer's are opened where they landed.
 type recordCarrier struct {
 	conn     *record.Conn
-	network  *FD  // what conn stands on; nil: not a descriptor
-	early    bool // something has been received already
+	network  *stream.FD // what conn stands on; nil: not a descriptor
+	early    bool       // something has been received already
 	taken    int
 	pieces   [][]byte
 	received int // bytes in pieces
@@ -67,7 +68,7 @@ type recordCarrier struct {
 func (c *recordCarrier) Name() Kind   { return Record }
 func (c *recordCarrier) halves() bool { return true }
 
-func (c *recordCarrier) take(in *FD) (n int, err error) {
+func (c *recordCarrier) take(in *stream.FD) (n int, err error) {
 	c.taken, err = in.Readv(c.conn.Slots())
 	return c.taken, err
 }
@@ -84,4 +85,4 @@ func (c *recordCarrier) receive() (err error) {
 	return err
 }
 
-func (c *recordCarrier) deliver(out *FD) error { return out.Writev(c.pieces) }
+func (c *recordCarrier) deliver(out *stream.FD) error { return out.Writev(c.pieces) }

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"tlsify/cmd/tlsify/internal/sandbox"
-	"tlsify/pump"
+	"tlsify/stream"
 )
 
 // sandboxMode is what --sandbox says.
@@ -85,7 +85,7 @@ func (c *connection) prepareConfinement() {
 // the peer's, a session's file included. A client without one sends its own
 // first bytes before that, so that it is done while the peer answers.
 func (c *connection) confine() error {
-	fd, ok := c.network.conn.(*pump.FD)
+	fd, ok := c.network.conn.(*stream.FD)
 	if !ok || c.inv.form != formConnect || c.inv.session != nil {
 		return c.enter()
 	}

@@ -13,6 +13,7 @@ import (
 	"tlsify/cmd/tlsify/internal/starttls"
 	"tlsify/engine"
 	"tlsify/pump"
+	"tlsify/stream"
 )
 
 // connection is one connect or accept, from the dialling to the end.
@@ -29,7 +30,7 @@ type connection struct {
 	carrier pump.Carrier // of session's bytes
 	program *program     // PROG, once it runs
 	ends    [2]int       // of the socketpair that may be handed over, ours first
-	pair    *pump.FD     // our end of one that was
+	pair    *stream.FD   // our end of one that was
 	away    bool         // the network's socket was: there is no more to do
 
 	confinement *sandbox.Confinement // nil: --sandbox off
@@ -201,8 +202,8 @@ func (c *connection) stream(ctx context.Context) int {
 		plan.In, plan.Out, plan.Answer = c.pair, c.pair, true
 	} else {
 		var err error
-		if plan.In, err = pump.NewFD(0); err == nil {
-			plan.Out, err = pump.NewFD(1)
+		if plan.In, err = stream.NewFD(0); err == nil {
+			plan.Out, err = stream.NewFD(1)
 		}
 		if err != nil {
 			return c.failed(ctx, &pump.LocalError{Err: err})

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/pump"
+	"tlsify/stream"
 )
 
 // access is what a descriptor is wanted for.
@@ -177,7 +177,7 @@ func parsePair(what, value string) (int, int, error) {
 
 // claimPair claims one descriptor for both directions or two for one each, and
 // makes streams of them.
-func (d *descriptors) claimPair(what, value string, firstFor access) (first, second *pump.FD, err error) {
+func (d *descriptors) claimPair(what, value string, firstFor access) (first, second *stream.FD, err error) {
 	a, b, err := parsePair(what, value)
 	if err != nil {
 		return nil, nil, err
@@ -190,7 +190,7 @@ func (d *descriptors) claimPair(what, value string, firstFor access) (first, sec
 		if err := d.claim(a, what, how); err != nil {
 			return nil, nil, err
 		}
-		first, err = pump.NewFD(a)
+		first, err = stream.NewFD(a)
 		if b == a {
 			second = first
 		}
@@ -202,9 +202,9 @@ func (d *descriptors) claimPair(what, value string, firstFor access) (first, sec
 	if err := d.claim(b, what, (toRead|toWrite)&^firstFor); err != nil {
 		return nil, nil, err
 	}
-	if first, err = pump.NewFD(a); err != nil {
+	if first, err = stream.NewFD(a); err != nil {
 		return nil, nil, err
 	}
-	second, err = pump.NewFD(b)
+	second, err = stream.NewFD(b)
 	return first, second, err
 }

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/engine"
-	"tlsify/pump"
+	"tlsify/stream"
 	"tlsify/verify"
 )
 
@@ -71,7 +71,7 @@ func (f *files) load(what, name string) ([]byte, error) {
 	if err := f.fds.claim(n, what, toRead); err != nil {
 		return nil, err
 	}
-	fd, err := pump.NewFD(n)
+	fd, err := stream.NewFD(n)
 	if err != nil {
 		return nil, usagef("--%s: descriptor %d: %v", what, n, err)
 	}
@@ -123,7 +123,7 @@ func (f *files) lines(value string) ([]string, error) {
 	if err := f.fds.claim(n, "options-fd", toRead); err != nil {
 		return nil, err
 	}
-	fd, err := pump.NewFD(n)
+	fd, err := stream.NewFD(n)
 	if err != nil {
 		return nil, usagef("--options-fd: descriptor %d: %v", n, err)
 	}
@@ -325,7 +325,7 @@ func (f *files) output(what, name string) (io.Writer, error) {
 		if err := f.fds.claim(n, what, toWrite); err != nil {
 			return nil, err
 		}
-		return pump.NewFD(n)
+		return stream.NewFD(n)
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {

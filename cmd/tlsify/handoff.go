@@ -8,6 +8,7 @@ import (
 
 	"tlsify/engine"
 	"tlsify/pump"
+	"tlsify/stream"
 )
 
 // The kinds of --handoff.
@@ -44,7 +45,7 @@ func (p *parser) handoff(kind string) error {
 // stepwise is the network as the engine gets it: read record by record where
 // the socket may be handed over with nothing of the peer's missing.
 func (c *connection) stepwise() net.Conn {
-	fd, isFD := c.network.conn.(*pump.FD)
+	fd, isFD := c.network.conn.(*stream.FD)
 	if isFD && (c.inv.handoff == handKernel || c.inv.handoff == handAuto) {
 		c.exact = &pump.Exact{FD: fd}
 		return c.exact
@@ -102,7 +103,7 @@ func (c *connection) handOver() error {
 
 // handSocket hands the network's socket over. One that we have dialled is made
 // to block, as a socket does by default; a caller's is left as it is.
-func (c *connection) handSocket(socket *pump.FD) error {
+func (c *connection) handSocket(socket *stream.FD) error {
 	if c.inv.network == nil {
 		if err := unix.SetNonblock(socket.Number(), false); err != nil {
 			return err
@@ -130,7 +131,7 @@ func (c *connection) handPair() (err error) {
 	if err := unix.SetNonblock(c.ends[0], true); err != nil {
 		return err
 	}
-	if c.pair, err = pump.NewFD(c.ends[0]); err != nil {
+	if c.pair, err = stream.NewFD(c.ends[0]); err != nil {
 		return err
 	}
 	return c.handed(c.ends[1], handPair)

@@ -13,6 +13,7 @@ import (
 	"tlsify/engine/enginetest"
 	"tlsify/engines/std"
 	"tlsify/pump"
+	"tlsify/stream"
 )
 
 // However a stream ends, pump.Run leaves no goroutine behind.
@@ -83,9 +84,9 @@ func pumpOnce(t *testing.T, end func(peer *tls.Conn, in, out *os.File, cancel fu
 	}
 }
 
-func newFD(t *testing.T, raw int) *pump.FD {
+func newFD(t *testing.T, raw int) *stream.FD {
 	t.Helper()
-	fd, err := pump.NewFD(raw)
+	fd, err := stream.NewFD(raw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/restart"
-	"tlsify/pump"
+	"tlsify/stream"
 	"tlsify/verify"
 )
 
@@ -140,7 +140,7 @@ func newService(inv *invocation) *service {
 }
 
 // serve accepts on one socket for as long as that can be done.
-func (s *service) serve(socket *pump.FD) error {
+func (s *service) serve(socket *stream.FD) error {
 	for {
 		if err := socket.WaitReadable(); err != nil {
 			return err
@@ -164,15 +164,15 @@ func (s *service) serve(socket *pump.FD) error {
 
 // open opens the sockets to accept on. Those that a service manager has given
 // us are its own, too: their flags stay as they are.
-func (t listenTarget) open() ([]*pump.FD, error) {
+func (t listenTarget) open() ([]*stream.FD, error) {
 	if len(t.given) > 0 {
-		var sockets []*pump.FD
+		var sockets []*stream.FD
 		for _, n := range t.given {
 			if on, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || on == 0 {
 				return nil, fmt.Errorf("descriptor %d is no listening socket", n)
 			}
 			unix.CloseOnExec(n)
-			socket, err := pump.NewFD(n)
+			socket, err := stream.NewFD(n)
 			if err != nil {
 				return nil, err
 			}
@@ -192,8 +192,8 @@ func (t listenTarget) open() ([]*pump.FD, error) {
 	if err != nil {
 		return nil, err
 	}
-	socket, err := pump.NewFD(n)
-	return []*pump.FD{socket}, err
+	socket, err := stream.NewFD(n)
+	return []*stream.FD{socket}, err
 }
 
 // remove removes the socket's file, where it has one.

@@ -10,7 +10,7 @@ import (
 
 	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/engine"
-	"tlsify/pump"
+	"tlsify/stream"
 	"tlsify/verify"
 )
 
@@ -18,12 +18,12 @@ import (
 // descriptors, or something that stands on a socket.
 type network struct {
 	conn    net.Conn
-	in, out *pump.FD
+	in, out *stream.FD
 }
 
 // newNetwork makes a network of one descriptor or, where out is not nil, of
 // one for each direction.
-func newNetwork(in, out *pump.FD) *network {
+func newNetwork(in, out *stream.FD) *network {
 	n := &network{conn: in, in: in, out: in}
 	if out != nil {
 		n.out = out
@@ -49,8 +49,8 @@ func (n *network) hasten() {
 
 // twoFDs reads from one descriptor and writes to another.
 type twoFDs struct {
-	*pump.FD
-	out *pump.FD
+	*stream.FD
+	out *stream.FD
 }
 
 func (t twoFDs) Write(p []byte) (int, error)        { return t.out.Write(p) }

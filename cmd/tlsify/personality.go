@@ -12,6 +12,7 @@ import (
 	"tlsify/cmd/tlsify/internal/control"
 	"tlsify/cmd/tlsify/internal/personality"
 	"tlsify/pump"
+	"tlsify/stream"
 )
 
 // tellLimit is how long the reader of what we have to tell has.
@@ -74,7 +75,7 @@ func becomeUser(ids *personality.IDs) error {
 // for.
 type teller struct {
 	kind personality.Kind
-	fd   *pump.FD
+	fd   *stream.FD
 	pass int // Handover: the descriptor to pass on
 }
 
@@ -122,7 +123,7 @@ func newTeller(tell *personality.Tell) (*teller, error) {
 	}
 	unix.CloseOnExec(tell.FD)
 	t := &teller{kind: tell.Kind}
-	if t.fd, err = pump.NewFD(tell.FD); err != nil || tell.Kind != personality.Handover {
+	if t.fd, err = stream.NewFD(tell.FD); err != nil || tell.Kind != personality.Handover {
 		return t, err
 	}
 	ends, err := newSocketPair()

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/pump"
+	"tlsify/stream"
 )
 
 // PROG's statuses where it could not be started, as shells have them.
@@ -31,8 +31,8 @@ type program struct {
 	name     string
 	pid      int
 	starter  *os.File // what tells it to become PROG
-	toProg   *pump.FD
-	fromProg *pump.FD
+	toProg   *stream.FD
+	fromProg *stream.FD
 	ended    chan syscall.WaitStatus
 }
 
@@ -103,10 +103,10 @@ func prepareProgram(inv *invocation) (*program, error) {
 	}
 	p := &program{name: inv.prog[0], pid: pid, starter: os.NewFile(uintptr(starter[0]), "starter"), ended: make(chan syscall.WaitStatus, 1)}
 	go func() { p.ended <- reapChild(pid) }()
-	if p.toProg, err = pump.NewFD(in[1]); err != nil {
+	if p.toProg, err = stream.NewFD(in[1]); err != nil {
 		return nil, err
 	}
-	p.fromProg, err = pump.NewFD(out[0])
+	p.fromProg, err = stream.NewFD(out[0])
 	return p, err
 }
 

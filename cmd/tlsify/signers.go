@@ -13,7 +13,7 @@ import (
 	"tlsify/cmd/tlsify/internal/restart"
 	"tlsify/cmd/tlsify/internal/signer"
 	"tlsify/engine"
-	"tlsify/pump"
+	"tlsify/stream"
 )
 
 // signerTime is how long a signer may take to be there, before there is any
@@ -131,7 +131,7 @@ func (p *parser) otherSigner(which string) (*signer.Client, error) {
 
 // askOn makes a client of the stream on a descriptor.
 func (p *parser) askOn(n int) (*signer.Client, error) {
-	stream, err := pump.NewFD(n)
+	stream, err := stream.NewFD(n)
 	if err != nil {
 		return nil, usagef("--key: %v", err)
 	}

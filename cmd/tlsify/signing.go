@@ -17,7 +17,7 @@ import (
 
 	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/cmd/tlsify/internal/signer"
-	"tlsify/pump"
+	"tlsify/stream"
 )
 
 // A server's keys are in a process of their own, the signing process, one for
@@ -101,7 +101,7 @@ func forkSelf(args []string, given []int, fds *descriptors) (pid int, err error)
 
 // chains reads what the signing process says first.
 func (s *signing) chains(count int) ([][]byte, error) {
-	supply, err := pump.NewFD(s.supply)
+	supply, err := stream.NewFD(s.supply)
 	if err != nil {
 		return nil, usagef("--key: %v", err)
 	}
@@ -154,7 +154,7 @@ func serveSigning(args []string) int {
 		return statusUsage
 	}
 	unix.CloseOnExec(n)
-	supply, err := pump.NewFD(n)
+	supply, err := stream.NewFD(n)
 	if err != nil {
 		return statusUsage
 	}
@@ -231,7 +231,7 @@ func signWith(key crypto.Signer) signer.Sign {
 
 // nextConnection takes the next connection from the supply. The error is io.EOF
 // when there will be none.
-func nextConnection(supply *pump.FD) (*pump.FD, error) {
+func nextConnection(supply *stream.FD) (*stream.FD, error) {
 	if err := supply.WaitReadable(); err != nil {
 		return nil, io.EOF
 	}
@@ -252,7 +252,7 @@ func nextConnection(supply *pump.FD) (*pump.FD, error) {
 	if err != nil || len(fds) != 1 {
 		return nil, errors.New("there is no descriptor")
 	}
-	return pump.NewFD(fds[0])
+	return stream.NewFD(fds[0])
 }
 
 // isSigner tells whether a --key is in another's signer, and which.

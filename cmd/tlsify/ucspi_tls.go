@@ -12,6 +12,7 @@ import (
 	"tlsify/cmd/tlsify/internal/personality"
 	"tlsify/cmd/tlsify/internal/restart"
 	"tlsify/pump"
+	"tlsify/stream"
 )
 
 // delayed is PROG by UCSPI-TLS: it runs from the beginning, speaks in clear on
@@ -97,7 +98,7 @@ func (c *connection) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	control, err := pump.NewFD(d.control[0])
+	control, err := stream.NewFD(d.control[0])
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,8 @@ var rooms = []struct {
 		"github.com/andybalholm/brotli", "github.com/klauspost/compress", "golang.org/x"}, nil},
 	// U-labels, public suffixes, and DER that encoding/asn1 cannot do.
 	{"tlsify/verify", []string{"tlsify/verify", "golang.org/x/net", "golang.org/x/text", "golang.org/x/crypto"}, nil},
-	{"tlsify/pump", []string{"tlsify/pump", "tlsify/engine", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
+	{"tlsify/stream", []string{"tlsify/stream", "golang.org/x/sys"}, []string{"crypto/tls", "testing"}},
+	{"tlsify/pump", []string{"tlsify/pump", "tlsify/stream", "tlsify/engine", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
 	// The contract kit knows the contract, and nothing of ours.
 	{"tlsify/cmd/tlsify-check", []string{"tlsify/cmd/tlsify-check", "golang.org/x/sys"}, []string{"testing"}},
 	// Landlock on every thread, and the assembler of seccomp's filters.
@@ -58,7 +59,7 @@ func TestImportWalls(t *testing.T) {
 func TestStandardBuild(t *testing.T) {
 	for _, path := range goList(t, "-deps", "tlsify/cmd/tlsify") {
 		if below(path, []string{"github.com/cloudflare/circl", "github.com/refraction-networking/utls", "tlsify/engines/pq", "tlsify/engines/utls",
-			"tlsify/engine/enginetest", "tlsify/engine/internal", "tlsify/engine/pki", "tlsify/bench", "testing", "github.com/rogpeppe"}) {
+			"tlsify/engine/enginetest", "tlsify/engine/internal", "tlsify/engine/pki", "tlsify/stream/streamtest", "tlsify/bench", "testing", "github.com/rogpeppe"}) {
 			t.Errorf("the program depends on %s", path)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"tlsify/pump"
+	"tlsify/stream"
 )
 
 const (
@@ -31,7 +31,7 @@ const (
 // nothing. Its methods may be called by several goroutines, but ReadLine by
 // one at a time.
 type Channel struct {
-	out, in *pump.FD
+	out, in *stream.FD
 
 	mu       sync.Mutex
 	drained  sync.Cond // signalled when queue becomes empty or the reader has gone
@@ -47,7 +47,7 @@ type Channel struct {
 }
 
 // New makes a channel that writes to out and reads from in, which may be nil.
-func New(out, in *pump.FD) *Channel {
+func New(out, in *stream.FD) *Channel {
 	c := &Channel{out: out, in: in}
 	c.drained.L = &c.mu
 	return c

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/pump"
+	"tlsify/stream"
 )
 
 const (
@@ -87,10 +87,10 @@ func program(t testing.TB, n int) *os.File {
 	return f
 }
 
-func descriptor(t testing.TB, n int, waiting bool) *pump.FD {
+func descriptor(t testing.TB, n int, waiting bool) *stream.FD {
 	t.Helper()
 	unix.SetNonblock(n, !waiting)
-	f, err := pump.NewFD(n)
+	f, err := stream.NewFD(n)
 	if err != nil {
 		t.Fatal(err)
 	}

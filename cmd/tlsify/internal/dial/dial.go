@@ -4,7 +4,7 @@
 //
 // It knows names, addresses, proxies and time limits, and must not know TLS:
 // for a proxy that is spoken to over TLS the caller lends it a function. What
-// it opens is a [pump.FD], as what is inherited is, so that everything behind
+// it opens is a [stream.FD], as what is inherited is, so that everything behind
 // it deals with one kind of stream.
 //
 // Start reading at [Dial].
@@ -21,7 +21,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/pump"
+	"tlsify/stream"
 )
 
 // Target is where to dial, and how.
@@ -64,7 +64,7 @@ type Stream struct {
 	Conn net.Conn
 	// FD is the socket, whichever address it leads to at the moment. It is the
 	// caller's to close.
-	FD *pump.FD
+	FD *stream.FD
 	// Nested tells that the bytes on FD are a proxy's TLS, which whoever moves
 	// bytes by the descriptor would break.
 	Nested bool
@@ -81,7 +81,7 @@ func Dial(ctx context.Context, t Target) (*Stream, error) {
 // Open is Dial for targets whose stream is no more than a descriptor: without
 // TCPFastOpen, unless there is a proxy, and without a proxy over TLS. It
 // returns the address that answered as well.
-func Open(ctx context.Context, t Target) (*pump.FD, string, error) {
+func Open(ctx context.Context, t Target) (*stream.FD, string, error) {
 	var address string
 	t.Dialed = func(a string) { address = a }
 	s, err := Dial(ctx, t)
@@ -178,7 +178,7 @@ func (t *Target) stream(conn net.Conn, address string) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, err := pump.NewFD(n)
+	fd, err := stream.NewFD(n)
 	if err != nil {
 		unix.Close(n)
 		return nil, err

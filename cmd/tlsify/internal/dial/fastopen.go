@@ -10,10 +10,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"tlsify/stream"
 
 	"golang.org/x/sys/unix"
-
-	"tlsify/pump"
 )
 
 // replayLimit is the most that is kept to be said again at another address. A
@@ -49,7 +48,7 @@ func (d *dialer) fastOpen(ctx context.Context, t Target, host string, port uint1
 // answered has them in vain: with TLS they are a ClientHello, which commits to
 // nothing.
 type fallback struct {
-	*pump.FD
+	*stream.FD
 	dialer *dialer
 	target Target
 	port   uint16

@@ -7,10 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"tlsify/stream"
 
 	"golang.org/x/sys/unix"
-
-	"tlsify/pump"
 )
 
 // patience is how long anything may take.
@@ -105,7 +104,7 @@ type server struct {
 }
 
 // dial connects to a server that plays turns, and then what end says.
-func dial(t *testing.T, turns []turn, dribbles bool, end func(*server)) (*pump.FD, *server) {
+func dial(t *testing.T, turns []turn, dribbles bool, end func(*server)) (*stream.FD, *server) {
 	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -131,7 +130,7 @@ func dial(t *testing.T, turns []turn, dribbles bool, end func(*server)) (*pump.F
 	if err != nil {
 		t.Fatal(err)
 	}
-	fd, err := pump.NewFD(n)
+	fd, err := stream.NewFD(n)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ type Stream interface {
 }
 
 // waiter is a Stream that can tell whether there is something to read, as a
-// [pump.FD] can.
+// [stream.FD] can.
 type waiter interface {
 	WaitReadable() error // until the deadline
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package pump
+package stream
 
 import (
 	"io"
@@ -25,20 +25,22 @@ const (
 // slotSize is how much of a pipe's capacity is a slot.
 var slotSize = os.Getpagesize()
 
-// conduit is a pipe of our own, through which the kernel moves bytes from one
+// Conduit is a pipe of our own, through which the kernel moves bytes from one
 // descriptor to another: splice(2) wants a pipe at one of its ends.
-type conduit struct {
+type Conduit struct {
 	r, w  int
 	slots int
-	held  int // bytes in it
+	// Held is how many bytes are in it.
+	Held int
 }
 
-func newConduit() (*conduit, error) {
+// NewConduit makes one. The error is the kernel's, which has too few of something.
+func NewConduit() (*Conduit, error) {
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
 		return nil, os.NewSyscallError("pipe2", err)
 	}
-	c := &conduit{r: ends[0], w: ends[1]}
+	c := &Conduit{r: ends[0], w: ends[1]}
 	// It may be refused to a user who has many pipes; a smaller one does, but
 	// not the smallest that such a user may get.
 	unix.FcntlInt(uintptr(c.w), unix.F_SETPIPE_SZ, spliceSize)
@@ -47,15 +49,21 @@ func newConduit() (*conduit, error) {
 		err = unix.EMFILE
 	}
 	if err != nil {
-		c.close()
+		c.Close()
 		return nil, os.NewSyscallError("pipe", err)
 	}
 	return c, nil
 }
 
-// close closes a conduit, if there is one. It returns nil, for the place where
+// FullAfter tells whether there may be no room for one record more behind so
+// many.
+func (c *Conduit) FullAfter(records int) bool {
+	return c.slots-records*recordSlots < spareSlots
+}
+
+// Close closes a conduit, if there is one. It returns nil, for the place where
 // it was kept.
-func (c *conduit) close() *conduit {
+func (c *Conduit) Close() *Conduit {
 	if c != nil {
 		unix.Close(c.r)
 		unix.Close(c.w)
@@ -63,28 +71,28 @@ func (c *conduit) close() *conduit {
 	return nil
 }
 
-// fill splices once from n into the conduit, without waiting for room in it.
-func (c *conduit) fill(n int) (int, error) {
+// Fill splices once from n into the conduit, without waiting for room in it.
+func (c *Conduit) Fill(n int) (int, error) {
 	m, err := splice(n, c.w, spliceSize)
-	c.held += m
+	c.Held += m
 	return m, err
 }
 
-// drain splices once from the conduit to n.
-func (c *conduit) drain(n int) (int, error) {
-	m, err := splice(c.r, n, c.held)
-	c.held -= m
+// Drain splices once from the conduit to n.
+func (c *Conduit) Drain(n int) (int, error) {
+	m, err := splice(c.r, n, c.Held)
+	c.Held -= m
 	return m, err
 }
 
-// rescue reads from the conduit, where what it holds can't be spliced on.
-func (c *conduit) rescue(p []byte) (int, error) {
+// Rescue reads from the conduit, where what it holds can't be spliced on.
+func (c *Conduit) Rescue(p []byte) (int, error) {
 	for {
-		n, err := unix.Read(c.r, p[:min(len(p), c.held)])
+		n, err := unix.Read(c.r, p[:min(len(p), c.Held)])
 		if err == unix.EINTR {
 			continue
 		}
-		c.held -= max(n, 0)
+		c.Held -= max(n, 0)
 		return max(n, 0), os.NewSyscallError("read", err)
 	}
 }
@@ -100,23 +108,23 @@ func splice(from, to, most int) (int, error) {
 	}
 }
 
-// splices tells whether bytes can be spliced from and to f: as a rule, with
+// Splices tells whether bytes can be spliced from and to f: as a rule, with
 // files, and never with terminals and the like.
-func (f *FD) splices() bool { return f.isPipe || f.isSocket || !f.pollable }
+func (f *FD) Splices() bool { return f.isPipe || f.isSocket || !f.pollable }
 
-// blocks tells whether system calls on f wait, for now: the flags are not ours.
-func (f *FD) blocks() bool {
+// Blocks tells whether system calls on f wait, for now: the flags are not ours.
+func (f *FD) Blocks() bool {
 	flags, err := unix.FcntlInt(uintptr(f.n), unix.F_GETFL, 0)
 	return err == nil && flags&unix.O_NONBLOCK == 0
 }
 
-// splice is Read into a conduit, which must be empty.
-func (f *FD) splice(c *conduit) (int, error) {
+// SpliceTo is Read into a conduit, which must be empty.
+func (f *FD) SpliceTo(c *Conduit) (int, error) {
 	for {
 		if err := f.waitToRead(); err != nil {
 			return 0, err
 		}
-		n, err := c.fill(f.n)
+		n, err := c.Fill(f.n)
 		switch {
 		case err == unix.EAGAIN:
 		case err != nil:
@@ -141,10 +149,10 @@ func (f *FD) waitToRead() error {
 	return nil
 }
 
-// unsplice is Write of all that a conduit holds.
-func (f *FD) unsplice(c *conduit) error {
-	wait := f.isSocket && f.blocks()
-	for c.held > 0 {
+// SpliceFrom is Write of all that a conduit holds.
+func (f *FD) SpliceFrom(c *Conduit) error {
+	wait := f.isSocket && f.Blocks()
+	for c.Held > 0 {
 		if wait {
 			if _, err := f.wr.wait(f.n, unix.POLLOUT); err != nil {
 				return err
@@ -152,7 +160,7 @@ func (f *FD) unsplice(c *conduit) error {
 		} else if f.wr.isStopped() {
 			return net.ErrClosed
 		}
-		n, err := c.drain(f.n)
+		n, err := c.Drain(f.n)
 		switch {
 		case n == 0 && err == nil:
 			return io.ErrShortWrite // it does not happen, and must not for ever

@@ -1,4 +1,10 @@
-package pump
+// Package stream moves bytes on file descriptors that others may share, and
+// whose flags are therefore not ours to change.
+//
+// It must not know what the bytes are, nor whose the descriptor is. Start
+// reading at [FD]; half.go is how one direction waits, and splice.go has the
+// kernel move bytes without our seeing them.
+package stream
 
 import (
 	"io"
@@ -29,19 +35,20 @@ type FD struct {
 	isPipe   bool
 	pollable bool
 
-	rd, wr, gone half
+	rd, wr, gone half           // each guarded by a mutex of its own
 	watchers     sync.WaitGroup // those in Gone
-	// emptied says that the last read took all there was, so that the next
-	// one does better to wait first; expected, that somebody has waited.
+
+	// These belong to the goroutine that reads. emptied says that the last read
+	// took all there was, so that the next one does better to wait first;
+	// expected, that somebody has waited; beforeRead is BeforeRead's, until it
+	// has succeeded.
 	emptied, expected bool
-	// beforeWait, where not nil, is called by a Read or Write that is about to
-	// wait.
+	beforeRead        func() error
+	// beforeWait is BeforeWait's. It is set before anything reads or writes.
 	beforeWait func()
-	// beforeRead is BeforeRead's, until it has succeeded.
-	beforeRead func() error
 
 	sending sync.Mutex // held in the system call that sends on a socket, which never waits
-	reset   bool       // such a call has been told that the socket was reset
+	reset   bool       // under sending: such a call has been told that the socket was reset
 }
 
 // NewFD makes a stream of descriptor n, which must be open.
@@ -78,6 +85,10 @@ func (f *FD) IsPipe() bool { return f.isPipe }
 // BeforeRead has do done once, by the first Read or Readv, before it reads or
 // waits for anything. As long as do fails they do, with its error.
 func (f *FD) BeforeRead(do func() error) { f.beforeRead = do }
+
+// BeforeWait has do called by every Read or Write that is about to wait. It must
+// be set before there is one.
+func (f *FD) BeforeWait(do func()) { f.beforeWait = do }
 
 // Read waits for bytes until the read deadline, and returns as many as one
 // system call gives.
@@ -247,6 +258,12 @@ func (f *FD) WaitReadable() error {
 	return err
 }
 
+// WaitWritable waits until the write deadline for room to write.
+func (f *FD) WaitWritable() error {
+	_, err := f.wr.wait(f.n, unix.POLLOUT)
+	return err
+}
+
 // Gone waits until nobody can read any more what is written, and then returns
 // true; it returns false when it is stopped by Stop, or where the descriptor
 // can never tell.
@@ -293,10 +310,10 @@ func (f *FD) End() error {
 	return os.NewSyscallError("close", unix.Close(f.n))
 }
 
-// forsake ends the reading direction of a socket, and throws away what is there
-// to be read: to close it with that would reset it, and the one at the other end
-// would be told of that in place of the end of file.
-func (f *FD) forsake() {
+// DiscardReads ends the reading direction of a socket, and throws away what is
+// there to be read: to close it with that would reset it, and the one at the
+// other end would be told of that in place of the end of file.
+func (f *FD) DiscardReads() {
 	unix.Shutdown(f.n, unix.SHUT_RD)
 	var buf [4096]byte
 	for {
@@ -307,8 +324,8 @@ func (f *FD) forsake() {
 	}
 }
 
-// sameSocket tells whether two streams are one socket.
-func sameSocket(a, b *FD) bool {
+// SameSocket tells whether two streams are one socket.
+func SameSocket(a, b *FD) bool {
 	var x, y unix.Stat_t
 	return a.isSocket && b.isSocket && unix.Fstat(a.n, &x) == nil && unix.Fstat(b.n, &y) == nil && x.Dev == y.Dev && x.Ino == y.Ino
 }

@@ -1,4 +1,4 @@
-package pump
+package stream
 
 import (
 	"time"
@@ -15,11 +15,11 @@ import (
 
 // briefly is less than the 10 ms after which the runtime interrupts, and more
 // than the 4 ms of a common timer tick: an alarm before the next tick is dear.
-const briefly = 8 * time.Millisecond
+const Briefly = 8 * time.Millisecond
 
 // pollBriefly is poll(2) for no longer than briefly.
 func pollBriefly(fds []unix.PollFd) (int, error) {
-	limit := unix.NsecToTimespec(int64(briefly))
+	limit := unix.NsecToTimespec(int64(Briefly))
 	n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds[0])), uintptr(len(fds)), uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
 	return result(n, errno)
 }

@@ -1,4 +1,4 @@
-package pump
+package stream
 
 import (
 	"errors"
@@ -8,22 +8,24 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tlsify/stream/streamtest"
 )
 
 func TestGoneNoticesTheReader(t *testing.T) {
-	onEach(t, func(t *testing.T, k kind) {
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
 		for _, full := range []bool{false, true} {
-			from, to := k.flow(t)
+			from, to := k.Flow(t)
 			if full {
-				fill(t, from)
+				streamtest.Fill(t, from)
 			}
-			gone := started(newFD(t, from).Gone)
-			notYet(t, "Gone", gone)
-			if k.name == "tcp" { // a FIN alone may be a half-close
+			gone := streamtest.Started(openFD(t, from).Gone)
+			streamtest.NotYet(t, "Gone", gone)
+			if k.Name == "tcp" { // a FIN alone may be a half-close
 				unix.SetsockoptLinger(to, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 			}
 			unix.Close(to)
-			if !soon(t, "Gone", gone) {
+			if !streamtest.Soon(t, "Gone", gone) {
 				t.Error("Gone was stopped")
 			}
 		}
@@ -32,35 +34,35 @@ func TestGoneNoticesTheReader(t *testing.T) {
 
 // A peer that has only stopped writing still reads.
 func TestHalfCloseIsNotGone(t *testing.T) {
-	for _, k := range kinds[2:] {
-		from, to := k.flow(t)
-		f := newFD(t, from)
-		gone := started(f.Gone)
+	for _, k := range streamtest.Kinds[2:] {
+		from, to := k.Flow(t)
+		f := openFD(t, from)
+		gone := streamtest.Started(f.Gone)
 		unix.Shutdown(to, unix.SHUT_WR)
-		notYet(t, "Gone", gone)
+		streamtest.NotYet(t, "Gone", gone)
 		if n, err := f.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 			t.Errorf("%v: read %d, %v", k, n, err)
 		}
-		notYet(t, "Gone", gone)
+		streamtest.NotYet(t, "Gone", gone)
 		f.Stop()
-		soon(t, "Gone", gone)
+		streamtest.Soon(t, "Gone", gone)
 	}
 }
 
 // The poll of a Gone that goes on keeps a closed pipe open, and its reader
 // waits for an end of file that never comes.
 func TestEndUnderGone(t *testing.T) {
-	onEach(t, func(t *testing.T, k kind) {
-		from, to := k.flow(t)
-		f := newFD(t, from)
-		gone := started(f.Gone)
-		notYet(t, "Gone", gone)
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
+		from, to := k.Flow(t)
+		f := openFD(t, from)
+		gone := streamtest.Started(f.Gone)
+		streamtest.NotYet(t, "Gone", gone)
 		f.Write([]byte("last"))
 		if err := f.End(); err != nil {
 			t.Error("End: ", err)
 		}
-		wantRest(t, program(t, to), []byte("last"))
-		if soon(t, "Gone", gone) {
+		streamtest.WantRest(t, streamtest.Program(t, to), []byte("last"))
+		if streamtest.Soon(t, "Gone", gone) {
 			t.Error("Gone said that the reader had gone")
 		}
 		open := unix.Fstat(from, new(unix.Stat_t)) == nil
@@ -71,7 +73,7 @@ func TestEndUnderGone(t *testing.T) {
 			return
 		}
 		unix.Write(to, []byte("answer"))
-		wantRead(t, f, "answer") // only the writing direction has ended
+		streamtest.WantRead(t, f, "answer") // only the writing direction has ended
 		if _, err := f.Write([]byte{1}); !errors.Is(err, unix.EPIPE) {
 			t.Errorf("write after End: %v", err)
 		}
@@ -79,34 +81,34 @@ func TestEndUnderGone(t *testing.T) {
 }
 
 func TestCloseUnderGone(t *testing.T) {
-	onEach(t, func(t *testing.T, k kind) {
-		from, to := k.flow(t)
-		f := newFD(t, from)
-		gone := started(f.Gone)
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
+		from, to := k.Flow(t)
+		f := openFD(t, from)
+		gone := streamtest.Started(f.Gone)
 		f.SetDeadline(time.Now().Add(time.Hour))
 		if err := f.Close(); err != nil {
 			t.Error(err)
 		}
-		if soon(t, "Gone", gone) {
+		if streamtest.Soon(t, "Gone", gone) {
 			t.Error("Gone said that the reader had gone")
 		}
-		wantRest(t, program(t, to), nil)
+		streamtest.WantRest(t, streamtest.Program(t, to), nil)
 	})
 }
 
 func TestWaitReadable(t *testing.T) {
-	onEach(t, func(t *testing.T, k kind) {
-		from, to := k.flow(t)
-		f := newFD(t, to)
-		waiting := started(f.WaitReadable)
-		notYet(t, "WaitReadable", waiting)
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
+		from, to := k.Flow(t)
+		f := openFD(t, to)
+		waiting := streamtest.Started(f.WaitReadable)
+		streamtest.NotYet(t, "WaitReadable", waiting)
 		unix.Write(from, []byte("x"))
-		if err := soon(t, "WaitReadable", waiting); err != nil {
+		if err := streamtest.Soon(t, "WaitReadable", waiting); err != nil {
 			t.Error(err)
 		}
-		wantRead(t, f, "x")
+		streamtest.WantRead(t, f, "x")
 		unix.Close(from)
-		if err := soon(t, "WaitReadable", started(f.WaitReadable)); err != nil {
+		if err := streamtest.Soon(t, "WaitReadable", streamtest.Started(f.WaitReadable)); err != nil {
 			t.Error("at the end: ", err)
 		}
 	})
@@ -117,58 +119,58 @@ func TestWaitReadableForAConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeLater(t, n)
+	streamtest.CloseLater(t, n)
 	address := &unix.SockaddrUnix{Name: t.TempDir() + "/s"}
 	if err := errors.Join(unix.Bind(n, address), unix.Listen(n, 1)); err != nil {
 		t.Fatal(err)
 	}
-	f := newFD(t, n)
-	f.SetReadDeadline(time.Now().Add(beat))
+	f := openFD(t, n)
+	f.SetReadDeadline(time.Now().Add(streamtest.Beat))
 	if err := f.WaitReadable(); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("without a connection: %v", err)
 	}
 	f.SetReadDeadline(time.Time{})
-	waiting := started(f.WaitReadable)
-	notYet(t, "WaitReadable", waiting)
+	waiting := streamtest.Started(f.WaitReadable)
+	streamtest.NotYet(t, "WaitReadable", waiting)
 	dialed, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeLater(t, dialed)
+	streamtest.CloseLater(t, dialed)
 	if err := unix.Connect(dialed, address); err != nil {
 		t.Fatal(err)
 	}
-	if err := soon(t, "WaitReadable", waiting); err != nil {
+	if err := streamtest.Soon(t, "WaitReadable", waiting); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestSettle(t *testing.T) {
-	const limit = 5 * beat
+	const limit = 5 * streamtest.Beat
 	took := func(n int) time.Duration {
 		begin := time.Now()
-		newFD(t, n).Settle(limit)
+		openFD(t, n).Settle(limit)
 		return time.Since(begin)
 	}
-	onEach(t, func(t *testing.T, k kind) {
-		from, _ := k.flow(t)
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
+		from, _ := k.Flow(t)
 		if d := took(from); d >= limit {
 			t.Errorf("with nothing unread it took %v", d)
 		}
 	})
 	// A peer that takes nothing more, with bytes of its own still unread here.
-	from, to := kinds[4].flow(t)
-	fill(t, from)
+	from, to := streamtest.Kinds[4].Flow(t)
+	streamtest.Fill(t, from)
 	unix.Write(to, []byte("unread"))
-	if err := newFD(t, from).WaitReadable(); err != nil {
+	if err := openFD(t, from).WaitReadable(); err != nil {
 		t.Fatal(err)
 	}
 	if d := took(from); d < limit {
 		t.Errorf("with bytes in flight it took only %v", d)
 	}
-	f := newFD(t, from)
-	settled := started(func() bool { f.Settle(patience); return true })
-	notYet(t, "Settle", settled)
-	go io.Copy(io.Discard, program(t, to))
-	soon(t, "Settle", settled)
+	f := openFD(t, from)
+	settled := streamtest.Started(func() bool { f.Settle(streamtest.Patience); return true })
+	streamtest.NotYet(t, "Settle", settled)
+	go io.Copy(io.Discard, streamtest.Program(t, to))
+	streamtest.Soon(t, "Settle", settled)
 }

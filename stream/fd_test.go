@@ -1,4 +1,4 @@
-package pump
+package stream
 
 import (
 	"bytes"
@@ -14,17 +14,19 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tlsify/stream/streamtest"
 )
 
 var past = time.Unix(1, 0)
 
 func TestFDMovesBytes(t *testing.T) {
-	onEach(t, func(t *testing.T, k kind) {
-		from, to := k.flow(t)
-		fromFlags, toFlags := flags(t, from), flags(t, to)
-		w, r := newFD(t, from), newFD(t, to)
-		data := noise(1 << 20)
-		written := started(func() error {
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
+		from, to := k.Flow(t)
+		fromFlags, toFlags := streamtest.Flags(t, from), streamtest.Flags(t, to)
+		w, r := openFD(t, from), openFD(t, to)
+		data := streamtest.Noise(1 << 20)
+		written := streamtest.Started(func() error {
 			random := rand.New(rand.NewPCG(1, 2))
 			for rest := data; len(rest) > 0; {
 				n, err := w.Write(rest[:min(len(rest), 1+random.IntN(100_000))])
@@ -40,31 +42,31 @@ func TestFDMovesBytes(t *testing.T) {
 		if err != nil || got != int64(len(data)) || [32]byte(sum.Sum(nil)) != sha256.Sum256(data) {
 			t.Errorf("%d bytes of %d arrived, or others; %v", got, len(data), err)
 		}
-		if err := soon(t, "writing", written); err != nil {
+		if err := streamtest.Soon(t, "writing", written); err != nil {
 			t.Error(err)
 		}
-		if now := flags(t, to); now != toFlags {
+		if now := streamtest.Flags(t, to); now != toFlags {
 			t.Errorf("the reader's status flags were %#o and are %#o", toFlags, now)
 		}
-		if k.name == "pipe" {
+		if k.Name == "pipe" {
 			return // End has closed it
 		}
-		if now := flags(t, from); now != fromFlags {
+		if now := streamtest.Flags(t, from); now != fromFlags {
 			t.Errorf("the writer's status flags were %#o and are %#o", fromFlags, now)
 		}
 	})
 }
 
 func TestFDBothWaysAtOnce(t *testing.T) {
-	for _, k := range kinds[2:] {
-		a, b := k.flow(t)
-		data := noise(1<<20 + 7)
+	for _, k := range streamtest.Kinds[2:] {
+		a, b := k.Flow(t)
+		data := streamtest.Noise(1<<20 + 7)
 		var moved []<-chan error
-		for _, f := range []*FD{newFD(t, a), newFD(t, b)} {
-			moved = append(moved, started(func() error {
+		for _, f := range []*FD{openFD(t, a), openFD(t, b)} {
+			moved = append(moved, streamtest.Started(func() error {
 				_, err := f.Write(data)
 				return errors.Join(err, f.End())
-			}), started(func() error {
+			}), streamtest.Started(func() error {
 				got, err := io.ReadAll(f)
 				if !bytes.Equal(got, data) {
 					err = errors.Join(err, errors.New("other bytes arrived"))
@@ -73,7 +75,7 @@ func TestFDBothWaysAtOnce(t *testing.T) {
 			}))
 		}
 		for _, m := range moved {
-			if err := soon(t, "moving", m); err != nil {
+			if err := streamtest.Soon(t, "moving", m); err != nil {
 				t.Errorf("%v: %v", k, err)
 			}
 		}
@@ -81,9 +83,9 @@ func TestFDBothWaysAtOnce(t *testing.T) {
 }
 
 func TestPastDeadlineTakesWhatIsThere(t *testing.T) {
-	onEach(t, func(t *testing.T, k kind) {
-		from, to := k.flow(t)
-		r := newFD(t, to)
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
+		from, to := k.Flow(t)
+		r := openFD(t, to)
 		buf := make([]byte, 4)
 		r.SetReadDeadline(past)
 		wantNothing := func() {
@@ -101,7 +103,7 @@ func TestPastDeadlineTakesWhatIsThere(t *testing.T) {
 		}
 		wantNothing()
 		unix.Write(from, []byte("four"))
-		wantRead(t, r, "four") // a read that fills the buffer
+		streamtest.WantRead(t, r, "four") // a read that fills the buffer
 		wantNothing()
 		unix.Close(from)
 		if n, err := r.Read(buf); n != 0 || err != io.EOF {
@@ -111,12 +113,12 @@ func TestPastDeadlineTakesWhatIsThere(t *testing.T) {
 }
 
 func TestPastDeadlineWritesWhatFits(t *testing.T) {
-	onEach(t, func(t *testing.T, k kind) {
-		from, to := k.flow(t)
-		w := newFD(t, from)
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
+		from, to := k.Flow(t)
+		w := openFD(t, from)
 		w.SetWriteDeadline(past)
 		total := 0
-		done := started(func() error {
+		done := streamtest.Started(func() error {
 			for {
 				// A blocking pipe takes this much where poll(2) says that it
 				// takes any.
@@ -126,22 +128,22 @@ func TestPastDeadlineWritesWhatFits(t *testing.T) {
 				}
 			}
 		})
-		if err := soon(t, "writing", done); !errors.Is(err, os.ErrDeadlineExceeded) {
+		if err := streamtest.Soon(t, "writing", done); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("it ended with %v", err)
 		}
 		unix.Close(from)
-		if got, err := io.ReadAll(newFD(t, to)); err != nil || len(got) != total || total == 0 {
+		if got, err := io.ReadAll(openFD(t, to)); err != nil || len(got) != total || total == 0 {
 			t.Errorf("%d bytes were written and %d arrived, %v", total, len(got), err)
 		}
 	})
 }
 
 func TestDeadlines(t *testing.T) {
-	onEach(t, func(t *testing.T, k kind) {
-		from, _ := k.flow(t)
-		_, empty := k.flow(t)
-		r, w := newFD(t, empty), newFD(t, from)
-		much := k.stuck(t, from)
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
+		from, _ := k.Flow(t)
+		_, empty := k.Flow(t)
+		r, w := openFD(t, empty), openFD(t, from)
+		much := k.Stuck(t, from)
 		waiters := map[string]func() error{
 			"Read":         func() error { _, err := r.Read(make([]byte, 1)); return err },
 			"WaitReadable": r.WaitReadable,
@@ -153,21 +155,21 @@ func TestDeadlines(t *testing.T) {
 		}
 		for name, wait := range waiters {
 			begin := time.Now()
-			set(begin.Add(beat))
-			if err := soon(t, name, started(wait)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			set(begin.Add(streamtest.Beat))
+			if err := streamtest.Soon(t, name, streamtest.Started(wait)); !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("%s: %v", name, err)
 			}
-			if took := time.Since(begin); took < beat {
-				t.Errorf("%s gave up after %v, before its deadline of %v", name, took, beat)
+			if took := time.Since(begin); took < streamtest.Beat {
+				t.Errorf("%s gave up after %v, before its deadline of %v", name, took, streamtest.Beat)
 			}
 			// One that is set while it waits counts; none waits for ever.
 			set(time.Now().Add(time.Hour))
-			waiting := started(wait)
-			notYet(t, name, waiting)
+			waiting := streamtest.Started(wait)
+			streamtest.NotYet(t, name, waiting)
 			set(time.Time{})
-			notYet(t, name, waiting)
+			streamtest.NotYet(t, name, waiting)
 			set(past)
-			if err := soon(t, name, waiting); !errors.Is(err, os.ErrDeadlineExceeded) {
+			if err := streamtest.Soon(t, name, waiting); !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -193,30 +195,30 @@ func TestPollTimeout(t *testing.T) {
 }
 
 func TestStopWakes(t *testing.T) {
-	onEach(t, func(t *testing.T, k kind) {
-		from, _ := k.flow(t)
-		much := k.stuck(t, from)
-		source, to := k.flow(t)
-		r, w := newFD(t, to), newFD(t, from)
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
+		from, _ := k.Flow(t)
+		much := k.Stuck(t, from)
+		source, to := k.Flow(t)
+		r, w := openFD(t, to), openFD(t, from)
 		calls := map[string]func() error{
 			"Read":         func() error { _, err := r.Read(make([]byte, 1)); return err },
 			"WaitReadable": r.WaitReadable,
 			"Write":        func() error { _, err := w.Write(much); return err },
 		}
-		waiting := map[string]<-chan error{"Read": started(calls["Read"]), "Write": started(calls["Write"])}
-		gone := started(w.Gone)
+		waiting := map[string]<-chan error{"Read": streamtest.Started(calls["Read"]), "Write": streamtest.Started(calls["Write"])}
+		gone := streamtest.Started(w.Gone)
 		for name, done := range waiting {
-			notYet(t, name, done)
+			streamtest.NotYet(t, name, done)
 		}
-		notYet(t, "Gone", gone)
+		streamtest.NotYet(t, "Gone", gone)
 		r.Stop()
 		w.Stop()
 		for name, done := range waiting {
-			if err := soon(t, name, done); err != net.ErrClosed {
+			if err := streamtest.Soon(t, name, done); err != net.ErrClosed {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if soon(t, "Gone", gone) || w.Gone() {
+		if streamtest.Soon(t, "Gone", gone) || w.Gone() {
 			t.Error("Gone said that the reader had gone")
 		}
 		// The descriptors stay open, and what is there is not touched.
@@ -224,7 +226,7 @@ func TestStopWakes(t *testing.T) {
 			t.Error(err)
 		}
 		for name, call := range calls {
-			if err := soon(t, name, started(call)); err != net.ErrClosed {
+			if err := streamtest.Soon(t, name, streamtest.Started(call)); err != net.ErrClosed {
 				t.Errorf("%s afterwards: %v", name, err)
 			}
 		}
@@ -241,15 +243,15 @@ func TestRegularFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeLater(t, n)
-	f := newFD(t, n)
+	streamtest.CloseLater(t, n)
+	f := openFD(t, n)
 	f.SetDeadline(past) // no reason not to read a file
-	data := noise(300_000)
+	data := streamtest.Noise(300_000)
 	if m, err := f.Write(data); m != len(data) || err != nil {
 		t.Errorf("wrote %d, %v", m, err)
 	}
 	unix.Seek(n, 0, io.SeekStart)
-	wantRest(t, f, data)
+	streamtest.WantRest(t, f, data)
 	if f.IsSocket() || f.IsPipe() || f.Gone() {
 		t.Error("a file is taken for a socket or a pipe, or its reader for gone")
 	}
@@ -267,12 +269,12 @@ func TestNull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeLater(t, n)
-	f := newFD(t, n)
+	streamtest.CloseLater(t, n)
+	f := openFD(t, n)
 	if m, err := f.Write(make([]byte, 100_000)); m != 100_000 || err != nil {
 		t.Errorf("wrote %d, %v", m, err)
 	}
-	wantRest(t, f, nil)
+	streamtest.WantRest(t, f, nil)
 }
 
 func TestWrongDescriptors(t *testing.T) {
@@ -283,8 +285,8 @@ func TestWrongDescriptors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeLater(t, n)
-	if _, err := newFD(t, n).Read(make([]byte, 1)); !errors.Is(err, unix.EISDIR) {
+	streamtest.CloseLater(t, n)
+	if _, err := openFD(t, n).Read(make([]byte, 1)); !errors.Is(err, unix.EISDIR) {
 		t.Errorf("reading a directory: %v", err)
 	}
 }
@@ -292,43 +294,43 @@ func TestWrongDescriptors(t *testing.T) {
 // A blocking pipe that is full must not catch the writer where only a deadline
 // can save it.
 func TestFullBlockingPipe(t *testing.T) {
-	from, to := kinds[0].flow(t)
-	total := fill(t, from)
-	w := newFD(t, from)
-	w.SetWriteDeadline(time.Now().Add(beat))
-	failed := started(func() error { _, err := w.Write([]byte("more")); return err })
-	if err := soon(t, "writing", failed); !errors.Is(err, os.ErrDeadlineExceeded) {
+	from, to := streamtest.Kinds[0].Flow(t)
+	total := streamtest.Fill(t, from)
+	w := openFD(t, from)
+	w.SetWriteDeadline(time.Now().Add(streamtest.Beat))
+	failed := streamtest.Started(func() error { _, err := w.Write([]byte("more")); return err })
+	if err := streamtest.Soon(t, "writing", failed); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("into a full pipe: %v", err)
 	}
 	w.SetWriteDeadline(time.Time{})
-	written := started(func() error { _, err := w.Write([]byte("more")); return err })
-	notYet(t, "writing", written)
-	r := program(t, to)
+	written := streamtest.Started(func() error { _, err := w.Write([]byte("more")); return err })
+	streamtest.NotYet(t, "writing", written)
+	r := streamtest.Program(t, to)
 	if _, err := io.ReadFull(r, make([]byte, total)); err != nil {
 		t.Fatal(err)
 	}
-	wantRead(t, r, "more")
-	if err := soon(t, "writing", written); err != nil {
+	streamtest.WantRead(t, r, "more")
+	if err := streamtest.Soon(t, "writing", written); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestBrokenStreams(t *testing.T) {
-	onEach(t, func(t *testing.T, k kind) {
-		from, to := k.flow(t)
-		if k.name == "tcp" {
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
+		from, to := k.Flow(t)
+		if k.Name == "tcp" {
 			unix.SetsockoptLinger(to, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 		}
 		unix.Close(to)
-		w := newFD(t, from)
-		done := started(func() error {
+		w := openFD(t, from)
+		done := streamtest.Started(func() error {
 			for {
 				if _, err := w.Write([]byte("for nobody")); err != nil {
 					return err
 				}
 			}
 		})
-		err := soon(t, "writing", done)
+		err := streamtest.Soon(t, "writing", done)
 		if !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
 			t.Errorf("it failed with %v", err)
 		}
@@ -338,8 +340,8 @@ func TestBrokenStreams(t *testing.T) {
 // A program whose standard output is a broken pipe is told so by its write,
 // and is not killed by SIGPIPE.
 func TestBrokenStandardOutput(t *testing.T) {
-	for _, k := range kinds[:4] {
-		from, to := k.flow(t)
+	for _, k := range streamtest.Kinds[:4] {
+		from, to := k.Flow(t)
 		unix.Close(to)
 		stdout := os.NewFile(uintptr(from), "broken")
 		child := exec.CommandContext(t.Context(), os.Args[0])
@@ -356,8 +358,8 @@ func TestBrokenStandardOutput(t *testing.T) {
 // told of an end of file, and a connection that was lost looked truncated.
 func TestResetIsNoEndOfFile(t *testing.T) {
 	for _, fin := range []bool{false, true} {
-		ends := tcpPair(t)
-		fd, peer := newFD(t, ends[0]), ends[1]
+		ends := streamtest.TCPPair(t)
+		fd, peer := openFD(t, ends[0]), ends[1]
 		want := error(unix.ECONNRESET)
 		if fin {
 			unix.Shutdown(peer, unix.SHUT_WR)
@@ -384,11 +386,11 @@ func TestResetIsNoEndOfFile(t *testing.T) {
 // What is to be done before a read is done once, and a read that comes before
 // it has succeeded reads nothing.
 func TestBeforeRead(t *testing.T) {
-	ends := socketpair(t)
-	closeLater(t, ends[0])
-	closeLater(t, ends[1])
+	ends := streamtest.Socketpair(t)
+	streamtest.CloseLater(t, ends[0])
+	streamtest.CloseLater(t, ends[1])
 	unix.Write(ends[0], []byte("abc"))
-	f := newFD(t, ends[1])
+	f := openFD(t, ends[1])
 	sour := errors.New("not yet")
 	results := []error{sour, sour, nil}
 	f.BeforeRead(func() error {

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package pump
+package stream
 
 import "golang.org/x/sys/unix"
 
