@@ -67,7 +67,11 @@ func (d *Dialect) BlameHandshake(err error, records *RecordConn, certRequested b
 }
 
 func (d *Dialect) blameHandshake(err error, records *RecordConn, ownFault func(text string) error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	switch {
+	case err == io.EOF && !records.Ended():
+		// RFC 8446, section 6.1: the peer will send no more, and says so.
+		return &AlertError{Alert: AlertCloseNotify}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &TransportError{Err: io.EOF}
 	}
 	if alert, ok := records.ClearAlert(); ok {

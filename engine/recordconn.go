@@ -41,11 +41,11 @@ type RecordConn struct {
 	// The receiving side; it belongs to the one goroutine that reads.
 	in      []byte // in[r:w] is received and not yet handed out
 	r, w    int
-	left    int   // of in[r:] and of what is yet to come: the rest of the current record
-	noWait  bool  // Read returns errNoRecord where it would have to wait
-	ended   bool  // the stream has said io.EOF
-	lastErr error // what ReadBatch ended with
-	alert   Alert // the last record, where it was an alert in clear
+	left    int    // of in[r:] and of what is yet to come: the rest of the current record
+	noWait  bool   // Read returns errNoRecord where it would have to wait
+	ended   bool   // the stream has said io.EOF
+	lastErr error  // what ReadBatch ended with
+	alert   *Alert // the last record, where it was an alert in clear
 
 	// The sending side.
 	mu       sync.Mutex
@@ -123,18 +123,24 @@ func (c *RecordConn) recordLen() int {
 // noteAlert keeps the alert that the next record is, if it is one in clear.
 func (c *RecordConn) noteAlert() {
 	const alertRecord, alertLen = 21, 2
-	c.alert = 0
+	c.alert = nil
 	if record := c.in[c.r:c.w]; c.left == recordHeaderLen+alertLen && len(record) >= c.left && record[0] == alertRecord {
-		c.alert = Alert(record[recordHeaderLen+1])
+		alert := Alert(record[recordHeaderLen+1])
+		c.alert = &alert
 	}
 }
 
-// ClearAlert tells whether the record that was read last was an alert in clear
-// (other than close_notify). A TLS 1.3 peer that fails before it has keys sends
+// ClearAlert tells whether the record that was read last was an alert in clear.
+// A TLS 1.3 peer that fails before it has keys sends
 // its alert like that, at a time when its records are expected to be protected:
 // a library makes a bad record of it. Anyone on the way can have made it, so it
 // is good for no more than to say why a handshake failed that has failed.
-func (c *RecordConn) ClearAlert() (Alert, bool) { return c.alert, c.alert != 0 }
+func (c *RecordConn) ClearAlert() (alert Alert, ok bool) {
+	if c.alert == nil {
+		return 0, false
+	}
+	return *c.alert, true
+}
 
 // wholeRecord tells whether the next record can be read without waiting.
 func (c *RecordConn) wholeRecord() bool {

@@ -3,6 +3,8 @@ package enginetest
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -20,6 +22,7 @@ var badPeers = []row{
 	{"garbage", bothRoles, anyVersion, testGarbage},
 	{"closes-at-once", bothRoles, anyVersion, testClosesAtOnce},
 	{"closes-mid-record", bothRoles, anyVersion, testClosesMidRecord},
+	{"closes-by-alert", bothRoles, eachVersion, testClosesByAlert},
 	{"resets", bothRoles, anyVersion, testResets},
 	{"alerts", bothRoles, anyVersion, testAlerts},
 	{"first-record-wrong", bothRoles, anyVersion, testFirstRecordWrong},
@@ -120,6 +123,82 @@ func testClosesMidRecord(r *rig) {
 		c.CloseWrite()
 	})
 	wantTransport(r, err, io.EOF)
+}
+
+// A close_notify in the handshake is the peer's word, like any other alert: it
+// has not been lost, and some refuse by it.
+func testClosesByAlert(r *rig) {
+	closeNotify := clearRecord(typeAlert, []byte{1, 0})
+	wantAlert(r, r.says(closeNotify), engine.AlertCloseNotify)
+	for _, sealed := range []bool{false, true} {
+		if sealed && r.version == engine.TLS12 || !sealed && r.version == engine.TLS13 && r.role == asClient {
+			continue // there are no keys yet; a server that has said its hello has keys
+		}
+		t := r.trial()
+		log := new(syncBuffer)
+		t.peer.KeyLogWriter = log
+		t.wrap = func(c net.Conn) net.Conn {
+			last := func([]byte) []byte { return closeNotify }
+			if sealed {
+				last = func(serverHello []byte) []byte { return r.sealedInHandshake(log, serverHello, []byte{1, 0}) }
+			}
+			return &leaver{tap: tap{Conn: c}, last: last}
+		}
+		wantAlert(r, t.run().err, engine.AlertCloseNotify)
+	}
+}
+
+// sealedInHandshake is an alert of the peer's under its keys of a TLS 1.3
+// handshake that is under way.
+func (r *rig) sealedInHandshake(log *syncBuffer, serverHello, alert []byte) []byte {
+	label := "SERVER_HANDSHAKE_TRAFFIC_SECRET"
+	if r.role == asServer {
+		label = "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
+	}
+	f := &forger{outcome: &outcome{rig: r}, hash: crypto.SHA256, keyLen: 16}
+	const sessionIDAt = 5 + 4 + 2 + 32 // headers, version, random
+	suite := binary.BigEndian.Uint16(serverHello[sessionIDAt+1+int(serverHello[sessionIDAt]):])
+	switch suite {
+	case tls.TLS_AES_256_GCM_SHA384:
+		f.hash, f.keyLen = crypto.SHA384, 32
+	case tls.TLS_AES_128_GCM_SHA256:
+	default:
+		r.Skipf("records under %s cannot be forged; this machine prefers it to AES", tls.CipherSuiteName(suite))
+	}
+	_, f.secret = log.line(r, label)
+	f.keys13()
+	return f.seal(typeAlert, alert, 0)
+}
+
+// A leaver says its hello and, in place of what should come then, something
+// else, and ends the stream.
+type leaver struct {
+	tap
+	last func(serverHello []byte) []byte
+	left bool
+}
+
+func (l *leaver) Write(p []byte) (int, error) {
+	switch n := len(p); {
+	case l.left:
+		return n, nil
+	case l.out.Len() == 0 && l.in.Len() == 0: // a client's hello
+		return l.tap.Write(p)
+	case l.out.Len() > 0:
+		l.leave(l.in.Bytes())
+		return n, nil
+	default:
+		hello := p[:5+binary.BigEndian.Uint16(p[3:])]
+		l.tap.Write(hello)
+		l.leave(hello)
+		return n, nil
+	}
+}
+
+func (l *leaver) leave(serverHello []byte) {
+	l.left = true
+	l.Conn.Write(l.last(serverHello))
+	l.Conn.(*net.TCPConn).CloseWrite()
 }
 
 func testResets(r *rig) {

@@ -26,12 +26,7 @@ func TestAlertsFromThePeer(t *testing.T) {
 			alert := engine.Alert(number)
 			err := newScene(t).play(asServer, func(c *net.TCPConn) { c.Write([]byte{21, 3, 3, 0, 2, 2, byte(alert)}) })
 			var word *engine.AlertError
-			switch {
-			case alert == engine.AlertCloseNotify: // RFC 8446, section 6.1: an end like another
-				if !isTransport(io.EOF)(err) {
-					t.Errorf("close_notify: error %T (%v)", err, err)
-				}
-			case !errors.As(err, &word) || word.Alert != alert:
+			if !errors.As(err, &word) || word.Alert != alert {
 				t.Errorf("alert %v, server %v: error %T (%v)", alert, asServer, err, err)
 			}
 		}

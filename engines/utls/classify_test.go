@@ -224,12 +224,7 @@ func TestAlerts(t *testing.T) {
 		}
 		err := newScene(t).says([]byte{21, 3, 3, 0, 2, 2, byte(alert)})
 		var word *engine.AlertError
-		switch {
-		case alert == engine.AlertCloseNotify: // RFC 8446, section 6.1: an end like another
-			if !errors.Is(err, io.EOF) {
-				t.Errorf("close_notify: error %T (%v)", err, err)
-			}
-		case !errors.As(err, &word) || word.Alert != alert:
+		if !errors.As(err, &word) || word.Alert != alert {
 			t.Errorf("alert %v: error %T (%v)", alert, err, err)
 		}
 	}

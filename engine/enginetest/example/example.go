@@ -10,7 +10,6 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"slices"
 
@@ -113,17 +112,13 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	}
 	conn := tls.Client(records, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
-		switch alert, inClear := records.ClearAlert(); {
+		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
 		case refusal != nil:
 			return nil, refusal
-		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-			return nil, &engine.TransportError{Err: io.EOF}
-		case inClear:
-			return nil, &engine.AlertError{Alert: alert}
 		}
-		return nil, dialect.Blame(err, records)
+		return nil, dialect.BlameHandshake(err, records, asked, func(string) error { return nil })
 	}
 	cs := conn.ConnectionState()
 	state := stateOf(cs)
