@@ -145,6 +145,11 @@ func (j *judge) checkTrust(c *conclusion, e Evidence) error {
 	switch {
 	case d.leaf != nil:
 		c.ground("tlsa", d.leaf.String())
+		faults, err := j.loneCRLFaults(e.Certificates[1:])
+		if err != nil {
+			return err
+		}
+		c.fault(faults...)
 		trust = trust && p.TrustToo
 	case len(d.anchors) > 0:
 		// Names and dates count (RFC 7671, section 5.2).
@@ -186,6 +191,13 @@ func (j *judge) checkPath(c *conclusion, e Evidence, find findAnchors, accept fu
 	}
 	v.faults = append(v.faults, j.leafPathFaults()...)
 	v.faults = append(v.faults, j.policy.checkNames(j.leaf, j.alt)...)
+	if len(v.path) == 1 {
+		more, err := j.loneCRLFaults(e.Certificates[1:])
+		if err != nil {
+			return err
+		}
+		v.faults = append(v.faults, more...)
+	}
 	c.path(v)
 	return nil
 }

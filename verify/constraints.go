@@ -119,7 +119,7 @@ func (h *holder) fault(permitted, excluded *subtrees) string {
 		}
 	}
 	for _, ip := range h.c.IPAddresses {
-		within := func(n *net.IPNet) bool { return len(n.IP) == len(ip) && n.Contains(ip) }
+		within := func(n *net.IPNet) bool { return addressWithin(ip, n) }
 		if !allowed(permitted.ip, excluded.ip, within, within) {
 			return "the address " + ip.String()
 		}
@@ -150,6 +150,21 @@ func (h *holder) fault(permitted, excluded *subtrees) string {
 		}
 	}
 	return ""
+}
+
+// addressWithin compares octet by octet (RFC 5280, section 4.2.1.10): package net
+// takes an IPv4-mapped address for an IPv4 one, and crypto/x509 with it, so that
+// no range of IPv6 would hold it.
+func addressWithin(ip net.IP, n *net.IPNet) bool {
+	if len(ip) != len(n.IP) || len(ip) != len(n.Mask) {
+		return false
+	}
+	for i := range ip {
+		if ip[i]&n.Mask[i] != n.IP[i]&n.Mask[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // allowed tells whether a name is within one of permitted, where there are

@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -215,10 +216,38 @@ func (j *judge) crlFaults(path []*x509.Certificate) ([]Reason, error) {
 			}
 		}
 		if !known && i == 0 {
-			faults = append(faults, reason(Revoked, "no CRL that was given is from the certificate's issuer %q and about it, so that it may be revoked: give it with --crl FILE", nameText(c.RawIssuer)))
+			faults = append(faults, noCRL(c))
 		}
 	}
 	return faults, nil
+}
+
+func noCRL(leaf *x509.Certificate) Reason {
+	return reason(Revoked, "no CRL that was given is from the certificate's issuer %q and about it, so that it may be revoked: give it with --crl FILE", nameText(leaf.RawIssuer))
+}
+
+// loneCRLFaults looks up a leaf that something else than a path vouches for: a
+// TLSA record, or trust in itself. That does not say that it is still good. Its
+// issuer is one that the peer sent, or a root.
+func (j *judge) loneCRLFaults(sent []*x509.Certificate) ([]Reason, error) {
+	if len(j.policy.CRLs) == 0 {
+		return nil, nil
+	}
+	candidates := slices.Clone(sent[:min(len(sent), maxSent)])
+	names := &nameSet{}
+	names.add(j.leaf.RawIssuer)
+	roots, err := j.policy.anchors(names, true)
+	if err != nil {
+		return nil, err
+	}
+	for _, root := range roots {
+		candidates = append(candidates, root.cert)
+	}
+	issuer := j.issuer(nil, candidates)
+	if issuer == nil {
+		return []Reason{noCRL(j.leaf)}, nil
+	}
+	return j.crlFaults([]*x509.Certificate{j.leaf, issuer})
 }
 
 // fresh is an error where the CRL is out of date. It may hide a revocation

@@ -76,6 +76,46 @@ func TestCRL(t *testing.T) {
 	wantCodes(t, p, evidence(issue(t, "leaf", rootless, nil), rootless), Revoked)
 }
 
+// A TLSA record for the leaf, or trust in the leaf itself, takes the place of a
+// path, and not that of the list that the caller has given.
+func TestCRLWithoutPath(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	mid := issue(t, "CA mid", root, nil)
+	leaf, other := issue(t, "leaf", mid, nil), issue(t, "leaf", mid, nil)
+	direct := issue(t, "leaf", root, nil)
+	self := issue(t, "leaf", nil, nil)
+	stranger := issue(t, "CA mid", nil, nil)
+	for _, test := range []struct {
+		name string
+		e    Evidence
+		crl  []byte
+		want []Code
+	}{
+		{"not on it", evidence(leaf, mid), newCRL(t, mid, nil, other), nil},
+		{"on it", evidence(leaf, mid), newCRL(t, mid, nil, leaf), []Code{Revoked}},
+		{"another issuer's", evidence(leaf, mid), newCRL(t, root, nil), []Code{Revoked}},
+		{"the issuer not sent", evidence(leaf), newCRL(t, mid, nil, other), []Code{Revoked}},
+		{"another issuer of that name sent", evidence(leaf, stranger), newCRL(t, stranger, nil), []Code{Revoked}},
+		{"the issuer a root", evidence(direct), newCRL(t, root, nil, other), nil},
+		{"on that root's", evidence(direct), newCRL(t, root, nil, direct), []Code{Revoked}},
+		{"its own issuer", evidence(self), newCRL(t, root, nil), []Code{Revoked}},
+	} {
+		certificate := test.e.Certificates[0]
+		tlsa, itself := policy(t, root), policy(t, root, &entity{certificate, nil})
+		tlsa.TLSA = []TLSA{record(t, daneEE, 1, 1, certificate)}
+		for name, p := range map[string]*Policy{"tlsa": tlsa, "trusted itself": itself} {
+			t.Run(test.name+"/"+name, func(t *testing.T) {
+				p.CRLs = []*CRL{mustCRL(t, test.crl)}
+				wantCodes(t, p, test.e, test.want...)
+			})
+		}
+	}
+	p := policy(t, root)
+	p.TLSA, p.CRLs = []TLSA{record(t, daneEE, 1, 1, leaf.Certificate)}, []*CRL{mustCRL(t, newCRL(t, mid, func(l *x509.RevocationList) { l.NextUpdate = testNow.Add(-time.Second) }))}
+	_, err := p.Check(evidence(leaf, mid))
+	wantStoreError(t, err, "test.crl", "fetch a new one")
+}
+
 // TestCRLOutOfDate has a CRL that may hide a revocation. That is our mistake,
 // not the peer's.
 func TestCRLOutOfDate(t *testing.T) {

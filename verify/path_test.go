@@ -117,6 +117,23 @@ func TestConstraints(t *testing.T) {
 	ip := func(text string) func(*x509.Certificate) {
 		return func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.ParseIP(text).To4()} }
 	}
+	// Package x509 would write an IPv4-mapped address as one of IPv4.
+	ip6 := func(text string) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			names := append(append([]byte{0x82, 12}, "host.example"...), append([]byte{0x87, 16}, net.ParseIP(text).To16()...)...)
+			c.ExtraExtensions = append(c.ExtraExtensions, pkixExtension(oidAltName, false, append([]byte{0x30, byte(len(names))}, names...)...))
+		}
+	}
+	ranges := func(permitted, excluded string) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			if _, n, err := net.ParseCIDR(permitted); err == nil {
+				c.PermittedIPRanges = []*net.IPNet{n}
+			}
+			if _, n, err := net.ParseCIDR(excluded); err == nil {
+				c.ExcludedIPRanges = []*net.IPNet{n}
+			}
+		}
+	}
 	mail := func(text string) func(*x509.Certificate) {
 		return func(c *x509.Certificate) { c.EmailAddresses = []string{text} }
 	}
@@ -146,6 +163,13 @@ func TestConstraints(t *testing.T) {
 		{func(c *x509.Certificate) { c.PermittedIPRanges = []*net.IPNet{net10} }, ip("10.1.2.3"), true},
 		{func(c *x509.Certificate) { c.PermittedIPRanges = []*net.IPNet{net10} }, ip("11.1.2.3"), false},
 		{func(c *x509.Certificate) { c.ExcludedIPRanges = []*net.IPNet{net10} }, ip("10.1.2.3"), false},
+		// What is IPv4-mapped is an address of IPv6.
+		{ranges("", "::/0"), ip6("::ffff:1.2.3.4"), false},
+		{ranges("", "::/0"), ip6("2001:db8::1"), false},
+		{ranges("", "::/0"), ip("1.2.3.4"), true},
+		{ranges("", "2001:db8::/32"), ip6("::ffff:1.2.3.4"), true},
+		{ranges("1.0.0.0/8", ""), ip6("::ffff:1.2.3.4"), false},
+		{ranges("2001:db8::/32", ""), ip6("::ffff:1.2.3.4"), false},
 		{permitMail("a@mail.example"), mail("a@MAIL.example"), true},
 		{permitMail("a@mail.example"), mail("A@mail.example"), false},
 		{permitMail("mail.example"), mail("b@mail.example"), true},

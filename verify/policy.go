@@ -49,8 +49,10 @@ type Policy struct {
 	// would do without.
 	TrustToo bool
 	// CRLs: where there are any, the leaf's issuer must have one among them,
-	// and no certificate on the path may be on one. They are not looked at
-	// where no path is built.
+	// and no certificate on the path may be on one. That holds for a leaf, too,
+	// that a DANE-EE record or trust in itself vouches for; then the issuer is
+	// one that the peer sent, or one of Trust. They are not looked at where only
+	// a pin vouches.
 	CRLs []*CRL
 	// Staple says what a stapled OCSP response is good for.
 	Staple StapleMode

@@ -40,7 +40,7 @@ func (j *judge) checkStaple(c *conclusion, e Evidence) {
 		}
 		return
 	}
-	issuer := j.stapleIssuer(c.result.Path, e.Certificates[1:])
+	issuer := j.issuer(c.result.Path, e.Certificates[1:min(len(e.Certificates), maxSent)])
 	if issuer == nil {
 		// With trust in no root the peer's issuer may well be unknown, and
 		// with a path there is one, unless the leaf is trusted itself.
@@ -93,13 +93,13 @@ func mustStaple(leaf *x509.Certificate) bool {
 	return false
 }
 
-// stapleIssuer is the leaf's issuer: the next on the path, else one that the
-// peer sent.
-func (j *judge) stapleIssuer(path, sent []*x509.Certificate) *x509.Certificate {
+// issuer is the leaf's: the next on the path, else one of others, such as those
+// that the peer sent.
+func (j *judge) issuer(path, others []*x509.Certificate) *x509.Certificate {
 	if len(path) > 1 {
 		return path[1]
 	}
-	s := &search{judge: j, links: map[[2]*x509.Certificate]linkState{}, sent: sent[:min(len(sent), maxSent)]}
+	s := &search{judge: j, links: map[[2]*x509.Certificate]linkState{}, sent: others}
 	for _, c := range s.issuers([]*x509.Certificate{j.leaf}) {
 		if s.link(j.leaf, c) == linkGood {
 			return c
