@@ -4,27 +4,35 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/asn1"
-	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"time"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"tlsify/verify/pemfile"
 )
 
 // CRL is a certificate revocation list of the caller's (RFC 5280, section 5).
+// crl_scope.go says about whom it speaks, crl_signer.go who may have signed it.
 type CRL struct {
-	name    string // for messages
-	list    *x509.RevocationList
-	revoked map[string]int // the reason, by serial number in decimal
-	scope   crlScope
-}
+	name       string // for messages
+	issuer     string // nameKey
+	issuerText string
+	thisUpdate time.Time
+	nextUpdate time.Time
+	numbered   bool
+	revoked    revokedList
+	scope      crlScope
 
-// crlScope is what an issuingDistributionPoint limits a CRL to.
-type crlScope struct {
-	onlyUser, onlyCA bool
-	points           []string // URIs; empty: no limit
+	algorithm      x509.SignatureAlgorithm
+	tbs, signature []byte
+	// signers are the certificates that stand beside the list in its file. They
+	// are not trusted for that.
+	signers []*x509.Certificate
 }
 
 var (
@@ -33,187 +41,203 @@ var (
 	oidDistribution = asn1.ObjectIdentifier{2, 5, 29, 28}
 )
 
-// ParseCRLs reads one CRL in DER, or any number in PEM. The name is for
+const crlLabel = "X509 CRL"
+
+// ParseCRLs reads one CRL in DER, or any number in PEM, with the certificates of
+// those who signed them where these are not the issuers' own. The name is for
 // messages. Delta CRLs, indirect ones, those for some reasons only, and those
 // with critical extensions that are not known are refused: to read them as if
 // they were complete would let revoked certificates pass. The error is a
 // *StoreError.
 func ParseCRLs(name string, data []byte) ([]*CRL, error) {
-	var crls []*CRL
-	rest := data
-	for {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		if block.Type != "X509 CRL" {
-			return nil, &StoreError{name, fmt.Errorf("it has a PEM %q where only CRLs belong", block.Type)}
-		}
-		crl, err := parseCRL(name, block.Bytes)
-		if err != nil {
-			return nil, &StoreError{name, err}
-		}
-		crls = append(crls, crl)
-	}
-	if crls != nil {
-		// A block that is cut off would be skipped without a word.
-		if bytes.Count(data, pemBegin) != len(crls) {
-			return nil, &StoreError{name, errors.New("a CRL in it is damaged")}
-		}
-		return crls, nil
-	}
-	crl, err := parseCRL(name, data)
+	crls, err := parseCRLs(name, data)
 	if err != nil {
-		return nil, &StoreError{name, fmt.Errorf("it is no CRL: %w", err)}
+		return nil, &StoreError{Source: name, Err: err, CRL: true}
 	}
-	return []*CRL{crl}, nil
+	return crls, nil
 }
 
-func parseCRL(name string, der []byte) (*CRL, error) {
-	list, err := x509.ParseRevocationList(der)
-	if err != nil {
-		return nil, err
+func parseCRLs(name string, data []byte) ([]*CRL, error) {
+	if pemfile.IsDER(data) {
+		crl, err := parseCRL(name, data)
+		return []*CRL{crl}, err
 	}
-	if len(list.Raw) != len(der) {
+	var crls []*CRL
+	var signers []*x509.Certificate
+	for r := pemfile.NewReader(data); ; {
+		block, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		der, err := block.Decode(nil)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case block.Label == crlLabel:
+			crl, err := parseCRL(name, der)
+			if err != nil {
+				return nil, &pemfile.Error{Line: block.Line(), What: err.Error()}
+			}
+			crls = append(crls, crl)
+		case isCertificate(block.Label):
+			signer, err := x509.ParseCertificate(der)
+			if err != nil {
+				return nil, &pemfile.Error{Line: block.Line(), What: "a certificate that can't be read: " + err.Error()}
+			}
+			signers = append(signers, signer)
+		default:
+			return nil, &pemfile.Error{Line: block.Line(), What: fmt.Sprintf("a PEM %q, where only CRLs and their signers' certificates belong", block.Label)}
+		}
+	}
+	switch {
+	case len(crls) == 0 && len(signers) > 0:
+		return nil, errors.New("there is no CRL in it, only certificates: those that are trusted are given otherwise")
+	case len(crls) == 0:
+		return nil, errors.New("it is no CRL: " + pemfile.Foreign(data))
+	}
+	for _, crl := range crls {
+		crl.signers = signers
+	}
+	return crls, nil
+}
+
+// crlParts is a CertificateList (RFC 5280, section 5.1) taken apart as far as it
+// takes to leave its entries out.
+type crlParts struct {
+	tbs       []byte
+	entries   []byte
+	remainder []byte // the list as it would be without entries, and of version 2
+}
+
+// splitCRL takes a CRL apart. Not ok means that it is none.
+func splitCRL(der []byte) (parts crlParts, ok bool) {
+	var list, tbs, version, algorithm, issuer, dates, date, entries, outer, signature cryptobyte.String
+	var hasVersion bool
+	input := cryptobyte.String(der)
+	if !input.ReadASN1(&list, cbasn1.SEQUENCE) || !input.Empty() {
+		return parts, false
+	}
+	var element cryptobyte.String
+	if !list.ReadASN1Element(&element, cbasn1.SEQUENCE) {
+		return parts, false
+	}
+	parts.tbs = element
+	if !element.ReadASN1(&tbs, cbasn1.SEQUENCE) ||
+		!tbs.ReadOptionalASN1(&version, &hasVersion, cbasn1.INTEGER) ||
+		!tbs.ReadASN1Element(&algorithm, cbasn1.SEQUENCE) ||
+		!tbs.ReadASN1Element(&issuer, cbasn1.SEQUENCE) ||
+		!list.ReadASN1Element(&outer, cbasn1.SEQUENCE) ||
+		!list.ReadASN1Element(&signature, cbasn1.BIT_STRING) || !list.Empty() {
+		return parts, false
+	}
+	dates = tbs
+	for n := 0; tbs.PeekASN1Tag(cbasn1.UTCTime) || tbs.PeekASN1Tag(cbasn1.GeneralizedTime); n++ {
+		var tag cbasn1.Tag
+		if n == 2 || !tbs.ReadAnyASN1Element(&date, &tag) {
+			return parts, false
+		}
+	}
+	dates = dates[:len(dates)-len(tbs)]
+	if tbs.PeekASN1Tag(cbasn1.SEQUENCE) && !tbs.ReadASN1(&entries, cbasn1.SEQUENCE) {
+		return parts, false
+	}
+	// A list of version 1 has no version in it, and no extensions.
+	if !hasVersion && !tbs.Empty() || hasVersion && !bytes.Equal(version, []byte{1}) || len(dates) == 0 {
+		return parts, false
+	}
+	parts.entries = entries
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1Int64(1)
+			for _, part := range [][]byte{algorithm, issuer, dates, tbs} {
+				b.AddBytes(part)
+			}
+		})
+		b.AddBytes(outer)
+		b.AddBytes(signature)
+	})
+	remainder, err := b.Bytes()
+	parts.remainder = remainder
+	return parts, err == nil
+}
+
+// parseCRL has crypto/x509 parse all of a list but its entries, of which a list
+// may have a hundred thousand, and one is looked for.
+func parseCRL(name string, der []byte) (*CRL, error) {
+	parts, ok := splitCRL(der)
+	var whole cryptobyte.String
+	if input := cryptobyte.String(der); !ok && input.ReadASN1(&whole, cbasn1.SEQUENCE) && !input.Empty() {
 		return nil, errors.New("there is something behind the CRL")
 	}
-	crl := &CRL{name: name, list: list, revoked: make(map[string]int, len(list.RevokedCertificateEntries))}
-	if list.Number == nil {
-		return nil, errors.New("the CRL has no number (RFC 5280, section 5.2.3)")
+	if !ok {
+		if _, ok := certSubject(der); ok {
+			return nil, errors.New("it is no CRL but a certificate")
+		}
+		return nil, errors.New("it is no CRL, or damaged")
+	}
+	list, err := x509.ParseRevocationList(parts.remainder)
+	if err != nil {
+		return nil, fmt.Errorf("the CRL is malformed: %w", err)
+	}
+	crl := &CRL{
+		name:       name,
+		issuer:     nameKey(list.RawIssuer),
+		issuerText: nameText(list.RawIssuer),
+		thisUpdate: list.ThisUpdate,
+		nextUpdate: list.NextUpdate,
+		numbered:   list.Number != nil,
+		revoked:    revokedList(parts.entries),
+		algorithm:  list.SignatureAlgorithm,
+		tbs:        parts.tbs,
+		signature:  slices.Clone(list.Signature),
 	}
 	if list.NextUpdate.IsZero() {
 		return nil, errors.New("the CRL does not say until when it is good (RFC 5280, section 5.1.2.5)")
 	}
 	for _, e := range list.Extensions {
 		switch {
+		case e.Id.Equal(oidCRLNumber):
 		case e.Id.Equal(oidDeltaCRL):
-			return nil, errors.New("it is a delta CRL, which is of no use without the complete one")
+			return nil, errors.New("it is a delta CRL, which is of no use without the complete one: give that one")
 		case e.Id.Equal(oidDistribution):
-			if crl.scope, err = parseScope(e.Value); err != nil {
+			if crl.scope, err = parseScope(e.Value, list.RawIssuer); err != nil {
 				return nil, err
 			}
-		case e.Critical && !e.Id.Equal(oidCRLNumber) && !e.Id.Equal(oidAuthorityKeyID):
+		case e.Critical && !e.Id.Equal(oidAuthorityKeyID):
 			return nil, fmt.Errorf("the CRL has a critical extension that is not known here (%v)", e.Id)
 		}
 	}
-	for _, entry := range list.RevokedCertificateEntries {
-		for _, e := range entry.Extensions {
-			// A certificateIssuer in an entry makes the CRL indirect.
-			if e.Critical {
-				return nil, fmt.Errorf("an entry of the CRL has a critical extension that is not known here (%v)", e.Id)
-			}
-		}
-		crl.revoked[entry.SerialNumber.String()] = entry.ReasonCode
-	}
-	// What was looked up above is not needed again, and can be large.
-	list.RevokedCertificateEntries, list.RevokedCertificates = nil, nil //lint:ignore SA1019 to let go of it
-	return crl, nil
-}
-
-// parseScope reads an issuingDistributionPoint (RFC 5280, section 5.2.5).
-func parseScope(der []byte) (crlScope, error) {
-	var scope crlScope
-	var seq, point, full, reasons cryptobyte.String
-	var hasPoint, onlyAttribute, indirect, someReasons bool
-	malformed := errors.New("the CRL's issuingDistributionPoint is malformed")
-	context := func(n int) cbasn1.Tag { return cbasn1.Tag(n).ContextSpecific() }
-
-	input := cryptobyte.String(der)
-	if !input.ReadASN1(&seq, cbasn1.SEQUENCE) || !input.Empty() ||
-		!seq.ReadOptionalASN1(&point, &hasPoint, context(0).Constructed()) ||
-		!readOptionalBool(&seq, &scope.onlyUser, context(1)) ||
-		!readOptionalBool(&seq, &scope.onlyCA, context(2)) ||
-		!seq.ReadOptionalASN1(&reasons, &someReasons, context(3)) ||
-		!readOptionalBool(&seq, &indirect, context(4)) ||
-		!readOptionalBool(&seq, &onlyAttribute, context(5)) || !seq.Empty() {
-		return scope, malformed
-	}
-	switch {
-	case indirect:
-		return scope, errors.New("it is an indirect CRL, which is not evaluated here")
-	case someReasons:
-		return scope, errors.New("the CRL is for some reasons of revocation only, which is not evaluated here")
-	case onlyAttribute:
-		return scope, errors.New("the CRL is for attribute certificates only")
-	}
-	if !hasPoint {
-		return scope, nil
-	}
-	if !point.ReadASN1(&full, context(0).Constructed()) || !point.Empty() {
-		return scope, errors.New("the CRL's distribution point has no full name, which is not evaluated here")
-	}
-	for !full.Empty() {
-		var name cryptobyte.String
-		var tag cbasn1.Tag
-		if !full.ReadAnyASN1(&name, &tag) {
-			return scope, malformed
-		}
-		if tag == context(tagURI) {
-			scope.points = append(scope.points, string(name))
-		}
-	}
-	if scope.points == nil {
-		return scope, errors.New("the CRL's distribution point has no URI, which is not evaluated here")
-	}
-	return scope, nil
-}
-
-// readOptionalBool reads an IMPLICIT BOOLEAN DEFAULT FALSE.
-func readOptionalBool(s *cryptobyte.String, out *bool, tag cbasn1.Tag) bool {
-	var value cryptobyte.String
-	var present bool
-	if !s.ReadOptionalASN1(&value, &present, tag) {
-		return false
-	}
-	if present {
-		if len(value) != 1 || value[0] != 0 && value[0] != 0xff {
-			return false
-		}
-		*out = value[0] != 0
-	}
-	return true
-}
-
-// covers tells whether the CRL speaks about c, going by its scope.
-func (crl *CRL) covers(c *x509.Certificate) bool {
-	if crl.scope.onlyUser && c.IsCA || crl.scope.onlyCA && !c.IsCA {
-		return false
-	}
-	if crl.scope.points == nil {
-		return true
-	}
-	for _, mine := range crl.scope.points {
-		for _, theirs := range c.CRLDistributionPoints {
-			if mine == theirs {
-				return true
-			}
-		}
-	}
-	return false
+	return crl, crl.revoked.check()
 }
 
 // crlFaults looks up every certificate on the path but the root. The error is
 // about a CRL that should be used and can't be.
-func (j *judge) crlFaults(path []*x509.Certificate) ([]Reason, error) {
+func (j *judge) crlFaults(path []*x509.Certificate, a anchor, k *crlKeys) ([]Reason, error) {
 	var faults []Reason
 	for i, c := range path[:len(path)-1] {
-		issuer, known := path[i+1], false
+		known := false
+		var unusable error
 		for _, crl := range j.policy.CRLs {
-			if nameKey(crl.list.RawIssuer) != j.names(issuer).subject || !crl.covers(c) {
+			if crl.issuer != j.names(path[i+1]).subject || !crl.covers(c) || !k.signed(crl, path, i+1) {
 				continue
 			}
-			// Checked even where another has the name: one that was signed by
-			// another key of that name is not about this issuer's.
-			if insecureSignature(crl.list.SignatureAlgorithm) || crl.list.CheckSignatureFrom(issuer) != nil {
+			// One that is out of date is of no interest beside another.
+			if err := crl.usable(j, a); err != nil {
+				unusable = err
 				continue
-			}
-			if err := crl.fresh(j); err != nil {
-				return nil, err
 			}
 			known = true
-			if why, ok := crl.revoked[c.SerialNumber.String()]; ok {
+			if why, ok := crl.revoked.find(c.SerialNumber); ok {
 				faults = append(faults, reason(Revoked, "the certificate %q was revoked by its issuer%s: do not use it", subjectText(c), revocationReason(why)))
 			}
+		}
+		if !known && unusable != nil {
+			return nil, unusable
 		}
 		if !known && i == 0 {
 			faults = append(faults, noCRL(c))
@@ -247,19 +271,28 @@ func (j *judge) loneCRLFaults(sent []*x509.Certificate) ([]Reason, error) {
 	if issuer == nil {
 		return []Reason{noCRL(j.leaf)}, nil
 	}
-	return j.crlFaults([]*x509.Certificate{j.leaf, issuer})
+	s := newSearch(j, candidates)
+	s.anchors = roots
+	return j.crlFaults([]*x509.Certificate{j.leaf, issuer}, anchor{}, s.crlKeys)
 }
 
-// fresh is an error where the CRL is out of date. It may hide a revocation
-// then, and the peer is not to blame.
-func (crl *CRL) fresh(j *judge) error {
+// usable is an error where the CRL is out of date, and may hide a revocation. The
+// peer is not to blame then. A number, by which one list is told from a later
+// one, is asked of the system's roots only: what people make CRLs of their own
+// with often gives none.
+func (crl *CRL) usable(j *judge, a anchor) error {
+	var why error
 	switch {
-	case j.now.Before(crl.list.ThisUpdate):
-		return &StoreError{crl.name, fmt.Errorf("the CRL of %q is from the future, %s: check the clock", nameText(crl.list.RawIssuer), dateText(crl.list.ThisUpdate))}
-	case j.now.After(crl.list.NextUpdate):
-		return &StoreError{crl.name, fmt.Errorf("the CRL of %q was to be replaced by %s: fetch a new one", nameText(crl.list.RawIssuer), dateText(crl.list.NextUpdate))}
+	case j.now.Before(crl.thisUpdate):
+		why = fmt.Errorf("the CRL of %q is from the future, %s: check the clock", crl.issuerText, dateText(crl.thisUpdate))
+	case j.now.After(crl.nextUpdate):
+		why = fmt.Errorf("the CRL of %q was to be replaced by %s: fetch a new one", crl.issuerText, dateText(crl.nextUpdate))
+	case a.system && !crl.numbered:
+		why = fmt.Errorf("the CRL of %q has no number (RFC 5280, section 5.2.3), which the rules for public certificates want; an issuer of your own is given with --trust FILE", crl.issuerText)
+	default:
+		return nil
 	}
-	return nil
+	return &StoreError{Source: crl.name, Err: why, CRL: true}
 }
 
 // revocationReason is a CRLReason for a person (RFC 5280, section 5.3.1), or

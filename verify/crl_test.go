@@ -1,12 +1,14 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 )
@@ -26,7 +28,12 @@ func newCRL(t testing.TB, issuer *entity, change func(*x509.RevocationList), rev
 	if change != nil {
 		change(list)
 	}
-	der, err := x509.CreateRevocationList(rand.Reader, list, issuer.Certificate, issuer.key)
+	signer := *issuer.Certificate // of which it wants more than we do
+	signer.KeyUsage |= x509.KeyUsageCRLSign
+	if len(signer.SubjectKeyId) == 0 {
+		signer.SubjectKeyId = []byte{1}
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, list, &signer, issuer.key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +121,155 @@ func TestCRLWithoutPath(t *testing.T) {
 	p.TLSA, p.CRLs = []TLSA{record(t, daneEE, 1, 1, leaf.Certificate)}, []*CRL{mustCRL(t, newCRL(t, mid, func(l *x509.RevocationList) { l.NextUpdate = testNow.Add(-time.Second) }))}
 	_, err := p.Check(evidence(leaf, mid))
 	wantStoreError(t, err, "test.crl", "fetch a new one")
+}
+
+// TestCRLSigner has lists that the issuer's own key on the path did not sign.
+func TestCRLSigner(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	mid := issue(t, "CA mid", root, nil)
+	leaf := issue(t, "leaf", mid, nil)
+	named := func(e *entity, changes ...func(*x509.Certificate)) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			c.Subject = e.Subject
+			for _, change := range changes {
+				change(c)
+			}
+		}
+	}
+	signsCRLs := func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }
+	stranger := issue(t, "CA root", nil, nil)
+	for _, test := range []struct {
+		name   string
+		signer *entity
+		want   []Code
+	}{
+		{"a new key of the CA's", issue(t, "CA mid", root, nil), nil},
+		{"a key for CRLs", issue(t, "CRLs", root, nil, named(mid, signsCRLs)), nil},
+		{"a key for CRLs by the CA's own", issue(t, "CRLs", mid, nil, named(mid, signsCRLs)), nil},
+		{"a key for other things", issue(t, "CRLs", root, nil, named(mid)), []Code{Revoked}},
+		{"a key without a usage", issue(t, "CRLs", root, nil, named(mid, func(c *x509.Certificate) { c.KeyUsage = 0 })), []Code{Revoked}},
+		{"expired", issue(t, "CRLs", root, nil, named(mid, signsCRLs, func(c *x509.Certificate) { c.NotAfter = testNow.Add(-time.Hour) })), []Code{Revoked}},
+		{"by another root", issue(t, "CRLs", stranger, nil, named(mid, signsCRLs)), []Code{Revoked}},
+		{"by itself", issue(t, "CA mid", nil, nil), []Code{Revoked}},
+		{"another name", issue(t, "CRLs", mid, nil, signsCRLs), []Code{Revoked}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			clean, listed := newCRL(t, test.signer, nil), newCRL(t, test.signer, nil, leaf)
+			p := policy(t, root)
+			p.CRLs = []*CRL{mustCRL(t, clean)}
+			wantCodes(t, p, evidence(leaf, mid), Revoked) // there is no certificate of the signer's
+			wantCodes(t, p, evidence(leaf, mid, test.signer), test.want...)
+			for der, want := range map[*[]byte][]Code{&clean: test.want, &listed: {Revoked}} {
+				file := append(crlPEM(*der), toPEM(test.signer.Certificate)...)
+				p.CRLs = []*CRL{mustCRL(t, file)}
+				wantCodes(t, p, evidence(leaf, mid), want...)
+			}
+		})
+	}
+	// A signer who was revoked himself.
+	signer := issue(t, "CRLs", root, nil, named(mid, signsCRLs))
+	p := policy(t, root)
+	p.CRLs = []*CRL{mustCRL(t, newCRL(t, signer, nil)), mustCRL(t, newCRL(t, root, nil, signer))}
+	wantCodes(t, p, evidence(leaf, mid, signer), Revoked)
+	// The key of which a root of the same name is trusted.
+	renewed := issue(t, "CA root", nil, nil)
+	leaf = issue(t, "leaf", root, nil)
+	p = policy(t, root, renewed)
+	p.CRLs = []*CRL{mustCRL(t, newCRL(t, renewed, nil))}
+	wantCodes(t, p, evidence(leaf))
+	p.Trust = []*Store{storeOf(t, root)}
+	wantCodes(t, p, evidence(leaf, renewed), Revoked)
+}
+
+func crlPEM(der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: crlLabel, Bytes: der}) }
+
+// TestCRLsAsPeopleMakeThem has what Easy-RSA, cfssl, `openssl ca` and cat make.
+func TestCRLsAsPeopleMakeThem(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	leaf, other := issue(t, "leaf", root, nil), issue(t, "leaf", root, nil)
+	full := newCRL(t, root, nil, leaf, other)
+	unnumbered := resignCRL(t, root, full, func(version, fields, extensions []byte) []byte {
+		var list []asn1.RawValue
+		if _, err := asn1.Unmarshal(extensions, &asn1.RawValue{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := asn1.UnmarshalWithParams(extensions, &list, "explicit,tag:0"); err != nil {
+			t.Fatal(err)
+		}
+		der, err := asn1.MarshalWithParams(list[:1], "explicit,tag:0") // the number is the last
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Concat(version, fields, der)
+	})
+	first := resignCRL(t, root, full, func(version, fields, extensions []byte) []byte { return fields })
+	text := crlPEM(full)
+	stale := newCRL(t, root, func(l *x509.RevocationList) { l.NextUpdate = testNow.Add(-time.Second) })
+	for name, data := range map[string][]byte{
+		"without a number": unnumbered,
+		"version 1":        first,
+		"byte order mark":  append([]byte("\ufeff"), text...),
+		"on one line":      append(bytes.TrimSpace(crlPEM(stale)), text...),
+		"expired beside":   append(crlPEM(stale), text...),
+		"expired behind":   append(text[:len(text):len(text)], crlPEM(stale)...),
+		"X.509 text":       append([]byte("Certificate Revocation List (CRL):\n    Version 1\n"), text...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			crls, err := ParseCRLs("given", data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := policy(t, root)
+			p.CRLs = crls
+			wantCodes(t, p, evidence(leaf), Revoked)
+			wantCodes(t, p, evidence(issue(t, "leaf", root, nil)))
+		})
+	}
+	// What the public web's rules want of the system's issuers.
+	p := policy(t, root)
+	p.Trust = []*Store{systemStoreOf(t, root)}
+	p.CRLs = []*CRL{mustCRL(t, unnumbered)}
+	_, err := p.Check(evidence(leaf))
+	wantStoreError(t, err, "test.crl", "no number")
+}
+
+// resignCRL has change make a list's contents anew, of its version, the fields
+// that each version has, and its extensions.
+func resignCRL(t testing.TB, issuer *entity, der []byte, change func(version, fields, extensions []byte) []byte) []byte {
+	t.Helper()
+	var outer struct {
+		TBS       asn1.RawValue
+		Algorithm asn1.RawValue
+		Signature asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(der, &outer); err != nil {
+		t.Fatal(err)
+	}
+	const version = 3 // bytes
+	fields := outer.TBS.Bytes[version:]
+	extensions := fields
+	for field := (asn1.RawValue{}); field.Class != asn1.ClassContextSpecific; {
+		fields = outer.TBS.Bytes[version : len(outer.TBS.Bytes)-len(extensions)]
+		rest, err := asn1.Unmarshal(extensions, &field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if field.Class != asn1.ClassContextSpecific {
+			extensions = rest
+		}
+	}
+	tbs, err := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: change(outer.TBS.Bytes[:version], fields, extensions)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	outer.TBS = asn1.RawValue{FullBytes: tbs}
+	outer.Signature.Bytes = sign(t, issuer.key, tbs)
+	outer.Signature.BitLength = 8 * len(outer.Signature.Bytes)
+	made, err := asn1.Marshal(outer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
 }
 
 // TestCRLOutOfDate has a CRL that may hide a revocation. That is our mistake,
@@ -225,14 +381,14 @@ func TestParseCRLs(t *testing.T) {
 		"junk":               {[]byte("junk"), "no CRL"},
 		"cut off":            {text[:len(text)-20], ""},
 		"one cut off":        {append(text[:len(text):len(text)], text[:100]...), "damaged"},
-		"certificate":        {toPEM(root.Certificate), "only CRLs belong"},
+		"certificate":        {toPEM(root.Certificate), "only certificates"},
 		"trailing":           {append(der[:len(der):len(der)], 0), "behind"},
 		"delta":              {newCRL(t, root, critical(oidDeltaCRL, 2, 1, 1)), "delta"},
 		"indirect":           {newCRL(t, root, scopeExtension(t, indirect{true})), "indirect"},
 		"some reasons":       {newCRL(t, root, scopeExtension(t, someReasons{asn1.BitString{Bytes: []byte{0x40}, BitLength: 2}})), "some reasons"},
 		"malformed scope":    {newCRL(t, root, critical(oidDistribution, 0x30, 3, 0x81, 1, 7)), "malformed"},
 		"critical extension": {newCRL(t, root, critical(asn1.ObjectIdentifier{1, 2, 3})), "1.2.3"},
-		"certificateIssuer":  {newCRL(t, root, entry), "2.5.29.29"},
+		"certificateIssuer":  {newCRL(t, root, entry), "indirect"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseCRLs("given", test.data)

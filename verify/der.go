@@ -11,21 +11,31 @@ import (
 // certSubject finds the subject in a DER certificate (RFC 5280, section 4.1),
 // with its SEQUENCE header, as x509.Certificate.RawSubject has it.
 func certSubject(der []byte) ([]byte, bool) {
-	var cert, tbs, subject cryptobyte.String
+	subject, _, ok := splitCert(der)
+	return subject, ok
+}
+
+// certKey finds the SubjectPublicKeyInfo in a DER certificate.
+func certKey(der []byte) ([]byte, bool) {
+	_, spki, ok := splitCert(der)
+	return spki, ok && wellFormedSPKI(spki)
+}
+
+func splitCert(der []byte) (subject, spki cryptobyte.String, ok bool) {
+	var cert, tbs cryptobyte.String
 	input := cryptobyte.String(der)
-	if !input.ReadASN1(&cert, asn1.SEQUENCE) || !input.Empty() ||
-		!cert.ReadASN1(&tbs, asn1.SEQUENCE) ||
-		!tbs.SkipOptionalASN1(asn1.Tag(0).Constructed().ContextSpecific()) || // version
-		!tbs.SkipASN1(asn1.INTEGER) || // serialNumber
-		!tbs.SkipASN1(asn1.SEQUENCE) || // signature
-		!tbs.SkipASN1(asn1.SEQUENCE) || // issuer
-		!tbs.SkipASN1(asn1.SEQUENCE) || // validity
-		!tbs.ReadASN1Element(&subject, asn1.SEQUENCE) ||
-		!cert.SkipASN1(asn1.SEQUENCE) || // signatureAlgorithm
-		!cert.SkipASN1(asn1.BIT_STRING) || !cert.Empty() {
-		return nil, false
-	}
-	return subject, true
+	ok = input.ReadASN1(&cert, asn1.SEQUENCE) && input.Empty() &&
+		cert.ReadASN1(&tbs, asn1.SEQUENCE) &&
+		tbs.SkipOptionalASN1(asn1.Tag(0).Constructed().ContextSpecific()) && // version
+		tbs.SkipASN1(asn1.INTEGER) && // serialNumber
+		tbs.SkipASN1(asn1.SEQUENCE) && // signature
+		tbs.SkipASN1(asn1.SEQUENCE) && // issuer
+		tbs.SkipASN1(asn1.SEQUENCE) && // validity
+		tbs.ReadASN1Element(&subject, asn1.SEQUENCE) &&
+		tbs.ReadASN1Element(&spki, asn1.SEQUENCE) &&
+		cert.SkipASN1(asn1.SEQUENCE) && // signatureAlgorithm
+		cert.SkipASN1(asn1.BIT_STRING) && cert.Empty()
+	return subject, spki, ok
 }
 
 // wellFormedSPKI tells whether der is one SubjectPublicKeyInfo and no more.

@@ -8,6 +8,7 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"encoding/pem"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ocsp"
+
+	"tlsify/verify/pemfile"
 )
 
 // The seeds of those that read DER are in testdata/fuzz.
@@ -119,11 +122,50 @@ func FuzzBundle(f *testing.F) {
 	})
 }
 
+// FuzzParseCRLs holds our own way through a list's entries against crypto/x509's:
+// what we take, it takes, but for lists of version 1; and both say the same of
+// each serial number.
 func FuzzParseCRLs(f *testing.F) {
+	root := issue(f, "CA root", nil, nil)
+	f.Add(newCRL(f, root, nil, root, issue(f, "leaf", root, nil)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		crls, err := ParseCRLs("fuzz", data)
-		if err == nil && len(crls) == 0 {
+		if err != nil {
+			return
+		}
+		if len(crls) == 0 {
 			t.Error("no CRL and no error")
+		}
+		if !pemfile.IsDER(data) {
+			return
+		}
+		crl := crls[0]
+		list, err := x509.ParseRevocationList(data)
+		if err != nil {
+			if parts, ok := splitCRL(data); ok && len(parts.remainder) > len(data)-len(parts.entries) && !bytes.Contains(data, []byte{2, 1, 1, 0x30}) {
+				return // of version 1
+			}
+			t.Fatalf("x509 does not take it: %v", err)
+		}
+		if !bytes.Equal(list.RawTBSRevocationList, crl.tbs) || !bytes.Equal(list.Signature, crl.signature) || list.SignatureAlgorithm != crl.algorithm {
+			t.Error("what is signed is something else")
+		}
+		first := map[string]int{}
+		for _, e := range list.RevokedCertificateEntries {
+			if _, twice := first[e.SerialNumber.String()]; !twice {
+				first[e.SerialNumber.String()] = e.ReasonCode
+			}
+		}
+		for _, e := range list.RevokedCertificateEntries {
+			if why, ok := crl.revoked.find(e.SerialNumber); !ok || why != first[e.SerialNumber.String()] {
+				t.Errorf("%v: got %d, %t, want %d", e.SerialNumber, why, ok, e.ReasonCode)
+			}
+			beside := new(big.Int).Add(e.SerialNumber, big.NewInt(1))
+			if _, listed := first[beside.String()]; !listed {
+				if _, ok := crl.revoked.find(beside); ok {
+					t.Errorf("%v is found", beside)
+				}
+			}
 		}
 	})
 }
@@ -132,7 +174,7 @@ func FuzzCRLScope(f *testing.F) {
 	f.Add([]byte{0x30, 3, 0x81, 1, 0xff})
 	f.Add([]byte{0x30, 11, 0xa0, 9, 0xa0, 7, 0x86, 5, 'h', 't', 't', 'p', ':'})
 	f.Fuzz(func(t *testing.T, der []byte) {
-		if scope, err := parseScope(der); err == nil && len(der) < 2 {
+		if scope, err := parseScope(der, rdn(t, 12, "CA")); err == nil && len(der) < 2 {
 			t.Errorf("%x is %+v", der, scope)
 		}
 	})

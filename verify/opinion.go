@@ -5,6 +5,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"slices"
+	"strings"
 )
 
 // opinion asks crypto/x509 about a path in which we found no fault, so that a
@@ -16,6 +17,8 @@ import (
 // dealt with:
 //   - it counts self-issued intermediates for pathLenConstraint,
 //   - it applies name constraints to self-issued intermediates,
+//   - it takes an excluded host of URIs or mailboxes for all that is below it,
+//     too,
 //   - it takes forms of names in critical name constraints and alternative
 //     names that it does not evaluate for unknown extensions,
 //   - it compares the names of issuer and subject byte by byte.
@@ -59,10 +62,18 @@ func (j *judge) correctedCopy(path []*x509.Certificate, i int) *x509.Certificate
 	if slices.Contains(intermediates, path[i]) && j.selfIssued(path[i]) {
 		c.Extensions = slices.DeleteFunc(slices.Clone(c.Extensions), func(e pkix.Extension) bool { return e.Id.Equal(oidAltName) })
 	}
+	c.ExcludedURIDomains = slices.DeleteFunc(slices.Clone(c.ExcludedURIDomains), isHost)
+	c.ExcludedEmailAddresses = slices.DeleteFunc(slices.Clone(c.ExcludedEmailAddresses), isHost)
 	if i+1 < len(path) {
 		c.RawIssuer = path[i+1].RawSubject
 	}
 	return &c
+}
+
+// isHost tells whether a constraint is one host, which has no dot before it, and
+// no mailbox.
+func isHost(constraint string) bool {
+	return constraint != "" && constraint[0] != '.' && !strings.Contains(constraint, "@")
 }
 
 // opinionCode maps x509's typed errors to ours.

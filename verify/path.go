@@ -56,6 +56,7 @@ type search struct {
 	sent    []*x509.Certificate
 	anchors []anchor
 	accept  func(path []*x509.Certificate) *Reason
+	crlKeys *crlKeys
 	links   map[[2]*x509.Certificate]linkState
 
 	work, steps, judged int
@@ -79,10 +80,17 @@ const (
 	linkWeak // it may have, but by an algorithm or a key that proves nothing
 )
 
+func newSearch(j *judge, sent []*x509.Certificate) *search {
+	s := &search{judge: j, sent: sent, links: map[[2]*x509.Certificate]linkState{}}
+	s.crlKeys = &crlKeys{s, map[crlKey]bool{}}
+	return s
+}
+
 // findPath looks for a path to one of the anchors that find gives. A path for
 // which accept, where not nil, has a reason against is not used.
 func (j *judge) findPath(sent []*x509.Certificate, find findAnchors, accept func([]*x509.Certificate) *Reason) (*verdict, error) {
-	s := &search{judge: j, accept: accept, links: map[[2]*x509.Certificate]linkState{}}
+	s := newSearch(j, nil)
+	s.accept = accept
 	names := &nameSet{}
 	if !emptyName(j.leaf.RawSubject) {
 		names.add(j.leaf.RawSubject) // the leaf itself may be trusted
@@ -118,6 +126,9 @@ func (j *judge) findPath(sent []*x509.Certificate, find findAnchors, accept func
 	}
 	if s.best != nil {
 		return s.best, nil
+	}
+	if names.fault != nil {
+		return nil, names.fault
 	}
 	return s.noRoot(), nil
 }

@@ -4,10 +4,12 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
+
+	"tlsify/verify/pemfile"
 )
 
 // Pin is the SHA-256 of a leaf's SubjectPublicKeyInfo, or of the whole leaf.
@@ -55,29 +57,39 @@ func ParsePin(s string) (Pin, error) {
 // PinFromPEM pins the key of the one certificate, or the one public key, that
 // data holds.
 func PinFromPEM(data []byte) (Pin, error) {
-	block, rest := pem.Decode(data)
-	if block == nil {
-		return Pin{}, errors.New("no PEM certificate or public key in it")
+	r := pemfile.NewReader(data)
+	block, err := r.Next()
+	if err == io.EOF {
+		return Pin{}, errors.New("there is no certificate or public key in it: " + pemfile.Foreign(data))
 	}
-	if another, _ := pem.Decode(rest); another != nil {
-		return Pin{}, errors.New("more than one PEM block in it: a pin is of one certificate or one public key")
+	if err != nil {
+		return Pin{}, err
 	}
-	switch block.Type {
-	case "CERTIFICATE":
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return Pin{}, err
+	if another, err := r.Next(); err != io.EOF {
+		if err == nil {
+			err = &pemfile.Error{Line: another.Line(), What: "there is more than one PEM block in it, and a pin is of one certificate or one public key"}
 		}
-		return pinOf(keyPin, c), nil
-	case "PUBLIC KEY":
+		return Pin{}, err
+	}
+	der, err := block.Decode(nil)
+	switch {
+	case err != nil:
+		return Pin{}, err
+	case isCertificate(block.Label):
+		spki, ok := certKey(der)
+		if !ok {
+			return Pin{}, errors.New("its certificate is damaged")
+		}
+		return Pin{keyPin, sha256.Sum256(spki)}, nil
+	case block.Label == "PUBLIC KEY":
 		// Keys that x509 does not know may be pinned too, so what counts is
 		// that the structure is whole.
-		if !wellFormedSPKI(block.Bytes) {
+		if !wellFormedSPKI(der) {
 			return Pin{}, errors.New("its public key is damaged")
 		}
-		return Pin{keyPin, sha256.Sum256(block.Bytes)}, nil
+		return Pin{keyPin, sha256.Sum256(der)}, nil
 	}
-	return Pin{}, fmt.Errorf("a PEM %q in it where a certificate or public key belongs", block.Type)
+	return Pin{}, fmt.Errorf("a PEM %q in it where a certificate or public key belongs", block.Label)
 }
 
 // KeyPin is the pin of c's key, as ParsePin reads it.

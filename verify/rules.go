@@ -148,8 +148,9 @@ func unhandled(c *x509.Certificate) []asn1.ObjectIdentifier {
 
 // pathFaults is what is wrong with a path as a whole. Its certificates' own
 // faults are not repeated.
-func (j *judge) pathFaults(path []*x509.Certificate, a anchor) ([]Reason, error) {
+func (s *search) pathFaults(path []*x509.Certificate, a anchor) ([]Reason, error) {
 	var faults []Reason
+	j := s.judge
 	if limit := j.maxPath(); len(path) > limit {
 		faults = append(faults, reason(Constraint, "the path to the root has %d certificates, more than the %d that are allowed", len(path), limit))
 	}
@@ -165,7 +166,7 @@ func (j *judge) pathFaults(path []*x509.Certificate, a anchor) ([]Reason, error)
 		faults = append(faults, j.postQuantumFaults(path[1:]...)...)
 	}
 	if len(j.policy.CRLs) > 0 {
-		more, err := j.crlFaults(path)
+		more, err := j.crlFaults(path, a, s.crlKeys)
 		if err != nil {
 			return nil, err
 		}

@@ -99,7 +99,7 @@ func (j *judge) issuer(path, others []*x509.Certificate) *x509.Certificate {
 	if len(path) > 1 {
 		return path[1]
 	}
-	s := &search{judge: j, links: map[[2]*x509.Certificate]linkState{}, sent: others}
+	s := newSearch(j, others)
 	for _, c := range s.issuers([]*x509.Certificate{j.leaf}) {
 		if s.link(j.leaf, c) == linkGood {
 			return c

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"tlsify/verify/pemfile"
 )
 
 // Store is one source of trusted roots. It holds at most the text of one
@@ -36,19 +38,24 @@ type source interface {
 }
 
 // StoreError says that one of the caller's or the system's own sources of
-// trust cannot be used. It is no judgement of a peer.
+// trust, or a CRL of the caller's, cannot be used. It is no judgement of a peer.
 type StoreError struct {
 	Source string // a path, or what the caller called it
 	Err    error
+	CRL    bool // it is a file of CRLs
 }
 
 func (e *StoreError) Error() string {
+	what := "trust"
+	if e.CRL {
+		what = "CRL"
+	}
 	// What package os returns names the operation and the path again.
 	var path *fs.PathError
 	if errors.As(e.Err, &path) && path.Path == e.Source {
-		return fmt.Sprintf("trust %s: %v", e.Source, path.Err)
+		return fmt.Sprintf("%s %s: %v", what, e.Source, path.Err)
 	}
-	return fmt.Sprintf("trust %s: %v", e.Source, e.Err)
+	return fmt.Sprintf("%s %s: %v", what, e.Source, e.Err)
 }
 func (e *StoreError) Unwrap() error { return e.Err }
 
@@ -59,7 +66,7 @@ func (e *StoreError) Unwrap() error { return e.Err }
 func LoadStore(path string) (*Store, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, &StoreError{path, err}
+		return nil, &StoreError{Source: path, Err: err}
 	}
 	if info.IsDir() {
 		sources, err := openDirectory(path)
@@ -70,7 +77,7 @@ func LoadStore(path string) (*Store, error) {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, &StoreError{path, err}
+		return nil, &StoreError{Source: path, Err: err}
 	}
 	return StoreFromPEM(path, text)
 }
@@ -131,6 +138,15 @@ func (s *Store) find(names *nameSet, all bool) ([]*x509.Certificate, error) {
 type nameSet struct {
 	raw       map[string]bool
 	canonical map[string]bool
+	// fault is about the first root with one of the names that does not parse.
+	// It is told where no other leads to a path.
+	fault error
+}
+
+func (s *nameSet) unreadable(err error) {
+	if s.fault == nil {
+		s.fault = err
+	}
 }
 
 func (s *nameSet) add(name []byte) {
@@ -156,7 +172,7 @@ type bundle struct {
 }
 
 // fewRoots is how many certificates of a file are all parsed at once, to find
-// their faults early. A longer file is searched by subject only.
+// early that none of them is of use. A longer file is searched by subject only.
 const fewRoots = 4
 
 // check finds whatever is wrong with a bundle that is not a matter of a single
@@ -169,15 +185,15 @@ func (b *bundle) check() error {
 		}
 		return nil
 	})
-	if len(few) <= fewRoots {
+	if err == nil && len(few) <= fewRoots {
 		for _, der := range few {
-			if err == nil {
-				_, err = x509.ParseCertificate(der)
+			if _, err = x509.ParseCertificate(der); err == nil {
+				break
 			}
 		}
 	}
 	if err != nil {
-		return &StoreError{b.name, err}
+		return &StoreError{Source: b.name, Err: err}
 	}
 	return nil
 }
@@ -190,8 +206,12 @@ func (b *bundle) find(names *nameSet, all bool) ([]*x509.Certificate, error) {
 				return nil
 			}
 			c, err := x509.ParseCertificate(bytes.Clone(der))
+			if err != nil {
+				names.unreadable(&StoreError{Source: b.name, Err: fmt.Errorf("the root %q can't be read: %w", nameText(subject), err)})
+				return nil
+			}
 			roots = append(roots, c)
-			return err
+			return nil
 		})
 	}
 	var err error
@@ -204,7 +224,7 @@ func (b *bundle) find(names *nameSet, all bool) ([]*x509.Certificate, error) {
 		})
 	}
 	if err != nil {
-		return nil, &StoreError{b.name, err}
+		return nil, &StoreError{Source: b.name, Err: err}
 	}
 	return roots, nil
 }
@@ -225,9 +245,7 @@ func (b *bundle) scan(each func(der, subject []byte) error) error {
 		}
 		return each(der, subject)
 	}
-	// One certificate in DER: no text starts with the tag of a SEQUENCE and a
-	// length of two bytes.
-	if len(text) > 2 && text[0] == 0x30 && text[1] == 0x82 {
+	if pemfile.IsDER(text) { // one certificate
 		return split(text)
 	}
 	return scanBundle(text, split)
@@ -244,15 +262,20 @@ func (d *hashedDirectory) find(names *nameSet, all bool) ([]*x509.Certificate, e
 		if !ok {
 			continue
 		}
-		// Roots with the same hash are numbered without gaps.
+		// Roots with the same hash are numbered without gaps. A link that leads
+		// nowhere is no gap.
 		for n := 0; ; n++ {
 			path := filepath.Join(d.path, fmt.Sprintf("%s.%d", hash, n))
 			text, err := os.ReadFile(path)
 			if errors.Is(err, fs.ErrNotExist) {
+				if _, err := os.Lstat(path); err == nil {
+					names.unreadable(&StoreError{Source: path, Err: errors.New("the link leads to no file: run `openssl rehash` on the directory")})
+					continue
+				}
 				break
 			}
 			if err != nil {
-				return nil, &StoreError{path, err}
+				return nil, &StoreError{Source: path, Err: err}
 			}
 			found, err := (&bundle{name: path, text: text}).find(names, all)
 			if err != nil {
@@ -268,7 +291,7 @@ func (d *hashedDirectory) find(names *nameSet, all bool) ([]*x509.Certificate, e
 func openDirectory(path string) ([]source, error) {
 	hashed, files, err := listDirectory(path)
 	if err != nil {
-		return nil, &StoreError{path, err}
+		return nil, &StoreError{Source: path, Err: err}
 	}
 	if hashed {
 		return []source{&hashedDirectory{path}}, nil
@@ -277,7 +300,7 @@ func openDirectory(path string) ([]source, error) {
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			return nil, &StoreError{file, err}
+			return nil, &StoreError{Source: file, Err: err}
 		}
 		b := &bundle{name: file, text: text}
 		if err := b.check(); err != nil {
@@ -286,7 +309,7 @@ func openDirectory(path string) ([]source, error) {
 		sources = append(sources, b)
 	}
 	if sources == nil {
-		return nil, &StoreError{path, errors.New("there is no certificate file in it (*.pem, *.crt, *.cer or HASH.N)")}
+		return nil, &StoreError{Source: path, Err: errors.New("there is no certificate file in it (*.pem, *.crt, *.cer or HASH.N)")}
 	}
 	return sources, nil
 }

@@ -45,7 +45,7 @@ func SystemStore(certFile, certDir string) (*Store, error) {
 	}
 	if certFile != "" {
 		if err := readable(certFile); err != nil {
-			return nil, &StoreError{certFile, err}
+			return nil, &StoreError{Source: certFile, Err: err}
 		}
 		s.sources = append(s.sources, &bundle{name: certFile, unread: true})
 	}
@@ -74,7 +74,7 @@ func wellKnownStore() (*Store, error) {
 		}
 	}
 	if s.sources == nil {
-		return nil, &StoreError{"system", errors.New("there are no roots in the usual places: install the distribution's ca-certificates, or set SSL_CERT_FILE")}
+		return nil, &StoreError{Source: "system", Err: errors.New("there are no roots in the usual places: install the distribution's ca-certificates, or set SSL_CERT_FILE")}
 	}
 	return s, nil
 }

@@ -170,15 +170,15 @@ func TestStoreDamaged(t *testing.T) {
 		data []byte
 		text string
 	}{
-		"empty":            {nil, "no PEM certificate"},
-		"text":             {[]byte("hello\n"), "no PEM certificate"},
+		"empty":            {nil, "it is empty"},
+		"text":             {[]byte("hello\n"), "no PEM block"},
 		"cut off":          {good[:len(good)-40], "has no end"},
 		"cut off later":    {append(bytes.Clone(many), good[:100]...), "has no end"},
-		"lost an end":      {append(bytes.Clone(good[:100]), many...), "damaged"},
-		"lost a beginning": {append(bytes.Clone(many), bytes.Replace(good, []byte("-----BEGIN C"), []byte("-----BEGIN "), 1)...), "wrong end"},
+		"lost an end":      {append(bytes.Clone(good[:100]), many...), "line 1: the CERTIFICATE that begins here has no end"},
+		"lost a beginning": {append(bytes.Clone(many), bytes.Replace(good, []byte("-----BEGIN C"), []byte("-----BEGIN "), 1)...), "ends as CERTIFICATE"},
 		"bad base64":       {bytes.Replace(many, []byte("\nMII"), []byte("\n!II"), 1), "damaged"},
 		"cut DER":          {append(bytes.Clone(many), block("CERTIFICATE", root.Raw[:len(root.Raw)-1])...), "no certificate"},
-		"junk":             {append(bytes.Clone(many), block("CERTIFICATE", []byte("junk"))...), "certificate 11"},
+		"junk":             {append(bytes.Clone(many), block("CERTIFICATE", []byte("junk"))...), "the certificate on line 101"},
 		"trailing":         {block("CERTIFICATE", append(bytes.Clone(root.Raw), 0)), "no certificate"},
 		"private key":      {append(bytes.Clone(good), block("EC PRIVATE KEY", []byte{0x30, 0})...), "private key"},
 		"TRUSTED":          {block("TRUSTED CERTIFICATE", root.Raw), "TRUSTED"},
@@ -240,7 +240,7 @@ func TestStoreUnreadable(t *testing.T) {
 	}
 	p.Trust = []*Store{store}
 	_, err = p.Check(e)
-	wantStoreError(t, err, entry, "no PEM certificate")
+	wantStoreError(t, err, entry, "no PEM block")
 	os.Remove(entry)
 	if err := os.Mkdir(entry, 0o700); err != nil {
 		t.Fatal(err)
@@ -311,7 +311,7 @@ func TestStoreParsesWhatItNeeds(t *testing.T) {
 	p := policy(t, roots...)
 	wantCodes(t, p, evidence(leaf))
 	_, err := p.Check(evidence(issue(t, "leaf", roots[1], nil)))
-	wantStoreError(t, err, "test", "certificate 2 in it")
+	wantStoreError(t, err, "test", "CA number 0 of a hundred and more\" can't be read")
 }
 
 // BenchmarkStore is the cost of finding one root among 150, and of all that

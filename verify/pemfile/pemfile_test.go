@@ -1,0 +1,156 @@
+package pemfile
+
+import (
+	"bytes"
+	"encoding/pem"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+)
+
+// readAll gives what a text holds, a word a block.
+func readAll(text string) (string, error) {
+	var got []string
+	for r := NewReader([]byte(text)); ; {
+		b, err := r.Next()
+		if err == io.EOF {
+			return strings.Join(got, " "), nil
+		}
+		if err != nil {
+			return "", err
+		}
+		content, err := b.Decode(nil)
+		if err != nil {
+			return "", err
+		}
+		got = append(got, b.Label+"="+string(content))
+	}
+}
+
+const one, two = "-----BEGIN A-----\nYWI=\n-----END A-----\n", "-----BEGIN B C-----\nY2Q=\n-----END B C-----\n"
+
+// What people have, and every program takes or ought to.
+func TestAsPeopleHaveThem(t *testing.T) {
+	for name, text := range map[string]string{
+		"plain":              one + two,
+		"text between":       "Certificate:\n  Data: -----BEGIN A----- is how it begins\n" + one + "\n\nbag attributes\n" + two + "the end",
+		"byte order mark":    "\ufeff" + one + two,
+		"two marks":          "\ufeff" + one + "\ufeff" + two,
+		"CR LF":              strings.ReplaceAll(one+two, "\n", "\r\n"),
+		"CR":                 strings.ReplaceAll(one+two, "\n", "\r"),
+		"blanks at the ends": strings.ReplaceAll(one+two, "\n", " \t\n"),
+		"no last line end":   one + strings.TrimSpace(two),
+		"glued":              strings.TrimSpace(one) + two,
+		"glued with a blank": strings.TrimSpace(one) + " " + two,
+		"glued with a mark":  strings.TrimSpace(one) + "\ufeff" + two,
+	} {
+		if got, err := readAll(text); name == "glued with a mark" {
+			if err == nil {
+				t.Errorf("%s: got %q", name, got)
+			}
+		} else if got != "A=ab B C=cd" || err != nil {
+			t.Errorf("%s: got %q, %v", name, got, err)
+		}
+	}
+}
+
+// What would be skipped over, or misread, is an error with its line.
+func TestFaults(t *testing.T) {
+	for name, test := range map[string]struct {
+		text, want string
+		line       int
+	}{
+		"cut off":           {one + two[:len(two)-10], "cut off", 4},
+		"cut off early":     {one + two[:25], "cut off", 4},
+		"no end":            {one[:22] + "\n" + two, "has no end", 1},
+		"wrong end":         {one + "-----BEGIN A-----\nYWI=\n-----END B-----\n", "ends as B", 6},
+		"end without begin": {one + two[1:], "did not begin", 6},
+		"four dashes":       {one + "----BEGIN A-----\nYWI=\n-----END A-----\n", "did not begin", 6},
+		"begin damaged":     {one + "-----BEGIN A----\nYWI=\n-----END A-----\n", "damaged", 4},
+		"begin and base64":  {"-----BEGIN A-----YWI=\n-----END A-----\n", "damaged", 1},
+		"end damaged":       {"-----BEGIN A-----\nYWI=\n-----END A----\n", "damaged", 3},
+		"end and more":      {"-----BEGIN A-----\nYWI=\n-----END A-----x\n", "damaged", 3},
+		"base64":            {one + "-----BEGIN A-----\nYWJj\nY*I=\n-----END A-----\n", "base64", 6},
+		"base64, CR LF":     {"-----BEGIN A-----\r\nYWJj \r\nY*I=\r\n-----END A-----\r\n", "base64", 3},
+		"base64 cut":        {one + "-----BEGIN A-----\nYWJj\nYWI\n-----END A-----\n", "base64", 6},
+		"base64 and end":    {"-----BEGIN A-----\nYWI=-----END A-----\n", "start of its line", 2},
+		"a blank within":    {"-----BEGIN A-----\nYW I=\n-----END A-----\n", "base64", 2},
+		"indented":          {one + "  -----BEGIN A-----\n  YWI=\n  -----END A-----\n", "indented", 4},
+		"empty":             {"\n-----BEGIN A-----\n-----END A-----\n", "empty", 2},
+		"no label":          {"-----BEGIN -----\nYWI=\n-----END -----\n", "damaged", 1},
+	} {
+		_, err := readAll(test.text)
+		var fault *Error
+		if !errors.As(err, &fault) || fault.Line != test.line || !strings.Contains(fault.What, test.want) {
+			t.Errorf("%s: got %v, want line %d: ... %s", name, err, test.line, test.want)
+		}
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	r := NewReader([]byte("-----BEGIN A-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: x\n\nYWI=\n-----END A-----\n"))
+	b, err := r.Next()
+	if err != nil || b.Headers != "Proc-Type: 4,ENCRYPTED\nDEK-Info: x\n" {
+		t.Fatalf("%+v, %v", b, err)
+	}
+	if content, err := b.Decode(nil); string(content) != "ab" || err != nil {
+		t.Errorf("got %q, %v", content, err)
+	}
+}
+
+func TestForeign(t *testing.T) {
+	for text, want := range map[string]string{
+		" \n": "empty", "\xff\xfe-\x00": "UTF-16", "0\x82\x01\x00abc": "DER", "---BEGIN A---": "damaged", "hello": "no PEM block",
+	} {
+		if got := Foreign([]byte(text)); !strings.Contains(got, want) {
+			t.Errorf("%q: %s", text, got)
+		}
+	}
+}
+
+// FuzzReader: what encoding/pem, which skips over what it can't read, finds in a
+// text that is read without an error is found here, too; and what is found comes
+// back once it is written out.
+func FuzzReader(f *testing.F) {
+	f.Add([]byte(one + two))
+	f.Add([]byte("\ufeff" + strings.ReplaceAll(one+two, "\n", "\r\n")))
+	f.Add([]byte(strings.ReplaceAll(one, "\n", " \r") + "x -----BEGIN A-----"))
+	f.Add([]byte(strings.TrimSpace(one) + " " + two))
+	f.Add([]byte("-----BEGIN A-----\nProc-Type: 4,ENCRYPTED\n\nYWI=\n-----END A-----\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var mine [][]byte
+		for r := NewReader(text); ; {
+			b, err := r.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return
+			}
+			content, err := b.Decode(nil)
+			if err != nil {
+				return
+			}
+			mine = append(mine, content)
+			if got, err := readAll(string(pem.EncodeToMemory(&pem.Block{Type: "A", Bytes: content}))); got != "A="+string(content) || err != nil {
+				t.Errorf("%q comes back as %q, %v", content, got, err)
+			}
+		}
+		for rest := text; ; {
+			var block *pem.Block
+			if block, rest = pem.Decode(rest); block == nil {
+				return
+			}
+			for len(mine) > 0 && !bytes.Equal(mine[0], block.Bytes) {
+				mine = mine[1:]
+			}
+			if len(block.Bytes) > 0 && len(mine) == 0 {
+				t.Fatalf("%q was not found", block.Bytes)
+			}
+			if len(mine) > 0 {
+				mine = mine[1:]
+			}
+		}
+	})
+}
