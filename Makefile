@@ -1,23 +1,34 @@
 # What can be made here; `make help` lists it.
 #
-# demo and test need Go, make, a POSIX shell and the Go module proxy (or a
-# filled module cache). Everything else says what it needs.
+# demo and test need Go 1.21 or newer, make, a POSIX shell and the Go module
+# proxy (or a filled module cache), from which an older Go than go.mod's fetches
+# that one and goes on with it. Everything else says what it needs.
 
 GO      = go
+# Whatever the environment or `go env` say, which may be local; give another on
+# make's command line. Scripts and tests that call go have it from here.
+GOTOOLCHAIN = auto
+export GOTOOLCHAIN
 TAGS    = utls,pq
 TESTFLAGS =
 FUZZTIME = 60s
 FUZZ    = ./...
 GOBUILD = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -tags '$(TAGS)'
+# A tool that reads our packages is to be built with the Go that they are.
+WITH_GO = GOTOOLCHAIN=$$($(GO) env GOVERSION)
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: help build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls faults install install-files uninstall deb dist unixes vuln
+.PHONY: help toolchain build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls faults install install-files uninstall deb dist unixes vuln
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
 
-build: ## build bin/tlsify with every engine there is
+toolchain: # see that there is the Go that go.mod asks for, which Go may have to fetch
+	@said=$$($(GO) list -m 2>&1) || { said=$$(echo "$$said" | tr '\n' ' '); \
+	    echo "tlsify is built with Go $$(sed -n 's/^toolchain go//p' go.mod) or newer: install it, or let it be fetched by GOPROXY. It cannot be had here: $$said"; false; } >&2
+
+build: toolchain ## build bin/tlsify with every engine there is
 	@mkdir -p bin
 	@$(GOBUILD) -o bin/tlsify ./cmd/tlsify
 
@@ -27,47 +38,47 @@ demo: build ## see it work: a shell script fetches a page over TLS, with no TLS 
 demo-pq: build ## the same with nothing but post-quantum cryptography, both sides authenticated by ML-DSA
 	@sh examples/demo-pq.sh bin/tlsify '$(GO)'
 
-test: ## run every test that needs Go alone; those that need a peer say so and skip
+test: toolchain ## run every test that needs Go alone; those that need a peer say so and skip
 	@$(GOTEST) $(TESTFLAGS) ./...
 
-test-race: ## the same under the race detector; needs gcc
+test-race: toolchain ## the same under the race detector; needs gcc
 	@CGO_ENABLED=1 $(GO) test -buildvcs=false -tags '$(TAGS)' -race -timeout 60m ./...
 
-test-peers: ## the same, failing on a skip that is not expected; needs the programs in .ci/peers
+test-peers: toolchain ## the same, failing on a skip that is not expected; needs the programs in .ci/peers
 	@$(MAKE) -s test TESTFLAGS='-count=1 -json' | $(GO) run .ci/report.go .ci/skips
 
-test-ktls: ## run the tests of kernel TLS on Debian's kernels, in QEMU; needs apt, qemu-system-x86 and busybox
+test-ktls: toolchain ## run the tests of kernel TLS on Debian's kernels, in QEMU; needs apt, qemu-system-x86 and busybox
 	@GO='$(GO)' TAGS='$(TAGS)' .ci/ktls
 
 SOAK = 15m
-soak: ## 200 connections at a time in every mode, with faults, for SOAK (15m); then 10,000 one after the other
+soak: toolchain ## 200 connections at a time in every mode, with faults, for SOAK (15m); then 10,000 one after the other
 	@TLSIFY_SOAK=$(SOAK) TLSIFY_SOAK_SEQUENTIAL=10000 TLSIFY_SOAK_PARALLEL=200 $(GOTEST) -count=1 -timeout 0 -run 'TestSoak|TestListenerKeepsNothing' -v ./cmd/tlsify
 
-faults: ## connections that break at every single byte, each engine and role; takes some 20 minutes
+faults: toolchain ## connections that break at every single byte, each engine and role; takes some 20 minutes
 	@TLSIFY_FAULTS=all $(GOTEST) -count=1 -timeout 0 -run 'Conformance/suite/.*/.*/break' ./engines/...
 	@TLSIFY_FAULTS=all $(GOTEST) -count=1 -timeout 0 -run 'TestBreaks|TestBareFIN' ./cmd/tlsify
 
 CROWD = 2000
-crowd: ## listen under CROWD idle connections and as many unfinished handshakes, beside stunnel; needs 6 GB of memory
+crowd: toolchain ## listen under CROWD idle connections and as many unfinished handshakes, beside stunnel; needs 6 GB of memory
 	@TLSIFY_CROWD=$(CROWD) $(GOTEST) -count=1 -timeout 30m -run TestCrowd -v ./cmd/tlsify
 
-vet: ## gofmt, go vet and staticcheck (which is fetched from the module proxy)
-	@test -z "$$(gofmt -l .)" || { gofmt -l .; false; }
+vet: toolchain ## gofmt, go vet and staticcheck (which is fetched from the module proxy)
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && test -z "$$unformatted" || { echo "$$unformatted"; false; }
 	@$(GO) vet ./...
-	@$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	@$(WITH_GO) $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 VULNDB =
-vuln: ## govulncheck, with the data of the Go project or, where it can't be had, of VULNDB, file:///DIR
-	@$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 $(if $(VULNDB),-db '$(VULNDB)') -tags '$(TAGS)' ./...
+vuln: toolchain ## govulncheck, with the data of the Go project or, where it can't be had, of VULNDB, file:///DIR
+	@$(WITH_GO) $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 $(if $(VULNDB),-db '$(VULNDB)') -tags '$(TAGS)' ./...
 
-fuzz: ## go round every fuzzer, FUZZTIME (60s) each; doc/fuzz.txt has the minutes of each
+fuzz: toolchain ## go round every fuzzer, FUZZTIME (60s) each; doc/fuzz.txt has the minutes of each
 	@mkdir -p doc
 	@CGO_ENABLED=0 $(GO) run .ci/fuzz.go -tags '$(TAGS)' -time '$(FUZZTIME)' doc/fuzz.txt $(FUZZ)
 
-engines: ## write ENGINES.md's tables from the engines' conformance runs
+engines: toolchain ## write ENGINES.md's tables from the engines' conformance runs
 	@TLSIFY_WRITE_ENGINES=1 $(GOTEST) -count=1 -p 1 -run 'Conformance|Documented' ./engine/enginetest/... ./engines/...
 
-docs: ## write what in doc/ comes from the program's tables: the manual page and the completions
+docs: toolchain ## write what in doc/ comes from the program's tables: the manual page and the completions
 	@$(GOTEST) -count=1 -run 'TestManual$$|TestCompletions$$' ./cmd/tlsify -update
 
 contract: build ## run the contract kit on bin/tlsify with every engine, its time limits included
@@ -105,25 +116,25 @@ uninstall: ## remove what install has put there
 	@for name in $(PERSONALITIES); do rm -f "$(DESTDIR)$(PRIVATE)/$$name"; done
 	@rmdir $(DESTDIR)$(PRIVATE) $(DESTDIR)$(PREFIX)/lib/tlsify
 
-deb: ## make bin/tlsify_ARCH.deb, without root; needs dpkg-deb
+deb: toolchain ## make bin/tlsify_ARCH.deb, without root; needs dpkg-deb
 	@mkdir -p bin
 	@GOOS=linux GOARCH=$(ARCH) $(GOBUILD) -o bin/tlsify-linux-$(ARCH) ./cmd/tlsify
 	@.ci/deb $(ARCH) bin/tlsify-linux-$(ARCH) bin/tlsify_$(ARCH).deb
 
-dist: ## make the static programs bin/dist/tlsify-linux-ARCH, and see that they are static
+dist: toolchain ## make the static programs bin/dist/tlsify-linux-ARCH, and see that they are static
 	@mkdir -p bin/dist
 	@for arch in $(DIST); do GOOS=linux GOARCH=$$arch $(GOBUILD) -o bin/dist/tlsify-linux-$$arch ./cmd/tlsify || exit 1; done
 	@$(GO) run .ci/static.go $$(for arch in $(DIST); do echo bin/dist/tlsify-linux-$$arch; done)
 
 UNIXES = freebsd openbsd netbsd darwin
-unixes: ## see that the program compiles for the other unixes (UNIXES); doc/architecture.md says what it lacks there
+unixes: toolchain ## see that the program compiles for the other unixes (UNIXES); doc/architecture.md says what it lacks there
 	@for os in $(UNIXES); do GOOS=$$os $(GOBUILD) -o /dev/null ./cmd/tlsify || exit 1; done
 
-bogo: ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/runner, built with go test -c
+bogo: toolchain ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/runner, built with go test -c
 	@test -n '$(RUNNER)' || { echo 'make bogo RUNNER=.../ssl/test/runner/runner.test'; false; }
 	@TLSIFY_BOGO_RUNNER='$(RUNNER)' $(GOTEST) -count=1 -timeout 30m -run TestBoGo -v ./engines/pq
 
-pq-table: ## measure what handshakes cost, and put the tables into ENGINES.md; needs Node.js 24 as TLSIFY_TEST_NODE, and a quiet machine
+pq-table: toolchain ## measure what handshakes cost, and put the tables into ENGINES.md; needs Node.js 24 as TLSIFY_TEST_NODE, and a quiet machine
 	@TLSIFY_HANDSHAKE_TABLE=200 TLSIFY_HANDSHAKE_DOC="$$PWD/ENGINES.md" $(GOTEST) -count=1 -timeout 60m -run TestHandshakeTable -v ./engines/pq
 
 BENCHFLAGS = -buildvcs=false -trimpath -ldflags='-s -w'

@@ -1,6 +1,8 @@
 module tlsify
 
-go 1.26.0
+go 1.27.0
+
+toolchain go1.27.3
 
 require (
 	github.com/cloudflare/circl v1.6.5

@@ -62,12 +62,12 @@ func (c ServerConfig) identity() (*engine.Identity, error) {
 	if identity.Leaf, err = x509.ParseCertificate(identity.Chain[0]); err != nil {
 		return nil, err
 	}
-	if parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
-		identity.Key = parsed.(crypto.Signer)
-		return identity, nil
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, err
 	}
-	identity.Key, err = pq.ParsePrivateKey(block.Bytes)
-	return identity, err
+	identity.Key = parsed.(crypto.Signer)
+	return identity, nil
 }
 
 // pqConn is a session of the engine's as a connection.

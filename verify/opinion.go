@@ -93,20 +93,3 @@ func opinionCode(err error) Code {
 	}
 	return Untrusted
 }
-
-// unknownSignature tells whether x509 can't be asked about c.
-func unknownSignature(c *x509.Certificate) bool {
-	return c.SignatureAlgorithm == x509.UnknownSignatureAlgorithm
-}
-
-// unaidedFaults is about a path that x509 cannot be asked about, and is all
-// that it would have looked at and we do not: certificate policies, where a
-// certificate demands them (RFC 5280, section 4.2.1.11).
-func unaidedFaults(path []*x509.Certificate) []Reason {
-	for _, c := range path {
-		if extension(c, oidPolicyConstraints) != nil {
-			return []Reason{reason(Constraint, "%q has policy constraints, which are not evaluated on a path with post-quantum signatures", subjectText(c))}
-		}
-	}
-	return nil
-}

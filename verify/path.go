@@ -222,11 +222,7 @@ func (s *search) link(child, parent *x509.Certificate) linkState {
 	case insecureSignature(child.SignatureAlgorithm) || len(s.keyFaults(parent)) > 0:
 		state = linkWeak
 	case child.SignatureAlgorithm == x509.UnknownSignatureAlgorithm:
-		if s.policy.CheckSignature == nil {
-			state = linkWeak
-		} else if s.policy.CheckSignature(child, parent) == nil {
-			state = linkGood
-		}
+		state = linkWeak
 	default:
 		if parent.CheckSignature(child.SignatureAlgorithm, child.RawTBSCertificate, child.Signature) == nil {
 			state = linkGood
@@ -273,16 +269,16 @@ func (s *search) judgePath(path []*x509.Certificate, a anchor) (*verdict, error)
 }
 
 // signatureChecks makes sure, at last, of every signature on a path that has no
-// other fault: by x509's opinion on the whole; or link by link where x509 does
-// not know an algorithm, or could only repeat the leaf's own faults.
+// other fault: by x509's opinion on the whole; or link by link where x509 could
+// only repeat the leaf's own faults.
 func (s *search) signatureChecks(path []*x509.Certificate) []Reason {
-	if s.leafBad || slices.ContainsFunc(path[:len(path)-1], unknownSignature) {
+	if s.leafBad {
 		for i, c := range path[1:] {
 			if s.link(path[i], c) != linkGood {
 				return []Reason{reason(Untrusted, "%q did not sign %q", subjectText(c), subjectText(path[i]))}
 			}
 		}
-		return unaidedFaults(path)
+		return nil
 	}
 	if !s.spend(path[1:]...) {
 		return []Reason{tooMuch}

@@ -228,3 +228,30 @@ func sign(t testing.TB, key crypto.Signer, tbs []byte) []byte {
 func pkixExtension(oid asn1.ObjectIdentifier, critical bool, value ...byte) pkix.Extension {
 	return pkix.Extension{Id: oid, Critical: critical, Value: value}
 }
+
+// spliceKey puts another SubjectPublicKeyInfo into a certificate.
+func spliceKey(t testing.TB, der, spki []byte) []byte {
+	var cert struct {
+		TBS       asn1.RawValue
+		Algorithm asn1.RawValue
+		Signature asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(der, &cert); err != nil {
+		t.Fatal(err)
+	}
+	var fields []asn1.RawValue
+	if _, err := asn1.Unmarshal(cert.TBS.FullBytes, &fields); err != nil {
+		t.Fatal(err)
+	}
+	fields[6] = asn1.RawValue{FullBytes: spki}
+	tbs, err := asn1.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert.TBS = asn1.RawValue{FullBytes: tbs}
+	out, err := asn1.Marshal(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

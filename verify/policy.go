@@ -59,10 +59,6 @@ type Policy struct {
 	// MaxPath is the most certificates that a path may have, leaf and root
 	// included. Zero means DefaultMaxPath.
 	MaxPath int
-	// CheckSignature, where not nil, checks that parent's key signed child,
-	// where the algorithm is none that crypto/x509 knows. Nil: such signatures
-	// and keys are refused.
-	CheckSignature func(child, parent *x509.Certificate) error
 	// PostQuantum demands that every key on the path, the leaf's included, is
 	// of a post-quantum algorithm.
 	PostQuantum bool

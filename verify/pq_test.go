@@ -2,94 +2,28 @@ package verify
 
 import (
 	"bytes"
-	"crypto/sha256"
+	"crypto/mldsa"
 	"crypto/x509"
-	"encoding/asn1"
-	"errors"
 	"testing"
 	"time"
-
-	"golang.org/x/crypto/cryptobyte"
-	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// The tests' stand-in for ML-DSA has its algorithm identifier, and signatures
-// that anyone can make. What is tested is what happens around them.
-
-var standInOID = postQuantumKeys[1]
-
-func standInSign(spki, tbs []byte) []byte {
-	sum := sha256.Sum256(append(bytes.Clone(spki), tbs...))
-	return sum[:]
-}
-
-func standInCheck(child, parent *x509.Certificate) error {
-	if !isPostQuantum(parent) || !bytes.Equal(child.Signature, standInSign(parent.RawSubjectPublicKeyInfo, child.RawTBSCertificate)) {
-		return errors.New("not signed")
-	}
-	return nil
-}
-
-// withStandInKey replaces c's key, and its signature by issuer's: of the
-// stand-in algorithm where that has such a key. A nil issuer is c itself.
-func withStandInKey(t testing.TB, c *entity, issuer *entity, replaceKey bool) *entity {
-	t.Helper()
-	var algorithm, spki cryptobyte.Builder
-	algorithm.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(standInOID) })
-	spki.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddBytes(algorithm.BytesOrPanic())
-		b.AddASN1BitString(c.SerialNumber.Bytes())
-	})
-	key := c.RawSubjectPublicKeyInfo
-	if replaceKey {
-		key = spki.BytesOrPanic()
-	}
-	signerKey := key
-	if issuer != nil {
-		signerKey = issuer.RawSubjectPublicKeyInfo
-	}
-
-	var tbs, out cryptobyte.Builder
-	input, fields := cryptobyte.String(c.RawTBSCertificate), cryptobyte.String(nil)
-	if !input.ReadASN1(&fields, cbasn1.SEQUENCE) {
-		t.Fatal("not a certificate")
-	}
-	tbs.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		for i := 0; !fields.Empty(); i++ {
-			var field cryptobyte.String
-			var tag cbasn1.Tag
-			if !fields.ReadAnyASN1Element(&field, &tag) {
-				t.Fatal("not a certificate")
-			}
-			switch i {
-			case 2: // signature
-				field = algorithm.BytesOrPanic()
-			case 6: // subjectPublicKeyInfo
-				field = key
-			}
-			b.AddBytes(field)
-		}
-	})
-	out.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddBytes(tbs.BytesOrPanic())
-		b.AddBytes(algorithm.BytesOrPanic())
-		b.AddASN1BitString(standInSign(signerKey, tbs.BytesOrPanic()))
-	})
-	return &entity{Certificate: mustParse(t, out.BytesOrPanic()), key: c.key}
-}
-
-// pqIssue is issue with keys and signatures of the stand-in.
+// pqIssue is issue with a new ML-DSA key.
 func pqIssue(t testing.TB, name string, issuer *entity, changes ...func(*x509.Certificate)) *entity {
 	t.Helper()
-	classical := issuer
-	if issuer != nil && issuer.PublicKey == nil {
-		// crypto/x509 signs with a key that it knows; the signature is
-		// replaced.
-		copied := *issuer.Certificate
-		copied.PublicKey = issuer.key.Public()
-		classical = &entity{&copied, issuer.key}
+	key, err := mldsa.GenerateKey(mldsa.MLDSA65())
+	if err != nil {
+		t.Fatal(err)
 	}
-	return withStandInKey(t, issue(t, name, classical, nil, changes...), issuer, true)
+	return issue(t, name, issuer, key, changes...)
+}
+
+// unheardOf is c with its ML-DSA algorithms changed to one that x509 does not
+// know (SLH-DSA, RFC 9909), of the key and of the signature.
+func unheardOf(t testing.TB, c *entity) *entity {
+	t.Helper()
+	mldsa65, other := []byte{0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 18}, []byte{0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 20}
+	return &entity{Certificate: mustParse(t, bytes.ReplaceAll(c.Raw, mldsa65, other))}
 }
 
 func TestPostQuantum(t *testing.T) {
@@ -98,9 +32,6 @@ func TestPostQuantum(t *testing.T) {
 	leaf := pqIssue(t, "leaf", mid)
 	p := policy(t, root)
 
-	// Without something that knows the algorithm, nothing is accepted.
-	wantCodes(t, p, evidence(leaf, mid), Weak, Weak, Weak, Weak, Weak)
-	p.CheckSignature = standInCheck
 	p.PostQuantum = true
 	result := wantCodes(t, p, evidence(leaf, mid))
 	if result != nil && len(result.Path) != 3 {
@@ -132,18 +63,35 @@ func TestPostQuantum(t *testing.T) {
 	wantCodes(t, p, evidence(leaf, mid), Constraint)
 }
 
+// TestUnknownAlgorithm has chains with keys and signatures that nothing here
+// can check.
+func TestUnknownAlgorithm(t *testing.T) {
+	root := pqIssue(t, "CA root", nil)
+	mid := pqIssue(t, "CA mid", root)
+	leaf := pqIssue(t, "leaf", mid)
+	for _, postQuantum := range []bool{false, true} {
+		p := policy(t, unheardOf(t, root))
+		p.PostQuantum = postQuantum
+		want := []Code{Weak, Weak, Weak, Weak, Weak}
+		if postQuantum {
+			want = append([]Code{SecurityLevel, SecurityLevel}, want...) // the leaf's, and the path's
+		}
+		wantCodes(t, p, evidence(unheardOf(t, leaf), unheardOf(t, mid)), want...)
+	}
+	wantCodes(t, policy(t, root), evidence(unheardOf(t, leaf), mid), Weak, Weak)
+}
+
 var policyConstraint = pkixExtension(oidPolicyConstraints, true, 0x30, 3, 0x80, 1, 0)
 
 // TestPostQuantumMixed has paths on which some keys are and some are not.
 func TestPostQuantumMixed(t *testing.T) {
 	pqRoot := pqIssue(t, "CA root", nil)
-	classicalMid := withStandInKey(t, issue(t, "CA mid", &entity{withKey(pqRoot), pqRoot.key}, nil), pqRoot, false)
+	classicalMid := issue(t, "CA mid", pqRoot, nil)
 	classicalLeaf := issue(t, "leaf", classicalMid, nil)
 	classicalRoot := issue(t, "CA classical", nil, nil)
-	pqLeaf := withClassicalSignature(t, "leaf", classicalRoot)
+	pqLeaf := pqIssue(t, "leaf", classicalRoot)
 
 	p := policy(t, pqRoot, classicalRoot)
-	p.CheckSignature = standInCheck
 	wantCodes(t, p, evidence(classicalLeaf, classicalMid))
 	wantCodes(t, p, evidence(pqLeaf))
 	p.PostQuantum = true
@@ -158,48 +106,4 @@ func TestPostQuantumMixed(t *testing.T) {
 	// Names that fit and a key that is not the issuer's.
 	stranger := issue(t, "leaf", issue(t, "CA mid", nil, nil), nil)
 	wantCodes(t, p, evidence(stranger, classicalMid), Untrusted)
-}
-
-// withKey is c with the key that crypto/x509 takes its entity to have.
-func withKey(e *entity) *x509.Certificate {
-	c := *e.Certificate
-	c.PublicKey = e.key.Public()
-	return &c
-}
-
-// withClassicalSignature is a certificate with a stand-in key that a classical
-// issuer has signed.
-func withClassicalSignature(t testing.TB, name string, issuer *entity) *entity {
-	pq := pqIssue(t, name, issuer)
-	key := pq.RawSubjectPublicKeyInfo
-	plain := issue(t, name, issuer, nil)
-	change := func(der []byte) []byte { return spliceKey(t, der, key) }
-	return &entity{Certificate: resign(t, plain.Certificate, change, func(tbs []byte) []byte { return sign(t, issuer.key, tbs) })}
-}
-
-// spliceKey puts another SubjectPublicKeyInfo into a certificate.
-func spliceKey(t testing.TB, der, spki []byte) []byte {
-	var cert struct {
-		TBS       asn1.RawValue
-		Algorithm asn1.RawValue
-		Signature asn1.BitString
-	}
-	if _, err := asn1.Unmarshal(der, &cert); err != nil {
-		t.Fatal(err)
-	}
-	var fields []asn1.RawValue
-	if _, err := asn1.Unmarshal(cert.TBS.FullBytes, &fields); err != nil {
-		t.Fatal(err)
-	}
-	fields[6] = asn1.RawValue{FullBytes: spki}
-	tbs, err := asn1.Marshal(fields)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert.TBS = asn1.RawValue{FullBytes: tbs}
-	out, err := asn1.Marshal(cert)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
 }

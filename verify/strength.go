@@ -3,6 +3,7 @@ package verify
 import (
 	"crypto/dsa" //lint:ignore SA1019 to recognise such a key and refuse it
 	"crypto/ecdsa"
+	"crypto/mldsa"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
@@ -31,9 +32,7 @@ func (j *judge) keyFaults(c *x509.Certificate) []Reason {
 	case *dsa.PublicKey:
 		return []Reason{reason(Weak, "%s has a DSA key, which is out of use: it must be issued anew", j.whose(c))}
 	case nil:
-		if j.policy.CheckSignature == nil {
-			return []Reason{reason(Weak, "%s has a key of a kind that is not known here (%s)", j.whose(c), keyAlgorithm(c))}
-		}
+		return []Reason{reason(Weak, "%s has a key of a kind that is not known here (%s)", j.whose(c), keyAlgorithm(c))}
 	}
 	return nil
 }
@@ -45,7 +44,7 @@ func (j *judge) signatureFaults(c *x509.Certificate) []Reason {
 	switch {
 	case insecureSignature(c.SignatureAlgorithm):
 		return []Reason{reason(Weak, "%s is signed with %v, which can be forged: it must be issued anew", j.whose(c), c.SignatureAlgorithm)}
-	case c.SignatureAlgorithm == x509.UnknownSignatureAlgorithm && j.policy.CheckSignature == nil:
+	case c.SignatureAlgorithm == x509.UnknownSignatureAlgorithm:
 		return []Reason{reason(Weak, "%s is signed with an algorithm that is not known here", j.whose(c))}
 	}
 	return nil
@@ -82,22 +81,11 @@ func linkCost(c *x509.Certificate) int {
 	return 200
 }
 
-// The post-quantum signature algorithms with a standard: ML-DSA-44, -65 and -87
-// (RFC 9881).
-var postQuantumKeys = []asn1.ObjectIdentifier{
-	{2, 16, 840, 1, 101, 3, 4, 3, 17},
-	{2, 16, 840, 1, 101, 3, 4, 3, 18},
-	{2, 16, 840, 1, 101, 3, 4, 3, 19},
-}
-
+// isPostQuantum tells whether c's key is of a post-quantum algorithm: ML-DSA is
+// the only one that x509 knows.
 func isPostQuantum(c *x509.Certificate) bool {
-	oid := keyAlgorithm(c)
-	for _, known := range postQuantumKeys {
-		if known.Equal(oid) {
-			return true
-		}
-	}
-	return false
+	_, ok := c.PublicKey.(*mldsa.PublicKey)
+	return ok
 }
 
 // keyAlgorithm is the algorithm identifier of c's key.

@@ -1,11 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -18,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/privatekey"
 	"tlsify/engine"
 	"tlsify/stream"
 	"tlsify/verify"
@@ -234,10 +230,10 @@ func (f *files) identity(certName, keyName string) (*engine.Identity, error) {
 	if content, err = f.load("key", keyName); err != nil {
 		return nil, err
 	}
-	if id.Key, err = parseKey(content); err != nil {
+	if id.Key, err = privatekey.Parse(content); err != nil {
 		return nil, usagef("--key: %s: %v", cut(keyName), err)
 	}
-	if !fits(id.Leaf, id.Key) {
+	if !privatekey.Fits(id.Leaf, id.Key) {
 		return nil, usagef("--key: %s does not fit the certificate in %s", cut(keyName), cut(certName))
 	}
 	return id, nil
@@ -262,58 +258,6 @@ func chainOf(name string, content []byte) (id *engine.Identity, err error) {
 		return nil, usagef("--cert: %s: the first certificate is malformed: %v", cut(name), err)
 	}
 	return id, nil
-}
-
-// parseKey reads the first private key of a PEM file.
-func parseKey(content []byte) (crypto.Signer, error) {
-	for {
-		block, rest := pem.Decode(content)
-		if block == nil {
-			return nil, errors.New("it has no PEM private key")
-		}
-		content = rest
-		if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
-			return nil, errors.New("the private key is encrypted; give it as fd:N from the program that decrypts it")
-		}
-		var key any
-		var err error
-		switch block.Type {
-		case "PRIVATE KEY":
-			key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-			if err != nil && beyondX509 != nil {
-				if key, err := beyondX509.parseKey(block.Bytes); err == nil {
-					return key, nil
-				}
-			}
-		case "EC PRIVATE KEY":
-			key, err = x509.ParseECPrivateKey(block.Bytes)
-		case "RSA PRIVATE KEY":
-			key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-		default:
-			continue
-		}
-		if err != nil {
-			return nil, errors.New("the private key is malformed or of an unknown kind")
-		}
-		switch key := key.(type) {
-		case *ecdsa.PrivateKey:
-			return key, nil
-		case *rsa.PrivateKey:
-			return key, nil
-		case ed25519.PrivateKey:
-			return key, nil
-		}
-		return nil, errors.New("the private key is of a kind that TLS has no use for")
-	}
-}
-
-// fits tells whether the key is that of the certificate.
-func fits(leaf *x509.Certificate, key crypto.Signer) bool {
-	public, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil && beyondX509 != nil {
-		return beyondX509.fits(leaf, key)
-	}
-	return err == nil && bytes.Equal(public, leaf.RawSubjectPublicKeyInfo)
 }
 
 // output opens a file to append secrets to.

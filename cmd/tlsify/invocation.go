@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto"
-	"crypto/x509"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,19 +17,6 @@ import (
 // engines are the engines of this build. Each is added by a file that a build
 // tag chooses, engine_NAME.go; built has them in order.
 var engines []engine.Engine
-
-// beyondX509 is what the build knows of signatures that crypto/x509 does not,
-// for chains and for keys of our own; nil where it is nothing. It is set by the
-// file of the engine that brings them.
-var beyondX509 *signatures
-
-type signatures struct {
-	check          func(child, parent *x509.Certificate) error
-	parseKey       func(pkcs8 []byte) (crypto.Signer, error)
-	parsePublicKey func(spki []byte) (crypto.PublicKey, error)
-	fits           func(leaf *x509.Certificate, key crypto.Signer) bool
-	sign           func(key crypto.Signer, message []byte) ([]byte, error) // the message itself
-}
 
 // built lists the engines of this build, the default first.
 func built() []engine.Engine {

@@ -53,7 +53,7 @@ func (p *parser) serverIdentities(certs, keys []string) ([]*engine.Identity, err
 		if err != nil {
 			return nil, err
 		}
-		key := asked.Key(id.Leaf.RawSubjectPublicKeyInfo, publicKeyOf(id))
+		key := asked.Key(id.Leaf.RawSubjectPublicKeyInfo, id.Leaf.PublicKey)
 		if _, ready := descriptorOf(which); ok && !ready && p.words.form == formAccept {
 			if err := key.Probe(signerTime); err != nil {
 				return nil, usagef("--key: %s has no key for %s: %v", cut(keys[i]), cut(certs[i]), err)
@@ -63,17 +63,6 @@ func (p *parser) serverIdentities(certs, keys []string) ([]*engine.Identity, err
 		list = append(list, id)
 	}
 	return list, nil
-}
-
-// publicKeyOf is the public key of a leaf, or nil where it is of no kind that
-// this build knows.
-func publicKeyOf(id *engine.Identity) any {
-	if id.Leaf.PublicKey == nil && beyondX509 != nil {
-		if public, err := beyondX509.parsePublicKey(id.Leaf.RawSubjectPublicKeyInfo); err == nil {
-			return public
-		}
-	}
-	return id.Leaf.PublicKey
 }
 
 // ownSigner starts our own signing process for pairs of --cert and --key, if

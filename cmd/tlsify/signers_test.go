@@ -15,13 +15,14 @@ import (
 	"syscall"
 	"testing"
 
+	"tlsify/cmd/tlsify/internal/privatekey"
 	"tlsify/cmd/tlsify/internal/signer"
 	"tlsify/engine"
 )
 
 // signerKeys are the keys of a signer that has one, of a PEM file.
 func signerKeys(content []byte) *signer.Keys {
-	key, err := parseKey(content)
+	key, err := privatekey.Parse(content)
 	if err != nil {
 		panic(err)
 	}
@@ -242,7 +243,7 @@ func TestKeyIsInOneMemory(t *testing.T) {
 	t.Parallel()
 	pki := pkiFiles(t)
 	content, _ := os.ReadFile(pki + "/good.key")
-	key, err := parseKey(content)
+	key, err := privatekey.Parse(content)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -218,13 +218,9 @@ func prepareSigning(keys *signer.Keys, mode sandboxMode, user string, names []st
 	return chains, nil
 }
 
-// signWith signs with a key of ours; a message itself as the engine does that
-// brought such keys.
+// signWith signs with a key of ours.
 func signWith(key crypto.Signer) signer.Sign {
 	return func(message []byte, opts crypto.SignerOpts) ([]byte, error) {
-		if opts.HashFunc() == 0 && beyondX509 != nil {
-			return beyondX509.sign(key, message)
-		}
 		return crypto.SignMessage(key, rand.Reader, message, opts)
 	}
 }

@@ -278,9 +278,6 @@ var stapleModes = map[string]verify.StapleMode{
 // and the part of --min-security that is about certificates.
 func (p *parser) chains(level engine.Level) error {
 	p.inv.policy.PostQuantum = level >= engine.LevelPQAuth
-	if beyondX509 != nil {
-		p.inv.policy.CheckSignature = beyondX509.check
-	}
 	for _, name := range p.words.values["crl"] {
 		content, err := p.files.load("crl", name)
 		if err != nil {

@@ -16,11 +16,10 @@ var rooms = []struct {
 	{"tlsify/engine", []string{"tlsify/engine"}, []string{"crypto/tls"}},
 	// The standard library has ChaCha20-Poly1305 for itself alone.
 	{"tlsify/engine/record", []string{"tlsify/engine", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, []string{"crypto/tls"}},
-	// The test PKI signs with ML-DSA, which the standard library does not have.
-	{"tlsify/engine/pki", []string{"tlsify/engine/pki", "github.com/cloudflare/circl", "golang.org/x/sys"}, []string{"crypto/tls", "testing"}},
-	{"tlsify/engine/internal/...", []string{"tlsify/engine", "github.com/cloudflare/circl", "golang.org/x/sys"}, []string{"crypto/tls", "testing"}},
+	{"tlsify/engine/pki", []string{"tlsify/engine/pki"}, []string{"crypto/tls", "testing"}},
+	{"tlsify/engine/internal/...", []string{"tlsify/engine"}, []string{"crypto/tls", "testing"}},
 	// Whoever uses engine/record has what it stands on.
-	{"tlsify/engine/enginetest", []string{"tlsify/engine", "tlsify/verify", "github.com/cloudflare/circl", "golang.org/x/crypto", "golang.org/x/sys"}, nil},
+	{"tlsify/engine/enginetest", []string{"tlsify/engine", "tlsify/verify", "golang.org/x/crypto", "golang.org/x/sys"}, nil},
 	{"tlsify/engine/enginetest/example", []string{"tlsify/engine"}, []string{"testing"}},
 	{"tlsify/engines/std", []string{"tlsify/engine", "tlsify/engines/std", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, nil},
 	{"tlsify/engines/pq", []string{"tlsify/engine", "tlsify/engines/pq", "github.com/cloudflare/circl", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
@@ -36,6 +35,8 @@ var rooms = []struct {
 	// Landlock on every thread, and the assembler of seccomp's filters.
 	{"tlsify/cmd/tlsify/internal/sandbox", []string{"tlsify/cmd/tlsify/internal/sandbox", "github.com/landlock-lsm/go-landlock",
 		"kernel.org/pub/linux/libs/security/libcap/psx", "golang.org/x/sys", "golang.org/x/net/bpf"}, nil},
+	// DER that encoding/asn1 cannot do.
+	{"tlsify/cmd/tlsify/internal/privatekey", []string{"tlsify/cmd/tlsify/internal/privatekey", "golang.org/x/crypto"}, []string{"crypto/tls"}},
 	{"tlsify/cmd/tlsify/internal/signer", []string{"tlsify/cmd/tlsify/internal/signer"}, []string{"crypto/tls"}},
 }
 

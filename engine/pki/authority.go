@@ -47,7 +47,7 @@ type Options struct {
 	// Key is the kind of a new key; zero is [ECDSAP256].
 	Key KeyType
 	// Signer is used in place of a new key where it is not nil. Only its
-	// public half is needed, but of an ML-DSA key all of it.
+	// public half is needed.
 	Signer crypto.Signer
 
 	// NotBefore and NotAfter; zero is an hour ago and a day ahead.
@@ -145,8 +145,7 @@ func (a *Authority) Pool() *x509.CertPool {
 }
 
 // CRL is a certificate revocation list, DER, of the authority, as of an hour
-// ago and for a day, with these serial numbers on it. An authority with an
-// ML-DSA key cannot make one.
+// ago and for a day, with these serial numbers on it.
 func (a *Authority) CRL(revoked ...*big.Int) ([]byte, error) {
 	now := time.Now()
 	list := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(24 * time.Hour)}
@@ -179,12 +178,7 @@ func create(parent *Authority, o Options) (*x509.Certificate, crypto.Signer, err
 	if parent != nil {
 		issuer, signer = parent.Cert, parent.Key
 	}
-	var der []byte
-	if isMLDSA(key) || isMLDSA(signer) {
-		der, err = createMLDSA(template, issuer, key, signer)
-	} else {
-		der, err = x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), signer)
-	}
+	der, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), signer)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -29,7 +29,7 @@ func (c *Credential) ChainPEM() []byte {
 
 // KeyPEM is the private key as PKCS #8, an ML-DSA key as its seed.
 func (c *Credential) KeyPEM() ([]byte, error) {
-	der, err := pkcs8(c.Key)
+	der, err := x509.MarshalPKCS8PrivateKey(c.Key)
 	if err != nil {
 		return nil, fmt.Errorf("encode private key: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/mldsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
@@ -20,7 +21,7 @@ const (
 	Ed25519
 	RSA2048 // slow: a quarter of a second each
 	RSA1024 // too weak for anyone to accept
-	MLDSA44 // post-quantum: see mldsa.go
+	MLDSA44 // post-quantum
 	MLDSA65
 	MLDSA87
 )
@@ -49,8 +50,12 @@ func newKey(kind KeyType) (crypto.Signer, error) {
 		return key, err
 	case RSA2048, RSA1024:
 		return rsaKeys[kind]()
-	case MLDSA44, MLDSA65, MLDSA87:
-		return newMLDSA(kind)
+	case MLDSA44:
+		return mldsa.GenerateKey(mldsa.MLDSA44())
+	case MLDSA65:
+		return mldsa.GenerateKey(mldsa.MLDSA65())
+	case MLDSA87:
+		return mldsa.GenerateKey(mldsa.MLDSA87())
 	}
 	return nil, fmt.Errorf("no key type %d", kind)
 }

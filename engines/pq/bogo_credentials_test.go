@@ -49,11 +49,10 @@ func (c *bogoCredential) load() (*engine.Identity, error) {
 		return nil, err
 	}
 	block, _ := pem.Decode(data)
-	if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err == nil {
 		id.Key = key.(crypto.Signer)
-		return id, nil
 	}
-	id.Key, err = ParsePrivateKey(block.Bytes)
 	return id, err
 }
 

@@ -18,14 +18,13 @@ import (
 	"tlsify/verify"
 )
 
-// Chains with ML-DSA keys are judged by the same policy as all others, with
-// CheckSignature for the links that crypto/x509 does not know.
+// Chains with ML-DSA keys are judged by the same policy as all others.
 
 // chainPolicy is a policy of someone who trusts the classical root and the
 // post-quantum ones.
 func chainPolicy(t *testing.T, purpose verify.Purpose) *verify.Policy {
 	t.Helper()
-	p := &verify.Policy{Purpose: purpose, CheckSignature: pq.CheckSignature}
+	p := &verify.Policy{Purpose: purpose}
 	for _, pem := range [][]byte{enginetest.PKI(t).Root.PEM(), enginetest.PQRoots(t)} {
 		store, err := verify.StoreFromPEM("test", pem)
 		if err != nil {
@@ -116,12 +115,6 @@ func TestChainsAreJudged(t *testing.T) {
 			_, err := p.Check(verify.Evidence{Certificates: chain})
 			if want := c.DNSCode == "cert-purpose"; want != (err != nil) {
 				t.Errorf("by its pin alone: %v", err)
-			}
-
-			p = chainPolicy(t, verify.ServerAuth)
-			p.CheckSignature = nil
-			if _, err := p.Check(verify.Evidence{Certificates: chain}); err == nil {
-				t.Error("accepted without anyone who knows ML-DSA")
 			}
 		})
 	}
@@ -288,10 +281,7 @@ func TestWrittenKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		block, _ := pem.Decode(content)
-		var key any
-		if key, err = pq.ParsePrivateKey(block.Bytes); err != nil {
-			key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-		}
+		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 		if err != nil {
 			t.Fatalf("%s: %v", c.Name, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/mldsa"
 	"crypto/rand"
 	"crypto/rsa"
 	_ "crypto/sha256" // the schemes' hashes
@@ -14,8 +15,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/cloudflare/circl/sign"
-
 	"tlsify/engine"
 )
 
@@ -24,9 +23,9 @@ type scheme struct {
 	id    uint16
 	name  string
 	kind  signatureKind
-	hash  crypto.Hash    // 0: the message itself is signed
-	curve elliptic.Curve // ECDSA: TLS 1.3 binds the hash to it
-	mldsa string         // ML-DSA: the parameter set, as circl names it
+	hash  crypto.Hash      // 0: the message itself is signed
+	curve elliptic.Curve   // ECDSA: TLS 1.3 binds the hash to it
+	mldsa mldsa.Parameters // ML-DSA
 }
 
 type signatureKind int
@@ -41,9 +40,9 @@ const (
 
 // schemes are all that we offer, in our order of preference.
 var schemes = []scheme{
-	{id: 0x0905, name: "mldsa65", mldsa: "ML-DSA-65"},
-	{id: 0x0906, name: "mldsa87", mldsa: "ML-DSA-87"},
-	{id: 0x0904, name: "mldsa44", mldsa: "ML-DSA-44"},
+	{id: 0x0905, name: "mldsa65", mldsa: mldsa.MLDSA65()},
+	{id: 0x0906, name: "mldsa87", mldsa: mldsa.MLDSA87()},
+	{id: 0x0904, name: "mldsa44", mldsa: mldsa.MLDSA44()},
 	{id: 0x0403, name: "ecdsa_secp256r1_sha256", kind: kindECDSA, hash: crypto.SHA256, curve: elliptic.P256()},
 	{id: 0x0503, name: "ecdsa_secp384r1_sha384", kind: kindECDSA, hash: crypto.SHA384, curve: elliptic.P384()},
 	{id: 0x0603, name: "ecdsa_secp521r1_sha512", kind: kindECDSA, hash: crypto.SHA512, curve: elliptic.P521()},
@@ -87,8 +86,8 @@ func (s *scheme) fits(public crypto.PublicKey) bool {
 	case *rsa.PublicKey:
 		// Room for the hash, a salt as long, and two bytes (RFC 8017, section 9.1.1).
 		return s.kind == kindPSS && key.Size() >= 2*s.hash.Size()+2
-	case sign.PublicKey:
-		return s.kind == kindMLDSA && key.Scheme().Name() == s.mldsa
+	case *mldsa.PublicKey:
+		return s.kind == kindMLDSA && key.Parameters() == s.mldsa
 	}
 	return false
 }
@@ -96,11 +95,8 @@ func (s *scheme) fits(public crypto.PublicKey) bool {
 // sign signs a message with a key that fits.
 func (s *scheme) sign(key crypto.Signer, message []byte) ([]byte, error) {
 	var opts crypto.SignerOpts = s.hash
-	switch s.kind {
-	case kindPSS:
+	if s.kind == kindPSS {
 		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: s.hash}
-	case kindMLDSA:
-		return SignMessage(key, message)
 	}
 	return crypto.SignMessage(key, rand.Reader, message, opts) // a signer may want to see it
 }
@@ -116,8 +112,8 @@ func (s *scheme) verify(public crypto.PublicKey, message, signature []byte) bool
 	case *rsa.PublicKey:
 		opts := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
 		return rsa.VerifyPSS(key, s.hash, digest, signature, opts) == nil
-	case sign.PublicKey:
-		return len(signature) == key.Scheme().SignatureSize() && key.Scheme().Verify(key, digest, signature, nil)
+	case *mldsa.PublicKey:
+		return mldsa.Verify(key, digest, signature, nil) == nil
 	}
 	return false
 }
@@ -154,14 +150,11 @@ func selectScheme(public crypto.PublicKey, theirs, allowed []uint16) *scheme {
 // maxRSABits bounds the work that a peer's key can cause, as crypto/tls does.
 const maxRSABits = 8192
 
-// certificateKey gives a certificate's public key, ML-DSA included, which
-// crypto/x509 does not know, if it is one to compute with.
+// certificateKey gives a certificate's public key, if it is one to compute
+// with.
 func certificateKey(cert *x509.Certificate) (crypto.PublicKey, error) {
-	if cert.PublicKey == nil {
-		return ParsePublicKey(cert.RawSubjectPublicKeyInfo)
-	}
 	switch key := cert.PublicKey.(type) {
-	case *ecdsa.PublicKey, ed25519.PublicKey:
+	case *ecdsa.PublicKey, ed25519.PublicKey, *mldsa.PublicKey:
 		return key, nil
 	case *rsa.PublicKey:
 		if size := key.N.BitLen(); size > maxRSABits {

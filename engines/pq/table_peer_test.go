@@ -141,9 +141,6 @@ func readIdentity(certFile, keyFile string) (*engine.Identity, error) {
 		return nil, err
 	}
 	block, _ := pem.Decode(keyPEM)
-	if id.Key, err = ParsePrivateKey(block.Bytes); err == nil {
-		return id, nil
-	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err == nil {
 		id.Key = key.(crypto.Signer)

@@ -3,15 +3,11 @@ package pq
 import (
 	"crypto/ecdh"
 	"crypto/mlkem"
-	"crypto/x509"
-	"encoding/pem"
-	"os"
 	"testing"
 
 	circl "github.com/cloudflare/circl/kem"
 	"github.com/cloudflare/circl/kem/mlkem/mlkem512"
 	"github.com/cloudflare/circl/kem/xwing"
-	"github.com/cloudflare/circl/sign"
 )
 
 // vectorKey is the private half of one of kem_vectors.txt, as groups makes it.
@@ -88,48 +84,4 @@ func TestHybridVectors(t *testing.T) {
 		}
 		same(t, name, must(g.finish(key, reply)), secret)
 	}
-}
-
-// TestRFC9881Examples reads the certificates and keys of appendix C.
-func TestRFC9881Examples(t *testing.T) {
-	for kind, set := range mldsaSets {
-		cert, keys := rfc9881(t, "rfc9881_"+kind+".pem")
-		if err := CheckSignature(cert, cert); err != nil {
-			t.Errorf("%s: %v", kind, err)
-		}
-		public := must(ParsePublicKey(cert.RawSubjectPublicKeyInfo)).(sign.PublicKey)
-		if public.Scheme() != set || len(keys) != 2 {
-			t.Errorf("%s: a key of %s, and %d private ones", kind, public.Scheme().Name(), len(keys))
-		}
-		for _, der := range keys {
-			key, err := ParsePrivateKey(der)
-			if err != nil {
-				t.Errorf("%s: %v", kind, err)
-			} else if !public.Equal(key.Public()) {
-				t.Errorf("%s: not the certificate's key", kind)
-			}
-		}
-	}
-	// Its seed is not its key's (appendix C.4).
-	if _, keys := rfc9881(t, "rfc9881_bad_mldsa44.pem"); len(keys) != 1 {
-		t.Error("no key")
-	} else if _, err := ParsePrivateKey(keys[0]); err == nil {
-		t.Error("a key that is not its seed's")
-	}
-}
-
-func rfc9881(t *testing.T, file string) (cert *x509.Certificate, keys [][]byte) {
-	t.Helper()
-	rest, err := os.ReadFile("testdata/" + file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for block, rest := pem.Decode(rest); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "CERTIFICATE" {
-			cert = must(x509.ParseCertificate(block.Bytes))
-		} else {
-			keys = append(keys, block.Bytes)
-		}
-	}
-	return cert, keys
 }

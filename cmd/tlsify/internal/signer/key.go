@@ -91,7 +91,7 @@ func (k *Key) Probe(limit time.Duration) error {
 
 // SignMessage has the signer sign a message. Random is not used.
 func (k *Key) SignMessage(random io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
-	scheme, err := schemeFor(k.spki, k.public, opts)
+	scheme, err := schemeFor(k.public, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,8 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/mldsa"
 	"crypto/rsa"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"fmt"
 )
 
@@ -22,9 +21,8 @@ var hashes = map[Scheme]crypto.Hash{
 
 const ed25519Scheme Scheme = 0x0807
 
-// mldsa are the schemes of ML-DSA-44, -65 and -87, by the last arc of the
-// algorithm's object identifier (RFC 9881).
-var mldsa = map[int]Scheme{17: 0x0904, 18: 0x0905, 19: 0x0906}
+// mldsaSchemes are those of ML-DSA: each parameter set has one.
+var mldsaSchemes = map[mldsa.Parameters]Scheme{mldsa.MLDSA44(): 0x0904, mldsa.MLDSA65(): 0x0905, mldsa.MLDSA87(): 0x0906}
 
 // isPKCS1 tells whether the scheme is of RSASSA-PKCS1-v1_5, which TLS 1.3 has
 // for certificates only.
@@ -42,49 +40,35 @@ func (s Scheme) options() crypto.SignerOpts {
 
 // fits tells whether a key of this kind can sign so. Public is nil where
 // crypto/x509 does not know the kind.
-func (s Scheme) fits(spki []byte, public crypto.PublicKey) bool {
-	switch public.(type) {
+func (s Scheme) fits(public crypto.PublicKey) bool {
+	switch key := public.(type) {
 	case *rsa.PublicKey:
 		return s.isPKCS1() || s.isPSS()
 	case *ecdsa.PublicKey:
 		return s.isECDSA()
 	case ed25519.PublicKey:
 		return s == ed25519Scheme
+	case *mldsa.PublicKey:
+		return s == mldsaSchemes[key.Parameters()]
 	}
-	own, ok := mldsaScheme(spki)
-	return ok && s == own
+	return false
 }
 
 // schemeFor is the scheme by which a key is asked to sign with options.
-func schemeFor(spki []byte, public crypto.PublicKey, opts crypto.SignerOpts) (Scheme, error) {
-	if own, ok := mldsaScheme(spki); ok && opts.HashFunc() == 0 {
-		return own, nil
+func schemeFor(public crypto.PublicKey, opts crypto.SignerOpts) (Scheme, error) {
+	if opts.HashFunc() == 0 {
+		switch key := public.(type) {
+		case ed25519.PublicKey:
+			return ed25519Scheme, nil
+		case *mldsa.PublicKey:
+			return mldsaSchemes[key.Parameters()], nil
+		}
 	}
 	_, pss := opts.(*rsa.PSSOptions)
 	for scheme, hash := range hashes {
-		if hash == opts.HashFunc() && pss == scheme.isPSS() && scheme.fits(spki, public) {
+		if hash == opts.HashFunc() && pss == scheme.isPSS() && scheme.fits(public) {
 			return scheme, nil
 		}
 	}
-	if _, ok := public.(ed25519.PublicKey); ok && opts.HashFunc() == 0 {
-		return ed25519Scheme, nil
-	}
 	return 0, fmt.Errorf("no signature scheme is %T with %v", public, opts.HashFunc())
-}
-
-// mldsaScheme is the one scheme of an ML-DSA key.
-func mldsaScheme(spki []byte) (Scheme, bool) {
-	var info struct {
-		Algorithm pkix.AlgorithmIdentifier
-		Key       asn1.BitString
-	}
-	if _, err := asn1.Unmarshal(spki, &info); err != nil {
-		return 0, false
-	}
-	oid := info.Algorithm.Algorithm
-	if len(oid) != 9 || !oid[:8].Equal(asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3}) {
-		return 0, false
-	}
-	scheme, ok := mldsa[oid[8]]
-	return scheme, ok
 }

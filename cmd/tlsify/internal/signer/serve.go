@@ -2,6 +2,7 @@ package signer
 
 import (
 	"crypto"
+	"crypto/mldsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"io"
@@ -23,7 +24,6 @@ type Keys struct {
 type Sign func(message []byte, opts crypto.SignerOpts) ([]byte, error)
 
 type entry struct {
-	spki   []byte
 	public crypto.PublicKey // nil where crypto/x509 does not know it
 	sign   Sign
 }
@@ -34,7 +34,7 @@ func (k *Keys) Add(spki []byte, sign Sign) {
 		k.keys = map[[sha256.Size]byte]entry{}
 	}
 	public, _ := x509.ParsePKIXPublicKey(spki)
-	k.keys[sha256.Sum256(spki)] = entry{spki, public, sign}
+	k.keys[sha256.Sum256(spki)] = entry{public, sign}
 }
 
 // Serve answers the requests of one stream until it ends, or until something
@@ -72,11 +72,12 @@ func Serve(stream io.ReadWriter, keys *Keys) error {
 // signs tells whether the request is for a signature that a server makes in a
 // handshake.
 func (k *Keys) signs(e entry, r *request) bool {
-	if !r.scheme.fits(e.spki, e.public) {
+	if !r.scheme.fits(e.public) {
 		return false
 	}
 	if isServerVerify(r.message) {
 		return !r.scheme.isPKCS1()
 	}
-	return k.TLS12 && isServerKeyExchange(r.message)
+	_, isMLDSA := e.public.(*mldsa.PublicKey) // TLS 1.2 has none
+	return k.TLS12 && !isMLDSA && isServerKeyExchange(r.message)
 }
