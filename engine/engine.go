@@ -87,7 +87,8 @@ type State struct {
 	Group     string // as in RFC 8446, section 4.2.7 and its registry; "" where there was no key exchange
 	Signature string // the peer's, in CertificateVerify or ServerKeyExchange
 	ALPN      string
-	// ServerName is, on a server, the name that the client asked for.
+	// ServerName is, on a server, the name that the client asked for, if that
+	// can be a host's name: see HostName.
 	ServerName string
 	Resumed    bool
 	ECH        bool // an Encrypted Client Hello was accepted

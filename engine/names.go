@@ -37,6 +37,27 @@ func (c Cipher) String() string {
 	return fmt.Sprintf("0x%04x", uint16(c))
 }
 
+// hostNameLen is more than DNS allows, and the most that is taken.
+const hostNameLen = 255
+
+// HostName is a client's server_name as State.ServerName has it: without the
+// dot of the root, which RFC 6066, section 3, does not allow and browsers send
+// where it stands in a URL. It is not ok where it cannot be a host's name in
+// A-labels: everyone can send anything there, and it comes to stand in lists and
+// lines.
+func HostName(sent string) (name string, ok bool) {
+	name = strings.TrimSuffix(sent, ".")
+	if name == "" || len(name) > hostNameLen {
+		return "", false
+	}
+	for i := range len(name) {
+		if name[i] <= ' ' || name[i] > '~' {
+			return "", false
+		}
+	}
+	return name, true
+}
+
 // The suites of TLS 1.3 (RFC 8446, appendix B.4).
 const (
 	AES128GCM        Cipher = 0x1301

@@ -22,6 +22,7 @@ var negotiation = []row{
 	{"alpn-none-of-ours", bothRoles, eachVersion, testALPNNoneOfOurs},
 	{"server-name", clientOnly, eachVersion, testServerName},
 	{"server-name-selects", serverOnly, eachVersion, testServerNameSelects},
+	{"server-name-foreign", serverOnly, eachVersion, testServerNameForeign},
 	{"algorithm-selects", serverOnly, only12, testAlgorithmSelects},
 	{"groups", bothRoles, only13, testGroups},
 	{"groups-tls12", bothRoles, only12, testGroups},
@@ -123,6 +124,30 @@ func testServerName(r *rig) {
 		o := t.mustRun()
 		if got := o.peer.ConnectionState().ServerName; got != name {
 			r.Errorf("server name %q arrived as %q", name, got)
+		}
+	}
+}
+
+// What can be no host's name is refused, or nobody is told of it.
+func testServerNameForeign(r *rig) {
+	if got := r.trial().mustRun().session.State().ServerName; got != Host {
+		r.Errorf("server name %q is told as %q", Host, got)
+	}
+	for _, name := range []string{"a\x00BASH_ENV=$(id)", "a b", "a\tb", "a\nb", "b\u00fccher.test", "\x7f", strings.Repeat("a.", 128) + "aa"} {
+		t := r.trial()
+		t.peer.ServerName, t.peer.InsecureSkipVerify = name, true
+		t.peerShows(TLSCertificate(Chain(r, "good")))
+		o := t.run()
+		if o.err == nil && o.session.State().ServerName != "" {
+			r.Errorf("server name %q is told as %q", name, o.session.State().ServerName)
+		} else if o.err != nil {
+			wantFault(r, o.err, engine.FaultProtocol)
+		}
+		peers, _ := t.judge.seen()
+		for _, peer := range peers {
+			if peer.State.ServerName != "" {
+				r.Errorf("Verify is told of the server name %q as %q", name, peer.State.ServerName)
+			}
 		}
 	}
 }

@@ -323,3 +323,16 @@ func TestShareReuse(t *testing.T) {
 		t.Error("two X25519 keys")
 	}
 }
+
+// A browser sends the dot that stands behind the name in a URL.
+func TestServerNameWithDot(t *testing.T) {
+	client, server := configs("p256")
+	client.ServerName += "."
+	c, s := handshakes(t, client, server)
+	if c.err != nil || s.err != nil {
+		t.Fatal(c.err, s.err)
+	}
+	if got := s.session.State().ServerName; got+"." != client.ServerName {
+		t.Errorf("the server's name is %q", got)
+	}
+}

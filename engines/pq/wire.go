@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
+
+	"tlsify/engine"
 )
 
 // The presentation language of RFC 8446, section 3, as far as cryptobyte does
@@ -166,11 +168,9 @@ func readServerName(s *cryptobyte.String, out *string) bool {
 		!readOpaque16(&list, &name) || !list.Empty() {
 		return false
 	}
-	if len(name) == 0 || len(name) > 255 || slices.ContainsFunc(name, func(c byte) bool { return c <= ' ' || c > '~' }) {
-		return false
-	}
-	*out = string(name)
-	return true
+	var ok bool
+	*out, ok = engine.HostName(string(name))
+	return ok
 }
 
 func contains(list []uint16, v uint16) bool { return slices.Contains(list, v) }

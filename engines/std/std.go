@@ -184,13 +184,13 @@ func (h *handshake) offerIdentity(config *tls.Config, c *engine.ClientConfig) {
 
 func stateOf(cs tls.ConnectionState) *engine.State {
 	state := &engine.State{
-		Version:    engine.Version(cs.Version),
-		Cipher:     engine.Cipher(cs.CipherSuite),
-		ALPN:       cs.NegotiatedProtocol,
-		ServerName: cs.ServerName,
-		Resumed:    cs.DidResume,
-		ECH:        cs.ECHAccepted,
+		Version: engine.Version(cs.Version),
+		Cipher:  engine.Cipher(cs.CipherSuite),
+		ALPN:    cs.NegotiatedProtocol,
+		Resumed: cs.DidResume,
+		ECH:     cs.ECHAccepted,
 	}
+	state.ServerName, _ = engine.HostName(cs.ServerName)
 	if cs.CurveID != 0 {
 		state.Group = engine.GroupName(uint16(cs.CurveID))
 	}
