@@ -97,7 +97,7 @@ PRIVATE = $(PREFIX)/lib/tlsify/bin
 PERSONALITIES = couriertls ggl-tls-helper openssl s6-tlsc-io s6-tlsd-io s6-ucspitlsc s6-ucspitlsd ssl_client
 BINARY  = bin/tlsify
 ARCH    = $$($(GO) env GOARCH)
-DIST    = amd64 arm64 riscv64
+DIST    = amd64 arm64 riscv64 armv7 386 mipsle
 
 install: build install-files ## install below DESTDIR and PREFIX (/usr/local): program, manual page, completions, personalities
 
@@ -123,7 +123,7 @@ deb: toolchain ## make bin/tlsify_ARCH.deb, without root; needs dpkg-deb
 
 dist: toolchain ## make the static programs bin/dist/tlsify-linux-ARCH, and see that they are static
 	@mkdir -p bin/dist
-	@for arch in $(DIST); do GOOS=linux GOARCH=$$arch $(GOBUILD) -o bin/dist/tlsify-linux-$$arch ./cmd/tlsify || exit 1; done
+	@for arch in $(DIST); do GOOS=linux GOARCH=$${arch%v7} GOARM=7 GOMIPS=softfloat $(GOBUILD) -o bin/dist/tlsify-linux-$$arch ./cmd/tlsify || exit 1; done
 	@$(GO) run .ci/static.go $$(for arch in $(DIST); do echo bin/dist/tlsify-linux-$$arch; done)
 
 UNIXES = freebsd openbsd netbsd darwin

@@ -13,7 +13,10 @@ import (
 	"strings"
 )
 
-var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "riscv64": elf.EM_RISCV}
+var machines = map[string]elf.Machine{
+	"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "riscv64": elf.EM_RISCV,
+	"armv7": elf.EM_ARM, "386": elf.EM_386, "mipsle": elf.EM_MIPS,
+}
 
 func main() {
 	failed := false
@@ -35,8 +38,8 @@ func check(path string) error {
 	}
 	defer f.Close()
 	name := path[strings.LastIndexByte(path, '-')+1:]
-	if machine, ok := machines[name]; !ok || f.Machine != machine {
-		return fmt.Errorf("it is for %v", f.Machine)
+	if machine, ok := machines[name]; !ok || f.Machine != machine || f.Data != elf.ELFDATA2LSB {
+		return fmt.Errorf("it is for %v, %v", f.Machine, f.Data)
 	}
 	for _, part := range f.Progs {
 		if part.Type == elf.PT_INTERP || part.Type == elf.PT_DYNAMIC {

@@ -6,6 +6,9 @@ import "golang.org/x/sys/unix"
 
 const auditArch = unix.AUDIT_ARCH_AARCH64
 
+// mmapCall is how memory is mapped; 32-bit architectures have another call.
+const mmapCall = unix.SYS_MMAP
+
 // The calls that not every architecture has, by what they are for.
 var (
 	byteCalls    []int

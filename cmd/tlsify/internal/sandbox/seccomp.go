@@ -81,7 +81,7 @@ func rules(n Needs, pid int) []rule {
 	when(unix.SYS_SENDTO, oneOf(5, 0), without(3, unix.MSG_FASTOPEN))
 	when(unix.SYS_SENDMSG, without(2, unix.MSG_FASTOPEN))
 	// No memory that was written becomes code.
-	when(unix.SYS_MMAP, without(2, unix.PROT_EXEC))
+	when(mmapCall, without(2, unix.PROT_EXEC))
 	when(unix.SYS_MPROTECT, without(2, unix.PROT_EXEC))
 	when(unix.SYS_CLONE, test{arg: 0, set: unix.CLONE_THREAD})
 	list = append(list, rule{call: unix.SYS_CLONE3, action: absent})
