@@ -9,8 +9,7 @@
 // resumed ones included.
 //
 // Start reading at [Engine], then [ClientConfig], then [Session]. An engine
-// whose library reads ahead of the record it is working on puts [RecordConn]
-// under it.
+// whose library is crypto/tls or like it stands on package adapter.
 package engine
 
 import (

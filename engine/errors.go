@@ -78,3 +78,17 @@ func (e *TransportError) Unwrap() error { return e.Err }
 type ECHRejectedError struct{ RetryConfigs []byte }
 
 func (e *ECHRejectedError) Error() string { return "the server rejected the encrypted ClientHello" }
+
+// NotTLS describes a peer that does not speak TLS by the first bytes that it
+// sent, of which four are enough.
+func NotTLS(first []byte) string {
+	switch string(first[:min(4, len(first))]) {
+	case "HTTP":
+		return "the peer speaks HTTP without TLS"
+	case "GET ", "POST", "HEAD", "PUT ":
+		return "the peer sent an HTTP request without TLS"
+	case "220 ", "220-", "* OK", "+OK ", "SSH-":
+		return "the peer greets in clear: it does not speak TLS from the start"
+	}
+	return "the peer does not speak TLS, or sent a malformed record"
+}

@@ -14,13 +14,15 @@ var rooms = []struct {
 	mustNot []string // of the standard library
 }{
 	{"tlsify/engine", []string{"tlsify/engine"}, []string{"crypto/tls"}},
+	{"tlsify/engine/adapter", []string{"tlsify/engine", "tlsify/engine/record", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, []string{"crypto/tls", "testing"}},
 	// The standard library has ChaCha20-Poly1305 for itself alone.
 	{"tlsify/engine/record", []string{"tlsify/engine", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, []string{"crypto/tls"}},
 	{"tlsify/engine/pki", []string{"tlsify/engine/pki"}, []string{"crypto/tls", "testing"}},
 	{"tlsify/engine/internal/...", []string{"tlsify/engine"}, []string{"crypto/tls", "testing"}},
 	// Whoever uses engine/record has what it stands on.
 	{"tlsify/engine/enginetest", []string{"tlsify/engine", "tlsify/verify", "golang.org/x/crypto", "golang.org/x/sys"}, nil},
-	{"tlsify/engine/enginetest/example", []string{"tlsify/engine"}, []string{"testing"}},
+	// Whoever uses engine/adapter has what engine/record stands on.
+	{"tlsify/engine/enginetest/example", []string{"tlsify/engine", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, []string{"testing"}},
 	{"tlsify/engines/std", []string{"tlsify/engine", "tlsify/engines/std", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, nil},
 	{"tlsify/engines/pq", []string{"tlsify/engine", "tlsify/engines/pq", "github.com/cloudflare/circl", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
 	{"tlsify/engines/utls", []string{"tlsify/engine", "tlsify/engines/utls", "github.com/refraction-networking/utls", "github.com/cloudflare/circl",

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tlsify/engine"
+	"tlsify/engine/adapter"
 )
 
 // Crypto/tls types few of its errors. This file is the one place where the
@@ -14,14 +15,14 @@ import (
 // of the library's wording is a failed test and not a wrong CODE.
 
 // dialect is what crypto/tls of go1.26 says.
-var dialect = engine.Dialect{
+var dialect = adapter.Dialect{
 	Package: "crypto/tls",
 	Header: func(err error) (first [5]byte, ok bool) {
 		var header tls.RecordHeaderError
 		ok = errors.As(err, &header)
 		return header.RecordHeader, ok
 	},
-	Faults: []engine.FaultText{
+	Faults: []adapter.FaultText{
 		{Part: "tls: server selected unsupported protocol version", Fault: engine.FaultVersion},
 		{Part: "tls: client offered only unsupported versions", Fault: engine.FaultVersion},
 		{Part: "tls: no key exchanges supported by both client and server", Fault: engine.FaultNoCommonGroup},

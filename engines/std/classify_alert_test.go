@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"tlsify/engine"
+	"tlsify/engine/adapter"
 )
 
 // Each alert in clear, in place of the peer's first message.
@@ -36,7 +37,7 @@ func TestAlertsFromThePeer(t *testing.T) {
 // Each alert by which crypto/tls might give up itself. Its own type for them
 // is not exported; the one that is has the same form.
 func TestAlertsOfOurOwn(t *testing.T) {
-	records := engine.NewRecordConn(nil)
+	records := adapter.NewRecordConn(nil)
 	for number := range 256 {
 		want := engine.FaultProtocol
 		switch engine.Alert(number) {
@@ -46,7 +47,7 @@ func TestAlertsOfOurOwn(t *testing.T) {
 			want = engine.FaultVersion
 		}
 		local := &net.OpError{Op: "local error", Err: tls.AlertError(number)}
-		for name, classify := range map[string]func(error, *engine.RecordConn) error{
+		for name, classify := range map[string]func(error, *adapter.RecordConn) error{
 			"common": dialect.Blame,
 			"read":   dialect.BlameRead,
 		} {

@@ -14,7 +14,7 @@ import (
 	"runtime"
 
 	"tlsify/engine"
-	"tlsify/engine/record"
+	"tlsify/engine/adapter"
 )
 
 // Engine is crypto/tls behind the seam. Its zero value is ready.
@@ -48,7 +48,7 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	if err != nil {
 		return nil, err
 	}
-	conn := engine.NewRecordConn(stream)
+	conn := adapter.NewRecordConn(stream)
 	h := &handshake{records: conn, client: true, tickets: c.KeepTicket != nil}
 	h.tapInto(config)
 	h.offerIdentity(config, c)
@@ -70,7 +70,7 @@ func (e Engine) Server(ctx context.Context, stream net.Conn, c *engine.ServerCon
 	if err != nil {
 		return nil, err
 	}
-	conn := engine.NewRecordConn(stream)
+	conn := adapter.NewRecordConn(stream)
 	conn.KeepSent()
 	h := &handshake{records: conn}
 	h.tapInto(config)
@@ -82,10 +82,10 @@ func (e Engine) Server(ctx context.Context, stream net.Conn, c *engine.ServerCon
 
 // handshake is one handshake under way.
 type handshake struct {
-	records *engine.RecordConn
+	records *adapter.RecordConn
 	client  bool
 	tickets bool // a client's, that somebody wants
-	tap     record.Tap
+	tap     adapter.Tap
 
 	requested bool  // the server asked for a client certificate
 	refusal   error // what Verify said, if it said no
@@ -114,7 +114,7 @@ func (h *handshake) run(ctx context.Context, conn *tls.Conn) (engine.Session, er
 	}
 	exporter := conn.ConnectionState()
 	sent := h.records.Sent()
-	return &engine.LibrarySession{
+	return &adapter.LibrarySession{
 		Conn: conn, Records: h.records, Dialect: &dialect, Negotiated: state,
 		Exporter: exporter.ExportKeyingMaterial,
 		Keys:     func() (*engine.Keys, error) { return h.keys(state, sent) },

@@ -9,6 +9,7 @@ import (
 	tls "github.com/refraction-networking/utls"
 
 	"tlsify/engine"
+	"tlsify/engine/adapter"
 )
 
 // The library types few of its errors. This file is the one place where the
@@ -16,14 +17,14 @@ import (
 // of the library's wording is a failed test and not a wrong CODE.
 
 // dialect is what utls v1.8.2 says.
-var dialect = engine.Dialect{
+var dialect = adapter.Dialect{
 	Package: "github.com/refraction-networking/utls",
 	Header: func(err error) (first [5]byte, ok bool) {
 		var header tls.RecordHeaderError
 		ok = errors.As(err, &header)
 		return header.RecordHeader, ok
 	},
-	Faults: []engine.FaultText{
+	Faults: []adapter.FaultText{
 		{Part: "tls: server selected unsupported protocol version", Fault: engine.FaultVersion},
 		{Part: "tls: server selected unsupported curve", Fault: engine.FaultNoCommonGroup},
 		{Part: "tls: failed to parse certificate from server", Fault: engine.FaultCertificate},

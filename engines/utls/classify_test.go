@@ -20,6 +20,7 @@ import (
 	utls "github.com/refraction-networking/utls"
 
 	"tlsify/engine"
+	"tlsify/engine/adapter"
 	"tlsify/engine/enginetest"
 )
 
@@ -207,7 +208,7 @@ func wantUnsupported(t *testing.T, err error, part string) {
 
 // Each alert by which the library might give up itself, and each of the peer's.
 func TestAlerts(t *testing.T) {
-	records := engine.NewRecordConn(nil)
+	records := adapter.NewRecordConn(nil)
 	for number := range 256 {
 		alert, want := engine.Alert(number), engine.FaultProtocol
 		switch alert {
@@ -217,7 +218,7 @@ func TestAlerts(t *testing.T) {
 			want = engine.FaultVersion
 		}
 		local := &net.OpError{Op: "local error", Err: utls.AlertError(number)}
-		for name, classify := range map[string]func(error, *engine.RecordConn) error{"common": dialect.Blame, "read": dialect.BlameRead} {
+		for name, classify := range map[string]func(error, *adapter.RecordConn) error{"common": dialect.Blame, "read": dialect.BlameRead} {
 			if blame := new(engine.PeerError); !errors.As(classify(local, records), &blame) || blame.Fault != want {
 				t.Errorf("%s: alert %d: %T (%v), want fault %v", name, number, blame, blame, want)
 			}

@@ -4,10 +4,11 @@ import (
 	tls "github.com/refraction-networking/utls"
 
 	"tlsify/engine"
+	"tlsify/engine/adapter"
 )
 
 // oneTicket is the library's session cache for one connection.
-type oneTicket = engine.OneTicket[tls.ClientSessionState]
+type oneTicket = adapter.OneTicket[tls.ClientSessionState]
 
 func newOneTicket(c *engine.ClientConfig) *oneTicket {
 	return &oneTicket{Offer: c.Ticket, Keep: c.KeepTicket, Pack: packSession, Unpack: unpackSession}

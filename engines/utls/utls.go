@@ -10,6 +10,7 @@ import (
 	tls "github.com/refraction-networking/utls"
 
 	"tlsify/engine"
+	"tlsify/engine/adapter"
 	"tlsify/engine/record"
 )
 
@@ -50,7 +51,7 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	if err := e.CheckClient(c); err != nil {
 		return nil, err
 	}
-	h, err := e.prepare(engine.NewRecordConn(stream), c)
+	h, err := e.prepare(adapter.NewRecordConn(stream), c)
 	if err != nil {
 		return nil, err
 	}
@@ -64,20 +65,20 @@ func (e Engine) unsupported(what string) error {
 // handshake is one handshake, prepared or under way.
 type handshake struct {
 	config  *engine.ClientConfig
-	records *engine.RecordConn
+	records *adapter.RecordConn
 	conn    *tls.UConn
 	tickets *oneTicket
 	profile *profile // nil: the library's own ClientHello
 	hello   *serverHello
 
-	tap       record.Tap
+	tap       adapter.Tap
 	requested bool  // the server asked for a certificate
 	refusal   error // why we ended it, if we did
 }
 
 // prepare does everything that comes before the first byte. Records is nil
 // where no connection is to be made.
-func (e Engine) prepare(records *engine.RecordConn, c *engine.ClientConfig) (*handshake, error) {
+func (e Engine) prepare(records *adapter.RecordConn, c *engine.ClientConfig) (*handshake, error) {
 	h := &handshake{config: c, records: records, tickets: newOneTicket(c)}
 	config, err := e.clientConfig(c)
 	if err != nil {
@@ -194,7 +195,7 @@ func (h *handshake) run(ctx context.Context) (engine.Session, error) {
 		// and this server would send one again.
 		h.tickets.StopKeeping()
 	}
-	return &engine.LibrarySession{
+	return &adapter.LibrarySession{
 		Conn: h.conn, Records: h.records, Dialect: &dialect, Negotiated: state,
 		Exporter: cs.ExportKeyingMaterial,
 		Keys: func() (*engine.Keys, error) {

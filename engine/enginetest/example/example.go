@@ -14,6 +14,7 @@ import (
 	"slices"
 
 	"tlsify/engine"
+	"tlsify/engine/adapter"
 )
 
 // Engine is the engine. Its zero value is ready.
@@ -90,7 +91,7 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	if err != nil {
 		return nil, err
 	}
-	records := engine.NewRecordConn(stream)
+	records := adapter.NewRecordConn(stream)
 	var refusal error
 	var asked bool
 	config.VerifyConnection = func(cs tls.ConnectionState) error {
@@ -123,7 +124,7 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	cs := conn.ConnectionState()
 	state := stateOf(cs)
 	state.ClientCertRequested = asked
-	return &engine.LibrarySession{
+	return &adapter.LibrarySession{
 		Conn: conn, Records: records, Dialect: &dialect, Negotiated: state,
 		Exporter: cs.ExportKeyingMaterial,
 		Keys: func() (*engine.Keys, error) {
@@ -142,14 +143,14 @@ func stateOf(cs tls.ConnectionState) *engine.State {
 }
 
 // dialect is how the library says what went wrong.
-var dialect = engine.Dialect{
+var dialect = adapter.Dialect{
 	Package: "crypto/tls",
 	Header: func(err error) (first [5]byte, ok bool) {
 		var header tls.RecordHeaderError
 		ok = errors.As(err, &header)
 		return header.RecordHeader, ok
 	},
-	Faults: []engine.FaultText{
+	Faults: []adapter.FaultText{
 		{Part: "tls: server selected unsupported protocol version", Fault: engine.FaultVersion},
 		{Part: "tls: failed to parse certificate from server", Fault: engine.FaultCertificate},
 		{Part: "tls: server sent certificate containing RSA key larger", Fault: engine.FaultCertificate},

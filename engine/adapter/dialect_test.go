@@ -1,11 +1,14 @@
-package engine
+package adapter
 
 import (
 	"errors"
 	"io"
 	"net"
+	"reflect"
 	"syscall"
 	"testing"
+
+	"tlsify/engine"
 )
 
 // foreignAlert is as the unexported alert type of crypto/tls.
@@ -18,7 +21,7 @@ type headerError struct{ first [5]byte }
 func (*headerError) Error() string { return "first record does not look like a TLS handshake" }
 
 var testDialect = Dialect{
-	Package: "tlsify/engine",
+	Package: reflect.TypeFor[foreignAlert]().PkgPath(),
 	Header: func(err error) (first [5]byte, ok bool) {
 		var header *headerError
 		if ok = errors.As(err, &header); ok {
@@ -26,24 +29,24 @@ var testDialect = Dialect{
 		}
 		return first, ok
 	},
-	Faults: []FaultText{{Part: "no group", Fault: FaultNoCommonGroup}},
+	Faults: []FaultText{{Part: "no group", Fault: engine.FaultNoCommonGroup}},
 }
 
 func TestBlame(t *testing.T) {
-	fault := func(f Fault) func(error) bool {
+	fault := func(f engine.Fault) func(error) bool {
 		return func(err error) bool {
-			var blame *PeerError
+			var blame *engine.PeerError
 			return errors.As(err, &blame) && blame.Fault == f
 		}
 	}
-	remote := func(a Alert) func(error) bool {
+	remote := func(a engine.Alert) func(error) bool {
 		return func(err error) bool {
-			var word *AlertError
+			var word *engine.AlertError
 			return errors.As(err, &word) && word.Alert == a
 		}
 	}
 	transport := func(err error) bool {
-		var blame *TransportError
+		var blame *engine.TransportError
 		return errors.As(err, &blame) && errors.Is(err, syscall.ECONNRESET)
 	}
 	for name, c := range map[string]struct {
@@ -51,18 +54,18 @@ func TestBlame(t *testing.T) {
 		stream error
 		want   func(error) bool
 	}{
-		"the peer's alert":        {&net.OpError{Op: "remote error", Err: foreignAlert(40)}, nil, remote(AlertHandshakeFailure)},
-		"our alert":               {&net.OpError{Op: "local error", Err: foreignAlert(10)}, nil, fault(FaultProtocol)},
-		"our alert, version":      {&net.OpError{Op: "local error", Err: foreignAlert(70)}, nil, fault(FaultVersion)},
-		"our alert, renegotiated": {&net.OpError{Op: "local error", Err: foreignAlert(100)}, nil, fault(FaultRenegotiation)},
-		"an alert before a reset": {&net.OpError{Op: "remote error", Err: foreignAlert(40)}, syscall.ECONNRESET, remote(AlertHandshakeFailure)},
+		"the peer's alert":        {&net.OpError{Op: "remote error", Err: foreignAlert(40)}, nil, remote(engine.AlertHandshakeFailure)},
+		"our alert":               {&net.OpError{Op: "local error", Err: foreignAlert(10)}, nil, fault(engine.FaultProtocol)},
+		"our alert, version":      {&net.OpError{Op: "local error", Err: foreignAlert(70)}, nil, fault(engine.FaultVersion)},
+		"our alert, renegotiated": {&net.OpError{Op: "local error", Err: foreignAlert(100)}, nil, fault(engine.FaultRenegotiation)},
+		"an alert before a reset": {&net.OpError{Op: "remote error", Err: foreignAlert(40)}, syscall.ECONNRESET, remote(engine.AlertHandshakeFailure)},
 		"a reset":                 {errors.New("no group"), syscall.ECONNRESET, transport},
-		"no TLS":                  {&headerError{[5]byte([]byte("HTTP/"))}, nil, fault(FaultProtocol)},
-		"a known text":            {errors.New("there is no group"), nil, fault(FaultNoCommonGroup)},
-		"an unknown text":         {errors.New("there is no telling"), nil, fault(FaultProtocol)},
+		"no TLS":                  {&headerError{[5]byte([]byte("HTTP/"))}, nil, fault(engine.FaultProtocol)},
+		"a known text":            {errors.New("there is no group"), nil, fault(engine.FaultNoCommonGroup)},
+		"an unknown text":         {errors.New("there is no telling"), nil, fault(engine.FaultProtocol)},
 		// Nothing else in a net.OpError is an alert.
-		"an alert of another library": {&net.OpError{Op: "remote error", Err: syscall.Errno(40)}, nil, fault(FaultProtocol)},
-		"a text in a net.OpError":     {&net.OpError{Op: "remote error", Err: errors.New("text")}, nil, fault(FaultProtocol)},
+		"an alert of another library": {&net.OpError{Op: "remote error", Err: syscall.Errno(40)}, nil, fault(engine.FaultProtocol)},
+		"a text in a net.OpError":     {&net.OpError{Op: "remote error", Err: errors.New("text")}, nil, fault(engine.FaultProtocol)},
 	} {
 		records := NewRecordConn(nil)
 		records.readErr = c.stream
@@ -83,8 +86,8 @@ func TestBlameReadAtTheEnd(t *testing.T) {
 		want  error
 	}{
 		{io.EOF, false, io.EOF},
-		{io.EOF, true, ErrTruncated},
-		{io.ErrUnexpectedEOF, true, ErrTruncated},
+		{io.EOF, true, engine.ErrTruncated},
+		{io.ErrUnexpectedEOF, true, engine.ErrTruncated},
 	} {
 		records := NewRecordConn(nil)
 		records.ended = c.ended

@@ -1,4 +1,4 @@
-package engine
+package adapter
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"net"
 	"reflect"
 	"strings"
+
+	"tlsify/engine"
 )
 
 // A Dialect is how crypto/tls, or a fork of it, says what went wrong. Such
@@ -27,7 +29,7 @@ type Dialect struct {
 // A FaultText is a fault and a part of what the library then says.
 type FaultText struct {
 	Part  string
-	Fault Fault
+	Fault engine.Fault
 }
 
 // Blame types an error of the library's, over records, by blame.
@@ -35,23 +37,23 @@ func (d *Dialect) Blame(err error, records *RecordConn) error {
 	var op *net.OpError
 	if errors.As(err, &op) {
 		if alert, ok := d.alert(op.Err); ok && op.Op == "remote error" {
-			return &AlertError{Alert: alert}
+			return &engine.AlertError{Alert: alert}
 		} else if ok {
 			return ownAlert(alert)
 		}
 	}
 	if streamErr := records.Err(); streamErr != nil {
-		return &TransportError{Err: streamErr}
+		return &engine.TransportError{Err: streamErr}
 	}
 	if first, ok := d.Header(err); ok {
-		return &PeerError{Fault: FaultProtocol, Err: errors.New(NotTLS(first[:]))}
+		return &engine.PeerError{Fault: engine.FaultProtocol, Err: errors.New(engine.NotTLS(first[:]))}
 	}
 	for _, known := range d.Faults {
 		if strings.Contains(err.Error(), known.Part) {
-			return &PeerError{Fault: known.Fault, Err: err}
+			return &engine.PeerError{Fault: known.Fault, Err: err}
 		}
 	}
-	return &PeerError{Fault: FaultProtocol, Err: err}
+	return &engine.PeerError{Fault: engine.FaultProtocol, Err: err}
 }
 
 // BlameHandshake is Blame for an error of a handshake in which the server had
@@ -60,7 +62,7 @@ func (d *Dialect) Blame(err error, records *RecordConn) error {
 // of the peer's explains more.
 func (d *Dialect) BlameHandshake(err error, records *RecordConn, certRequested bool, ownFault func(text string) error) error {
 	err = d.blameHandshake(err, records, ownFault)
-	if alert, ok := err.(*AlertError); ok {
+	if alert, ok := err.(*engine.AlertError); ok {
 		alert.ClientCertRequested = certRequested
 	}
 	return err
@@ -70,12 +72,12 @@ func (d *Dialect) blameHandshake(err error, records *RecordConn, ownFault func(t
 	switch {
 	case err == io.EOF && !records.Ended():
 		// RFC 8446, section 6.1: the peer will send no more, and says so.
-		return &AlertError{Alert: AlertCloseNotify}
+		return &engine.AlertError{Alert: engine.AlertCloseNotify}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &TransportError{Err: io.EOF}
+		return &engine.TransportError{Err: io.EOF}
 	}
 	if alert, ok := records.ClearAlert(); ok {
-		return &AlertError{Alert: alert}
+		return &engine.AlertError{Alert: alert}
 	}
 	if err := ownFault(err.Error()); err != nil {
 		return err
@@ -91,41 +93,27 @@ func (d *Dialect) BlameRead(err error, records *RecordConn) error {
 	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
 		// These libraries have the same io.EOF for a close_notify and for a
 		// bare FIN between two records.
-		return ErrTruncated
+		return engine.ErrTruncated
 	}
 	return d.Blame(err, records)
 }
 
 // alert takes the number out of the library's unexported alert type.
-func (d *Dialect) alert(err error) (Alert, bool) {
+func (d *Dialect) alert(err error) (engine.Alert, bool) {
 	v := reflect.ValueOf(err)
 	if !v.IsValid() || v.Kind() != reflect.Uint8 || v.Type().PkgPath() != d.Package {
 		return 0, false
 	}
-	return Alert(v.Uint()), true
+	return engine.Alert(v.Uint()), true
 }
 
 // ownAlert says what the peer did where the library gave up with this alert.
-func ownAlert(alert Alert) error {
+func ownAlert(alert engine.Alert) error {
 	switch alert {
-	case AlertNoRenegotiation:
-		return &PeerError{Fault: FaultRenegotiation, Err: errors.New("the peer asked for a renegotiation")}
-	case AlertProtocolVersion:
-		return &PeerError{Fault: FaultVersion, Err: errors.New("the peer's records are of an unsupported protocol version")}
+	case engine.AlertNoRenegotiation:
+		return &engine.PeerError{Fault: engine.FaultRenegotiation, Err: errors.New("the peer asked for a renegotiation")}
+	case engine.AlertProtocolVersion:
+		return &engine.PeerError{Fault: engine.FaultVersion, Err: errors.New("the peer's records are of an unsupported protocol version")}
 	}
-	return &PeerError{Fault: FaultProtocol, Err: errors.New("the peer broke the protocol: " + alert.String())}
-}
-
-// NotTLS describes a peer that does not speak TLS by the first bytes that it
-// sent, of which four are enough.
-func NotTLS(first []byte) string {
-	switch string(first[:min(4, len(first))]) {
-	case "HTTP":
-		return "the peer speaks HTTP without TLS"
-	case "GET ", "POST", "HEAD", "PUT ":
-		return "the peer sent an HTTP request without TLS"
-	case "220 ", "220-", "* OK", "+OK ", "SSH-":
-		return "the peer greets in clear: it does not speak TLS from the start"
-	}
-	return "the peer does not speak TLS, or sent a malformed record"
+	return &engine.PeerError{Fault: engine.FaultProtocol, Err: errors.New("the peer broke the protocol: " + alert.String())}
 }

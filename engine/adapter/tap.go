@@ -1,4 +1,4 @@
-package record
+package adapter
 
 import (
 	"bytes"
@@ -6,11 +6,12 @@ import (
 	"io"
 
 	"tlsify/engine"
+	"tlsify/engine/record"
 )
 
 // Tap takes the traffic secrets of one connection from the key log of a TLS
 // library that has no other way to give them out: it is the library's
-// KeyLogWriter (golang/go#44506), and an [engine.RecordConn] is its stream, so
+// KeyLogWriter (golang/go#44506), and an [RecordConn] is its stream, so
 // that nothing has been read beyond the handshake.
 type Tap struct {
 	// Next, where not nil, gets the key log as well.
@@ -39,7 +40,7 @@ func (t *Tap) Write(line []byte) (int, error) {
 // has just ended: it has read up to the server's Finished, and has sent nothing
 // behind its own. Where somebody wants the server's tickets, there are none: the
 // library keeps the secret that the tickets are worth something with.
-func (t *Tap) ClientKeys(name string, records *engine.RecordConn, s *engine.State, tickets bool) (*engine.Keys, error) {
+func (t *Tap) ClientKeys(name string, records *RecordConn, s *engine.State, tickets bool) (*engine.Keys, error) {
 	if s.Version >= engine.TLS13 && tickets {
 		return nil, refusal(name, "a connection whose tickets are to be kept")
 	}
@@ -54,7 +55,7 @@ func (t *Tap) ClientKeys(name string, records *engine.RecordConn, s *engine.Stat
 // up to the client's Finished. It may have sent tickets already, in records
 // that look like those of the handshake: sent, which is all that it has sent,
 // tells how many.
-func (t *Tap) ServerKeys(name string, records *engine.RecordConn, s *engine.State, sent []byte) (*engine.Keys, error) {
+func (t *Tap) ServerKeys(name string, records *RecordConn, s *engine.State, sent []byte) (*engine.Keys, error) {
 	keys, err := t.keys(name, records, s, t.client, t.server)
 	if err == nil {
 		keys.Out.Sequence = countSealed(keys.Out, sent)
@@ -62,11 +63,11 @@ func (t *Tap) ServerKeys(name string, records *engine.RecordConn, s *engine.Stat
 	return keys, err
 }
 
-func (t *Tap) keys(name string, records *engine.RecordConn, s *engine.State, in, out []byte) (*engine.Keys, error) {
+func (t *Tap) keys(name string, records *RecordConn, s *engine.State, in, out []byte) (*engine.Keys, error) {
 	if s.Version < engine.TLS13 {
 		return nil, refusal(name, "a TLS 1.2 connection")
 	}
-	suite := SuiteOf(s.Cipher)
+	suite := record.SuiteOf(s.Cipher)
 	if suite == nil || len(in) != suite.Hash().Size() || len(out) != len(in) {
 		return nil, refusal(name, "this connection")
 	}
@@ -76,7 +77,7 @@ func (t *Tap) keys(name string, records *engine.RecordConn, s *engine.State, in,
 		In:          engine.TrafficKey{Cipher: s.Cipher, Secret: in},
 		Out:         engine.TrafficKey{Cipher: s.Cipher, Secret: out},
 		Received:    received,
-		RecordLimit: MaxPlaintext,
+		RecordLimit: record.MaxPlaintext,
 	}, nil
 }
 
@@ -87,19 +88,19 @@ func refusal(name, what string) error {
 // countSealed tells how many of the records at the end of sent have been sealed
 // with a key that was then new.
 func countSealed(key engine.TrafficKey, sent []byte) uint64 {
-	p := New(SuiteOf(key.Cipher), bytes.Clone(key.Secret))
-	scratch := make([]byte, MaxLen)
+	p := record.New(record.SuiteOf(key.Cipher), bytes.Clone(key.Secret))
+	scratch := make([]byte, record.MaxLen)
 	for len(sent) > 0 {
-		rec, err := Next(sent)
+		rec, err := record.Next(sent)
 		if rec == nil || err != nil {
 			break
 		}
 		sent = sent[len(rec):]
-		if Type(rec[0]) == TypeApplicationData {
+		if record.Type(rec[0]) == record.TypeApplicationData {
 			// A record that does not open leaves the sequence number at 0: it
 			// is still one of the handshake's.
 			_, _, _ = p.Open(scratch, rec)
 		}
 	}
-	return p.seq
+	return p.TrafficKey().Sequence
 }

@@ -1,4 +1,11 @@
-package engine
+// Package adapter is what an engine stands on whose records are made by a
+// library, crypto/tls or one that is like it: few system calls, the truth about
+// the stream's end, errors by blame, and the way out of the library behind the
+// handshake.
+//
+// It must not know any particular library: what one of them says and keeps is
+// its engine's. Start reading at [LibrarySession], then [RecordConn].
+package adapter
 
 import (
 	"bytes"
@@ -8,13 +15,15 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"tlsify/engine"
 )
 
 const (
 	recordHeaderLen = 5
 	// flightSize is room for BatchSize bytes in full records, of which each
 	// may be 256 bytes longer than its plaintext (RFC 8446, section 5.2).
-	flightSize = BatchSize/16384*(recordHeaderLen+16384+256) + 4096
+	flightSize = engine.BatchSize/16384*(recordHeaderLen+16384+256) + 4096
 	// queueLimit bounds what may wait behind a write that the peer does not
 	// take. Only answers to its own KeyUpdates can: a peer that sends ten
 	// thousands of them and reads nothing is an attacker.
@@ -41,11 +50,11 @@ type RecordConn struct {
 	// The receiving side; it belongs to the one goroutine that reads.
 	in      []byte // in[r:w] is received and not yet handed out
 	r, w    int
-	left    int    // of in[r:] and of what is yet to come: the rest of the current record
-	noWait  bool   // Read returns errNoRecord where it would have to wait
-	ended   bool   // the stream has said io.EOF
-	lastErr error  // what ReadBatch ended with
-	alert   *Alert // the last record, where it was an alert in clear
+	left    int           // of in[r:] and of what is yet to come: the rest of the current record
+	noWait  bool          // Read returns errNoRecord where it would have to wait
+	ended   bool          // the stream has said io.EOF
+	lastErr error         // what ReadBatch ended with
+	alert   *engine.Alert // the last record, where it was an alert in clear
 
 	// The sending side.
 	mu       sync.Mutex
@@ -125,7 +134,7 @@ func (c *RecordConn) noteAlert() {
 	const alertRecord, alertLen = 21, 2
 	c.alert = nil
 	if record := c.in[c.r:c.w]; c.left == recordHeaderLen+alertLen && len(record) >= c.left && record[0] == alertRecord {
-		alert := Alert(record[recordHeaderLen+1])
+		alert := engine.Alert(record[recordHeaderLen+1])
 		c.alert = &alert
 	}
 }
@@ -135,7 +144,7 @@ func (c *RecordConn) noteAlert() {
 // its alert like that, at a time when its records are expected to be protected:
 // a library makes a bad record of it. Anyone on the way can have made it, so it
 // is good for no more than to say why a handshake failed that has failed.
-func (c *RecordConn) ClearAlert() (alert Alert, ok bool) {
+func (c *RecordConn) ClearAlert() (alert engine.Alert, ok bool) {
 	if c.alert == nil {
 		return 0, false
 	}

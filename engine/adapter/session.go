@@ -1,6 +1,10 @@
-package engine
+package adapter
 
-import "io"
+import (
+	"io"
+
+	"tlsify/engine"
+)
 
 // A LibrarySession is the KeyedSession of an engine whose library reads and
 // writes through a RecordConn and speaks a Dialect. All fields must be set.
@@ -11,9 +15,9 @@ type LibrarySession struct {
 	}
 	Records    *RecordConn
 	Dialect    *Dialect
-	Negotiated *State
+	Negotiated *engine.State
 	Exporter   func(label string, context []byte, length int) ([]byte, error)
-	Keys       func() (*Keys, error) // TakeOver
+	Keys       func() (*engine.Keys, error) // TakeOver
 }
 
 // Read fills p with what has been received, record by record.
@@ -28,7 +32,7 @@ func (s *LibrarySession) Read(p []byte) (int, error) {
 // Write sends a batch of records with each system call.
 func (s *LibrarySession) Write(p []byte) (int, error) {
 	for sent := 0; sent < len(p); {
-		batch := p[sent:min(len(p), sent+BatchSize)]
+		batch := p[sent:min(len(p), sent+engine.BatchSize)]
 		if err := s.write(batch); err != nil {
 			return sent, err
 		}
@@ -42,7 +46,7 @@ func (s *LibrarySession) write(batch []byte) error {
 	_, err := s.Conn.Write(batch)
 	// Releasing it comes first: if the library failed it has an alert to send.
 	if flushErr := s.Records.Release(); flushErr != nil {
-		return &TransportError{Err: flushErr}
+		return &engine.TransportError{Err: flushErr}
 	}
 	if err != nil {
 		return s.Dialect.Blame(err, s.Records)
@@ -59,7 +63,7 @@ func (s *LibrarySession) CloseWrite() error {
 }
 
 // State is what was negotiated.
-func (s *LibrarySession) State() *State { return s.Negotiated }
+func (s *LibrarySession) State() *engine.State { return s.Negotiated }
 
 // Export derives keying material.
 func (s *LibrarySession) Export(label string, context []byte, length int) ([]byte, error) {
@@ -67,4 +71,4 @@ func (s *LibrarySession) Export(label string, context []byte, length int) ([]byt
 }
 
 // TakeOver gives the connection away.
-func (s *LibrarySession) TakeOver() (*Keys, error) { return s.Keys() }
+func (s *LibrarySession) TakeOver() (*engine.Keys, error) { return s.Keys() }
