@@ -19,7 +19,7 @@ WITH_GO = GOTOOLCHAIN=$$($(GO) env GOVERSION)
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: help toolchain build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls faults install install-files uninstall deb dist unixes vuln
+.PHONY: help toolchain build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -93,33 +93,45 @@ MANDIR  = $(PREFIX)/share/man
 BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR  = $(PREFIX)/share/zsh/site-functions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
+DOCDIR  = $(PREFIX)/share/doc/tlsify
 PRIVATE = $(PREFIX)/lib/tlsify/bin
 PERSONALITIES = couriertls ggl-tls-helper openssl s6-tlsc-io s6-tlsd-io s6-ucspitlsc s6-ucspitlsd ssl_client
 BINARY  = bin/tlsify
 ARCH    = $$($(GO) env GOARCH)
+PAGES   = README.md SECURITY.md ENGINES.md CHANGELOG.md CONTRIBUTING.md LICENSE
 DIST    = amd64 arm64 riscv64 armv7 386 mipsle
 
 install: build install-files ## install below DESTDIR and PREFIX (/usr/local): program, manual page, completions, personalities
 
 install-files:
-	@for dir in $(PREFIX)/bin $(MANDIR)/man1 $(BASHDIR) $(ZSHDIR) $(FISHDIR) $(PRIVATE); do install -d "$(DESTDIR)$$dir" || exit 1; done
+	@for dir in $(PREFIX)/bin $(MANDIR)/man1 $(BASHDIR) $(ZSHDIR) $(FISHDIR) $(DOCDIR)/doc $(DOCDIR)/examples/go $(PRIVATE); do install -d "$(DESTDIR)$$dir" || exit 1; done
 	@install -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/tlsify
 	@install -m 644 doc/tlsify.1 $(DESTDIR)$(MANDIR)/man1/tlsify.1
 	@install -m 644 doc/completions/tlsify $(DESTDIR)$(BASHDIR)/tlsify
 	@install -m 644 doc/completions/_tlsify $(DESTDIR)$(ZSHDIR)/_tlsify
 	@install -m 644 doc/completions/tlsify.fish $(DESTDIR)$(FISHDIR)/tlsify.fish
+	@install -m 644 $(PAGES) $(DESTDIR)$(DOCDIR)
+	@install -m 644 doc/*.md $(DESTDIR)$(DOCDIR)/doc
+	@install -m 644 examples/*.* $(DESTDIR)$(DOCDIR)/examples
+	@install -m 644 examples/go/* $(DESTDIR)$(DOCDIR)/examples/go
 	@for name in $(PERSONALITIES); do ln -sf ../../../bin/tlsify "$(DESTDIR)$(PRIVATE)/$$name" || exit 1; done
 
 uninstall: ## remove what install has put there
 	@rm -f $(DESTDIR)$(PREFIX)/bin/tlsify $(DESTDIR)$(MANDIR)/man1/tlsify.1 $(DESTDIR)$(BASHDIR)/tlsify \
 	    $(DESTDIR)$(ZSHDIR)/_tlsify $(DESTDIR)$(FISHDIR)/tlsify.fish
 	@for name in $(PERSONALITIES); do rm -f "$(DESTDIR)$(PRIVATE)/$$name"; done
+	@rm -rf $(DESTDIR)$(DOCDIR)
 	@rmdir $(DESTDIR)$(PRIVATE) $(DESTDIR)$(PREFIX)/lib/tlsify
 
 deb: toolchain ## make bin/tlsify_ARCH.deb, without root; needs dpkg-deb
 	@mkdir -p bin
 	@GOOS=linux GOARCH=$(ARCH) $(GOBUILD) -o bin/tlsify-linux-$(ARCH) ./cmd/tlsify
 	@.ci/deb $(ARCH) bin/tlsify-linux-$(ARCH) bin/tlsify_$(ARCH).deb
+
+source: ## make bin/tlsify-VERSION.tar.gz of what is committed, for the recipes in packaging; needs git
+	@mkdir -p bin
+	@version=$$(sed -n 's/^const version = "\(.*\)"$$/\1/p' cmd/tlsify/*.go) && \
+	    git archive --prefix="tlsify-$$version/" -o "bin/tlsify-$$version.tar.gz" HEAD
 
 dist: toolchain ## make the static programs bin/dist/tlsify-linux-ARCH, and see that they are static
 	@mkdir -p bin/dist

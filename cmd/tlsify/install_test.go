@@ -52,6 +52,7 @@ func TestInstall(t *testing.T) {
 	for _, want := range []string{
 		"/opt/tls/bin/tlsify", "/opt/tls/share/man/man1/tlsify.1", "/opt/tls/share/bash-completion/completions/tlsify",
 		"/opt/tls/share/zsh/site-functions/_tlsify", "/opt/tls/share/fish/vendor_completions.d/tlsify.fish",
+		"/opt/tls/share/doc/tlsify/README.md", "/opt/tls/share/doc/tlsify/doc/contract.md", "/opt/tls/share/doc/tlsify/examples/go/client.go",
 	} {
 		if !slices.Contains(files, want) {
 			t.Errorf("%s is missing from %q", want, files)
@@ -107,7 +108,9 @@ func TestDebianPackage(t *testing.T) {
 			t.Errorf("in the package: %s", line)
 		}
 	}
-	for _, want := range []string{"./usr/bin/tlsify\n", "./usr/share/man/man1/tlsify.1.gz\n", "./usr/lib/tlsify/bin/openssl -> ../../../bin/tlsify\n", "./usr/share/doc/tlsify/copyright\n"} {
+	for _, want := range []string{"./usr/bin/tlsify\n", "./usr/share/man/man1/tlsify.1.gz\n", "./usr/lib/tlsify/bin/openssl -> ../../../bin/tlsify\n", "./usr/share/doc/tlsify/copyright\n",
+		"./usr/share/doc/tlsify/README.md\n", "./usr/share/doc/tlsify/ENGINES.md\n", "./usr/share/doc/tlsify/doc/contract.md\n",
+		"./usr/share/doc/tlsify/doc/recipes.md\n", "./usr/share/doc/tlsify/examples/client.py\n"} {
 		if !strings.Contains(string(list), want) {
 			t.Errorf("the package lacks %q", want)
 		}

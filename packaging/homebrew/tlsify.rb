@@ -1,0 +1,21 @@
+# For a tap of your own. What tlsify lacks on macOS is in doc/architecture.md.
+class Tlsify < Formula
+  desc "TLS for every program that has none"
+  homepage "https://localhost/tlsify"
+  version "0.1.0"
+  license "MIT"
+  # The repository that this file is in, for brew install --HEAD.
+  head "file://#{File.expand_path("../..", __dir__)}", using: :git, branch: "main"
+
+  depends_on "go" => :build
+
+  def install
+    system "make", "build"
+    system "make", "install-files", "PREFIX=#{prefix}", "BASHDIR=#{bash_completion}",
+           "ZSHDIR=#{zsh_completion}", "FISHDIR=#{fish_completion}", "MANDIR=#{man}"
+  end
+
+  test do
+    assert_match "tlsify #{version}", shell_output("#{bin}/tlsify version")
+  end
+end
