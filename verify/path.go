@@ -58,6 +58,8 @@ type search struct {
 	accept  func(path []*x509.Certificate) *Reason
 	crlKeys *crlKeys
 	links   map[[2]*x509.Certificate]linkState
+	// unproven is why the last proof that was no good was none.
+	unproven *Reason
 
 	work, steps, judged int
 	// hasty makes the search go by names only and leave the signatures to the
@@ -219,6 +221,9 @@ func (s *search) link(child, parent *x509.Certificate) linkState {
 	}
 	state := linkBad
 	switch {
+	case isMerkle(child, parent):
+		s.work += s.merkleCost()
+		state = s.merkleLink(child, parent)
 	case insecureSignature(child.SignatureAlgorithm) || len(s.keyFaults(parent)) > 0:
 		state = linkWeak
 	case child.SignatureAlgorithm == x509.UnknownSignatureAlgorithm:
@@ -270,9 +275,9 @@ func (s *search) judgePath(path []*x509.Certificate, a anchor) (*verdict, error)
 
 // signatureChecks makes sure, at last, of every signature on a path that has no
 // other fault: by x509's opinion on the whole; or link by link where x509 could
-// only repeat the leaf's own faults.
+// only repeat the leaf's own faults, or there is a log's proof for the leaf.
 func (s *search) signatureChecks(path []*x509.Certificate) []Reason {
-	if s.leafBad {
+	if n := len(path); s.leafBad || n > 1 && isMerkle(path[n-2], path[n-1]) {
 		for i, c := range path[1:] {
 			if s.link(path[i], c) != linkGood {
 				return []Reason{reason(Untrusted, "%q did not sign %q", subjectText(c), subjectText(path[i]))}
@@ -318,6 +323,8 @@ func (s *search) noRoot() *verdict {
 	switch {
 	case s.work > maxWork || s.steps > maxSteps || s.judged > maxJudged:
 		v.faults = append(v.faults, tooMuch)
+	case s.unproven != nil:
+		v.faults = append(v.faults, *s.unproven)
 	case last == s.leaf && s.selfIssued(last):
 		add(SelfSigned, "the certificate is self-signed, so no one vouches for it: if it is the right one, pin it with --trust none --pin %s, or give it with --trust FILE", KeyPin(last))
 	case slices.ContainsFunc(s.anchors, func(a anchor) bool { return is(a.cert) }):

@@ -23,6 +23,8 @@ package verify
 import (
 	"crypto/x509"
 	"time"
+
+	"tlsify/verify/mtc"
 )
 
 // Policy is what one invocation trusts. It is built once, before there is any
@@ -59,6 +61,10 @@ type Policy struct {
 	// MaxPath is the most certificates that a path may have, leaf and root
 	// included. Zero means DefaultMaxPath.
 	MaxPath int
+	// MTC is what Merkle Tree CAs among Trust are held to beside their own
+	// certificates. Nil: a signature of the CA is enough, and no subtree is
+	// trusted without.
+	MTC *mtc.Trust
 	// PostQuantum demands that every key on the path, the leaf's included, is
 	// of a post-quantum algorithm.
 	PostQuantum bool

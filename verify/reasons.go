@@ -44,6 +44,9 @@ func subjectText(c *x509.Certificate) string {
 
 // nameText is a distinguished name in the manner of RFC 2253, on one line.
 func nameText(der []byte) string {
+	if name, ok := merkleName(der); ok {
+		return name
+	}
 	var rdns pkix.RDNSequence
 	if _, err := asn1.Unmarshal(der, &rdns); err != nil {
 		return "(unreadable name)"

@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"fmt"
+
+	"tlsify/verify/mtc"
 )
 
 // This file has the rules of RFC 5280 for one certificate and for a path, in
@@ -67,7 +69,11 @@ func (j *judge) issuerFaults(c *x509.Certificate, anchor bool) []Reason {
 		faults = append(faults, j.signatureFaults(c)...)
 	}
 	faults = append(faults, j.usageFaults(c)...)
-	faults = append(faults, j.criticalFaults(c)...)
+	if anchor && mtc.IsCA(c) {
+		faults = append(faults, j.merkleAnchorFaults(c)...)
+	} else {
+		faults = append(faults, j.criticalFaults(c)...)
+	}
 
 	// Section 4.2.1.9. Roots from before version 3 are still about, and are
 	// trusted by the caller's own word.
@@ -131,7 +137,10 @@ func (j *judge) purpose() x509.ExtKeyUsage {
 // x509 leaves some of them out.
 func (j *judge) criticalFaults(c *x509.Certificate) []Reason {
 	for _, oid := range unhandled(c) {
-		return []Reason{reason(Constraint, "%s has a critical extension that is not known here (%s)", j.whose(c), oid)}
+		return []Reason{unknownExtension(j.whose(c), oid)}
+	}
+	if mtc.IsCA(c) { // one that is not marked critical
+		return []Reason{reason(Constraint, "%s is a Merkle Tree CA, which counts only as a root that is given with --trust FILE", j.whose(c))}
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"tlsify/verify/mtc"
 )
 
 const (
@@ -42,6 +44,7 @@ func (j *judge) keyFaults(c *x509.Certificate) []Reason {
 // store.
 func (j *judge) signatureFaults(c *x509.Certificate) []Reason {
 	switch {
+	case mtc.IsProven(c): // and has no signature
 	case insecureSignature(c.SignatureAlgorithm):
 		return []Reason{reason(Weak, "%s is signed with %v, which can be forged: it must be issued anew", j.whose(c), c.SignatureAlgorithm)}
 	case c.SignatureAlgorithm == x509.UnknownSignatureAlgorithm:

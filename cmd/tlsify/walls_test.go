@@ -28,7 +28,7 @@ var rooms = []struct {
 	{"tlsify/engines/utls", []string{"tlsify/engine", "tlsify/engines/utls", "github.com/refraction-networking/utls", "github.com/cloudflare/circl",
 		"github.com/andybalholm/brotli", "github.com/klauspost/compress", "golang.org/x"}, nil},
 	// U-labels, public suffixes, and DER that encoding/asn1 cannot do.
-	{"tlsify/verify", []string{"tlsify/verify", "golang.org/x/net", "golang.org/x/text", "golang.org/x/crypto"}, nil},
+	{"tlsify/verify", []string{"tlsify/verify", "tlsify/engine/trustanchor", "golang.org/x/net", "golang.org/x/text", "golang.org/x/crypto"}, nil},
 	{"tlsify/verify/pemfile", []string{"tlsify/verify/pemfile"}, nil},
 	{"tlsify/stream", []string{"tlsify/stream", "golang.org/x/sys"}, []string{"crypto/tls", "testing"}},
 	{"tlsify/pump", []string{"tlsify/pump", "tlsify/stream", "tlsify/engine", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
