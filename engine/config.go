@@ -4,6 +4,8 @@ import (
 	"crypto"
 	"crypto/x509"
 	"io"
+
+	"tlsify/engine/trustanchor"
 )
 
 // Config is what clients and servers have in common. Everything that decides
@@ -60,6 +62,11 @@ type ClientConfig struct {
 	// offers, possibly from within Read. What it gets is secret.
 	KeepTicket func(ticket []byte)
 
+	// TrustAnchors, where not nil, are sent as trust_anchors
+	// (draft-ietf-tls-trust-anchor-ids), by an engine that can. They are a
+	// hint to the server, and have no part in verification.
+	TrustAnchors []trustanchor.ID
+
 	// ECHConfigList, where not nil, is used to encrypt the ClientHello
 	// (RFC 9849). A server that rejects it ends the handshake with a
 	// *ECHRejectedError, after Verify has judged it with Peer.ECHPublicName.
@@ -101,6 +108,11 @@ type Identity struct {
 	Leaf   *x509.Certificate // Chain[0], parsed
 	Key    crypto.Signer     // fits Leaf
 	Staple []byte            // an OCSP response to staple, DER, or nil
+	// Anchors, where not nil, say for which clients the chain is. Small says
+	// that it relies on what those have beside their trust anchors, and is
+	// better than others for it.
+	Anchors *trustanchor.Properties
+	Small   bool
 }
 
 // Peer is what an engine shows to Verify.
@@ -113,6 +125,9 @@ type Peer struct {
 	Staple []byte
 	// SCTs are the signed certificate timestamps sent in the handshake.
 	SCTs [][]byte
+	// Anchors are, on a client that sent trust anchors, those for which the
+	// server says to have certificates, in its order of preference.
+	Anchors []trustanchor.ID
 	// ECHPublicName is set where the server rejected an Encrypted Client
 	// Hello: it is then the name to judge the server by, and nothing but the
 	// retry configurations may be believed of it.

@@ -33,6 +33,8 @@ const (
 	extPSKModes            uint16 = 45
 	extCertAuthorities     uint16 = 47
 	extKeyShare            uint16 = 51
+	// The experiment's, until there is one (draft-ietf-tls-trust-anchor-ids).
+	extTrustAnchors uint16 = 0xca34
 )
 
 // Values inside messages.

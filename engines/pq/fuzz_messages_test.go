@@ -7,6 +7,7 @@ import (
 
 	"tlsify/engine"
 	"tlsify/engine/record"
+	"tlsify/engine/trustanchor"
 )
 
 // One fuzzer for each parser. Where we can write a message too, what parses and
@@ -48,7 +49,8 @@ func helloSeeds(f *testing.F) {
 		groups: []uint16{0x11ec, 0x001d}, schemes: acceptedSchemes(engine.LevelStandard), alpn: []string{"h2", "x"},
 		sct: true, compressCerts: []uint16{1}, recordSizeLimit: 16385, versions: []uint16{0x0304}, cookie: []byte("cookie"),
 		pskModes: []byte{1}, keyShares: []keyShare{{0x001d, make([]byte, 32)}},
-		psk: []pskIdentity{{[]byte("identity"), 7}}, binders: [][]byte{make([]byte, 32)},
+		trustAnchors: []trustanchor.ID{"\x81\xfd\x59\x01"},
+		psk:          []pskIdentity{{[]byte("identity"), 7}}, binders: [][]byte{make([]byte, 32)},
 	}
 	f.Add(must(full.marshal()))
 	server := serverHello{
@@ -80,6 +82,7 @@ func FuzzServerHello(f *testing.F) {
 func FuzzEncryptedExtensions(f *testing.F) {
 	f.Add(must((&encryptedExtensions{alpn: "h2", recordSizeLimit: 1000, serverName: true}).marshal()))
 	f.Add(must((&encryptedExtensions{}).marshal()))
+	f.Add(must((&encryptedExtensions{trustAnchors: []trustanchor.ID{"\x01", "\x81\x02"}}).marshal()))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		parse := func(raw []byte) (*encryptedExtensions, error) { return parseEncryptedExtensions(raw, anyExtension) }
 		roundTrip(t, raw, parse, (*encryptedExtensions).marshal)
@@ -96,6 +99,7 @@ func FuzzCertificateRequest(f *testing.F) {
 func FuzzCertificate(f *testing.F) {
 	f.Add(must((&certificateMessage{chain: [][]byte{[]byte("leaf"), []byte("root")}, staple: []byte("staple")}).marshal()))
 	f.Add(must((&certificateMessage{}).marshal()))
+	f.Add(must((&certificateMessage{chain: [][]byte{[]byte("leaf")}, matched: true}).marshal()))
 	f.Add([]byte("\x0b\x00\x00\x19\x00\x00\x00\x15\x00\x00\x01x\x00\x0f\x00\x12\x00\x0b\x00\x09\x00\x03sct\x00\x02ts"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		parse := func(raw []byte) (*certificateMessage, error) { return parseCertificate(raw, anyExtension) }

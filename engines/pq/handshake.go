@@ -215,11 +215,7 @@ func (h *handshake) readCertificateVerify() error {
 }
 
 // sendIdentity queues Certificate and CertificateVerify.
-func (h *handshake) sendIdentity(id *engine.Identity, s *scheme, staple bool) error {
-	m := certificateMessage{chain: id.Chain}
-	if staple {
-		m.staple = id.Staple
-	}
+func (h *handshake) sendIdentity(id *engine.Identity, s *scheme, m *certificateMessage) error {
 	if err := h.send(m.marshal()); err != nil {
 		return err
 	}

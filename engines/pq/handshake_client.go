@@ -92,6 +92,7 @@ func (h *clientHandshake) makeHello() error {
 		compressCerts:   []uint16{compressionZlib},
 		recordSizeLimit: ourRecordSizeLimit,
 		versions:        []uint16{versionTLS13},
+		trustAnchors:    h.cfg.TrustAnchors,
 	}
 	if h.cfg.KeepTicket != nil || h.ticket != nil {
 		h.hello.pskModes = []byte{pskModeDHE}

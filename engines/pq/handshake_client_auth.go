@@ -25,6 +25,7 @@ func (h *clientHandshake) readServerParameters() error {
 		return illegal("the server chose an application protocol that was not offered")
 	}
 	h.state.ALPN = m.alpn
+	h.peer.Anchors = m.trustAnchors
 	h.takeLimit(m.recordSizeLimit)
 	h.transcript.add(raw)
 	return nil
@@ -109,5 +110,5 @@ func (h *clientHandshake) sendClientIdentity() error {
 		return blame(engine.FaultNoCommonCipher, engine.AlertHandshakeFailure,
 			"the server takes no signature by the client's kind of key")
 	}
-	return h.sendIdentity(h.cfg.Identity, s, false)
+	return h.sendIdentity(h.cfg.Identity, s, &certificateMessage{chain: h.cfg.Identity.Chain})
 }

@@ -6,6 +6,7 @@ import (
 
 	"tlsify/engine"
 	"tlsify/engine/record"
+	"tlsify/engine/trustanchor"
 )
 
 // serverHandshake is a server's side of the handshake (RFC 8446, section 2 and
@@ -21,7 +22,9 @@ type serverHandshake struct {
 	ticket      *resumable // the ticket that is resumed; nil: a full handshake
 	ticketIndex uint16     // its place in the hello
 	identity    *engine.Identity
-	scheme      *scheme // to sign with
+	matched     bool             // the client asked for its trust anchor
+	anchors     []trustanchor.ID // of all that it could have
+	scheme      *scheme          // to sign with
 }
 
 // run does the whole handshake; clientHandshake.run shows its messages.
@@ -244,7 +247,7 @@ func sameHello(a, b *clientHello) bool {
 		string(a.sessionID) == string(b.sessionID) && slices.Equal(a.ciphers, b.ciphers) &&
 		slices.Equal(a.groups, b.groups) && slices.Equal(a.schemes, b.schemes) &&
 		slices.Equal(a.alpn, b.alpn) && a.serverName == b.serverName &&
-		slices.Equal(a.versions, b.versions) && a.recordSizeLimit == b.recordSizeLimit
+		slices.Equal(a.versions, b.versions) && slices.Equal(a.trustAnchors, b.trustAnchors) && a.recordSizeLimit == b.recordSizeLimit
 }
 
 // selectTicket looks for a ticket that we can resume, and checks its binder.

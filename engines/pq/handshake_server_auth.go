@@ -29,7 +29,7 @@ func (h *serverHandshake) sendFirstFlight() error {
 	if err := h.sendServerHello(); err != nil {
 		return err
 	}
-	parameters := encryptedExtensions{alpn: h.state.ALPN}
+	parameters := encryptedExtensions{alpn: h.state.ALPN, trustAnchors: h.anchors}
 	// RFC 6066, section 3: where the name was used, which in a resumption it
 	// is not.
 	parameters.serverName = h.hello.serverName != "" && h.ticket == nil
@@ -88,30 +88,6 @@ func (h *serverHandshake) sendServerHello() error {
 	return h.c.setIn(h.suite, h.secrets.clientHandshake)
 }
 
-// selectIdentity picks the certificate: the first that fits name and signature
-// algorithms, else the first that fits the algorithms.
-func (h *serverHandshake) selectIdentity() error {
-	allowed := h.prefs.signable(h.cfg.Level)
-	for _, id := range h.cfg.Identities {
-		s := selectScheme(identityKey(id), h.hello.schemes, allowed)
-		if s == nil {
-			continue
-		}
-		named := h.hello.serverName != "" && id.Leaf.VerifyHostname(h.hello.serverName) == nil
-		if h.identity == nil || named {
-			h.identity, h.scheme = id, s
-		}
-		if named || h.hello.serverName == "" {
-			break
-		}
-	}
-	if h.identity == nil {
-		return blame(engine.FaultNoCommonCipher, engine.AlertHandshakeFailure,
-			"the client takes no signature by our kinds of key")
-	}
-	return nil
-}
-
 // sendAuthentication asks for the client's certificate, if it should, and
 // sends our own.
 func (h *serverHandshake) sendAuthentication() error {
@@ -121,7 +97,11 @@ func (h *serverHandshake) sendAuthentication() error {
 			return err
 		}
 	}
-	return h.sendIdentity(h.identity, h.scheme, h.hello.statusRequest)
+	m := certificateMessage{chain: h.identity.Chain, matched: h.matched}
+	if h.hello.statusRequest {
+		m.staple = h.identity.Staple
+	}
+	return h.sendIdentity(h.identity, h.scheme, &m)
 }
 
 // readClientAuthentication reads the client's certificate where one was asked

@@ -4,13 +4,15 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 
 	"tlsify/engine"
+	"tlsify/engine/trustanchor"
 )
 
 // encryptedExtensions is an EncryptedExtensions (RFC 8446, section 4.3.1).
 type encryptedExtensions struct {
 	alpn            string
 	recordSizeLimit uint16
-	serverName      bool // acknowledged
+	serverName      bool             // acknowledged
+	trustAnchors    []trustanchor.ID // nil: absent; never empty
 
 	extensions []uint16
 }
@@ -28,6 +30,9 @@ func (m *encryptedExtensions) marshal() ([]byte, error) {
 			}
 			if m.recordSizeLimit != 0 {
 				addExtension(b, extRecordSizeLimit, func(b *cryptobyte.Builder) { b.AddUint16(m.recordSizeLimit) })
+			}
+			if m.trustAnchors != nil {
+				addExtension(b, extTrustAnchors, func(b *cryptobyte.Builder) { addTrustAnchors(b, m.trustAnchors) })
 			}
 		})
 	})
@@ -77,6 +82,11 @@ func (m *encryptedExtensions) parseExtension(ext uint16, s *cryptobyte.String) e
 		}
 		if m.recordSizeLimit < leastRecordSizeLimit || m.recordSizeLimit > ourRecordSizeLimit {
 			return illegal("record size limit %d", m.recordSizeLimit) // RFC 8449, section 4
+		}
+	case extTrustAnchors:
+		var ok bool
+		if m.trustAnchors, ok = readTrustAnchors(s); !ok || len(m.trustAnchors) == 0 {
+			return malformed("trust_anchors")
 		}
 	default:
 		return illegal("extension %d in EncryptedExtensions", ext)

@@ -80,6 +80,9 @@ type certificateMessage struct {
 	chain  [][]byte // DER, leaf first
 	staple []byte   // of the leaf
 	scts   [][]byte // of the leaf
+	// matched says that the chain goes up to one of the trust anchors that the
+	// peer asked for.
+	matched bool
 }
 
 func (m *certificateMessage) marshal() ([]byte, error) {
@@ -96,6 +99,9 @@ func (m *certificateMessage) marshal() ([]byte, error) {
 							b.AddUint8(statusTypeOCSP)
 							addOpaque24(b, m.staple)
 						})
+					}
+					if i == 0 && m.matched {
+						addExtension(b, extTrustAnchors, nil)
 					}
 				})
 			}
@@ -162,6 +168,11 @@ func (m *certificateMessage) parseExtension(ext uint16, s *cryptobyte.String, le
 			}
 			scts = append(scts, sct)
 		}
+	case extTrustAnchors:
+		if !leaf {
+			return illegal("trust_anchors behind the first certificate")
+		}
+		m.matched = true
 	default:
 		return illegal("extension %d in Certificate", ext) // RFC 8446, section 4.2
 	}

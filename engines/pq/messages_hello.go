@@ -2,6 +2,8 @@ package pq
 
 import (
 	"golang.org/x/crypto/cryptobyte"
+
+	"tlsify/engine/trustanchor"
 )
 
 // clientHello is a ClientHello (RFC 8446, section 4.1.2). A nil list is an
@@ -21,6 +23,7 @@ type clientHello struct {
 	sct             bool
 	compressCerts   []uint16
 	recordSizeLimit uint16
+	trustAnchors    []trustanchor.ID // nil: absent; empty: present
 	earlyData       bool
 	versions        []uint16
 	cookie          []byte
@@ -96,6 +99,7 @@ func (m *clientHello) marshalExtensions(b *cryptobyte.Builder) {
 		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { appendUint16s(b, m.compressCerts) })
 	})
 	add(extRecordSizeLimit, m.recordSizeLimit != 0, func(b *cryptobyte.Builder) { b.AddUint16(m.recordSizeLimit) })
+	add(extTrustAnchors, m.trustAnchors != nil, func(b *cryptobyte.Builder) { addTrustAnchors(b, m.trustAnchors) })
 	add(extSupportedVersions, m.versions != nil, func(b *cryptobyte.Builder) {
 		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { appendUint16s(b, m.versions) })
 	})
@@ -188,6 +192,8 @@ func (m *clientHello) parseExtension(ext uint16, s *cryptobyte.String) error {
 		if ok && m.recordSizeLimit < leastRecordSizeLimit {
 			return illegal("a record size limit below 64") // RFC 8449, section 4
 		}
+	case extTrustAnchors:
+		m.trustAnchors, ok = readTrustAnchors(s)
 	case extEarlyData:
 		m.earlyData = true
 	case extSupportedVersions:

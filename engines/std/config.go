@@ -100,6 +100,9 @@ func (e Engine) serverConfig(c *engine.ServerConfig) (*tls.Config, error) {
 		if err := e.checkKey(identity); err != nil {
 			return nil, err
 		}
+		if identity.Anchors != nil && identity.Anchors.OnDemand {
+			return nil, &engine.UnsupportedError{Engine: e.Name(), What: "a certificate for clients that ask for its trust anchor"}
+		}
 		config.Certificates = append(config.Certificates, certificateOf(identity))
 	}
 	switch c.ClientAuth {

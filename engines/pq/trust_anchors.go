@@ -1,0 +1,120 @@
+package pq
+
+import (
+	"slices"
+
+	"golang.org/x/crypto/cryptobyte"
+
+	"tlsify/engine"
+	"tlsify/engine/trustanchor"
+)
+
+// Trust anchor IDs (draft-ietf-tls-trust-anchor-ids, section 4): the client says
+// which trust anchors it has, and the server picks its certificate by that.
+
+func addTrustAnchors(b *cryptobyte.Builder, ids []trustanchor.ID) {
+	list, err := trustanchor.List(ids)
+	if err != nil {
+		b.SetError(err)
+		return
+	}
+	b.AddBytes(list)
+}
+
+// readTrustAnchors reads all of an extension; a list without entries is not nil.
+func readTrustAnchors(s *cryptobyte.String) ([]trustanchor.ID, bool) {
+	ids, ok := trustanchor.ParseList(*s)
+	s.Skip(len(*s))
+	return ids, ok
+}
+
+// candidate is an identity that could be sent.
+type candidate struct {
+	id     *engine.Identity
+	scheme *scheme
+	named  bool // it is for the name that the client asked for
+	rank   identityRank
+}
+
+// identityRank says how good an identity is by what the client trusts: the less
+// the better.
+type identityRank int
+
+const (
+	rankSmall  identityRank = iota // a match that is relative to what the client has
+	rankMatch                      // a match
+	rankAny                        // one for every client
+	rankOnCall                     // one for clients that ask for it, and this one did not
+)
+
+// selectIdentity picks the certificate. One for the client's name goes before
+// all others; then one whose trust anchor it asked for, a landmark-relative one
+// first; then the order in which they were given.
+func (h *serverHandshake) selectIdentity() error {
+	allowed := h.prefs.signable(h.cfg.Level)
+	var list []candidate
+	signable := false
+	for _, id := range h.cfg.Identities {
+		s := selectScheme(identityKey(id), h.hello.schemes, allowed)
+		if s == nil {
+			continue
+		}
+		signable = true
+		named := h.hello.serverName != "" && id.Leaf.VerifyHostname(h.hello.serverName) == nil
+		list = append(list, candidate{id, s, named, rankOf(id, h.hello.trustAnchors)})
+	}
+	slices.SortStableFunc(list, func(a, b candidate) int {
+		if a.named != b.named {
+			if a.named {
+				return -1
+			}
+			return 1
+		}
+		return int(a.rank) - int(b.rank)
+	})
+	h.anchors = h.availableAnchors(list)
+	for _, c := range list {
+		if c.rank < rankOnCall {
+			h.identity, h.scheme, h.matched = c.id, c.scheme, c.rank <= rankMatch
+			return nil
+		}
+	}
+	if signable {
+		return blame(engine.FaultNoCommonCipher, engine.AlertHandshakeFailure,
+			"the client has asked for no trust anchor that our certificates are for")
+	}
+	return blame(engine.FaultNoCommonCipher, engine.AlertHandshakeFailure,
+		"the client takes no signature by our kinds of key")
+}
+
+func rankOf(id *engine.Identity, asked []trustanchor.ID) identityRank {
+	p := id.Anchors
+	switch {
+	case p == nil:
+		return rankAny
+	case p.Match(asked) && id.Small:
+		return rankSmall
+	case p.Match(asked):
+		return rankMatch
+	case p.OnDemand:
+		return rankOnCall
+	}
+	return rankAny
+}
+
+// availableAnchors are the trust anchors of all that the client could have had,
+// for it to ask again (section 4.3), what we would rather send first: only those
+// for its name, if there are any, so that no others are told of.
+func (h *serverHandshake) availableAnchors(list []candidate) (ids []trustanchor.ID) {
+	if h.hello.trustAnchors == nil {
+		return nil
+	}
+	for _, small := range []bool{true, false} {
+		for _, c := range list {
+			if p := c.id.Anchors; c.named == list[0].named && c.id.Small == small && p != nil && p.ID != "" && !slices.Contains(ids, p.ID) {
+				ids = append(ids, p.ID)
+			}
+		}
+	}
+	return ids
+}
