@@ -1,0 +1,154 @@
+package doc
+
+// page serves one page to whoever asks.
+const page = `
+cat >page.sh <<'END'
+while read -r header && [ "$header" != "$(printf '\r')" ]; do :; done
+printf 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nthe page, resumed %s\n' "$TLSIFY_RESUMED"
+END
+`
+
+// ssh makes what ssh and sshd need, and an sshd behind tlsify; the block is
+// ssh's configuration.
+const ssh = `
+mkdir -p /run/sshd
+mount -t tmpfs -o mode=755 tmpfs /run/sshd
+for name in host user; do ssh-keygen -q -t ed25519 -N '' -f $name; done
+cat >sshd_config <<END
+HostKey $PWD/host
+AuthorizedKeysFile $PWD/user.pub
+StrictModes no
+UsePAM no
+PermitRootLogin yes
+PidFile none
+END
+echo "box $(cat host.pub)" >known
+chmod 600 user.pub
+serve 443 :443 -- /usr/sbin/sshd -i -e -f "$PWD/sshd_config"
+{ cat "$BLOCK"; cat <<END; } >config
+    IdentityFile $PWD/user
+    IdentitiesOnly yes
+    UserKnownHostsFile $PWD/known
+    StrictHostKeyChecking yes
+    BatchMode yes
+END
+[ "$(ssh -F config box echo through TLS)" = 'through TLS' ]
+# A server of another name: ssh gets nothing, and its user the reason.
+echo '127.0.0.1 wrong.example' >>/etc/hosts
+sed -i 's/box.example/wrong.example/' config
+fails 255 ssh -F config box echo through TLS 2>refused
+grep -q 'tlsify: the certificate is for .*(cert-name)' refused
+`
+
+// fetchmail asks a POP3 server behind tlsify how much there is; the block's last
+// lines are its configuration.
+const fetchmail = `
+cat >pop3.sh <<'END'
+say() { printf '%s\r\n' "$1"; }
+say '+OK pop3'
+while read -r line; do
+	case $line in
+	CAPA*) say '-ERR no' ;;
+	USER* | PASS*) say '+OK' ;;
+	STAT*) say '+OK 1 42' ;;
+	LIST*) say '+OK'; say '1 42'; say '.' ;;
+	UIDL*) say '+OK'; say '1 first'; say '.' ;;
+	QUIT*) say '+OK'; exit 0 ;;
+	*) say '-ERR unknown' ;;
+	esac
+done
+END
+serve 995 :995 -- sh pop3.sh
+umask 077
+sed -n '/^poll/,$p' "$BLOCK" >rc
+printf ' password secret\n' >>rc
+fetchmail --check --fetchmailrc rc --idfile ids --pidfile pid | grep -q '1 message for me'
+`
+
+// list has every block of the README, the recipes and the contract.
+var list = []how{
+	{page: "../README.md", begins: "$ printf 'GET", script: page + "serve 443 :443 -- sh page.sh" + play},
+	{page: "../README.md", begins: "$ openssl req", tools: []string{"openssl"}, script: play},
+	{page: "../README.md", begins: "Host box", tools: []string{"ssh", "ssh-keygen", "/usr/sbin/sshd"}, script: ssh},
+	{page: "../README.md", begins: "set tunnel=", tools: []string{"fetchmail"}, script: fetchmail},
+	{page: "../README.md", begins: "tlsify listen", script: `
+		printf '#!/bin/sh\nexec tr a-z A-Z\n' >my-server && chmod +x my-server
+		. ./block 2>>server.log &
+		await 8443
+		[ "$(echo hello | tlsify localhost:8443)" = HELLO ]`},
+
+	{page: "recipes.md", begins: "printf 'GET", script: page + `serve 443 :443 -- sh page.sh
+		sh block | grep 'the page'
+		grep '^ready' report`},
+	{page: "recipes.md", begins: "body=", script: `
+		cat >api.sh <<'END'
+		length=0
+		while read -r header value && [ "$header" != "$(printf '\r')" ]; do
+			[ "$header" != Content-Length: ] || length=${value%?}
+		done
+		printf 'HTTP/1.0 200 OK\r\n\r\n{"echo":%s}\n' "$(dd bs=1 count="$length" 2>/dev/null)"
+END
+		serve 443 :443 -- sh api.sh
+		[ "$(sh block)" = '{"echo":{"n":1}}' ]`},
+	{page: "recipes.md", begins: "tlsify --session", script: page + `
+		head -c 32 /dev/urandom | base64 >tickets
+		serve 443 --ticket-key tickets :443 -- sh page.sh
+		mkdir .cache
+		printf 'GET /\r\n\r\n' | sh block | grep 'resumed no'
+		printf 'GET /\r\n\r\n' | sh block | grep 'resumed yes'`},
+	{page: "recipes.md", begins: "tlsify --options-fd", tools: []string{"socat"}, script: page + `
+		cat >proxy.sh <<'END'
+		asked=no
+		while read -r header && [ "$header" != "$(printf '\r')" ]; do
+			case $header in "Proxy-Authorization: Basic $(printf me:secret | base64)"*) asked=yes ;; esac
+		done
+		[ $asked = yes ] || { printf 'HTTP/1.1 407 Who are you\r\n\r\n'; exit; }
+		printf 'HTTP/1.1 200 OK\r\n\r\n'
+		exec socat - TCP:127.0.0.1:443
+END
+		serve 443 :443 -- sh page.sh
+		socat TCP-LISTEN:3128,fork,reuseaddr EXEC:'sh proxy.sh' &
+		await 3128
+		printf 'GET /\r\n\r\n' | sh block | grep 'the page'
+		sed s/secret/wrong/ block >wrong
+		fails 3 sh wrong </dev/null 2>reason
+		grep '(proxy)' reason`},
+	{page: "recipes.md", begins: "tlsify --trust none --pin", script: page + `serve 443 :443 -- sh page.sh
+		fails 5 tlsify --control-fd 3 --name wrong.example host:443 3>report </dev/null 2>reason
+		pin=$(sed -n 's/^peer-pin //p' report)
+		sed "s#sha256//[^ ]*#$pin#; s/:port/:443/" block >mine
+		printf 'GET /\r\n\r\n' | sh mine | grep 'the page'
+		sed s/:port/:443/ block >theirs
+		fails 5 sh theirs </dev/null 2>reason
+		grep '(pin-mismatch)' reason`},
+	{page: "recipes.md", begins: "tlsify --min-security pq host", script: page + `
+		serve 443 --engine pq --groups X25519MLKEM768,MLKEM1024,X-Wing :443 -- sh page.sh
+		sed 's/:port/:443/' block >mine
+		while read -r command; do printf 'GET /\r\n\r\n' | sh -c "$command" | grep 'the page'; done <mine`},
+	{page: "recipes.md", begins: "go run ./engine/internal/mkpki", test: "TestDemoPQ"},
+	{page: "recipes.md", begins: "tlsify --engine utls", script: page + `serve 443 --alpn http/1.1 :443 -- sh page.sh
+		sed -n 1p block >first && sed -n 2p block >second
+		printf 'GET /\r\n\r\n' | sh first | grep 'the page'
+		sh second >known &
+		await 8443
+		tlsify localhost:8443 </dev/null 2>/dev/null || :
+		wait $!
+		grep -i ja4 known`},
+	{page: "recipes.md", begins: "Host box", tools: []string{"ssh", "ssh-keygen", "/usr/sbin/sshd"}, script: ssh},
+	{page: "recipes.md", begins: "tlsify listen --cert chain.pem --key key.pem :443 -- /usr/sbin/sshd", test: "recipe_ssh"},
+	{page: "recipes.md", begins: "tlsify listen --cert chain.pem --key key.pem :9418", test: "program_git"},
+	{page: "recipes.md", begins: "set tunnel=", test: "program_mutt"},
+	{page: "recipes.md", begins: "poll ", tools: []string{"fetchmail"}, script: fetchmail},
+	{page: "recipes.md", begins: "swaks", test: "program_swaks"},
+	{page: "recipes.md", begins: "tlsify --starttls smtp", test: "starttls_exim"},
+	{page: "recipes.md", begins: "printf 'EHLO", test: "starttls_exim"},
+	{page: "recipes.md", begins: "tcpserver 127.0.0.1 6667", test: "program_sic"},
+	{page: "recipes.md", begins: "socat UNIX-LISTEN", test: "starttls_postgres"},
+	{page: "recipes.md", begins: "systemd-socket-activate", test: "exec_systemd"},
+	{page: "recipes.md", begins: "COPY tlsify", test: "personality_wget"},
+
+	{page: "contract.md", begins: "tlsify [connect]", not: "a grammar: the rules behind it have their tests"},
+	{page: "contract.md", begins: "line    =", not: "a grammar: rule 6.1 has its test"},
+	{page: "contract.md", begins: "tlsify 1 ENGINE", test: "TestKeywords"},
+	{page: "contract.md", begins: "request   length", test: "TestRefusals"},
+}
