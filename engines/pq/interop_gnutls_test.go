@@ -16,7 +16,7 @@ func TestServerWithGnuTLS(t *testing.T) {
 	if err != nil {
 		t.Skip("no gnutls-cli in PATH")
 	}
-	for _, kind := range stdKinds {
+	for _, kind := range classicalKinds {
 		t.Run(kind, func(t *testing.T) {
 			cert, _ := writeIdentity(t, testIdentity(kind))
 			_, s := configs(kind)
@@ -56,7 +56,7 @@ func TestClientWithGnuTLS(t *testing.T) {
 	if err != nil {
 		t.Skip("no gnutls-serv in PATH")
 	}
-	for _, kind := range stdKinds {
+	for _, kind := range classicalKinds {
 		t.Run(kind, func(t *testing.T) {
 			cert, key := writeIdentity(t, testIdentity(kind))
 			port := freePort(t)

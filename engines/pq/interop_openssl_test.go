@@ -142,7 +142,7 @@ func line(t *testing.T, s engine.Session, want string) {
 
 func TestClientWithOpenSSL(t *testing.T) {
 	openssl := needOpenSSL(t)
-	for _, kind := range stdKinds {
+	for _, kind := range classicalKinds {
 		for _, group := range []string{"X25519", "P-256", "P-384"} {
 			t.Run(kind+" "+group, func(t *testing.T) {
 				cert, key := writeIdentity(t, testIdentity(kind))
@@ -168,7 +168,7 @@ func TestClientWithOpenSSL(t *testing.T) {
 
 func TestServerWithOpenSSL(t *testing.T) {
 	openssl := needOpenSSL(t)
-	for _, kind := range stdKinds {
+	for _, kind := range classicalKinds {
 		t.Run(kind, func(t *testing.T) {
 			cert, key := writeIdentity(t, testIdentity(kind))
 			_, s := configs(kind)

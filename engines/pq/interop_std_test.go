@@ -22,9 +22,8 @@ var stdGroups = []struct {
 	{"x25519", tls.X25519},
 	{"secp256r1", tls.CurveP256},
 	{"secp384r1", tls.CurveP384},
+	{"MLKEM1024", tls.MLKEM1024},
 }
-
-var stdKinds = []string{"rsa", "p256", "p384", "p521", "ed25519"}
 
 // clientOfStd connects our client with a crypto/tls server.
 func clientOfStd(t *testing.T, c *engine.ClientConfig, s *tls.Config) (engine.Session, *tls.Conn) {
@@ -107,6 +106,7 @@ func TestServerWithStdGroups(t *testing.T) {
 	for _, g := range stdGroups {
 		t.Run(g.name, func(t *testing.T) {
 			_, s := configs("p256")
+			s.Groups = []string{g.name}
 			c := stdClientConfig("p256")
 			c.CurvePreferences = []tls.CurveID{g.id}
 			tc, session := serverOfStd(t, c, s)
@@ -120,7 +120,7 @@ func TestServerWithStdGroups(t *testing.T) {
 }
 
 func TestClientWithStdCertificates(t *testing.T) {
-	for _, kind := range stdKinds {
+	for _, kind := range testKinds {
 		t.Run(kind, func(t *testing.T) {
 			c, _ := configs(kind)
 			c.Identity = testIdentity(kind)
@@ -143,7 +143,7 @@ func TestClientWithStdCertificates(t *testing.T) {
 }
 
 func TestServerWithStdCertificates(t *testing.T) {
-	for _, kind := range stdKinds {
+	for _, kind := range testKinds {
 		t.Run(kind, func(t *testing.T) {
 			_, s := configs(kind)
 			s.ClientAuth, s.Verify = engine.ClientAuthRequire, expectPeer(testIdentity(kind))

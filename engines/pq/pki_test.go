@@ -17,6 +17,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -28,7 +29,11 @@ import (
 
 const testName = "server.test"
 
-var testKinds = []string{"rsa", "p256", "p384", "p521", "ed25519", "mldsa44", "mldsa65", "mldsa87"}
+var (
+	classicalKinds = []string{"rsa", "p256", "p384", "p521", "ed25519"}
+	mldsaKinds     = []string{"mldsa44", "mldsa65", "mldsa87"}
+	testKinds      = slices.Concat(classicalKinds, mldsaKinds)
+)
 
 var testIdentities = sync.OnceValue(func() map[string]*engine.Identity {
 	all := map[string]*engine.Identity{}
