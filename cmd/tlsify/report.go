@@ -98,13 +98,15 @@ func (c *connection) channelBinding() ([]byte, error) {
 	}
 	// The hash is the signature's, but at least SHA-256; where the signature
 	// has none of its own the binding is undefined.
-	hash := crypto.SHA256
+	var hash crypto.Hash
 	switch leaf.SignatureAlgorithm {
+	case x509.MD5WithRSA, x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.SHA256WithRSA, x509.SHA256WithRSAPSS, x509.ECDSAWithSHA256:
+		hash = crypto.SHA256
 	case x509.SHA384WithRSA, x509.SHA384WithRSAPSS, x509.ECDSAWithSHA384:
 		hash = crypto.SHA384
 	case x509.SHA512WithRSA, x509.SHA512WithRSAPSS, x509.ECDSAWithSHA512:
 		hash = crypto.SHA512
-	case x509.PureEd25519, x509.UnknownSignatureAlgorithm:
+	default: // Ed25519 and ML-DSA among them
 		return nil, impossible("it is undefined for this certificate")
 	}
 	sum := hash.New()

@@ -3,7 +3,7 @@ package enginetest
 import (
 	"bytes"
 	"crypto/ecdh"
-	"crypto/rand"
+	"crypto/hpke"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
@@ -20,6 +20,7 @@ var clientHellos = []row{
 	{"groups-in-order", clientOnly, only13, testGroupsInOrder},
 	{"imitation", clientOnly, anyVersion, testImitation},
 	{"ech", clientOnly, anyVersion, testECH},
+	{"ech-kems", clientOnly, anyVersion, testECHKEMs},
 	{"ech-hello-retry", clientOnly, anyVersion, testECHHelloRetry},
 	{"ech-resumed", clientOnly, anyVersion, testECHResumed},
 	{"ech-rejected", clientOnly, anyVersion, testECHRejected},
@@ -113,26 +114,37 @@ func outline(hello []byte) (suites []byte, extensions []uint16) {
 // publicName is what a server with ECH is openly called.
 const publicName = "public.test"
 
-// echKey makes a key and its ECHConfig (RFC 9849, section 4) for DHKEM(X25519,
-// HKDF-SHA256), HKDF-SHA256 and AES-128-GCM.
-func (r *rig) echKey(id byte) tls.EncryptedClientHelloKey {
+// echKEMs are the key encapsulations of HPKE that an ECHConfig may have
+// (RFC 9180; draft-ietf-hpke-pq), the one that all have first.
+var echKEMs = []hpke.KEM{hpke.DHKEM(ecdh.X25519()), hpke.DHKEM(ecdh.P256()), hpke.DHKEM(ecdh.P384()), hpke.DHKEM(ecdh.P521()),
+	hpke.MLKEM768(), hpke.MLKEM1024(), hpke.MLKEM768X25519(), hpke.MLKEM768P256(), hpke.MLKEM1024P384()}
+
+// echKey makes a key and its ECHConfig (RFC 9849, section 4) for a KEM,
+// HKDF-SHA256 and AES-128-GCM.
+func (r *rig) echKey(id byte, kem hpke.KEM) tls.EncryptedClientHelloKey {
 	r.Helper()
-	private, err := ecdh.X25519().GenerateKey(rand.Reader)
+	private, err := kem.GenerateKey()
 	if err != nil {
 		r.Fatal(err)
 	}
-	body := append([]byte{id, 0, 0x20, 0, 32}, private.PublicKey().Bytes()...)
+	secret, err := private.Bytes()
+	if err != nil {
+		r.Fatal(err)
+	}
+	public := private.PublicKey().Bytes()
+	body := binary.BigEndian.AppendUint16([]byte{id}, kem.ID())
+	body = append(binary.BigEndian.AppendUint16(body, uint16(len(public))), public...)
 	body = append(body, 0, 4, 0, 1, 0, 1, 32, byte(len(publicName)))
 	body = append(append(body, publicName...), 0, 0)
 	return tls.EncryptedClientHelloKey{
-		Config:      append([]byte{0xfe, 0x0d, 0, byte(len(body))}, body...),
-		PrivateKey:  private.Bytes(),
+		Config:      append(binary.BigEndian.AppendUint16([]byte{0xfe, 0x0d}, uint16(len(body))), body...),
+		PrivateKey:  secret,
 		SendAsRetry: true,
 	}
 }
 
 func echList(key tls.EncryptedClientHelloKey) []byte {
-	return append([]byte{0, byte(len(key.Config))}, key.Config...)
+	return append(binary.BigEndian.AppendUint16(nil, uint16(len(key.Config))), key.Config...)
 }
 
 // echTrial has a server with ECH: Host is behind it, and publicName is what
@@ -140,7 +152,7 @@ func echList(key tls.EncryptedClientHelloKey) []byte {
 func (r *rig) echTrial(outer string) (t *trial, heard *tap) {
 	r.Helper()
 	t, heard = r.trial(), new(tap)
-	key := r.echKey(7)
+	key := r.echKey(7, echKEMs[0])
 	t.client.ECHConfigList = echList(key)
 	t.wrap = func(c net.Conn) net.Conn { heard.Conn = c; return heard }
 	public := TLSCertificate(Issue(r, PKI(r).Root, CertOptions{DNS: []string{outer}}))
@@ -182,6 +194,16 @@ func testECH(r *rig) {
 	t.wantECH(heard)
 }
 
+func testECHKEMs(r *rig) {
+	for _, kem := range echKEMs {
+		r.Logf("KEM 0x%04x", kem.ID())
+		t, heard := r.echTrial(publicName)
+		key := r.echKey(7, kem)
+		t.client.ECHConfigList, t.peer.EncryptedClientHelloKeys = echList(key), []tls.EncryptedClientHelloKey{key}
+		t.wantECH(heard)
+	}
+}
+
 func testECHHelloRetry(r *rig) {
 	t, heard := r.echTrial(publicName)
 	t.peer.CurvePreferences = []tls.CurveID{tls.CurveP384}
@@ -213,7 +235,7 @@ func testECHResumed(r *rig) {
 // because it has shown that it is the public name's.
 func testECHRejected(r *rig) {
 	t, heard := r.echTrial(publicName)
-	t.client.ECHConfigList = echList(r.echKey(8))
+	t.client.ECHConfigList = echList(r.echKey(8, echKEMs[0]))
 	var kept tickets
 	t.client.KeepTicket = kept.keep
 	o := t.run()
@@ -233,7 +255,7 @@ func testECHRejected(r *rig) {
 // Verify knows better than to let anyone else tell us.
 func testECHRejectedByAnImpostor(r *rig) {
 	t, heard := r.echTrial("impostor.test")
-	t.client.ECHConfigList = echList(r.echKey(8))
+	t.client.ECHConfigList = echList(r.echKey(8, echKEMs[0]))
 	no := &refusalError{"cert-name"}
 	t.judge.answer = func(p *engine.Peer) error {
 		if p.ECHPublicName != publicName {

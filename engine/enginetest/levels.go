@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 
 	"tlsify/engine"
@@ -14,6 +15,11 @@ var levels = []row{
 	{"level-pq-against-tls12", bothRoles, anyVersion, testPQAgainstTLS12},
 	{"level-pq-against-classical", bothRoles, anyVersion, testPQAgainstClassical},
 	{"level-pq-auth", bothRoles, anyVersion, testPQAuth},
+	{"level-pq-auth-against-classical", bothRoles, anyVersion, testPQAuthAgainstClassical},
+	{"level-pq-auth-identities", bothRoles, anyVersion, testPQAuthIdentities},
+	{"mldsa-chains", bothRoles, only13, testMLDSAChains},
+	{"mldsa-resumed", bothRoles, only13, testMLDSAResumed},
+	{"mldsa-against-tls12", serverOnly, only12, testMLDSAAgainstTLS12},
 	{"against-tls11", bothRoles, anyVersion, testAgainstTLS11},
 	{"against-weak-suites", bothRoles, anyVersion, testAgainstWeakSuites},
 	{"no-group-in-common", bothRoles, anyVersion, testNoGroupInCommon},
@@ -117,52 +123,160 @@ func testNoSuiteInCommon(r *rig) {
 	t.run().refused(nil, engine.FaultNoCommonCipher)
 }
 
-// Crypto/tls has no ML-DSA: the engine is its own peer.
+// Chains of each kind of ML-DSA key, on both sides.
 func testPQAuth(r *rig) {
-	t := r.trial()
-	chain := Chain(r, "pq-mldsa65")
-	t.config.Level = engine.LevelPQAuth
-	if r.role == asServer {
-		t.server.Identities = []*engine.Identity{Identity(chain)}
-	}
-	if err := t.check(); err != nil {
-		r.Fatal(err)
-	}
-	server, ok := r.engine.(engine.ServerEngine)
-	if !ok {
-		r.Fatal("there is no peer for this engine")
-	}
-	common := engine.Config{Level: engine.LevelPQAuth, Verify: t.judge.verify}
-	peerIdentities := []*engine.Identity{Identity(chain)}
-	end, peerEnd := TCPPair(r)
-	type result struct {
-		session engine.Session
-		err     error
-	}
-	peer := make(chan result, 1)
-	go func() {
-		var theirs result
-		if r.role == asClient {
-			theirs.session, theirs.err = server.Server(t.ctx, peerEnd, &engine.ServerConfig{Config: common, Identities: peerIdentities})
-		} else {
-			theirs.session, theirs.err = server.Client(t.ctx, peerEnd, &engine.ClientConfig{Config: common, ServerName: Host})
+	for _, name := range []string{"pq-mldsa44", "pq-mldsa65", "pq-mldsa87", "pq-steps"} {
+		t := r.trial()
+		t.config.Level = engine.LevelPQAuth
+		server, client := Chain(r, name), Chain(r, "pq-client")
+		shown := t.shows(server, client)
+		if err := t.check(); err != nil {
+			r.Fatal(err)
 		}
-		peer <- theirs
-	}()
-	session, err := t.start(t.ctx, end)
-	theirs := <-peer
-	if err != nil || theirs.err != nil {
-		r.Fatalf("handshake: %v; its peer: %v", err, theirs.err)
+		o := t.mustRun()
+		if t.wantShown(shown.Chain) {
+			o.exchange("a", "b")
+		}
+		if s := o.session.State(); !engine.PostQuantumGroup(s.Group) || s.Version != engine.TLS13 {
+			r.Errorf("state %+v", s)
+		}
 	}
-	t.wantShown(chain.Chain) // by one side or the other
-	if group := session.State().Group; !engine.PostQuantumGroup(group) {
-		r.Errorf("group %s", group)
+}
+
+// shows gives both sides a certificate, and returns that which the engine is
+// shown.
+func (t *trial) shows(server, client *Credential) *Credential {
+	t.peer.InsecureSkipVerify = true // some chains are only for those who can be told of their root
+	if t.role == asClient {
+		t.peer.Certificates, t.peer.ClientAuth = []tls.Certificate{TLSCertificate(server)}, tls.RequireAnyClientCert
+		t.client.Identity = Identity(client)
+		return server
 	}
-	if n, err := theirs.session.Write([]byte("hello")); n != 5 || err != nil {
-		r.Errorf("write: %d, %v", n, err)
+	t.server.Identities = []*engine.Identity{Identity(server)}
+	t.peerShows(TLSCertificate(client))
+	return client
+}
+
+// A peer that can only be known by a classical key is refused, even where
+// Verify has nothing against it.
+func testPQAuthAgainstClassical(r *rig) {
+	t := r.trial()
+	t.config.Level = engine.LevelPQAuth
+	if r.role == asClient {
+		t.peerShows(TLSCertificate(Chain(r, "good")))
+	} else {
+		t.server.Identities = []*engine.Identity{Identity(Chain(r, "pq-mldsa65"))}
+		t.peer.InsecureSkipVerify = true
+		t.peerShows(TLSCertificate(Chain(r, "client")))
 	}
-	got := make([]byte, 5)
-	if n, err := session.Read(got); err != nil || string(got[:n]) != "hello" {
-		r.Errorf("read %q, %v", got[:n], err)
+	o := t.run()
+	if o.err == nil {
+		r.Fatalf("a session was established: %+v", o.session.State())
 	}
+	if errors.As(o.err, new(*engine.PeerError)) {
+		wantFault(r, o.err, engine.FaultSecurityLevel, engine.FaultClientCert)
+		o.wantPeerAlert()
+		return
+	}
+	wantAlert(r, o.err, choiceAlerts...) // of a server that has nothing to sign with
+}
+
+// What cannot be used at the level is refused before there is a connection, or
+// passed over where a server has something better.
+func testPQAuthIdentities(r *rig) {
+	classical, pq := Identity(Chain(r, "good")), Identity(Chain(r, "pq-mldsa44"))
+	t := r.trial()
+	t.config.Level = engine.LevelPQAuth
+	if r.role == asClient {
+		t.client.Identity = Identity(Chain(r, "client"))
+	}
+	if err := t.check(); !errors.As(err, new(*engine.UnsupportedError)) {
+		r.Errorf("classical keys: %v", err)
+	}
+	if r.role == asClient {
+		t.client.Identity = Identity(Chain(r, "pq-client"))
+		if err := t.check(); err != nil {
+			r.Errorf("a post-quantum key: %v", err)
+		}
+		return
+	}
+	t.server.Identities, t.peer.InsecureSkipVerify = []*engine.Identity{classical, pq}, true
+	if o := t.mustRun(); !sameChain(rawOf(o.peer.ConnectionState().PeerCertificates), pq.Chain) {
+		r.Error("the certificate is not the one with the post-quantum key")
+	}
+}
+
+// A server whose only certificate is one for TLS 1.3 has no other version.
+func testMLDSAAgainstTLS12(r *rig) {
+	t := r.trial()
+	t.server.Identities = []*engine.Identity{Identity(Chain(r, "pq-mldsa65"))}
+	t.peer.MaxVersion, t.peer.InsecureSkipVerify = tls.VersionTLS12, true
+	t.run().refused(nil, engine.FaultVersion)
+
+	t = r.trial()
+	t.server.Identities = []*engine.Identity{Identity(Chain(r, "pq-mldsa65")), Identity(Chain(r, "good"))}
+	t.peer.MaxVersion = uint16(r.version)
+	if o := t.mustRun(); !sameChain(rawOf(o.peer.ConnectionState().PeerCertificates), Chain(r, "good").Chain) {
+		r.Error("the certificate is not the classical one")
+	}
+}
+
+// Every chain with ML-DSA keys that can be parsed, pure and mixed, is for Verify
+// to judge.
+func testMLDSAChains(r *rig) {
+	for _, c := range PQCases() {
+		t := r.trial()
+		chain := Chain(r, c.Name)
+		t.peerShows(TLSCertificate(chain))
+		t.peer.InsecureSkipVerify = true
+		no := &refusalError{c.DNSCode}
+		if c.DNSCode != "" {
+			t.judge.answer = func(*engine.Peer) error { return no }
+		}
+		switch o := t.run(); {
+		case c.DNSCode == "" && (o.err != nil || o.peerErr != nil):
+			r.Errorf("%s: engine: %v; crypto/tls: %v", c.Name, o.err, o.peerErr)
+		case c.DNSCode != "" && !errors.Is(o.err, no):
+			r.Errorf("%s: error %s, want Verify's own", c.Name, describe(o.err))
+		}
+		if !t.wantShown(chain.Chain) {
+			r.Errorf("... for %s", c.Name)
+		}
+	}
+}
+
+// Chains of the largest keys are kept in sessions, the client's in the ticket.
+func testMLDSAResumed(r *rig) {
+	server, client := Chain(r, "pq-mldsa87"), Chain(r, "pq-client")
+	cache := tls.NewLRUClientSessionCache(1)
+	var kept tickets
+	for _, resumed := range []bool{false, true} {
+		t := r.trial()
+		t.config.Level = engine.LevelPQAuth
+		shown := t.shows(server, client)
+		t.peer.SessionTicketsDisabled = false
+		if r.role == asClient {
+			t.client.KeepTicket = kept.keep
+			t.peer.SetSessionTicketKeys([][32]byte{{1}})
+			if resumed {
+				t.client.Ticket = kept.kept[len(kept.kept)-1]
+			}
+		} else {
+			t.server.TicketKeys, t.peer.ClientSessionCache = [][32]byte{{1}}, cache
+		}
+		o := t.mustRun()
+		o.exchange("a", "b")
+		o.wantResumed(resumed)
+		t.wantShown(shown.Chain)
+		if r.role == asClient && len(kept.kept) == 0 {
+			r.Fatal("no tickets")
+		}
+	}
+}
+
+func rawOf(certificates []*x509.Certificate) (raw [][]byte) {
+	for _, c := range certificates {
+		raw = append(raw, c.Raw)
+	}
+	return raw
 }

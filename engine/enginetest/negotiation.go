@@ -15,6 +15,7 @@ import (
 var negotiation = []row{
 	{"state", bothRoles, eachVersion, testState},
 	{"signature-known", bothRoles, eachVersion, testSignatureKnown},
+	{"signature-known-rsa", bothRoles, eachVersion, testSignatureKnownRSA},
 	{"prefers-tls13", bothRoles, anyVersion, testPrefersTLS13},
 	{"alpn", bothRoles, eachVersion, testALPN},
 	{"alpn-none-in-common", bothRoles, eachVersion, testALPNNoneInCommon},
@@ -33,7 +34,7 @@ var negotiation = []row{
 
 // cryptoTLSGroups are those that crypto/tls has.
 var cryptoTLSGroups = []tls.CurveID{
-	tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024, tls.X25519, tls.CurveP256, tls.CurveP384,
+	tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024, tls.MLKEM1024, tls.X25519, tls.CurveP256, tls.CurveP384,
 }
 
 func testState(r *rig) {
@@ -66,6 +67,15 @@ func testSignatureKnown(r *rig) {
 	t := r.trial()
 	t.peerShows(TLSCertificate(Chain(r, "good")))
 	if got := t.mustRun().session.State().Signature; got != "ecdsa_secp256r1_sha256" {
+		r.Errorf("signature %q", got)
+	}
+}
+
+// RSA's keys have a choice of hashes.
+func testSignatureKnownRSA(r *rig) {
+	t := r.trial()
+	t.peerShows(TLSCertificate(Chain(r, "good-rsa")))
+	if got := t.mustRun().session.State().Signature; !strings.HasPrefix(got, "rsa_pss_rsae_") {
 		r.Errorf("signature %q", got)
 	}
 }

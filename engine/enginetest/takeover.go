@@ -17,6 +17,7 @@ import (
 var takeOvers = []row{
 	{"take-over-tls12", bothRoles, only12, testTakeOverTLS12},
 	{"take-over-client-certificate", bothRoles, only13, testTakeOverClientCertificate},
+	{"take-over-large-flights", bothRoles, only13, testTakeOverLargeFlights},
 	{"take-over-hello-retry", bothRoles, only13, testTakeOverHelloRetry},
 	{"take-over-early-bytes", bothRoles, only13, testTakeOverEarlyBytes},
 	{"take-over-tickets-sent", serverOnly, only13, testTakeOverTicketsSent},
@@ -87,6 +88,18 @@ func testTakeOverClientCertificate(r *rig) {
 		t.peer.ClientAuth = tls.RequireAnyClientCert
 	} else {
 		t.peerShows(TLSCertificate(Chain(r, "client")))
+		t.server.TicketKeys = [][32]byte{{1}}
+		t.peer.SessionTicketsDisabled, t.peer.ClientSessionCache = false, tls.NewLRUClientSessionCache(1)
+	}
+	t.mustRun().bothWays()
+}
+
+// ML-DSA-87 makes flights of more than one record.
+func testTakeOverLargeFlights(r *rig) {
+	t := r.trial()
+	t.taken = true
+	t.shows(Chain(r, "pq-mldsa87"), Chain(r, "pq-client"))
+	if r.role == asServer {
 		t.server.TicketKeys = [][32]byte{{1}}
 		t.peer.SessionTicketsDisabled, t.peer.ClientSessionCache = false, tls.NewLRUClientSessionCache(1)
 	}

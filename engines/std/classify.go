@@ -14,7 +14,7 @@ import (
 // rest is told apart; classify_test.go provokes each of them, so that a change
 // of the library's wording is a failed test and not a wrong CODE.
 
-// dialect is what crypto/tls of go1.26 says.
+// dialect is what crypto/tls of go1.27 says.
 var dialect = adapter.Dialect{
 	Package: "crypto/tls",
 	Header: func(err error) (first [5]byte, ok bool) {

@@ -1,8 +1,10 @@
 package std
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/mldsa"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -12,9 +14,10 @@ import (
 	"tlsify/engine"
 )
 
-// groups are what crypto/tls can do, in its own order of preference, which is
-// the one it uses whatever order it is given. P-521 is left out: it is slow,
-// and RFC 9325 does not ask for it.
+// groups are what crypto/tls can do: the defaults, in its own order of
+// preference, which is the one it uses whatever order it is given; and then
+// what must be named. P-521 is left out: it is slow, and RFC 9325 does not ask
+// for it.
 var groups = [...]tls.CurveID{
 	tls.X25519MLKEM768,
 	tls.SecP256r1MLKEM768,
@@ -22,7 +25,12 @@ var groups = [...]tls.CurveID{
 	tls.X25519,
 	tls.CurveP256,
 	tls.CurveP384,
+	tls.MLKEM1024,
 }
+
+// defaultGroups is how many of groups are offered where none is named. A least
+// level of security that rules the classical ones out offers the others, too.
+const defaultGroups = 6
 
 var errNoVerify = errors.New("std: a configuration without Verify")
 
@@ -31,10 +39,11 @@ func (e Engine) config(c *engine.Config) (*tls.Config, error) {
 	if c.Verify == nil {
 		return nil, errNoVerify
 	}
-	if c.Level >= engine.LevelPQAuth {
-		return nil, &engine.UnsupportedError{Engine: e.Name(), What: "post-quantum authentication"}
+	wanted := *c
+	if all, _ := e.Groups(); c.Groups == nil && c.Level >= engine.LevelPQ {
+		wanted.Groups = all
 	}
-	names, err := c.ResolveGroups(e)
+	names, err := wanted.ResolveGroups(e)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +79,7 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 		return nil, &engine.UnsupportedError{Engine: e.Name(), What: "the imitation of a ClientHello"}
 	}
 	if c.Identity != nil {
-		if err := e.checkKey(c.Identity); err != nil {
+		if err := e.checkKey(c.Identity, c.Level); err != nil {
 			return nil, err
 		}
 	}
@@ -93,17 +102,8 @@ func (e Engine) serverConfig(c *engine.ServerConfig) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(c.Identities) == 0 {
-		return nil, errors.New("std: a server's configuration without a certificate")
-	}
-	for _, identity := range c.Identities {
-		if err := e.checkKey(identity); err != nil {
-			return nil, err
-		}
-		if identity.Anchors != nil && identity.Anchors.OnDemand {
-			return nil, &engine.UnsupportedError{Engine: e.Name(), What: "a certificate for clients that ask for its trust anchor"}
-		}
-		config.Certificates = append(config.Certificates, certificateOf(identity))
+	if err := e.addIdentities(config, c); err != nil {
+		return nil, err
 	}
 	switch c.ClientAuth {
 	case engine.ClientAuthRequest:
@@ -125,13 +125,46 @@ func (e Engine) serverConfig(c *engine.ServerConfig) (*tls.Config, error) {
 	return config, nil
 }
 
-// checkKey refuses a key that crypto/tls cannot sign with.
-func (e Engine) checkKey(i *engine.Identity) error {
+// checkKey refuses a key that crypto/tls cannot sign with, or not at a level.
+func (e Engine) checkKey(i *engine.Identity, level engine.Level) error {
 	switch i.Key.Public().(type) {
-	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+	case *mldsa.PublicKey:
 		return nil
+	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+		if level < engine.LevelPQAuth {
+			return nil
+		}
+		return &engine.UnsupportedError{Engine: e.Name(), What: "a certificate with this kind of key at this security level"}
 	}
 	return &engine.UnsupportedError{Engine: e.Name(), What: "a certificate with this kind of key"}
+}
+
+// addIdentities adds a server's certificates, but for those whose keys are
+// below the level, as long as there is another.
+func (e Engine) addIdentities(config *tls.Config, c *engine.ServerConfig) error {
+	classical := false
+	var refused error
+	for _, identity := range c.Identities {
+		if err := e.checkKey(identity, c.Level); err != nil {
+			if e.checkKey(identity, engine.LevelStandard) != nil {
+				return err
+			}
+			refused = err
+			continue
+		}
+		if identity.Anchors != nil && identity.Anchors.OnDemand {
+			return &engine.UnsupportedError{Engine: e.Name(), What: "a certificate for clients that ask for its trust anchor"}
+		}
+		classical = classical || !isMLDSA(identity.Key.Public())
+		config.Certificates = append(config.Certificates, certificateOf(identity))
+	}
+	if len(config.Certificates) == 0 {
+		return cmp.Or(refused, errors.New("std: a server's configuration without a certificate"))
+	}
+	if !classical {
+		config.MinVersion = tls.VersionTLS13 // which alone has ML-DSA
+	}
+	return nil
 }
 
 func certificateOf(i *engine.Identity) tls.Certificate {

@@ -8,6 +8,8 @@ package std
 
 import (
 	"context"
+	"crypto"
+	"crypto/mldsa"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -30,7 +32,7 @@ func (Engine) Groups() (names []string, defaults int) {
 	for _, id := range groups {
 		names = append(names, engine.GroupName(uint16(id)))
 	}
-	return names, len(names)
+	return names, defaultGroups
 }
 
 func (e Engine) CheckClient(c *engine.ClientConfig) error {
@@ -52,7 +54,7 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	h := &handshake{records: conn, client: true, tickets: c.KeepTicket != nil}
 	h.tapInto(config)
 	h.offerIdentity(config, c)
-	config.VerifyConnection = h.verify(c.Verify)
+	config.VerifyConnection = h.verify(&c.Config)
 	// Crypto/tls calls this one, in place of VerifyConnection, before it lets
 	// the server's certificates be seen. They are judged in afterRejection.
 	config.EncryptedClientHelloRejectionVerify = func(tls.ConnectionState) error { return nil }
@@ -75,7 +77,7 @@ func (e Engine) Server(ctx context.Context, stream net.Conn, c *engine.ServerCon
 	h := &handshake{records: conn}
 	h.tapInto(config)
 	if c.ClientAuth != engine.ClientAuthNone {
-		config.VerifyConnection = h.verify(c.Verify)
+		config.VerifyConnection = h.verify(&c.Config)
 	}
 	return h.run(ctx, tls.Server(conn, config))
 }
@@ -131,11 +133,21 @@ func (h *handshake) keys(state *engine.State, sent []byte) (*engine.Keys, error)
 
 // verify makes the VerifyConnection of crypto/tls out of the seam's Verify. It
 // is called on resumption as well, which VerifyPeerCertificate is not.
-func (h *handshake) verify(verify func(*engine.Peer) error) func(tls.ConnectionState) error {
+// Which signatures crypto/tls takes nobody can tell it: what is below the
+// level is refused here, after Verify, which may have more to say of it.
+func (h *handshake) verify(c *engine.Config) func(tls.ConnectionState) error {
 	return func(cs tls.ConnectionState) error {
-		h.refusal = verify(peerOf(cs))
+		h.refusal = c.Verify(peerOf(cs))
+		if h.refusal == nil && c.Level >= engine.LevelPQAuth && len(cs.PeerCertificates) > 0 && !isMLDSA(cs.PeerCertificates[0].PublicKey) {
+			h.refusal = &engine.PeerError{Fault: engine.FaultSecurityLevel, Err: errors.New("the peer's certificate has no post-quantum key")}
+		}
 		return h.refusal
 	}
+}
+
+func isMLDSA(public crypto.PublicKey) bool {
+	_, is := public.(*mldsa.PublicKey)
+	return is
 }
 
 // afterRejection has the server judged that rejected an Encrypted Client Hello
@@ -193,6 +205,9 @@ func stateOf(cs tls.ConnectionState) *engine.State {
 	state.ServerName, _ = engine.HostName(cs.ServerName)
 	if cs.CurveID != 0 {
 		state.Group = engine.GroupName(uint16(cs.CurveID))
+	}
+	if cs.Version >= tls.VersionTLS13 && !cs.DidResume && len(cs.PeerCertificates) > 0 {
+		state.Signature = engine.SignatureOf(cs.PeerCertificates[0].PublicKey)
 	}
 	return state
 }

@@ -21,5 +21,8 @@ func stateOf(cs tls.ConnectionState) *engine.State {
 	if group := reflect.ValueOf(cs).FieldByName("testingOnlyCurveID").Uint(); group != 0 {
 		state.Group = engine.GroupName(uint16(group))
 	}
+	if cs.Version >= tls.VersionTLS13 && !cs.DidResume && len(cs.PeerCertificates) > 0 {
+		state.Signature = engine.SignatureOf(cs.PeerCertificates[0].PublicKey)
+	}
 	return state
 }
