@@ -10,49 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
-
-	"github.com/rogpeppe/go-internal/testscript"
-
-	"tlsify/engine/enginetest"
 )
-
-// The scenarios of testdata/script/pq are of post-quantum chains and of the
-// engine pq. Besides what all scenarios find there is
-//
-//	$PQ       a directory with pq-ca.pem and CHAIN.pem and CHAIN.key for every
-//	          ready-made chain with post-quantum keys (pq-mldsa65, mixed-client, ...)
-
-func TestPQScript(t *testing.T) {
-	pki, pqDir := pkiFiles(t), pqFiles(t)
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script/pq",
-		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, "PKI="+pki, "PQ="+pqDir, "HOST="+enginetest.Host, "LC_ALL=C", "TLSIFY_ENGINE=pq")
-			return nil
-		},
-		Cmds:               commands(t),
-		Deadline:           time.Now().Add(3 * patience),
-		RequireUniqueNames: true,
-	})
-}
-
-// pqFiles is a directory with the post-quantum chains.
-func pqFiles(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "pq-ca.pem"), enginetest.PQRoots(t), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	names := []string{"pq-client", "mixed-client"}
-	for _, c := range enginetest.PQCases() {
-		names = append(names, c.Name)
-	}
-	for _, name := range names {
-		enginetest.WriteFiles(t, enginetest.Chain(t, name), dir, name)
-	}
-	return dir
-}
 
 // page answers a browser's request with a page that names the group.
 const page = `while read -r line && [ "$line" != "$(printf '\r')" ]; do :; done

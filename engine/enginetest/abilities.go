@@ -48,6 +48,7 @@ var abilities = []ability{
 		"mutations", "cut-anywhere", "break-in-*", "late-message", "renegotiation"}},
 	{"time limits and cancellation", []string{"context-*"}},
 	{"`--fingerprint`", []string{"imitation"}},
+	{"`--ech` with another KEM than X25519, post-quantum ones too", []string{"ech-kems"}},
 	{"`--ech`", []string{"ech*"}},
 	{"take-over of keys", []string{"take-over*"}},
 }

@@ -19,6 +19,7 @@ var levels = []row{
 	{"level-pq-auth-identities", bothRoles, anyVersion, testPQAuthIdentities},
 	{"mldsa-chains", bothRoles, only13, testMLDSAChains},
 	{"mldsa-resumed", bothRoles, only13, testMLDSAResumed},
+	{"mldsa-taken-over", bothRoles, only13, testMLDSATakenOver},
 	{"mldsa-against-tls12", serverOnly, only12, testMLDSAAgainstTLS12},
 	{"against-tls11", bothRoles, anyVersion, testAgainstTLS11},
 	{"against-weak-suites", bothRoles, anyVersion, testAgainstWeakSuites},

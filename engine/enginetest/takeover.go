@@ -17,7 +17,6 @@ import (
 var takeOvers = []row{
 	{"take-over-tls12", bothRoles, only12, testTakeOverTLS12},
 	{"take-over-client-certificate", bothRoles, only13, testTakeOverClientCertificate},
-	{"take-over-large-flights", bothRoles, only13, testTakeOverLargeFlights},
 	{"take-over-hello-retry", bothRoles, only13, testTakeOverHelloRetry},
 	{"take-over-early-bytes", bothRoles, only13, testTakeOverEarlyBytes},
 	{"take-over-tickets-sent", serverOnly, only13, testTakeOverTicketsSent},
@@ -95,7 +94,7 @@ func testTakeOverClientCertificate(r *rig) {
 }
 
 // ML-DSA-87 makes flights of more than one record.
-func testTakeOverLargeFlights(r *rig) {
+func testMLDSATakenOver(r *rig) {
 	t := r.trial()
 	t.taken = true
 	t.shows(Chain(r, "pq-mldsa87"), Chain(r, "pq-client"))
