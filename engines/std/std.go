@@ -207,7 +207,7 @@ func stateOf(cs tls.ConnectionState) *engine.State {
 		state.Group = engine.GroupName(uint16(cs.CurveID))
 	}
 	if cs.Version >= tls.VersionTLS13 && !cs.DidResume && len(cs.PeerCertificates) > 0 {
-		state.Signature = engine.SignatureOf(cs.PeerCertificates[0].PublicKey)
+		state.Signature = adapter.SignatureOf(cs.PeerCertificates[0].PublicKey)
 	}
 	return state
 }

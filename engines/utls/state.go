@@ -6,6 +6,7 @@ import (
 	tls "github.com/refraction-networking/utls"
 
 	"tlsify/engine"
+	"tlsify/engine/adapter"
 )
 
 func stateOf(cs tls.ConnectionState) *engine.State {
@@ -22,7 +23,7 @@ func stateOf(cs tls.ConnectionState) *engine.State {
 		state.Group = engine.GroupName(uint16(group))
 	}
 	if cs.Version >= tls.VersionTLS13 && !cs.DidResume && len(cs.PeerCertificates) > 0 {
-		state.Signature = engine.SignatureOf(cs.PeerCertificates[0].PublicKey)
+		state.Signature = adapter.SignatureOf(cs.PeerCertificates[0].PublicKey)
 	}
 	return state
 }
