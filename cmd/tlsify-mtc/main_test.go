@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tlsify/engine/trustanchor"
+	"tlsify/verify"
+	"tlsify/verify/mtc"
+)
+
+// tool runs the command in a directory of its own.
+type tool struct {
+	t   *testing.T
+	dir string
+}
+
+func (x tool) path(name string) string { return filepath.Join(x.dir, name) }
+
+// try runs a command; a word that begins with @ is a file in the directory.
+func (x tool) try(words ...string) (string, error) {
+	for i, word := range words {
+		words[i] = strings.ReplaceAll(word, "@", x.dir+"/")
+	}
+	var out bytes.Buffer
+	err := run(words, &out)
+	return out.String(), err
+}
+
+func (x tool) do(line string) string {
+	x.t.Helper()
+	out, err := x.try(strings.Fields(line)...)
+	if err != nil {
+		x.t.Fatalf("%s: %v", line, err)
+	}
+	return out
+}
+
+func (x tool) read(name string) []byte {
+	x.t.Helper()
+	content, err := os.ReadFile(x.path(name))
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return content
+}
+
+// From nothing to a certificate that tlsify's own verification accepts: with
+// the CA alone, with cosigners, and with landmarks.
+func TestWhole(t *testing.T) {
+	x := tool{t, t.TempDir()}
+	for _, line := range []string{
+		"init @ca --id 32473.1",
+		"cosigner @ca --id 32473.2.1",
+		"cosigner @ca --id 32473.3 --kind p256",
+		"fill @ca 700",
+		"key @server.key --kind p256",
+		"issue @ca --name localhost --name 127.0.0.1 --key @server.key --out @standalone.pem --cosigners 2",
+		"landmark @ca",
+		"fill @ca 10",
+		"landmark @ca",
+		"relative @ca --cert @standalone.pem --out @relative.pem",
+	} {
+		x.do(line)
+	}
+	landmarks, err := x.try("landmarks", "@ca/log/1", "--ca", "@ca/ca.pem", "--mtc-cosigners", "2 @ca/cosigners.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs, err := mtc.ParseLandmarks([]byte(landmarks))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cosigners, err := mtc.ParseCosigners(x.read("ca/cosigners.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	standalone, relative := x.certificate("standalone.pem"), x.certificate("relative.pem")
+	if !bytes.Equal(standalone.RawTBSCertificate, relative.RawTBSCertificate) {
+		t.Error("the two certificates are of different entries")
+	}
+	for _, c := range []struct {
+		name  string
+		cert  *x509.Certificate
+		trust *mtc.Trust
+		ok    bool
+	}{
+		{"standalone", standalone, nil, true},
+		{"standalone, both cosigners", standalone, &mtc.Trust{Quorum: 2, Cosigners: cosigners}, true},
+		{"standalone, with landmarks", standalone, &mtc.Trust{Landmarks: logs}, true},
+		{"relative", relative, &mtc.Trust{Quorum: 2, Cosigners: cosigners, Landmarks: logs}, true},
+		{"relative, without landmarks", relative, nil, false},
+	} {
+		store, err := verify.StoreFromPEM("ca.pem", x.read("ca/ca.pem"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, err := verify.ParseName("localhost")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &verify.Policy{Names: []verify.Name{name}, Trust: []*verify.Store{store}, MTC: c.trust}
+		if _, err := p.Check(verify.Evidence{Certificates: []*x509.Certificate{c.cert}}); (err == nil) != c.ok {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	for name, want := range map[string]string{"standalone.pem": "{32473.1 [{32473.1.2.1 0 18446744073709551615}] false}",
+		"relative.pem": "{32473.1.1.1.1 [{32473.1.2.1 1 24}] true}"} {
+		block, _ := pem.Decode(x.read(name))
+		p, err := trustanchor.ParseProperties(block.Bytes)
+		if err != nil || block.Type != trustanchor.PEMType {
+			t.Fatal(name, err)
+		}
+		if got := "{" + p.ID.String() + " [{" + p.Groups[0].Base.String(); !strings.HasPrefix(want, got) || strings.HasSuffix(want, "true}") != p.OnDemand {
+			t.Errorf("%s: %+v, want %s", name, p, want)
+		}
+	}
+	if info, err := os.Stat(x.path("ca/ca.key")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
+func (x tool) certificate(name string) *x509.Certificate {
+	x.t.Helper()
+	cert, err := firstCertificate(x.read(name))
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return cert
+}
+
+func TestRefusals(t *testing.T) {
+	x := tool{t, t.TempDir()}
+	x.do("init @ca --id 32473.1 --kind ed25519")
+	x.do("key @k --kind ed25519")
+	for _, line := range []string{
+		"init @ca --id 32473.1", "init @other --id x", "init @other --id 32473.1 --kind rsa", "nothing", "init", "fill @ca", "fill @ca 0",
+		"fill @ca x", "issue @ca --name a", "issue @ca --name a --key @k --out @o --cosigners 1", "issue @ca --name a --key @ca/ca.pem --out @o",
+		"cosigner @ca --id 32473.1", "landmarks @ca/log/1", "landmarks @none --ca @ca/ca.pem", "landmarks @ca/log/1 --ca @ca/ca.pem --log 2",
+		"relative @ca --cert @ca/ca.pem --out @o", "key @k", "--bogus",
+	} {
+		if _, err := x.try(strings.Fields(line)...); err == nil {
+			t.Errorf("%s: accepted", line)
+		}
+	}
+	if _, err := x.try("landmarks", "@ca/log/1", "--ca", "@ca/ca.pem", "--mtc-cosigners", "x"); err == nil {
+		t.Error("a quorum that is no number")
+	}
+	x.do("issue @ca --name a --key @k --out @a.pem")
+	if _, err := x.try("relative", "@ca", "--cert", "@a.pem", "--out", "@o"); err == nil {
+		t.Error("a certificate before its landmark")
+	}
+	x.do("landmark @ca")
+	if _, err := x.try("landmark", "@ca"); err == nil {
+		t.Error("a landmark with nothing new")
+	}
+	// A log that is not what its cosigner has signed before is not signed.
+	x.do("cosigner @ca --id 32473.2")
+	x.do("fill @ca 3")
+	if err := os.WriteFile(x.path("ca/cosigners/32473.2.seen"), []byte("2 "+strings.Repeat("A", 43)+"=\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x.try("fill", "@ca", "1"); err == nil || !strings.Contains(err.Error(), "another log") {
+		t.Errorf("a fork: %v", err)
+	}
+	if out := x.do("--help"); !strings.Contains(out, "tlsify-mtc landmarks LOG") {
+		t.Error(out)
+	}
+}
