@@ -19,7 +19,7 @@ WITH_GO = GOTOOLCHAIN=$$($(GO) env GOVERSION)
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: help toolchain build demo demo-pq test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
+.PHONY: help toolchain build demo demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -49,6 +49,11 @@ test-peers: toolchain ## the same, failing on a skip that is not expected; needs
 
 test-ktls: toolchain ## run the tests of kernel TLS on Debian's kernels, in QEMU; needs apt, qemu-system-x86 and busybox
 	@GO='$(GO)' TAGS='$(TAGS)' .ci/ktls
+
+PKIFLAGS =
+pki: toolchain ## make throw-away certificates in PKI=DIR, good and bad, and say what each is for; PKIFLAGS=-demo or -pq for others
+	@test -n '$(PKI)' || { echo 'make pki PKI=DIR'; false; }
+	@CGO_ENABLED=0 $(GO) run -buildvcs=false ./engine/internal/mkpki $(PKIFLAGS) '$(PKI)'
 
 SOAK = 15m
 soak: toolchain ## 200 connections at a time in every mode, with faults, for SOAK (15m); then 10,000 one after the other

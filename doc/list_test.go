@@ -125,7 +125,7 @@ END
 		serve 443 --engine pq --groups X25519MLKEM768,MLKEM1024,X-Wing :443 -- sh page.sh
 		sed 's/:port/:443/' block >mine
 		while read -r command; do printf 'GET /\r\n\r\n' | sh -c "$command" | grep 'the page'; done <mine`},
-	{page: "recipes.md", begins: "go run ./engine/internal/mkpki", test: "TestDemoPQ"},
+	{page: "recipes.md", begins: "make -s pki", test: "TestDemoPQ"},
 	{page: "recipes.md", begins: "tlsify --engine utls", script: page + `serve 443 --alpn http/1.1 :443 -- sh page.sh
 		sed -n 1p block >first && sed -n 2p block >second
 		printf 'GET /\r\n\r\n' | sh first | grep 'the page'

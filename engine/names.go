@@ -146,13 +146,29 @@ func (c *Config) ResolveGroups(e Engine) ([]string, error) {
 			}
 		}
 	}
-	if c.Level >= LevelPQ {
-		names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !PostQuantumGroup(n) })
+	if c.Level < LevelPQ && len(names) > 0 {
+		return names, nil
 	}
-	if len(names) == 0 {
-		return nil, &UnsupportedError{e.Name(), "a post-quantum key exchange with these groups"}
+	what := "a post-quantum key exchange with these groups"
+	var left []string
+	for _, name := range names {
+		switch {
+		case PostQuantumGroup(name):
+			left = append(left, name)
+		case !classicalGroup(name):
+			what += ": " + name + " is not a standard one"
+		}
 	}
-	return names, nil
+	if len(left) == 0 {
+		return nil, &UnsupportedError{e.Name(), what}
+	}
+	return left, nil
+}
+
+// classicalGroup tells whether a group, by its registered name, is one of
+// elliptic curves alone.
+func classicalGroup(name string) bool {
+	return name == "x25519" || name == "x448" || strings.HasPrefix(name, "secp")
 }
 
 // PostQuantumGroup tells whether a group, by its registered name, is a

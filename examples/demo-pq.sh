@@ -6,7 +6,7 @@ go=$2
 . examples/demo-stage.sh
 
 step "A throw-away CA, a server and a client, with ML-DSA keys throughout"
-CGO_ENABLED=0 $go run -buildvcs=false ./engine/internal/mkpki -pq "$dir"
+CGO_ENABLED=0 $go run -buildvcs=false ./engine/internal/mkpki -pq "$dir" >/dev/null
 ls "$dir"/pq-ca.pem "$dir"/pq-server.* "$dir"/pq-client.*
 
 step "tlsify listen --min-security pq-auth: nothing classical alone, from either side"

@@ -7,7 +7,6 @@ go=$2
 
 step "A throw-away CA, and a certificate for localhost"
 CGO_ENABLED=0 $go run -buildvcs=false ./engine/internal/mkpki -demo "$dir"
-ls "$dir"
 
 step "tlsify listen: one process per connection, each running a shell script"
 serve --cert "$dir/server.pem" --key "$dir/server.key"

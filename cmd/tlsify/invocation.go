@@ -19,9 +19,19 @@ import (
 var engines []engine.Engine
 
 // built lists the engines of this build, the default first.
-func built() []engine.Engine {
-	rank := func(e engine.Engine) int { return slices.Index([]string{"std", "utls", "pq"}, e.Name()) }
-	return slices.SortedFunc(slices.Values(engines), func(a, b engine.Engine) int { return rank(a) - rank(b) })
+func built() []engine.Engine { return inOrder(engines) }
+
+// inOrder puts engines into the contract's order. One that the contract does not
+// name stands behind those that it names, and so is never the default beside them.
+func inOrder(all []engine.Engine) []engine.Engine {
+	order := []string{"std", "utls", "pq"}
+	rank := func(e engine.Engine) int {
+		if at := slices.Index(order, e.Name()); at >= 0 {
+			return at
+		}
+		return len(order)
+	}
+	return slices.SortedStableFunc(slices.Values(all), func(a, b engine.Engine) int { return rank(a) - rank(b) })
 }
 
 // invocation is a valid command: what it says can be done as far as that can

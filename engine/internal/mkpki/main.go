@@ -17,7 +17,8 @@
 // mixed-client with the classical root in ca.pem, and every ready-made chain
 // with post-quantum keys. An ML-DSA key is written as its seed.
 //
-// Nothing is printed but errors. Everything in DIR is worthless in a day.
+// What each file is for is printed, a line each, and stands in DIR/README as well.
+// Everything in DIR is worthless in a day.
 package main
 
 import (
@@ -38,17 +39,23 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: mkpki [-demo | -pq] DIR")
 		os.Exit(2)
 	}
-	write := writeAll
+	write, list := writeAll, listAll()
 	switch {
 	case *demo:
-		write = writeDemo
+		write, list = writeDemo, listDemo
 	case *pq:
-		write = writePQ
+		write, list = writePQ, listPQ()
 	}
-	if err := write(flag.Arg(0)); err != nil {
+	dir := flag.Arg(0)
+	err := write(dir)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "README"), []byte(list), 0o644)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "mkpki:", err)
 		os.Exit(1)
 	}
+	fmt.Print(list)
 }
 
 func writeDemo(dir string) error {
