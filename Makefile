@@ -25,8 +25,8 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
 
 toolchain: # see that there is the Go that go.mod asks for, which Go may have to fetch
-	@said=$$($(GO) list -m 2>&1) || { said=$$(echo "$$said" | tr '\n' ' '); \
-	    echo "tlsify is built with Go $$(sed -n 's/^toolchain go//p' go.mod) or newer: install it, or let it be fetched by GOPROXY. It cannot be had here: $$said"; false; } >&2
+	@$(GO) list -m >/dev/null || { \
+	    echo "tlsify is built with Go $$(sed -n 's/^toolchain go//p' go.mod) or newer, which cannot be had here: install it, or let it be fetched (GOPROXY)"; false; } >&2
 
 build: toolchain ## build bin/tlsify with every engine there is
 	@mkdir -p bin

@@ -172,7 +172,7 @@ func (p *repacker) open(b []byte) (flight []part, ok bool) {
 		keys.seq++
 		inner, err := keys.aead.Open(nil, nonce, record[5:], record[:5])
 		if err != nil {
-			if flight == nil || len(flight) < 2 {
+			if len(flight) < 2 {
 				return nil, false // under the keys of what follows
 			}
 			p.skip = "the handshake's records are not under AES, which this machine does not prefer"
