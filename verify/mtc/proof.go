@@ -196,3 +196,14 @@ func (c *certificate) logEntry(extensions []byte) []byte {
 
 // Serial is the serial number of the entry at index of a log (section 6.2).
 func Serial(log uint16, index uint64) uint64 { return uint64(log)<<indexBits | index }
+
+// IsRelative tells whether a certificate is relative to a landmark: it has a
+// proof that nobody has signed.
+func IsRelative(c *x509.Certificate) bool {
+	algorithm, signature, ok := signatureOf(c)
+	if !ok || !isProofAlgorithm(algorithm) || len(signature) < 1 {
+		return false
+	}
+	proof, err := ParseProof(signature[1:])
+	return err == nil && len(proof.Signatures) == 0
+}
