@@ -18,8 +18,8 @@ type Config struct {
 	// either direction. On a server it is called where a client certificate
 	// was asked for, with no certificates in Peer where the client sent none.
 	// An error from it ends the handshake and comes back from Client or
-	// Server so that errors.As finds it. It may take long: a person may be
-	// asked. An engine given no Verify refuses to run.
+	// Server so that errors.As finds it; the peer is told by RefusalAlert of
+	// it. It may take long: a person may be asked. An engine given no Verify refuses to run.
 	Verify func(*Peer) error
 
 	// Level is the least that the handshake may negotiate. The engine offers

@@ -24,6 +24,26 @@ func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("engine %s cannot do %s", e.Engine, e.What)
 }
 
+// RefusedError is an error of Verify's that has the alert by which the peer is
+// told why (RFC 8446, section 6.2).
+type RefusedError struct {
+	Alert Alert
+	Err   error
+}
+
+func (e *RefusedError) Error() string { return e.Err.Error() }
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// RefusalAlert is the alert for an error of Verify's: certificate_unknown, which
+// is for all that there is no other for, where it has none.
+func RefusalAlert(err error) Alert {
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		return refused.Alert
+	}
+	return AlertCertificateUnknown
+}
+
 // AlertError is the peer's word: it ended the connection with this alert.
 type AlertError struct {
 	Alert Alert

@@ -117,6 +117,32 @@ func (s *Store) kind() string {
 	return "trust"
 }
 
+// Names are the distinguished names, DER, of the store's roots, each once, for a
+// server to ask its clients by. They are nil where there are none, where they
+// take more than most bytes, or where the roots are found by hash: a list that is
+// not whole would keep clients from showing what is accepted.
+func (s *Store) Names(most int) (names [][]byte) {
+	complete := true
+	for _, source := range s.sources {
+		b, ok := source.(*bundle)
+		if !ok {
+			return nil
+		}
+		err := b.scan(func(_, subject []byte) error {
+			if !slices.ContainsFunc(names, func(known []byte) bool { return bytes.Equal(known, subject) }) {
+				names = append(names, bytes.Clone(subject))
+				most -= len(subject)
+			}
+			complete = complete && most >= 0
+			return nil
+		})
+		if err != nil || !complete {
+			return nil
+		}
+	}
+	return names
+}
+
 // find gives the roots that have one of names as their subject. All sources
 // are searched where all is set, else as many as it takes to find one.
 func (s *Store) find(names *nameSet, all bool) ([]*x509.Certificate, error) {

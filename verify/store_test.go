@@ -358,3 +358,33 @@ func BenchmarkStore(b *testing.B) {
 		})
 	}
 }
+
+// A server names its clients' CAs, or none of them.
+func TestStoreNames(t *testing.T) {
+	a, b := issue(t, "CA a", nil, nil), issue(t, "CA b", nil, nil)
+	again := issue(t, "CA a", nil, nil)
+	store := storeOf(t, a, b, again)
+	want := [][]byte{a.RawSubject, b.RawSubject}
+	size := len(a.RawSubject) + len(b.RawSubject)
+	if got := store.Names(size); !slices.EqualFunc(got, want, bytes.Equal) {
+		t.Errorf("the names are %q, want %q", got, want)
+	}
+	if got := store.Names(size - 1); got != nil {
+		t.Errorf("names that take too much: %q", got)
+	}
+	dir := t.TempDir()
+	hash, ok := nameHash(a.RawSubject)
+	if !ok {
+		t.Fatal("no hash")
+	}
+	if err := os.WriteFile(dir+"/"+hash+".0", toPEM(a.Certificate), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hashed, err := LoadStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := hashed.Names(1 << 20); got != nil {
+		t.Errorf("names of a directory by hash: %q", got)
+	}
+}

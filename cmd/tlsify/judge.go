@@ -48,8 +48,9 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 				c.inv.session.peer = peer
 			}
 			return nil
-		case !errors.As(err, &rejection) || slices.ContainsFunc(rejection.Reasons, isFinal):
+		case !errors.As(err, &rejection):
 			return err
+		case slices.ContainsFunc(rejection.Reasons, isFinal):
 		case c.inv.proceed:
 			c.facts.unverified = codesOf(rejection)
 			return nil
@@ -57,8 +58,30 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 			c.facts.verified = []ground{{"ask", c.facts.peerPin}}
 			return nil
 		}
-		return err
+		return &engine.RefusedError{Alert: refusalAlert(rejection.Reasons[0].Code), Err: err}
 	}
+}
+
+// refusalAlert is the alert that tells a peer why it is refused (RFC 8446,
+// section 6.2).
+func refusalAlert(code verify.Code) engine.Alert {
+	switch code {
+	case verify.Untrusted, verify.SelfSigned:
+		return engine.AlertUnknownCA
+	case verify.Expired, verify.NotYetValid:
+		return engine.AlertCertificateExpired
+	case verify.Revoked:
+		return engine.AlertCertificateRevoked
+	case verify.PurposeBad:
+		return engine.AlertUnsupportedCert
+	case verify.NameWrong, verify.Malformed, verify.Weak, verify.Constraint:
+		return engine.AlertBadCertificate
+	case verify.Staple:
+		return engine.AlertBadCertStatus
+	case verify.SecurityLevel:
+		return engine.AlertInsufficientSecurity
+	}
+	return engine.AlertCertificateUnknown
 }
 
 // policyFor is the invocation's policy, but for a server that has rejected an

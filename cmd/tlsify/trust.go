@@ -297,6 +297,26 @@ func (p *parser) chains(level engine.Level) error {
 	return nil
 }
 
+// namesLimit is the most that the names of the acceptable CAs take in a request
+// for a client's certificate, in bytes: it is room for some hundred.
+const namesLimit = 12 << 10
+
+// acceptable are the names of all CAs of the stores, or nil.
+func acceptable(stores []*verify.Store) (names [][]byte) {
+	room := namesLimit
+	for _, store := range stores {
+		of := store.Names(room)
+		if of == nil {
+			return nil
+		}
+		for _, name := range of {
+			names = append(names, name)
+			room -= len(name)
+		}
+	}
+	return names
+}
+
 func (p *parser) configureServer(common engine.Config, identities []*engine.Identity) error {
 	w := p.words
 	server, ok := p.inv.engine.(engine.ServerEngine)
@@ -334,6 +354,7 @@ func (p *parser) configureServer(common engine.Config, identities []*engine.Iden
 		if err := p.chains(common.Level); err != nil {
 			return err
 		}
+		c.ClientCAs = acceptable(p.inv.policy.Trust)
 	} else if w.has("crl") {
 		return usagef("--crl needs --client-auth request or require")
 	}

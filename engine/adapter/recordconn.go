@@ -40,6 +40,7 @@ const (
 //   - The truth about the end. Ended and Err tell what the stream itself said,
 //     whatever the library makes of it.
 //   - Reading without waiting, record by record: ReadBatch.
+//   - Alerts that say why: InsteadOfAlert.
 //   - The way out. After a handshake, TakeOver leaves the library behind.
 //
 // One goroutine may read while others write. Deadlines set by the library are
@@ -66,6 +67,7 @@ type RecordConn struct {
 	closed   bool
 	writeErr error
 	readErr  error  // what the stream said other than io.EOF
+	instead  []byte // of the alert that is the last record of the next write
 	keep     bool   // what is sent is kept
 	kept     []byte // what has been sent since KeepSent
 }
@@ -230,7 +232,7 @@ func (c *RecordConn) ReadBatch(p []byte, read func([]byte) (int, error)) (n int,
 // goroutine is in the middle of sending, that one sends p as well: an answer
 // to a KeyUpdate must not keep the reader waiting for a peer that is itself
 // waiting for us to read.
-func (c *RecordConn) Write(p []byte) (int, error) {
+func (c *RecordConn) Write(p []byte) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -238,6 +240,11 @@ func (c *RecordConn) Write(p []byte) (int, error) {
 	}
 	if c.writeErr != nil {
 		return 0, c.writeErr
+	}
+	if written := len(p); c.instead != nil {
+		p = append(bytes.Clone(p[:lastRecord(p)]), c.instead...)
+		c.instead = nil
+		defer func() { n = min(n, 1) * written }()
 	}
 	if (c.held || c.sending) && len(c.out)+len(p) > queueLimit {
 		c.writeErr = errors.New("the peer makes us answer but takes no answers")
@@ -254,6 +261,27 @@ func (c *RecordConn) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// InsteadOfAlert has the next write end with this record in place of the alert
+// that the library ends it with, and is about to send because Verify has refused
+// the peer: by the same one whatever the reason.
+func (c *RecordConn) InsteadOfAlert(record []byte) {
+	c.mu.Lock()
+	c.instead = record
+	c.mu.Unlock()
+}
+
+// lastRecord is where the last record of p begins.
+func lastRecord(p []byte) (at int) {
+	for rest := p; len(rest) >= recordHeaderLen; rest = p[at:] {
+		n := recordHeaderLen + int(binary.BigEndian.Uint16(rest[3:]))
+		if n >= len(rest) {
+			break
+		}
+		at += n
+	}
+	return at
 }
 
 // Hold begins to collect what is written, which should be at most BatchSize

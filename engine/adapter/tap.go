@@ -17,13 +17,16 @@ type Tap struct {
 	// Next, where not nil, gets the key log as well.
 	Next io.Writer
 
-	client, server []byte // traffic secrets, generation 0
+	client, server  []byte // traffic secrets, generation 0
+	clientHandshake []byte
 }
 
 // Write takes a line of the key log.
 func (t *Tap) Write(line []byte) (int, error) {
 	if f := bytes.Fields(line); len(f) == 3 {
 		switch string(f[0]) {
+		case "CLIENT_HANDSHAKE_TRAFFIC_SECRET":
+			t.clientHandshake, _ = hex.DecodeString(string(f[2]))
 		case "CLIENT_TRAFFIC_SECRET_0":
 			t.client, _ = hex.DecodeString(string(f[2]))
 		case "SERVER_TRAFFIC_SECRET_0":
@@ -36,13 +39,41 @@ func (t *Tap) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
+// ClientRefusal is the record by which a server is told that Verify has refused
+// it, while the library waits for Verify's word: the first under the client's
+// key, or, before TLS 1.3, in clear. Nil: it cannot be made.
+func (t *Tap) ClientRefusal(s *engine.State, alert engine.Alert) []byte {
+	return refusalRecord(s, t.clientHandshake, nil, alert)
+}
+
+// ServerRefusal is the same for a client, whose server has sent its Finished by
+// then, and perhaps tickets: sent is all that it has sent.
+func (t *Tap) ServerRefusal(s *engine.State, sent []byte, alert engine.Alert) []byte {
+	return refusalRecord(s, t.server, sent, alert)
+}
+
+func refusalRecord(s *engine.State, secret, sent []byte, alert engine.Alert) []byte {
+	if s.Version < engine.TLS13 {
+		return []byte{byte(record.TypeAlert), 3, 3, 0, 2, record.AlertFatal, byte(alert)}
+	}
+	suite := record.SuiteOf(s.Cipher)
+	if suite == nil || len(secret) != suite.Hash().Size() {
+		return nil
+	}
+	key := engine.TrafficKey{Cipher: s.Cipher, Secret: bytes.Clone(secret)}
+	key.Sequence = countSealed(key, sent)
+	slot := make([]byte, 2+record.Overhead)
+	slot[record.HeaderLen], slot[record.HeaderLen+1] = record.AlertFatal, byte(alert)
+	return record.Resume(key).Seal(slot, 2, record.TypeAlert)
+}
+
 // ClientKeys are those of a client whose handshake, by the engine of that name,
 // has just ended: it has read up to the server's Finished, and has sent nothing
 // behind its own. Where somebody wants the server's tickets, there are none: the
 // library keeps the secret that the tickets are worth something with.
 func (t *Tap) ClientKeys(name string, records *RecordConn, s *engine.State, tickets bool) (*engine.Keys, error) {
 	if s.Version >= engine.TLS13 && tickets {
-		return nil, refusal(name, "a connection whose tickets are to be kept")
+		return nil, unsupported(name, "a connection whose tickets are to be kept")
 	}
 	keys, err := t.keys(name, records, s, t.server, t.client)
 	if err == nil {
@@ -65,11 +96,11 @@ func (t *Tap) ServerKeys(name string, records *RecordConn, s *engine.State, sent
 
 func (t *Tap) keys(name string, records *RecordConn, s *engine.State, in, out []byte) (*engine.Keys, error) {
 	if s.Version < engine.TLS13 {
-		return nil, refusal(name, "a TLS 1.2 connection")
+		return nil, unsupported(name, "a TLS 1.2 connection")
 	}
 	suite := record.SuiteOf(s.Cipher)
 	if suite == nil || len(in) != suite.Hash().Size() || len(out) != len(in) {
-		return nil, refusal(name, "this connection")
+		return nil, unsupported(name, "this connection")
 	}
 	stream, received := records.TakeOver()
 	return &engine.Keys{
@@ -81,7 +112,7 @@ func (t *Tap) keys(name string, records *RecordConn, s *engine.State, in, out []
 	}, nil
 }
 
-func refusal(name, what string) error {
+func unsupported(name, what string) error {
 	return &engine.UnsupportedError{Engine: name, What: "the take-over of " + what}
 }
 

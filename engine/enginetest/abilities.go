@@ -22,7 +22,7 @@ var abilities = []ability{
 		"dribble", "record-*", "closed-under-read", "description"}},
 	{"half-close", []string{"half-close-*", "close-write-keeps-stream"}},
 	{"a truncated stream is told from one that ended", []string{"end-*", "user-canceled", "write-to-reset"}},
-	{"Verify judges every handshake", []string{"verify-once", "verify-refuses", "verify-nil", "verify-takes-long", "verify-not-asked"}},
+	{"Verify judges every handshake", []string{"verify-once", "verify-refuses", "verify-alerts", "verify-nil", "verify-takes-long", "verify-not-asked"}},
 	{"Verify is shown every kind of certificate, good and bad", []string{"matrix", "junk-certificate", "huge-key"}},
 	{"Verify only after the proof of possession", []string{"verify-after-proof"}},
 	{"client certificates", []string{"client-cert-*", "request-*", "require-*"}},

@@ -94,13 +94,13 @@ func testResume(r *rig) {
 // mind, or a certificate have expired.
 func testResumeRefused(r *rig) {
 	t := r.again(r.firstTicket(nil))
-	no := &refusalError{"cert-expired"}
+	no := &engine.RefusedError{Alert: engine.AlertCertificateExpired, Err: &refusalError{"cert-expired"}}
 	t.judge.answer = func(*engine.Peer) error { return no }
 	o := t.run()
 	if !errors.Is(o.err, no) {
 		r.Errorf("error %s, want Verify's own", describe(o.err))
 	}
-	o.wantPeerAlert()
+	o.wantPeerToldBy(engine.AlertCertificateExpired)
 }
 
 func testResumeWithoutKeeping(r *rig) {
@@ -231,13 +231,13 @@ func testResumeServedClientCertRefused(r *rig) {
 
 	t = r.cached(cache, someKey)
 	t.peerShows(TLSCertificate(Chain(r, "client")))
-	no := &refusalError{"cert-revoked"}
+	no := &engine.RefusedError{Alert: engine.AlertCertificateRevoked, Err: &refusalError{"cert-revoked"}}
 	t.judge.answer = func(*engine.Peer) error { return no }
 	o := t.run()
 	if !errors.Is(o.err, no) {
 		r.Errorf("error %s, want Verify's own", describe(o.err))
 	}
-	o.wantPeerAlert()
+	o.wantPeerToldBy(engine.AlertCertificateRevoked)
 }
 
 // A session that began without a client certificate is no way around one.

@@ -207,6 +207,18 @@ func (o *outcome) wantPeerAlert() {
 	}
 }
 
+// wantPeerToldBy checks that the peer was told by this alert.
+func (o *outcome) wantPeerToldBy(alert engine.Alert) {
+	o.Helper()
+	var op *net.OpError
+	err := o.peerFailure()
+	if !errors.As(err, &op) || op.Op != "remote error" {
+		o.Errorf("the peer was told by no alert: %v", err)
+	} else if want := tls.AlertError(alert); op.Err.Error() != want.Error() {
+		o.Errorf("the peer was told %v, want %v", op.Err, want)
+	}
+}
+
 // A judge is a Verify that notes what it is shown.
 type judge struct {
 	answer func(*engine.Peer) error // nil: yes

@@ -19,6 +19,7 @@ import (
 var verification = []row{
 	{"verify-once", bothRoles, eachVersion, testVerifyOnce},
 	{"verify-refuses", bothRoles, eachVersion, testVerifyRefuses},
+	{"verify-alerts", bothRoles, eachVersion, testVerifyAlerts},
 	{"verify-nil", bothRoles, anyVersion, testVerifyNil},
 	{"verify-takes-long", bothRoles, eachVersion, testVerifyTakesLong},
 	{"verify-after-proof", bothRoles, eachVersion, testVerifyAfterProof},
@@ -65,6 +66,24 @@ func testVerifyRefuses(r *rig) {
 		r.Errorf("Verify was called %d times", len(peers))
 	}
 	o.wantPeerAlert()
+}
+
+// The peer is told why by the alert that Verify's error has.
+func testVerifyAlerts(r *rig) {
+	for _, alert := range []engine.Alert{engine.AlertUnknownCA, engine.AlertCertificateExpired, engine.AlertCertificateRevoked, engine.AlertCertificateUnknown} {
+		var no error = &engine.RefusedError{Alert: alert, Err: &refusalError{"cert-untrusted"}}
+		if alert == engine.AlertCertificateUnknown {
+			no = &refusalError{"cert-untrusted"}
+		}
+		t := r.trial()
+		t.peerShows(TLSCertificate(Chain(r, "good")))
+		t.judge.answer = func(*engine.Peer) error { return no }
+		o := t.run()
+		if got := new(refusalError); !errors.As(o.err, &got) || typed(o.err) {
+			r.Errorf("error %s, want Verify's own and no blame besides", describe(o.err))
+		}
+		o.wantPeerToldBy(alert)
+	}
 }
 
 func testVerifyNil(r *rig) {

@@ -230,9 +230,7 @@ func (h *handshake) sendIdentity(id *engine.Identity, s *scheme, m *certificateM
 func (h *handshake) judge() error {
 	h.peer.State = &h.state
 	if err := h.config.Verify(&h.peer); err != nil {
-		// Verify's error says more than any alert; this is the alert for a
-		// certificate that is not acceptable for whatever reason.
-		return &record.Fatal{Alert: engine.AlertCertificateUnknown, Err: err}
+		return &record.Fatal{Alert: engine.RefusalAlert(err), Err: err}
 	}
 	// A key that may not sign is for Verify to judge; but whatever it says,
 	// TLS forbids it (RFC 8446, section 4.4.2.2).

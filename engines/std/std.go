@@ -137,9 +137,13 @@ func (h *handshake) keys(state *engine.State, sent []byte) (*engine.Keys, error)
 // level is refused here, after Verify, which may have more to say of it.
 func (h *handshake) verify(c *engine.Config) func(tls.ConnectionState) error {
 	return func(cs tls.ConnectionState) error {
-		h.refusal = c.Verify(peerOf(cs))
+		peer := peerOf(cs)
+		h.refusal = c.Verify(peer)
 		if h.refusal == nil && c.Level >= engine.LevelPQAuth && len(cs.PeerCertificates) > 0 && !isMLDSA(cs.PeerCertificates[0].PublicKey) {
 			h.refusal = &engine.PeerError{Fault: engine.FaultSecurityLevel, Err: errors.New("the peer's certificate has no post-quantum key")}
+		}
+		if h.refusal != nil {
+			h.records.InsteadOfAlert(h.refusalRecord(peer.State))
 		}
 		return h.refusal
 	}
@@ -148,6 +152,14 @@ func (h *handshake) verify(c *engine.Config) func(tls.ConnectionState) error {
 func isMLDSA(public crypto.PublicKey) bool {
 	_, is := public.(*mldsa.PublicKey)
 	return is
+}
+
+// refusalRecord is the alert by which the peer is told of the refusal.
+func (h *handshake) refusalRecord(s *engine.State) []byte {
+	if h.client {
+		return h.tap.ClientRefusal(s, engine.RefusalAlert(h.refusal))
+	}
+	return h.tap.ServerRefusal(s, h.records.Sent(), engine.RefusalAlert(h.refusal))
 }
 
 // afterRejection has the server judged that rejected an Encrypted Client Hello
