@@ -12,20 +12,51 @@ import (
 )
 
 // Node.js 24 and later as the peer: the OpenSSL 3.5 inside has ML-KEM, the
-// hybrids and ML-DSA. TLSIFY_TEST_NODE names it where PATH has an older one.
+// hybrids and ML-DSA. TLSIFY_TEST_NODE names it where PATH has an older one, or
+// several, with colons between. What has post-quantum keys or groups is tried
+// with std, too.
 
 func needNode(t *testing.T) string {
 	t.Helper()
-	name := os.Getenv("TLSIFY_TEST_NODE")
-	if name == "" {
-		name = "node"
+	return needNodes(t)[0]
+}
+
+// firstNode is the first that TLSIFY_TEST_NODE names, or empty.
+func firstNode() string {
+	return append(filepath.SplitList(os.Getenv("TLSIFY_TEST_NODE")), "")[0]
+}
+
+func needNodes(t *testing.T) []string {
+	t.Helper()
+	names := filepath.SplitList(os.Getenv("TLSIFY_TEST_NODE"))
+	if len(names) == 0 {
+		names = []string{"node"}
 	}
-	out, err := exec.Command(name, "-p", "process.versions.openssl").Output()
-	version := strings.TrimSpace(string(out))
-	if err != nil || version < "3.5" {
-		t.Skipf("no Node.js with OpenSSL 3.5 or later (TLSIFY_TEST_NODE); found %q", version)
+	for _, name := range names {
+		out, err := exec.Command(name, "-p", "process.versions.openssl").Output()
+		version := strings.TrimSpace(string(out))
+		if err != nil || version < "3.5" {
+			t.Skipf("no Node.js with OpenSSL 3.5 or later (TLSIFY_TEST_NODE); found %q", version)
+		}
 	}
-	return name
+	return names
+}
+
+// eachNode runs a test with each Node.js and the engines to be tried with it:
+// both with the first, and std alone with the others.
+func eachNode(t *testing.T, test func(t *testing.T, node string, engines []engine.ServerEngine)) {
+	t.Helper()
+	for i, node := range needNodes(t) {
+		engines := enginesWithMLDSA
+		if i > 0 {
+			engines = engines[1:]
+		}
+		version, err := exec.Command(node, "-p", "process.versions.node").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run("node "+strings.TrimSpace(string(version)), func(t *testing.T) { test(t, node, engines) })
+	}
 }
 
 const nodeServer = `
@@ -64,11 +95,12 @@ const once = (session, next) => {
 once(undefined, ticket => once(ticket, () => {}))
 `
 
-var nodeGroups = []string{"X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024",
+// openSSLGroups are those of OpenSSL 3.5.
+var openSSLGroups = []string{"X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024",
 	"MLKEM512", "MLKEM768", "MLKEM1024", "x25519", "secp256r1", "secp384r1"}
 
-// nodeName is what Node.js calls a group.
-func nodeName(group string) string {
+// openSSLName is what OpenSSL calls a group.
+func openSSLName(group string) string {
 	switch group {
 	case "secp256r1":
 		return "P-256"
@@ -80,72 +112,68 @@ func nodeName(group string) string {
 	return group
 }
 
-// nodeCases is every group with one kind of key, and every kind of key with one
-// group.
-func nodeCases() (cases [][2]string) {
-	for _, group := range nodeGroups {
-		cases = append(cases, [2]string{group, "mldsa44"})
-	}
-	for _, kind := range testKinds {
-		cases = append(cases, [2]string{"X25519MLKEM768", kind})
-	}
-	return cases
+func TestClientWithNode(t *testing.T) {
+	eachNode(t, func(t *testing.T, node string, engines []engine.ServerEngine) {
+		for _, with := range pairings(engines, openSSLGroups) {
+			clientWithNode(t, node, with)
+		}
+	})
 }
 
-func TestClientWithNode(t *testing.T) {
-	node := needNode(t)
-	for _, tt := range nodeCases() {
-		group, kind := tt[0], tt[1]
-		t.Run(group+" "+kind, func(t *testing.T) {
-			cert, key := writeIdentity(t, testIdentity(kind))
-			p := start(t, node, "-e", nodeServer, cert, key, cert, nodeName(group), "yes")
-			port := p.expect(t, "PORT ")
-			c, _ := configs(kind)
-			c.Identity, c.ALPN, c.Groups = testIdentity(kind), []string{"echo"}, []string{group}
-			c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
-			for i := range 2 {
-				session := dial(t, port, c)
-				if state := session.State(); state.Group != group || state.ALPN != "echo" || state.Resumed != (i > 0) {
-					t.Errorf("connection %d: %+v", i, state)
-				}
-				session.Write([]byte("hello"))
-				line(t, session, "hello")
-				session.CloseWrite()
+func clientWithNode(t *testing.T, node string, with pairing) {
+	t.Run(with.String(), func(t *testing.T) {
+		cert, key := writeIdentity(t, testIdentity(with.kind))
+		p := start(t, node, "-e", nodeServer, cert, key, cert, openSSLName(with.group), "yes")
+		port := p.expect(t, "PORT ")
+		c, _ := configs(with.kind)
+		c.Identity, c.ALPN, c.Groups = testIdentity(with.kind), []string{"echo"}, []string{with.group}
+		c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
+		for i := range 2 {
+			session := dialBy(t, with.e, port, c)
+			if state := session.State(); state.Group != with.group || state.ALPN != "echo" || state.Resumed != (i > 0) {
+				t.Errorf("connection %d: %+v", i, state)
 			}
-		})
-	}
+			session.Write([]byte("hello"))
+			line(t, session, "hello")
+			session.CloseWrite()
+		}
+	})
 }
 
 func TestServerWithNode(t *testing.T) {
-	node := needNode(t)
-	for _, tt := range nodeCases() {
-		group, kind := tt[0], tt[1]
-		t.Run(group+" "+kind, func(t *testing.T) {
-			cert, key := writeIdentity(t, testIdentity(kind))
-			_, s := configs(kind)
-			s.ClientAuth, s.Verify = engine.ClientAuthRequire, expectPeer(testIdentity(kind))
-			s.ALPN, s.TicketKeys, s.Groups = []string{"echo"}, [][32]byte{{8}}, []string{group}
-			port, accepted := listen(t, s)
-			p := start(t, node, "-e", nodeClient, port, cert, key, cert, nodeName(group), testName)
-			// Node.js keeps no session above 10 KiB, and one with our ticket,
-			// which holds the client's certificate, and the server's certificate
-			// beside it is larger than that.
-			second := "true true"
-			if kind == "mldsa65" || kind == "mldsa87" {
-				second = "true false"
+	eachNode(t, func(t *testing.T, node string, engines []engine.ServerEngine) {
+		for _, with := range pairings(engines, openSSLGroups) {
+			serverWithNode(t, node, with)
+		}
+	})
+}
+
+func serverWithNode(t *testing.T, node string, with pairing) {
+	t.Run(with.String(), func(t *testing.T) {
+		cert, key := writeIdentity(t, testIdentity(with.kind))
+		_, s := configs(with.kind)
+		s.ClientAuth, s.Verify = engine.ClientAuthRequire, expectPeer(testIdentity(with.kind))
+		s.ALPN, s.TicketKeys, s.Groups = []string{"echo"}, [][32]byte{{8}}, []string{with.group}
+		port, accepted := listenBy(t, with.e, s)
+		p := start(t, node, "-e", nodeClient, port, cert, key, cert, openSSLName(with.group), testName)
+		// Node.js keeps no session above 10 KiB, and one with our ticket,
+		// which holds the client's certificate, and the server's certificate
+		// beside it is larger than that.
+		second := "true true"
+		if with.kind == "mldsa65" || with.kind == "mldsa87" {
+			second = "true false"
+		}
+		for _, want := range []string{"true false", second} {
+			session := accepted()
+			if session.State().Group != with.group {
+				t.Errorf("group %s", session.State().Group)
 			}
-			for _, want := range []string{"true false", second} {
-				session := accepted()
-				if session.State().Group != group {
-					t.Errorf("group %s", session.State().Group)
-				}
-				go echoAll(session)
-				if got := p.expect(t, "SAME "); got != want {
-					t.Errorf("same, resumed: %s; want %s", got, want)
-				}
+			go echoAll(session)
+			if got := p.expect(t, "SAME "); got != want {
+				t.Errorf("same, resumed: %s; want %s", got, want)
 			}
-		})
-	}
+		}
+	})
 }
 
 // TestHelloRetryRequestWithNode has only a group in common that no key share
@@ -180,7 +208,14 @@ var nodeChains = []string{"pq-mldsa44", "pq-mldsa65", "pq-mldsa87", "pq-steps", 
 // TestChainsWithNode has both sides show chains with ML-DSA keys, and OpenSSL
 // be the judge of ours.
 func TestChainsWithNode(t *testing.T) {
-	node := needNode(t)
+	eachNode(t, func(t *testing.T, node string, engines []engine.ServerEngine) {
+		for _, e := range engines {
+			t.Run(e.Name(), func(t *testing.T) { chainsWithNode(t, node, e) })
+		}
+	})
+}
+
+func chainsWithNode(t *testing.T, node string, e engine.ServerEngine) {
 	dir := t.TempDir()
 	ca := filepath.Join(dir, "ca.pem")
 	roots := append(enginetest.PQRoots(t), enginetest.PKI(t).Root.PEM()...)
@@ -196,14 +231,14 @@ func TestChainsWithNode(t *testing.T) {
 			p := start(t, node, "-e", nodeServer, cert, key, ca, "X25519MLKEM768", "yes")
 			c := &engine.ClientConfig{Config: engine.Config{Verify: expectPeer(enginetest.Identity(chain))},
 				ServerName: enginetest.Host, Identity: enginetest.Identity(ours)}
-			session := dial(t, p.expect(t, "PORT "), c)
+			session := dialBy(t, e, p.expect(t, "PORT "), c)
 			session.Write([]byte("hello"))
 			line(t, session, "hello")
 			session.CloseWrite()
 
 			s := &engine.ServerConfig{Config: engine.Config{Verify: expectPeer(enginetest.Identity(ours)), ALPN: []string{"echo"}},
 				ClientAuth: engine.ClientAuthRequire, Identities: []*engine.Identity{enginetest.Identity(chain)}}
-			port, accepted := listen(t, s)
+			port, accepted := listenBy(t, e, s)
 			p = start(t, node, "-e", nodeClient, port, clientCert, clientKey, ca, "X25519MLKEM768", enginetest.Host)
 			for range 2 {
 				go echoAll(accepted())

@@ -7,16 +7,22 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"tlsify/engine"
+	"tlsify/engines/std"
 )
 
-// openssl's s_client and s_server as the peer. Classical groups only: what
-// needs OpenSSL 3.5 is tested with Node.js, which brings its own.
+// openssl's s_client and s_server as the peer: that in PATH, and one that
+// TLSIFY_TEST_OPENSSL may name, from 3.5 on, which has ML-KEM and ML-DSA. It need
+// not be installed: the crate openssl-src, for one, brings the source of 4.0.
+//
+// What has post-quantum keys or groups is tried with std, too.
 
 func needOpenSSL(t *testing.T) string {
 	t.Helper()
@@ -25,6 +31,25 @@ func needOpenSSL(t *testing.T) string {
 		t.Skip("no openssl in PATH")
 	}
 	return path
+}
+
+func needNewOpenSSL(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("TLSIFY_TEST_OPENSSL")
+	if path == "" {
+		t.Skip("no OpenSSL 3.5 or later (TLSIFY_TEST_OPENSSL)")
+	}
+	return path
+}
+
+// enginesWithMLDSA are those that the tests with post-quantum peers are run
+// with.
+var enginesWithMLDSA = []engine.ServerEngine{New(), std.New()}
+
+// hasGroup tells whether an engine has a group.
+func hasGroup(e engine.Engine, group string) bool {
+	names, _ := e.Groups()
+	return slices.Contains(names, group)
 }
 
 // program is a peer that runs beside the test.
@@ -93,6 +118,11 @@ func (p *program) expect(t *testing.T, prefix string) string {
 // dial connects our client to a program's port.
 func dial(t *testing.T, port string, c *engine.ClientConfig) engine.Session {
 	t.Helper()
+	return dialBy(t, New(), port, c)
+}
+
+func dialBy(t *testing.T, e engine.Engine, port string, c *engine.ClientConfig) engine.Session {
+	t.Helper()
 	conn, err := net.Dial("tcp", "127.0.0.1:"+port)
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +130,7 @@ func dial(t *testing.T, port string, c *engine.ClientConfig) engine.Session {
 	t.Cleanup(func() { conn.Close() })
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	session, err := New().Client(ctx, conn, c)
+	session, err := e.Client(ctx, conn, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,6 +139,11 @@ func dial(t *testing.T, port string, c *engine.ClientConfig) engine.Session {
 
 // listen gives a port, and the session with whoever connects to it.
 func listen(t *testing.T, s *engine.ServerConfig) (port string, accepted func() engine.Session) {
+	t.Helper()
+	return listenBy(t, New(), s)
+}
+
+func listenBy(t *testing.T, e engine.ServerEngine, s *engine.ServerConfig) (port string, accepted func() engine.Session) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -124,7 +159,7 @@ func listen(t *testing.T, s *engine.ServerConfig) (port string, accepted func() 
 		t.Cleanup(func() { conn.Close() })
 		ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 		defer cancel()
-		session, err := New().Server(ctx, conn, s)
+		session, err := e.Server(ctx, conn, s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,58 +175,107 @@ func line(t *testing.T, s engine.Session, want string) {
 	}
 }
 
+// A pairing is what a handshake with a peer is made of.
+type pairing struct {
+	e           engine.ServerEngine
+	group, kind string
+}
+
+func (p pairing) String() string { return p.e.Name() + " " + p.group + " " + p.kind }
+
+// pairings are every group with one kind of key, and every kind of key with one
+// group, by each of engines that has them.
+func pairings(engines []engine.ServerEngine, groups []string) (all []pairing) {
+	for _, e := range engines {
+		for _, group := range groups {
+			if hasGroup(e, group) {
+				all = append(all, pairing{e, group, "mldsa44"})
+			}
+		}
+		for _, kind := range testKinds {
+			all = append(all, pairing{e, "X25519MLKEM768", kind})
+		}
+	}
+	return all
+}
+
 func TestClientWithOpenSSL(t *testing.T) {
 	openssl := needOpenSSL(t)
 	for _, kind := range classicalKinds {
-		for _, group := range []string{"X25519", "P-256", "P-384"} {
-			t.Run(kind+" "+group, func(t *testing.T) {
-				cert, key := writeIdentity(t, testIdentity(kind))
-				p := start(t, openssl, "s_server", "-accept", "127.0.0.1:0", "-tls1_3", "-cert", cert, "-key", key,
-					"-groups", group, "-verify", "1", "-verify_return_error", "-CAfile", cert, "-rev", "-alpn", "x,y")
-				port := p.expect(t, "ACCEPT 127.0.0.1:")
-				c, _ := configs(kind)
-				c.ALPN, c.Identity = []string{"y"}, testIdentity(kind)
-				c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
-				for i := range 2 {
-					session := dial(t, port, c)
-					if state := session.State(); state.ALPN != "y" || state.Resumed != (i > 0) {
-						t.Errorf("connection %d: %+v", i, state)
-					}
-					fmt.Fprintln(session, "hello")
-					line(t, session, "olleh\n")
-					session.CloseWrite()
-				}
-			})
+		for _, group := range []string{"x25519", "secp256r1", "secp384r1"} {
+			clientWithOpenSSL(t, openssl, pairing{New(), group, kind})
 		}
 	}
+}
+
+func TestClientWithNewOpenSSL(t *testing.T) {
+	openssl := needNewOpenSSL(t)
+	for _, p := range pairings(enginesWithMLDSA, openSSLGroups) {
+		clientWithOpenSSL(t, openssl, p)
+	}
+}
+
+// clientWithOpenSSL has a server that asks for our certificate, answers, and
+// resumes.
+func clientWithOpenSSL(t *testing.T, openssl string, with pairing) {
+	t.Run(with.String(), func(t *testing.T) {
+		cert, key := writeIdentity(t, testIdentity(with.kind))
+		p := start(t, openssl, "s_server", "-accept", "127.0.0.1:0", "-tls1_3", "-cert", cert, "-key", key,
+			"-groups", openSSLName(with.group), "-verify", "1", "-verify_return_error", "-CAfile", cert, "-rev", "-alpn", "x,y")
+		port := p.expect(t, "ACCEPT 127.0.0.1:")
+		c, _ := configs(with.kind)
+		c.ALPN, c.Identity, c.Groups = []string{"y"}, testIdentity(with.kind), []string{with.group}
+		c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
+		for i := range 2 {
+			session := dialBy(t, with.e, port, c)
+			if state := session.State(); state.Group != with.group || state.ALPN != "y" || state.Resumed != (i > 0) {
+				t.Errorf("connection %d: %+v", i, state)
+			}
+			fmt.Fprintln(session, "hello")
+			line(t, session, "olleh\n")
+			session.CloseWrite()
+		}
+	})
 }
 
 func TestServerWithOpenSSL(t *testing.T) {
 	openssl := needOpenSSL(t)
 	for _, kind := range classicalKinds {
-		t.Run(kind, func(t *testing.T) {
-			cert, key := writeIdentity(t, testIdentity(kind))
-			_, s := configs(kind)
-			s.ClientAuth, s.Verify = engine.ClientAuthRequire, expectPeer(testIdentity(kind))
-			s.TicketKeys = [][32]byte{{5}}
-			port, accepted := listen(t, s)
-			file := t.TempDir() + "/session"
-			for i, flag := range []string{"-sess_out", "-sess_in"} {
-				p := start(t, openssl, "s_client", "-connect", "127.0.0.1:"+port, "-servername", testName, "-quiet",
-					"-CAfile", cert, "-verify_return_error", "-verify", "1", "-cert", cert, "-key", key, flag, file)
-				session := accepted()
-				if state := session.State(); state.Resumed != (i > 0) || state.ServerName != testName {
-					t.Errorf("connection %d: %+v", i, state)
-				}
-				fmt.Fprintln(p.in, "hello")
-				line(t, session, "hello\n")
-				fmt.Fprintln(session, "goodbye")
-				p.expect(t, "goodbye")
-				session.CloseWrite()
-				p.in.Close()
-			}
-		})
+		serverWithOpenSSL(t, openssl, pairing{New(), "x25519", kind})
 	}
+}
+
+func TestServerWithNewOpenSSL(t *testing.T) {
+	openssl := needNewOpenSSL(t)
+	for _, p := range pairings(enginesWithMLDSA, openSSLGroups) {
+		serverWithOpenSSL(t, openssl, p)
+	}
+}
+
+// serverWithOpenSSL has a client that shows a certificate, and resumes.
+func serverWithOpenSSL(t *testing.T, openssl string, with pairing) {
+	t.Run(with.String(), func(t *testing.T) {
+		cert, key := writeIdentity(t, testIdentity(with.kind))
+		_, s := configs(with.kind)
+		s.ClientAuth, s.Verify, s.Groups = engine.ClientAuthRequire, expectPeer(testIdentity(with.kind)), []string{with.group}
+		s.TicketKeys = [][32]byte{{5}}
+		port, accepted := listenBy(t, with.e, s)
+		file := t.TempDir() + "/session"
+		for i, flag := range []string{"-sess_out", "-sess_in"} {
+			p := start(t, openssl, "s_client", "-connect", "127.0.0.1:"+port, "-servername", testName, "-quiet", "-groups", openSSLName(with.group),
+				"-CAfile", cert, "-verify_return_error", "-verify", "1", "-cert", cert, "-key", key, flag, file)
+			session := accepted()
+			if state := session.State(); state.Group != with.group || state.Resumed != (i > 0) || state.ServerName != testName {
+				t.Errorf("connection %d: %+v", i, state)
+			}
+			fmt.Fprintln(p.in, "hello")
+			line(t, session, "hello\n")
+			fmt.Fprintln(session, "goodbye")
+			p.expect(t, "goodbye")
+			session.CloseWrite()
+			p.in.Close()
+		}
+	})
 }
 
 // TestKeyUpdateWithOpenSSL has openssl ask for key updates: k does not want one

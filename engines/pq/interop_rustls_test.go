@@ -26,14 +26,18 @@ func needRustls(t *testing.T) string {
 	return program
 }
 
-// rustlsCases are a group and a server's chain: all groups with one chain, and
-// one group with all chains.
-func rustlsCases() (cases [][2]string) {
-	for _, group := range []string{"X25519MLKEM768", "SecP256r1MLKEM768", "MLKEM768", "MLKEM1024", "x25519", "secp256r1", "secp384r1"} {
-		cases = append(cases, [2]string{group, "good"})
-	}
-	for _, chain := range append([]string{"good-rsa"}, nodeChains...) {
-		cases = append(cases, [2]string{"X25519MLKEM768", chain})
+// rustlsCases are a group and, for a kind, a server's chain: all groups with one
+// chain, and one group with all chains, by each engine that has them.
+func rustlsCases() (cases []pairing) {
+	for _, e := range enginesWithMLDSA {
+		for _, group := range []string{"X25519MLKEM768", "SecP256r1MLKEM768", "MLKEM768", "MLKEM1024", "x25519", "secp256r1", "secp384r1"} {
+			if hasGroup(e, group) {
+				cases = append(cases, pairing{e, group, "good"})
+			}
+		}
+		for _, chain := range append([]string{"good-rsa"}, nodeChains...) {
+			cases = append(cases, pairing{e, "X25519MLKEM768", chain})
+		}
 	}
 	return cases
 }
@@ -57,8 +61,8 @@ func rustlsPKI(t *testing.T, server, client *enginetest.Credential) (ca, serverC
 func TestClientWithRustls(t *testing.T) {
 	rustls := needRustls(t)
 	for _, tt := range rustlsCases() {
-		group, chain := tt[0], tt[1]
-		t.Run(group+" "+chain, func(t *testing.T) {
+		group, chain := tt.group, tt.kind
+		t.Run(tt.String(), func(t *testing.T) {
 			server, client := enginetest.Chain(t, chain), enginetest.Chain(t, clientChain(chain))
 			ca, cert, key, _, _ := rustlsPKI(t, server, client)
 			p := start(t, rustls, "server", cert, key, ca, group)
@@ -71,7 +75,7 @@ func TestClientWithRustls(t *testing.T) {
 			c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
 			data := strings.Repeat("tlsify ", 10000)
 			for i := range 2 {
-				session := dial(t, port, c)
+				session := dialBy(t, tt.e, port, c)
 				if state := session.State(); state.Group != group || state.ALPN != "echo" || state.Resumed != (i > 0) {
 					t.Errorf("connection %d: %+v", i, state)
 				}
@@ -91,8 +95,8 @@ func TestClientWithRustls(t *testing.T) {
 func TestServerWithRustls(t *testing.T) {
 	rustls := needRustls(t)
 	for _, tt := range rustlsCases() {
-		group, chain := tt[0], tt[1]
-		t.Run(group+" "+chain, func(t *testing.T) {
+		group, chain := tt.group, tt.kind
+		t.Run(tt.String(), func(t *testing.T) {
 			server, client := enginetest.Chain(t, chain), enginetest.Chain(t, clientChain(chain))
 			ca, _, _, cert, key := rustlsPKI(t, server, client)
 			s := &engine.ServerConfig{
@@ -101,7 +105,7 @@ func TestServerWithRustls(t *testing.T) {
 				ClientAuth: engine.ClientAuthRequire, Identities: []*engine.Identity{enginetest.Identity(server)},
 				TicketKeys: [][32]byte{{9}},
 			}
-			port, accepted := listen(t, s)
+			port, accepted := listenBy(t, tt.e, s)
 			p := start(t, rustls, "client", cert, key, ca, group, port, enginetest.Host)
 			for _, kind := range []string{"Full", "Resumed"} {
 				session := accepted()

@@ -31,7 +31,7 @@ func TestHandshakeTable(t *testing.T) {
 	if err != nil {
 		t.Skip("prints a table only where TLSIFY_HANDSHAKE_TABLE asks for one")
 	}
-	doc, node := os.Getenv("TLSIFY_HANDSHAKE_DOC"), os.Getenv("TLSIFY_TEST_NODE")
+	doc, node := os.Getenv("TLSIFY_HANDSHAKE_DOC"), firstNode()
 	if doc != "" && node == "" {
 		t.Fatal("OpenSSL's columns need a Node.js 24 (TLSIFY_TEST_NODE)")
 	}
@@ -156,7 +156,7 @@ func groupRows(t *testing.T) []tableRow {
 		for _, has := range stdGroups {
 			lacks["std"] = lacks["std"] && has.name != g.name
 		}
-		for _, has := range nodeGroups {
+		for _, has := range openSSLGroups {
 			lacks["node"] = lacks["node"] && has != g.name
 		}
 		rows = append(rows, tableRow{name: g.name, group: g.name, cert: cert, key: key, lacks: lacks})
@@ -235,9 +235,9 @@ func (r tableRow) start(t *testing.T, maker, role, port string, count int) *prog
 	if maker == "node" {
 		args[4] = "auto"
 		if r.group != "" {
-			args[4] = nodeName(r.group)
+			args[4] = openSSLName(r.group)
 		}
-		return start(t, os.Getenv("TLSIFY_TEST_NODE"), append([]string{"-e", nodeTablePeer}, args...)...)
+		return start(t, firstNode(), append([]string{"-e", nodeTablePeer}, args...)...)
 	}
 	self, err := os.Executable()
 	if err != nil {
