@@ -121,6 +121,9 @@ type Peer struct {
 	// connection those of the original handshake. Empty: a server's client
 	// sent none.
 	Certificates []*x509.Certificate
+	// Malformed are those that can't be parsed. They are not among
+	// Certificates, but for a leaf whose key can be read; see ParseChain.
+	Malformed []Malformed
 	// Staple is a stapled OCSP response for the leaf, DER, or nil.
 	Staple []byte
 	// SCTs are the signed certificate timestamps sent in the handshake.

@@ -75,6 +75,9 @@ const (
 type PeerError struct {
 	Fault Fault
 	Err   error
+	// Shown, where not nil, is whom the peer said it is before the handshake
+	// failed for its certificates. That it has their key is not proved.
+	Shown *Peer
 }
 
 func (e *PeerError) Error() string { return e.Err.Error() }

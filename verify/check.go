@@ -15,7 +15,8 @@ type judge struct {
 	alt    altNames // the leaf's
 	altOK  bool
 	// leafBad is set where the leaf itself has faults.
-	leafBad bool
+	leafBad  bool
+	unparsed []Unparsed
 	// noted keeps every issuer's own faults, keys its names.
 	noted map[issuerRole][]Reason
 	keys  map[*x509.Certificate]nameKeys
@@ -36,7 +37,7 @@ func (p *Policy) Check(e Evidence) (*Result, error) {
 	if len(e.Certificates) == 0 {
 		return nil, &Error{Reasons: []Reason{reason(Untrusted, "the peer showed no certificate")}}
 	}
-	j := p.judge(e.Certificates[0])
+	j := p.judge(e.Certificates[0], e.Unparsed...)
 	c := &conclusion{}
 	c.fault(j.leafFaults()...)
 	if err := j.checkTrust(c, e); err != nil {
@@ -48,7 +49,7 @@ func (p *Policy) Check(e Evidence) (*Result, error) {
 	return c.end()
 }
 
-func (p *Policy) judge(leaf *x509.Certificate) *judge {
+func (p *Policy) judge(leaf *x509.Certificate, unparsed ...Unparsed) *judge {
 	now := time.Now
 	if p.Now != nil {
 		now = p.Now
@@ -60,6 +61,8 @@ func (p *Policy) judge(leaf *x509.Certificate) *judge {
 		leaf:  leaf,
 		noted: map[issuerRole][]Reason{},
 		keys:  map[*x509.Certificate]nameKeys{},
+
+		unparsed: unparsed,
 	}
 	j.alt, j.altOK = parseAltNames(leaf)
 	j.leafBad = len(j.leafFaults())+len(j.leafPathFaults()) > 0

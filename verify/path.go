@@ -337,6 +337,12 @@ func (s *search) noRoot() *verdict {
 		add(Untrusted, "the issuer %q, whose certificate the peer sent, did not issue %s, and no trusted root did: the peer must send the right one", issuer, whose)
 	default:
 		v.missing = issuer
+		for _, m := range s.unparsed {
+			if subject, ok := certSubject(m.Raw); ok && m.Index > 0 && nameKey(subject) == s.names(last).issuer {
+				add(Malformed, "certificate %d of those that the peer sent, by its name the issuer of %s, can't be read (%s): the peer must send one that is well formed", m.Index, whose, oneLine(m.Err.Error()))
+				return v
+			}
+		}
 		add(Untrusted, "no trusted root issued %s, and the peer did not send the certificate of its issuer %q: the peer must send it, or give it with --trust FILE", whose, issuer)
 	}
 	return v

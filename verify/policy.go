@@ -22,6 +22,7 @@ package verify
 
 import (
 	"crypto/x509"
+	"encoding/asn1"
 	"time"
 
 	"tlsify/verify/mtc"
@@ -101,10 +102,22 @@ const (
 type Evidence struct {
 	// Certificates as the peer sent them, leaf first, at least one.
 	Certificates []*x509.Certificate
+	// Unparsed are those of what the peer sent that can't be parsed. Of them
+	// only a leaf is among Certificates, with what of it can be read.
+	Unparsed []Unparsed
 	// Staple is a stapled OCSP response, DER, or nil.
 	Staple []byte
 	// SCTs are the signed certificate timestamps sent in the handshake.
 	SCTs [][]byte
+}
+
+// Unparsed is a certificate that can't be parsed.
+type Unparsed struct {
+	Index int // as the peer sent them; 0 is the leaf
+	Raw   []byte
+	Err   error
+	// Unread are the extensions of a leaf that Certificates[0] lacks.
+	Unread []asn1.ObjectIdentifier
 }
 
 // Result is why a peer was accepted.

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"fmt"
+	"slices"
 
 	"tlsify/verify/mtc"
 )
@@ -43,11 +44,33 @@ func (j *judge) leafFaults() []Reason {
 	if j.policy.PostQuantum {
 		faults = append(faults, j.postQuantumFaults(j.leaf)...)
 	}
+	if m := j.unparsedLeaf(); m != nil && slices.ContainsFunc(m.Unread, isPurpose) {
+		faults = append(faults, reason(Malformed, "what the certificate's key is for can't be read (%s): it must be issued anew", oneLine(m.Err.Error())))
+	}
 	return faults
+}
+
+// unparsedLeaf is what is known of a leaf that can't be parsed, else nil.
+func (j *judge) unparsedLeaf() *Unparsed {
+	for i := range j.unparsed {
+		if j.unparsed[i].Index == 0 {
+			return &j.unparsed[i]
+		}
+	}
+	return nil
+}
+
+// isPurpose tells whether an extension says what a key is for, or of what more
+// the certificate must be held to. One that can't be named may.
+func isPurpose(oid asn1.ObjectIdentifier) bool {
+	return len(oid) == 0 || oid.Equal(oidKeyUsage) || oid.Equal(oidExtKeyUsage) || oid.Equal(oidTLSFeature)
 }
 
 // leafPathFaults is what is wrong with the leaf as the start of a path.
 func (j *judge) leafPathFaults() []Reason {
+	if m := j.unparsedLeaf(); m != nil {
+		return []Reason{reason(Malformed, "the certificate can't be read (%s): it must be issued anew, or, if it is the right one, be pinned with --trust none --pin %s", oneLine(m.Err.Error()), KeyPin(j.leaf))}
+	}
 	faults := j.dateFaults(j.leaf)
 	faults = append(faults, j.criticalFaults(j.leaf)...)
 	if !j.altOK {

@@ -144,7 +144,7 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 	if failure := c.inv.signerFailure(); failure != nil {
 		return failure
 	}
-	return err
+	return c.judgeUnread(err)
 }
 
 // ready starts PROG, if there is one, and says that bytes may move.

@@ -35,11 +35,7 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 		if err != nil {
 			return err
 		}
-		result, err := policy.Check(verify.Evidence{
-			Certificates: peer.Certificates,
-			Staple:       peer.Staple,
-			SCTs:         peer.SCTs,
-		})
+		result, err := policy.Check(evidenceFrom(peer))
 		var rejection *verify.Error
 		switch {
 		case err == nil:
@@ -82,6 +78,40 @@ func refusalAlert(code verify.Code) engine.Alert {
 		return engine.AlertInsufficientSecurity
 	}
 	return engine.AlertCertificateUnknown
+}
+
+// judgeUnread has a peer judged whose certificates the engine's library does not
+// parse, so that its evidence and all reasons are told. It is refused whatever
+// comes out.
+func (c *connection) judgeUnread(err error) error {
+	var fault *engine.PeerError
+	if !errors.As(err, &fault) || fault.Shown == nil {
+		return err
+	}
+	c.showPeer(fault.Shown)
+	policy, policyErr := c.policyFor(fault.Shown)
+	if policyErr != nil {
+		return policyErr
+	}
+	_, checkErr := policy.Check(evidenceFrom(fault.Shown))
+	rejection := &verify.Error{}
+	if checkErr != nil && !errors.As(checkErr, &rejection) {
+		return checkErr
+	}
+	if !slices.ContainsFunc(rejection.Reasons, func(r verify.Reason) bool { return r.Code == verify.Malformed }) {
+		unread := verify.Reason{Code: verify.Malformed, Text: fault.Shown.Malformed[0].String() +
+			", and the engine " + c.inv.engine.Name() + " takes all certificates or none: --engine pq goes on where it does not matter"}
+		rejection.Reasons = append([]verify.Reason{unread}, rejection.Reasons...)
+	}
+	return rejection
+}
+
+func evidenceFrom(peer *engine.Peer) verify.Evidence {
+	e := verify.Evidence{Certificates: peer.Certificates, Staple: peer.Staple, SCTs: peer.SCTs}
+	for _, m := range peer.Malformed {
+		e.Unparsed = append(e.Unparsed, verify.Unparsed(m))
+	}
+	return e
 }
 
 // policyFor is the invocation's policy, but for a server that has rejected an

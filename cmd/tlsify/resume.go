@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/pem"
@@ -79,15 +78,9 @@ func (k *keptSession) offer(config *engine.ClientConfig, policy *verify.Policy) 
 }
 
 func evidenceOf(s *sessions.Session) (verify.Evidence, error) {
-	e := verify.Evidence{Staple: s.Staple, SCTs: s.Timestamps}
-	for _, der := range s.Certificates {
-		certificate, err := x509.ParseCertificate(der)
-		if err != nil {
-			return e, err
-		}
-		e.Certificates = append(e.Certificates, certificate)
-	}
-	return e, nil
+	certificates, malformed, err := engine.ParseChain(s.Certificates)
+	peer := &engine.Peer{Certificates: certificates, Malformed: malformed, Staple: s.Staple, SCTs: s.Timestamps}
+	return evidenceFrom(peer), err
 }
 
 // save puts the newest session into the file. It is called only for a

@@ -28,6 +28,8 @@ const (
 	// take. Only answers to its own KeyUpdates can: a peer that sends ten
 	// thousands of them and reads nothing is an attacker.
 	queueLimit = 1 << 20
+	// receivedLimit bounds what is kept of what is received.
+	receivedLimit = 512 << 10
 )
 
 // RecordConn stands between a stream and a TLS library with a [net.Conn] to
@@ -56,6 +58,9 @@ type RecordConn struct {
 	ended   bool          // the stream has said io.EOF
 	lastErr error         // what ReadBatch ended with
 	alert   *engine.Alert // the last record, where it was an alert in clear
+
+	keepIn bool   // what is received is kept
+	keptIn []byte // what has been received since KeepReceived, up to a limit
 
 	// The sending side.
 	mu       sync.Mutex
@@ -192,6 +197,9 @@ func (c *RecordConn) receive() (int, error) {
 		return 0, failed
 	}
 	m, err := c.stream.Read(c.in[c.w:])
+	if c.keepIn && len(c.keptIn)+m <= receivedLimit {
+		c.keptIn = append(c.keptIn, c.in[c.w:c.w+m]...)
+	}
 	if err == io.EOF {
 		c.ended = true
 	} else if err != nil {
@@ -332,6 +340,17 @@ func (c *RecordConn) Sent() []byte {
 	sent := c.kept
 	c.keep, c.kept = false, nil
 	return sent
+}
+
+// KeepReceived begins to keep a copy of what is received, for Received.
+func (c *RecordConn) KeepReceived() { c.keepIn = true }
+
+// Received ends that, and returns what was received since KeepReceived, which
+// ends early where it was more than any handshake needs.
+func (c *RecordConn) Received() []byte {
+	received := c.keptIn
+	c.keepIn, c.keptIn = false, nil
+	return received
 }
 
 // TakeOver gives the stream away, with what has been read from it and not been

@@ -3,6 +3,7 @@ package adapter
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"io"
 
 	"tlsify/engine"
@@ -17,8 +18,8 @@ type Tap struct {
 	// Next, where not nil, gets the key log as well.
 	Next io.Writer
 
-	client, server  []byte // traffic secrets, generation 0
-	clientHandshake []byte
+	client, server                   []byte // traffic secrets, generation 0
+	clientHandshake, serverHandshake []byte
 }
 
 // Write takes a line of the key log.
@@ -27,6 +28,8 @@ func (t *Tap) Write(line []byte) (int, error) {
 		switch string(f[0]) {
 		case "CLIENT_HANDSHAKE_TRAFFIC_SECRET":
 			t.clientHandshake, _ = hex.DecodeString(string(f[2]))
+		case "SERVER_HANDSHAKE_TRAFFIC_SECRET":
+			t.serverHandshake, _ = hex.DecodeString(string(f[2]))
 		case "CLIENT_TRAFFIC_SECRET_0":
 			t.client, _ = hex.DecodeString(string(f[2]))
 		case "SERVER_TRAFFIC_SECRET_0":
@@ -134,4 +137,25 @@ func countSealed(key engine.TrafficKey, sent []byte) uint64 {
 		}
 	}
 	return p.TrafficKey().Sequence
+}
+
+// Shown adds to the error of a handshake that failed for the peer's certificates
+// whom the peer said it is. A TLS library parses the certificates before anyone
+// may see them, and lets go of all where it can't. Received is what came in the
+// handshake; of a peer that is a client, the library has its secret by another
+// name.
+func (t *Tap) Shown(err error, received []byte, client bool) error {
+	var peer *engine.PeerError
+	if !errors.As(err, &peer) || peer.Fault != engine.FaultCertificate || peer.Shown != nil {
+		return err
+	}
+	secret := t.serverHandshake
+	if client {
+		secret = t.clientHandshake
+	}
+	certs, malformed, parseErr := engine.ParseChain(record.ShownChain(received, secret))
+	if parseErr == nil && len(certs) > 0 && len(malformed) > 0 {
+		peer.Shown = &engine.Peer{Certificates: certs, Malformed: malformed}
+	}
+	return err
 }

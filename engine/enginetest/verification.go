@@ -5,6 +5,8 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"crypto/tls"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"io"
 	"math/big"
@@ -26,6 +28,8 @@ var verification = []row{
 	{"verify-not-asked", serverOnly, eachVersion, testVerifyNotAsked},
 	{"matrix", bothRoles, eachVersion, testMatrix},
 	{"junk-certificate", bothRoles, eachVersion, testJunkCertificate},
+	{"malformed-certificate", bothRoles, eachVersion, testMalformedCertificate},
+	{"malformed-needless", bothRoles, eachVersion, testMalformedNeedless},
 	{"huge-key", bothRoles, eachVersion, testHugeKey},
 	{"staple", clientOnly, eachVersion, testStaple},
 	{"timestamps", clientOnly, eachVersion, testTimestamps},
@@ -164,9 +168,8 @@ func testJunkCertificate(r *rig) {
 	good := Chain(r, "good")
 	cut := good.Chain[0][:len(good.Chain[0])-7]
 	for name, chain := range map[string][][]byte{
-		"a text":              {[]byte("not a certificate")},
-		"a cut leaf":          {cut},
-		"a junk intermediate": {good.Chain[0], []byte{0x30, 0x03, 0x02, 0x01, 0x01}},
+		"a text":     {[]byte("not a certificate")},
+		"a cut leaf": {cut},
 	} {
 		t := r.trial()
 		junk := TLSCertificate(good)
@@ -214,6 +217,52 @@ func testStapleServed(r *rig) {
 	if got := o.peer.ConnectionState().OCSPResponse; !bytes.Equal(got, someStaple) {
 		r.Errorf("the client got the staple %x", got)
 	}
+}
+
+// A certificate that can't be parsed, but for the leaf's key, is shown to Verify,
+// or, by an engine whose library does not go on from there, told of with the
+// error.
+func testMalformedCertificate(r *rig) {
+	good := Chain(r, "good")
+	address := pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: []byte{0x30, 7, 0x87, 5, 1, 2, 3, 4, 5}}
+	odd := Issue(r, PKI(r).Root, CertOptions{Unchecked: true, Extensions: []pkix.Extension{address}})
+	for name, test := range map[string]struct {
+		chain [][]byte
+		key   crypto.PrivateKey
+		index int
+		certs int
+	}{
+		"a leaf's name":       {odd.Chain, odd.Key, 0, len(odd.Chain)},
+		"a needless one":      {append(slices.Clone(good.Chain), odd.Chain[0]), good.Key, len(good.Chain), len(good.Chain)},
+		"a needless junk one": {[][]byte{good.Chain[0], {0x30, 3, 2, 1, 1}}, good.Key, 1, 1},
+	} {
+		t := r.trial()
+		t.peerShows(tls.Certificate{Certificate: test.chain, PrivateKey: test.key})
+		o := t.run()
+		r.Log(name)
+		var shown *engine.Peer
+		if o.err == nil {
+			peers, _ := t.judge.seen()
+			shown = peers[0]
+		} else {
+			wantFault(r, o.err, engine.FaultCertificate)
+			var fault *engine.PeerError
+			errors.As(o.err, &fault)
+			shown = fault.Shown
+		}
+		if shown == nil || len(shown.Certificates) != test.certs || len(shown.Malformed) != 1 || shown.Malformed[0].Index != test.index ||
+			!bytes.Equal(shown.Certificates[0].Raw, test.chain[0]) {
+			r.Errorf("%s: shown %+v", name, shown)
+		}
+	}
+}
+
+func testMalformedNeedless(r *rig) {
+	good := Chain(r, "good")
+	t := r.trial()
+	t.peerShows(tls.Certificate{Certificate: append(slices.Clone(good.Chain), []byte{0x30, 3, 2, 1, 1}), PrivateKey: good.Key})
+	t.mustRun()
+	t.wantShown(good.Chain)
 }
 
 // hugeKey passes for a private RSA key of so many bits that to check one of its

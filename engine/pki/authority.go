@@ -78,6 +78,9 @@ type Options struct {
 	MustStaple bool
 	// Extensions are added as they are.
 	Extensions []pkix.Extension
+	// Unchecked allows a leaf that crypto/x509 does not parse again; of the
+	// parsed one there is then no more than its bytes.
+	Unchecked bool
 	// SignatureAlgorithm is the issuer's; zero is the usual one for its key.
 	SignatureAlgorithm x509.SignatureAlgorithm
 }
@@ -117,7 +120,7 @@ func newAuthority(parent *Authority, o Options) (*Authority, error) {
 // Issue makes a leaf. Its chain goes up to, and leaves out, the root.
 func (a *Authority) Issue(o Options) (*Credential, error) {
 	cert, key, err := create(a, o)
-	if err != nil {
+	if err != nil && !(o.Unchecked && cert != nil) {
 		return nil, fmt.Errorf("issue %q: %w", o.CommonName, err)
 	}
 	return &Credential{Chain: append([][]byte{cert.Raw}, a.chain...), Leaf: cert, Key: key}, nil
@@ -183,6 +186,9 @@ func create(parent *Authority, o Options) (*x509.Certificate, crypto.Signer, err
 		return nil, nil, err
 	}
 	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		cert = &x509.Certificate{Raw: der}
+	}
 	return cert, key, err
 }
 

@@ -3,7 +3,6 @@ package pq
 import (
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/x509"
 	"time"
 
 	"tlsify/engine"
@@ -166,24 +165,12 @@ func (h *handshake) readFinished(base []byte) error {
 
 // takeCertificate keeps the certificates of the peer's message, parsed.
 func (h *handshake) takeCertificate(m *certificateMessage) error {
-	certs, err := parseChain(m.chain)
+	certs, malformed, err := engine.ParseChain(m.chain)
 	if err != nil {
 		return blame(engine.FaultCertificate, engine.AlertBadCertificate, "the peer's certificate: %w", err)
 	}
-	h.peer.Certificates, h.peer.Staple, h.peer.SCTs = certs, m.staple, m.scts
+	h.peer.Certificates, h.peer.Malformed, h.peer.Staple, h.peer.SCTs = certs, malformed, m.staple, m.scts
 	return nil
-}
-
-func parseChain(chain [][]byte) ([]*x509.Certificate, error) {
-	var certs []*x509.Certificate
-	for _, der := range chain {
-		cert, err := x509.ParseCertificate(der)
-		if err != nil {
-			return nil, err
-		}
-		certs = append(certs, cert)
-	}
-	return certs, nil
 }
 
 // readCertificateVerify checks that the peer has the key of its leaf.

@@ -35,7 +35,7 @@ func (h *clientHandshake) readServerParameters() error {
 // connection nothing, but what was proved before.
 func (h *clientHandshake) readServerAuthentication() error {
 	if h.ticket != nil {
-		h.peer.Certificates = h.ticket.certificates
+		h.peer.Certificates, h.peer.Malformed = h.ticket.certificates, h.ticket.malformed
 		h.peer.Staple, h.peer.SCTs = h.ticket.staple, h.ticket.scts
 		h.origin = h.ticket.origin
 		return nil

@@ -11,11 +11,11 @@ import (
 
 // resume takes over from the ticket who the client is.
 func (h *serverHandshake) resume() error {
-	certs, err := parseChain(h.ticket.chain)
+	certs, malformed, err := engine.ParseChain(h.ticket.chain)
 	if err != nil {
 		return internal("a ticket's certificates: %w", err)
 	}
-	h.peer.Certificates, h.origin = certs, h.ticket.origin
+	h.peer.Certificates, h.peer.Malformed, h.origin = certs, malformed, h.ticket.origin
 	return nil
 }
 

@@ -78,7 +78,7 @@ func (f *merkleFiles) identity(name string) *engine.Identity {
 			id.Chain = append(id.Chain, block.Bytes)
 		}
 	}
-	id.Leaf = must(parseChain(id.Chain))[0]
+	id.Leaf = must(x509.ParseCertificate(id.Chain[0]))
 	id.Small = mtc.IsRelative(id.Leaf)
 	block, _ := pem.Decode(must(os.ReadFile(f.path("server.key"))))
 	id.Key = must(parseSigner(block.Bytes))

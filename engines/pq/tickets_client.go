@@ -14,6 +14,7 @@ type clientTicket struct {
 	resumable
 	identity     []byte // the server's ticket, as it came
 	certificates []*x509.Certificate
+	malformed    []engine.Malformed
 }
 
 // obfuscatedAge is RFC 8446, section 4.2.11.1.
@@ -38,7 +39,7 @@ func parseClientTicket(data []byte) (*clientTicket, error) {
 		return nil, errTicket
 	}
 	var err error
-	t.certificates, err = parseChain(t.chain)
+	t.certificates, t.malformed, err = engine.ParseChain(t.chain)
 	return t, err
 }
 

@@ -51,6 +51,7 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 		return nil, err
 	}
 	conn := adapter.NewRecordConn(stream)
+	conn.KeepReceived()
 	h := &handshake{records: conn, client: true, tickets: c.KeepTicket != nil}
 	h.tapInto(config)
 	h.offerIdentity(config, c)
@@ -74,6 +75,7 @@ func (e Engine) Server(ctx context.Context, stream net.Conn, c *engine.ServerCon
 	}
 	conn := adapter.NewRecordConn(stream)
 	conn.KeepSent()
+	conn.KeepReceived()
 	h := &handshake{records: conn}
 	h.tapInto(config)
 	if c.ClientAuth != engine.ClientAuthNone {
@@ -107,8 +109,9 @@ func (h *handshake) run(ctx context.Context, conn *tls.Conn) (engine.Session, er
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, h.classify(err)
+		return nil, h.tap.Shown(h.classify(err), h.records.Received(), !h.client)
 	}
+	h.records.Received()
 	state := stateOf(conn.ConnectionState())
 	state.ClientCertRequested = h.requested
 	if h.client {

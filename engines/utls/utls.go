@@ -51,7 +51,9 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	if err := e.CheckClient(c); err != nil {
 		return nil, err
 	}
-	h, err := e.prepare(adapter.NewRecordConn(stream), c)
+	records := adapter.NewRecordConn(stream)
+	records.KeepReceived()
+	h, err := e.prepare(records, c)
 	if err != nil {
 		return nil, err
 	}
@@ -178,12 +180,13 @@ func (h *handshake) run(ctx context.Context) (engine.Session, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		err = h.classify(err)
+		err = h.tap.Shown(h.classify(err), h.records.Received(), false)
 		if errors.As(err, new(*engine.ECHRejectedError)) {
 			err = h.afterRejection(err)
 		}
 		return nil, err
 	}
+	h.records.Received()
 	cs := h.conn.ConnectionState()
 	state := stateOf(cs)
 	if state.Version >= engine.TLS13 && h.spans() {

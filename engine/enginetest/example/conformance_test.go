@@ -11,6 +11,7 @@ func TestConformance(t *testing.T) {
 		enginetest.Gap{Test: "client/tls12", Reason: "TLS 1.3 only"},
 		enginetest.Gap{Test: "client/tls13/verify-after-proof", Reason: "crypto/tls calls VerifyConnection before it"},
 		enginetest.Gap{Test: "client/tls13/verify-alerts", Reason: "crypto/tls has one alert for every refusal"},
+		enginetest.Gap{Test: "client/tls13/malformed-*", Reason: "crypto/tls lets go of all certificates where one is malformed"},
 		enginetest.Gap{Test: "client/tls13/resume*", Reason: "no resumption"},
 		enginetest.Gap{Test: "client/any/resume*", Reason: "no resumption"},
 		enginetest.Gap{Test: "client/any/ech*", Reason: "no Encrypted Client Hello"},

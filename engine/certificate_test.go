@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"math/big"
+	"testing"
+	"time"
+)
+
+// selfSigned makes a certificate with the extensions, which crypto/x509 writes
+// whatever is in them.
+func selfSigned(t testing.TB, extensions ...pkix.Extension) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "device"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtraExtensions: extensions,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+// badAddress is a subjectAltName with an address of five bytes.
+var badAddress = pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: []byte{0x30, 7, 0x87, 5, 1, 2, 3, 4, 5}}
+
+// A device's certificate with a malformed name hid its key, and a whole chain
+// with it.
+func TestParseChain(t *testing.T) {
+	good, bad := selfSigned(t), selfSigned(t, badAddress)
+	model, err := x509.ParseCertificate(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certs, malformed, err := ParseChain([][]byte{bad, good, {0x30, 0}, good})
+	if err != nil || len(certs) != 3 || len(malformed) != 2 || malformed[0].Index != 0 || malformed[1].Index != 2 {
+		t.Fatalf("%d certificates, malformed %v, %v", len(certs), malformed, err)
+	}
+	leaf := certs[0]
+	if !bytes.Equal(leaf.Raw, bad) || leaf.Subject.CommonName != "device" || leaf.KeyUsage != x509.KeyUsageDigitalSignature ||
+		leaf.SerialNumber.Int64() != 7 || leaf.PublicKey == nil || leaf.NotAfter != model.NotAfter {
+		t.Errorf("of the leaf there is %+v", leaf)
+	}
+	if len(malformed[0].Unread) != 1 || !malformed[0].Unread[0].Equal(badAddress.Id) {
+		t.Errorf("unread: %v", malformed[0].Unread)
+	}
+	if err := leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature); err != nil {
+		t.Errorf("its signature: %v", err)
+	}
+	for name, der := range map[string][]byte{"text": []byte("text"), "cut": bad[:len(bad)-1], "more": append(bytes.Clone(bad), 0), "nothing": nil} {
+		if _, _, err := ParseChain([][]byte{der}); err == nil {
+			t.Errorf("%s passes", name)
+		}
+	}
+}
+
+// FuzzParseChain: a leaf has the bytes that were sent, whatever else of it can be
+// read, and crypto/x509's view where it has one.
+func FuzzParseChain(f *testing.F) {
+	f.Add(selfSigned(f))
+	f.Add(selfSigned(f, badAddress))
+	f.Fuzz(func(t *testing.T, der []byte) {
+		certs, malformed, err := ParseChain([][]byte{der})
+		whole, wholeErr := x509.ParseCertificate(der)
+		if wholeErr == nil && (err != nil || len(malformed) > 0 || !certs[0].Equal(whole)) {
+			t.Errorf("a certificate: %v, %v", malformed, err)
+		}
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(certs[0].Raw, der) || !bytes.Contains(der, certs[0].RawTBSCertificate) || !bytes.Contains(der, certs[0].RawSubjectPublicKeyInfo) {
+			t.Error("another certificate's bytes")
+		}
+		if wholeErr != nil && (len(malformed) != 1 || malformed[0].Err == nil) {
+			t.Error("it is not said that it is malformed")
+		}
+	})
+}
