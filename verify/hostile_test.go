@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/mldsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -50,6 +51,13 @@ func hostileCases(t testing.TB) map[string]struct {
 			return key
 		}
 	}
+	mldsa87 := func(int) crypto.Signer {
+		key, err := mldsa.GenerateKey(mldsa.MLDSA87())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
 	shared := newKey(t)
 	oneKey := func(int) crypto.Signer { return shared }
 	oneName := func(int) string { return "CA x" }
@@ -59,6 +67,7 @@ func hostileCases(t testing.TB) map[string]struct {
 		"one name, many keys":       {policy(t, root), many(100, onCurve(elliptic.P256()), oneName)},
 		"one name, many P-384 keys": {policy(t, root), many(60, onCurve(elliptic.P384()), oneName)},
 		"one name, many P-521 keys": {policy(t, root), many(30, onCurve(elliptic.P521()), oneName)},
+		"one name, ML-DSA keys":     {policy(t, root), many(60, mldsa87, oneName)},
 		"many names, one key":       {policy(t, root), many(100, oneKey, numbered)},
 		"many names, many keys":     {policy(t, root), many(100, onCurve(elliptic.P256()), numbered)},
 		"one name, one key":         {policy(t, root), many(100, oneKey, oneName)},

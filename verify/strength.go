@@ -80,6 +80,10 @@ func linkCost(c *x509.Certificate) int {
 		case size < 256:
 			return 500
 		}
+	case *mldsa.PublicKey:
+		if key.Parameters() == mldsa.MLDSA87() {
+			return 400
+		}
 	}
 	return 200
 }

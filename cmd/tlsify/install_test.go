@@ -116,3 +116,26 @@ func TestDebianPackage(t *testing.T) {
 		}
 	}
 }
+
+// Where the Go that the project is built with cannot be had, make says so in
+// one line of its own, whatever GOTOOLCHAIN is in the environment.
+func TestToolchain(t *testing.T) {
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("needs make")
+	}
+	t.Setenv("GOTOOLCHAIN", "local")
+	t.Setenv("MAKEFLAGS", "") // which has what a make around this one was given
+	module, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted := regexp.MustCompile(`(?m)^toolchain go(\S+)$`).FindSubmatch(module)
+	if wanted == nil {
+		t.Fatal("go.mod has no toolchain")
+	}
+	out, err := exec.Command("make", "-s", "-C", "../..", "build", "GO=sh -c 'echo $$GOTOOLCHAIN >&2; false'").CombinedOutput()
+	lines := strings.Split(string(out), "\n")
+	if err == nil || lines[0] != "auto" || !strings.HasPrefix(lines[1], "tlsify is built with Go "+string(wanted[1])+" or newer, which cannot be had here") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
