@@ -30,7 +30,7 @@ func acceptOver(t testing.TB, l *launch, options ...string) (*net.TCPConn, *chil
 func TestAccept(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
-			eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+			eachStarter(t, func(t *testing.T, l *launch, c *starter) {
 				ours, tlsify := acceptOver(t, l)
 				config := clientConfig(t)
 				config.MaxVersion = version
@@ -143,7 +143,7 @@ func TestNetworkOfTwoPipes(t *testing.T) {
 			server.give(6, downW)
 			client.give(5, downR)
 			client.give(6, upW)
-			serverEnd, clientEnd := newCaller(server, "pipes"), newCaller(client, "socket")
+			serverEnd, clientEnd := newStarter(server, "pipes"), newStarter(client, "socket")
 			accept := server.start(append([]string{"accept", "--net-fd", "5,6"}, identity(t)...)...)
 			connect := client.start(append(append([]string{"connect", "--net-fd", "5,6", "--name", enginetest.Host}, trusting(t)...), options...)...)
 			sent := strings.Repeat("up the pipe ", 200_000)
@@ -181,7 +181,7 @@ func TestConnectedSocket(t *testing.T) {
 	l := newLaunch(t)
 	l.give(5, rawOf(t, theirs))
 	theirs.Close()
-	c := newCaller(l, "socket")
+	c := newStarter(l, "socket")
 	tlsify := l.start(append([]string{"connect", "--net-fd", "5", "--name", enginetest.Host}, trusting(t)...)...)
 	io.WriteString(c, "question")
 	c.end()

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // What a listener's clients can make it hold is bounded. A connection waits for
@@ -53,10 +55,10 @@ func (p *parser) admissionLimits() error {
 		{"max-per-address", &limits.perAddress},
 		{"max-handshakes", &limits.handshakes},
 	} {
-		if value, ok := p.words.value(l.name); ok {
+		if value, ok := p.words.Value(l.name); ok {
 			n, err := strconv.Atoi(value)
 			if err != nil || n < 1 || n > mostLimit {
-				return usagef("--%s: %q is not a number from 1 to %d", l.name, cut(value), mostLimit)
+				return status.Usagef("--%s: %q is not a number from 1 to %d", l.name, status.Cut(value), mostLimit)
 			}
 			*l.into = n
 		}

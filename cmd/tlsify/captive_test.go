@@ -13,7 +13,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/signer"
+	"tlsify/cmd/tlsify/internal/signing"
 	"tlsify/engine"
 )
 
@@ -55,8 +57,8 @@ func captive() {
 		}
 		os.Exit(0)
 	}
-	if len(os.Args) > 1 && os.Args[1] == signingProcess {
-		if _, err := prepareSigning(&signer.Keys{}, sandboxRequire, "-", os.Args[2:]); err == nil {
+	if len(os.Args) > 1 && os.Args[1] == signing.ProcessWord {
+		if _, err := signing.Prepare(&signer.Keys{}, privilege.Require, "-", os.Args[2:]); err == nil {
 			try()
 		}
 		os.Exit(99)

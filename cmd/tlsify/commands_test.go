@@ -48,7 +48,7 @@ func commands(t *testing.T) map[string]command {
 	s := &stage{t: t}
 	return map[string]command{
 		"server": s.server, "served": s.served, "client": s.client, "listener": s.listener, "port": s.port, "peer": s.peer,
-		"status": status, "inorder": inorder, "appears": appears, "pin": s.pin, "bindinghex": bindingHex,
+		"status": endsWith, "inorder": inorder, "appears": appears, "pin": s.pin, "bindinghex": bindingHex,
 	}
 }
 
@@ -231,7 +231,7 @@ func isListening(port string) bool {
 	return false
 }
 
-func status(ts *testscript.TestScript, neg bool, args []string) {
+func endsWith(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: status N")
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tlsify/cmd/tlsify/internal/option"
 )
 
 // completions are the files of doc/completions, each under the name that its
@@ -25,8 +27,8 @@ func TestCompletions(t *testing.T) {
 	}
 }
 
-// words are the values that an option has words for.
-func (o option) words() []string {
+// wordsOf are the values that an option has words for.
+func wordsOf(o option.Option) []string {
 	switch {
 	case o.Name == "engine":
 		return []string{"std", "utls", "pq"}
@@ -45,7 +47,7 @@ func (o option) words() []string {
 }
 
 // brief is the beginning of its help, as far as it stands alone.
-func (o option) brief() string {
+func brief(o option.Option) string {
 	at := len(o.Help)
 	for _, end := range []string{"; ", ": ", " ("} {
 		if i := strings.Index(o.Help, end); i > 0 {
@@ -55,7 +57,7 @@ func (o option) brief() string {
 	return o.Help[:at]
 }
 
-func (o option) takesFile() bool {
+func takesFile(o option.Option) bool {
 	parts := strings.Split(o.Arg, "|")
 	return slices.Contains(parts, "FILE") || slices.Contains(parts, "DIR")
 }
@@ -66,16 +68,16 @@ func topics() []string {
 }
 
 func formNames() (names []string) {
-	for _, f := range forms {
+	for _, f := range option.Forms {
 		names = append(names, string(f))
 	}
 	return names
 }
 
 // optionsOf are the options of a form as they are typed.
-func optionsOf(f form) (typed []string) {
-	for _, o := range options {
-		if strings.Contains(o.Forms, formLetters[f]) {
+func optionsOf(f option.Form) (typed []string) {
+	for _, o := range option.Table {
+		if strings.Contains(o.Forms, option.FormLetters[f]) {
 			typed = append(typed, "--"+o.Name)
 			if o.Short != "" {
 				typed = append(typed, "-"+o.Short)
@@ -103,14 +105,14 @@ _tlsify() {
 	fmt.Fprintf(&b, "    case ${COMP_WORDS[1]} in %s) [ \"$COMP_CWORD\" -gt 1 ] && form=${COMP_WORDS[1]} ;; esac\n", strings.Join(formNames(), "|"))
 	b.WriteString("    case $prev in\n")
 	var files []string
-	for _, o := range options {
-		switch words := strings.Join(o.words(), " "); {
+	for _, o := range option.Table {
+		switch words := strings.Join(wordsOf(o), " "); {
 		case o.Arg == "":
-		case words != "" && o.takesFile():
+		case words != "" && takesFile(o):
 			fmt.Fprintf(&b, "    --%s) COMPREPLY=($(compgen -f -W '%s' -- \"$cur\")); return ;;\n", o.Name, words)
 		case words != "":
 			fmt.Fprintf(&b, "    --%s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n", o.Name, words)
-		case o.takesFile():
+		case takesFile(o):
 			files = append(files, "--"+o.Name)
 		default:
 			fmt.Fprintf(&b, "    --%s) return ;;\n", o.Name)
@@ -118,9 +120,9 @@ _tlsify() {
 	}
 	fmt.Fprintf(&b, "    %s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n    esac\n", strings.Join(files, "|"))
 	b.WriteString("    case $form in\n")
-	for _, f := range forms {
+	for _, f := range option.Forms {
 		words := strings.Join(optionsOf(f), " ")
-		if f == formHelp {
+		if f == option.Help {
 			words += " " + strings.Join(topics(), " ")
 		}
 		fmt.Fprintf(&b, "    %s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")) ;;\n", f, words)
@@ -138,14 +140,14 @@ func zshCompletions() string {
 	fmt.Fprintf(&b, "if (( CURRENT > 2 )) && [[ $words[2] == (%s) ]]; then\n    form=$words[2]\n    words=(\"${words[1]}\" \"${(@)words[3,-1]}\")\n    (( CURRENT-- ))\nelif (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n    compadd -- %s\n    return\nfi\n",
 		strings.Join(formNames(), "|"), strings.Join(formNames(), " "))
 	b.WriteString("case $form in\n")
-	for _, f := range forms {
-		if f == formHelp {
+	for _, f := range option.Forms {
+		if f == option.Help {
 			fmt.Fprintf(&b, "%s)\n    compadd -- %s\n    ;;\n", f, strings.Join(topics(), " "))
 			continue
 		}
 		fmt.Fprintf(&b, "%s)\n    _arguments -S", f)
-		for _, o := range options {
-			if strings.Contains(o.Forms, formLetters[f]) {
+		for _, o := range option.Table {
+			if strings.Contains(o.Forms, option.FormLetters[f]) {
 				fmt.Fprintf(&b, " \\\n        %s", zshOption(o))
 			}
 		}
@@ -156,7 +158,7 @@ func zshCompletions() string {
 }
 
 // zshOption is an option as _arguments has it.
-func zshOption(o option) string {
+func zshOption(o option.Option) string {
 	quoted := func(s string) string {
 		return strings.NewReplacer("'", `'\''`, "[", `\[`, "]", `\]`, ":", `\:`).Replace(s)
 	}
@@ -164,10 +166,10 @@ func zshOption(o option) string {
 	action := ""
 	if o.Arg != "" {
 		action = ":" + quoted(o.Arg) + ":"
-		switch words := o.words(); {
-		case o.takesFile() && len(words) > 0:
+		switch words := wordsOf(o); {
+		case takesFile(o) && len(words) > 0:
 			action += "{compadd -- " + strings.Join(words, " ") + "; _files}"
-		case o.takesFile():
+		case takesFile(o):
 			action += "_files"
 		case len(words) > 0:
 			action += "(" + strings.Join(words, " ") + ")"
@@ -179,7 +181,7 @@ func zshOption(o option) string {
 	if o.Repeats {
 		spec = "*" + spec
 	}
-	return fmt.Sprintf("'%s[%s]%s'", spec, quoted(o.brief()), action)
+	return fmt.Sprintf("'%s[%s]%s'", spec, quoted(brief(o)), action)
 }
 
 func fishCompletions() string {
@@ -189,15 +191,15 @@ func fishCompletions() string {
 	b.WriteString("complete -c tlsify -f\n")
 	b.WriteString("complete -c tlsify -n \"not __fish_seen_subcommand_from $forms\" -a \"$forms\"\n")
 	fmt.Fprintf(&b, "complete -c tlsify -n '__fish_seen_subcommand_from help' -a '%s'\n", strings.Join(topics(), " "))
-	for _, o := range options {
+	for _, o := range option.Table {
 		var of []string
-		for _, f := range forms {
-			if strings.Contains(o.Forms, formLetters[f]) {
+		for _, f := range option.Forms {
+			if strings.Contains(o.Forms, option.FormLetters[f]) {
 				of = append(of, string(f))
 			}
 		}
 		condition := "__fish_seen_subcommand_from " + strings.Join(of, " ")
-		if slices.Contains(of, string(formConnect)) {
+		if slices.Contains(of, string(option.Connect)) {
 			condition += "; or not __fish_seen_subcommand_from $forms"
 		}
 		fmt.Fprintf(&b, "complete -c tlsify -n \"%s\" -l %s", condition, o.Name)
@@ -207,13 +209,13 @@ func fishCompletions() string {
 		if o.Arg != "" {
 			b.WriteString(" -x")
 		}
-		switch words := strings.Join(o.words(), " "); {
-		case o.takesFile():
+		switch words := strings.Join(wordsOf(o), " "); {
+		case takesFile(o):
 			fmt.Fprintf(&b, " -a '%s (__fish_complete_path)'", words)
 		case words != "":
 			fmt.Fprintf(&b, " -a '%s'", words)
 		}
-		fmt.Fprintf(&b, " -d '%s'\n", strings.ReplaceAll(o.brief(), "'", `\'`))
+		fmt.Fprintf(&b, " -d '%s'\n", strings.ReplaceAll(brief(o), "'", `\'`))
 	}
 	return b.String()
 }

@@ -2,60 +2,32 @@ package main
 
 import (
 	"path/filepath"
-	"strings"
 
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/sandbox"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/stream"
-)
-
-// sandboxMode is what --sandbox says.
-type sandboxMode int
-
-const (
-	sandboxAuto    sandboxMode = iota // as far as the kernel can
-	sandboxRequire                    // or fail
-	sandboxOff
 )
 
 // confinement reads --sandbox. It comes before any secret is read.
 func (p *parser) confinement() error {
-	value, _ := p.words.value("sandbox")
+	value, _ := p.words.Value("sandbox")
 	switch value {
 	case "", "auto":
 	case "require":
-		p.inv.sandbox = sandboxRequire
+		p.inv.sandbox = privilege.Require
 		if err := sandbox.Missing(); err != nil {
-			return unconfined(err)
+			return privilege.Unavailable(err)
 		}
 	case "off":
-		p.inv.sandbox = sandboxOff
+		p.inv.sandbox = privilege.Off
 		return nil
 	default:
-		return usagef("--sandbox: %q is none of auto, require, off", cut(value))
+		return status.Usagef("--sandbox: %q is none of auto, require, off", status.Cut(value))
 	}
 	if err := sandbox.Harden(); err != nil {
-		return p.inv.confined(err)
-	}
-	return nil
-}
-
-// unconfined is the failure of an invocation that is to be confined or not to
-// be at all.
-func unconfined(err error) error {
-	return &failure{Status: statusUsage, Code: "sandbox-unavailable", Text: "--sandbox require: " + inOneLine(err)}
-}
-
-// inOneLine is the text of errors that were joined.
-func inOneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
-
-// confined decides what a measure that can't be taken means.
-func (inv *invocation) confined(err error) error {
-	switch {
-	case err == nil:
-	case inv.sandbox == sandboxRequire:
-		return unconfined(err)
-	default:
-		inv.note("not all of the sandbox: " + inOneLine(err))
+		return p.inv.sandbox.Refuses(err, p.inv.note)
 	}
 	return nil
 }
@@ -63,7 +35,7 @@ func (inv *invocation) confined(err error) error {
 // prepareConfinement gets ready to confine this process to what the handshake
 // and the stream take.
 func (c *connection) prepareConfinement() {
-	if c.inv.sandbox == sandboxOff {
+	if c.inv.sandbox == privilege.Off {
 		c.measures = []string{"off"}
 		return
 	}
@@ -86,7 +58,7 @@ func (c *connection) prepareConfinement() {
 // first bytes before that, so that it is done while the peer answers.
 func (c *connection) confine() error {
 	fd, ok := c.network.conn.(*stream.FD)
-	if !ok || c.inv.form != formConnect || c.inv.session != nil {
+	if !ok || c.inv.form != option.Connect || c.inv.session != nil {
 		return c.enter()
 	}
 	fd.BeforeRead(c.enter)
@@ -98,7 +70,7 @@ func (c *connection) confine() error {
 func (c *connection) enter() error {
 	if c.confinement != nil && !c.entered {
 		measures, err := c.confinement.Enter()
-		c.entered, c.measures, c.unconfined = true, measures, c.inv.confined(err)
+		c.entered, c.measures, c.unconfined = true, measures, c.inv.sandbox.Refuses(err, c.inv.note)
 	}
 	return c.unconfined
 }
@@ -109,7 +81,7 @@ func (c *connection) confineFurther() ([]string, error) {
 	if err := c.enter(); err != nil || !c.loose {
 		return c.measures, err
 	}
-	return c.measures, c.inv.confined(c.confinement.Narrow(c.needs()))
+	return c.measures, c.inv.sandbox.Refuses(c.confinement.Narrow(c.needs()), c.inv.note)
 }
 
 // needs is what the stream takes beside its descriptors: a session is kept
@@ -120,7 +92,7 @@ func (c *connection) needs() sandbox.Needs {
 		needs.Replace = filepath.Dir(c.inv.session.path)
 	}
 	if c.program != nil {
-		needs.Signal = c.program.pid
+		needs.Signal = c.program.PID
 	}
 	return needs
 }

@@ -7,10 +7,16 @@ import (
 	"sync"
 	"time"
 
+	"tlsify/cmd/tlsify/internal/caller"
 	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/dial"
+	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/program"
 	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/cmd/tlsify/internal/starttls"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/pump"
 	"tlsify/stream"
@@ -21,17 +27,17 @@ type connection struct {
 	inv   *invocation
 	say   *control.Channel
 	at    phase
-	facts facts
+	facts facts.Facts
 
 	network *network
 	exact   *pump.Exact // what the engine reads the network by, where the socket may be handed over
 	clock   *clock      // of the handshake
 	session engine.Session
-	carrier pump.Carrier // of session's bytes
-	program *program     // PROG, once it runs
-	ends    [2]int       // of the socketpair that may be handed over, ours first
-	pair    *stream.FD   // our end of one that was
-	away    bool         // the network's socket was: there is no more to do
+	carrier pump.Carrier     // of session's bytes
+	program *program.Program // PROG, once it runs
+	ends    [2]int           // of the socketpair that may be handed over, ours first
+	pair    *stream.FD       // our end of one that was
+	away    bool             // the network's socket was: there is no more to do
 
 	confinement *sandbox.Confinement // nil: --sandbox off
 	entered     bool                 // it was
@@ -49,8 +55,8 @@ func newConnection(inv *invocation) *connection {
 func (c *connection) run(ctx context.Context) int {
 	for _, step := range []func(context.Context) error{c.open, c.ask, c.handshake, c.ready} {
 		err := step(ctx)
-		if err == errUnasked {
-			return c.leftAlone(ctx, statusOK)
+		if err == caller.ErrUnasked {
+			return c.leftAlone(ctx, status.OK)
 		}
 		if err != nil {
 			return c.failed(ctx, err)
@@ -67,7 +73,7 @@ func (c *connection) failed(ctx context.Context, err error) int {
 		report(c.inv, f)
 		return c.leftAlone(ctx, c.inv.statusOf(f))
 	case c.program != nil:
-		c.program.abandon()
+		c.program.Abandon()
 	}
 	report(c.inv, f)
 	return c.inv.statusOf(f)
@@ -77,7 +83,7 @@ func (c *connection) failed(ctx context.Context, err error) int {
 func (c *connection) open(ctx context.Context) error {
 	c.at = dialing
 	if c.inv.prog != nil {
-		program, err := prepareProgram(c.inv)
+		program, err := program.Prepare(program.Plan{Args: c.inv.prog, In: c.inv.progIn, Out: c.inv.progOut, Claims: c.inv.fds, Extra: c.inv.delayed.Descriptors()})
 		if err != nil {
 			return err
 		}
@@ -128,7 +134,7 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 		}
 	}
 	stream := c.stepwise()
-	if c.inv.form == formConnect {
+	if c.inv.form == option.Connect {
 		config := *c.inv.client
 		config.Verify = c.judge(ctx)
 		if c.inv.session != nil {
@@ -139,9 +145,9 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 		config := *c.inv.server
 		config.Verify = c.judge(ctx)
 		c.session, err = c.inv.engine.(engine.ServerEngine).Server(ctx, stream, &config)
-		c.inv.closeSigners()
+		c.inv.keys.Close()
 	}
-	if failure := c.inv.signerFailure(); failure != nil {
+	if failure := c.inv.keys.Failure(); failure != nil {
 		return failure
 	}
 	return c.judgeUnread(err)
@@ -161,17 +167,17 @@ func (c *connection) ready(context.Context) (err error) {
 		return err
 	}
 	if c.program != nil && c.inv.delayed == nil {
-		if err := c.program.start(environment); err != nil {
+		if err := c.program.Start(environment); err != nil {
 			return err
 		}
 	}
-	if err := c.inv.tell.ready(&c.facts); err != nil {
+	if err := c.inv.tell.Ready(&c.facts); err != nil {
 		return err
 	}
-	if err := c.inv.delayed.ready(&c.facts); err != nil {
+	if err := c.inv.delayed.Ready(&c.facts); err != nil {
 		return err
 	}
-	c.facts.say(c.say)
+	c.facts.Say(c.say)
 	c.say.Say("sandbox", measures...)
 	if err := c.handOver(); err != nil {
 		return err
@@ -194,10 +200,10 @@ func (c *connection) stream(ctx context.Context) int {
 	}
 	if c.away {
 		c.inv.session.save()
-		return statusOK
+		return status.OK
 	}
 	if c.program != nil {
-		plan.In, plan.Out, plan.Answer = c.program.fromProg, c.program.toProg, true
+		plan.In, plan.Out, plan.Answer = c.program.FromProg, c.program.ToProg, true
 	} else if c.pair != nil {
 		plan.In, plan.Out, plan.Answer = c.pair, c.pair, true
 	} else {
@@ -208,24 +214,24 @@ func (c *connection) stream(ctx context.Context) int {
 		if err != nil {
 			return c.failed(ctx, &pump.LocalError{Err: err})
 		}
-		plan.Answer = plan.In.IsSocket() && sameFile(0, 1)
+		plan.Answer = plan.In.IsSocket() && descriptor.SameFile(0, 1)
 	}
 	err := pump.Run(ctx, plan)
 	c.inv.session.save()
 	if ctx.Err() == nil {
 		c.network.settle(c.inv.linger)
 	}
-	status := statusOK
+	exit := status.OK
 	if err != nil {
-		status = failureOf(err, c.at, c.certAsked()).Status
+		exit = failureOf(err, c.at, c.certAsked()).Status
 	}
-	if status == statusTruncated && c.inv.tolerate {
-		status = statusOK
+	if exit == status.Truncated && c.inv.tolerate {
+		exit = status.OK
 	}
 	if c.program != nil {
-		return c.program.status(ctx, status, c.inv.linger)
+		return c.program.Status(ctx, exit, c.inv.linger)
 	}
-	return status
+	return exit
 }
 
 // reportEnding puts the endings of the stream on the control channel.
@@ -248,7 +254,7 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 // certAsked tells whether we are a client that has shaken hands and whose server
 // asked for a certificate: alerts about certificates are then about ours.
 func (c *connection) certAsked() bool {
-	return c.inv.form == formConnect && c.session != nil && c.session.State().ClientCertRequested
+	return c.inv.form == option.Connect && c.session != nil && c.session.State().ClientCertRequested
 }
 
 // hear listens for commands, and returns what is closed by the command close.

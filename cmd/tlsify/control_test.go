@@ -27,7 +27,7 @@ func TestControlClosedEarly(t *testing.T) {
 			}
 			l.give(3, theirs)
 			unix.Close(ours)
-			c := newCaller(l, "pipes")
+			c := newStarter(l, "pipes")
 			tlsify := l.start(connectTo(t, startServer(t, "late"))...)
 			io.WriteString(c, "question")
 			c.end()
@@ -53,7 +53,7 @@ func TestControlNeverRead(t *testing.T) {
 			keep(t, ours)
 			fill(theirs)
 			l.give(3, theirs)
-			c := newCaller(l, "pipes")
+			c := newStarter(l, "pipes")
 			tlsify := l.start(connectTo(t, startServer(t, "late"))...)
 			io.WriteString(c, "question")
 			c.end()
@@ -88,7 +88,7 @@ func TestControlLost(t *testing.T) {
 	r, w := pipeRaw(t)
 	l.give(3, w)
 	l.control = "3,4"
-	c := newCaller(l, "pipes")
+	c := newStarter(l, "pipes")
 	tlsify := l.start(connectTo(t, startServer(t, "late"))...)
 	const commands = 40_000
 	word := strings.Repeat("x", 56)

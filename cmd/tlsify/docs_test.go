@@ -1,6 +1,9 @@
 package main
 
 import (
+	"go/ast"
+	syntax "go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,7 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/personality"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
 
@@ -39,7 +45,7 @@ func TestPageOptions(t *testing.T) {
 			}
 		}
 	}
-	for _, o := range options {
+	for _, o := range option.Table {
 		want = append(want, "--"+o.Name)
 		if o.Short != "" {
 			want = append(want, "-"+o.Short)
@@ -51,10 +57,10 @@ func TestPageOptions(t *testing.T) {
 // The contract's table of statuses is the program's, to the word.
 func TestPageStatuses(t *testing.T) {
 	rows := regexp.MustCompile(`(?m)^\| (\d+) \| (.*?) \| (.*?) ?\| (.*?) ?\|`).FindAllStringSubmatch(docPage(t, "contract.md", "<!-- statuses:"), -1)
-	if len(rows) != len(statuses) {
-		t.Fatalf("the contract has %d statuses, the program %d", len(rows), len(statuses))
+	if len(rows) != len(status.Table) {
+		t.Fatalf("the contract has %d statuses, the program %d", len(rows), len(status.Table))
 	}
-	for i, s := range statuses {
+	for i, s := range status.Table {
 		if row := rows[i]; row[1] != strconv.Itoa(s.Status) || row[2] != s.Meaning || row[4] != s.Retry {
 			t.Errorf("the contract has %q for status %d, %q", row[1:], s.Status, s.Meaning)
 		}
@@ -67,16 +73,34 @@ func notInCode(r rune) bool { return r != '-' && (r < 'a' || r > 'z') }
 // Every CODE that the program can say stands in the table, with its status.
 func TestCodesHaveStatuses(t *testing.T) {
 	listed := map[string]bool{}
-	for _, s := range statuses {
+	for _, s := range status.Table {
 		for _, code := range s.Codes {
 			listed[code] = true
 		}
 	}
-	for _, source := range sources(t) {
-		for _, match := range regexp.MustCompile(`(?:fail\([a-zA-Z]+, |Code: |Code = )"([a-z-]+)"`).FindAllStringSubmatch(source, -1) {
-			if !listed[match[1]] {
-				t.Errorf("CODE %s is in no row of the table of statuses", match[1])
+	said := literals(t, func(n ast.Node) ast.Expr {
+		switch n := n.(type) {
+		case *ast.KeyValueExpr:
+			if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Code" {
+				return n.Value
 			}
+		case *ast.AssignStmt:
+			if field, ok := n.Lhs[0].(*ast.SelectorExpr); ok && field.Sel.Name == "Code" {
+				return n.Rhs[0]
+			}
+		case *ast.CallExpr:
+			if name, ok := n.Fun.(*ast.Ident); ok && name.Name == "fail" {
+				return n.Args[1]
+			}
+		}
+		return nil
+	})
+	if len(said) < 10 {
+		t.Errorf("only %d CODEs were found in the sources: %q", len(said), said)
+	}
+	for _, code := range said {
+		if !listed[code] {
+			t.Errorf("CODE %s is in no row of the table of statuses", code)
 		}
 	}
 	for _, code := range faultCodes {
@@ -89,13 +113,21 @@ func TestCodesHaveStatuses(t *testing.T) {
 // The help, the contract and the program have the same keywords on the control
 // channel, both ways.
 func TestKeywords(t *testing.T) {
-	var said []string
-	for _, source := range sources(t) {
-		for _, match := range regexp.MustCompile(`\.(?:Say(?:Text)?\(|HandOver\(n, )"([a-z-]+)"`).FindAllStringSubmatch(source, -1) {
-			said = append(said, match[1])
+	said := literals(t, func(n ast.Node) ast.Expr {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return nil
 		}
-	}
-	for _, fact := range (&facts{state: &engine.State{ECH: true}}).negotiated() {
+		method, ok := call.Fun.(*ast.SelectorExpr)
+		switch {
+		case ok && (method.Sel.Name == "Say" || method.Sel.Name == "SayText"):
+			return call.Args[0]
+		case ok && method.Sel.Name == "HandOver":
+			return call.Args[1]
+		}
+		return nil
+	})
+	for _, fact := range (&facts.Facts{State: &engine.State{ECH: true}}).Negotiated() {
 		said = append(said, fact[0])
 	}
 	said = append(said, "lost") // package control's own
@@ -133,22 +165,32 @@ func noteKeywords(note string) string {
 	return ""
 }
 
-// sources are the program's own files, and not its tests.
-func sources(t *testing.T) (all []string) {
+// literals are the strings that are written in the program's sources, tests
+// aside, in the places that where finds.
+func literals(t *testing.T, where func(ast.Node) ast.Expr) (all []string) {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
+	err := filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := syntax.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if literal, ok := where(n).(*ast.BasicLit); ok {
+				text, err := strconv.Unquote(literal.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, text)
+			}
+			return true
+		})
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, string(text))
 	}
 	return all
 }

@@ -52,7 +52,7 @@ func TestCallerStopsReadingInSilence(t *testing.T) {
 func TestCallerDies(t *testing.T) {
 	for _, mode := range []string{"flood", "quiet"} {
 		t.Run(mode, func(t *testing.T) {
-			eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+			eachStarter(t, func(t *testing.T, l *launch, c *starter) {
 				s := startServer(t, mode)
 				tlsify := l.start(connectTo(t, s, "--linger", "2s")...)
 				tlsify.await("ready")

@@ -240,7 +240,7 @@ func TestHalfOpenNetwork(t *testing.T) {
 // However the network cuts a stream into pieces and delays them, it arrives.
 func TestSegmentsAndDelays(t *testing.T) {
 	for _, engine := range engineNames(clientEngines) {
-		eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+		eachStarter(t, func(t *testing.T, l *launch, c *starter) {
 			course := func() wire.Course {
 				random := rand.New(rand.NewPCG(1, 2))
 				return wire.Course{

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"tlsify/cmd/tlsify/internal/program"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine/enginetest/raced"
 )
 
@@ -38,19 +40,19 @@ func (l *launch) under(t *testing.T, limit string) {
 // unless the process was ended by what it can do nothing about.
 func wantHonest(t *testing.T, tlsify *child, s *server, sent []byte, out *captured) int {
 	t.Helper()
-	status := tlsify.wait()
+	exit := tlsify.wait()
 	got, said := out.all(), tlsify.said.all()
 	complete := got == string(sent)
 	switch {
 	case !strings.HasPrefix(string(sent), got):
 		t.Errorf("what came back is not what was sent")
-	case status == 0 && !complete:
+	case exit == 0 && !complete:
 		t.Errorf("status 0, and %d bytes of %d", len(got), len(sent))
-	case status == 0 && !strings.Contains(said, "\nclosed local\n"):
+	case exit == 0 && !strings.Contains(said, "\nclosed local\n"):
 		t.Errorf("status 0 without a close_notify of ours")
 	}
-	dead := status == statusInternal || status == statusNotFound || status > 1000 // by the runtime, the loader, a signal
-	if end := fmt.Sprintf("end %d\n", status); !dead && !strings.HasSuffix(said, end) {
+	dead := exit == status.Internal || exit == program.NotFound || exit > 1000 // by the runtime, the loader, a signal
+	if end := fmt.Sprintf("end %d\n", exit); !dead && !strings.HasSuffix(said, end) {
 		t.Errorf("the last line is not %q", end)
 	}
 	if dead && strings.Contains(said, "\nend ") {
@@ -60,9 +62,9 @@ func wantHonest(t *testing.T, tlsify *child, s *server, sent []byte, out *captur
 		t.Errorf("the server saw a close_notify that was not said to have gone")
 	}
 	if t.Failed() {
-		t.Fatalf("status %d: %s", status, tlsify.report())
+		t.Fatalf("status %d: %s", exit, tlsify.report())
 	}
-	return status
+	return exit
 }
 
 // honestUnder has tlsify echo a stream under a limit of the shell's, and gives
@@ -71,7 +73,7 @@ func honestUnder(t *testing.T, limit string) int {
 	t.Helper()
 	s := startServer(t, "echo")
 	l := newLaunch(t)
-	c := newCaller(l, "pipes")
+	c := newStarter(l, "pipes")
 	l.under(t, limit)
 	tlsify := l.start(connectTo(t, s)...)
 	sent := noise(300 << 10)
@@ -197,7 +199,7 @@ func TestNoSpaceForSession(t *testing.T) {
 // Signals that mean nothing, as often as they can be sent, change nothing.
 func TestSignalStorm(t *testing.T) {
 	for _, engine := range engineNames(clientEngines) {
-		eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+		eachStarter(t, func(t *testing.T, l *launch, c *starter) {
 			s := startServer(t, "echo")
 			tlsify := l.start(connectTo(t, s, "--engine", engine)...)
 			tlsify.await("tlsify") // before main a SIGPIPE still kills
@@ -226,7 +228,7 @@ func TestSignalStorm(t *testing.T) {
 
 // A process that is stopped and goes on, at any time, has lost nothing.
 func TestStoppedAndContinued(t *testing.T) {
-	eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+	eachStarter(t, func(t *testing.T, l *launch, c *starter) {
 		s := startServer(t, "echo")
 		tlsify := l.start(connectTo(t, s)...)
 		go func() {

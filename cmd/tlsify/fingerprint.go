@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"tlsify/cmd/tlsify/internal/fingerprint"
+	"tlsify/cmd/tlsify/internal/source"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
 
@@ -32,7 +34,7 @@ type fingerprinter interface {
 // fingerprint reads --fingerprint: a name that the engine knows, or else the
 // file of a capture.
 func (p *parser) fingerprint(c *engine.ClientConfig) error {
-	value, ok := p.words.value("fingerprint")
+	value, ok := p.words.Value("fingerprint")
 	if !ok {
 		return nil
 	}
@@ -46,43 +48,43 @@ func (p *parser) fingerprint(c *engine.ClientConfig) error {
 		p.inv.note("the ClientHello is " + full)
 		return nil
 	}
-	_, isDescriptor := descriptorOf(value)
+	_, isDescriptor := source.Descriptor(value)
 	if _, err := os.Stat(value); errors.Is(err, fs.ErrNotExist) && !isDescriptor && !strings.Contains(value, "/") {
 		return unknown
 	}
-	content, err := p.files.load("fingerprint", value)
+	content, err := p.files.Load("fingerprint", value)
 	if err != nil {
 		return err
 	}
 	c.Hello, err = fingerprint.Capture(bytes.NewReader(content))
 	if err != nil {
-		return usagef("--fingerprint: %s: %v", cut(value), err)
+		return status.Usagef("--fingerprint: %s: %v", status.Cut(value), err)
 	}
 	return nil
 }
 
 // capture reads what `tlsify fingerprint` is to look at.
 func (p *parser) capture() error {
-	value, listens := p.words.value("listen")
-	p.inv.json = p.words.has("json")
+	value, listens := p.words.Value("listen")
+	p.inv.json = p.words.Has("json")
 	switch {
-	case len(p.words.rest) > 1 || listens && len(p.words.rest) > 0 || p.words.prog != nil:
-		return usagef("fingerprint: a capture, or --listen ADDR, and nothing else")
+	case len(p.words.Rest) > 1 || listens && len(p.words.Rest) > 0 || p.words.Prog != nil:
+		return status.Usagef("fingerprint: a capture, or --listen ADDR, and nothing else")
 	case listens:
 		return p.listenAddress(value)
 	}
 	var err error
-	if len(p.words.rest) == 0 {
+	if len(p.words.Rest) == 0 {
 		p.inv.capture, err = fingerprint.Capture(os.Stdin)
 	} else {
 		var content []byte
-		if content, err = p.files.load("fingerprint", p.words.rest[0]); err != nil {
+		if content, err = p.files.Load("fingerprint", p.words.Rest[0]); err != nil {
 			return err
 		}
 		p.inv.capture, err = fingerprint.Capture(bytes.NewReader(content))
 	}
 	if err != nil {
-		return usagef("fingerprint: %v", err)
+		return status.Usagef("fingerprint: %v", err)
 	}
 	return nil
 }
@@ -98,7 +100,7 @@ func printFingerprint(ctx context.Context, inv *invocation) (int, error) {
 	}
 	hello, err := fingerprint.Parse(message)
 	if err != nil {
-		return 0, usagef("fingerprint: %v", err)
+		return 0, status.Usagef("fingerprint: %v", err)
 	}
 	write := hello.WriteText
 	if inv.json {
@@ -111,7 +113,7 @@ func printFingerprint(ctx context.Context, inv *invocation) (int, error) {
 func listenForHello(ctx context.Context, target listenTarget) ([]byte, error) {
 	listener, err := net.Listen(target.network, target.address)
 	if err != nil {
-		return nil, usagef("cannot listen: %v", err)
+		return nil, status.Usagef("cannot listen: %v", err)
 	}
 	defer listener.Close()
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
@@ -121,7 +123,7 @@ func listenForHello(ctx context.Context, target listenTarget) ([]byte, error) {
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {
-		return nil, usagef("cannot accept a connection: %v", err)
+		return nil, status.Usagef("cannot accept a connection: %v", err)
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
@@ -131,9 +133,9 @@ func listenForHello(ctx context.Context, target listenTarget) ([]byte, error) {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, usagef("fingerprint: the client sends no ClientHello")
+		return nil, status.Usagef("fingerprint: the client sends no ClientHello")
 	case err != nil:
-		return nil, usagef("fingerprint: %v", err)
+		return nil, status.Usagef("fingerprint: %v", err)
 	}
 	// An alert, so that the client does not wait: handshake_failure.
 	conn.Write([]byte{21, 3, 3, 0, 2, 2, byte(engine.AlertHandshakeFailure)})

@@ -6,6 +6,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/pump"
 	"tlsify/stream"
@@ -23,18 +25,18 @@ func (p *parser) handoff(kind string) error {
 	w := p.words
 	switch {
 	case kind != handPair && kind != handKernel && kind != handAuto:
-		return usagef("--handoff: %q is none of socketpair, ktls, auto", cut(kind))
+		return status.Usagef("--handoff: %q is none of socketpair, ktls, auto", status.Cut(kind))
 	case p.inv.prog != nil:
-		return usagef("--handoff and a program exclude each other: the program has the plaintext")
+		return status.Usagef("--handoff and a program exclude each other: the program has the plaintext")
 	case !p.inv.control.CanHandOver():
-		return usagef("--handoff needs a --control-fd that is a unix socket")
-	case kind != handPair && w.has("pump"):
-		return usagef("--pump is for a stream that tlsify carries; with it, --handoff socketpair")
+		return status.Usagef("--handoff needs a --control-fd that is a unix socket")
+	case kind != handPair && w.Has("pump"):
+		return status.Usagef("--pump is for a stream that tlsify carries; with it, --handoff socketpair")
 	}
 	if kind == handKernel {
 		for _, name := range []string{"idle-timeout", "linger", "eof", "tolerate-truncation"} {
-			if w.has(name) {
-				return usagef("--%s is for a stream that tlsify carries, not for --handoff ktls", name)
+			if w.Has(name) {
+				return status.Usagef("--%s is for a stream that tlsify carries, not for --handoff ktls", name)
 			}
 		}
 	}
@@ -81,7 +83,7 @@ func (c *connection) refusal(err error) error {
 }
 
 func unavailable(text string) error {
-	return &failure{Status: statusUsage, Code: "handoff-unavailable", Text: text}
+	return &status.Failure{Status: status.Usage, Code: "handoff-unavailable", Text: text}
 }
 
 // handOver says what carries the bytes, and hands the caller the descriptor
@@ -121,7 +123,7 @@ func (c *connection) handSocket(socket *stream.FD) error {
 // process can make one.
 func (c *connection) preparePair() (err error) {
 	if c.inv.handoff == handPair || c.inv.handoff == handAuto {
-		c.ends, err = newSocketPair()
+		c.ends, err = descriptor.SocketPair()
 	}
 	return err
 }

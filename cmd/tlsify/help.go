@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
 
@@ -81,7 +83,7 @@ func printHelp(topic string) (int, error) {
 		b.WriteString("tlsify engines lists the TLS engines of this build, the default first; -v says more.\ntlsify version says which version this is.\n")
 	default:
 		if !helpOptions(&b, topic) {
-			return 0, usagef("there is no help on %q; see tlsify help", cut(topic))
+			return 0, status.Usagef("there is no help on %q; see tlsify help", status.Cut(topic))
 		}
 	}
 	_, err := os.Stdout.WriteString(b.String())
@@ -90,24 +92,24 @@ func printHelp(topic string) (int, error) {
 
 func printed(err error) (int, error) {
 	if err != nil {
-		return 0, &failure{Status: statusLocal, Code: "local-io", Text: err.Error()}
+		return 0, &status.Failure{Status: status.Local, Code: "local-io", Text: err.Error()}
 	}
-	return statusOK, nil
+	return status.OK, nil
 }
 
 // helpOptions describes the options of a topic or of a form.
 func helpOptions(b *strings.Builder, topic string) bool {
-	letter, isForm := formLetters[form(topic)]
+	letter, isForm := option.FormLetters[option.Form(topic)]
 	found := false
 	w := tabwriter.NewWriter(b, 0, 8, 2, ' ', 0)
-	for _, o := range options {
+	for _, o := range option.Table {
 		if o.Topic == topic || isForm && o.Topic != "" && strings.Contains(o.Forms, letter) {
 			found = true
 			for i, line := range wrap(o.Help, 48) {
 				if i > 0 {
 					fmt.Fprintf(w, "\t%s\n", line)
 				} else {
-					fmt.Fprintf(w, "  %s\t%s\n", o.spelling(), line)
+					fmt.Fprintf(w, "  %s\t%s\n", o.Spelling(), line)
 				}
 			}
 		}
@@ -116,20 +118,8 @@ func helpOptions(b *strings.Builder, topic string) bool {
 	return found
 }
 
-// spelling is an option as it is written: --name ARG.
-func (o option) spelling() string {
-	s := "--" + o.Name
-	if o.Short != "" {
-		s = "-" + o.Short + ", " + s
-	}
-	if o.Arg != "" {
-		s += " " + o.Arg
-	}
-	return s
-}
-
 func helpStatus(b *strings.Builder) {
-	for _, s := range statuses {
+	for _, s := range status.Table {
 		fmt.Fprintf(b, "%3d  %s\n", s.Status, s.Meaning)
 		for _, line := range wrap(strings.Join(s.Codes, ", "), 70) {
 			if line != "" {

@@ -6,9 +6,15 @@ import (
 	"strings"
 	"time"
 
+	"tlsify/cmd/tlsify/internal/caller"
 	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/dial"
-	"tlsify/cmd/tlsify/internal/signer"
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/privilege"
+	"tlsify/cmd/tlsify/internal/signing"
+	"tlsify/cmd/tlsify/internal/source"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/pump"
 	"tlsify/verify"
@@ -38,7 +44,7 @@ func inOrder(all []engine.Engine) []engine.Engine {
 // be known before there is any network traffic. Nothing behind it looks at
 // arguments, options or the environment again.
 type invocation struct {
-	form    form
+	form    option.Form
 	topic   string // of help
 	json    bool   // fingerprint
 	capture []byte // fingerprint: the ClientHello; nil: listen for one
@@ -50,22 +56,21 @@ type invocation struct {
 	listen  listenTarget // listen
 	network *network     // given by --net-fd, or by inetd's habit; nil: dial
 	control *control.Channel
-	sandbox sandboxMode
+	sandbox privilege.Mode
 	prog    []string // PROG and its arguments, or nil
 	progIn  int      // where PROG has the plaintext
 	progOut int
-	fds     *descriptors
+	fds     *descriptor.Claims
 
 	acceptArgs []string       // listen: the arguments of each accept
 	acceptEnv  []string       // and its environment
 	handed     map[int][]byte // listen: what each accept is to find on which descriptor
 	admission  admissionLimits
-	user       *account    // listen: whom to become
-	signing    *signing    // listen: the process that has the keys, or nil
-	reread     []namedFile // listen: what each accept reads again
-	signerFD   int         // listen: where each accept finds its connection to that
+	user       *privilege.Account // listen: whom to become
+	reread     []namedFile        // listen: what each accept reads again
+	signerFD   int                // listen: where each accept finds its connection to that
 
-	signers []*signer.Client // accept: what has our keys
+	keys *signing.Keys // accept and listen
 
 	client  *engine.ClientConfig // connect; its Verify comes with the connection
 	server  *engine.ServerConfig // accept and listen; likewise
@@ -78,8 +83,8 @@ type invocation struct {
 	starttls     string // the protocol, or empty
 	starttlsName string // what the server is to take itself for
 
-	tell    *teller  // of the program in whose place we are; nil: nobody
-	delayed *delayed // PROG runs before there is TLS
+	tell    *caller.Teller  // of the program in whose place we are; nil: nobody
+	delayed *caller.Delayed // PROG runs before there is TLS
 
 	proxyTrust []*verify.Store // for the certificate of an https proxy
 
@@ -95,23 +100,21 @@ type invocation struct {
 
 // parser makes an invocation of words.
 type parser struct {
-	words *words
+	words *option.Words
 	env   map[string]string
-	fds   *descriptors
-	files *files
+	fds   *descriptor.Claims
+	files *source.Files
 	inv   *invocation
-
-	pemChains map[int][]byte // of a server's identities
 }
 
 // parse reads a command line. The invocation comes back with an error as well,
 // for the control channel and the verbosity, if it came to them.
 func parse(args []string, env map[string]string) (*invocation, error) {
-	words, err := splitArgs(args)
-	fds := &descriptors{used: map[int]string{}}
+	words, err := option.Split(args)
+	fds := &descriptor.Claims{Used: map[int]string{}}
 	p := &parser{words: words, env: env, fds: fds,
-		files: newFiles(fds),
-		inv:   &invocation{form: words.form, fds: fds, prog: words.prog},
+		files: source.New(fds),
+		inv:   &invocation{form: words.Form, fds: fds, prog: words.Prog},
 	}
 	if muteErr := p.mute(); muteErr != nil {
 		return p.inv, muteErr
@@ -122,19 +125,19 @@ func parse(args []string, env map[string]string) (*invocation, error) {
 	if err != nil {
 		return p.inv, err
 	}
-	p.inv.verbose = words.has("verbose")
-	if words.has("help") {
-		p.inv.form, p.inv.topic = formHelp, string(words.form)
+	p.inv.verbose = words.Has("verbose")
+	if words.Has("help") {
+		p.inv.form, p.inv.topic = option.Help, string(words.Form)
 		return p.inv, nil
 	}
-	switch words.form {
-	case formEngines, formVersion:
+	switch words.Form {
+	case option.Engines, option.Version:
 		return p.inv, p.nothingElse(0)
-	case formFingerprint:
+	case option.Fingerprint:
 		return p.inv, p.capture()
-	case formHelp:
-		if len(words.rest) == 1 {
-			p.inv.topic = words.rest[0]
+	case option.Help:
+		if len(words.Rest) == 1 {
+			p.inv.topic = words.Rest[0]
 		}
 		return p.inv, p.nothingElse(1)
 	}
@@ -143,8 +146,8 @@ func parse(args []string, env map[string]string) (*invocation, error) {
 
 // nothingElse refuses arguments beyond most.
 func (p *parser) nothingElse(most int) error {
-	if len(p.words.rest) > most || p.words.prog != nil {
-		return usagef("%s: unexpected arguments", p.words.form)
+	if len(p.words.Rest) > most || p.words.Prog != nil {
+		return status.Usagef("%s: unexpected arguments", p.words.Form)
 	}
 	return nil
 }
@@ -153,7 +156,7 @@ func (p *parser) nothingElse(most int) error {
 // can be reported there. Where the command line broke off before it was seen,
 // it is looked for behind the fault.
 func (p *parser) control(args []string) error {
-	value, ok := p.words.value("control-fd")
+	value, ok := p.words.Value("control-fd")
 	for i := 0; !ok && i < len(args) && args[i] != "--"; i++ {
 		if args[i] == "--control-fd" && i+1 < len(args) {
 			value, ok = args[i+1], true
@@ -164,10 +167,10 @@ func (p *parser) control(args []string) error {
 	if !ok {
 		return nil
 	}
-	if out, _, err := parsePair("control-fd", value); err == nil && (out == 0 || out == 1 && p.words.form != formListen) {
-		return usagef("--control-fd: descriptor %d is the plaintext's", out)
+	if out, _, err := descriptor.ParsePair("control-fd", value); err == nil && (out == 0 || out == 1 && p.words.Form != option.Listen) {
+		return status.Usagef("--control-fd: descriptor %d is the plaintext's", out)
 	}
-	out, in, err := p.fds.claimPair("control-fd", value, toWrite)
+	out, in, err := p.fds.ClaimPair("control-fd", value, descriptor.ToWrite)
 	if err != nil {
 		return err
 	}
@@ -180,23 +183,23 @@ func (p *parser) control(args []string) error {
 
 // session reads everything that connect, accept and listen have.
 func (p *parser) session() error {
-	if p.words.form == formListen {
+	if p.words.Form == option.Listen {
 		p.inv.acceptArgs, p.inv.acceptEnv = p.acceptArgs(), acceptEnvironment()
 	}
 	var lines []string
-	if value, ok := p.words.value("options-fd"); ok {
+	if value, ok := p.words.Value("options-fd"); ok {
 		var err error
-		if lines, err = p.files.lines(value); err != nil {
+		if lines, err = p.files.Lines(value); err != nil {
 			return err
 		}
 		if slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "control-fd ") }) {
-			return usagef("--options-fd: control-fd must be in the arguments")
+			return status.Usagef("--options-fd: control-fd must be in the arguments")
 		}
-		if err := p.words.addLines(lines); err != nil {
+		if err := p.words.AddLines(lines); err != nil {
 			return err
 		}
 	}
-	p.inv.verbose = p.words.has("verbose")
+	p.inv.verbose = p.words.Has("verbose")
 	for _, step := range []func() error{
 		p.confinement, p.user, p.chooseEngine, p.program, p.netFD, p.place, p.limits, p.admissionLimits, p.plaintext, p.configure, p.starttls, p.checkTrust,
 	} {
@@ -204,11 +207,11 @@ func (p *parser) session() error {
 			return err
 		}
 	}
-	if p.words.form == formListen {
+	if p.words.Form == option.Listen {
 		return p.handOn(lines)
 	}
-	if p.words.prog == nil {
-		p.fds.closeUnnamed()
+	if p.words.Prog == nil {
+		p.fds.CloseUnnamed()
 	}
 	return nil
 }
@@ -216,26 +219,26 @@ func (p *parser) session() error {
 // mute keeps everything that is said from now on, of which there may be a lot
 // if the command line is faulty, from going out in clear.
 func (p *parser) mute() error {
-	if p.words.form != formConnect && p.words.form != formAccept {
+	if p.words.Form != option.Connect && p.words.Form != option.Accept {
 		return nil
 	}
-	value, ok := p.words.value("net-fd")
+	value, ok := p.words.Value("net-fd")
 	switch {
-	case !ok && p.words.form == formConnect:
+	case !ok && p.words.Form == option.Connect:
 		return nil
 	case !ok:
 		value = "0"
 	}
-	a, b, err := parsePair("net-fd", value)
+	a, b, err := descriptor.ParsePair("net-fd", value)
 	if err != nil {
 		return nil // which will be said in its turn
 	}
-	return muteNetwork([]int{a, b})
+	return descriptor.Mute([]int{a, b})
 }
 
 // chooseEngine takes --engine, else TLSIFY_ENGINE, else the first.
 func (p *parser) chooseEngine() error {
-	name, ok := p.words.value("engine")
+	name, ok := p.words.Value("engine")
 	if !ok {
 		name = p.env["TLSIFY_ENGINE"]
 	}
@@ -249,34 +252,34 @@ func (p *parser) chooseEngine() error {
 			return nil
 		}
 	}
-	return &failure{Status: statusUsage, Code: "engine-unsupported",
-		Text: "this build has no engine " + strconv.Quote(cut(name)) + "; see tlsify engines"}
+	return &status.Failure{Status: status.Usage, Code: "engine-unsupported",
+		Text: "this build has no engine " + strconv.Quote(status.Cut(name)) + "; see tlsify engines"}
 }
 
 // program reads what stands behind --.
 func (p *parser) program() error {
 	w := p.words
-	if w.prog != nil && len(w.prog) == 0 {
-		return usagef("no program behind --")
+	if w.Prog != nil && len(w.Prog) == 0 {
+		return status.Usagef("no program behind --")
 	}
-	p.inv.prog = w.prog
+	p.inv.prog = w.Prog
 	p.inv.progIn, p.inv.progOut = 0, 1
-	if w.form == formConnect {
+	if w.Form == option.Connect {
 		p.inv.progIn, p.inv.progOut = 6, 7
 	}
-	value, ok := w.value("prog-fds")
+	value, ok := w.Value("prog-fds")
 	if !ok {
 		return nil
 	}
-	if w.prog == nil {
-		return usagef("--prog-fds is for a program behind --")
+	if w.Prog == nil {
+		return status.Usagef("--prog-fds is for a program behind --")
 	}
-	in, out, err := parsePair("prog-fds", value)
+	in, out, err := descriptor.ParsePair("prog-fds", value)
 	if err != nil {
 		return err
 	}
 	if out < 0 || in == out || in > 255 || out > 255 || in == 2 || out == 2 {
-		return usagef("--prog-fds: two different descriptors of at most 255, neither of them 2")
+		return status.Usagef("--prog-fds: two different descriptors of at most 255, neither of them 2")
 	}
 	p.inv.progIn, p.inv.progOut = in, out
 	return nil
@@ -295,25 +298,25 @@ func (p *parser) limits() error {
 		{"linger", &p.inv.linger, 10 * time.Second},
 	} {
 		*l.into = l.byItself
-		if value, ok := p.words.value(l.name); ok {
+		if value, ok := p.words.Value(l.name); ok {
 			d, err := parseTime(value)
 			if err != nil {
-				return usagef("--%s: %q is not a time such as 30s, 500ms or 2m", l.name, cut(value))
+				return status.Usagef("--%s: %q is not a time such as 30s, 500ms or 2m", l.name, status.Cut(value))
 			}
 			*l.into = d
 		}
 	}
-	value, ok := p.words.value("eof")
+	value, ok := p.words.Value("eof")
 	if ok && value != "half-close" && value != "hold" {
-		return usagef("--eof: %q is neither half-close nor hold", cut(value))
+		return status.Usagef("--eof: %q is neither half-close nor hold", status.Cut(value))
 	}
 	p.inv.holdEOF = value == "hold"
-	p.inv.tolerate = p.words.has("tolerate-truncation")
+	p.inv.tolerate = p.words.Has("tolerate-truncation")
 	p.inv.pump = pump.Auto
-	if value, ok := p.words.value("pump"); ok {
+	if value, ok := p.words.Value("pump"); ok {
 		p.inv.pump = pump.Kind(value)
 		if !slices.Contains(pump.Kinds[:], p.inv.pump) {
-			return usagef("--pump: %q is none of auto, ktls, record, session", cut(value))
+			return status.Usagef("--pump: %q is none of auto, ktls, record, session", status.Cut(value))
 		}
 	}
 	return nil
@@ -327,7 +330,7 @@ func parseTime(value string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(value)
 	if err != nil || d < time.Millisecond || d > 365*24*time.Hour {
-		return 0, usagef("not a time")
+		return 0, status.Usagef("not a time")
 	}
 	return d, nil
 }

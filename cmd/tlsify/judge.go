@@ -5,9 +5,13 @@ import (
 	"encoding/base64"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/verify"
 )
@@ -24,7 +28,7 @@ var neverAsked = []verify.Code{verify.Revoked, verify.Malformed, verify.PinMisma
 // word where they may.
 func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 	return func(peer *engine.Peer) error {
-		if len(peer.Certificates) == 0 && c.inv.form != formConnect && c.inv.server.ClientAuth == engine.ClientAuthRequest {
+		if len(peer.Certificates) == 0 && c.inv.form != option.Connect && c.inv.server.ClientAuth == engine.ClientAuthRequest {
 			return nil // a client that may come without
 		}
 		if len(peer.Certificates) == 0 {
@@ -39,7 +43,7 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 		var rejection *verify.Error
 		switch {
 		case err == nil:
-			c.facts.accept(result)
+			c.facts.Accept(result)
 			if c.inv.session != nil {
 				c.inv.session.peer = peer
 			}
@@ -48,10 +52,10 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 			return err
 		case slices.ContainsFunc(rejection.Reasons, isFinal):
 		case c.inv.proceed:
-			c.facts.unverified = codesOf(rejection)
+			c.facts.Unverified = codesOf(rejection)
 			return nil
 		case c.inv.ask && c.answered(ctx, rejection):
-			c.facts.verified = []ground{{"ask", c.facts.peerPin}}
+			c.facts.Verified = []facts.Ground{{"ask", c.facts.PeerPin}}
 			return nil
 		}
 		return &engine.RefusedError{Alert: refusalAlert(rejection.Reasons[0].Code), Err: err}
@@ -134,11 +138,11 @@ func isFinal(r verify.Reason) bool { return slices.Contains(neverAsked, r.Code) 
 // showPeer puts the peer's certificates on the control channel.
 func (c *connection) showPeer(peer *engine.Peer) {
 	for i, certificate := range peer.Certificates {
-		c.say.Say("peer-certificate", itoa(i), base64.StdEncoding.EncodeToString(certificate.Raw))
+		c.say.Say("peer-certificate", strconv.Itoa(i), base64.StdEncoding.EncodeToString(certificate.Raw))
 	}
-	c.facts.leaf = peer.Certificates[0]
-	c.facts.peerPin = verify.KeyPin(peer.Certificates[0])
-	c.say.Say("peer-pin", c.facts.peerPin)
+	c.facts.Leaf = peer.Certificates[0]
+	c.facts.PeerPin = verify.KeyPin(peer.Certificates[0])
+	c.say.Say("peer-pin", c.facts.PeerPin)
 }
 
 // codesOf lists the CODEs of a rejection, each once.
@@ -161,11 +165,11 @@ func (c *connection) answered(ctx context.Context, rejection *verify.Error) bool
 	if c.say.Pending() {
 		return false
 	}
-	c.say.Say("ask", append([]string{c.facts.peerPin}, codesOf(rejection)...)...)
+	c.say.Say("ask", append([]string{c.facts.PeerPin}, codesOf(rejection)...)...)
 	answer := make(chan bool, 1)
 	go func() {
 		line, err := c.say.ReadLine(time.Now().Add(askLimit))
-		answer <- err == nil && line == "trust "+c.facts.peerPin
+		answer <- err == nil && line == "trust "+c.facts.PeerPin
 	}()
 	select {
 	case yes := <-answer:
@@ -178,5 +182,5 @@ func (c *connection) answered(ctx context.Context, rejection *verify.Error) bool
 // firstWord is a line's first word, for the answer to an unknown command.
 func firstWord(line string) string {
 	word, _, _ := strings.Cut(line, " ")
-	return cut(word)
+	return status.Cut(word)
 }

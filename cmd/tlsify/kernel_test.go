@@ -38,7 +38,7 @@ func TestKernelPump(t *testing.T) {
 	for _, e := range built() {
 		for _, server := range [][]string{{"echo", "tickets"}, {"late"}, {"talk", "tickets"}} {
 			t.Run(e.Name()+"/"+server[0], func(t *testing.T) {
-				eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+				eachStarter(t, func(t *testing.T, l *launch, c *starter) {
 					s := startServer(t, server[0], server[1:]...)
 					tlsify := l.start(connectTo(t, s, "--pump", "ktls", "--engine", e.Name())...)
 					io.WriteString(c, "question")
@@ -60,7 +60,7 @@ func TestKernelPumpBothWays(t *testing.T) {
 	rand.Read(sent)
 	for _, kind := range []string{"pipes", "socket"} {
 		s, l := startServer(t, "echo", "tickets"), newLaunch(t)
-		c := newCaller(l, kind)
+		c := newStarter(l, kind)
 		tlsify := l.start(connectTo(t, s, "--pump", "ktls")...)
 		go func() {
 			c.Write(sent)
@@ -86,7 +86,7 @@ func TestKernelPumpEndings(t *testing.T) {
 	} {
 		t.Run(mode, func(t *testing.T) {
 			l := newLaunch(t)
-			c := newCaller(l, "pipes")
+			c := newStarter(l, "pipes")
 			tlsify := l.start(connectTo(t, startServer(t, mode), "--pump", "ktls")...)
 			if got := c.out.all(); got != "hello\n" {
 				t.Errorf("got %q", got)
@@ -101,7 +101,7 @@ func TestKernelPumpEndings(t *testing.T) {
 func TestKernelPumpAccept(t *testing.T) {
 	needKernelTLS(t)
 	l := newLaunch(t)
-	c := newCaller(l, "socket")
+	c := newStarter(l, "socket")
 	ours, tlsify := acceptOver(t, l, "--pump", "ktls")
 	client, err := newClient(ours, clientConfig(t))
 	if err != nil {
@@ -125,7 +125,7 @@ func TestKernelAuto(t *testing.T) {
 		pumpName, handoffKind = "ktls", "ktls"
 	}
 	l := newLaunch(t)
-	c := newCaller(l, "pipes")
+	c := newStarter(l, "pipes")
 	tlsify := l.start(connectTo(t, startServer(t, "late"))...)
 	c.end()
 	tlsify.expect(0, "pump "+pumpName, "ready")
@@ -206,7 +206,7 @@ func TestKernelOpenSSLKeyUpdate(t *testing.T) {
 	rekeys := needKernelTLS(t)
 	s := startOpenSSL(t)
 	l := newLaunch(t)
-	c := newCaller(l, "socket")
+	c := newStarter(l, "socket")
 	tlsify := l.start("connect", "--trust", pkiFiles(t)+"/ca.pem", "--name", enginetest.Host, "--pump", "ktls", s.address)
 	tlsify.await("ready")
 	io.WriteString(c, "one from the caller\n")

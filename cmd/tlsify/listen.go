@@ -14,7 +14,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/cmd/tlsify/internal/program"
 	"tlsify/cmd/tlsify/internal/restart"
+	"tlsify/cmd/tlsify/internal/source"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/stream"
 	"tlsify/verify"
 )
@@ -34,12 +39,12 @@ const firstGiven = 3
 // sockets in LISTEN_FDS, meant for us only if LISTEN_PID is our own.
 func (p *parser) givenSockets() (listenTarget, error) {
 	count, err := strconv.Atoi(p.env["LISTEN_FDS"])
-	if p.env["LISTEN_PID"] != itoa(os.Getpid()) || err != nil || count < 1 || count > 64 {
-		return listenTarget{}, usagef("listen needs an address, as 127.0.0.1:8443 or [::1]:0 or unix:PATH, or sockets from a service manager")
+	if p.env["LISTEN_PID"] != strconv.Itoa(os.Getpid()) || err != nil || count < 1 || count > 64 {
+		return listenTarget{}, status.Usagef("listen needs an address, as 127.0.0.1:8443 or [::1]:0 or unix:PATH, or sockets from a service manager")
 	}
 	var t listenTarget
 	for n := firstGiven; n < firstGiven+count; n++ {
-		if err := p.fds.claim(n, "LISTEN_FDS", toRead); err != nil {
+		if err := p.fds.Claim(n, "LISTEN_FDS", descriptor.ToRead); err != nil {
 			return listenTarget{}, err
 		}
 		t.given = append(t.given, n)
@@ -51,10 +56,10 @@ func (p *parser) givenSockets() (listenTarget, error) {
 // address, unix:PATH, or fd:N for an inherited socket. Port 0 lets the kernel
 // choose.
 func (p *parser) listenAddress(s string) error {
-	if n, ok := descriptorOf(s); ok {
+	if n, ok := source.Descriptor(s); ok {
 		p.inv.listen = listenTarget{given: []int{n}}
-		if p.fds.claim(n, "listen", toRead) != nil {
-			return usagef("%s is no descriptor that was inherited and is free", cut(s))
+		if p.fds.Claim(n, "listen", descriptor.ToRead) != nil {
+			return status.Usagef("%s is no descriptor that was inherited and is free", status.Cut(s))
 		}
 		return nil
 	}
@@ -64,15 +69,15 @@ func (p *parser) listenAddress(s string) error {
 	}
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
-		return usagef("%q is not HOST:PORT (an IPv6 address stands in brackets)", cut(s))
+		return status.Usagef("%q is not HOST:PORT (an IPv6 address stands in brackets)", status.Cut(s))
 	}
 	if host != "" {
 		if _, err := verify.ParseName(host); err != nil {
-			return usagef("%v", err)
+			return status.Usagef("%v", err)
 		}
 	}
 	if _, err := net.LookupPort("tcp", port); err != nil {
-		return usagef("%q is not a port", cut(port))
+		return status.Usagef("%q is not a port", status.Cut(port))
 	}
 	p.inv.listen = listenTarget{network: "tcp", address: s}
 	return nil
@@ -81,23 +86,23 @@ func (p *parser) listenAddress(s string) error {
 // listen accepts connections and starts one accept process for each, until a
 // signal ends it. Connections that stand go on.
 func listen(ctx context.Context, inv *invocation) (int, error) {
-	if _, err := findProgram(inv.prog[0]); err != nil {
+	if _, err := program.Find(inv.prog[0]); err != nil {
 		return 0, err
 	}
 	sockets, err := inv.listen.open()
 	if err != nil {
-		return 0, usagef("cannot listen: %v", err)
+		return 0, status.Usagef("cannot listen: %v", err)
 	}
 	defer inv.listen.remove()
-	if err := inv.user.become(); err != nil {
+	if err := inv.user.Become(); err != nil {
 		return 0, err
 	}
 	if err := inv.canRead(); err != nil {
 		return 0, err
 	}
 	var signingEnded chan struct{} // never, where there is none
-	if inv.signing != nil {
-		signingEnded = inv.signing.ended
+	if inv.keys.Process != nil {
+		signingEnded = inv.keys.Process.Ended
 	}
 	s := newService(inv)
 	ended := make(chan error, len(sockets))
@@ -109,9 +114,9 @@ func listen(ctx context.Context, inv *invocation) (int, error) {
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	case <-signingEnded:
-		return 0, &failure{Status: statusInternal, Code: "internal", Text: "the signing process has ended"}
+		return 0, &status.Failure{Status: status.Internal, Code: "internal", Text: "the signing process has ended"}
 	case err := <-ended:
-		return 0, usagef("cannot accept connections: %v", err)
+		return 0, status.Usagef("cannot accept connections: %v", err)
 	}
 }
 
@@ -132,7 +137,7 @@ func newService(inv *invocation) *service {
 	for ; ; s.controlFD++ {
 		flags, err := unix.FcntlInt(uintptr(s.controlFD), unix.F_GETFD, 0)
 		_, handed := inv.handed[s.controlFD]
-		handed = handed || inv.signing != nil && s.controlFD == inv.signerFD
+		handed = handed || inv.keys.Process != nil && s.controlFD == inv.signerFD
 		if !handed && (err != nil || flags&unix.FD_CLOEXEC != 0) {
 			return s
 		}
@@ -188,7 +193,7 @@ func (t listenTarget) open() ([]*stream.FD, error) {
 		unixListener.SetUnlinkOnClose(false)
 	}
 	defer listener.Close()
-	n, err := ownDescriptor(listener.(syscall.Conn), firstGiven)
+	n, err := descriptor.Own(listener.(syscall.Conn), firstGiven)
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +217,7 @@ func boundAddress(n int) string {
 	if a, ok := address.(*unix.SockaddrUnix); ok {
 		return "unix:" + a.Name
 	}
-	if a := addressOf(address); a.IsValid() {
+	if a := facts.AddressOf(address); a.IsValid() {
 		return a.String()
 	}
 	return "-"
@@ -223,7 +228,7 @@ func boundAddress(n int) string {
 // numbers, so that nothing private comes to stand in the child's arguments.
 func (s *service) spawn(v *visitor, conn int) error {
 	inv := s.inv
-	null, err := openNull()
+	null, err := descriptor.OpenNull()
 	if err != nil {
 		return err
 	}
@@ -232,31 +237,31 @@ func (s *service) spawn(v *visitor, conn int) error {
 	for n := range inv.handed {
 		most = max(most, n+1)
 	}
-	files := inheritable(most, inv.fds, null)
+	files := descriptor.Inheritable(most, inv.fds, null)
 	for n, content := range inv.handed {
-		memory, err := memoryFile(content)
+		memory, err := descriptor.MemoryFile(content)
 		if err != nil {
 			return err
 		}
 		defer unix.Close(memory)
 		files[n] = uintptr(memory)
 	}
-	if inv.signing != nil {
-		toSigner, err := inv.signing.connect()
+	if inv.keys.Process != nil {
+		toSigner, err := inv.keys.Process.Connect()
 		if err != nil {
 			return err
 		}
 		defer unix.Close(toSigner)
 		files[inv.signerFD] = uintptr(toSigner)
 	}
-	control, err := newPipe()
+	control, err := descriptor.Pipe()
 	if err != nil {
 		return os.NewSyscallError("pipe", err)
 	}
 	defer unix.Close(control[1])
 	files[0], files[s.controlFD] = uintptr(conn), uintptr(control[1])
-	pid, err := s.children.start(ownProgram, restart.Args(slices.Concat([]string{os.Args[0]}, inv.acceptArgs[:1],
-		[]string{"--control-fd=" + itoa(s.controlFD)}, inv.acceptArgs[1:])),
+	pid, err := s.children.start(descriptor.OwnProgram, restart.Args(slices.Concat([]string{os.Args[0]}, inv.acceptArgs[:1],
+		[]string{"--control-fd=" + strconv.Itoa(s.controlFD)}, inv.acceptArgs[1:])),
 		&syscall.ProcAttr{Env: inv.acceptEnv, Files: files},
 		func(syscall.WaitStatus) { s.admission.over(v) })
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -21,7 +22,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/program"
 	"tlsify/cmd/tlsify/internal/restart"
+	"tlsify/cmd/tlsify/internal/signing"
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // finishLimit is how long the reader of the control channel has for its last
@@ -34,16 +40,16 @@ func main() { os.Exit(tlsify()) }
 func tlsify() int {
 	// The runtime's own switches can loosen what crypto/tls and crypto/x509
 	// accept, and write where it is not to be written. Nothing from outside may.
-	if err := restart.Clean(ownProgram); err != nil {
-		muteNetwork([]int{0, 1}) // any may be the network
-		return run(context.Background(), &invocation{form: formHelp}, usagef("%v", err))
+	if err := restart.Clean(descriptor.OwnProgram); err != nil {
+		descriptor.Mute([]int{0, 1}) // any may be the network
+		return run(context.Background(), &invocation{form: option.Help}, status.Usagef("%v", err))
 	}
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
-		case progWait:
-			return waitToBecome(os.Args[2:])
-		case signingProcess:
-			return serveSigning(os.Args[2:])
+		case program.WaitWord:
+			return program.Wait(os.Args[2:])
+		case signing.ProcessWord:
+			return signing.Serve(os.Args[2:])
 		}
 	}
 	// The heap stays within a few megabytes, most of it buffers: collecting it
@@ -61,14 +67,14 @@ func tlsify() int {
 // exit status.
 func run(ctx context.Context, inv *invocation, err error) int {
 	say := inv.control
-	if inv.form == formConnect || inv.form == formAccept || inv.form == formListen {
+	if inv.form == option.Connect || inv.form == option.Accept || inv.form == option.Listen {
 		name := "-"
 		if inv.engine != nil {
 			name = inv.engine.Name()
 		}
 		say.Say("tlsify", "1", name)
 	}
-	status := statusOK
+	status := status.OK
 	if err == nil {
 		status, err = inv.carryOut(ctx)
 	}
@@ -77,7 +83,7 @@ func run(ctx context.Context, inv *invocation, err error) int {
 		report(inv, f)
 		status = inv.statusOf(f)
 	}
-	say.Say("end", itoa(status))
+	say.Say("end", strconv.Itoa(status))
 	say.Finish(finishLimit)
 	return status
 }
@@ -86,15 +92,15 @@ func run(ctx context.Context, inv *invocation, err error) int {
 // before any connection was there to report it.
 func (inv *invocation) carryOut(ctx context.Context) (int, error) {
 	switch inv.form {
-	case formEngines:
+	case option.Engines:
 		return printEngines(inv)
-	case formFingerprint:
+	case option.Fingerprint:
 		return printFingerprint(ctx, inv)
-	case formVersion:
+	case option.Version:
 		return printVersion()
-	case formHelp:
+	case option.Help:
 		return printHelp(inv.topic)
-	case formListen:
+	case option.Listen:
 		return listen(ctx, inv)
 	}
 	return newConnection(inv).run(ctx), nil
@@ -102,16 +108,16 @@ func (inv *invocation) carryOut(ctx context.Context) (int, error) {
 
 // statusOf is the exit status of a failure before PROG started, if there is a
 // PROG that this process would have started.
-func (inv *invocation) statusOf(f *failure) int {
-	if inv.prog != nil && inv.form != formListen && f.Status < statusProg {
-		return statusProg + f.Status
+func (inv *invocation) statusOf(f *status.Failure) int {
+	if inv.prog != nil && inv.form != option.Listen && f.Status < status.WithProg {
+		return status.WithProg + f.Status
 	}
 	return f.Status
 }
 
 // report says why an invocation failed: on the control channel every reason,
 // and for people one line.
-func report(inv *invocation, f *failure) {
+func report(inv *invocation, f *status.Failure) {
 	if f.Retry != nil {
 		inv.control.Say("ech-retry", base64.StdEncoding.EncodeToString(f.Retry))
 	}
@@ -121,7 +127,7 @@ func report(inv *invocation, f *failure) {
 			inv.control.SayText("error", string(reason.Code), reason.Text)
 		}
 	}
-	inv.tell.failed(f.Text)
+	inv.tell.Failed(f.Text)
 	if inv.control.Uses(2) || f.Code == "" && !inv.verbose {
 		return // a signal has ended us: that is no failure
 	}
@@ -173,6 +179,6 @@ func untilSignal() context.Context {
 			signal.Notify(signals, s)
 		}
 	}
-	go func() { cancel(&signalError{(<-signals).(syscall.Signal)}) }()
+	go func() { cancel(&status.SignalError{Signal: (<-signals).(syscall.Signal)}) }()
 	return ctx
 }

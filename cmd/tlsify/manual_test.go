@@ -9,6 +9,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // update has the tests write what in doc/ comes from the program's tables.
@@ -67,7 +70,7 @@ func TestManualForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range forms {
+	for _, f := range option.Forms {
 		if !strings.Contains(string(text), "\n.It Cm "+string(f)+"\n") {
 			t.Errorf("the manual page does not say what %s is", f)
 		}
@@ -88,7 +91,7 @@ func TestManualLint(t *testing.T) {
 		t.Fatal(err)
 	}
 	plain := regexp.MustCompile(".\b").ReplaceAllString(string(shown), "")
-	for _, o := range options {
+	for _, o := range option.Table {
 		if !strings.Contains(plain, "--"+o.Name) {
 			t.Errorf("the page as it is shown has no --%s", o.Name)
 		}
@@ -114,7 +117,7 @@ func mdoc(text string) string {
 func manualOptions() string {
 	var b strings.Builder
 	b.WriteString(".Bl -tag -width Ds\n")
-	for _, o := range options {
+	for _, o := range option.Table {
 		b.WriteString(".It ")
 		if o.Short != "" {
 			fmt.Fprintf(&b, "Fl %s , ", o.Short)
@@ -124,8 +127,8 @@ func manualOptions() string {
 			fmt.Fprintf(&b, " Ar %s", o.Arg)
 		}
 		var of []string
-		for _, f := range forms {
-			if strings.Contains(o.Forms, formLetters[f]) {
+		for _, f := range option.Forms {
+			if strings.Contains(o.Forms, option.FormLetters[f]) {
 				of = append(of, string(f))
 			}
 		}
@@ -164,7 +167,7 @@ func manualKeywords() string {
 func manualStatuses() string {
 	var b strings.Builder
 	b.WriteString(".Bl -tag -width Ds\n")
-	for _, s := range statuses {
+	for _, s := range status.Table {
 		fmt.Fprintf(&b, ".It %d\n%s", s.Status, mdoc(upperFirst(strings.ReplaceAll(s.Meaning, "`", ""))+"."))
 		if len(s.Codes) > 0 {
 			b.WriteString(mdoc("CODEs: " + strings.Join(s.Codes, ", ") + "."))

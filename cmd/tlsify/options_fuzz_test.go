@@ -4,6 +4,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // FuzzOptions takes arguments, one a line, and behind an empty line what an
@@ -23,23 +27,23 @@ func FuzzOptions(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		args, lines, _ := strings.Cut(text, "\n\n")
-		w, err := splitArgs(strings.Split(args, "\n"))
+		w, err := option.Split(strings.Split(args, "\n"))
 		if err == nil {
-			err = w.addLines(strings.Split(lines, "\n"))
+			err = w.AddLines(strings.Split(lines, "\n"))
 		}
 		mustBeUsage(t, err)
-		for _, o := range options {
-			if !o.Repeats && len(w.values[o.Name]) > 1 {
-				t.Errorf("--%s came %d times", o.Name, len(w.values[o.Name]))
+		for _, o := range option.Table {
+			if !o.Repeats && len(w.Values[o.Name]) > 1 {
+				t.Errorf("--%s came %d times", o.Name, len(w.Values[o.Name]))
 			}
 		}
-		for _, values := range w.values {
+		for _, values := range w.Values {
 			for _, value := range values {
 				_, _, err := splitHostPort(value)
 				mustBeUsage(t, err)
 				_, err = parseTime(value)
 				mustBeUsage(t, err)
-				_, _, err = parsePair("net-fd", value)
+				_, _, err = descriptor.ParsePair("net-fd", value)
 				mustBeUsage(t, err)
 				_, err = splitList("alpn", value)
 				mustBeUsage(t, err)
@@ -50,8 +54,8 @@ func FuzzOptions(f *testing.F) {
 
 func mustBeUsage(t *testing.T, err error) {
 	t.Helper()
-	var f *failure
-	if err != nil && (!errors.As(err, &f) || f.Status != statusUsage) {
+	var f *status.Failure
+	if err != nil && (!errors.As(err, &f) || f.Status != status.Usage) {
 		t.Errorf("not a usage failure: %v", err)
 	}
 }

@@ -5,7 +5,10 @@ import (
 	"strconv"
 	"strings"
 
+	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/dial"
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/verify"
 )
 
@@ -13,31 +16,31 @@ import (
 // listen on. HOST becomes the name to accept and to send, unless options say
 // otherwise.
 func (p *parser) place() error {
-	rest, w := p.words.rest, p.words
+	rest, w := p.words.Rest, p.words
 	given := p.inv.network != nil
 	var err error
 	switch {
 	case given && len(rest) > 0:
-		return usagef("unexpected argument %q: the network is --net-fd", cut(rest[0]))
-	case given && (w.has("proxy") || w.has("tcp-fastopen")):
-		return usagef("--proxy and --tcp-fastopen are for dialling, and the network is --net-fd")
+		return status.Usagef("unexpected argument %q: the network is --net-fd", status.Cut(rest[0]))
+	case given && (w.Has("proxy") || w.Has("tcp-fastopen")):
+		return status.Usagef("--proxy and --tcp-fastopen are for dialling, and the network is --net-fd")
 	case given:
 		return nil
-	case w.form == formListen && p.inv.prog == nil:
-		return usagef("listen needs a program behind --")
-	case len(rest) == 0 && w.form == formListen:
+	case w.Form == option.Listen && p.inv.prog == nil:
+		return status.Usagef("listen needs a program behind --")
+	case len(rest) == 0 && w.Form == option.Listen:
 		p.inv.listen, err = p.givenSockets()
 		return err
 	case len(rest) == 0:
-		return usagef("connect needs HOST:PORT, or unix:PATH, or --net-fd")
+		return status.Usagef("connect needs HOST:PORT, or unix:PATH, or --net-fd")
 	case len(rest) > 1:
-		return usagef("unexpected argument %q", cut(rest[1]))
-	case w.form == formListen:
+		return status.Usagef("unexpected argument %q", status.Cut(rest[1]))
+	case w.Form == option.Listen:
 		return p.listenAddress(rest[0])
 	}
 	if path, ok := strings.CutPrefix(rest[0], "unix:"); ok {
-		if w.has("proxy") || w.has("tcp-fastopen") {
-			return usagef("--proxy and --tcp-fastopen are not for a unix socket")
+		if w.Has("proxy") || w.Has("tcp-fastopen") {
+			return status.Usagef("--proxy and --tcp-fastopen are not for a unix socket")
 		}
 		p.inv.target = dial.Target{Network: "unix", Address: path}
 		return nil
@@ -47,23 +50,23 @@ func (p *parser) place() error {
 		return err
 	}
 	p.inv.target = dial.Target{Network: "tcp", Address: net.JoinHostPort(host.dial, port)}
-	switch four, six := w.has("ipv4"), w.has("ipv6"); {
+	switch four, six := w.Has("ipv4"), w.Has("ipv6"); {
 	case four && six:
-		return usagef("-4 and -6 exclude each other")
+		return status.Usagef("-4 and -6 exclude each other")
 	case four:
 		p.inv.target.Network = "tcp4"
 	case six:
 		p.inv.target.Network = "tcp6"
 	}
-	if !w.has("name") {
-		w.values["name"] = []string{host.name.String()}
+	if !w.Has("name") {
+		w.Values["name"] = []string{host.name.String()}
 	}
 	p.inv.host = host.name
-	p.inv.target.TCPFastOpen = w.has("tcp-fastopen")
-	if url, ok := w.value("proxy"); ok {
-		p.inv.target.Proxy, err = dial.ParseProxy(url, !w.private["proxy"])
+	p.inv.target.TCPFastOpen = w.Has("tcp-fastopen")
+	if url, ok := w.Value("proxy"); ok {
+		p.inv.target.Proxy, err = dial.ParseProxy(url, !w.Private["proxy"])
 		if err != nil {
-			return usagef("--proxy: %v", err)
+			return status.Usagef("--proxy: %v", err)
 		}
 	}
 	return nil
@@ -79,46 +82,46 @@ type endpoint struct {
 func splitHostPort(s string) (host endpoint, port string, err error) {
 	text, port, err := net.SplitHostPort(s)
 	if err != nil || text == "" || port == "" {
-		return host, "", usagef("%q is not HOST:PORT (an IPv6 address stands in brackets)", cut(s))
+		return host, "", status.Usagef("%q is not HOST:PORT (an IPv6 address stands in brackets)", status.Cut(s))
 	}
 	number, err := net.LookupPort("tcp", port)
 	if err != nil || number == 0 {
-		return host, "", usagef("%q is not a port", cut(port))
+		return host, "", status.Usagef("%q is not a port", status.Cut(port))
 	}
 	host.name, err = verify.ParseName(text)
 	if err != nil {
-		return host, "", usagef("%v", err)
+		return host, "", status.Usagef("%v", err)
 	}
 	host.dial = text
 	switch {
 	case host.name.IsDNS():
 		host.dial = host.name.String()
 	case !host.name.IsIP():
-		return host, "", usagef("%q is neither a DNS name nor an address", cut(text))
+		return host, "", status.Usagef("%q is neither a DNS name nor an address", status.Cut(text))
 	}
 	return host, strconv.Itoa(number), nil
 }
 
 // netFD claims the network's descriptors.
 func (p *parser) netFD() error {
-	value, ok := p.words.value("net-fd")
-	if !ok && p.words.form == formAccept {
+	value, ok := p.words.Value("net-fd")
+	if !ok && p.words.Form == option.Accept {
 		if p.inv.prog == nil {
-			return usagef("accept without a program needs --net-fd")
+			return status.Usagef("accept without a program needs --net-fd")
 		}
 		value, ok = "0", true
 	}
 	if !ok {
 		return nil
 	}
-	a, b, err := parsePair("net-fd", value)
+	a, b, err := descriptor.ParsePair("net-fd", value)
 	if err != nil {
 		return err
 	}
 	if taken := p.inv.prog == nil; taken && (a <= 2 || b >= 0 && b <= 2) || a == 1 || a == 2 || b == 2 {
-		return usagef("--net-fd: descriptors 0, 1 and 2 are the caller's")
+		return status.Usagef("--net-fd: descriptors 0, 1 and 2 are the caller's")
 	}
-	in, out, err := p.fds.claimPair("net-fd", value, toRead)
+	in, out, err := p.fds.ClaimPair("net-fd", value, descriptor.ToRead)
 	if err != nil {
 		return err
 	}
@@ -128,15 +131,15 @@ func (p *parser) netFD() error {
 
 // plaintext claims descriptors 0 and 1 where the caller has the plaintext.
 func (p *parser) plaintext() error {
-	if value, ok := p.words.value("handoff"); ok {
+	if value, ok := p.words.Value("handoff"); ok {
 		return p.handoff(value)
 	}
 	if p.inv.prog != nil {
 		return nil
 	}
-	for n, how := range []access{toRead, toWrite} {
-		if err := checkAccess(n, how); err != "" {
-			return usagef("descriptor %d, which carries the plaintext, %s", n, err)
+	for n, how := range []descriptor.Access{descriptor.ToRead, descriptor.ToWrite} {
+		if err := descriptor.CheckAccess(n, how); err != "" {
+			return status.Usagef("descriptor %d, which carries the plaintext, %s", n, err)
 		}
 	}
 	return nil

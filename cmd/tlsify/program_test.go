@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/signing"
 	"tlsify/engine/enginetest"
 )
 
@@ -141,7 +142,7 @@ func childrenOf(pid int) (children []int) {
 	for _, task := range tasks {
 		list, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/task/" + task.Name() + "/children")
 		for _, child := range strings.Fields(string(list)) {
-			if cmdline, _ := os.ReadFile("/proc/" + child + "/cmdline"); !strings.Contains(string(cmdline), "\x00"+signingProcess+"\x00") {
+			if cmdline, _ := os.ReadFile("/proc/" + child + "/cmdline"); !strings.Contains(string(cmdline), "\x00"+signing.ProcessWord+"\x00") {
 				children = append(children, number(child, 0))
 			}
 		}

@@ -4,14 +4,10 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/base64"
-	"strconv"
-	"strings"
-	"time"
 
-	"tlsify/cmd/tlsify/internal/control"
-	"tlsify/cmd/tlsify/internal/restart"
+	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
-	"tlsify/verify"
 )
 
 // The kinds of channel binding.
@@ -20,40 +16,11 @@ const (
 	bindingEndPoint = "tls-server-end-point" // RFC 5929, section 4
 )
 
-// ground is a reason why the peer was accepted: kind and detail.
-type ground [2]string
-
-// facts are what is known of a connection that stands.
-type facts struct {
-	leaf       *x509.Certificate // the peer's, or nil
-	peerPin    string
-	verified   []ground
-	unverified []string // CODEs
-	state      *engine.State
-	binding    ground // kind and value; empty where none was asked for
-	expires    time.Time
-	timestamps int  // signed certificate timestamps
-	stapled    bool // a stapled OCSP response vouches for the leaf
-}
-
-// soon is how long before its expiry a path is worth a warning.
-const soon = 14 * 24 * time.Hour
-
-// accept takes over what the policy found out.
-func (f *facts) accept(result *verify.Result) {
-	for _, g := range result.Grounds {
-		f.verified = append(f.verified, ground{g.Kind, g.Detail})
-	}
-	f.expires = result.Expires.At
-	f.timestamps = len(result.SCTs)
-	f.stapled = result.Stapled
-}
-
 // learn collects the facts, and checks once more that the engine has kept to
 // the level that it was given.
 func (c *connection) learn() error {
 	state := c.session.State()
-	c.facts.state = state
+	c.facts.State = state
 	level := engine.LevelStandard
 	if c.inv.client != nil {
 		level = c.inv.client.Level
@@ -63,7 +30,7 @@ func (c *connection) learn() error {
 	if state.Version < engine.TLS12 ||
 		level >= engine.LevelTLS13 && state.Version < engine.TLS13 ||
 		level >= engine.LevelPQ && !engine.PostQuantumGroup(state.Group) {
-		return &failure{Status: statusHandshake, Code: "security-level",
+		return &status.Failure{Status: status.Handshake, Code: "security-level",
 			Text: state.Version.String() + " with group " + state.Group + " is less than --min-security asks for"}
 	}
 	if c.inv.binding == "" {
@@ -73,7 +40,7 @@ func (c *connection) learn() error {
 	if err != nil {
 		return err
 	}
-	c.facts.binding = ground{c.inv.binding, base64.StdEncoding.EncodeToString(value)}
+	c.facts.Binding = facts.Ground{c.inv.binding, base64.StdEncoding.EncodeToString(value)}
 	return nil
 }
 
@@ -89,7 +56,7 @@ func (c *connection) channelBinding() ([]byte, error) {
 		}
 		return value, nil
 	}
-	leaf := c.facts.leaf
+	leaf := c.facts.Leaf
 	if c.inv.server != nil {
 		if len(c.inv.server.Identities) > 1 {
 			return nil, impossible("with several certificates")
@@ -113,110 +80,3 @@ func (c *connection) channelBinding() ([]byte, error) {
 	sum.Write(leaf.Raw)
 	return sum.Sum(nil), nil
 }
-
-// say puts the facts on the control channel, but for those about the peer's
-// certificates, which went before.
-func (f *facts) say(to *control.Channel) {
-	to.Say("protocol", f.state.Version.String())
-	for _, fact := range f.negotiated() {
-		if fact[1] != "" {
-			to.Say(fact[0], fact[1])
-		}
-	}
-	for _, g := range f.verified {
-		to.Say("verified", g[0], g[1])
-	}
-	if f.unverified != nil {
-		to.Say("unverified", f.unverified...)
-	}
-	if f.stapled {
-		to.Say("staple", "good")
-	}
-	if f.timestamps > 0 {
-		to.Say("timestamps", itoa(f.timestamps))
-	}
-	if !f.expires.IsZero() {
-		to.Say("expires", f.expires.UTC().Format(time.RFC3339))
-		if time.Until(f.expires) < soon {
-			to.Say("expires-soon", itoa(int(time.Until(f.expires).Hours()/24)))
-		}
-	}
-	if f.binding[0] != "" {
-		to.Say("binding", f.binding[0], f.binding[1])
-	}
-}
-
-// negotiated lists what was negotiated, as keyword and value; an empty value
-// is not known, or not there.
-func (f *facts) negotiated() []ground {
-	list := []ground{
-		{"cipher", f.state.Cipher.String()},
-		{"group", f.state.Group},
-		{"signature", f.state.Signature},
-		{"alpn", f.state.ALPN},
-		{"resumed", yesNo(f.state.Resumed)},
-		{"server-name", f.state.ServerName},
-	}
-	if f.state.ECH {
-		list = append(list, ground{"ech", "accepted"})
-	}
-	return list
-}
-
-// progVariables are what PROG finds in its environment; inherited variables of
-// these names are removed.
-var progVariables = []string{
-	"TLSIFY_PROTOCOL", "TLSIFY_CIPHER", "TLSIFY_GROUP", "TLSIFY_SIGNATURE", "TLSIFY_ALPN",
-	"TLSIFY_RESUMED", "TLSIFY_SERVER_NAME", "TLSIFY_ECH", "TLSIFY_PEER_PIN", "TLSIFY_PEER_SUBJECT", "TLSIFY_VERIFIED",
-	"TLSIFY_UNVERIFIED", "TLSIFY_BINDING",
-}
-
-// environment is what PROG is told: our environment, with the facts.
-func (f *facts) environment() []string {
-	var env []string
-	for _, entry := range restart.Environ() {
-		name, _, _ := strings.Cut(entry, "=")
-		if !isProgVariable(name) {
-			env = append(env, entry)
-		}
-	}
-	set := func(name, value string) {
-		if value != "" {
-			env = append(env, "TLSIFY_"+name+"="+control.Text(value))
-		}
-	}
-	set("PROTOCOL", f.state.Version.String())
-	for _, fact := range f.negotiated() {
-		set(strings.ToUpper(strings.ReplaceAll(fact[0], "-", "_")), fact[1])
-	}
-	var kinds []string
-	for _, g := range f.verified {
-		kinds = append(kinds, g[0])
-	}
-	set("VERIFIED", strings.Join(kinds, " "))
-	set("UNVERIFIED", strings.Join(f.unverified, " "))
-	set("PEER_PIN", f.peerPin)
-	if f.leaf != nil {
-		set("PEER_SUBJECT", f.leaf.Subject.String())
-	}
-	set("BINDING", strings.TrimSpace(f.binding[0]+" "+f.binding[1]))
-	return env
-}
-
-func isProgVariable(name string) bool {
-	for _, v := range progVariables {
-		if v == name {
-			return true
-		}
-	}
-	return false
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
-}
-
-func itoa(n int) string { return strconv.Itoa(n) }

@@ -3,10 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
-	"encoding/pem"
-	"strings"
 	"sync"
 
 	"tlsify/cmd/tlsify/internal/sessions"
@@ -46,7 +43,7 @@ func (p *parser) sessionKey() [32]byte {
 	}
 	put(names...)
 	for _, option := range []string{"trust", "pin", "tlsa", "crl", "staple", "min-security", "groups", "alpn", "proxy"} {
-		put(p.words.values[option]...)
+		put(p.words.Values[option]...)
 	}
 	put(p.env["SSL_CERT_FILE"], p.env["SSL_CERT_DIR"])
 	if c.Identity != nil {
@@ -102,59 +99,4 @@ func (k *keptSession) save() {
 		k.note("the session is not kept: " + err.Error())
 	}
 	k.ticket = nil
-}
-
-// ticketKeyLimit is the most keys of a file that are used.
-const ticketKeyLimit = 16
-
-// ticketKeys reads --ticket-key: a key a line, base64 of 32 bytes, the newest
-// first. Empty lines and those that begin with # are passed over.
-func (f *files) ticketKeys(name string) ([][32]byte, error) {
-	content, err := f.load("ticket-key", name)
-	if err != nil {
-		return nil, err
-	}
-	var keys [][32]byte
-	for line := range strings.Lines(string(content)) {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		key, err := base64.StdEncoding.DecodeString(line)
-		if err != nil || len(key) != 32 {
-			return nil, usagef("--ticket-key: %s has a line that is not the base64 of 32 bytes", cut(name))
-		}
-		keys = append(keys, [32]byte(key))
-	}
-	if len(keys) == 0 || len(keys) > ticketKeyLimit {
-		return nil, usagef("--ticket-key: %s has %d keys, not 1 to %d", cut(name), len(keys), ticketKeyLimit)
-	}
-	return keys, nil
-}
-
-// derOf gives the binary content of a file that may be binary, the first PEM
-// block of a file, or base64.
-func derOf(content []byte) []byte {
-	if block, _ := pem.Decode(content); block != nil {
-		return block.Bytes
-	}
-	text := strings.Join(strings.Fields(string(content)), "")
-	if binary, err := base64.StdEncoding.DecodeString(text); err == nil && len(binary) > 0 {
-		return binary
-	}
-	return content
-}
-
-// echConfigs reads --ech: an ECHConfigList (RFC 9849, section 4), binary,
-// base64 or PEM.
-func (f *files) echConfigs(name string) ([]byte, error) {
-	content, err := f.load("ech", name)
-	if err != nil {
-		return nil, err
-	}
-	list := derOf(content)
-	if len(list) < 2+4 || int(binary.BigEndian.Uint16(list)) != len(list)-2 {
-		return nil, usagef("--ech: %s is not an ECHConfigList, binary or base64", cut(name))
-	}
-	return list, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"testing"
 
+	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/engine"
 	"tlsify/verify"
 )
@@ -21,7 +22,7 @@ func (e namedEngine) Library() string { return e.library }
 func TestSessionKeyBindsTheConnection(t *testing.T) {
 	key := func(change func(*parser)) [32]byte {
 		p := &parser{
-			words: &words{values: map[string][]string{"trust": {"a"}}},
+			words: &option.Words{Values: map[string][]string{"trust": {"a"}}},
 			env:   map[string]string{},
 			inv: &invocation{
 				engine: namedEngine{name: "std", library: "1"},
@@ -40,10 +41,10 @@ func TestSessionKeyBindsTheConnection(t *testing.T) {
 		"library":     func(p *parser) { p.inv.engine = namedEngine{name: "std", library: "2"} },
 		"port":        func(p *parser) { p.inv.target.Address = "a.test:444" },
 		"server name": func(p *parser) { p.inv.client.ServerName = "b.test" },
-		"trust":       func(p *parser) { p.words.values["trust"] = []string{"b"} },
-		"two trusts":  func(p *parser) { p.words.values["trust"] = []string{"a", "b"} },
-		"pin":         func(p *parser) { p.words.values["pin"] = []string{"a"} },
-		"level":       func(p *parser) { p.words.values["min-security"] = []string{"pq"} },
+		"trust":       func(p *parser) { p.words.Values["trust"] = []string{"b"} },
+		"two trusts":  func(p *parser) { p.words.Values["trust"] = []string{"a", "b"} },
+		"pin":         func(p *parser) { p.words.Values["pin"] = []string{"a"} },
+		"level":       func(p *parser) { p.words.Values["min-security"] = []string{"pq"} },
 		"store":       func(p *parser) { p.env["SSL_CERT_FILE"] = "b" },
 		"identity":    func(p *parser) { p.inv.client.Identity = &engine.Identity{Chain: [][]byte{{1}}} },
 	} {

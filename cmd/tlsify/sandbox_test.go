@@ -10,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/sandbox"
+	"tlsify/cmd/tlsify/internal/signing"
 	"tlsify/engine"
 	"tlsify/engine/enginetest"
 )
@@ -19,7 +21,7 @@ import (
 func needSandbox(t *testing.T) {
 	t.Helper()
 	if err := sandbox.Missing(); err != nil {
-		t.Skip("needs a kernel with Landlock and seccomp: ", inOneLine(err))
+		t.Skip("needs a kernel with Landlock and seccomp: ", privilege.OneLine(err))
 	}
 }
 
@@ -110,7 +112,7 @@ func TestCaptiveSigner(t *testing.T) {
 			t.Parallel()
 			l := newLaunch(t)
 			l.quietly()
-			try(t, l, "signing", jailbreak.try, pki+"/good.key", jailbreak.want, signingProcess, pki+"/good.pem", pki+"/good.key")
+			try(t, l, "signing", jailbreak.try, pki+"/good.key", jailbreak.want, signing.ProcessWord, pki+"/good.pem", pki+"/good.key")
 		})
 	}
 }

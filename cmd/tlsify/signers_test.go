@@ -17,6 +17,7 @@ import (
 
 	"tlsify/cmd/tlsify/internal/privatekey"
 	"tlsify/cmd/tlsify/internal/signer"
+	"tlsify/cmd/tlsify/internal/signing"
 	"tlsify/engine"
 )
 
@@ -31,7 +32,7 @@ func signerKeys(content []byte) *signer.Keys {
 		panic(err)
 	}
 	keys := &signer.Keys{TLS12: true, PerStream: 1}
-	keys.Add(spki, signWith(key))
+	keys.Add(spki, signing.SignWith(key))
 	return keys
 }
 
@@ -226,7 +227,7 @@ func findSigning(pid int) int {
 	for _, list := range lists {
 		content, _ := os.ReadFile(list)
 		for _, child := range strings.Fields(string(content)) {
-			if cmdline, _ := os.ReadFile("/proc/" + child + "/cmdline"); strings.Contains(string(cmdline), signingProcess) {
+			if cmdline, _ := os.ReadFile("/proc/" + child + "/cmdline"); strings.Contains(string(cmdline), signing.ProcessWord) {
 				return number(child, 0)
 			}
 		}

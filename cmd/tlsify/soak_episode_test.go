@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine/enginetest"
 	"tlsify/engine/enginetest/wire"
 )
@@ -138,7 +139,7 @@ func (p *peer) run(pause time.Duration, half int) {
 
 // behaviour is the caller's, and what is done to tlsify meanwhile.
 type behaviour struct {
-	*caller
+	*starter
 	sent     []byte // what tlsify was given
 	gone     bool   // it has left
 	killed   bool   // tlsify was killed outright
@@ -154,8 +155,8 @@ func (b *behaviour) note(status int, said string) {
 }
 
 // behave has the caller write its text, and perhaps do something foolish.
-func (e *episode) behave(c *caller, tlsify *child, text []byte) *behaviour {
-	b := &behaviour{caller: c}
+func (e *episode) behave(c *starter, tlsify *child, text []byte) *behaviour {
+	b := &behaviour{starter: c}
 	what := e.random.IntN(12)
 	half := e.random.IntN(len(text) + 1)
 	write := func(p []byte) {
@@ -228,7 +229,7 @@ func overDescriptor(e *episode) {
 	e.Cleanup(w.Cut)
 	l := newLaunch(e)
 	kind := []string{"socket", "pipes"}[e.random.IntN(2)]
-	c := newCaller(l, kind)
+	c := newStarter(l, kind)
 	if conn, ok := c.Writer.(net.Conn); ok {
 		conn.SetDeadline(time.Now().Add(soakPatience))
 	}
@@ -264,37 +265,37 @@ func (e *episode) finish(tlsify *child) {
 // checkTruth checks that what arrived is what was sent, and that what was said
 // is true.
 func (e *episode) checkTruth(tlsify *child, p *peer, b *behaviour) {
-	status := tlsify.wait()
+	exit := tlsify.wait()
 	said, out, people := tlsify.said.all(), b.out.all(), tlsify.err.all()
-	b.note(status, said)
+	b.note(exit, said)
 	has := func(line string) bool { return strings.Contains(said, "\n"+line+"\n") }
 	ready := has("ready")
 	rules := map[string]bool{
 		"what the caller got is not what the peer sent":                  strings.HasPrefix(string(p.say), out),
 		"what the peer got is not what the caller sent":                  bytes.HasPrefix(b.sent, p.got),
 		"bytes moved before ready":                                       ready || b.killed || out == "" && len(p.got) == 0,
-		"status 0 without the peer's end":                                status != 0 || p.saidClose.Load() && has("closed peer"),
-		"status 0, and the caller lacks bytes":                           status != 0 || out == string(p.say) || b.gone, // they may be in its pipe
+		"status 0 without the peer's end":                                exit != 0 || p.saidClose.Load() && has("closed peer"),
+		"status 0, and the caller lacks bytes":                           exit != 0 || out == string(p.say) || b.gone, // they may be in its pipe
 		"a close_notify is said to have come that did not":               !has("closed peer") || p.saidClose.Load(),
 		"the peer is said to have ended, and the caller lacks bytes":     !has("closed peer") || b.gone || b.killed || b.signaled || out == string(p.say),
-		"a clean end on both sides, and the peer lacks bytes":            status != 0 || !has("closed local") || p.heard == "" || p.heard != "close_notify" || bytes.Equal(p.got, b.sent),
+		"a clean end on both sides, and the peer lacks bytes":            exit != 0 || !has("closed local") || p.heard == "" || p.heard != "close_notify" || bytes.Equal(p.got, b.sent),
 		"the peer was told of an end that wasn't":                        p.heard != "close_notify" || bytes.Equal(p.got, b.sent),
 		"the peer was told of an end that nobody else was told of":       p.heard != "close_notify" || b.killed || has("closed local"),
-		"the last line is not the status":                                b.killed || strings.HasSuffix(said, fmt.Sprintf("\nend %d\n", status)),
-		"it crashed":                                                     status != statusInternal && !strings.Contains(people, "goroutine ") && (status < 1000 || b.killed),
-		"a failure without its reason":                                   status == 0 || status > 100 || strings.Contains(said, "\nerror "),
-		"it was not told to end, and says that it was":                   status != 143 || b.signaled,
+		"the last line is not the status":                                b.killed || strings.HasSuffix(said, fmt.Sprintf("\nend %d\n", exit)),
+		"it crashed":                                                     exit != status.Internal && !strings.Contains(people, "goroutine ") && (exit < 1000 || b.killed),
+		"a failure without its reason":                                   exit == 0 || exit > 100 || strings.Contains(said, "\nerror "),
+		"it was not told to end, and says that it was":                   exit != 143 || b.signaled,
 		"truncated is said, and the peer has ended by close_notify only": !has("truncated") || p.manner == "stops without close_notify" || strings.Contains(strings.Join(e.story, ";"), "after") || p.heard == "" || b.gone,
 	}
 	for what, holds := range rules {
 		if !holds {
 			e.Errorf("%s; status %d, %d bytes of %d to the caller, %d of %d to the peer, who heard %q: %s",
-				what, status, len(out), len(p.say), len(p.got), len(b.sent), p.heard, tlsify.report())
+				what, exit, len(out), len(p.say), len(p.got), len(b.sent), p.heard, tlsify.report())
 			break
 		}
 	}
 	e.soak.count(e.mode)
-	e.soak.count(fmt.Sprintf("(status %d)", status))
+	e.soak.count(fmt.Sprintf("(status %d)", exit))
 }
 
 // toListener is a client of the listener, whose PROG answers with what it gets.
@@ -329,7 +330,7 @@ func toListener(e *episode) {
 // withSession is a connect that dials, with a session to resume and keep.
 func withSession(e *episode) {
 	l := newLaunch(e)
-	c := newCaller(l, "pipes")
+	c := newStarter(l, "pipes")
 	engine := e.engineFor("connect")
 	args := append([]string{"connect", "--engine", engine, "--name", enginetest.Host,
 		"--session", fmt.Sprintf("%s/%s-%d", e.soak.sessions, engine, e.random.IntN(4))}, append(limits(false), trusting(e)...)...)

@@ -25,44 +25,44 @@ func eachVersion(t *testing.T, f func(t *testing.T, setting string)) {
 	}
 }
 
-// eachCaller runs f for both ways to give tlsify the plaintext: one socket and
+// eachStarter runs f for both ways to give tlsify the plaintext: one socket and
 // two pipes. It gets what the caller writes to, and an end of it.
-func eachCaller(t *testing.T, f func(t *testing.T, l *launch, c *caller)) {
+func eachStarter(t *testing.T, f func(t *testing.T, l *launch, c *starter)) {
 	for _, kind := range []string{"socket", "pipes"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			l := newLaunch(t)
-			f(t, l, newCaller(l, kind))
+			f(t, l, newStarter(l, kind))
 		})
 	}
 }
 
-// caller is the program that has started tlsify, as far as the plaintext goes.
-type caller struct {
+// starter is the program that has started tlsify, as far as the plaintext goes.
+type starter struct {
 	io.Writer
 	out    *captured
 	end    func() // its end of file
 	vanish func() // it dies
 }
 
-func newCaller(l *launch, kind string) *caller {
+func newStarter(l *launch, kind string) *starter {
 	l.Helper()
 	if kind == "socket" {
 		c := l.socket(0, 1)
-		return &caller{c, capture(io.NopCloser(c)), func() { c.CloseWrite() }, func() { c.Close() }}
+		return &starter{c, capture(io.NopCloser(c)), func() { c.CloseWrite() }, func() { c.Close() }}
 	}
 	in := l.feed(0)
 	r, w := pipeRaw(l)
 	l.give(1, w)
 	out := os.NewFile(uintptr(r), "out")
-	return &caller{in, capture(out), func() { in.Close() }, func() { in.Close(); out.Close() }}
+	return &starter{in, capture(out), func() { in.Close() }, func() { in.Close(); out.Close() }}
 }
 
 // The end of the input reaches the peer, and the reply that it sends only then
 // comes back; until then the socket is not half closed.
 func TestLateReply(t *testing.T) {
 	eachVersion(t, func(t *testing.T, setting string) {
-		eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+		eachStarter(t, func(t *testing.T, l *launch, c *starter) {
 			s := startServer(t, "late", setting)
 			tlsify := l.start(connectTo(t, s)...)
 			io.WriteString(c, "question")
@@ -82,7 +82,7 @@ func TestLateReply(t *testing.T) {
 // Much goes both ways at once, and nothing of it is lost or changed.
 func TestBothWaysAtOnce(t *testing.T) {
 	eachVersion(t, func(t *testing.T, setting string) {
-		eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+		eachStarter(t, func(t *testing.T, l *launch, c *starter) {
 			sent := make([]byte, 3<<20+17)
 			rand.Read(sent)
 			s := startServer(t, "echo", setting)
@@ -120,7 +120,7 @@ func TestFiles(t *testing.T) {
 // the caller still writes, until its end of file.
 func TestPeerEndsFirst(t *testing.T) {
 	eachVersion(t, func(t *testing.T, setting string) {
-		eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+		eachStarter(t, func(t *testing.T, l *launch, c *starter) {
 			s := startServer(t, "greet", setting)
 			tlsify := l.start(connectTo(t, s)...)
 			if got := c.out.all(); got != "hello\n" {
@@ -146,7 +146,7 @@ func TestPeerEndsFirst(t *testing.T) {
 func TestReasonBeforeEndOfFile(t *testing.T) {
 	for mode, line := range map[string]string{"greet": "closed peer", "fin": "truncated", "reset": "error network-io", "bad-record": "error tls-protocol"} {
 		t.Run(mode, func(t *testing.T) {
-			eachCaller(t, func(t *testing.T, l *launch, c *caller) {
+			eachStarter(t, func(t *testing.T, l *launch, c *starter) {
 				control, theirs := pipeRaw(t)
 				l.give(3, theirs)
 				unix.SetNonblock(control, true)

@@ -4,6 +4,10 @@ import (
 	"slices"
 	"strings"
 
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/signing"
+	"tlsify/cmd/tlsify/internal/source"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/verify"
 )
@@ -19,7 +23,7 @@ func (p *parser) configure() error {
 	if err != nil {
 		return err
 	}
-	if p.words.form == formConnect {
+	if p.words.Form == option.Connect {
 		return p.configureClient(common, identities)
 	}
 	return p.configureServer(common, identities)
@@ -34,33 +38,33 @@ var levels = map[string]engine.Level{
 }
 
 func (p *parser) common() (c engine.Config, err error) {
-	if value, ok := p.words.value("min-security"); ok {
+	if value, ok := p.words.Value("min-security"); ok {
 		if c.Level, ok = levels[value]; !ok {
-			return c, usagef("--min-security: %q is none of standard, tls13, pq, pq-auth", cut(value))
+			return c, status.Usagef("--min-security: %q is none of standard, tls13, pq, pq-auth", status.Cut(value))
 		}
 	}
-	if value, ok := p.words.value("groups"); ok {
+	if value, ok := p.words.Value("groups"); ok {
 		if c.Groups, err = splitList("groups", value); err != nil {
 			return c, err
 		}
 	}
-	if value, ok := p.words.value("alpn"); ok {
+	if value, ok := p.words.Value("alpn"); ok {
 		if c.ALPN, err = splitList("alpn", value); err != nil {
 			return c, err
 		}
 	}
-	if value, ok := p.words.value("binding"); ok {
+	if value, ok := p.words.Value("binding"); ok {
 		if value != bindingExporter && value != bindingEndPoint {
-			return c, usagef("--binding: %q is neither %s nor %s", cut(value), bindingExporter, bindingEndPoint)
+			return c, status.Usagef("--binding: %q is neither %s nor %s", status.Cut(value), bindingExporter, bindingEndPoint)
 		}
 		p.inv.binding = value
 	}
-	if value, ok := p.words.value("keylog"); ok && p.words.form != formListen {
-		c.KeyLog, err = p.files.output("keylog", value)
+	if value, ok := p.words.Value("keylog"); ok && p.words.Form != option.Listen {
+		c.KeyLog, err = p.files.Output("keylog", value)
 	}
 	// The engine refuses to run without a Verify; the real one needs the
 	// connection that it judges for.
-	c.Verify = func(*engine.Peer) error { return usagef("nothing judges the peer") }
+	c.Verify = func(*engine.Peer) error { return status.Usagef("nothing judges the peer") }
 	return c, err
 }
 
@@ -69,34 +73,39 @@ func (p *parser) common() (c engine.Config, err error) {
 func splitList(what, value string) ([]string, error) {
 	list := strings.Split(value, ",")
 	if len(value) > 16<<10 {
-		return nil, usagef("--%s: a list of more than 16384 bytes", what)
+		return nil, status.Usagef("--%s: a list of more than 16384 bytes", what)
 	}
 	for _, word := range list {
 		if word == "" || len(word) > 255 {
-			return nil, usagef("--%s: every word of the list has 1 to 255 bytes", what)
+			return nil, status.Usagef("--%s: every word of the list has 1 to 255 bytes", what)
 		}
 	}
 	return list, nil
 }
 
 func (p *parser) identities() ([]*engine.Identity, error) {
-	certs, keys := p.words.values["cert"], p.words.values["key"]
+	certs, keys := p.words.Values["cert"], p.words.Values["key"]
 	if len(certs) != len(keys) {
-		return nil, usagef("--cert and --key go together: there are %d and %d", len(certs), len(keys))
+		return nil, status.Usagef("--cert and --key go together: there are %d and %d", len(certs), len(keys))
 	}
-	if p.words.form != formConnect {
-		list, err := p.serverIdentities(certs, keys)
+	if p.words.Form != option.Connect {
+		opened, err := signing.Open(signing.Request{
+			Certs: certs, Keys: keys, Listen: p.words.Form == option.Listen,
+			TLS12: !p.words.Has("min-security") || p.words.Values["min-security"][0] == "standard",
+			Files: p.files, Claims: p.fds, Sandbox: p.inv.sandbox, User: p.inv.user, Limit: p.inv.handshakeLimit,
+		})
 		if err != nil {
 			return nil, err
 		}
-		return list, p.staples(list)
+		p.inv.keys = opened
+		return opened.Identities, p.staples(opened.Identities)
 	}
 	var list []*engine.Identity
 	for i := range certs {
-		if _, ok := isSigner(keys[i]); ok {
-			return nil, usagef("--key: a signer is for servers")
+		if _, ok := signing.IsSigner(keys[i]); ok {
+			return nil, status.Usagef("--key: a signer is for servers")
 		}
-		id, err := p.files.identity(certs[i], keys[i])
+		id, err := p.files.Identity(certs[i], keys[i])
 		if err != nil {
 			return nil, err
 		}
@@ -107,29 +116,29 @@ func (p *parser) identities() ([]*engine.Identity, error) {
 
 // staples reads the OCSP responses for our certificates.
 func (p *parser) staples(list []*engine.Identity) error {
-	names := p.words.values["staple-file"]
+	names := p.words.Values["staple-file"]
 	if len(names) > 0 && len(names) != len(list) {
-		return usagef("--staple-file: there are %d of them and %d of --cert", len(names), len(list))
+		return status.Usagef("--staple-file: there are %d of them and %d of --cert", len(names), len(list))
 	}
 	for i, name := range names {
-		content, err := p.files.load("staple-file", name)
+		content, err := p.files.Load("staple-file", name)
 		if err != nil {
 			return err
 		}
-		list[i].Staple = derOf(content)
+		list[i].Staple = source.DER(content)
 	}
 	return nil
 }
 
 func (p *parser) configureClient(common engine.Config, identities []*engine.Identity) error {
-	c := &engine.ClientConfig{Config: common, IdentityInClear: p.words.has("client-cert-in-clear")}
+	c := &engine.ClientConfig{Config: common, IdentityInClear: p.words.Has("client-cert-in-clear")}
 	switch {
 	case len(identities) > 1:
-		return usagef("a client has one --cert")
+		return status.Usagef("a client has one --cert")
 	case len(identities) == 1:
 		c.Identity = identities[0]
 	case c.IdentityInClear:
-		return usagef("--client-cert-in-clear without --cert")
+		return status.Usagef("--client-cert-in-clear without --cert")
 	}
 	p.inv.policy = &verify.Policy{Purpose: verify.ServerAuth}
 	if err := p.names(c); err != nil {
@@ -145,15 +154,15 @@ func (p *parser) configureClient(common engine.Config, identities []*engine.Iden
 		return err
 	}
 	if len(p.inv.policy.Trust) > 0 && len(p.inv.policy.Names) == 0 {
-		return usagef("--name is needed: there is no HOST whose certificate to expect")
+		return status.Usagef("--name is needed: there is no HOST whose certificate to expect")
 	}
-	if name, ok := p.words.value("ech"); ok {
-		list, err := p.files.echConfigs(name)
+	if name, ok := p.words.Value("ech"); ok {
+		list, err := p.files.ECHConfigs(name)
 		if err != nil {
 			return err
 		}
 		if c.ServerName == "" {
-			return usagef("--ech needs a server name to hide")
+			return status.Usagef("--ech needs a server name to hide")
 		}
 		c.ECHConfigList = list
 	}
@@ -161,7 +170,7 @@ func (p *parser) configureClient(common engine.Config, identities []*engine.Iden
 		return err
 	}
 	p.inv.client = c
-	if path, ok := p.words.value("session"); ok {
+	if path, ok := p.words.Value("session"); ok {
 		p.inv.session = &keptSession{path: path, key: p.sessionKey(), note: p.inv.note}
 	}
 	return p.elsewhere(p.inv.engine.CheckClient(c), func(e engine.Engine) bool { return e.CheckClient(c) == nil })
@@ -185,29 +194,29 @@ func (p *parser) proxyTrust() error {
 func (p *parser) systemStore() (*verify.Store, error) {
 	store, err := verify.SystemStore(p.env["SSL_CERT_FILE"], p.env["SSL_CERT_DIR"])
 	if err != nil {
-		return nil, usagef("the system's roots: %v", err)
+		return nil, status.Usagef("the system's roots: %v", err)
 	}
 	return store, nil
 }
 
 // names reads --name and --sni.
 func (p *parser) names(c *engine.ClientConfig) error {
-	for _, value := range p.words.values["name"] {
+	for _, value := range p.words.Values["name"] {
 		name, err := verify.ParseName(value)
 		if err != nil {
-			return usagef("--name: %v", err)
+			return status.Usagef("--name: %v", err)
 		}
 		p.inv.policy.Names = append(p.inv.policy.Names, name)
 		if c.ServerName == "" && name.IsDNS() {
 			c.ServerName = name.String()
 		}
 	}
-	if value, ok := p.words.value("sni"); ok {
+	if value, ok := p.words.Value("sni"); ok {
 		c.ServerName = ""
 		if value != "none" {
 			name, err := verify.ParseName(value)
 			if err != nil || !name.IsDNS() {
-				return usagef("--sni: %q is not a DNS name", cut(value))
+				return status.Usagef("--sni: %q is not a DNS name", status.Cut(value))
 			}
 			c.ServerName = name.String()
 		}
@@ -220,23 +229,23 @@ func (p *parser) names(c *engine.ClientConfig) error {
 // trust reads an option that names roots, and the pins.
 func (p *parser) trust(option string, byItself []string) error {
 	policy := p.inv.policy
-	for _, value := range p.words.values["pin"] {
-		pin, err := p.files.pin(value)
+	for _, value := range p.words.Values["pin"] {
+		pin, err := p.files.Pin(value)
 		if err != nil {
 			return err
 		}
 		policy.Pins = append(policy.Pins, pin)
 	}
-	for _, value := range p.words.values["tlsa"] {
+	for _, value := range p.words.Values["tlsa"] {
 		record, err := verify.ParseTLSA(value)
 		if err != nil {
-			return usagef("--tlsa: %v", err)
+			return status.Usagef("--tlsa: %v", err)
 		}
 		policy.TLSA = append(policy.TLSA, record)
 	}
 	// Trust that was asked for is meant, whatever a record says.
-	policy.TrustToo = p.words.has(option)
-	values := p.words.values[option]
+	policy.TrustToo = p.words.Has(option)
+	values := p.words.Values[option]
 	if len(values) == 0 {
 		values = byItself
 	}
@@ -245,11 +254,11 @@ func (p *parser) trust(option string, byItself []string) error {
 		var err error
 		switch {
 		case value == "none" && len(values) > 1:
-			return usagef("--%s none excludes every other", option)
+			return status.Usagef("--%s none excludes every other", option)
 		case value == "none" && len(policy.Pins) == 0 && len(policy.TLSA) == 0:
-			return usagef("--%s none needs a --pin or a --tlsa record", option)
-		case value == "none" && p.words.has("crl"):
-			return usagef("--crl needs a path to look at, and --%s none builds none", option)
+			return status.Usagef("--%s none needs a --pin or a --tlsa record", option)
+		case value == "none" && p.words.Has("crl"):
+			return status.Usagef("--crl needs a path to look at, and --%s none builds none", option)
 		case value == "none":
 			policy.TrustToo = false
 			return nil
@@ -258,7 +267,7 @@ func (p *parser) trust(option string, byItself []string) error {
 				return err
 			}
 		default:
-			if store, err = p.files.store(option, value); err != nil {
+			if store, err = p.files.Store(option, value); err != nil {
 				return err
 			}
 		}
@@ -278,20 +287,20 @@ var stapleModes = map[string]verify.StapleMode{
 // and the part of --min-security that is about certificates.
 func (p *parser) chains(level engine.Level) error {
 	p.inv.policy.PostQuantum = level >= engine.LevelPQAuth
-	for _, name := range p.words.values["crl"] {
-		content, err := p.files.load("crl", name)
+	for _, name := range p.words.Values["crl"] {
+		content, err := p.files.Load("crl", name)
 		if err != nil {
 			return err
 		}
 		lists, err := verify.ParseCRLs(name, content)
 		if err != nil {
-			return usagef("--crl: %v", err)
+			return status.Usagef("--crl: %v", err)
 		}
 		p.inv.policy.CRLs = append(p.inv.policy.CRLs, lists...)
 	}
-	if value, ok := p.words.value("staple"); ok {
+	if value, ok := p.words.Value("staple"); ok {
 		if p.inv.policy.Staple, ok = stapleModes[value]; !ok {
-			return usagef("--staple: %q is none of off, check, require", cut(value))
+			return status.Usagef("--staple: %q is none of off, check, require", status.Cut(value))
 		}
 	}
 	return nil
@@ -324,28 +333,28 @@ func (p *parser) configureServer(common engine.Config, identities []*engine.Iden
 		return p.elsewhere(&engine.UnsupportedError{Engine: p.inv.engine.Name(), What: "the server's side"}, serves)
 	}
 	if len(identities) == 0 {
-		return usagef("%s needs --cert and --key", w.form)
+		return status.Usagef("%s needs --cert and --key", w.Form)
 	}
 	c := &engine.ServerConfig{Config: common, Identities: identities}
-	value, _ := w.value("client-auth")
+	value, _ := w.Value("client-auth")
 	switch value {
 	case "", "none":
-		if w.has("client-trust") || w.has("pin") {
-			return usagef("--client-trust and --pin need --client-auth request or require")
+		if w.Has("client-trust") || w.Has("pin") {
+			return status.Usagef("--client-trust and --pin need --client-auth request or require")
 		}
 	case "request":
 		c.ClientAuth = engine.ClientAuthRequest
 	case "require":
 		c.ClientAuth = engine.ClientAuthRequire
 	default:
-		return usagef("--client-auth: %q is none of none, request, require", cut(value))
+		return status.Usagef("--client-auth: %q is none of none, request, require", status.Cut(value))
 	}
 	if c.ClientAuth != engine.ClientAuthNone {
-		if !w.has("client-trust") && !w.has("pin") {
-			return usagef("--client-auth needs --client-trust or --pin")
+		if !w.Has("client-trust") && !w.Has("pin") {
+			return status.Usagef("--client-auth needs --client-trust or --pin")
 		}
-		if slices.Contains(w.values["client-trust"], "system") {
-			return usagef("--client-trust: the system's roots are for servers; name a file")
+		if slices.Contains(w.Values["client-trust"], "system") {
+			return status.Usagef("--client-trust: the system's roots are for servers; name a file")
 		}
 		p.inv.policy = &verify.Policy{Purpose: verify.ClientAuth}
 		if err := p.trust("client-trust", []string{"none"}); err != nil {
@@ -355,11 +364,11 @@ func (p *parser) configureServer(common engine.Config, identities []*engine.Iden
 			return err
 		}
 		c.ClientCAs = acceptable(p.inv.policy.Trust)
-	} else if w.has("crl") {
-		return usagef("--crl needs --client-auth request or require")
+	} else if w.Has("crl") {
+		return status.Usagef("--crl needs --client-auth request or require")
 	}
-	if name, ok := w.value("ticket-key"); ok {
-		keys, err := p.files.ticketKeys(name)
+	if name, ok := w.Value("ticket-key"); ok {
+		keys, err := p.files.TicketKeys(name)
 		if err != nil {
 			return err
 		}
@@ -372,7 +381,7 @@ func (p *parser) configureServer(common engine.Config, identities []*engine.Iden
 // checkTrust refuses what the contract does not let go together.
 func (p *parser) checkTrust() error {
 	w := p.words
-	p.inv.ask, p.inv.proceed = w.has("ask"), w.has("opportunistic")
+	p.inv.ask, p.inv.proceed = w.Has("ask"), w.Has("opportunistic")
 	if !p.inv.ask && !p.inv.proceed {
 		return nil
 	}
@@ -381,20 +390,20 @@ func (p *parser) checkTrust() error {
 		name = "opportunistic"
 	}
 	if p.inv.ask && p.inv.proceed {
-		return usagef("--ask and --opportunistic exclude each other")
+		return status.Usagef("--ask and --opportunistic exclude each other")
 	}
 	for _, other := range []string{"pin", "tlsa", "trust", "cert", "session"} {
-		if w.has(other) {
-			return usagef("--%s excludes --%s", name, other)
+		if w.Has(other) {
+			return status.Usagef("--%s excludes --%s", name, other)
 		}
 	}
 	switch {
 	case p.inv.control == nil:
-		return usagef("--%s needs --control-fd", name)
+		return status.Usagef("--%s needs --control-fd", name)
 	case p.inv.ask && !p.inv.control.CanHear():
-		return usagef("--ask needs a control channel that can carry the answer: a socket, or --control-fd OUT,IN")
+		return status.Usagef("--ask needs a control channel that can carry the answer: a socket, or --control-fd OUT,IN")
 	case p.inv.proceed && !p.inv.control.IsStream():
-		return usagef("--opportunistic needs a control channel that is a socket or a pipe")
+		return status.Usagef("--opportunistic needs a control channel that is a socket or a pipe")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/x509"
 	"encoding/base64"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -65,7 +66,7 @@ func TestTrustMatrix(t *testing.T) {
 func checkEvidence(t *testing.T, said string, c *enginetest.Credential) {
 	t.Helper()
 	for i, der := range c.Chain {
-		line := "\npeer-certificate " + itoa(i) + " " + base64.StdEncoding.EncodeToString(der) + "\n"
+		line := "\npeer-certificate " + strconv.Itoa(i) + " " + base64.StdEncoding.EncodeToString(der) + "\n"
 		if !strings.Contains(said, line) {
 			t.Errorf("certificate %d is missing from the evidence", i)
 		}

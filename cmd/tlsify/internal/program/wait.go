@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"errors"
@@ -9,17 +9,19 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/status"
 )
 
-// progWait is the first argument of a tlsify that is to become PROG: behind it
+// WaitWord is the first argument of a tlsify that is to become PROG: behind it
 // stand the number of a socket, the path of PROG, and PROG with its arguments.
 // As a command it would be a port without a host.
-const progWait = ":prog"
+const WaitWord = ":prog"
 
 // envLimit is more than an exec takes.
 const envLimit = 8 << 20
 
-// waitToBecome is all of the life of a process that is to become PROG. It waits
+// Wait is all of the life of a process that is to become PROG. It waits
 // for PROG's environment and becomes PROG, under the same process number and
 // with the same descriptors but for the socket. It returns where that can't be
 // done, or isn't to be: an end of the socket without the word to start.
@@ -27,27 +29,27 @@ const envLimit = 8 << 20
 // By the socket come the entries of the environment, each ended by a NUL, and
 // an empty one; an errno goes back, in decimal, if PROG can't be started, and
 // else the socket just ends.
-func waitToBecome(args []string) int {
+func Wait(args []string) int {
 	if len(args) < 3 {
-		return statusUsage
+		return status.Usage
 	}
 	n, err := strconv.Atoi(args[0])
 	if err != nil {
-		return statusUsage
+		return status.Usage
 	}
 	unix.CloseOnExec(n)
 	socket := os.NewFile(uintptr(n), "starter")
 	said, err := io.ReadAll(io.LimitReader(socket, envLimit))
 	entries, start := strings.CutSuffix("\x00"+string(said), "\x00\x00")
 	if err != nil || len(said) == 0 {
-		return statusInternal
+		return status.Internal
 	}
 	errno := unix.E2BIG
 	if start {
 		errno = become(args[1], args[2:], entries)
 	}
-	io.WriteString(socket, itoa(int(errno)))
-	return statusCannotRun
+	io.WriteString(socket, strconv.Itoa(int(errno)))
+	return CannotRun
 }
 
 // become is exec. Each of entries is behind a NUL.

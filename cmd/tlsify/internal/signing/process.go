@@ -1,4 +1,10 @@
-package main
+// Package signing has a server's keys sign, which are never in the process that
+// talks to the peer: by our own signing process (process.go), or by a signer
+// that --key names (signers.go).
+//
+// It must not know of connections and handshakes; the messages are package
+// signer's. Start reading at [Open].
+package signing
 
 import (
 	"crypto"
@@ -11,12 +17,15 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/cmd/tlsify/internal/signer"
+	"tlsify/cmd/tlsify/internal/source"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/stream"
 )
 
@@ -31,30 +40,29 @@ import (
 // each byte that comes to it brings a descriptor, the connection's. At the
 // supply's end it serves those that it has, and ends.
 
-// signingProcess is its first argument. Behind it stand the number of the
+// ProcessWord is its first argument. Behind it stand the number of the
 // supply, the mode of the sandbox, whether TLS 1.2 is allowed, the user to
 // become or -, and a certificate and a key of each pair.
-const signingProcess = ":signer"
+const ProcessWord = ":signer"
 
-// signing is our side of a signing process.
-type signing struct {
+// Process is our side of a signing process.
+type Process struct {
 	supply int
-	ended  chan struct{}
+	Ended  chan struct{}
 }
 
 // startSigning starts a signing process for pairs of --cert and --key, and
 // gives their certificate chains.
-func (p *parser) startSigning(pairs [][2]string) (*signing, [][]byte, error) {
-	supply, err := newSocketPair()
+func startSigning(r Request, pairs [][2]string) (*Process, [][]byte, error) {
+	supply, err := descriptor.SocketPair()
 	if err != nil {
-		return nil, nil, usagef("--key: cannot start a signing process: %v", err)
+		return nil, nil, status.Usagef("--key: cannot start a signing process: %v", err)
 	}
-	tls12 := !p.words.has("min-security") || p.words.values["min-security"][0] == "standard"
-	args := []string{os.Args[0], signingProcess, itoa(supply[1]), itoa(int(p.inv.sandbox)), strconv.FormatBool(tls12), p.inv.user.String()}
+	args := []string{os.Args[0], ProcessWord, strconv.Itoa(supply[1]), strconv.Itoa(int(r.Sandbox)), strconv.FormatBool(r.TLS12), r.User.String()}
 	given := []int{supply[1]}
 	for _, pair := range pairs {
-		for i, option := range []string{"cert", "key"} {
-			n, err := p.files.pass(option, pair[i])
+		for i, what := range []string{"cert", "key"} {
+			n, err := r.Files.Pass(what, pair[i])
 			if err != nil {
 				return nil, nil, err
 			}
@@ -64,50 +72,31 @@ func (p *parser) startSigning(pairs [][2]string) (*signing, [][]byte, error) {
 			args = append(args, pair[i])
 		}
 	}
-	pid, err := forkSelf(args, given, p.fds)
+	pid, err := descriptor.ForkSelf(args, given, r.Claims)
 	for _, n := range given {
 		unix.Close(n)
 	}
 	if err != nil {
-		return nil, nil, usagef("--key: cannot start a signing process: %v", err)
+		return nil, nil, status.Usagef("--key: cannot start a signing process: %v", err)
 	}
-	s := &signing{supply: supply[0], ended: make(chan struct{})}
+	s := &Process{supply: supply[0], Ended: make(chan struct{})}
 	go func() {
-		reapChild(pid)
-		close(s.ended)
+		descriptor.Reap(pid)
+		close(s.Ended)
 	}()
 	chains, err := s.chains(len(pairs))
 	return s, chains, err
 }
 
-// forkSelf starts another tlsify, which has of our descriptors those that are
-// given, under the same numbers, and 2.
-func forkSelf(args []string, given []int, fds *descriptors) (pid int, err error) {
-	null, err := openNull()
-	if err != nil {
-		return 0, err
-	}
-	defer unix.Close(null)
-	files := []uintptr{uintptr(null), uintptr(null), inheritable(3, fds, null)[2]}
-	for n := 3; n <= slices.Max(given); n++ {
-		if slices.Contains(given, n) {
-			files = append(files, uintptr(n))
-		} else {
-			files = append(files, ^uintptr(0))
-		}
-	}
-	return syscall.ForkExec(ownProgram, args, &syscall.ProcAttr{Env: []string{}, Files: files})
-}
-
 // chains reads what the signing process says first.
-func (s *signing) chains(count int) ([][]byte, error) {
+func (s *Process) chains(count int) ([][]byte, error) {
 	supply, err := stream.NewFD(s.supply)
 	if err != nil {
-		return nil, usagef("--key: %v", err)
+		return nil, status.Usagef("--key: %v", err)
 	}
 	problem, err := signer.ReadFrame(supply)
 	if err == nil && len(problem) > 0 {
-		return nil, usagef("%s", problem)
+		return nil, status.Usagef("%s", problem)
 	}
 	var chains [][]byte
 	for ; err == nil && len(chains) < count; err = nil {
@@ -118,15 +107,15 @@ func (s *signing) chains(count int) ([][]byte, error) {
 		chains = append(chains, chain)
 	}
 	if err != nil {
-		return nil, &failure{Status: statusInternal, Code: "internal", Text: "the signing process has ended at its start"}
+		return nil, &status.Failure{Status: status.Internal, Code: "internal", Text: "the signing process has ended at its start"}
 	}
 	return chains, nil
 }
 
-// connect gives a connection to the signing process: a descriptor, closed on
+// Connect gives a connection to the signing process: a descriptor, closed on
 // exec.
-func (s *signing) connect() (int, error) {
-	ends, err := newSocketPair()
+func (s *Process) Connect() (int, error) {
+	ends, err := descriptor.SocketPair()
 	if err != nil {
 		return -1, os.NewSyscallError("socketpair", err)
 	}
@@ -140,33 +129,33 @@ func (s *signing) connect() (int, error) {
 }
 
 // finish lets the signing process end when its connections have.
-func (s *signing) finish() { unix.Close(s.supply) }
+func (s *Process) finish() { unix.Close(s.supply) }
 
-// serveSigning is all of the life of a signing process.
-func serveSigning(args []string) int {
+// Serve is all of the life of a signing process.
+func Serve(args []string) int {
 	sandbox.Harden() // what holds is reported by the sandbox
 	if len(args) < 6 || len(args)%2 != 0 {
-		return statusUsage
+		return status.Usage
 	}
 	n, err1 := strconv.Atoi(args[0])
 	mode, err2 := strconv.Atoi(args[1])
 	if err1 != nil || err2 != nil {
-		return statusUsage
+		return status.Usage
 	}
 	unix.CloseOnExec(n)
 	supply, err := stream.NewFD(n)
 	if err != nil {
-		return statusUsage
+		return status.Usage
 	}
 	keys := &signer.Keys{TLS12: args[2] == "true", PerStream: 1}
-	chains, err := prepareSigning(keys, sandboxMode(mode), args[3], args[4:])
+	chains, err := Prepare(keys, privilege.Mode(mode), args[3], args[4:])
 	if err != nil {
 		signer.WriteFrame(supply, []byte(err.Error()))
-		return statusUsage
+		return status.Usage
 	}
 	for _, frame := range append([][]byte{nil}, chains...) {
 		if signer.WriteFrame(supply, frame) != nil {
-			return statusInternal
+			return status.Internal
 		}
 	}
 	var serving sync.WaitGroup
@@ -174,7 +163,7 @@ func serveSigning(args []string) int {
 		conn, err := nextConnection(supply)
 		if err == io.EOF {
 			serving.Wait()
-			return statusOK
+			return status.OK
 		}
 		if err != nil {
 			continue // one that came without its descriptor has ended by that
@@ -186,40 +175,40 @@ func serveSigning(args []string) int {
 	}
 }
 
-// prepareSigning reads the keys, becomes the user that is meant, and is
+// Prepare reads the keys, becomes the user that is meant, and is
 // confined.
-func prepareSigning(keys *signer.Keys, mode sandboxMode, user string, names []string) (chains [][]byte, err error) {
-	f := newFiles(&descriptors{used: map[int]string{}})
+func Prepare(keys *signer.Keys, mode privilege.Mode, user string, names []string) (chains [][]byte, err error) {
+	f := source.New(&descriptor.Claims{Used: map[int]string{}})
 	for i := 0; i < len(names); i += 2 {
-		id, err := f.identity(names[i], names[i+1])
+		id, err := f.Identity(names[i], names[i+1])
 		if err != nil {
 			return nil, err
 		}
-		keys.Add(id.Leaf.RawSubjectPublicKeyInfo, signWith(id.Key))
+		keys.Add(id.Leaf.RawSubjectPublicKeyInfo, SignWith(id.Key))
 		var chain []byte
 		for _, der := range id.Chain {
 			chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
 		}
 		chains = append(chains, chain)
 	}
-	f.fds.closeUnnamed()
-	account, err := parseAccount(user)
+	f.Claims.CloseUnnamed()
+	account, err := privilege.ParseAccount(user)
 	if err != nil {
 		return nil, err
 	}
-	if err := account.become(); err != nil {
+	if err := account.Become(); err != nil {
 		return nil, err
 	}
-	if mode != sandboxOff {
-		if _, err := sandbox.Prepare(sandbox.Needs{}).Enter(); err != nil && mode == sandboxRequire {
-			return nil, unconfined(err)
+	if mode != privilege.Off {
+		if _, err := sandbox.Prepare(sandbox.Needs{}).Enter(); err != nil && mode == privilege.Require {
+			return nil, privilege.Unavailable(err)
 		}
 	}
 	return chains, nil
 }
 
-// signWith signs with a key of ours.
-func signWith(key crypto.Signer) signer.Sign {
+// SignWith signs with a key of ours.
+func SignWith(key crypto.Signer) signer.Sign {
 	return func(message []byte, opts crypto.SignerOpts) ([]byte, error) {
 		return crypto.SignMessage(key, rand.Reader, message, opts)
 	}
@@ -233,7 +222,7 @@ func nextConnection(supply *stream.FD) (*stream.FD, error) {
 	}
 	var word [1]byte
 	rights := make([]byte, unix.CmsgSpace(4))
-	n, rightsLen, err := receiveRights(supply.Number(), word[:], rights)
+	n, rightsLen, err := descriptor.ReceiveRights(supply.Number(), word[:], rights)
 	switch {
 	case err == unix.EINTR || err == unix.EAGAIN:
 		return nil, err
@@ -251,5 +240,5 @@ func nextConnection(supply *stream.FD) (*stream.FD, error) {
 	return stream.NewFD(fds[0])
 }
 
-// isSigner tells whether a --key is in another's signer, and which.
-func isSigner(key string) (which string, ok bool) { return strings.CutPrefix(key, "signer:") }
+// IsSigner tells whether a --key is in another's signer, and which.
+func IsSigner(key string) (which string, ok bool) { return strings.CutPrefix(key, "signer:") }

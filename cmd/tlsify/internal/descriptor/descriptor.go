@@ -1,4 +1,9 @@
-package main
+// Package descriptor keeps account of the descriptors that this process was
+// given, makes others that no child inherits, and decides which of them a child
+// gets. What differs between systems is in system_*.go.
+//
+// It must not know what a descriptor carries. Start reading at [Claims].
+package descriptor
 
 import (
 	"errors"
@@ -10,50 +15,51 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/stream"
 )
 
-// access is what a descriptor is wanted for.
-type access int
+// Access is what a descriptor is wanted for.
+type Access int
 
 const (
-	toRead access = 1 << iota
-	toWrite
+	ToRead Access = 1 << iota
+	ToWrite
 )
 
-// descriptors keeps account of the descriptors that an invocation names. From
+// Claims keeps account of the descriptors that an invocation names. From
 // the moment it is claimed a descriptor is closed on exec, so that PROG does
 // not get it.
-type descriptors struct {
-	used map[int]string // what for
+type Claims struct {
+	Used map[int]string // what for
 }
 
-// claim takes descriptor n for the option what. It refuses one that is not
+// Claim takes descriptor n for the option what. It refuses one that is not
 // open for how, one that is in use already, and one of the runtime's own. The
 // latter show by being close-on-exec: what came through exec can't be.
-func (d *descriptors) claim(n int, what string, how access) error {
+func (d *Claims) Claim(n int, what string, how Access) error {
 	if n < 0 {
-		return usagef("--%s: %d is not a descriptor", what, n)
+		return status.Usagef("--%s: %d is not a descriptor", what, n)
 	}
-	if other, ok := d.used[n]; ok {
-		return usagef("--%s: descriptor %d is used for %s already", what, n, other)
+	if other, ok := d.Used[n]; ok {
+		return status.Usagef("--%s: descriptor %d is used for %s already", what, n, other)
 	}
 	flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
 	if err != nil || flags&unix.FD_CLOEXEC != 0 {
-		return usagef("--%s: descriptor %d is not open", what, n)
+		return status.Usagef("--%s: descriptor %d is not open", what, n)
 	}
-	if err := checkAccess(n, how); err != "" {
-		return usagef("--%s: descriptor %d %s", what, n, err)
+	if err := CheckAccess(n, how); err != "" {
+		return status.Usagef("--%s: descriptor %d %s", what, n, err)
 	}
 	if n > 2 {
 		unix.CloseOnExec(n)
 	}
-	d.used[n] = "--" + what
+	d.Used[n] = "--" + what
 	return nil
 }
 
-// checkAccess says what is wrong with descriptor n, or nothing.
-func checkAccess(n int, how access) string {
+// CheckAccess says what is wrong with descriptor n, or nothing.
+func CheckAccess(n int, how Access) string {
 	mode, err := unix.FcntlInt(uintptr(n), unix.F_GETFL, 0)
 	if err != nil || mode&oPath != 0 {
 		return "is not open"
@@ -63,29 +69,29 @@ func checkAccess(n int, how access) string {
 		return "is a directory"
 	}
 	mode &= unix.O_ACCMODE
-	if how&toRead != 0 && mode == unix.O_WRONLY {
+	if how&ToRead != 0 && mode == unix.O_WRONLY {
 		return "is not open for reading"
 	}
-	if how&toWrite != 0 && mode == unix.O_RDONLY {
+	if how&ToWrite != 0 && mode == unix.O_RDONLY {
 		return "is not open for writing"
 	}
 	return ""
 }
 
-// closeUnnamed closes every inherited descriptor that the invocation has not
+// CloseUnnamed closes every inherited descriptor that the invocation has not
 // named: one may be an end of another child's socketpair, which would never
 // see its end of file.
-func (d *descriptors) closeUnnamed() {
-	for _, n := range inheritedDescriptors() {
+func (d *Claims) CloseUnnamed() {
+	for _, n := range Inherited() {
 		if n > 2 {
 			unix.Close(n)
 		}
 	}
 }
 
-// inheritedDescriptors lists those that have come through exec, and would go
+// Inherited lists those that have come through exec, and would go
 // through another.
-func inheritedDescriptors() []int {
+func Inherited() []int {
 	return slices.DeleteFunc(openDescriptors(), func(n int) bool {
 		flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
 		return err != nil || flags&unix.FD_CLOEXEC != 0
@@ -116,21 +122,21 @@ func openDescriptors() []int {
 	return list
 }
 
-// sameFile tells whether two descriptors are of one file, or one socket.
-func sameFile(a, b int) bool {
+// SameFile tells whether two descriptors are of one file, or one socket.
+func SameFile(a, b int) bool {
 	var x, y unix.Stat_t
 	return unix.Fstat(a, &x) == nil && unix.Fstat(b, &y) == nil && x.Dev == y.Dev && x.Ino == y.Ino
 }
 
-// openNull opens /dev/null, for others to have in place of a descriptor.
-func openNull() (int, error) {
+// OpenNull opens /dev/null, for others to have in place of a descriptor.
+func OpenNull() (int, error) {
 	n, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	return n, os.NewSyscallError("open /dev/null", err)
 }
 
-// ownDescriptor gives a descriptor of its own, from least on, for what package
+// Own gives a descriptor of its own, from least on, for what package
 // net has opened, whose flags that package has set.
-func ownDescriptor(c syscall.Conn, least int) (n int, err error) {
+func Own(c syscall.Conn, least int) (n int, err error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return -1, err
@@ -139,30 +145,30 @@ func ownDescriptor(c syscall.Conn, least int) (n int, err error) {
 	return n, errors.Join(controlErr, os.NewSyscallError("fcntl", err))
 }
 
-// muteNetwork puts /dev/null where descriptor 1 or 2 is the network itself, as
+// Mute puts /dev/null where descriptor 1 or 2 is the network itself, as
 // inetd and systemd have it: nothing of ours, and nothing of PROG's, is to
 // reach the network in clear.
-func muteNetwork(network []int) error {
+func Mute(network []int) error {
 	for _, n := range []int{1, 2} {
 		for _, net := range network {
-			if net < 0 || slices.Contains(network, n) || !sameFile(n, net) {
+			if net < 0 || slices.Contains(network, n) || !SameFile(n, net) {
 				continue
 			}
-			null, err := openNull()
+			null, err := OpenNull()
 			if err != nil {
-				return usagef("%v", err)
+				return status.Usagef("%v", err)
 			}
 			defer unix.Close(null)
 			if err := unix.Dup2(null, n); err != nil {
-				return usagef("descriptor %d: %v", n, err)
+				return status.Usagef("descriptor %d: %v", n, err)
 			}
 		}
 	}
 	return nil
 }
 
-// parsePair reads `A` or `A,B`. The second is -1 where it is not there.
-func parsePair(what, value string) (int, int, error) {
+// ParsePair reads `A` or `A,B`. The second is -1 where it is not there.
+func ParsePair(what, value string) (int, int, error) {
 	first, second, both := strings.Cut(value, ",")
 	a, err := strconv.Atoi(first)
 	b := -1
@@ -170,24 +176,24 @@ func parsePair(what, value string) (int, int, error) {
 		b, err = strconv.Atoi(second)
 	}
 	if err != nil || a < 0 || both && b < 0 {
-		return 0, 0, usagef("--%s: %q is not a descriptor, or two with a comma between", what, cut(value))
+		return 0, 0, status.Usagef("--%s: %q is not a descriptor, or two with a comma between", what, status.Cut(value))
 	}
 	return a, b, nil
 }
 
-// claimPair claims one descriptor for both directions or two for one each, and
+// ClaimPair claims one descriptor for both directions or two for one each, and
 // makes streams of them.
-func (d *descriptors) claimPair(what, value string, firstFor access) (first, second *stream.FD, err error) {
-	a, b, err := parsePair(what, value)
+func (d *Claims) ClaimPair(what, value string, firstFor Access) (first, second *stream.FD, err error) {
+	a, b, err := ParsePair(what, value)
 	if err != nil {
 		return nil, nil, err
 	}
 	if b < 0 || b == a {
 		how := firstFor
 		if b == a || what == "net-fd" {
-			how = toRead | toWrite
+			how = ToRead | ToWrite
 		}
-		if err := d.claim(a, what, how); err != nil {
+		if err := d.Claim(a, what, how); err != nil {
 			return nil, nil, err
 		}
 		first, err = stream.NewFD(a)
@@ -196,10 +202,10 @@ func (d *descriptors) claimPair(what, value string, firstFor access) (first, sec
 		}
 		return first, second, err
 	}
-	if err := d.claim(a, what, firstFor); err != nil {
+	if err := d.Claim(a, what, firstFor); err != nil {
 		return nil, nil, err
 	}
-	if err := d.claim(b, what, (toRead|toWrite)&^firstFor); err != nil {
+	if err := d.Claim(b, what, (ToRead|ToWrite)&^firstFor); err != nil {
 		return nil, nil, err
 	}
 	if first, err = stream.NewFD(a); err != nil {
@@ -207,4 +213,10 @@ func (d *descriptors) claimPair(what, value string, firstFor access) (first, sec
 	}
 	second, err = stream.NewFD(b)
 	return first, second, err
+}
+
+// IsClosed tells whether a descriptor is not open, here and in our children.
+func IsClosed(n int) bool {
+	_, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
+	return err == unix.EBADF
 }

@@ -1,4 +1,8 @@
-package main
+// Package option has the table of options, and takes a command line apart by it.
+//
+// It must not know what an option means. Start reading at [Table], then
+// [Split].
+package option
 
 import (
 	"fmt"
@@ -7,25 +11,29 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"tlsify/cmd/tlsify/internal/status"
 )
 
-// form is a form of the command: what its first word says.
-type form string
+// Form is a form of the command: what its first word says.
+type Form string
 
+// The forms.
 const (
-	formConnect     form = "connect"
-	formAccept      form = "accept"
-	formListen      form = "listen"
-	formEngines     form = "engines"
-	formFingerprint form = "fingerprint"
-	formVersion     form = "version"
-	formHelp        form = "help"
+	Connect     Form = "connect"
+	Accept      Form = "accept"
+	Listen      Form = "listen"
+	Engines     Form = "engines"
+	Fingerprint Form = "fingerprint"
+	Version     Form = "version"
+	Help        Form = "help"
 )
 
-var forms = []form{formConnect, formAccept, formListen, formEngines, formFingerprint, formVersion, formHelp}
+// Forms are all of them.
+var Forms = []Form{Connect, Accept, Listen, Engines, Fingerprint, Version, Help}
 
-// option is a row of the table of options.
-type option struct {
+// Option is a row of the table of options.
+type Option struct {
 	Name    string
 	Short   string // one letter, or empty
 	Arg     string // what it takes, for people; empty: nothing
@@ -35,9 +43,9 @@ type option struct {
 	Help    string
 }
 
-// options is the one table of them: parsing, help and the documentation's test
+// Table is the one table of them: parsing, help and the documentation's test
 // all read it.
-var options = []option{
+var Table = []Option{
 	{"name", "", "NAME", true, "c", "trust", "accept a certificate for NAME (a DNS name or an IP address) instead of HOST"},
 	{"sni", "", "NAME|none", false, "c", "trust", "the server name to send, instead of HOST or the first DNS --name"},
 	{"trust", "", "system|none|FILE|DIR", true, "c", "trust", "what to trust: the system's roots (the default), PEM certificates, or nothing but pins"},
@@ -91,36 +99,48 @@ var options = []option{
 	{"help", "h", "", false, "calefvh", "", "this help"},
 }
 
-func (o option) isFor(f form) bool { return strings.Contains(o.Forms, formLetters[f]) }
+func (o Option) IsFor(f Form) bool { return strings.Contains(o.Forms, FormLetters[f]) }
 
-// formLetters are the letters of option.Forms.
-var formLetters = map[form]string{formConnect: "c", formAccept: "a", formListen: "l", formEngines: "e", formFingerprint: "f", formVersion: "v", formHelp: "h"}
-
-// words is a command line or an options descriptor taken apart, before anything
-// is known of its sense.
-type words struct {
-	form   form
-	values map[string][]string // by option name, in order; a switch has "true"
-	rest   []string            // what is no option
-	prog   []string            // what stands behind --; nil where there is no --
-	// private are the options that an options descriptor gave, which nobody
-	// else can read.
-	private map[string]bool
+// Spelling is an option as it is written: --name ARG.
+func (o Option) Spelling() string {
+	s := "--" + o.Name
+	if o.Short != "" {
+		s = "-" + o.Short + ", " + s
+	}
+	if o.Arg != "" {
+		s += " " + o.Arg
+	}
+	return s
 }
 
-// value gives an option that does not repeat.
-func (w *words) value(name string) (string, bool) {
-	if v := w.values[name]; len(v) > 0 {
+// FormLetters are the letters of option.Forms.
+var FormLetters = map[Form]string{Connect: "c", Accept: "a", Listen: "l", Engines: "e", Fingerprint: "f", Version: "v", Help: "h"}
+
+// Words is a command line or an options descriptor taken apart, before anything
+// is known of its sense.
+type Words struct {
+	Form   Form
+	Values map[string][]string // by option name, in order; a switch has "true"
+	Rest   []string            // what is no option
+	Prog   []string            // what stands behind --; nil where there is no --
+	// Private are the options that an options descriptor gave, which nobody
+	// else can read.
+	Private map[string]bool
+}
+
+// Value gives an option that does not repeat.
+func (w *Words) Value(name string) (string, bool) {
+	if v := w.Values[name]; len(v) > 0 {
 		return v[0], true
 	}
 	return "", false
 }
 
-func (w *words) has(name string) bool { return len(w.values[name]) > 0 }
+func (w *Words) Has(name string) bool { return len(w.Values[name]) > 0 }
 
 // collector is the pflag.Value of one option.
 type collector struct {
-	option *option
+	option *Option
 	into   map[string][]string
 }
 
@@ -134,7 +154,7 @@ func (c *collector) Set(value string) error {
 }
 
 // add enforces that an option which cannot repeat comes once, from wherever.
-func add(values map[string][]string, o *option, value string) error {
+func add(values map[string][]string, o *Option, value string) error {
 	if !o.Repeats && len(values[o.Name]) > 0 {
 		return fmt.Errorf("--%s is given twice", o.Name)
 	}
@@ -142,74 +162,66 @@ func add(values map[string][]string, o *option, value string) error {
 	return nil
 }
 
-// splitArgs takes a command line apart. What it has understood comes back with
+// Split takes a command line apart. What it has understood comes back with
 // an error as well.
-func splitArgs(args []string) (*words, error) {
-	w := &words{form: formConnect, values: map[string][]string{}, private: map[string]bool{}}
-	if len(args) > 0 && slices.Contains(forms, form(args[0])) {
-		w.form, args = form(args[0]), args[1:]
+func Split(args []string) (*Words, error) {
+	w := &Words{Form: Connect, Values: map[string][]string{}, Private: map[string]bool{}}
+	if len(args) > 0 && slices.Contains(Forms, Form(args[0])) {
+		w.Form, args = Form(args[0]), args[1:]
 	}
 	flags := pflag.NewFlagSet("tlsify", pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {}
-	for i := range options {
-		o := &options[i]
-		flag := flags.VarPF(&collector{o, w.values}, o.Name, o.Short, o.Help)
+	for i := range Table {
+		o := &Table[i]
+		flag := flags.VarPF(&collector{o, w.Values}, o.Name, o.Short, o.Help)
 		if o.Arg == "" {
 			flag.NoOptDefVal = "true"
 		}
 	}
 	err := flags.Parse(args)
-	w.rest = flags.Args()
+	w.Rest = flags.Args()
 	if dash := flags.ArgsLenAtDash(); dash >= 0 {
-		w.rest, w.prog = flags.Args()[:dash], flags.Args()[dash:]
+		w.Rest, w.Prog = flags.Args()[:dash], flags.Args()[dash:]
 	}
 	if err != nil {
 		if dash := slices.Index(args, "--"); dash >= 0 {
-			w.prog = args[dash+1:] // for the status of the failure
+			w.Prog = args[dash+1:] // for the status of the failure
 		}
-		return w, usagef("%s", err.Error())
+		return w, status.Usagef("%s", err.Error())
 	}
 	return w, w.checkForm()
 }
 
-// addLines adds what an options descriptor said.
-func (w *words) addLines(lines []string) error {
+// AddLines adds what an options descriptor said.
+func (w *Words) AddLines(lines []string) error {
 	for _, line := range lines {
 		name, value, _ := strings.Cut(line, " ")
-		at := slices.IndexFunc(options, func(o option) bool { return o.Name == name })
+		at := slices.IndexFunc(Table, func(o Option) bool { return o.Name == name })
 		switch {
 		case at < 0 || name == "options-fd" || name == "help":
-			return usagef("--options-fd: unknown option %q", cut(name))
-		case options[at].Arg == "" && value != "":
-			return usagef("--options-fd: %s takes no value", name)
-		case options[at].Arg == "":
+			return status.Usagef("--options-fd: unknown option %q", status.Cut(name))
+		case Table[at].Arg == "" && value != "":
+			return status.Usagef("--options-fd: %s takes no value", name)
+		case Table[at].Arg == "":
 			value = "true"
 		case value == "":
-			return usagef("--options-fd: %s needs a value", name)
+			return status.Usagef("--options-fd: %s needs a value", name)
 		}
-		if err := add(w.values, &options[at], value); err != nil {
-			return usagef("%s", err.Error())
+		if err := add(w.Values, &Table[at], value); err != nil {
+			return status.Usagef("%s", err.Error())
 		}
-		w.private[name] = true
+		w.Private[name] = true
 	}
 	return w.checkForm()
 }
 
 // checkForm refuses options that the form does not have.
-func (w *words) checkForm() error {
-	for _, o := range options {
-		if w.has(o.Name) && !o.isFor(w.form) {
-			return usagef("--%s is not for %s", o.Name, w.form)
+func (w *Words) checkForm() error {
+	for _, o := range Table {
+		if w.Has(o.Name) && !o.IsFor(w.Form) {
+			return status.Usagef("--%s is not for %s", o.Name, w.Form)
 		}
 	}
 	return nil
-}
-
-// cut shortens what a message quotes.
-func cut(s string) string {
-	if len(s) > 64 {
-		return s[:64] + "..."
-	}
-	return s
 }

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package main
+package descriptor
 
 import (
 	"errors"
@@ -12,16 +12,12 @@ import (
 
 // Other systems than Linux lack, beside kernel TLS and the sandbox, which say
 // so themselves: files in memory, so that a `fd:N` cannot be passed on to
-// another process; and a way to ask a socket with unread bytes whether the peer
-// has ended.
+// another process.
 
-const (
-	oPath     = 0
-	pollEnded = unix.POLLHUP
-)
+const oPath = 0
 
-// ownProgram is where this program was started from.
-var ownProgram = func() string {
+// OwnProgram is where this program was started from.
+var OwnProgram = func() string {
 	path, err := os.Executable()
 	if err != nil {
 		return os.Args[0]
@@ -42,29 +38,18 @@ func uninherited(f func() ([2]int, error)) ([2]int, error) {
 	return made, err
 }
 
-func newPipe() ([2]int, error) {
+func Pipe() ([2]int, error) {
 	return uninherited(func() (ends [2]int, err error) {
 		err = unix.Pipe(ends[:])
 		return ends, err
 	})
 }
 
-func newSocketPair() ([2]int, error) {
+func SocketPair() ([2]int, error) {
 	return uninherited(func() ([2]int, error) { return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0) })
 }
 
-func acceptOn(socket int) (int, unix.Sockaddr, error) {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	n, from, err := unix.Accept(socket)
-	if err == nil {
-		unix.CloseOnExec(n)
-		err = unix.SetNonblock(n, true)
-	}
-	return n, from, err
-}
-
-func receiveRights(socket int, p, rights []byte) (n, rightsLen int, err error) {
+func ReceiveRights(socket int, p, rights []byte) (n, rightsLen int, err error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	n, rightsLen, _, _, err = unix.Recvmsg(socket, p, rights, unix.MSG_DONTWAIT)
@@ -81,7 +66,7 @@ func receiveRights(socket int, p, rights []byte) (n, rightsLen int, err error) {
 	return n, rightsLen, err
 }
 
-func replaceDescriptor(old, n int) error {
+func Replace(old, n int) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	if err := unix.Dup2(n, old); err != nil {
@@ -93,9 +78,4 @@ func replaceDescriptor(old, n int) error {
 
 func newMemory() (int, error) {
 	return -1, errors.New("this system has no files in memory, to pass a descriptor's content on; name a file")
-}
-
-func arrived(socket, most int) (int, error) {
-	n, _, err := unix.Recvfrom(socket, make([]byte, most), unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return n, err
 }

@@ -1,0 +1,56 @@
+package descriptor
+
+import (
+	"slices"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Inheritable lists, for a child's descriptors below most, which of ours each
+// is: itself where it was inherited and not named, /dev/null for a standard
+// one that was named, and else none.
+func Inheritable(most int, fds *Claims, null int) []uintptr {
+	files := make([]uintptr, most)
+	for n := range files {
+		flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
+		_, named := fds.Used[n]
+		switch {
+		case n <= 2 && (named || err != nil):
+			files[n] = uintptr(null)
+		case err == nil && flags&unix.FD_CLOEXEC == 0:
+			files[n] = uintptr(n)
+		default:
+			files[n] = ^uintptr(0)
+		}
+	}
+	return files
+}
+
+// Reap waits for a child, so that it leaves no zombie.
+func Reap(pid int) (status syscall.WaitStatus) {
+	for {
+		if _, err := syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR {
+			return status
+		}
+	}
+}
+
+// ForkSelf starts another tlsify, which has of our descriptors those that are
+// given, under the same numbers, and 2.
+func ForkSelf(args []string, given []int, fds *Claims) (pid int, err error) {
+	null, err := OpenNull()
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(null)
+	files := []uintptr{uintptr(null), uintptr(null), Inheritable(3, fds, null)[2]}
+	for n := 3; n <= slices.Max(given); n++ {
+		if slices.Contains(given, n) {
+			files = append(files, uintptr(n))
+		} else {
+			files = append(files, ^uintptr(0))
+		}
+	}
+	return syscall.ForkExec(OwnProgram, args, &syscall.ProcAttr{Env: []string{}, Files: files})
+}

@@ -1,0 +1,44 @@
+package descriptor
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// What here is Linux's is in system_other.go as far as other systems have it.
+
+const (
+	// oPath tells of a descriptor that can be neither read nor written.
+	oPath = unix.O_PATH
+	// OwnProgram is this very program, even where its file has been replaced.
+	OwnProgram = "/proc/self/exe"
+)
+
+// Pipe makes a pipe that no child inherits.
+func Pipe() (ends [2]int, err error) {
+	err = unix.Pipe2(ends[:], unix.O_CLOEXEC)
+	return ends, err
+}
+
+// SocketPair makes two sockets that no child inherits.
+func SocketPair() ([2]int, error) {
+	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+}
+
+// ReceiveRights is recvmsg(2) that does not wait, for descriptors that no child
+// inherits.
+func ReceiveRights(socket int, p, rights []byte) (n, rightsLen int, err error) {
+	n, rightsLen, _, _, err = unix.Recvmsg(socket, p, rights, unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
+	return n, rightsLen, err
+}
+
+// Replace makes old another one for what n is, which no child
+// inherits.
+func Replace(old, n int) error { return unix.Dup3(n, old, unix.O_CLOEXEC) }
+
+// newMemory makes an empty file that is nowhere but in memory.
+func newMemory() (int, error) {
+	n, err := unix.MemfdCreate("tlsify", unix.MFD_CLOEXEC)
+	return n, os.NewSyscallError("memfd_create", err)
+}

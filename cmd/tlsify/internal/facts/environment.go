@@ -1,0 +1,64 @@
+package facts
+
+import (
+	"strings"
+
+	"tlsify/cmd/tlsify/internal/control"
+)
+
+// progVariables are what PROG finds in its environment; inherited variables of
+// these names are removed.
+var progVariables = []string{
+	"TLSIFY_PROTOCOL", "TLSIFY_CIPHER", "TLSIFY_GROUP", "TLSIFY_SIGNATURE", "TLSIFY_ALPN",
+	"TLSIFY_RESUMED", "TLSIFY_SERVER_NAME", "TLSIFY_ECH", "TLSIFY_PEER_PIN", "TLSIFY_PEER_SUBJECT", "TLSIFY_VERIFIED",
+	"TLSIFY_UNVERIFIED", "TLSIFY_BINDING",
+}
+
+// Environment is what PROG is told: the environment that is inherited, with the
+// facts.
+func (f *Facts) Environment(inherited []string) []string {
+	var env []string
+	for _, entry := range inherited {
+		name, _, _ := strings.Cut(entry, "=")
+		if !IsProgVariable(name) {
+			env = append(env, entry)
+		}
+	}
+	set := func(name, value string) {
+		if value != "" {
+			env = append(env, "TLSIFY_"+name+"="+control.Text(value))
+		}
+	}
+	set("PROTOCOL", f.State.Version.String())
+	for _, fact := range f.Negotiated() {
+		set(strings.ToUpper(strings.ReplaceAll(fact[0], "-", "_")), fact[1])
+	}
+	var kinds []string
+	for _, g := range f.Verified {
+		kinds = append(kinds, g[0])
+	}
+	set("VERIFIED", strings.Join(kinds, " "))
+	set("UNVERIFIED", strings.Join(f.Unverified, " "))
+	set("PEER_PIN", f.PeerPin)
+	if f.Leaf != nil {
+		set("PEER_SUBJECT", f.Leaf.Subject.String())
+	}
+	set("BINDING", strings.TrimSpace(f.Binding[0]+" "+f.Binding[1]))
+	return env
+}
+
+func IsProgVariable(name string) bool {
+	for _, v := range progVariables {
+		if v == name {
+			return true
+		}
+	}
+	return false
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

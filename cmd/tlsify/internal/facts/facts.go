@@ -1,0 +1,45 @@
+// Package facts has what is known of a connection that stands, and the dialects
+// that it is told in: the lines of the control channel (control.go), PROG's
+// environment (environment.go), and the variables of UCSPI and UCSPI-TLS
+// (ucspi.go).
+//
+// It must not know how the facts were found out, nor who reads them. Start
+// reading at [Facts].
+package facts
+
+import (
+	"crypto/x509"
+	"time"
+
+	"tlsify/engine"
+	"tlsify/verify"
+)
+
+// Ground is a reason why the peer was accepted: kind and detail.
+type Ground [2]string
+
+// Facts are what is known of a connection that stands.
+type Facts struct {
+	Leaf       *x509.Certificate // the peer's, or nil
+	PeerPin    string
+	Verified   []Ground
+	Unverified []string // CODEs
+	State      *engine.State
+	Binding    Ground // kind and value; empty where none was asked for
+	expires    time.Time
+	timestamps int  // signed certificate timestamps
+	stapled    bool // a stapled OCSP response vouches for the leaf
+}
+
+// soon is how long before its expiry a path is worth a warning.
+const soon = 14 * 24 * time.Hour
+
+// Accept takes over what the policy found out.
+func (f *Facts) Accept(result *verify.Result) {
+	for _, g := range result.Grounds {
+		f.Verified = append(f.Verified, Ground{g.Kind, g.Detail})
+	}
+	f.expires = result.Expires.At
+	f.timestamps = len(result.SCTs)
+	f.stapled = result.Stapled
+}

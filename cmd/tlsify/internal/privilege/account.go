@@ -1,0 +1,89 @@
+// Package privilege has what a process gives up for good: root's rights, for
+// those of an account, and what a sandbox takes.
+//
+// It must not know when: connection and listener say what is dropped, and in
+// which order. Start reading at [Account] and [Mode].
+package privilege
+
+import (
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"tlsify/cmd/tlsify/internal/status"
+)
+
+// Account is whom a listener that was started as root becomes; nil: nobody
+// else.
+type Account struct{ uid, gid int }
+
+// Numbered is the account of a user and a group that are given by number.
+func Numbered(uid, gid int) *Account { return &Account{uid, gid} }
+
+// String is what parseAccount reads.
+func (a *Account) String() string {
+	if a == nil {
+		return "-"
+	}
+	return strconv.Itoa(a.uid) + ":" + strconv.Itoa(a.gid)
+}
+
+// ParseAccount reads USER[:GROUP], each a name or a number; - is nil. The group
+// is the user's own where none is given.
+func ParseAccount(value string) (*Account, error) {
+	if value == "-" {
+		return nil, nil
+	}
+	name, group, hasGroup := strings.Cut(value, ":")
+	known, err := user.Lookup(name)
+	if err != nil {
+		known, err = user.LookupId(name)
+	}
+	a := &Account{-1, -1}
+	if known != nil && err == nil {
+		name = known.Uid
+		if !hasGroup {
+			group, hasGroup = known.Gid, true
+		}
+	}
+	if a.uid, err = strconv.Atoi(name); err != nil || a.uid < 0 {
+		return nil, status.Usagef("--user: there is no user %q", status.Cut(name))
+	}
+	if !hasGroup {
+		return nil, status.Usagef("--user: user %d has no group of its own; give UID:GID", a.uid)
+	}
+	if known, err := user.LookupGroup(group); err == nil {
+		group = known.Gid
+	}
+	if a.gid, err = strconv.Atoi(group); err != nil || a.gid < 0 {
+		return nil, status.Usagef("--user: there is no group %q", status.Cut(group))
+	}
+	if a.uid == 0 || a.gid == 0 {
+		return nil, status.Usagef("--user: root is whom it is to be used against")
+	}
+	return a, nil
+}
+
+// Become makes all of this process the account's, with no other group, for
+// good. It must be root's.
+func (a *Account) Become() error {
+	if a == nil {
+		return nil
+	}
+	err := syscall.Setgroups([]int{})
+	if err == nil {
+		err = syscall.Setgid(a.gid)
+	}
+	if err == nil {
+		err = syscall.Setuid(a.uid)
+	}
+	if err != nil {
+		return status.Usagef("cannot become user %v: %v", a, err)
+	}
+	if a.uid != 0 && syscall.Setuid(0) == nil || os.Getuid() != a.uid || os.Geteuid() != a.uid || os.Getgid() != a.gid || os.Getegid() != a.gid {
+		return status.Usagef("the process has not become user %v", a)
+	}
+	return nil
+}

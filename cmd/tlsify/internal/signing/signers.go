@@ -1,0 +1,217 @@
+package signing
+
+import (
+	"context"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/privilege"
+	"tlsify/cmd/tlsify/internal/program"
+	"tlsify/cmd/tlsify/internal/restart"
+	"tlsify/cmd/tlsify/internal/signer"
+	"tlsify/cmd/tlsify/internal/source"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/engine"
+	"tlsify/stream"
+)
+
+// signerTime is how long a signer may take to be there, before there is any
+// handshake.
+const signerTime = 10 * time.Second
+
+// Request asks for a server's certificates, and for what signs with
+// their keys.
+type Request struct {
+	Certs, Keys []string // --cert and --key, in pairs
+	Listen      bool     // the signers are asked by accepts, each on streams of its own
+	TLS12       bool     // what TLS 1.2 has signed may be
+	Files       *source.Files
+	Claims      *descriptor.Claims
+	Sandbox     privilege.Mode
+	User        *privilege.Account // whom the signing process becomes
+	Limit       time.Duration      // of one signature
+}
+
+// Keys are a server's certificates, and what signs with their keys: our
+// own signing process, or a signer that --key names.
+type Keys struct {
+	Identities []*engine.Identity
+	Chains     map[int][]byte   // PEM; by the place in identities
+	Process    *Process         // a listener's signing process, or nil
+	clients    []*signer.Client // an accept's streams to its signers
+}
+
+// Open reads the certificates and reaches or starts the signers.
+func Open(r Request) (*Keys, error) {
+	var own [][2]string
+	for i := range r.Keys {
+		if _, ok := IsSigner(r.Keys[i]); !ok {
+			own = append(own, [2]string{r.Certs[i], r.Keys[i]})
+		}
+	}
+	opened := &Keys{Chains: map[int][]byte{}}
+	client, chains, err := opened.ownSigner(r, own)
+	if err != nil {
+		return nil, err
+	}
+	clients := map[string]*signer.Client{}
+	for i := range r.Certs {
+		asked := client
+		which, ok := IsSigner(r.Keys[i])
+		if !ok {
+			opened.Chains[i], chains = chains[0], chains[1:]
+		} else if opened.Chains[i], err = r.Files.Load("cert", r.Certs[i]); err != nil {
+			return nil, err
+		} else if asked = clients[which]; asked == nil {
+			if asked, err = opened.otherSigner(r, which); err != nil {
+				return nil, err
+			}
+			clients[which] = asked
+		}
+		id, err := source.Chain(r.Certs[i], opened.Chains[i])
+		if err != nil {
+			return nil, err
+		}
+		key := asked.Key(id.Leaf.RawSubjectPublicKeyInfo, id.Leaf.PublicKey)
+		if _, ready := source.Descriptor(which); ok && !ready && !r.Listen {
+			if err := key.Probe(signerTime); err != nil {
+				return nil, status.Usagef("--key: %s has no key for %s: %v", status.Cut(r.Keys[i]), status.Cut(r.Certs[i]), err)
+			}
+		}
+		id.Key = key
+		opened.Identities = append(opened.Identities, id)
+	}
+	return opened, nil
+}
+
+// ownSigner starts our own signing process for pairs of --cert and --key, if
+// there are any. A listener's accepts each get a connection to it later.
+func (k *Keys) ownSigner(r Request, pairs [][2]string) (*signer.Client, [][]byte, error) {
+	if len(pairs) == 0 {
+		return nil, nil, nil
+	}
+	process, chains, err := startSigning(r, pairs)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.Listen {
+		k.Process = process
+		return signer.NewClient(nil, 0), chains, nil
+	}
+	n, err := process.Connect()
+	process.finish()
+	if err != nil {
+		return nil, nil, status.Usagef("--key: the signing process: %v", err)
+	}
+	client, err := k.askOn(n, r.Limit)
+	return client, chains, err
+}
+
+// otherSigner opens the stream to a signer that --key names: fd:N, unix:PATH,
+// or a command.
+func (k *Keys) otherSigner(r Request, which string) (*signer.Client, error) {
+	n, isFD := source.Descriptor(which)
+	path, isPath := strings.CutPrefix(which, "unix:")
+	switch {
+	case isFD && r.Listen:
+		return nil, status.Usagef("--key signer:%s: several connections can't share one stream; give signer:unix:PATH", which)
+	case isFD:
+		if err := r.Claims.Claim(n, "key", descriptor.ToRead|descriptor.ToWrite); err != nil {
+			return nil, err
+		}
+	case which == "":
+		return nil, status.Usagef("--key: signer: needs unix:PATH, fd:N or a command")
+	case r.Listen:
+		return signer.NewClient(nil, 0), nil // each accept has its own
+	case isPath:
+		var err error
+		if n, err = dialSigner(path); err != nil {
+			return nil, status.Usagef("--key signer:%s: %v", status.Cut(which), err)
+		}
+	default:
+		var err error
+		if n, err = startSignerCommand(which, r.Claims); err != nil {
+			return nil, status.Usagef("--key signer:%s: %v", status.Cut(which), err)
+		}
+	}
+	return k.askOn(n, r.Limit)
+}
+
+// askOn makes a client of the stream on a descriptor.
+func (k *Keys) askOn(n int, limit time.Duration) (*signer.Client, error) {
+	fd, err := stream.NewFD(n)
+	if err != nil {
+		return nil, status.Usagef("--key: %v", err)
+	}
+	client := signer.NewClient(fd, limit)
+	k.clients = append(k.clients, client)
+	return client, nil
+}
+
+// Failure is why a signer has not signed, or nil.
+func (k *Keys) Failure() error {
+	if k == nil {
+		return nil
+	}
+	for _, s := range k.clients {
+		if err := s.Err(); err != nil {
+			return &status.Failure{Status: status.Handshake, Code: "signer", Text: "the handshake could not be signed: " + err.Error()}
+		}
+	}
+	return nil
+}
+
+// Close ends the streams to the signers: the handshake is over.
+func (k *Keys) Close() {
+	if k == nil {
+		return
+	}
+	for _, s := range k.clients {
+		s.Close()
+	}
+}
+
+// dialSigner connects to a unix socket and gives the descriptor.
+func dialSigner(path string) (int, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), signerTime)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+	if err != nil {
+		return -1, err
+	}
+	defer conn.Close()
+	return descriptor.Own(conn.(*net.UnixConn), 3)
+}
+
+// startSignerCommand has the shell start a signer, with the stream on its
+// descriptors 0 and 1, and gives our end.
+func startSignerCommand(command string, fds *descriptor.Claims) (int, error) {
+	ends, err := descriptor.SocketPair()
+	if err != nil {
+		return -1, os.NewSyscallError("socketpair", err)
+	}
+	null, err := descriptor.OpenNull()
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(null)
+	shell, err := program.Find("sh")
+	if err != nil {
+		return -1, err
+	}
+	files := []uintptr{uintptr(ends[1]), uintptr(ends[1]), descriptor.Inheritable(3, fds, null)[2]}
+	pid, err := syscall.ForkExec(shell, []string{"sh", "-c", command}, &syscall.ProcAttr{Env: restart.Environ(), Files: files})
+	unix.Close(ends[1])
+	if err != nil {
+		unix.Close(ends[0])
+		return -1, err
+	}
+	go descriptor.Reap(pid)
+	return ends[0], nil
+}

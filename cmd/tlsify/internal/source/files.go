@@ -1,0 +1,285 @@
+// Package source reads what options name: a path, or fd:N for an inherited
+// descriptor; and makes of the content what it is to be.
+//
+// It must not know what an option decides. Start reading at [Files].
+package source
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/privatekey"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/engine"
+	"tlsify/stream"
+	"tlsify/verify"
+)
+
+const (
+	// fileLimit is the most that is read of a file the caller names. A bundle
+	// of all the world's roots has 250 kB.
+	fileLimit = 16 << 20
+	// optionsLimit is the most that is read from an options descriptor.
+	optionsLimit = 64 << 10
+	optionsTime  = 10 * time.Second
+	// fileTime is how long a descriptor given as fd:N may take to deliver.
+	fileTime = 30 * time.Second
+)
+
+// Files reads what options name: a path, or fd:N for an inherited descriptor.
+// A descriptor is read once, whatever number of options name it.
+type Files struct {
+	Claims *descriptor.Claims
+	Read   map[int][]byte
+	passed map[int]bool // on to another process, which reads it
+}
+
+func New(fds *descriptor.Claims) *Files {
+	return &Files{Claims: fds, Read: map[int][]byte{}, passed: map[int]bool{}}
+}
+
+// Descriptor takes fd:N apart.
+func Descriptor(name string) (int, bool) {
+	digits, ok := strings.CutPrefix(name, "fd:")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.Atoi(digits)
+	return n, err == nil && n >= 0
+}
+
+// Load reads a file for option what.
+func (f *Files) Load(what, name string) ([]byte, error) {
+	n, ok := Descriptor(name)
+	if !ok {
+		return loadPath(what, name)
+	}
+	if content, ok := f.Read[n]; ok {
+		return content, nil
+	}
+	if n <= 2 {
+		return nil, status.Usagef("--%s: descriptor %d is not free for that", what, n)
+	}
+	if err := f.Claims.Claim(n, what, descriptor.ToRead); err != nil {
+		return nil, err
+	}
+	fd, err := stream.NewFD(n)
+	if err != nil {
+		return nil, status.Usagef("--%s: descriptor %d: %v", what, n, err)
+	}
+	defer fd.Close()
+	fd.SetReadDeadline(time.Now().Add(fileTime))
+	content, err := io.ReadAll(io.LimitReader(fd, fileLimit+1))
+	if err != nil {
+		return nil, status.Usagef("--%s: reading descriptor %d: %v", what, n, err)
+	}
+	if len(content) > fileLimit {
+		return nil, status.Usagef("--%s: descriptor %d gives more than %d bytes", what, n, fileLimit)
+	}
+	f.Read[n] = content
+	return content, nil
+}
+
+func loadPath(what, name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, status.Usagef("--%s: %s", what, PathText(err))
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, fileLimit+1))
+	if err != nil {
+		return nil, status.Usagef("--%s: %s", what, PathText(err))
+	}
+	if len(content) > fileLimit {
+		return nil, status.Usagef("--%s: %s has more than %d bytes", what, name, fileLimit)
+	}
+	return content, nil
+}
+
+// PathText says what is wrong with a file without the name of a system call.
+func PathText(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return status.Cut(path.Path) + ": " + path.Err.Error()
+	}
+	return err.Error()
+}
+
+// Lines reads an options descriptor, byte by byte: behind the empty line it is
+// the caller's again.
+func (f *Files) Lines(value string) ([]string, error) {
+	n, err := strconv.Atoi(value)
+	if err != nil || n <= 2 {
+		return nil, status.Usagef("--options-fd: %q is not a free descriptor", status.Cut(value))
+	}
+	if err := f.Claims.Claim(n, "options-fd", descriptor.ToRead); err != nil {
+		return nil, err
+	}
+	fd, err := stream.NewFD(n)
+	if err != nil {
+		return nil, status.Usagef("--options-fd: descriptor %d: %v", n, err)
+	}
+	defer fd.Close()
+	fd.SetReadDeadline(time.Now().Add(optionsTime))
+	var lines []string
+	var line []byte
+	for total := 0; ; total++ {
+		var b [1]byte
+		_, err := fd.Read(b[:])
+		switch {
+		case err == io.EOF && len(line) > 0:
+			lines = append(lines, string(line))
+			return lines, nil
+		case err == io.EOF:
+			return lines, nil
+		case err != nil:
+			return nil, status.Usagef("--options-fd: no end of the options on descriptor %d: %v", n, err)
+		case total >= optionsLimit:
+			return nil, status.Usagef("--options-fd: more than %d bytes on descriptor %d", optionsLimit, n)
+		case b[0] == 0:
+			return nil, status.Usagef("--options-fd: a NUL on descriptor %d", n)
+		case b[0] != '\n':
+			line = append(line, b[0])
+		case len(line) == 0:
+			return lines, nil
+		default:
+			lines, line = append(lines, string(line)), nil
+		}
+	}
+}
+
+// Store reads a source of roots.
+func (f *Files) Store(what, name string) (*verify.Store, error) {
+	var store *verify.Store
+	var err error
+	if _, ok := Descriptor(name); ok {
+		content, loadErr := f.Load(what, name)
+		if loadErr != nil {
+			return nil, loadErr
+		}
+		store, err = verify.StoreFromPEM(name, content)
+	} else {
+		store, err = verify.LoadStore(name)
+	}
+	if err != nil {
+		return nil, status.Usagef("--%s: %v", what, err)
+	}
+	return store, nil
+}
+
+// Pin reads a pin, or the file that it is to be taken from.
+func (f *Files) Pin(value string) (verify.Pin, error) {
+	if strings.HasPrefix(value, "sha256//") || strings.HasPrefix(value, "cert-sha256//") {
+		pin, err := verify.ParsePin(value)
+		if err != nil {
+			return pin, status.Usagef("--pin: %v", err)
+		}
+		return pin, nil
+	}
+	content, err := f.Load("pin", value)
+	if err != nil {
+		return verify.Pin{}, err
+	}
+	pin, err := verify.PinFromPEM(content)
+	if err != nil {
+		return pin, status.Usagef("--pin: %s: %v", status.Cut(value), err)
+	}
+	return pin, nil
+}
+
+// Pass claims the descriptor that a name may stand for, for another process to
+// read it: it gives the number, which is to be closed here, or else -1. One that
+// has been read already is put back into a memory file.
+func (f *Files) Pass(what, name string) (int, error) {
+	n, ok := Descriptor(name)
+	if !ok || f.passed[n] {
+		return -1, nil
+	}
+	if content, ok := f.Read[n]; ok {
+		memory, err := descriptor.MemoryFile(content)
+		if err != nil {
+			return -1, status.Usagef("--%s: %v", what, err)
+		}
+		defer unix.Close(memory)
+		if err := descriptor.Replace(n, memory); err != nil {
+			return -1, status.Usagef("--%s: descriptor %d: %v", what, n, err)
+		}
+	} else if n <= 2 {
+		return -1, status.Usagef("--%s: descriptor %d is not free for that", what, n)
+	} else if err := f.Claims.Claim(n, what, descriptor.ToRead); err != nil {
+		return -1, err
+	}
+	f.passed[n] = true
+	return n, nil
+}
+
+// Identity reads a certificate chain and the key that fits its leaf.
+func (f *Files) Identity(certName, keyName string) (*engine.Identity, error) {
+	content, err := f.Load("cert", certName)
+	if err != nil {
+		return nil, err
+	}
+	id, err := Chain(certName, content)
+	if err != nil {
+		return nil, err
+	}
+	if content, err = f.Load("key", keyName); err != nil {
+		return nil, err
+	}
+	if id.Key, err = privatekey.Parse(content); err != nil {
+		return nil, status.Usagef("--key: %s: %v", status.Cut(keyName), err)
+	}
+	if !privatekey.Fits(id.Leaf, id.Key) {
+		return nil, status.Usagef("--key: %s does not fit the certificate in %s", status.Cut(keyName), status.Cut(certName))
+	}
+	return id, nil
+}
+
+// Chain reads the certificate chain of an identity.
+func Chain(name string, content []byte) (id *engine.Identity, err error) {
+	id = &engine.Identity{}
+	for rest := content; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type == "CERTIFICATE" {
+			id.Chain = append(id.Chain, block.Bytes)
+		}
+	}
+	if len(id.Chain) == 0 {
+		return nil, status.Usagef("--cert: %s has no PEM certificate", status.Cut(name))
+	}
+	if id.Leaf, err = x509.ParseCertificate(id.Chain[0]); err != nil {
+		return nil, status.Usagef("--cert: %s: the first certificate is malformed: %v", status.Cut(name), err)
+	}
+	return id, nil
+}
+
+// Output opens a file to append secrets to.
+func (f *Files) Output(what, name string) (io.Writer, error) {
+	if n, ok := Descriptor(name); ok {
+		if n <= 2 {
+			return nil, status.Usagef("--%s: descriptor %d is not free for that", what, n)
+		}
+		if err := f.Claims.Claim(n, what, descriptor.ToWrite); err != nil {
+			return nil, err
+		}
+		return stream.NewFD(n)
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, status.Usagef("--%s: %s", what, PathText(err))
+	}
+	return file, nil
+}

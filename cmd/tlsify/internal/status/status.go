@@ -1,0 +1,80 @@
+// Package status has the contract's exit statuses and CODEs, and the failure
+// that carries them.
+//
+// It must not know what fails: an error becomes a CODE where it is known what
+// was being done. Start reading at [Table], then [Failure].
+package status
+
+import (
+	"fmt"
+	"syscall"
+
+	"tlsify/verify"
+)
+
+// The exit statuses of the contract.
+const (
+	OK        = 0
+	Usage     = 1
+	Internal  = 2
+	Unreached = 3
+	Handshake = 4
+	Rejected  = 5
+	Truncated = 6
+	Lost      = 7
+	Local     = 8
+
+	// WithProg is added to the status of a failure before PROG started, or
+	// where PROG itself ended with 0.
+	WithProg = 100
+	// Signal is added to the number of the signal that ended us.
+	Signal = 128
+)
+
+// Table is the contract's table of exit statuses, with the CODEs of each.
+var Table = []struct {
+	Status  int
+	Meaning string
+	Codes   []string
+	Retry   string // whether trying again helps
+}{
+	{OK, "both directions ended properly", nil, ""},
+	{Usage, "usage, unreadable file; the engine or kernel can't", []string{"usage", "engine-unsupported", "handoff-unavailable", "sandbox-unavailable"}, "no"},
+	{Internal, "a bug, or a crash", []string{"internal"}, "no"},
+	{Unreached, "not reached, or lost before `ready`", []string{"resolve", "connect", "proxy", "starttls", "connect-timeout", "handshake-timeout", "network-io"}, "perhaps"},
+	{Handshake, "the handshake failed", []string{"tls-alert", "tls-protocol", "tls-version", "no-common-group", "security-level", "renegotiation", "client-cert", "ech-rejected", "signer"}, "no"},
+	{Rejected, "the peer was rejected", []string{"cert-untrusted", "cert-self-signed", "cert-expired", "cert-not-yet-valid", "cert-name", "cert-purpose", "cert-weak", "cert-constraint", "cert-revoked", "cert-malformed", "pin-mismatch", "staple"}, "no"},
+	{Truncated, "truncated by the peer", []string{"truncated"}, "perhaps"},
+	{Lost, "TLS or network failure after `ready`, idle limit", []string{"tls-alert", "tls-protocol", "network-io", "idle-timeout"}, "perhaps"},
+	{Local, "the caller's side failed while data was still owed to it", []string{"local-io"}, ""},
+}
+
+// A Failure is why an invocation did not end well: a CODE with its status and
+// a line for people.
+type Failure struct {
+	Status int
+	Code   string // empty where a signal ended us
+	Text   string
+	More   []verify.Reason // the further reasons of a rejection
+	Retry  []byte          // the ECHConfigList to use instead
+}
+
+func (f *Failure) Error() string { return f.Text }
+
+// Usagef is the failure of an invocation that cannot be carried out.
+func Usagef(format string, args ...any) *Failure {
+	return &Failure{Status: Usage, Code: "usage", Text: fmt.Sprintf(format, args...)}
+}
+
+// SignalError is the cause of a context that a signal has ended.
+type SignalError struct{ Signal syscall.Signal }
+
+func (e *SignalError) Error() string { return "ended by " + e.Signal.String() }
+
+// Cut shortens what a message quotes.
+func Cut(s string) string {
+	if len(s) > 64 {
+		return s[:64] + "..."
+	}
+	return s
+}
