@@ -1,6 +1,7 @@
 package pq
 
 import (
+	"crypto"
 	"crypto/ecdh"
 	"crypto/mlkem"
 	"crypto/rand"
@@ -51,45 +52,36 @@ var (
 	p256   = fromCurve(ecdh.P256(), 65)
 	p384   = fromCurve(ecdh.P384(), 97)
 
-	mlkem768Std = kem{
-		publicLen: mlkem.EncapsulationKeySize768,
-		cipherLen: mlkem.CiphertextSize768,
-		generate: func(*ephemerals) (decapsulator, []byte, error) {
-			key, err := mlkem.GenerateKey768()
-			if err != nil {
-				return nil, nil, err
-			}
-			return decapsulateFunc(key.Decapsulate), key.EncapsulationKey().Bytes(), nil
-		},
-		encapsulate: func(public []byte) ([]byte, []byte, error) {
-			key, err := mlkem.NewEncapsulationKey768(public)
-			if err != nil {
-				return nil, nil, err
-			}
-			secret, ciphertext := key.Encapsulate()
-			return secret, ciphertext, nil
-		},
-	}
-	mlkem1024Std = kem{
-		publicLen: mlkem.EncapsulationKeySize1024,
-		cipherLen: mlkem.CiphertextSize1024,
-		generate: func(*ephemerals) (decapsulator, []byte, error) {
-			key, err := mlkem.GenerateKey1024()
-			if err != nil {
-				return nil, nil, err
-			}
-			return decapsulateFunc(key.Decapsulate), key.EncapsulationKey().Bytes(), nil
-		},
-		encapsulate: func(public []byte) ([]byte, []byte, error) {
-			key, err := mlkem.NewEncapsulationKey1024(public)
-			if err != nil {
-				return nil, nil, err
-			}
-			secret, ciphertext := key.Encapsulate()
-			return secret, ciphertext, nil
-		},
-	}
+	mlkem768Std = fromMLKEM(mlkem.EncapsulationKeySize768, mlkem.CiphertextSize768,
+		mlkem.GenerateKey768, mlkem.NewEncapsulationKey768)
+	mlkem1024Std = fromMLKEM(mlkem.EncapsulationKeySize1024, mlkem.CiphertextSize1024,
+		mlkem.GenerateKey1024, mlkem.NewEncapsulationKey1024)
 )
+
+// fromMLKEM makes a kem of one of the standard library's parameter sets.
+func fromMLKEM[Private crypto.Decapsulator, Public crypto.Encapsulator](
+	publicLen, cipherLen int, generate func() (Private, error), parse func([]byte) (Public, error),
+) kem {
+	return kem{
+		publicLen: publicLen,
+		cipherLen: cipherLen,
+		generate: func(*ephemerals) (decapsulator, []byte, error) {
+			key, err := generate()
+			if err != nil {
+				return nil, nil, err
+			}
+			return decapsulateFunc(key.Decapsulate), key.Encapsulator().Bytes(), nil
+		},
+		encapsulate: func(public []byte) ([]byte, []byte, error) {
+			key, err := parse(public)
+			if err != nil {
+				return nil, nil, err
+			}
+			secret, ciphertext := key.Encapsulate()
+			return secret, ciphertext, nil
+		},
+	}
+}
 
 type decapsulateFunc func([]byte) ([]byte, error)
 
