@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // The errors of a handshake and of a session are typed by blame, because that
@@ -103,15 +104,25 @@ type ECHRejectedError struct{ RetryConfigs []byte }
 func (e *ECHRejectedError) Error() string { return "the server rejected the encrypted ClientHello" }
 
 // NotTLS describes a peer that does not speak TLS by the first bytes that it
-// sent, of which four are enough.
+// sent, of which five are enough.
 func NotTLS(first []byte) string {
-	switch string(first[:min(4, len(first))]) {
-	case "HTTP":
-		return "the peer speaks HTTP without TLS"
-	case "GET ", "POST", "HEAD", "PUT ":
-		return "the peer sent an HTTP request without TLS"
-	case "220 ", "220-", "* OK", "+OK ", "SSH-":
-		return "the peer greets in clear: it does not speak TLS from the start"
+	for _, known := range []struct{ begins, is string }{
+		{"HTTP", "the peer speaks HTTP without TLS"},
+		{"GET ", notHTTPS}, {"POST", notHTTPS}, {"HEAD", notHTTPS}, {"PUT ", notHTTPS},
+		{"OPTI", notHTTPS}, {"CONN", notHTTPS}, {"DELE", notHTTPS}, {"PRI ", notHTTPS},
+		{"PROX", proxied}, {"\r\n\r\n\x00", proxied},
+		{"SSH-", "the peer speaks SSH"},
+		{"220 ", greets}, {"220-", greets}, {"* OK", greets}, {"+OK ", greets},
+	} {
+		if strings.HasPrefix(string(first), known.begins) {
+			return known.is
+		}
 	}
 	return "the peer does not speak TLS, or sent a malformed record"
 }
+
+const (
+	notHTTPS = "the peer sent an HTTP request without TLS"
+	greets   = "the peer greets in clear: it does not speak TLS from the start"
+	proxied  = "the peer sent a header of the PROXY protocol: a proxy before us is to send TLS from the first byte"
+)

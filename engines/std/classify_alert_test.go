@@ -92,17 +92,20 @@ func TestLocalErrors(t *testing.T) {
 // A peer that speaks something else is described by it.
 func TestGreetings(t *testing.T) {
 	for greeting, want := range map[string]string{
-		"HTTP/1.1 400 Bad Request\r\n": "speaks HTTP without TLS",
-		"GET / HTTP/1.1\r\n":           "HTTP request without TLS",
-		"POST / HTTP/1.1\r\n":          "HTTP request without TLS",
-		"HEAD / HTTP/1.1\r\n":          "HTTP request without TLS",
-		"220 mail ESMTP\r\n":           "greets in clear",
-		"220-mail ESMTP\r\n":           "greets in clear",
-		"* OK IMAP4rev1\r\n":           "greets in clear",
-		"+OK POP3\r\n":                 "greets in clear",
-		"SSH-2.0-OpenSSH_9.2\r\n":      "greets in clear",
-		"\x00\x00\x00\x00\x00\x00\x00": "does not speak TLS",
-		"QUIT, or whatever\r\n":        "does not speak TLS",
+		"HTTP/1.1 400 Bad Request\r\n":                           "speaks HTTP without TLS",
+		"GET / HTTP/1.1\r\n":                                     "HTTP request without TLS",
+		"POST / HTTP/1.1\r\n":                                    "HTTP request without TLS",
+		"HEAD / HTTP/1.1\r\n":                                    "HTTP request without TLS",
+		"220 mail ESMTP\r\n":                                     "greets in clear",
+		"220-mail ESMTP\r\n":                                     "greets in clear",
+		"* OK IMAP4rev1\r\n":                                     "greets in clear",
+		"+OK POP3\r\n":                                           "greets in clear",
+		"SSH-2.0-OpenSSH_9.2\r\n":                                "speaks SSH",
+		"OPTIONS * HTTP/1.1\r\n":                                 "HTTP request without TLS",
+		"PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n":            "PROXY protocol",
+		"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\x01\x02\x03\x04": "PROXY protocol",
+		"\x00\x00\x00\x00\x00\x00\x00":                           "does not speak TLS",
+		"QUIT, or whatever\r\n":                                  "does not speak TLS",
 	} {
 		for _, asServer := range []bool{false, true} {
 			err := newScene(t).play(asServer, func(c *net.TCPConn) { io.WriteString(c, greeting) })
