@@ -275,11 +275,27 @@ func (f *Files) Output(what, name string) (io.Writer, error) {
 		if err := f.Claims.Claim(n, what, descriptor.ToWrite); err != nil {
 			return nil, err
 		}
-		return stream.NewFD(n)
+		fd, err := stream.NewFD(n)
+		return &output{fd, what}, err
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, status.Usagef("--%s: %s", what, PathText(err))
 	}
-	return file, nil
+	return &output{file, what}, nil
+}
+
+// An output is written to in the middle of a handshake. That it cannot be is the
+// caller's doing, and neither the peer's nor an engine's.
+type output struct {
+	io.Writer
+	option string
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if err != nil {
+		err = status.Usagef("--%s: %s", o.option, PathText(err))
+	}
+	return n, err
 }
