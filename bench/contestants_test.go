@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,4 +90,26 @@ func TestMusterSaysWhoIsMissing(t *testing.T) {
 	if entries[0].Missing != "no-such-program-here is not installed" || !strings.Contains(entries[1].Missing, "no greeting") {
 		t.Errorf("%q, %q", entries[0].Missing, entries[1].Missing)
 	}
+}
+
+// echoServer returns everything and, when the client has ended, ends too.
+func echoServer(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				io.Copy(conn, conn)
+				conn.Close()
+			}()
+		}
+	}()
+	return listener.Addr().String()
 }

@@ -83,7 +83,7 @@ func (r *Rig) Target(kind ServerKind) (Target, error) {
 
 // link gives the address at which addr is reached over the link.
 func (r *Rig) link(link Link, addr string) (string, error) {
-	args := link.args(addr)
+	args := link.Args(addr)
 	key := strings.Join(args, " ")
 	if r.links[key] == nil {
 		relay, err := startBackground(r.Self, nil, args...)

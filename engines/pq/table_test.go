@@ -55,7 +55,7 @@ func TestHandshakeTable(t *testing.T) {
 	ours, std := bulkCosts()
 	m.say("Data in calls of 256 KiB, both ends together: %.2f s of CPU per GiB; crypto/tls %.2f s.", ours, std)
 	if doc != "" {
-		putTable(t, doc, m.text.String())
+		putTable(t, doc, "handshakes", m.text.String())
 	}
 }
 
@@ -78,11 +78,10 @@ func load() string {
 	return "load not known"
 }
 
-const tableBegin, tableEnd = "<!-- handshakes: make pq-table writes this -->\n", "\n<!-- /handshakes -->"
-
-// putTable replaces what stands between the marks.
-func putTable(t *testing.T, file, text string) {
+// putTable replaces what stands between the marks of a table.
+func putTable(t *testing.T, file, name, text string) {
 	t.Helper()
+	tableBegin, tableEnd := "<!-- "+name+": make pq-table writes this -->\n", "\n<!-- /"+name+" -->"
 	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

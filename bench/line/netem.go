@@ -1,4 +1,4 @@
-package bench
+package line
 
 import (
 	"errors"
@@ -93,14 +93,4 @@ func command(words ...string) error {
 		return fmt.Errorf("%s: %w: %s", strings.Join(words, " "), err, text)
 	}
 	return nil
-}
-
-// lacksNetem says why the kernel cannot make links here, or nothing.
-func (r *Rig) lacksNetem() string {
-	said, err := exec.Command(r.Self, "link", "--netem", "--probe").CombinedOutput()
-	if err == nil {
-		return ""
-	}
-	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
-	return strings.TrimPrefix(lines[len(lines)-1], "tlsify-bench link: ")
 }
