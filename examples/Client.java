@@ -1,14 +1,15 @@
 // java Client.java HOST:PORT [OPTION...]: what a program does with tlsify, in Java.
-// It sends a line, ends its half, prints the answer, and says what went wrong.
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
+// It asks an HTTP server for a page, prints the answer, and says what went wrong.
+import java.io.*;
+import java.util.*;
 
 public class Client {
     static final Map<String, String> facts = new HashMap<>();
+
+    // A space is %20, and % is %25; what a terminal would obey stays %XX.
+    static void show(String text) {
+        System.err.println(text.replace("%20", " ").replace("%25", "%"));
+    }
 
     // hear reads the control channel until a keyword comes, or `end`.
     static void hear(BufferedReader control, String what, String until) throws IOException {
@@ -18,7 +19,7 @@ public class Client {
             facts.put(parts[0], value);
             if (parts[0].equals("error")) {
                 String[] reason = value.split(" ", 2);
-                System.err.println(what + ": " + reason[1] + " (" + reason[0] + ")");
+                show(what + ": " + reason[1] + " (" + reason[0] + ")");
             }
             if (parts[0].equals("end"))
                 System.exit(Integer.parseInt(value));
@@ -41,14 +42,17 @@ public class Client {
 
         // Before `ready` there is nothing to say to anyone; a bad certificate never gets there.
         hear(control, "not connected", "ready");
-        System.err.println("connected: " + facts.get("protocol") + ", " + facts.get("verified"));
+        show("connected: " + facts.get("protocol") + ", " + facts.get("verified"));
 
-        try (var to = child.getOutputStream()) {
-            to.write("hello from Java\n".getBytes());
-        } catch (IOException e) { // the stream has ended; the control channel tells how
-        } // and this is the end of what we say: the server can still answer
+        OutputStream to = child.getOutputStream();
+        try {
+            to.write("GET / HTTP/1.0\r\n\r\n".getBytes());
+            to.flush();
+        } catch (IOException e) { } // the stream has ended; the control channel tells how
         child.getInputStream().transferTo(System.out);
         System.out.flush();
+        // The end of what we say: before the answer many servers take it for our leaving.
+        try { to.close(); } catch (IOException e) { }
 
         hear(control, "it did not end well", "end");
     }

@@ -1,5 +1,5 @@
 /* client HOST:PORT [OPTION...]: what a program does with tlsify, in C, with no
-   library. It sends a line, ends its half, prints the answer, and says what
+   library. It asks an HTTP server for a page, prints the answer, and says what
    went wrong. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,25 +7,31 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Reads the control channel up to `ready` (and returns -1) or its end (and
-   returns the status). */
+/* Prints a line. A space is %20, and % is %25; what a terminal would obey stays. */
+static void show(const char *what, const char *text)
+{
+    for (fputs(what, stderr); *text; text++)
+        if (strncmp(text, "%20", 3) && strncmp(text, "%25", 3))
+            fputc(*text, stderr);
+        else
+            fputc(text[2] == '0' ? ' ' : '%', stderr), text += 2;
+}
+
+/* Reads the control channel up to `ready`, for -1, or its end, for the status. */
 static int hear(FILE *control, const char *what)
 {
-    static char line[70000];
-    char code[40], text[1000];
-    int status;
-    while (fgets(line, sizeof line, control)) {
+    static char line[350000]; /* the longest there is */
+    for (int status; fgets(line, sizeof line, control);) {
         if (!strcmp(line, "ready\n"))
             return -1;
         if (sscanf(line, "end %d", &status) == 1)
             return status;
-        if (sscanf(line, "error %39s %999[^\n]", code, text) == 2)
-            fprintf(stderr, "%s: %s (%s)\n", what, text, code);
+        if (!strncmp(line, "error ", 6)) /* error CODE TEXT */
+            show(what, line + 6);
         if (!strncmp(line, "protocol ", 9) || !strncmp(line, "verified ", 9))
-            fprintf(stderr, "%s", line);
+            show("", line);
     }
-    fprintf(stderr, "tlsify died\n");
-    return 2;
+    return show("tlsify died\n", ""), 2;
 }
 
 int main(int argc, char **argv)
@@ -38,18 +44,16 @@ int main(int argc, char **argv)
     args[argc + 2] = argv[1];
     if (!fork()) { /* the plaintext is one socket, the control channel a pipe */
         dup2(plain[1], 0), dup2(plain[1], 1), dup2(says[1], 3);
-        /* what else is open here tlsify closes */
-        execvp(getenv("TLSIFY") ? getenv("TLSIFY") : "tlsify", args);
+        execvp(getenv("TLSIFY") ? getenv("TLSIFY") : "tlsify", args); /* it closes what else is open */
         _exit(127);
     }
     close(plain[1]), close(says[1]);
     FILE *control = fdopen(says[0], "r");
-    /* Before `ready` there is nothing to say to anyone; a bad certificate never gets there. */
-    if ((status = hear(control, "not connected")) >= 0)
+    if ((status = hear(control, "not connected: ")) >= 0) /* a bad certificate gets nothing of ours */
         return status;
-    send(plain[0], "hello from C\n", 13, MSG_NOSIGNAL); /* if it fails the control channel tells why */
-    shutdown(plain[0], SHUT_WR); /* the end of what we say: the server can still answer */
+    send(plain[0], "GET / HTTP/1.0\r\n\r\n", 18, MSG_NOSIGNAL); /* if it fails the control channel tells why */
     for (ssize_t n; (n = read(plain[0], buf, sizeof buf)) > 0;)
         fwrite(buf, 1, n, stdout);
-    return hear(control, "it did not end well");
+    close(plain[0]); /* the end of what we say: before the answer many servers take it for our leaving */
+    return hear(control, "it did not end well: ");
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // client.mjs HOST:PORT [OPTION...]: what a program does with tlsify, in Node.js.
-// It sends a line, ends its half, prints the answer, and says what went wrong.
+// It asks an HTTP server for a page, prints the answer, and says what went wrong.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
@@ -15,6 +15,9 @@ child.on("error", (e) => {
   process.exit(127);
 });
 
+// A space is %20 there, and % is %25; what a terminal would obey stays %XX.
+const show = (text) => console.error(text.replaceAll("%20", " ").replaceAll("%25", "%"));
+
 const facts = {};
 let status; // what `end` says
 createInterface({ input: child.stdio[3] }).on("line", (line) => {
@@ -23,14 +26,16 @@ createInterface({ input: child.stdio[3] }).on("line", (line) => {
   switch (keyword) {
     case "error": {
       const [, code, text] = value.match(/^(\S+) (.*)$/);
-      console.error(`${"ready" in facts ? "it did not end well" : "not connected"}: ${text} (${code})`);
+      show(`${"ready" in facts ? "it did not end well" : "not connected"}: ${text} (${code})`);
       break;
     }
     // Before `ready` there is nothing to say to anyone; a bad certificate never gets there.
     case "ready":
-      console.error(`connected: ${facts.protocol}, ${facts.verified}`);
-      child.stdin.end("hello from Node.js\n"); // the end of what we say: the server can still answer
+      show(`connected: ${facts.protocol}, ${facts.verified}`);
+      child.stdin.write("GET / HTTP/1.0\r\n\r\n");
       child.stdout.pipe(process.stdout);
+      // The end of what we say: before the answer many servers take it for our leaving.
+      child.stdout.on("end", () => child.stdin.end());
       break;
     case "end":
       status = Number(value);

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # client.pl HOST:PORT [OPTION...]: what a program does with tlsify, in Perl.
-# It sends a line, ends its half, prints the answer, and says what went wrong.
+# It asks an HTTP server for a page, prints the answer, and says what went wrong.
 use strict;
 use warnings;
 use POSIX ();
@@ -21,6 +21,14 @@ if (!$pid) {
 close($theirs);
 close($says);
 
+# A space is %20 there, and % is %25; what a terminal would obey stays %XX.
+sub show {
+    my $text = "@_";
+    $text =~ s/%20/ /g;
+    $text =~ s/%25/%/g;
+    print STDERR "$text\n";
+}
+
 # hear reads lines of the control channel until one of these keywords comes.
 my %fact;
 sub hear {
@@ -29,7 +37,7 @@ sub hear {
         chomp $line;
         my ($keyword, $value) = split / /, $line, 2;
         $fact{$keyword} = $value;
-        print STDERR "$what: $2 ($1)\n" if $line =~ /^error (\S+) (.*)/;
+        show("$what: $2 ($1)") if $line =~ /^error (\S+) (.*)/;
         return $keyword if $until{$keyword};
     }
     die "tlsify died\n";
@@ -37,12 +45,12 @@ sub hear {
 
 # Before `ready` there is nothing to say to anyone; a bad certificate never gets there.
 exit $fact{end} if hear('not connected', ready => 1, end => 1) eq 'end';
-print STDERR "connected: $fact{protocol}, $fact{verified}\n";
+show("connected: $fact{protocol}, $fact{verified}");
 
 $SIG{PIPE} = 'IGNORE';    # if the stream has ended the control channel tells how
-syswrite($plain, "hello from Perl\n");
-shutdown($plain, 1);    # the end of what we say: the server can still answer
+syswrite($plain, "GET / HTTP/1.0\r\n\r\n");
 print while <$plain>;
+close($plain);    # the end of what we say: before the answer many servers take it for our leaving
 
 hear('it did not end well', end => 1);
 exit $fact{end};

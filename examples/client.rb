@@ -1,6 +1,6 @@
 #!/usr/bin/env ruby
 # client.rb HOST:PORT [OPTION...]: what a program does with tlsify, in Ruby.
-# It sends a line, ends its half, prints the answer, and says what went wrong.
+# It asks an HTTP server for a page, prints the answer, and says what went wrong.
 require "socket"
 
 address, *options = ARGV
@@ -13,6 +13,9 @@ spawn(ENV.fetch("TLSIFY", "tlsify"), "connect", "--control-fd", "3", *options, a
 theirs.close
 says.close
 
+# A space is %20 there, and % is %25; what a terminal would obey stays %XX.
+show = ->(text) { warn text.gsub("%20", " ").gsub("%25", "%") }
+
 # hear reads lines of the control channel until one of these keywords comes.
 facts = {}
 hear = lambda do |what, *keywords|
@@ -21,7 +24,7 @@ hear = lambda do |what, *keywords|
     facts[keyword] = value
     if keyword == "error"
       code, text = value.split(" ", 2)
-      warn "#{what}: #{text} (#{code})"
+      show.call("#{what}: #{text} (#{code})")
     end
     return keyword if keywords.include?(keyword)
   end
@@ -30,14 +33,14 @@ end
 
 # Before `ready` there is nothing to say to anyone; a bad certificate never gets there.
 exit facts["end"].to_i if hear.call("not connected", "ready", "end") == "end"
-warn "connected: #{facts["protocol"]}, #{facts["verified"]}"
+show.call("connected: #{facts["protocol"]}, #{facts["verified"]}")
 
 begin
-  plain.write("hello from Ruby\n")
-  plain.close_write # the end of what we say: the server can still answer
+  plain.write("GET / HTTP/1.0\r\n\r\n")
 rescue Errno::EPIPE # the stream has ended; the control channel tells how
 end
 IO.copy_stream(plain, $stdout)
+plain.close # the end of what we say: before the answer many servers take it for our leaving
 
 hear.call("it did not end well", "end")
 exit facts["end"].to_i

@@ -1,11 +1,15 @@
 //! client HOST:PORT [OPTION...]: what a program does with tlsify, in Rust, with
-//! the standard library alone. It sends a line, ends its half, prints the
+//! the standard library alone. It asks an HTTP server for a page, prints the
 //! answer, and says what went wrong.
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::Shutdown;
 use std::os::{fd::OwnedFd, unix::net::UnixStream};
 use std::process::{exit, Command, Stdio};
+
+/// Prints it. A space is %20, and % is %25; what a terminal would obey stays %XX.
+fn show(text: String) {
+    eprintln!("{}", text.replace("%20", " ").replace("%25", "%"));
+}
 
 /// Reads the control channel up to `ready`, or to its end with the status.
 fn hear(control: &mut impl BufRead, what: &str, facts: &mut HashMap<String, String>) -> Option<i32> {
@@ -16,7 +20,7 @@ fn hear(control: &mut impl BufRead, what: &str, facts: &mut HashMap<String, Stri
             "end" => return value.parse().ok(),
             "error" => {
                 let (code, text) = value.split_once(' ').unwrap_or((value, ""));
-                eprintln!("{what}: {text} ({code})");
+                show(format!("{what}: {text} ({code})"));
             }
             _ => {}
         }
@@ -45,12 +49,11 @@ fn main() -> io::Result<()> {
     if let Some(status) = hear(&mut control, "not connected", &mut facts) {
         exit(status);
     }
-    eprintln!("connected: {}, {}", facts["protocol"], facts["verified"]);
+    show(format!("connected: {}, {}", facts["protocol"], facts["verified"]));
 
-    // If the stream has ended by now the control channel tells how.
-    let _ = plain.write_all(b"hello from Rust\n");
-    let _ = plain.shutdown(Shutdown::Write); // the end of what we say: the server can still answer
+    let _ = plain.write_all(b"GET / HTTP/1.0\r\n\r\n"); // if it fails the control channel tells how
     io::copy(&mut plain, &mut io::stdout())?;
+    drop(plain); // the end of what we say: before the answer many servers take it for our leaving
 
     exit(hear(&mut control, "it did not end well", &mut facts).unwrap_or(2))
 }

@@ -1,20 +1,21 @@
 // Command client HOST:PORT [OPTION...] is what a program does with tlsify, in
-// Go. It sends a line, ends its half, prints the answer, and says what went
+// Go. It asks an HTTP server for a page, prints the answer, and says what went
 // wrong.
 package main
 
 import (
 	"bufio"
 	"cmp"
-	"fmt"
 	"io"
 	"log"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 )
+
+// show prints it. A space is %20, and % is %25; what a terminal would obey stays.
+func show(text string) { log.Println(strings.NewReplacer("%20", " ", "%25", "%").Replace(text)) }
 
 func main() {
 	log.SetFlags(0)
@@ -23,7 +24,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	args := slices.Concat([]string{"connect", "--control-fd", "3"}, os.Args[2:], os.Args[1:2])
+	args := append(append([]string{"connect", "--control-fd", "3"}, os.Args[2:]...), os.Args[1])
 	cmd := exec.Command(cmp.Or(os.Getenv("TLSIFY"), "tlsify"), args...)
 	cmd.ExtraFiles = []*os.File{says}
 	to, _ := cmd.StdinPipe()
@@ -40,15 +41,14 @@ func main() {
 		switch keyword {
 		case "error":
 			code, text, _ := strings.Cut(value, " ")
-			log.Printf("%s: %s (%s)", what, text, code)
+			show(what + ": " + text + " (" + code + ")")
 		case "ready":
-			// Before this there is nothing to say to anyone; a bad certificate
-			// never gets here.
+			// Before this nothing is sent; a bad certificate never gets here.
 			what = "it did not end well"
-			log.Printf("connected: %s, %s", facts["protocol"], facts["verified"])
-			fmt.Fprintln(to, "hello from Go")
-			to.Close() // the end of what we say: the server can still answer
+			show("connected: " + facts["protocol"] + ", " + facts["verified"])
+			io.WriteString(to, "GET / HTTP/1.0\r\n\r\n")
 			io.Copy(os.Stdout, from)
+			to.Close() // the end of what we say: before the answer many servers take it for our leaving
 		case "end":
 			status, _ := strconv.Atoi(value)
 			os.Exit(status)

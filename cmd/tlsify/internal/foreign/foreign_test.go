@@ -1,0 +1,70 @@
+package foreign
+
+import (
+	"strings"
+	"testing"
+)
+
+var ours = []string{"name", "trust", "pin", "cert", "key", "connect-timeout", "idle-timeout", "min-security", "verbose", "eof", "net-fd"}
+
+func TestAnswer(t *testing.T) {
+	for argument, want := range map[string]string{
+		"-k":                      "--trust none --pin",
+		"--insecure":              "--trust none --pin",
+		"--cacert":                "--trust FILE",
+		"--cacert=ca.pem":         "--trust FILE",
+		"-CAfile":                 "--trust FILE",
+		"-servername":             "--sni",
+		"-connect":                "tlsify HOST:PORT",
+		"-showcerts":              "tlsify inspect",
+		"--resolve":               "--name NAME",
+		"--connect-to":            "--name NAME",
+		"--tls13":                 "--min-security tls13",
+		"-brief":                  "-v",
+		"--pinnedpubkey":          "--pin",
+		"--curves":                "--groups",
+		"-cert":                   "two dashes: --cert",
+		"--trsut":                 "did you mean --trust?",
+		"--nam":                   "did you mean --name?",
+		"--conect-timeout":        "did you mean --connect-timeout?",
+		"--min-security-level":    "did you mean --min-security?",
+		"--something-else":        "",
+		"--":                      "",
+		"-":                       "",
+		strings.Repeat("-x", 1e6): "",
+	} {
+		if got := Answer(argument, ours); !strings.Contains(got, want) || (want == "") != (got == "") {
+			t.Errorf("%.40s: %q", argument, got)
+		}
+	}
+}
+
+// Each option has one answer, and there are enough of them.
+func TestAnswersAreWhole(t *testing.T) {
+	seen := map[string]bool{}
+	for _, a := range answers {
+		if a.text == "" || strings.ContainsAny(a.text, "\n%") {
+			t.Errorf("%q: %q", a.options, a.text)
+		}
+		for option := range strings.FieldsSeq(a.options) {
+			if seen[option] || !strings.HasPrefix(option, "-") {
+				t.Errorf("%s is there twice, or is no option", option)
+			}
+			seen[option] = true
+		}
+	}
+	if len(seen) < 50 {
+		t.Errorf("only %d options have an answer", len(seen))
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"a", "", 1}, {"ab", "ba", 1}, {"kitten", "sitting", 3}, {"trust", "trsut", 1}, {"abc", "abc", 0}} {
+		if got := distance(c.a, c.b); got != c.want || distance(c.b, c.a) != got {
+			t.Errorf("%s, %s: %d", c.a, c.b, got)
+		}
+	}
+}
