@@ -19,6 +19,7 @@ import (
 	"tlsify/cmd/tlsify/internal/signer"
 	"tlsify/cmd/tlsify/internal/signing"
 	"tlsify/engine"
+	"tlsify/engine/enginetest"
 )
 
 // signerKeys are the keys of a signer that has one, of a PEM file.
@@ -56,13 +57,15 @@ func honest(conn net.Conn, keys *signer.Keys) { signer.Serve(conn, keys) }
 // stream was given.
 func TestSigners(t *testing.T) {
 	pki := pkiFiles(t)
+	const mldsa = "mixed-classical-root" // an ML-DSA leaf
+	enginetest.WriteFiles(t, enginetest.Chain(t, mldsa), pki, mldsa)
 	for _, e := range built() {
 		if _, ok := e.(engine.ServerEngine); !ok {
 			continue
 		}
-		for _, chain := range []string{"good", "good-rsa"} {
+		for _, chain := range []string{"good", "good-rsa", mldsa} {
 			for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-				if version == tls.VersionTLS12 && e.Name() == "pq" {
+				if version == tls.VersionTLS12 && (e.Name() == "pq" || chain == mldsa) {
 					continue
 				}
 				for _, kind := range []string{"unix", "command", "fd"} {
