@@ -5,8 +5,11 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/base64"
+	"encoding/pem"
+	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -104,6 +107,9 @@ func testECH(t *testing.T, engine string) {
 		t.Errorf("got %q", l.out.all())
 	}
 
+	both := append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key.PrivateKey}), pem.EncodeToMemory(&pem.Block{Type: "ECHCONFIG", Bytes: list})...)
+	connect(newLaunch(t), address, file("pem", both)).expect(0, "ech accepted", "end 0")
+
 	l = newLaunch(t)
 	rejected := connect(l, address, file("stale", []byte(base64.StdEncoding.EncodeToString(stale)+"\n")))
 	rejected.expect(4, "peer-certificate 0 .*", "ech-retry .*", "error ech-rejected .*", "end 4")
@@ -119,4 +125,47 @@ func testECH(t *testing.T, engine string) {
 
 	connect(newLaunch(t), address, file("garbage", []byte("!!"))).expect(1, "error usage .*")
 	connect(newLaunch(t), address, file("unknown", []byte{0, 6, 0x12, 0x34, 0, 2, 0, 0})).expect(1, "error engine-unsupported .*")
+}
+
+// OpenSSL 4.0 has Encrypted Client Hello, for the name behind the public one,
+// and writes a server's key and its configuration into one file.
+func TestECHWithOpenSSL(t *testing.T) {
+	openssl := os.Getenv("TLSIFY_TEST_OPENSSL")
+	config := filepath.Join(t.TempDir(), "ech.pem")
+	if openssl == "" || exec.Command(openssl, "ech", "-public_name", publicName, "-out", config).Run() != nil {
+		t.Skip("no OpenSSL 4.0 or later (TLSIFY_TEST_OPENSSL)")
+	}
+	stale := filepath.Join(t.TempDir(), "stale.pem")
+	if err := exec.Command(openssl, "ech", "-public_name", publicName, "-out", stale).Run(); err != nil {
+		t.Fatal(err)
+	}
+	dir, pki := t.TempDir(), pkiFiles(t)
+	cert, key := enginetest.WriteFiles(t, enginetest.Issue(t, enginetest.PKI(t).Root, enginetest.CertOptions{DNS: []string{publicName}}), dir, "public")
+	s := startOpenSSLAs(t, openssl, "-cert", cert, "-key", key, "-servername", enginetest.Host,
+		"-cert2", pki+"/good.pem", "-key2", pki+"/good.key", "-ech_key", config, "-rev")
+	for _, e := range built() {
+		if e.Name() == "pq" {
+			continue // it has no Encrypted Client Hello: ENGINES.md
+		}
+		connect := func(configs string) *child {
+			l := newLaunch(t)
+			w := l.feed(0)
+			fmt.Fprintln(w, "hello")
+			w.Close()
+			return l.start("connect", "--engine", e.Name(), "--name", enginetest.Host, "--sni", enginetest.Host,
+				"--trust", pki+"/ca.pem", "--ech", configs, s.address)
+		}
+		tlsify := connect(config)
+		tlsify.expect(0, "ech accepted", "verified trust .*", "ready", "end 0")
+		if got := tlsify.out.all(); got != "olleh\n" {
+			t.Errorf("%s: got %q", e.Name(), got)
+		}
+		rejected := connect(stale)
+		rejected.expect(4, "ech-retry .*", "error ech-rejected .*", "end 4")
+		retry := filepath.Join(dir, "retry")
+		if err := os.WriteFile(retry, []byte(rejected.await("ech-retry")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		connect(retry).expect(0, "ech accepted", "end 0")
+	}
 }

@@ -247,9 +247,15 @@ func startOpenSSL(t testing.TB) *openSSL {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("needs openssl")
 	}
+	return startOpenSSLAs(t, "openssl")
+}
+
+// startOpenSSLAs starts the program openssl, with more options.
+func startOpenSSLAs(t testing.TB, openssl string, options ...string) *openSSL {
+	t.Helper()
 	pki := pkiFiles(t)
-	run := exec.Command("openssl", "s_server", "-accept", "127.0.0.1:0", "-tls1_3",
-		"-cert", pki+"/good.pem", "-cert_chain", pki+"/good.pem", "-key", pki+"/good.key")
+	run := exec.Command(openssl, append([]string{"s_server", "-accept", "127.0.0.1:0", "-tls1_3",
+		"-cert", pki + "/good.pem", "-cert_chain", pki + "/good.pem", "-key", pki + "/good.key"}, options...)...)
 	stdin, err := run.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

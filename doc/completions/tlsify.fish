@@ -26,7 +26,7 @@ complete -c tlsify -n "__fish_seen_subcommand_from connect accept listen; or not
 complete -c tlsify -n "__fish_seen_subcommand_from connect accept listen; or not __fish_seen_subcommand_from $forms" -l alpn -x -d 'the application protocols to offer'
 complete -c tlsify -n "__fish_seen_subcommand_from connect; or not __fish_seen_subcommand_from $forms" -l session -x -a ' (__fish_complete_path)' -d 'resume the session in FILE, and keep the next there'
 complete -c tlsify -n "__fish_seen_subcommand_from accept listen" -l ticket-key -x -a ' (__fish_complete_path)' -d 'let clients resume'
-complete -c tlsify -n "__fish_seen_subcommand_from connect; or not __fish_seen_subcommand_from $forms" -l ech -x -a ' (__fish_complete_path)' -d 'encrypt the ClientHello with this ECHConfigList, binary or base64'
+complete -c tlsify -n "__fish_seen_subcommand_from connect; or not __fish_seen_subcommand_from $forms" -l ech -x -a ' (__fish_complete_path)' -d 'encrypt the ClientHello with this ECHConfigList, binary, base64 or PEM'
 complete -c tlsify -n "__fish_seen_subcommand_from connect accept listen; or not __fish_seen_subcommand_from $forms" -l binding -x -a 'tls-exporter tls-server-end-point' -d 'report a channel binding'
 complete -c tlsify -n "__fish_seen_subcommand_from connect accept listen; or not __fish_seen_subcommand_from $forms" -l keylog -x -a ' (__fish_complete_path)' -d 'append the connection\'s secrets to FILE, for a capture\'s reader'
 complete -c tlsify -n "__fish_seen_subcommand_from connect accept; or not __fish_seen_subcommand_from $forms" -l net-fd -x -d 'the network is descriptor N'

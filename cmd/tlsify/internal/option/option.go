@@ -68,7 +68,7 @@ var Table = []Option{
 	{"alpn", "", "LIST", false, "cal", "session", "the application protocols to offer (RFC 7301), comma-separated, best first"},
 	{"session", "", "FILE", false, "c", "session", "resume the session in FILE, and keep the next there: bound to name, port, trust and certificate, and used once"},
 	{"ticket-key", "", "FILE", false, "al", "session", "let clients resume: keys for session tickets, a line each, base64 of 32 bytes, the first seals; the same file makes several servers one"},
-	{"ech", "", "FILE", false, "c", "session", "encrypt the ClientHello with this ECHConfigList, binary or base64"},
+	{"ech", "", "FILE", false, "c", "session", "encrypt the ClientHello with this ECHConfigList, binary, base64 or PEM"},
 	{"binding", "", "KIND", false, "cal", "session", "report a channel binding: tls-exporter (RFC 9266) or tls-server-end-point (RFC 5929)"},
 	{"keylog", "", "FILE", false, "cal", "session", "append the connection's secrets to FILE, for a capture's reader; voids its secrecy"},
 	{"net-fd", "", "N[,M]", false, "ca", "descriptors", "the network is descriptor N (and M, to write to), already connected"},

@@ -51,15 +51,21 @@ func DER(content []byte) []byte {
 }
 
 // ECHConfigs reads --ech: an ECHConfigList (RFC 9849, section 4), binary,
-// base64 or PEM.
+// base64 or in a PEM file, in which a server has its key before it (RFC 9934).
 func (f *Files) ECHConfigs(name string) ([]byte, error) {
 	content, err := f.Load("ech", name)
 	if err != nil {
 		return nil, err
 	}
 	list := DER(content)
+	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "ECHCONFIG" {
+			list = block.Bytes
+			break
+		}
+	}
 	if len(list) < 2+4 || int(binary.BigEndian.Uint16(list)) != len(list)-2 {
-		return nil, status.Usagef("--ech: %s is not an ECHConfigList, binary or base64", status.Cut(name))
+		return nil, status.Usagef("--ech: %s is not an ECHConfigList, binary, base64 or PEM", status.Cut(name))
 	}
 	return list, nil
 }
