@@ -122,6 +122,7 @@ END
 		fails 5 sh theirs </dev/null 2>reason
 		grep '(pin-mismatch)' reason`},
 	{page: "recipes.md", begins: "tlsify --min-security pq host", script: page + `
+		mv pq.pem chain.pem && mv pq.key key.pem
 		serve 443 --engine pq --groups X25519MLKEM768,MLKEM1024,X-Wing :443 -- sh page.sh
 		sed 's/:port/:443/' block >mine
 		while read -r command; do printf 'GET /\r\n\r\n' | sh -c "$command" | grep 'the page'; done <mine`},

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -94,7 +95,8 @@ func try(t *testing.T, h how, text string) {
 	}
 }
 
-// certify makes ca.pem, chain.pem and key.pem.
+// certify makes ca.pem, chain.pem and key.pem, and pq.pem and pq.key with ML-DSA
+// keys below another root in ca.pem.
 func certify(t *testing.T, dir string) {
 	t.Helper()
 	set, err := pki.NewSet()
@@ -105,8 +107,18 @@ func certify(t *testing.T, dir string) {
 	if err == nil {
 		err = server.WriteFiles(dir+"/chain.pem", dir+"/key.pem")
 	}
+	var root *pki.Authority
 	if err == nil {
-		err = os.WriteFile(dir+"/ca.pem", set.Root.PEM(), 0o644)
+		root, err = set.PQRoot(pki.MLDSA65)
+	}
+	if err == nil {
+		err = os.WriteFile(dir+"/ca.pem", slices.Concat(set.Root.PEM(), root.PEM()), 0o644)
+	}
+	if err == nil {
+		server, err = root.Issue(pki.Options{DNS: hosts, Key: pki.MLDSA65})
+	}
+	if err == nil {
+		err = server.WriteFiles(dir+"/pq.pem", dir+"/pq.key")
 	}
 	if err != nil {
 		t.Fatal(err)
