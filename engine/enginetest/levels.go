@@ -175,8 +175,8 @@ func testPQAuthAgainstClassical(r *rig) {
 		r.Fatalf("a session was established: %+v", o.session.State())
 	}
 	if errors.As(o.err, new(*engine.PeerError)) {
-		wantFault(r, o.err, engine.FaultSecurityLevel, engine.FaultClientCert)
-		o.wantPeerAlert()
+		wantFault(r, o.err, engine.FaultSecurityLevel)
+		o.wantPeerToldBy(engine.AlertInsufficientSecurity)
 		return
 	}
 	wantAlert(r, o.err, choiceAlerts...) // of a server that has nothing to sign with

@@ -143,13 +143,17 @@ func (h *handshake) verify(c *engine.Config) func(tls.ConnectionState) error {
 		peer := peerOf(cs)
 		h.refusal = c.Verify(peer)
 		if h.refusal == nil && c.Level >= engine.LevelPQAuth && len(cs.PeerCertificates) > 0 && !isMLDSA(cs.PeerCertificates[0].PublicKey) {
-			h.refusal = &engine.PeerError{Fault: engine.FaultSecurityLevel, Err: errors.New("the peer's certificate has no post-quantum key")}
+			h.refusal = &engine.RefusedError{Alert: engine.AlertInsufficientSecurity, Err: classicalKey()}
 		}
 		if h.refusal != nil {
 			h.records.InsteadOfAlert(h.refusalRecord(peer.State))
 		}
 		return h.refusal
 	}
+}
+
+func classicalKey() error {
+	return &engine.PeerError{Fault: engine.FaultSecurityLevel, Err: errors.New("the peer's certificate has no post-quantum key")}
 }
 
 func isMLDSA(public crypto.PublicKey) bool {
