@@ -11,6 +11,7 @@ import (
 // reason.
 var unseen = map[string]string{
 	"2.6":  "how long a line for a person may take is no promise; cmd/tlsify tests that nobody is held up",
+	"3.25": "each fault would need a handshake of its own; cmd/tlsify tests each alert with each engine",
 	"4.11": "it needs a signer; cmd/tlsify tests it",
 	"7.5":  "the parts that can be seen are 7.3 and 7.4; cmd/tlsify tests which of them is chosen",
 	"7.10": "a peer that waits for it is real software; cmd/tlsify tests it",
