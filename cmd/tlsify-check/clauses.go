@@ -47,7 +47,7 @@ var clauses = map[string][]string{
 
 	"prog-fds":           {"8.2"},
 	"prog-verified-only": {"8.1"},
-	"prog-env":           {"8.3"},
+	"prog-env":           {"3.16", "8.3"},
 	"prog-status":        {"8.4"},
 	"prog-failed":        {"8.5"},
 	"prog-stream-failed": {"8.6"},

@@ -158,10 +158,10 @@ var rulesProg = []rule{
 	}},
 	{"prog-env", "It finds TLSIFY_PROTOCOL, TLSIFY_PEER_PIN, TLSIFY_VERIFIED and the like in its environment; inherited ones of these names are removed first", nothing, func(t *trial) {
 		c := t.call()
-		c.setenv("TLSIFY_UNVERIFIED=inherited", "TLSIFY_PEER_PIN=inherited", "TLSIFY_ALPN=inherited")
-		r := c.start(append(t.serve(talk).to(), prog(`echo "$TLSIFY_PROTOCOL|$TLSIFY_PEER_PIN|${TLSIFY_VERIFIED:+yes}|${TLSIFY_UNVERIFIED-}|${TLSIFY_ALPN-}"`)...)...)
+		c.setenv("TLSIFY_UNVERIFIED=inherited", "TLSIFY_PEER_PIN=inherited", "TLSIFY_ALPN=inherited", "GODEBUG=x509usepolicies=0", "GOTRACEBACK=single")
+		r := c.start(append(t.serve(talk).to(), prog(`echo "$TLSIFY_PROTOCOL|$TLSIFY_PEER_PIN|${TLSIFY_VERIFIED:+yes}|${TLSIFY_UNVERIFIED-}|${TLSIFY_ALPN-}|$GODEBUG|$GOTRACEBACK"`)...)...)
 		r.expect(0, "ready")
-		r.wantOut("TLSv1.3|" + t.authority.chains["good"].pin() + "|yes||\n")
+		r.wantOut("TLSv1.3|" + t.authority.chains["good"].pin() + "|yes|||x509usepolicies=0|single\n")
 	}},
 	{"prog-status", "With -- PROG: PROG's own status (128+n if a signal ended it, 126 or 127 if it couldn't start)", nothing, func(t *trial) {
 		s := t.serve(quiet)

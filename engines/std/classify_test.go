@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"crypto/ecdh"
 	"crypto/ed25519"
+	"crypto/mldsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -265,6 +266,24 @@ func TestFaultTexts(t *testing.T) {
 					t.Errorf("the error does not say %q but %q", row.Part, err)
 				}
 			})
+		}
+	}
+}
+
+// ML-DSA is for TLS 1.3: a peer that shows such a certificate under TLS 1.2
+// breaks the protocol, and is told so.
+func TestMLDSAUnderTLS12(t *testing.T) {
+	key, err := mldsa.GenerateKey(mldsa.MLDSA44())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, play := range map[string]func(*scene) error{"client": (*scene).asClient, "server": (*scene).asServer} {
+		s := newScene(t)
+		s.version(tls.VersionTLS12)
+		s.show(s.certified(key.Public()))
+		err := play(s)
+		if blame := new(engine.PeerError); !errors.As(err, &blame) || blame.Fault != engine.FaultProtocol || !strings.Contains(err.Error(), "ML-DSA") {
+			t.Errorf("as a %s: error %T (%v)", name, err, err)
 		}
 	}
 }
