@@ -14,53 +14,130 @@ import (
 	"crypto/mldsa"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/pem"
+	"encoding/asn1"
 	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"tlsify/verify/pemfile"
 )
 
 var errMalformed = errors.New("the private key is malformed or of an unknown kind")
 
-// Parse reads the first private key of a PEM file: PKCS #8, SEC 1 or PKCS #1.
-// The error is for a person, one line, and says nothing of the key's content.
+// ErrNone is the error of a file without a private key.
+var ErrNone = errors.New("it has no PEM private key")
+
+// Parse reads the one private key of a PEM file: PKCS #8, SEC 1 or PKCS #1. The
+// error is for a person, one line, and says nothing of the key's content.
 func Parse(content []byte) (crypto.Signer, error) {
-	for {
-		block, rest := pem.Decode(content)
-		if block == nil {
-			return nil, errors.New("it has no PEM private key")
-		}
-		content = rest
-		if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
-			return nil, errors.New("the private key is encrypted; give it as fd:N from the program that decrypts it")
-		}
-		var key any
-		var err error
-		switch block.Type {
-		case "PRIVATE KEY":
-			if key, err = x509.ParsePKCS8PrivateKey(block.Bytes); err != nil {
-				return parseMLDSA(block.Bytes)
-			}
-		case "EC PRIVATE KEY":
-			key, err = x509.ParseECPrivateKey(block.Bytes)
-		case "RSA PRIVATE KEY":
-			key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-		default:
-			continue
+	var key crypto.Signer
+	line := 0
+	for r := pemfile.NewReader(content); ; {
+		block, err := r.Next()
+		if err == io.EOF {
+			break
 		}
 		if err != nil {
-			return nil, errMalformed
+			return nil, err
 		}
-		switch key := key.(type) {
-		case *ecdsa.PrivateKey:
-			return key, nil
-		case *rsa.PrivateKey:
-			return key, nil
-		case ed25519.PrivateKey:
-			return key, nil
-		case *mldsa.PrivateKey:
-			return key, nil
+		if !strings.HasSuffix(block.Label, "PRIVATE KEY") {
+			continue
 		}
-		return nil, errors.New("the private key is of a kind that TLS has no use for")
+		if key != nil {
+			return nil, &pemfile.Error{Line: block.Line(), What: fmt.Sprintf("another private key than the one on line %d: give each in a file of its own", line)}
+		}
+		if key, err = parseBlock(block); err != nil {
+			return nil, err
+		}
+		line = block.Line()
 	}
+	if key == nil {
+		return nil, ErrNone
+	}
+	return key, nil
+}
+
+func parseBlock(block *pemfile.Block) (crypto.Signer, error) {
+	switch {
+	case block.Label == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers, "ENCRYPTED") || strings.Contains(block.Headers, "DEK-Info"):
+		return nil, errors.New("the private key is encrypted; give it as fd:N from the program that decrypts it")
+	case block.Label == "OPENSSH PRIVATE KEY":
+		return nil, errors.New("it is an SSH key, which no certificate is for; convert it with `ssh-keygen -p -m pkcs8` if one is")
+	}
+	der, err := block.Decode(nil)
+	if err != nil {
+		return nil, err
+	}
+	var key any
+	switch block.Label {
+	case "PRIVATE KEY":
+		if key, err = x509.ParsePKCS8PrivateKey(der); err != nil {
+			if named := unsupported(der); named != nil {
+				return nil, named
+			}
+			return parseMLDSA(der)
+		}
+	case "EC PRIVATE KEY":
+		key, err = x509.ParseECPrivateKey(der)
+	case "RSA PRIVATE KEY":
+		key, err = x509.ParsePKCS1PrivateKey(der)
+	default:
+		return nil, fmt.Errorf("the private key is a %s, of which no kind is known here", block.Label)
+	}
+	if err != nil {
+		return nil, errMalformed
+	}
+	switch key := key.(type) {
+	case *ecdsa.PrivateKey:
+		return key, nil
+	case *rsa.PrivateKey:
+		return key, nil
+	case ed25519.PrivateKey:
+		return key, nil
+	case *mldsa.PrivateKey:
+		return key, nil
+	}
+	return nil, errors.New("the private key is for key exchange, and TLS has no use for it")
+}
+
+// others are kinds of keys that exist and are not for us, by their algorithm or
+// curve.
+var others = map[string]string{
+	"1.2.840.113549.1.1.10": "an RSA-PSS key, bound to that one kind of signature; make a plain RSA key, with which TLS 1.3 signs by RSA-PSS all the same",
+	"1.2.840.10040.4.1":     "a DSA key, which is out of use",
+	"1.3.101.110":           "an X25519 key, which is for key exchange",
+	"1.3.101.111":           "an X448 key, which is for key exchange",
+	"1.3.101.113":           "an Ed448 key, which is not supported; Ed25519 is",
+	"1.3.132.0.10":          "a key on the curve secp256k1, which TLS does not have; P-256 is supported",
+	"1.3.36.3.3.2.8.1.1.7":  "a key on the curve brainpoolP256r1, which is not supported; P-256 is",
+	"1.3.36.3.3.2.8.1.1.11": "a key on the curve brainpoolP384r1, which is not supported; P-384 is",
+	"1.3.36.3.3.2.8.1.1.13": "a key on the curve brainpoolP512r1, which is not supported; P-384 is",
+}
+
+// unsupported names the kind of a PKCS #8 key that is known not to be supported.
+func unsupported(der []byte) error {
+	var outer struct {
+		Version   int
+		Algorithm struct {
+			OID        asn1.ObjectIdentifier
+			Parameters asn1.RawValue `asn1:"optional"`
+		}
+		Key  []byte
+		Rest []asn1.RawValue `asn1:"optional"`
+	}
+	if _, err := asn1.Unmarshal(der, &outer); err != nil {
+		return nil
+	}
+	kind := others[outer.Algorithm.OID.String()]
+	var curve asn1.ObjectIdentifier
+	if _, err := asn1.Unmarshal(outer.Algorithm.Parameters.FullBytes, &curve); err == nil && kind == "" {
+		kind = others[curve.String()]
+	}
+	if kind == "" {
+		return nil
+	}
+	return errors.New("the private key is " + kind)
 }
 
 // Fits tells whether the key is that of the certificate.

@@ -1,0 +1,112 @@
+// Package credential reads what we prove ourselves with: a chain of certificates
+// and the private key of its first, from the text of the files that hold them. A
+// file that a lenient reader would take, and the peer would then refuse, is an
+// error with the line and what to do.
+//
+// The package must not know where the text comes from, nor what an option is
+// called. Start reading at ReadChain.
+package credential
+
+import (
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"tlsify/cmd/tlsify/internal/privatekey"
+	"tlsify/verify/pemfile"
+)
+
+// Chain is a certificate chain as it is sent, leaf first.
+type Chain struct {
+	DER  [][]byte
+	Leaf *x509.Certificate
+
+	certs []*x509.Certificate
+	lines []int
+}
+
+// skipped are the labels of blocks that stand beside certificates and are none:
+// parameters, that programs of old want in the same file.
+var skipped = map[string]bool{"EC PARAMETERS": true, "DH PARAMETERS": true, "DSA PARAMETERS": true}
+
+// ReadChain reads the certificates of a PEM file. Private keys may stand in it,
+// as in files that hold both; labels are those of other blocks that may.
+func ReadChain(text []byte, labels ...string) (*Chain, error) {
+	c := &Chain{}
+	var der []byte
+	for r := pemfile.NewReader(text); ; {
+		block, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil {
+			der, err = block.Decode(nil)
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch label := block.Label; {
+		case label == "CERTIFICATE" || label == "X509 CERTIFICATE":
+			if err := c.add(der, block.Line()); err != nil {
+				return nil, err
+			}
+		case isKey(label), skipped[label], slices.Contains(labels, label):
+		case label == "TRUSTED CERTIFICATE":
+			return nil, &pemfile.Error{Line: block.Line(), What: "a certificate in OpenSSL's TRUSTED format, which no peer can read: convert it with `openssl x509`"}
+		default:
+			return nil, &pemfile.Error{Line: block.Line(), What: fmt.Sprintf("a PEM %q, which has no place in a certificate chain: remove it", label)}
+		}
+	}
+	if c.Leaf == nil {
+		return nil, errors.New("it has no PEM certificate: " + nothing(text, "CERTIFICATE"))
+	}
+	return c, nil
+}
+
+func (c *Chain) add(der []byte, line int) error {
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return &pemfile.Error{Line: line, What: fmt.Sprintf("certificate %d is malformed, and peers would refuse it: %v", len(c.DER)+1, err)}
+	}
+	if c.Leaf == nil {
+		c.Leaf = cert
+	}
+	c.DER, c.certs, c.lines = append(c.DER, der), append(c.certs, cert), append(c.lines, line)
+	return nil
+}
+
+// ReadKey reads the one private key of a PEM file, in which certificates may
+// stand as well.
+func ReadKey(text []byte) (crypto.Signer, error) {
+	key, err := privatekey.Parse(text)
+	if errors.Is(err, privatekey.ErrNone) {
+		return nil, errors.New("it has no PEM private key: " + nothing(text, "PRIVATE KEY"))
+	}
+	return key, err
+}
+
+// Misplaced tells whether a certificate of the chain other than the first is the
+// key's, and says so.
+func (c *Chain) Misplaced(key crypto.Signer) error {
+	for i, cert := range c.certs[1:] {
+		if privatekey.Fits(cert, key) {
+			return &pemfile.Error{Line: c.lines[i+1], What: fmt.Sprintf("the key is that of certificate %d, and the first is sent as ours: put this one first, then its issuers", i+2)}
+		}
+	}
+	return nil
+}
+
+// nothing says what a file without a certain kind of block has.
+func nothing(text []byte, kind string) string {
+	block, err := pemfile.NewReader(text).Next()
+	if err != nil {
+		return pemfile.Foreign(text)
+	}
+	return fmt.Sprintf("it has a %s, and no %s", block.Label, kind)
+}
+
+func isKey(label string) bool { return strings.HasSuffix(label, "PRIVATE KEY") }

@@ -1,0 +1,160 @@
+package credential
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"tlsify/verify/pemfile"
+)
+
+// pair gives a self-signed certificate and its key, PEM.
+func pair(t testing.TB, name string) (cert, key string, signer crypto.Signer) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	return block("CERTIFICATE", der), block("PRIVATE KEY", pkcs8), private
+}
+
+func TestReadChain(t *testing.T) {
+	leaf, key, _ := pair(t, "leaf")
+	issuer, _, _ := pair(t, "issuer")
+	params := "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+	for name, text := range map[string]string{
+		"plain":             leaf + issuer,
+		"with its key":      params + key + leaf + issuer,
+		"key behind":        leaf + issuer + key,
+		"old label":         strings.ReplaceAll(leaf+issuer, "CERTIFICATE", "X509 CERTIFICATE"),
+		"a mark":            "\ufeff" + leaf + issuer,
+		"one line":          strings.TrimSpace(leaf) + issuer,
+		"CR":                strings.ReplaceAll(leaf+issuer, "\n", "\r"),
+		"blanks":            strings.ReplaceAll(leaf+issuer, "\n", "  \n"),
+		"text, as by -text": "Certificate:\n    Data:\n" + leaf + "subject=x\n" + issuer,
+	} {
+		c, err := ReadChain([]byte(text))
+		if err != nil || len(c.DER) != 2 || c.Leaf.Subject.CommonName != "leaf" {
+			t.Errorf("%s: %v, %v", name, c, err)
+		}
+	}
+	for name, test := range map[string]struct{ text, want string }{
+		"nothing":              {"", "it is empty"},
+		"a key":                {key, "it has a PRIVATE KEY, and no CERTIFICATE"},
+		"a request":            {leaf + strings.ReplaceAll(issuer, "CERTIFICATE", "CERTIFICATE REQUEST"), `a PEM "CERTIFICATE REQUEST", which has no place`},
+		"TRUSTED":              {strings.ReplaceAll(leaf, "CERTIFICATE", "TRUSTED CERTIFICATE"), "line 1: a certificate in OpenSSL's TRUSTED format"},
+		"a damaged issuer":     {leaf + strings.Replace(issuer, "\nM", "\n!M", 1), "is damaged"},
+		"a cut issuer":         {leaf + issuer[:len(issuer)/2], "has no end"},
+		"a malformed issuer":   {leaf + "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", "certificate 2 is malformed"},
+		"an issuer's lost end": {leaf + issuer[:60] + leaf, "has no end"},
+	} {
+		if _, err := ReadChain([]byte(test.text)); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+func TestMisplaced(t *testing.T) {
+	leaf, _, key := pair(t, "leaf")
+	issuer, _, other := pair(t, "issuer")
+	c, err := ReadChain([]byte(issuer + leaf))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Misplaced(key); err == nil || !strings.Contains(err.Error(), "certificate 2") {
+		t.Errorf("got %v", err)
+	}
+	if err := c.Misplaced(other); err != nil {
+		t.Error(err)
+	}
+}
+
+// Keys that OpenSSL makes and we have no use for are called by their names.
+func TestReadKeyNames(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("needs openssl")
+	}
+	leaf, key, _ := pair(t, "leaf")
+	for want, args := range map[string]string{
+		"an RSA-PSS key":       "genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048",
+		"an Ed448 key":         "genpkey -algorithm ED448",
+		"key exchange":         "genpkey -algorithm X25519",
+		"an X448 key":          "genpkey -algorithm X448",
+		"curve secp256k1":      "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1",
+		"brainpoolP256r1":      "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:brainpoolP256r1",
+		"private key is encry": "genpkey -algorithm ED25519 -aes128 -pass pass:x",
+	} {
+		text, err := exec.Command(openssl, strings.Fields(args)...).Output()
+		if err != nil {
+			t.Fatal(args, err)
+		}
+		if _, err := ReadKey(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", args, err, want)
+		}
+	}
+	for want, text := range map[string]string{
+		"it has a CERTIFICATE, and no PRIVATE KEY": leaf,
+		"it is empty":         "",
+		"another private key": key + key,
+		"an SSH key":          "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n",
+	} {
+		if _, err := ReadKey([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	if _, err := ReadKey([]byte(leaf + key)); err != nil {
+		t.Error(err)
+	}
+}
+
+// FuzzReadChain: what is sent is what stands in the file, all of it.
+func FuzzReadChain(f *testing.F) {
+	leaf, key, _ := pair(f, "leaf")
+	f.Add([]byte(leaf + key + leaf))
+	f.Add([]byte(strings.TrimSpace(leaf) + leaf))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := ReadChain(text)
+		if err != nil {
+			return
+		}
+		n := 0
+		for r := pemfile.NewReader(text); ; {
+			block, err := r.Next()
+			if err != nil {
+				break
+			}
+			if der, _ := block.Decode(nil); strings.HasSuffix(block.Label, "CERTIFICATE") {
+				if !bytes.Equal(c.DER[n], der) {
+					t.Errorf("certificate %d is another", n)
+				}
+				n++
+			}
+		}
+		if n != len(c.DER) || !bytes.Equal(c.Leaf.Raw, c.DER[0]) {
+			t.Errorf("%d certificates of %d", len(c.DER), n)
+		}
+	})
+}
