@@ -84,6 +84,9 @@ func splitList(what, value string) ([]string, error) {
 }
 
 func (p *parser) identities() ([]*engine.Identity, error) {
+	if !p.words.Has("key") && p.words.Has("cert") {
+		p.words.Values["key"] = slices.Clone(p.words.Values["cert"]) // both in one file
+	}
 	certs, keys := p.words.Values["cert"], p.words.Values["key"]
 	if len(certs) != len(keys) {
 		return nil, status.Usagef("--cert and --key go together: there are %d and %d", len(certs), len(keys))
@@ -125,7 +128,9 @@ func (p *parser) staples(list []*engine.Identity) error {
 		if err != nil {
 			return err
 		}
-		list[i].Staple = source.DER(content)
+		if list[i].Staple, err = source.DER(content, "OCSP RESPONSE"); err != nil {
+			return status.Usagef("--staple-file: %s: %v", status.Cut(name), err)
+		}
 	}
 	return nil
 }

@@ -74,7 +74,8 @@ var usageErrors = []struct {
 	{"binding-unknown", "connect|--trust|CA|--binding|tls-unique|localhost:1", `--binding: "tls-unique"`, ""},
 	{"keylog-unwritable", "connect|--trust|CA|--keylog|DIR/missing/log|localhost:1", `--keylog: `, ""},
 
-	{"cert-without-key", "connect|--cert|GOOD.pem|localhost:1", `--cert and --key go together`, ""},
+	{"cert-without-key", "connect|--cert|GOOD.pem|localhost:1", `--cert: .*: it has no PEM private key: it has a CERTIFICATE, and no PRIVATE KEY; give it with --key`, ""},
+	{"cert-two-one-key", "accept|--cert|GOOD.pem|--cert|RSA.pem|--key|RSA.key|--|prog", `--cert and --key go together`, ""},
 	{"cert-missing", "connect|--cert|DIR/missing|--key|GOOD.key|localhost:1", `--cert: .*missing: no such file`, ""},
 	{"cert-a-directory", "connect|--cert|DIR|--key|GOOD.key|localhost:1", `--cert: .*is a directory`, ""},
 	{"cert-no-pem", "connect|--cert|DIR/text|--key|GOOD.key|localhost:1", `has no PEM certificate`, ""},

@@ -84,7 +84,7 @@ func (c *Chain) add(der []byte, line int) error {
 func ReadKey(text []byte) (crypto.Signer, error) {
 	key, err := privatekey.Parse(text)
 	if errors.Is(err, privatekey.ErrNone) {
-		return nil, errors.New("it has no PEM private key: " + nothing(text, "PRIVATE KEY"))
+		return nil, fmt.Errorf("%w: %s", err, nothing(text, "PRIVATE KEY"))
 	}
 	return key, err
 }

@@ -5,9 +5,8 @@
 package source
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -17,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/credential"
 	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/privatekey"
 	"tlsify/cmd/tlsify/internal/status"
@@ -223,47 +223,49 @@ func (f *Files) Pass(what, name string) (int, error) {
 	return n, nil
 }
 
-// Identity reads a certificate chain and the key that fits its leaf.
+// Identity reads a certificate chain and the key that fits its leaf, which may be
+// in the same file.
 func (f *Files) Identity(certName, keyName string) (*engine.Identity, error) {
 	content, err := f.Load("cert", certName)
 	if err != nil {
 		return nil, err
 	}
-	id, err := Chain(certName, content)
+	chain, err := credential.ReadChain(content)
 	if err != nil {
-		return nil, err
+		return nil, status.Usagef("--cert: %s: %v", status.Cut(certName), err)
 	}
-	if content, err = f.Load("key", keyName); err != nil {
-		return nil, err
+	option := "cert"
+	if keyName != certName {
+		option = "key"
+		if content, err = f.Load(option, keyName); err != nil {
+			return nil, err
+		}
 	}
-	if id.Key, err = privatekey.Parse(content); err != nil {
-		return nil, status.Usagef("--key: %s: %v", status.Cut(keyName), err)
+	key, err := credential.ReadKey(content)
+	if option == "cert" && errors.Is(err, privatekey.ErrNone) {
+		err = fmt.Errorf("%w; give it with --key", err)
 	}
-	if !privatekey.Fits(id.Leaf, id.Key) {
-		return nil, status.Usagef("--key: %s does not fit the certificate in %s", status.Cut(keyName), status.Cut(certName))
+	if err == nil {
+		if err = chain.Misplaced(key); err != nil {
+			option, keyName = "cert", certName
+		}
 	}
-	return id, nil
+	if err != nil {
+		return nil, status.Usagef("--%s: %s: %v", option, status.Cut(keyName), err)
+	}
+	if !privatekey.Fits(chain.Leaf, key) {
+		return nil, status.Usagef("--%s: %s does not fit the certificate in %s", option, status.Cut(keyName), status.Cut(certName))
+	}
+	return &engine.Identity{Chain: chain.DER, Leaf: chain.Leaf, Key: key}, nil
 }
 
 // Chain reads the certificate chain of an identity.
-func Chain(name string, content []byte) (id *engine.Identity, err error) {
-	id = &engine.Identity{}
-	for rest := content; ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		if block.Type == "CERTIFICATE" {
-			id.Chain = append(id.Chain, block.Bytes)
-		}
+func Chain(name string, content []byte) (*engine.Identity, error) {
+	chain, err := credential.ReadChain(content)
+	if err != nil {
+		return nil, status.Usagef("--cert: %s: %v", status.Cut(name), err)
 	}
-	if len(id.Chain) == 0 {
-		return nil, status.Usagef("--cert: %s has no PEM certificate", status.Cut(name))
-	}
-	if id.Leaf, err = x509.ParseCertificate(id.Chain[0]); err != nil {
-		return nil, status.Usagef("--cert: %s: the first certificate is malformed: %v", status.Cut(name), err)
-	}
-	return id, nil
+	return &engine.Identity{Chain: chain.DER, Leaf: chain.Leaf}, nil
 }
 
 // Output opens a file to append secrets to.

@@ -3,10 +3,12 @@ package source
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/pem"
+	"errors"
+	"io"
 	"strings"
 
 	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/verify/pemfile"
 )
 
 // ticketKeyLimit is the most keys of a file that are used.
@@ -37,17 +39,39 @@ func (f *Files) TicketKeys(name string) ([][32]byte, error) {
 	return keys, nil
 }
 
-// DER gives the binary content of a file that may be binary, the first PEM
-// block of a file, or base64.
-func DER(content []byte) []byte {
-	if block, _ := pem.Decode(content); block != nil {
-		return block.Bytes
+// DER gives the binary content of a file that may be binary, base64, or PEM: the
+// one block with that label.
+func DER(content []byte, label string) (der []byte, err error) {
+	blocks := 0
+	for r := pemfile.NewReader(content); ; blocks++ {
+		block, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if block.Label != label {
+			continue
+		}
+		if der != nil {
+			return nil, &pemfile.Error{Line: block.Line(), What: "there is more than one " + label + " in it"}
+		}
+		if der, err = block.Decode(nil); err != nil {
+			return nil, err
+		}
+	}
+	if der == nil && blocks > 0 {
+		return nil, errors.New("there is no PEM " + label + " in it")
+	}
+	if der != nil {
+		return der, nil
 	}
 	text := strings.Join(strings.Fields(string(content)), "")
 	if binary, err := base64.StdEncoding.DecodeString(text); err == nil && len(binary) > 0 {
-		return binary
+		return binary, nil
 	}
-	return content
+	return content, nil
 }
 
 // ECHConfigs reads --ech: an ECHConfigList (RFC 9849, section 4), binary,
@@ -57,12 +81,9 @@ func (f *Files) ECHConfigs(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := DER(content)
-	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "ECHCONFIG" {
-			list = block.Bytes
-			break
-		}
+	list, err := DER(content, "ECHCONFIG")
+	if err != nil {
+		return nil, status.Usagef("--ech: %s: %v", status.Cut(name), err)
 	}
 	if len(list) < 2+4 || int(binary.BigEndian.Uint16(list)) != len(list)-2 {
 		return nil, status.Usagef("--ech: %s is not an ECHConfigList, binary, base64 or PEM", status.Cut(name))
