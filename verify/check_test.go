@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -238,4 +239,26 @@ func TestCheckConcurrent(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// Devices have certificates with negative serial numbers. An issuer of the
+// caller's own may have made them; the public web's may not.
+func TestNegativeSerial(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	leaf := issue(t, "leaf", root, nil)
+	leaf.Certificate = resign(t, leaf.Certificate, func(der []byte) []byte {
+		serial := leaf.SerialNumber.Bytes()
+		at := bytes.Index(der, append([]byte{2, byte(len(serial))}, serial...)) + 2
+		der[at] |= 0x80
+		return der
+	}, func(tbs []byte) []byte { return sign(t, root.key, tbs) })
+	if leaf.SerialNumber.Sign() >= 0 {
+		t.Fatal(leaf.SerialNumber)
+	}
+	p := policy(t, root)
+	wantCodes(t, p, evidence(leaf))
+	p.Trust = []*Store{systemStoreOf(t, root)}
+	wantCodes(t, p, evidence(leaf), Malformed)
+	p.Trust = []*Store{systemStoreOf(t, leaf)}
+	wantCodes(t, p, evidence(leaf), Malformed)
 }

@@ -18,16 +18,19 @@ import (
 // with --trust, and hardly of the roots themselves: some of those in use are
 // older than the rules, and whoever keeps the store has looked at them.
 
-// profileFaults gives the first breach of the profile by each certificate.
-// The path is longer than one.
+// profileFaults gives the first breach of the profile by each certificate. Of a
+// leaf that is trusted itself only the form is looked at.
 func (j *judge) profileFaults(path []*x509.Certificate) []Reason {
 	var faults []Reason
 	for i, c := range path {
 		var breach string
-		switch i {
-		case 0:
+		switch {
+		case c.SerialNumber.Sign() < 0:
+			breach = "its serial number is negative" // RFC 5280, section 4.1.2.2
+		case len(path) == 1:
+		case i == 0:
 			breach = j.leafBreach(c)
-		case len(path) - 1:
+		case i == len(path)-1:
 			breach = j.rootBreach(c)
 		default:
 			breach = j.intermediateBreach(c)

@@ -190,9 +190,9 @@ func (s *search) pathFaults(path []*x509.Certificate, a anchor) ([]Reason, error
 		faults = append(faults, j.signatureFaults(path[0])...)
 		faults = append(faults, j.pathLenFaults(path)...)
 		faults = append(faults, j.constraintFaults(path)...)
-		if a.system {
-			faults = append(faults, j.profileFaults(path)...)
-		}
+	}
+	if a.system {
+		faults = append(faults, j.profileFaults(path)...)
 	}
 	if j.policy.PostQuantum {
 		faults = append(faults, j.postQuantumFaults(path[1:]...)...)
