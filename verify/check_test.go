@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"math/big"
 	"strings"
 	"sync"
 	"testing"
@@ -245,7 +246,7 @@ func TestCheckConcurrent(t *testing.T) {
 // caller's own may have made them; the public web's may not.
 func TestNegativeSerial(t *testing.T) {
 	root := issue(t, "CA root", nil, nil)
-	leaf := issue(t, "leaf", root, nil)
+	leaf := issue(t, "leaf", root, nil, func(c *x509.Certificate) { c.SerialNumber = big.NewInt(0x5a5b5c5d) })
 	leaf.Certificate = resign(t, leaf.Certificate, func(der []byte) []byte {
 		serial := leaf.SerialNumber.Bytes()
 		at := bytes.Index(der, append([]byte{2, byte(len(serial))}, serial...)) + 2
