@@ -91,11 +91,11 @@ func applySetting(t testing.TB, config *tls.Config, setting string) error {
 	case "tls":
 		config.MinVersion, config.MaxVersion = versions[value], versions[value]
 	case "chain":
-		config.Certificates = []tls.Certificate{enginetest.TLSCertificate(enginetest.Chain(t, value))}
+		showCertificate(config, enginetest.Chain(t, value))
 	case "broken-chain": // a leaf that is no certificate
 		c := *enginetest.Chain(t, value)
 		c.Chain = [][]byte{[]byte("no certificate")}
-		config.Certificates = []tls.Certificate{enginetest.TLSCertificate(&c)}
+		showCertificate(config, &c)
 	case "tickets":
 		config.SessionTicketsDisabled = false
 	case "alpn":
@@ -115,4 +115,12 @@ func applySetting(t testing.TB, config *tls.Config, setting string) error {
 		return fmt.Errorf("no setting is called %q", key)
 	}
 	return nil
+}
+
+// showCertificate has a server show it, and a client whatever CAs its server has
+// named.
+func showCertificate(config *tls.Config, c *enginetest.Credential) {
+	certificate := enginetest.TLSCertificate(c)
+	config.Certificates = []tls.Certificate{certificate}
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate, nil }
 }

@@ -104,8 +104,11 @@ func failureOf(err error, at phase, clientCert bool) *status.Failure {
 // alertFailure is what an alert from the peer means.
 func alertFailure(alert *engine.AlertError, at phase, clientCert bool) *status.Failure {
 	f := &status.Failure{Status: status.Handshake, Code: "tls-alert", Text: alert.Error()}
+	// What comes behind a handshake of TLS 1.3 is the server's word on what the
+	// client sent last: its certificate.
+	late := at == established && alert.Alert == engine.AlertInsufficientSecurity
 	switch {
-	case clientCert && alert.Alert.AboutClientCert():
+	case clientCert && (late || alert.Alert.AboutClientCert()):
 		f.Code = "client-cert"
 		f.Text = "the server refuses our certificate, or the lack of one: alert " + alert.Alert.String()
 	case at == established:
