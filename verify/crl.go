@@ -288,7 +288,7 @@ func (crl *CRL) usable(j *judge, a anchor) error {
 	case j.now.After(crl.nextUpdate):
 		why = fmt.Errorf("the CRL of %q was to be replaced by %s: fetch a new one", crl.issuerText, dateText(crl.nextUpdate))
 	case a.system && !crl.numbered:
-		why = fmt.Errorf("the CRL of %q has no number (RFC 5280, section 5.2.3), which the rules for public certificates want; an issuer of your own is given with --trust FILE", crl.issuerText)
+		why = fmt.Errorf("the CRL of %q has no number (RFC 5280, section 5.2.3), which the rules for public certificates want; an issuer of your own is given with %s", crl.issuerText, j.policy.advice().Trust)
 	default:
 		return nil
 	}

@@ -223,3 +223,32 @@ func addAltName(t *testing.T, b *cryptobyte.Builder, kind, value, octets string)
 	}
 	b.AddASN1(cbasn1.Tag(tag).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(data) })
 }
+
+// A reason names what can be done where the policy comes from.
+func TestAdvice(t *testing.T) {
+	root, other := issue(t, "CA root", nil, nil), issue(t, "CA other", nil, nil)
+	leaf := issue(t, "leaf", root, nil)
+	self := issue(t, "self", nil, nil)
+	for want, test := range map[string]struct {
+		e      *entity
+		change func(p *Policy)
+	}{
+		"give it with --trust FILE":                         {leaf, func(p *Policy) {}},
+		"give it with --client-trust FILE":                  {leaf, func(p *Policy) { p.Purpose = ClientAuth }},
+		"pin it with --trust none --pin sha256//":           {self, func(p *Policy) {}},
+		"pin it with --pin sha256//":                        {self, func(p *Policy) { p.Purpose = ClientAuth }},
+		"if it is the right one, give it with -CAfile FILE": {self, func(p *Policy) { p.Advice = Advice{Trust: "-CAfile FILE"} }},
+	} {
+		p := policy(t, other)
+		test.change(p)
+		if _, err := p.Check(evidence(test.e)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	p := policy(t, root)
+	p.Names = names(t, "192.0.2.1")
+	address := issue(t, "leaf", root, nil, func(c *x509.Certificate) { c.DNSNames = []string{"192.0.2.1"} })
+	if _, err := p.Check(evidence(address)); err == nil || !strings.Contains(err.Error(), "among its DNS names") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -319,6 +319,7 @@ func (s *search) noRoot() *verdict {
 	if last != s.leaf {
 		whose = fmt.Sprintf("%q", subjectText(last))
 	}
+	trust := s.policy.advice().Trust
 	is := func(c *x509.Certificate) bool { return s.named(last, c) }
 	switch {
 	case s.work > maxWork || s.steps > maxSteps || s.judged > maxJudged:
@@ -326,11 +327,11 @@ func (s *search) noRoot() *verdict {
 	case s.unproven != nil:
 		v.faults = append(v.faults, *s.unproven)
 	case last == s.leaf && s.selfIssued(last):
-		add(SelfSigned, "the certificate is self-signed, so no one vouches for it: if it is the right one, pin it with --trust none --pin %s, or give it with --trust FILE", KeyPin(last))
+		add(SelfSigned, "the certificate is self-signed, so no one vouches for it: if it is the right one, %sgive it with %s", s.policy.advice().orPin(KeyPin(last)), trust)
 	case slices.ContainsFunc(s.anchors, func(a anchor) bool { return is(a.cert) }):
-		add(Untrusted, "the trusted root %q has another key than the one that issued %s: give the right one with --trust FILE", issuer, whose)
+		add(Untrusted, "the trusted root %q has another key than the one that issued %s: give the right one with %s", issuer, whose, trust)
 	case s.selfIssued(last):
-		add(Untrusted, "the peer's own root %q is not trusted: if it should be, give it with --trust FILE", issuer)
+		add(Untrusted, "the peer's own root %q is not trusted: if it should be, give it with %s", issuer, trust)
 	case len(s.far) >= s.maxPath():
 		add(Untrusted, "no trusted root is reached within %d certificates, as many as a path may have", s.maxPath())
 	case slices.ContainsFunc(s.sent, is):
@@ -343,7 +344,7 @@ func (s *search) noRoot() *verdict {
 				return v
 			}
 		}
-		add(Untrusted, "no trusted root issued %s, and the peer did not send the certificate of its issuer %q: the peer must send it, or give it with --trust FILE", whose, issuer)
+		add(Untrusted, "no trusted root issued %s, and the peer did not send the certificate of its issuer %q: the peer must send it, or give it with %s", whose, issuer, trust)
 	}
 	return v
 }

@@ -69,6 +69,9 @@ type Policy struct {
 	// PostQuantum demands that every key on the path, the leaf's included, is
 	// of a post-quantum algorithm.
 	PostQuantum bool
+	// Advice is how reasons say what to do next; the zero value names tlsify's
+	// own options.
+	Advice Advice
 	// Now is the time to judge by. Nil: time.Now.
 	Now func() time.Time
 }

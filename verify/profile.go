@@ -36,7 +36,7 @@ func (j *judge) profileFaults(path []*x509.Certificate) []Reason {
 			breach = j.intermediateBreach(c)
 		}
 		if breach != "" {
-			faults = append(faults, reason(Malformed, "%s breaks the rules for public certificates: %s; an issuer of your own is given with --trust FILE", j.whose(c), breach))
+			faults = append(faults, reason(Malformed, "%s breaks the rules for public certificates: %s; an issuer of your own is given with %s", j.whose(c), breach, j.policy.advice().Trust))
 		}
 	}
 	return faults

@@ -69,7 +69,7 @@ func isPurpose(oid asn1.ObjectIdentifier) bool {
 // leafPathFaults is what is wrong with the leaf as the start of a path.
 func (j *judge) leafPathFaults() []Reason {
 	if m := j.unparsedLeaf(); m != nil {
-		return []Reason{reason(Malformed, "the certificate can't be read (%s): it must be issued anew, or, if it is the right one, be pinned with --trust none --pin %s", oneLine(m.Err.Error()), KeyPin(j.leaf))}
+		return []Reason{reason(Malformed, "the certificate can't be read (%s): if it is the right one, %shave it issued anew", oneLine(m.Err.Error()), j.policy.advice().orPin(KeyPin(j.leaf)))}
 	}
 	faults := j.dateFaults(j.leaf)
 	faults = append(faults, j.criticalFaults(j.leaf)...)
@@ -163,7 +163,7 @@ func (j *judge) criticalFaults(c *x509.Certificate) []Reason {
 		return []Reason{unknownExtension(j.whose(c), oid)}
 	}
 	if mtc.IsCA(c) { // one that is not marked critical
-		return []Reason{reason(Constraint, "%s is a Merkle Tree CA, which counts only as a root that is given with --trust FILE", j.whose(c))}
+		return []Reason{reason(Constraint, "%s is a Merkle Tree CA, which counts only as a root that is given with %s", j.whose(c), j.policy.advice().Trust)}
 	}
 	return nil
 }

@@ -118,7 +118,16 @@ func (p *Policy) checkNames(leaf *x509.Certificate, alt altNames) []Reason {
 	if len(presented) == 0 {
 		return []Reason{reason(NameWrong, "the certificate is for no name at all (a common name does not count), so not for %s", quoteSome(wanted))}
 	}
-	return []Reason{reason(NameWrong, "the certificate is for %s, not %s: connect to a name that it is for, or accept one with --name", quoteSome(presented), quoteSome(wanted))}
+	for _, name := range p.Names {
+		if name.IsIP() && slices.Contains(leaf.DNSNames, name.host) {
+			return []Reason{reason(NameWrong, "the certificate has the address %s among its DNS names, where it does not count (RFC 9525, section 6.4): it must be issued with it as an address", name.host)}
+		}
+	}
+	or := ""
+	if option := p.advice().Name; option != "" {
+		or = ", or accept one with " + option
+	}
+	return []Reason{reason(NameWrong, "the certificate is for %s, not %s: connect to a name that it is for%s", quoteSome(presented), quoteSome(wanted), or)}
 }
 
 // presentedNames lists, for a person, whom the leaf is for.

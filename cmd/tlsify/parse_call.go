@@ -47,6 +47,9 @@ func parseCall(argv []string) (*invocation, error) {
 	}
 	inv, err := parse(args, environment())
 	inv.tell, inv.delayed = t, d
+	if inv.policy != nil {
+		inv.policy.Advice.Trust, inv.policy.Advice.Name = personality.Advice(name)
+	}
 	if d != nil {
 		inv.progIn, inv.progOut = d.Numbers[1], d.Numbers[2]
 	}

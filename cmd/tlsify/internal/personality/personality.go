@@ -89,6 +89,22 @@ func Names() []string {
 	return names
 }
 
+// Advice is how the program of that name is told whom to trust, and of another
+// name to accept; empty where it can't be.
+func Advice(program string) (trust, name string) {
+	switch program {
+	case "openssl":
+		return "-CAfile FILE", "-verify_hostname"
+	case "s6-tlsc-io", "s6-tlsd-io", "s6-ucspitlsc", "s6-ucspitlsd":
+		return "the variable CAFILE", ""
+	case "couriertls":
+		return "the variable TLS_TRUSTCERTS", ""
+	case "ggl-tls-helper":
+		return "--root-ca", ""
+	}
+	return "the variable SSL_CERT_FILE", ""
+}
+
 // Known tells whether name is one of Names.
 func Known(name string) bool { return translators[name] != nil }
 
