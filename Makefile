@@ -19,7 +19,7 @@ WITH_GO = GOTOOLCHAIN=$$($(GO) env GOVERSION)
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: help toolchain build demo demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
+.PHONY: help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -34,6 +34,9 @@ build: toolchain ## build bin/tlsify with every engine there is
 
 demo: build ## see it work: a shell script fetches a page over TLS, with no TLS of its own
 	@sh examples/demo.sh bin/tlsify '$(GO)'
+
+demo-mtc: build ## the same with Merkle Tree Certificates: a page with one that is relative to a landmark, and what is refused
+	@sh examples/demo-mtc.sh bin/tlsify '$(GO)'
 
 demo-pq: build ## the same with nothing but post-quantum cryptography, both sides authenticated by ML-DSA
 	@sh examples/demo-pq.sh bin/tlsify '$(GO)'

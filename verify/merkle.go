@@ -1,12 +1,14 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
 	"fmt"
 	"slices"
 
+	"tlsify/engine/trustanchor"
 	"tlsify/verify/mtc"
 )
 
@@ -101,4 +103,40 @@ func unknownExtension(whose string, oid asn1.ObjectIdentifier) Reason {
 func merkleName(der []byte) (string, bool) {
 	id, ok := mtc.NameID(der)
 	return fmt.Sprintf("Merkle Tree CA %s", id), ok
+}
+
+// MerkleCAs gives the trust anchor IDs of the Merkle Tree CAs in a store of the
+// caller's. A certificate that says to be such a CA's and is not is an error.
+// Whole is false where there may be others, in a directory that is searched by
+// hashes of names.
+func (s *Store) MerkleCAs() (ids []trustanchor.ID, whole bool, err error) {
+	if s.system {
+		return nil, true, nil
+	}
+	whole = true
+	for _, source := range s.sources {
+		b, ok := source.(*bundle)
+		if !ok {
+			whole = false
+			continue
+		}
+		err := b.scan(func(der, subject []byte) error {
+			if _, ok := mtc.NameID(subject); !ok {
+				return nil
+			}
+			c, err := x509.ParseCertificate(bytes.Clone(der))
+			if err != nil || !mtc.IsCA(c) {
+				return err
+			}
+			ca, err := mtc.ParseCA(c)
+			if err == nil && !slices.Contains(ids, ca.ID) {
+				ids = append(ids, ca.ID)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, false, &StoreError{Source: b.name, Err: err}
+		}
+	}
+	return ids, whole, nil
 }

@@ -224,6 +224,9 @@ func runRelative(f *flags, args []string, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if f.forge && len(proof.Inclusion) > 0 {
+		proof.Inclusion[0] ^= 1
+	}
 	return a.write(f.out, entry, cert.RawSubjectPublicKeyInfo, index, proof, &trustanchor.Properties{
 		ID:     mtc.LandmarkID(a.ca.ID, logNumber, landmark),
 		Groups: []trustanchor.Range{mtc.LandmarkGroups(a.ca.ID, logNumber, landmark, uint64(f.active))}, OnDemand: true})

@@ -46,7 +46,7 @@ type flags struct {
 	names                                   []string
 	days, active, quorum                    int
 	log                                     uint16
-	onDemand                                bool
+	onDemand, forge                         bool
 }
 
 func (f *flags) define(set *pflag.FlagSet) {
@@ -62,6 +62,7 @@ func (f *flags) define(set *pflag.FlagSet) {
 	set.IntVar(&f.active, "active", 24, "how many landmarks are active")
 	set.IntVar(&f.quorum, "cosigners", 0, "how many cosigners sign, in the order they were added")
 	set.Uint16Var(&f.log, "log", 1, "the log's number")
+	set.BoolVar(&f.forge, "forge", false, "write a certificate whose proof is none, to see it refused")
 	set.BoolVar(&f.onDemand, "on-demand", false, "the certificate is only for clients that ask for its trust anchor")
 }
 

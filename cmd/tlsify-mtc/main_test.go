@@ -65,6 +65,7 @@ func TestWhole(t *testing.T) {
 		"fill @ca 10",
 		"landmark @ca",
 		"relative @ca --cert @standalone.pem --out @relative.pem",
+		"relative @ca --cert @standalone.pem --out @forged.pem --forge",
 	} {
 		x.do(line)
 	}
@@ -95,6 +96,7 @@ func TestWhole(t *testing.T) {
 		{"standalone, with landmarks", standalone, &mtc.Trust{Landmarks: logs}, true},
 		{"relative", relative, &mtc.Trust{Quorum: 2, Cosigners: cosigners, Landmarks: logs}, true},
 		{"relative, without landmarks", relative, nil, false},
+		{"forged", x.certificate("forged.pem"), &mtc.Trust{Landmarks: logs}, false},
 	} {
 		store, err := verify.StoreFromPEM("ca.pem", x.read("ca/ca.pem"))
 		if err != nil {

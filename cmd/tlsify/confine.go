@@ -40,14 +40,15 @@ func (c *connection) prepareConfinement() {
 		return
 	}
 	needs := c.needs()
-	// Roots are looked for when the peer has said who vouches for it, and with
-	// TCP Fast Open an address is given up when it has not answered.
+	// Roots are looked for when the peer has said who vouches for it; with TCP
+	// Fast Open an address is given up when it has not answered; and the server
+	// may be asked once more for a certificate.
 	if c.inv.policy != nil {
 		for _, store := range c.inv.policy.Trust {
 			needs.Read = append(needs.Read, store.Paths()...)
 		}
 	}
-	needs.Sockets = c.inv.target.TCPFastOpen
+	needs.Sockets = c.inv.target.TCPFastOpen || c.retries()
 	needs.Narrowed = needs.Sockets || len(needs.Read) > 0 && needs.Replace == ""
 	c.loose = needs.Narrowed
 	c.confinement = sandbox.Prepare(needs)

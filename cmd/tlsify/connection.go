@@ -18,6 +18,7 @@ import (
 	"tlsify/cmd/tlsify/internal/starttls"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
+	"tlsify/engine/trustanchor"
 	"tlsify/pump"
 	"tlsify/stream"
 )
@@ -28,6 +29,10 @@ type connection struct {
 	say   *control.Channel
 	at    phase
 	facts facts.Facts
+
+	dialed  string           // the address
+	offered []trustanchor.ID // what the server says to have certificates of
+	asked   trustanchor.ID   // what it was asked for by a second connection
 
 	network *network
 	exact   *pump.Exact // what the engine reads the network by, where the socket may be handed over
@@ -53,7 +58,7 @@ func newConnection(inv *invocation) *connection {
 // run takes the connection through its life in five steps and returns the
 // exit status.
 func (c *connection) run(ctx context.Context) int {
-	for _, step := range []func(context.Context) error{c.open, c.ask, c.handshake, c.ready} {
+	for _, step := range []func(context.Context) error{c.open, c.ask, c.shake, c.ready} {
 		err := step(ctx)
 		if err == caller.ErrUnasked {
 			return c.leftAlone(ctx, status.OK)
@@ -99,7 +104,7 @@ func (c *connection) open(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.inv.connectLimit, errConnectTimeout)
 	defer cancel()
 	target := c.inv.target
-	target.Dialed = func(address string) { c.say.Say("dialed", address) }
+	target.Dialed = c.hasDialed
 	target.ProxyTLS = c.inv.proxyTLS
 	stream, err := dial.Dial(ctx, target)
 	if err != nil {
@@ -107,6 +112,12 @@ func (c *connection) open(ctx context.Context) error {
 	}
 	c.network = networkOn(stream)
 	return nil
+}
+
+// hasDialed tells where the connection leads to.
+func (c *connection) hasDialed(address string) {
+	c.dialed = address
+	c.say.Say("dialed", address)
 }
 
 // handshake has the server come to TLS, where it must be asked, and the engine
@@ -136,8 +147,8 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 	stream := c.stepwise()
 	if c.inv.form == option.Connect {
 		config := *c.inv.client
-		config.Verify = c.judge(ctx)
-		if c.inv.session != nil {
+		config.Verify, config.TrustAnchors = c.judge(ctx), c.anchors()
+		if c.inv.session != nil && c.asked == "" {
 			c.inv.session.offer(&config, c.inv.policy)
 		}
 		c.session, err = c.inv.engine.Client(ctx, stream, &config)

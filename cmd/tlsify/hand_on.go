@@ -82,8 +82,11 @@ func (p *parser) handOn(lines []string) error {
 		}
 		lines = append(lines, "ticket-key "+name)
 	}
-	for _, option := range []string{"client-trust", "crl", "staple-file", "pin"} {
+	for _, option := range []string{"client-trust", "crl", "staple-file", "pin", "mtc-landmarks", "mtc-cosigners"} {
 		for _, name := range p.words.Values[option] {
+			if option == "mtc-cosigners" {
+				_, name = source.CosignersFile(name)
+			}
 			if _, given := source.Descriptor(name); !given && !strings.Contains(name, "sha256//") {
 				p.inv.reread = append(p.inv.reread, namedFile{option, name})
 			}

@@ -16,6 +16,7 @@ import (
 	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
+	"tlsify/engine/trustanchor"
 	"tlsify/pump"
 	"tlsify/verify"
 )
@@ -50,17 +51,19 @@ type invocation struct {
 	capture []byte // fingerprint: the ClientHello; nil: listen for one
 	verbose bool
 
-	engine  engine.Engine
-	host    verify.Name  // connect: HOST; zero where there is none
-	target  dial.Target  // connect, where there is no network descriptor
-	listen  listenTarget // listen
-	network *network     // given by --net-fd, or by inetd's habit; nil: dial
-	control *control.Channel
-	sandbox privilege.Mode
-	prog    []string // PROG and its arguments, or nil
-	progIn  int      // where PROG has the plaintext
-	progOut int
-	fds     *descriptor.Claims
+	engine engine.Engine
+	host   verify.Name  // connect: HOST; zero where there is none
+	target dial.Target  // connect, where there is no network descriptor
+	listen listenTarget // listen
+	// merkleCAs are those that a client trusts.
+	merkleCAs []trustanchor.ID
+	network   *network // given by --net-fd, or by inetd's habit; nil: dial
+	control   *control.Channel
+	sandbox   privilege.Mode
+	prog      []string // PROG and its arguments, or nil
+	progIn    int      // where PROG has the plaintext
+	progOut   int
+	fds       *descriptor.Claims
 
 	acceptArgs []string       // listen: the arguments of each accept
 	acceptEnv  []string       // and its environment

@@ -35,6 +35,7 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 			return &engine.PeerError{Fault: engine.FaultProtocol, Err: errors.New("the peer has shown no certificate")}
 		}
 		c.showPeer(peer)
+		c.offered = peer.Anchors
 		policy, err := c.policyFor(peer)
 		if err != nil {
 			return err

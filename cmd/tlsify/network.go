@@ -94,7 +94,7 @@ func (inv *invocation) proxyTLS(ctx context.Context, conn net.Conn, host string)
 	if err != nil {
 		return nil, err
 	}
-	policy := &verify.Policy{Purpose: verify.ServerAuth, Names: []verify.Name{name}, Trust: inv.proxyTrust}
+	policy := &verify.Policy{Purpose: verify.ServerAuth, Names: []verify.Name{name}, Trust: inv.proxyTrust, MTC: inv.policy.MTC}
 	config := &engine.ClientConfig{Config: engine.Config{Verify: func(peer *engine.Peer) error {
 		_, err := policy.Check(verify.Evidence{Certificates: peer.Certificates, Staple: peer.Staple, SCTs: peer.SCTs})
 		return err

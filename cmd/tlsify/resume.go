@@ -42,7 +42,7 @@ func (p *parser) sessionKey() [32]byte {
 		names = append(names, name.String())
 	}
 	put(names...)
-	for _, option := range []string{"trust", "pin", "tlsa", "crl", "staple", "min-security", "groups", "alpn", "proxy"} {
+	for _, option := range []string{"trust", "pin", "tlsa", "crl", "staple", "mtc-cosigners", "mtc-landmarks", "min-security", "groups", "alpn", "proxy"} {
 		put(p.words.Values[option]...)
 	}
 	put(p.env["SSL_CERT_FILE"], p.env["SSL_CERT_DIR"])

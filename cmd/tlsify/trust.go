@@ -155,6 +155,9 @@ func (p *parser) configureClient(common engine.Config, identities []*engine.Iden
 	if err := p.chains(common.Level); err != nil {
 		return err
 	}
+	if err := p.trustAnchors(c); err != nil {
+		return err
+	}
 	if err := p.proxyTrust(); err != nil {
 		return err
 	}
@@ -292,6 +295,9 @@ var stapleModes = map[string]verify.StapleMode{
 // and the part of --min-security that is about certificates.
 func (p *parser) chains(level engine.Level) error {
 	p.inv.policy.PostQuantum = level >= engine.LevelPQAuth
+	if err := p.merkle(); err != nil {
+		return err
+	}
 	for _, name := range p.words.Values["crl"] {
 		content, err := p.files.Load("crl", name)
 		if err != nil {
@@ -369,8 +375,12 @@ func (p *parser) configureServer(common engine.Config, identities []*engine.Iden
 			return err
 		}
 		c.ClientCAs = acceptable(p.inv.policy.Trust)
-	} else if w.Has("crl") {
-		return status.Usagef("--crl needs --client-auth request or require")
+	} else {
+		for _, option := range []string{"crl", "mtc-cosigners", "mtc-landmarks"} {
+			if w.Has(option) {
+				return status.Usagef("--%s needs --client-auth request or require", option)
+			}
+		}
 	}
 	if name, ok := w.Value("ticket-key"); ok {
 		keys, err := p.files.TicketKeys(name)

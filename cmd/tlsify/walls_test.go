@@ -38,7 +38,7 @@ var rooms = []struct {
 	{"tlsify/cmd/tlsify/internal/sandbox", []string{"tlsify/cmd/tlsify/internal/sandbox", "github.com/landlock-lsm/go-landlock",
 		"kernel.org/pub/linux/libs/security/libcap/psx", "golang.org/x/sys", "golang.org/x/net/bpf"}, nil},
 	// DER that encoding/asn1 cannot do.
-	{"tlsify/cmd/tlsify/internal/credential", []string{"tlsify/cmd/tlsify/internal/credential", "tlsify/cmd/tlsify/internal/privatekey", "tlsify/verify/pemfile", "golang.org/x/crypto"}, []string{"crypto/tls"}},
+	{"tlsify/cmd/tlsify/internal/credential", []string{"tlsify/cmd/tlsify/internal/credential", "tlsify/cmd/tlsify/internal/privatekey", "tlsify/engine/trustanchor", "tlsify/verify/pemfile", "golang.org/x/crypto"}, []string{"crypto/tls"}},
 	{"tlsify/cmd/tlsify/internal/privatekey", []string{"tlsify/cmd/tlsify/internal/privatekey", "tlsify/verify/pemfile", "golang.org/x/crypto"}, []string{"crypto/tls"}},
 	{"tlsify/cmd/tlsify/internal/signer", []string{"tlsify/cmd/tlsify/internal/signer"}, []string{"crypto/tls"}},
 }

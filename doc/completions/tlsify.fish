@@ -11,6 +11,8 @@ complete -c tlsify -n "__fish_seen_subcommand_from connect accept listen; or not
 complete -c tlsify -n "__fish_seen_subcommand_from connect; or not __fish_seen_subcommand_from $forms" -l tlsa -x -d 'a TLSA record, \'U S M HEX\', that the caller has validated'
 complete -c tlsify -n "__fish_seen_subcommand_from connect accept listen; or not __fish_seen_subcommand_from $forms" -l crl -x -a ' (__fish_complete_path)' -d 'revocation lists, PEM or DER'
 complete -c tlsify -n "__fish_seen_subcommand_from connect; or not __fish_seen_subcommand_from $forms" -l staple -x -a 'off check require' -d 'stapled OCSP responses'
+complete -c tlsify -n "__fish_seen_subcommand_from connect accept listen; or not __fish_seen_subcommand_from $forms" -l mtc-cosigners -x -d 'of a Merkle Tree CA that is trusted, N of the cosigners in FILE must have signed what its log has, beside itself'
+complete -c tlsify -n "__fish_seen_subcommand_from connect accept listen; or not __fish_seen_subcommand_from $forms" -l mtc-landmarks -x -a ' (__fish_complete_path)' -d 'landmarks of a trusted Merkle Tree CA\'s log, for certificates that are relative to one of them'
 complete -c tlsify -n "__fish_seen_subcommand_from connect accept listen; or not __fish_seen_subcommand_from $forms" -l min-security -x -a 'standard tls13 pq pq-auth' -d 'the least to accept'
 complete -c tlsify -n "__fish_seen_subcommand_from connect; or not __fish_seen_subcommand_from $forms" -l ask -d 'put a failed verification to the caller on the control channel, who answers trust PIN or anything else for no'
 complete -c tlsify -n "__fish_seen_subcommand_from connect; or not __fish_seen_subcommand_from $forms" -l opportunistic -d 'go on unverified and say so on the control channel'

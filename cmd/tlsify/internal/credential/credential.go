@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"tlsify/cmd/tlsify/internal/privatekey"
+	"tlsify/engine/trustanchor"
 	"tlsify/verify/pemfile"
 )
 
@@ -24,6 +25,8 @@ import (
 type Chain struct {
 	DER  [][]byte
 	Leaf *x509.Certificate
+	// Anchors is what the file says of the chain, before it; or nil.
+	Anchors *trustanchor.Properties
 
 	certs []*x509.Certificate
 	lines []int
@@ -53,6 +56,13 @@ func ReadChain(text []byte, labels ...string) (*Chain, error) {
 		case label == "CERTIFICATE" || label == "X509 CERTIFICATE":
 			if err := c.add(der, block.Line()); err != nil {
 				return nil, err
+			}
+		case label == trustanchor.PEMType:
+			if c.Leaf != nil || c.Anchors != nil {
+				return nil, &pemfile.Error{Line: block.Line(), What: "certificate properties, which stand once, before the chain"}
+			}
+			if c.Anchors, err = trustanchor.ParseProperties(der); err != nil {
+				return nil, &pemfile.Error{Line: block.Line(), What: err.Error()}
 			}
 		case isKey(label), skipped[label], slices.Contains(labels, label):
 		case label == "TRUSTED CERTIFICATE":

@@ -53,6 +53,8 @@ var Table = []Option{
 	{"tlsa", "", "RECORD", true, "c", "trust", "a TLSA record, 'U S M HEX', that the caller has validated (RFC 7671); one of several must match; usages 2 and 3 take the place of --trust where there is none"},
 	{"crl", "", "FILE", true, "cal", "trust", "revocation lists, PEM or DER; the leaf's issuer must have one among them"},
 	{"staple", "", "off|check|require", false, "c", "trust", "stapled OCSP responses: check one that comes (the default), require one, or ignore them"},
+	{"mtc-cosigners", "", "'N FILE'", false, "cal", "trust", "of a Merkle Tree CA that is trusted, N of the cosigners in FILE must have signed what its log has, beside itself; FILE has a line `ID KEY` for each"},
+	{"mtc-landmarks", "", "FILE", true, "cal", "trust", "landmarks of a trusted Merkle Tree CA's log, for certificates that are relative to one of them; `tlsify-mtc landmarks` makes FILE"},
 	{"min-security", "", "LEVEL", false, "cal", "trust", "the least to accept: standard (the default), tls13, pq (post-quantum key exchange), pq-auth (and certificates)"},
 	{"ask", "", "", false, "c", "trust", "put a failed verification to the caller on the control channel, who answers trust PIN or anything else for no"},
 	{"opportunistic", "", "", false, "c", "trust", "go on unverified and say so on the control channel (RFC 7435); never in clear"},

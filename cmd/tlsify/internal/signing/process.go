@@ -9,7 +9,6 @@ package signing
 import (
 	"crypto"
 	"crypto/rand"
-	"encoding/pem"
 	"errors"
 	"io"
 	"os"
@@ -185,9 +184,9 @@ func Prepare(keys *signer.Keys, mode privilege.Mode, user string, names []string
 			return nil, err
 		}
 		keys.Add(id.Leaf.RawSubjectPublicKeyInfo, SignWith(id.Key))
-		var chain []byte
-		for _, der := range id.Chain {
-			chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+		chain, err := source.ChainPEM(id)
+		if err != nil {
+			return nil, err
 		}
 		chains = append(chains, chain)
 	}

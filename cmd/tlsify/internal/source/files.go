@@ -5,6 +5,8 @@
 package source
 
 import (
+	"bytes"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -21,8 +23,10 @@ import (
 	"tlsify/cmd/tlsify/internal/privatekey"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
+	"tlsify/engine/trustanchor"
 	"tlsify/stream"
 	"tlsify/verify"
+	"tlsify/verify/mtc"
 )
 
 const (
@@ -256,7 +260,9 @@ func (f *Files) Identity(certName, keyName string) (*engine.Identity, error) {
 	if !privatekey.Fits(chain.Leaf, key) {
 		return nil, status.Usagef("--%s: %s does not fit the certificate in %s", option, status.Cut(keyName), status.Cut(certName))
 	}
-	return &engine.Identity{Chain: chain.DER, Leaf: chain.Leaf, Key: key}, nil
+	id := identity(chain)
+	id.Key = key
+	return id, nil
 }
 
 // Chain reads the certificate chain of an identity.
@@ -265,7 +271,34 @@ func Chain(name string, content []byte) (*engine.Identity, error) {
 	if err != nil {
 		return nil, status.Usagef("--cert: %s: %v", status.Cut(name), err)
 	}
-	return &engine.Identity{Chain: chain.DER, Leaf: chain.Leaf}, nil
+	return identity(chain), nil
+}
+
+// identity is one without its key.
+func identity(chain *credential.Chain) *engine.Identity {
+	id := &engine.Identity{Chain: chain.DER, Leaf: chain.Leaf, Anchors: chain.Anchors, Small: mtc.IsRelative(chain.Leaf)}
+	// The ID of a standalone certificate is its CA's, whose name says it.
+	if ca, ok := mtc.NameID(id.Leaf.RawIssuer); ok && id.Anchors == nil && mtc.IsProven(id.Leaf) && !id.Small {
+		id.Anchors = &trustanchor.Properties{ID: ca}
+	}
+	return id
+}
+
+// ChainPEM is what Chain reads: for another process, all that is said of the
+// chain.
+func ChainPEM(id *engine.Identity) ([]byte, error) {
+	var out bytes.Buffer
+	if id.Anchors != nil {
+		properties, err := id.Anchors.Marshal()
+		if err != nil {
+			return nil, err
+		}
+		pem.Encode(&out, &pem.Block{Type: trustanchor.PEMType, Bytes: properties})
+	}
+	for _, der := range id.Chain {
+		pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: der})
+	}
+	return out.Bytes(), nil
 }
 
 // Output opens a file to append secrets to.
