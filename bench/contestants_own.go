@@ -148,7 +148,7 @@ func tlsify(name, path string, engine tlsifyEngine) Contestant {
 			return env
 		},
 	}
-	if engine.name == "pq" {
+	if engine.name != "utls" {
 		c.Keys = []KeyKind{KeyP256, KeyRSA, KeyMLDSA44, KeyMLDSA65, KeyMLDSA87}
 	}
 	return c

@@ -46,7 +46,7 @@ func TestContestantsByAxis(t *testing.T) {
 		}
 	}
 	all := Tlsify(t.Context(), pretended(t, "--pump X"), "pq")
-	if !slices.Equal(all[0].Groups, []string{"x25519", "MLKEM512"}) || !all[0].verifies(KeyMLDSA65) || all[1].verifies(KeyMLDSA65) {
+	if !slices.Equal(all[0].Groups, []string{"x25519", "MLKEM512"}) || !all[0].verifies(KeyMLDSA65) || !all[1].verifies(KeyMLDSA65) || tlsify("", "", tlsifyEngine{name: "utls"}).verifies(KeyMLDSA65) {
 		t.Errorf("%+v, %+v", all[0], all[1])
 	}
 	if last := len(all) - 1; all[last-1].Resumes || !all[last].Resumes {
