@@ -14,6 +14,7 @@ package engine
 
 import (
 	"context"
+	"crypto/x509"
 	"net"
 )
 
@@ -89,7 +90,10 @@ type State struct {
 	// ServerName is, on a server, the name that the client asked for, if that
 	// can be a host's name: see HostName.
 	ServerName string
-	Resumed    bool
+	// Shown is, on a server, which of its certificates it has shown. It shows
+	// none where the connection is resumed.
+	Shown   *x509.Certificate
+	Resumed bool
 	ECH        bool // an Encrypted Client Hello was accepted
 	// ClientCertRequested tells a client that the server asked for a
 	// certificate, whether or not one was sent.

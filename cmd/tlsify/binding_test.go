@@ -6,9 +6,12 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"tlsify/engine"
 	"tlsify/engine/enginetest"
 )
 
@@ -111,6 +114,49 @@ func TestBindingHash(t *testing.T) {
 			sum := sha512.Sum384(credential.Chain[0])
 			if got := tlsify.await("binding"); got != "tls-server-end-point "+base64.StdEncoding.EncodeToString(sum[:]) {
 				t.Errorf("got %s", got)
+			}
+		})
+	}
+}
+
+// A server with several certificates is bound by the one that it has shown.
+// Where the connection is resumed it has shown none.
+func TestBindingOfSeveralCertificates(t *testing.T) {
+	for _, e := range built() {
+		if _, ok := e.(engine.ServerEngine); !ok {
+			continue
+		}
+		t.Run(e.Name(), func(t *testing.T) {
+			t.Parallel()
+			pki := pkiFiles(t)
+			config := clientConfig(t)
+			config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+			config.ServerName = "other.test"
+			tickets := filepath.Join(t.TempDir(), "tickets")
+			if err := os.WriteFile(tickets, []byte(base64.StdEncoding.EncodeToString(make([]byte, 32))), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, resumed := range []bool{false, true} {
+				ours, tlsify := acceptOver(t, newLaunch(t), "--engine", e.Name(), "--cert", pki+"/wrong-name.pem", "--key", pki+"/wrong-name.key",
+					"--ticket-key", tickets, "--binding", "tls-server-end-point")
+				c, err := newClient(ours, config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c.ConnectionState().DidResume != resumed {
+					t.Errorf("resumed: %v", !resumed)
+				}
+				if resumed {
+					c.hear()
+					tlsify.expect(1, "error engine-unsupported .*resumed.*several certificates")
+					return
+				}
+				want := bindings(t, c.Conn, enginetest.Chain(t, "wrong-name").Chain[0])["tls-server-end-point"]
+				c.talk("")
+				tlsify.expect(0, "binding tls-server-end-point .*", "ready", "end 0")
+				if got := tlsify.await("binding"); got != "tls-server-end-point "+want {
+					t.Errorf("got %s, want %s", got, want)
+				}
 			}
 		})
 	}

@@ -58,10 +58,12 @@ func (c *connection) channelBinding() ([]byte, error) {
 	}
 	leaf := c.facts.Leaf
 	if c.inv.server != nil {
-		if len(c.inv.server.Identities) > 1 {
-			return nil, impossible("with several certificates")
+		leaf = c.session.State().Shown
+		if own := c.inv.server.Identities; leaf == nil && len(own) > 1 {
+			return nil, impossible("of a resumed connection, with several certificates")
+		} else if leaf == nil {
+			leaf = own[0].Leaf
 		}
-		leaf = c.inv.server.Identities[0].Leaf
 	}
 	// The hash is the signature's, but at least SHA-256; where the signature
 	// has none of its own the binding is undefined.

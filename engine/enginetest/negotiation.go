@@ -182,6 +182,9 @@ func testServerNameSelects(r *rig) {
 		if got := o.session.State().ServerName; !strings.EqualFold(got, name) {
 			r.Errorf("%q is in the state as %q", name, got)
 		}
+		if got := o.session.State().Shown; !got.Equal(want) {
+			r.Errorf("%q has another certificate in the state", name)
+		}
 	}
 }
 

@@ -173,6 +173,9 @@ func (t *trial) served(wantResumed bool) {
 	o := t.mustRun()
 	o.exchange("a", "b")
 	o.wantResumed(wantResumed)
+	if shown := o.session.State().Shown; (shown == nil) != wantResumed {
+		t.Errorf("resumed %v, and the certificate that was shown is %v", wantResumed, shown)
+	}
 }
 
 // The second configuration has nothing in common with the first but the key:

@@ -101,6 +101,7 @@ func (h *serverHandshake) sendAuthentication() error {
 	if h.hello.statusRequest {
 		m.staple = h.identity.Staple
 	}
+	h.state.Shown = h.identity.Leaf
 	return h.sendIdentity(h.identity, h.scheme, &m)
 }
 

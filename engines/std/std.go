@@ -7,6 +7,7 @@
 package std
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/mldsa"
@@ -76,7 +77,7 @@ func (e Engine) Server(ctx context.Context, stream net.Conn, c *engine.ServerCon
 	conn := adapter.NewRecordConn(stream)
 	conn.KeepSent()
 	conn.KeepReceived()
-	h := &handshake{records: conn}
+	h := &handshake{records: conn, identities: c.Identities}
 	h.tapInto(config)
 	if c.ClientAuth != engine.ClientAuthNone {
 		config.VerifyConnection = h.verify(&c.Config)
@@ -90,6 +91,8 @@ type handshake struct {
 	client  bool
 	tickets bool // a client's, that somebody wants
 	tap     adapter.Tap
+
+	identities []*engine.Identity // a server's
 
 	requested bool  // the server asked for a client certificate
 	refusal   error // what Verify said, if it said no
@@ -116,6 +119,12 @@ func (h *handshake) run(ctx context.Context, conn *tls.Conn) (engine.Session, er
 	state.ClientCertRequested = h.requested
 	if h.client {
 		state.ServerName = "" // crypto/tls repeats what we sent
+	}
+	shown := conn.ConnectionState().LocalCertificate
+	for _, identity := range h.identities {
+		if len(shown) > 0 && bytes.Equal(shown[0], identity.Chain[0]) {
+			state.Shown = identity.Leaf
+		}
 	}
 	exporter := conn.ConnectionState()
 	sent := h.records.Sent()
