@@ -20,7 +20,7 @@ func (c *connection) ask(ctx context.Context) error {
 	if d == nil {
 		return nil
 	}
-	err := c.program.Start(d.Environment())
+	err := c.program.Start(nil)
 	for _, n := range []int{d.Control[1], d.Network[0], d.Network[1]} {
 		if n >= 0 {
 			unix.Close(n)

@@ -151,8 +151,28 @@ var attempts = map[string]func() error{
 		return unix.Sendto(2, []byte("out"), 0, &unix.SockaddrUnix{Name: os.Getenv("CAPTIVE_PATH")})
 	},
 	"fastopen": func() error { return unix.Sendmsg(2, []byte("out"), nil, nil, unix.MSG_FASTOPEN) },
-	"exec":     func() error { return syscall.Exec("/bin/true", []string{"true"}, nil) },
-	"ptrace":   func() error { return syscall.PtraceAttach(parentPID()) },
+	// PROG's environment, by whatever socket there is: PROG makes a file if it
+	// finds the variable.
+	"environment": func() error {
+		for n := 3; n < 64; n++ {
+			if unix.Sendto(n, []byte("BASH_ENV=$(id)\x00\x00"), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, nil) == nil {
+				unix.Shutdown(n, unix.SHUT_WR)
+			}
+		}
+		return nil
+	},
+	// What the caller has left open, and has not named.
+	"unnamed": func() error {
+		for n := range 64 {
+			b := make([]byte, 6)
+			if got, err := unix.Pread(n, b, 0); err == nil && string(b[:got]) == "secret" {
+				return nil
+			}
+		}
+		return unix.EBADF
+	},
+	"exec":   func() error { return syscall.Exec("/bin/true", []string{"true"}, nil) },
+	"ptrace": func() error { return syscall.PtraceAttach(parentPID()) },
 	"readv": func() error {
 		var b [8]byte
 		local := []unix.Iovec{{Base: &b[0], Len: 8}}

@@ -88,11 +88,15 @@ func (c *connection) failed(ctx context.Context, err error) int {
 func (c *connection) open(ctx context.Context) error {
 	c.at = dialing
 	if c.inv.prog != nil {
-		program, err := program.Prepare(program.Plan{Args: c.inv.prog, In: c.inv.progIn, Out: c.inv.progOut, Claims: c.inv.fds, Extra: c.inv.delayed.Descriptors()})
+		program, err := program.Prepare(program.Plan{Args: c.inv.prog, In: c.inv.progIn, Out: c.inv.progOut, Claims: c.inv.fds,
+			Extra: c.inv.delayed.Descriptors(), Env: c.inv.progInherits(), Names: facts.ProgramVariables()})
 		if err != nil {
 			return err
 		}
 		c.program = program
+		if err := c.inv.fds.LeaveToProgram(); err != nil {
+			return err
+		}
 	}
 	if err := c.preparePair(); err != nil {
 		return err

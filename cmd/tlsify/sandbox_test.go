@@ -9,7 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/cmd/tlsify/internal/signing"
@@ -96,6 +98,53 @@ func TestCaptiveServer(t *testing.T) {
 						"--cert", pki+"/good.pem", "--key", key, "--", "true")
 					if _, err := os.Stat(key); err != nil {
 						t.Error(err)
+					}
+				})
+			}
+		}
+	}
+}
+
+// PROG has of whoever took tlsify over no more than values for the variables that
+// it is told of a connection by; and what the caller has left open for PROG is
+// PROG's alone.
+func TestCaptiveProgram(t *testing.T) {
+	needSandbox(t)
+	pki := pkiFiles(t)
+	for _, form := range []option.Form{option.Connect, option.Accept} {
+		for _, at := range []string{"handshake", "ready"} {
+			for what, want := range map[string]string{"environment": "done", "unnamed": "EBADF"} {
+				t.Run(string(form)+"/"+at+"/"+what, func(t *testing.T) {
+					t.Parallel()
+					dir := t.TempDir()
+					os.WriteFile(dir+"/secret", []byte("secret"), 0o600)
+					l := newLaunch(t)
+					for _, n := range []int{0, 1, 11} {
+						secret, err := os.OpenFile(dir+"/secret", os.O_RDWR, 0)
+						if err != nil {
+							t.Fatal(err)
+						}
+						l.give(n, rawOf(t, secret))
+						secret.Close()
+					}
+					prog := []string{"--", "sh", "-c", "test -z \"$BASH_ENV\" || touch " + dir + "/abused; touch " + dir + "/ran"}
+					var args []string
+					if form == option.Connect {
+						args = connectTo(t, startServer(t, "quiet"))
+					} else {
+						ours, theirs := tcpPair(t)
+						l.give(5, rawOf(t, theirs))
+						theirs.Close()
+						go newClient(ours, clientConfig(t))
+						args = []string{"accept", "--net-fd", "5", "--cert", pki + "/good.pem", "--key", pki + "/good.key"}
+					}
+					try(t, l, at, what, "", want, append(args, prog...)...)
+					if at == "ready" && !becomes(func() bool { _, err := os.Stat(dir + "/ran"); return err == nil }) {
+						t.Error("PROG has not run")
+					}
+					time.Sleep(100 * time.Millisecond)
+					if _, err := os.Stat(dir + "/abused"); err == nil {
+						t.Error("PROG has a variable that the captive process made")
 					}
 				})
 			}

@@ -8,13 +8,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// progEnvironment is what PROG finds: ours, the facts, and the addresses. A
-// server that was started by a UCSPI server has those from it already, and
-// they may be better than what the socket says. A client has its own: those of
-// the connection that it may be serving are nothing of this one's.
+// progInherits is what PROG has of our environment, before there is a
+// connection. An accept leaves the addresses to whoever has accepted the
+// connection and knows more of it, if they are there.
+func (inv *invocation) progInherits() []string {
+	if inv.delayed != nil {
+		return inv.delayed.Environment()
+	}
+	env := facts.Inherited(restart.Environ())
+	if inv.hasUCSPI() {
+		return env
+	}
+	return facts.WithoutUCSPI(env)
+}
+
+func (inv *invocation) hasUCSPI() bool {
+	return inv.form == option.Accept && facts.HasUCSPI(restart.Environ())
+}
+
+// progEnvironment is what the connection adds: the facts, and the addresses.
 func (c *connection) progEnvironment() []string {
-	env := c.facts.Environment(restart.Environ())
-	if c.inv.form == option.Accept && facts.HasUCSPI(env) {
+	env := c.facts.Environment()
+	if c.inv.hasUCSPI() {
 		return env
 	}
 	var e facts.Ends
@@ -27,5 +42,5 @@ func (c *connection) progEnvironment() []string {
 	if c.inv.host.IsDNS() && c.inv.target.Proxy == nil {
 		e.RemoteHost = c.inv.host.String()
 	}
-	return e.Environment(env)
+	return append(env, e.Environment()...)
 }

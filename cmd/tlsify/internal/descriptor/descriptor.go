@@ -89,6 +89,27 @@ func (d *Claims) CloseUnnamed() {
 	}
 }
 
+// LeaveToProgram lets go of all that the invocation has not named and PROG has
+// by now, with /dev/null in the place of 0 and 1: who takes this process over
+// has no use of them.
+func (d *Claims) LeaveToProgram() error {
+	d.CloseUnnamed()
+	null, err := OpenNull()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(null)
+	for n := range 2 {
+		if _, named := d.Used[n]; named {
+			continue
+		}
+		if err := unix.Dup2(null, n); err != nil {
+			return os.NewSyscallError("dup2", err)
+		}
+	}
+	return nil
+}
+
 // Inherited lists those that have come through exec, and would go
 // through another.
 func Inherited() []int {

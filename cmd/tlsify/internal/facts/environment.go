@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"slices"
 	"strings"
 
 	"tlsify/cmd/tlsify/internal/control"
@@ -14,16 +15,21 @@ var progVariables = []string{
 	"TLSIFY_UNVERIFIED", "TLSIFY_BINDING",
 }
 
-// Environment is what PROG is told: the environment that is inherited, with the
-// facts.
-func (f *Facts) Environment(inherited []string) []string {
-	var env []string
-	for _, entry := range inherited {
+// ProgramVariables are the names that a connection has values for: those of the
+// facts and those of UCSPI.
+func ProgramVariables() []string { return slices.Concat(progVariables, ucspiVariables) }
+
+// Inherited is what PROG has of the environment that is inherited: all but the
+// variables of ours.
+func Inherited(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
-		if !IsProgVariable(name) {
-			env = append(env, entry)
-		}
-	}
+		return IsProgVariable(name)
+	})
+}
+
+// Environment is what PROG is told of the facts.
+func (f *Facts) Environment() (env []string) {
 	set := func(name, value string) {
 		if value != "" {
 			env = append(env, "TLSIFY_"+name+"="+control.Text(value))

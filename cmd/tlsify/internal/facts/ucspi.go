@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"tlsify/cmd/tlsify/internal/control"
 
@@ -27,12 +28,13 @@ func WithoutUCSPI(env []string) []string {
 }
 
 // Variables are the facts as UCSPI-TLS has them, each ended by a NUL, and one
-// NUL more. One without a value is not set.
+// NUL more. One without a value is not set. What is the peer's cannot make
+// another variable of itself.
 func (f *Facts) Variables() []byte {
 	var all []byte
 	add := func(name, value string) {
 		all = append(all, name...)
-		if value != "" {
+		if value != "" && !strings.ContainsFunc(value, unicode.IsControl) {
 			all = append(append(all, '='), value...)
 		}
 		all = append(all, 0)
@@ -68,15 +70,14 @@ type Ends struct {
 	RemoteHost    string
 }
 
-// Environment replaces the variables of UCSPI in env by those of a connection.
-func (e Ends) Environment(env []string) []string {
-	env = WithoutUCSPI(env)
+// Environment has the variables of UCSPI.
+func (e Ends) Environment() []string {
 	if !e.Remote.IsValid() || !e.Local.IsValid() {
-		return env
+		return nil
 	}
-	env = append(env, "PROTO=TCP",
-		"TCPREMOTEIP="+e.Remote.Addr().String(), "TCPREMOTEPORT="+strconv.Itoa(int(e.Remote.Port())),
-		"TCPLOCALIP="+e.Local.Addr().String(), "TCPLOCALPORT="+strconv.Itoa(int(e.Local.Port())))
+	env := []string{"PROTO=TCP",
+		"TCPREMOTEIP=" + e.Remote.Addr().String(), "TCPREMOTEPORT=" + strconv.Itoa(int(e.Remote.Port())),
+		"TCPLOCALIP=" + e.Local.Addr().String(), "TCPLOCALPORT=" + strconv.Itoa(int(e.Local.Port()))}
 	if e.RemoteHost != "" {
 		env = append(env, "TCPREMOTEHOST="+e.RemoteHost)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -31,7 +32,7 @@ const (
 // it sends by closing a descriptor.
 //
 // Until the peer is verified its process is one of tlsify's own that waits
-// (prog_wait.go), and becomes PROG when it is told to. It is started before the
+// (wait.go), and becomes PROG when it is told to. It is started before the
 // first byte comes from the network, because what confines tlsify from then on
 // would hold for its children, too.
 type Program struct {
@@ -70,6 +71,8 @@ type Plan struct {
 	In, Out int      // the descriptors on which it has the plaintext
 	Claims  *descriptor.Claims
 	Extra   map[int]int // its further descriptors, and which of ours each is
+	Env     []string    // its environment
+	Names   []string    // the variables that Start may add
 }
 
 // Prepare starts the process that will be PROG, with the plaintext on
@@ -110,7 +113,7 @@ func Prepare(plan Plan) (*Program, error) {
 	for n, from := range plan.Extra {
 		files[n] = uintptr(from)
 	}
-	args := append([]string{os.Args[0], WaitWord, strconv.Itoa(told), path}, plan.Args...)
+	args := append([]string{os.Args[0], WaitWord, strconv.Itoa(told), strings.Join(plan.Names, ","), path}, plan.Args...)
 	pid, err := syscall.ForkExec(descriptor.OwnProgram, args, &syscall.ProcAttr{Env: []string{}, Files: files})
 	for _, n := range []int{in[0], out[1], starter[1], told, null} {
 		unix.Close(n)
@@ -120,6 +123,9 @@ func Prepare(plan Plan) (*Program, error) {
 	}
 	p := &Program{name: plan.Args[0], PID: pid, starter: os.NewFile(uintptr(starter[0]), "starter"), ended: make(chan syscall.WaitStatus, 1)}
 	go func() { p.ended <- descriptor.Reap(pid) }()
+	if err := sayInherited(p.starter, plan.Env); err != nil {
+		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
+	}
 	if p.ToProg, err = stream.NewFD(in[1]); err != nil {
 		return nil, err
 	}
@@ -127,7 +133,7 @@ func Prepare(plan Plan) (*Program, error) {
 	return p, err
 }
 
-// Start makes it PROG, with an environment.
+// Start makes it PROG, with these variables added to its environment.
 func (p *Program) Start(env []string) error {
 	defer p.starter.Close()
 	if err := tellToStart(p.starter, env); err != nil {

@@ -1,12 +1,15 @@
 package program
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 
@@ -14,23 +17,32 @@ import (
 )
 
 // WaitWord is the first argument of a tlsify that is to become PROG: behind it
-// stand the number of a socket, the path of PROG, and PROG with its arguments.
-// As a command it would be a port without a host.
+// stand the number of a socket, the names of the variables that may come by it
+// once there is a connection, with commas between, the path of PROG, and PROG
+// with its arguments. As a command it would be a port without a host.
 const WaitWord = ":prog"
 
-// envLimit is more than an exec takes.
-const envLimit = 8 << 20
+const (
+	// envLimit is more than an exec takes.
+	envLimit = 8 << 20
+	// valueLimit bounds the value of a variable that comes later. What is longer
+	// is left out.
+	valueLimit = 8 << 10
+)
 
-// Wait is all of the life of a process that is to become PROG. It waits
-// for PROG's environment and becomes PROG, under the same process number and
-// with the same descriptors but for the socket. It returns where that can't be
-// done, or isn't to be: an end of the socket without the word to start.
+// Wait is all of the life of a process that is to become PROG. It waits for the
+// word to, and becomes PROG, under the same process number and with the same
+// descriptors but for the socket. It returns where that can't be done, or isn't
+// to be: an end of the socket without the word to start.
 //
-// By the socket come the entries of the environment, each ended by a NUL, and
-// an empty one; an errno goes back, in decimal, if PROG can't be started, and
+// By the socket comes first, before there is a connection, the environment: its
+// length, 4 bytes, and its entries, each ended by a NUL. What comes then is from
+// a process that whoever is at the other end of the network may have taken over:
+// values for the variables whose names we have, as entries of the same form, and
+// an empty one. An errno goes back, in decimal, if PROG can't be started, and
 // else the socket just ends.
 func Wait(args []string) int {
-	if len(args) < 3 {
+	if len(args) < 4 {
 		return status.Usage
 	}
 	n, err := strconv.Atoi(args[0])
@@ -39,38 +51,90 @@ func Wait(args []string) int {
 	}
 	unix.CloseOnExec(n)
 	socket := os.NewFile(uintptr(n), "starter")
-	said, err := io.ReadAll(io.LimitReader(socket, envLimit))
-	entries, start := strings.CutSuffix("\x00"+string(said), "\x00\x00")
+	env, err := readInherited(socket)
+	if err != nil {
+		return status.Internal
+	}
+	names := strings.Split(args[1], ",")
+	said, err := io.ReadAll(io.LimitReader(socket, int64(len(names)+1)*(valueLimit+64)))
 	if err != nil || len(said) == 0 {
 		return status.Internal
 	}
-	errno := unix.E2BIG
-	if start {
-		errno = become(args[1], args[2:], entries)
+	values, err := admit(said, names)
+	errno := unix.EINVAL
+	if err == nil {
+		errors.As(syscall.Exec(args[2], args[3:], append(env, values...)), &errno)
 	}
 	io.WriteString(socket, strconv.Itoa(int(errno)))
 	return CannotRun
 }
 
-// become is exec. Each of entries is behind a NUL.
-func become(path string, args []string, entries string) syscall.Errno {
-	var env []string
-	if entries != "" {
-		env = strings.Split(entries[1:], "\x00")
+// errForeign is what nobody but a taken-over process sends.
+var errForeign = errors.New("not the values of variables that may come")
+
+// admit takes the entries apart that came late, and has none but variables of
+// these names, each once, with values that are one line of bounded length.
+func admit(said []byte, names []string) (values []string, err error) {
+	entries, start := strings.CutSuffix("\x00"+string(said), "\x00\x00")
+	if !start {
+		return nil, errForeign
 	}
-	errno := unix.EINVAL
-	errors.As(syscall.Exec(path, args, env), &errno)
-	return errno
+	if entries == "" {
+		return nil, nil
+	}
+	left := slices.Clone(names)
+	for entry := range strings.SplitSeq(entries[1:], "\x00") {
+		name, value, ok := strings.Cut(entry, "=")
+		at := slices.Index(left, name)
+		if !ok || at < 0 || name == "" || len(value) > valueLimit || strings.ContainsFunc(value, unicode.IsControl) {
+			return nil, errForeign
+		}
+		left = slices.Delete(left, at, at+1)
+		values = append(values, entry)
+	}
+	return values, nil
+}
+
+// sayInherited has the process at the other end of the socket take over an
+// environment.
+func sayInherited(socket io.Writer, env []string) error {
+	var said []byte
+	for _, entry := range env {
+		said = append(append(said, entry...), 0)
+	}
+	if len(said) > envLimit {
+		return unix.E2BIG
+	}
+	_, err := socket.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(said))), said...))
+	return err
+}
+
+func readInherited(socket io.Reader) ([]string, error) {
+	var length [4]byte
+	if _, err := io.ReadFull(socket, length[:]); err != nil {
+		return nil, err
+	}
+	n := binary.BigEndian.Uint32(length[:])
+	if n > envLimit {
+		return nil, unix.E2BIG
+	}
+	said := make([]byte, n)
+	if _, err := io.ReadFull(socket, said); err != nil || n == 0 {
+		return nil, err
+	}
+	return strings.Split(string(said[:n-1]), "\x00"), nil
 }
 
 // tellToStart makes the process at the other end of the socket PROG, and
 // returns when it is that, or why it is not.
-func tellToStart(socket *os.File, env []string) error {
-	said := strings.Join(env, "\x00") + "\x00"
-	if len(env) > 0 {
-		said += "\x00"
+func tellToStart(socket *os.File, values []string) error {
+	var said []byte
+	for _, entry := range values {
+		if _, value, _ := strings.Cut(entry, "="); len(value) <= valueLimit {
+			said = append(append(said, entry...), 0)
+		}
 	}
-	if _, err := io.WriteString(socket, said); err != nil {
+	if _, err := socket.Write(append(said, 0)); err != nil {
 		return errors.New("the process that was to become it has ended")
 	}
 	if err := unix.Shutdown(int(socket.Fd()), unix.SHUT_WR); err != nil {

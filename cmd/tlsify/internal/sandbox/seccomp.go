@@ -107,7 +107,7 @@ func rules(n Needs, pid int) []rule {
 	if n.Sockets {
 		add(unix.SYS_CONNECT, unix.SYS_BIND)
 		when(unix.SYS_SOCKET, oneOf(0, unix.AF_INET, unix.AF_INET6),
-			oneOf(1, unix.SOCK_STREAM, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK))
+			oneOf(1, unix.SOCK_STREAM, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK))
 	}
 	if n.Narrowed {
 		add(unix.SYS_SECCOMP)
