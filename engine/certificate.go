@@ -85,7 +85,10 @@ func readLeaf(der []byte) (*x509.Certificate, []asn1.ObjectIdentifier) {
 	try(func(s *certificateFields) { s.subject = f.subject })
 	var unread []asn1.ObjectIdentifier
 	for i, e := range f.extensions {
-		if i < maxExtensions && try(func(s *certificateFields) { s.extensions = append(slices.Clip(s.extensions), e) }) {
+		with := func(e asn1.RawValue) func(*certificateFields) {
+			return func(s *certificateFields) { s.extensions = append(slices.Clip(s.extensions), e) }
+		}
+		if i < maxExtensions && (try(with(e)) || try(with(plainFlag(e)))) {
 			continue
 		}
 		var oid asn1.ObjectIdentifier
@@ -103,6 +106,22 @@ func readLeaf(der []byte) (*x509.Certificate, []asn1.ObjectIdentifier) {
 	asn1.Unmarshal(f.serial.FullBytes, &leaf.SerialNumber)
 	leaf.Signature = f.signature.RightAlign()
 	return leaf, unread
+}
+
+// plainFlag is an extension whose mark of being critical is written as DER has
+// it, where it was written as any other number that is not 0.
+func plainFlag(e asn1.RawValue) asn1.RawValue {
+	var oid, flag asn1.RawValue
+	rest, err := asn1.Unmarshal(e.Bytes, &oid)
+	if err != nil {
+		return e
+	}
+	if _, err := asn1.Unmarshal(rest, &flag); err != nil || flag.Tag != asn1.TagBoolean || len(flag.Bytes) != 1 || flag.Bytes[0] == 0 {
+		return e
+	}
+	plain := slices.Clone(e.FullBytes)
+	plain[len(plain)-len(rest)+2] = 0xff // the flag has a tag and a length before it
+	return asn1.RawValue{FullBytes: plain}
 }
 
 // certificateFields are those of a Certificate (RFC 5280, section 4.1).
