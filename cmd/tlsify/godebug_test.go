@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tlsify/engine/enginetest"
 )
 
 // switched is an environment with switches of the language's runtime, the
@@ -91,4 +93,18 @@ func TestProgramsFindTheRuntimesSwitches(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	findsSwitches(t, "the client's PROG", tlsify.out.all())
+}
+
+// Started again it still has the name that it was called by.
+func TestPersonalityWithTheRuntimesSwitches(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "echo")
+	l := under(t, "openssl", append(switched(), "SSL_CERT_FILE="+pkiFiles(t)+"/ca.pem")...)
+	in := l.feed(0)
+	tlsify := l.start("s_client", "-quiet", "-connect", s.address, "-servername", enginetest.Host, "-verify_hostname", enginetest.Host, "-verify_return_error")
+	io.WriteString(in, "hello\n")
+	in.Close()
+	if status := tlsify.wait(); status != 0 || tlsify.out.all() != "hello\n" {
+		t.Errorf("status %d, %s", status, tlsify.report())
+	}
 }
