@@ -63,6 +63,11 @@ var rulesControl = []rule{
 		r := t.call().start(t.serve(talk).to()...)
 		r.expect(0, "peer-certificate 0 "+literal(base64.StdEncoding.EncodeToString(good.chain[0])),
 			"peer-certificate 1 "+literal(base64.StdEncoding.EncodeToString(good.chain[1])), "peer-pin "+literal(good.pin()), "ready")
+		for _, line := range []string{"peer-issuer .+", "peer-name dns:" + literal(host), `peer-not-after \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`} {
+			if outOfOrder(r.lines(), []string{line, "ready"}) != "" {
+				t.fault("%q is not told before ready%s", line, r.report())
+			}
+		}
 	}},
 	{"control-facts", "protocol TLSv1.3 / cipher NAME / group NAME / ... / resumed yes|no", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) {

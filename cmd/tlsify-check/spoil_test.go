@@ -136,6 +136,7 @@ var spoils = slices.Concat(spoilsStaple, spoilsHello, spoilsLate, spoilsNetwork,
 			"error client-cert ", "error tls-alert ", "error tls-version ", "error tls-alert ")
 	}},
 	{"no-evidence", "evidence control-peer", func(w *wrapper) { w.mute("peer-pin") }},
+	{"no-names", "control-peer", func(w *wrapper) { w.mute("peer-name") }},
 	{"one-reason", "evidence", func(w *wrapper) {
 		errors := 0
 		w.line = func(line string) []string {

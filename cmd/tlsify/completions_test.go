@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,7 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"tlsify/cmd/tlsify/internal/explain"
 	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/starttls"
+	"tlsify/engine"
+	"tlsify/pump"
 )
 
 // completions are the files of doc/completions, each under the name that its
@@ -27,15 +32,46 @@ func TestCompletions(t *testing.T) {
 	}
 }
 
+// namedWords are the values of options whose help does not list them between bars.
+// Those of an engine's are the same in every build (TestNamedWords).
+var namedWords = map[string][]string{
+	"engine":       {"std", "utls", "pq"},
+	"min-security": {"standard", "tls13", "pq", "pq-auth"},
+	"binding":      {"tls-exporter", "tls-server-end-point"},
+	"starttls":     starttls.Protocols(),
+	"pump":         {string(pump.Auto), string(pump.Kernel), string(pump.Record), string(pump.Session)},
+	"handoff":      {"socketpair", "ktls", "auto"},
+	"groups":       {"X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024", "x25519", "secp256r1", "secp384r1", "MLKEM768", "MLKEM1024", "MLKEM512", "X-Wing"},
+	"fingerprint":  {"chrome", "firefox", "safari", "ios", "edge", "random"},
+}
+
+// The program takes each of these words.
+func TestNamedWords(t *testing.T) {
+	pki := pkiFiles(t)
+	for name, words := range namedWords {
+		for _, word := range words {
+			args := []string{"connect", "--" + name, word, "--trust", pki + "/ca.pem", "localhost:1"}
+			switch name {
+			case "groups":
+				args = append([]string{"connect", "--engine", "pq"}, args[1:]...)
+			case "fingerprint":
+				args = append([]string{"connect", "--engine", "utls", "--alpn", "h2,http/1.1"}, args[1:]...)
+			case "handoff":
+				args = append([]string{"connect", "--control-fd", "0"}, args[1:]...) // which is refused, but later
+			}
+			_, err := parse(args, nil)
+			unsupported := errors.As(err, new(*engine.UnsupportedError)) || strings.Contains(fmt.Sprint(err), "this build has no engine")
+			if err != nil && !unsupported && !strings.Contains(err.Error(), "descriptor 0 is the plaintext's") {
+				t.Errorf("--%s %s: %v", name, word, err)
+			}
+		}
+	}
+}
+
 // wordsOf are the values that an option has words for.
 func wordsOf(o option.Option) []string {
-	switch {
-	case o.Name == "engine":
-		return []string{"std", "utls", "pq"}
-	case o.Name == "min-security":
-		return []string{"standard", "tls13", "pq", "pq-auth"}
-	case o.Name == "binding":
-		return []string{"tls-exporter", "tls-server-end-point"}
+	if words, ok := namedWords[o.Name]; ok {
+		return words
 	}
 	var words []string
 	for word := range strings.SplitSeq(o.Arg, "|") {
@@ -62,9 +98,23 @@ func takesFile(o option.Option) bool {
 	return slices.Contains(parts, "FILE") || slices.Contains(parts, "DIR")
 }
 
-func topics() []string {
-	_, list, _ := strings.Cut(helpOverview, "Topics: ")
-	return strings.Fields(list)
+// topics are all that there is help on.
+func topics() (all []string) {
+	add := func(topic string) {
+		if topic != "" && !slices.Contains(all, topic) {
+			all = append(all, topic)
+		}
+	}
+	for _, topic := range []string{"connect", "accept", "listen", "control", "status", "engines"} {
+		add(topic)
+	}
+	for _, o := range option.Table {
+		add(o.Topic)
+	}
+	for _, code := range explain.Codes {
+		add(code.Name)
+	}
+	return all
 }
 
 func formNames() (names []string) {
@@ -127,7 +177,7 @@ _tlsify() {
 		}
 		fmt.Fprintf(&b, "    %s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")) ;;\n", f, words)
 	}
-	fmt.Fprintf(&b, "    esac\n    [ \"$COMP_CWORD\" -gt 1 ] || COMPREPLY+=($(compgen -W '%s' -- \"$cur\"))\n}\n", strings.Join(formNames(), " "))
+	fmt.Fprintf(&b, "    esac\n    [ \"$COMP_CWORD\" -gt 1 ] || [[ $cur = -* ]] || COMPREPLY=($(compgen -W '%s' -- \"$cur\"))\n}\n", strings.Join(formNames(), " "))
 	b.WriteString("complete -F _tlsify -o filenames tlsify\n")
 	return b.String()
 }
@@ -188,8 +238,21 @@ func fishCompletions() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, completionsHead, "fish")
 	fmt.Fprintf(&b, "\nset -l forms %s\n", strings.Join(formNames(), " "))
-	b.WriteString("complete -c tlsify -f\n")
-	b.WriteString("complete -c tlsify -n \"not __fish_seen_subcommand_from $forms\" -a \"$forms\"\n")
+	b.WriteString(`
+# Behind -- there is another program, with completions of its own.
+function __tlsify_at_prog
+    contains -- -- (commandline -opc)
+end
+function __tlsify_prog
+    set -l words (commandline -opc) (commandline -ct)
+    set -l at (contains -i -- -- $words)
+    complete -C "$words[$(math $at + 1)..]"
+end
+
+complete -c tlsify -f
+complete -c tlsify -n __tlsify_at_prog -x -a '(__tlsify_prog)'
+`)
+	b.WriteString("complete -c tlsify -n \"not __tlsify_at_prog; and not __fish_seen_subcommand_from $forms\" -a \"$forms\"\n")
 	fmt.Fprintf(&b, "complete -c tlsify -n '__fish_seen_subcommand_from help' -a '%s'\n", strings.Join(topics(), " "))
 	for _, o := range option.Table {
 		var of []string
@@ -200,8 +263,9 @@ func fishCompletions() string {
 		}
 		condition := "__fish_seen_subcommand_from " + strings.Join(of, " ")
 		if slices.Contains(of, string(option.Connect)) {
-			condition += "; or not __fish_seen_subcommand_from $forms"
+			condition = "begin; " + condition + "; or not __fish_seen_subcommand_from $forms; end"
 		}
+		condition = "not __tlsify_at_prog; and " + condition
 		fmt.Fprintf(&b, "complete -c tlsify -n \"%s\" -l %s", condition, o.Name)
 		if o.Short != "" {
 			fmt.Fprintf(&b, " -s %s", o.Short)
@@ -233,6 +297,12 @@ var completed = []struct {
 	{"tlsify accept --client-auth re", "require", "none"},
 	{"tlsify connect --trust sys", "system", "none"},
 	{"tlsify help des", "descriptors", "stream"},
+	{"tlsify help cert-n", "cert-name", "cert-weak"},
+	{"tlsify connect --starttls sm", "smtp", "imap"},
+	{"tlsify connect --pump k", "ktls", "record"},
+	{"tlsify connect --handoff so", "socketpair", "ktls"},
+	{"tlsify connect --groups X25519ML", "X25519MLKEM768", "x25519"},
+	{"tlsify connect --fingerprint chr", "chrome", "firefox"},
 	{"tlsify listen --ke", "--key", "--cert"},
 }
 
@@ -272,6 +342,21 @@ func TestCompletionsInShells(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Behind -- fish completes another program's words, and none of ours.
+func TestCompletionsOfProg(t *testing.T) {
+	if _, err := exec.LookPath("fish"); err != nil {
+		t.Skip("needs fish")
+	}
+	for line, want := range map[string]string{"tlsify localhost:1 -- tru": "true", "tlsify listen localhost:1 -- cat /et": "/etc/"} {
+		cmd := exec.Command("fish", "--no-config", "-c", `source ../../doc/completions/tlsify.fish; complete -C $argv[1]`, line)
+		cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "TERM=dumb")
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "--trust") {
+			t.Errorf("%q: %v, %q has no %s", line, err, out, want)
+		}
 	}
 }
 

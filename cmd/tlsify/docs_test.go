@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"tlsify/cmd/tlsify/internal/explain"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/personality"
@@ -108,6 +109,18 @@ func TestCodesHaveStatuses(t *testing.T) {
 			t.Errorf("CODE %s is in no row of the table of statuses", code)
 		}
 	}
+}
+
+// Each CODE of the table of statuses is explained, and no other.
+func TestCodesAreExplained(t *testing.T) {
+	var have, want []string
+	for _, code := range explain.Codes {
+		have = append(have, code.Name)
+	}
+	for _, s := range status.Table {
+		want = append(want, s.Codes...)
+	}
+	sameSet(t, "CODEs", have, want)
 }
 
 // The help, the contract and the program have the same keywords on the control

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
+	"tlsify/cmd/tlsify/internal/explain"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
@@ -15,23 +18,38 @@ import (
 // version is the project's. Releases set nothing else.
 const version = "0.1.0"
 
-const helpOverview = `tlsify does TLS for a program that has none: the program starts it as a child
-and talks plaintext to it.
+const helpOverview = `tlsify does TLS for a program that has none: the program starts it as a child and
+talks plaintext to it. It checks certificates, and there is no option to switch
+that off.
+
+  tlsify example.org:443                     talk to a server: what you type goes
+                                             there, what it says comes here
+  printf 'GET / HTTP/1.0\r\n\r\n' | tlsify example.org:443
+  tlsify --trust FILE example.org:443        trust these certificates, and no others
+  tlsify --trust none --pin PIN host:443     a server that you know by its key
+  tlsify listen --cert FILE --key FILE 127.0.0.1:8443 -- PROG
+                                             a server: PROG has each connection's
+                                             plaintext on its 0 and 1
+
+Its forms:
 
   tlsify [connect] [OPTION]... HOST:PORT [-- PROG ARG...]
   tlsify [connect] [OPTION]... unix:PATH --name NAME
   tlsify connect   [OPTION]... --net-fd N[,M] --name NAME
-  tlsify accept    [OPTION]... --cert F --key F [--net-fd N]
-  tlsify listen    [OPTION]... --cert F --key F [ADDR] -- PROG
+  tlsify accept    [OPTION]... --cert FILE --key FILE [--net-fd N]
+  tlsify listen    [OPTION]... --cert FILE --key FILE [ADDR] -- PROG
   tlsify fingerprint [--json] [FILE | --listen ADDR]
   tlsify engines | version | help [TOPIC]
 
-Plaintext is on descriptors 0 and 1, one line for a person on 2 when something
-fails, and facts for programs on --control-fd. Certificates are checked: there
-is no option to switch that off. FILE may be fd:N.
+A failure is one line with a word in brackets, its CODE: tlsify help CODE says what
+it means and what to do. A program finds CODEs and facts on --control-fd.
 
-Topics: connect accept listen trust identity session descriptors stream
-        control status engines fingerprint sandbox
+  tlsify help connect        all options of a form; also accept, listen
+  tlsify help trust          options by topic; also identity, session, descriptors,
+                             stream, sandbox, fingerprint
+  tlsify help control        what is said on the control channel
+  tlsify help status         exit statuses, and the CODEs of each
+  man tlsify                 all of it
 `
 
 const helpControl = `The control channel carries lines, KEYWORD [VALUE]..., in which a byte that
@@ -43,6 +61,10 @@ would break a token is %XX. Ignore a keyword that you don't know.
   retry trust-anchor ID               and connects again: --mtc-landmarks
   peer-certificate N BASE64           DER, from 0, the leaf
   peer-pin sha256//BASE64             of the leaf's key
+  peer-subject DN                     of the leaf, as are the next three
+  peer-issuer DN
+  peer-name KIND:NAME                 each: dns, ip, srv, uri, email
+  peer-not-after TIME
   protocol NAME
   cipher NAME                         and group, signature, alpn, server-name
   resumed yes|no
@@ -83,7 +105,15 @@ func printHelp(topic string) (int, error) {
 	case topic == "engines" || topic == "version":
 		b.WriteString("tlsify engines lists the TLS engines of this build, the default first; -v says more.\ntlsify version says which version this is.\n")
 	default:
-		if !helpOptions(&b, topic) {
+		found := helpOptions(&b, topic)
+		code, isCode := explain.Find(topic)
+		if found && isCode { // connect is both
+			b.WriteString("\nand of the CODE:\n\n")
+		}
+		if isCode {
+			helpCode(&b, code)
+		}
+		if !found && !isCode {
 			return 0, status.Usagef("there is no help on %q; see tlsify help", status.Cut(topic))
 		}
 	}
@@ -96,6 +126,20 @@ func printed(err error) (int, error) {
 		return 0, &status.Failure{Status: status.Local, Code: "local-io", Text: err.Error()}
 	}
 	return status.OK, nil
+}
+
+// helpCode says what a CODE means and what to do.
+func helpCode(b *strings.Builder, code explain.Code) {
+	var of []string
+	for _, s := range status.Table {
+		if slices.Contains(s.Codes, code.Name) {
+			of = append(of, strconv.Itoa(s.Status))
+		}
+	}
+	fmt.Fprintf(b, "%s, status %s\n\n", code.Name, strings.Join(of, " or "))
+	for _, line := range append(append(wrap(code.Means, 76), ""), wrap(code.Do, 76)...) {
+		b.WriteString(strings.TrimRight("  "+line, " ") + "\n")
+	}
 }
 
 // helpOptions describes the options of a topic or of a form.

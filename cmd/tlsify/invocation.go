@@ -130,7 +130,10 @@ func parse(args []string, env map[string]string) (*invocation, error) {
 	}
 	p.inv.verbose = words.Has("verbose")
 	if words.Has("help") {
-		p.inv.form, p.inv.topic = option.Help, string(words.Form)
+		p.inv.form = option.Help
+		if words.Named {
+			p.inv.topic = string(words.Form)
+		}
 		return p.inv, nil
 	}
 	switch words.Form {

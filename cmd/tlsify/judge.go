@@ -144,6 +144,7 @@ func (c *connection) showPeer(peer *engine.Peer) {
 	c.facts.Leaf = peer.Certificates[0]
 	c.facts.PeerPin = verify.KeyPin(peer.Certificates[0])
 	c.say.Say("peer-pin", c.facts.PeerPin)
+	facts.SayPeer(c.say, c.facts.Leaf)
 }
 
 // codesOf lists the CODEs of a rejection, each once.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -32,7 +34,7 @@ func (p *parser) place() error {
 		p.inv.listen, err = p.givenSockets()
 		return err
 	case len(rest) == 0:
-		return status.Usagef("connect needs HOST:PORT, or unix:PATH, or --net-fd")
+		return status.Usagef("connect needs HOST:PORT, or unix:PATH, or --net-fd; see tlsify help")
 	case len(rest) > 1:
 		return status.Usagef("unexpected argument %q", status.Cut(rest[1]))
 	case w.Form == option.Listen:
@@ -81,6 +83,12 @@ type endpoint struct {
 // splitHostPort reads HOST:PORT.
 func splitHostPort(s string) (host endpoint, port string, err error) {
 	text, port, err := net.SplitHostPort(s)
+	if url, urlErr := url.Parse(s); urlErr == nil && url.Host != "" {
+		return host, "", status.Usagef("this is a URL: tlsify speaks no HTTP, and connects to %s", status.Cut(net.JoinHostPort(url.Hostname(), cmp.Or(url.Port(), "443"))))
+	}
+	if name, nameErr := verify.ParseName(s); nameErr == nil && name.IsDNS() {
+		return host, "", status.Usagef("%q is not HOST:PORT: which port? That of HTTPS would be %s:443", status.Cut(s), status.Cut(s))
+	}
 	if err != nil || text == "" || port == "" {
 		return host, "", status.Usagef("%q is not HOST:PORT (an IPv6 address stands in brackets)", status.Cut(s))
 	}

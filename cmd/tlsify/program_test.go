@@ -108,6 +108,7 @@ func TestProgEnvironment(t *testing.T) {
 	got := strings.Split(strings.TrimSpace(l.out.all()), "\n")
 	if missing := outOfOrder(got, []string{
 		"TLSIFY_ALPN=proto/1", "TLSIFY_BINDING=tls-exporter .*", "TLSIFY_CIPHER=.+", "TLSIFY_GROUP=.+", "TLSIFY_OTHER=stays",
+		"TLSIFY_PEER_ISSUER=CN=.+", "TLSIFY_PEER_NAMES=dns:" + enginetest.Host + " ip:127.0.0.1", `TLSIFY_PEER_NOT_AFTER=\d{4}-.*Z`,
 		"TLSIFY_PEER_PIN=sha256//.+", "TLSIFY_PEER_SUBJECT=CN=" + enginetest.Host, `TLSIFY_PROTOCOL=TLSv1\.3`,
 		"TLSIFY_RESUMED=no", "TLSIFY_VERIFIED=trust",
 	}); missing != "" {

@@ -11,7 +11,8 @@ import (
 // these names are removed.
 var progVariables = []string{
 	"TLSIFY_PROTOCOL", "TLSIFY_CIPHER", "TLSIFY_GROUP", "TLSIFY_SIGNATURE", "TLSIFY_ALPN",
-	"TLSIFY_RESUMED", "TLSIFY_SERVER_NAME", "TLSIFY_ECH", "TLSIFY_PEER_PIN", "TLSIFY_PEER_SUBJECT", "TLSIFY_VERIFIED",
+	"TLSIFY_RESUMED", "TLSIFY_SERVER_NAME", "TLSIFY_ECH", "TLSIFY_PEER_PIN", "TLSIFY_PEER_SUBJECT",
+	"TLSIFY_PEER_ISSUER", "TLSIFY_PEER_NAMES", "TLSIFY_PEER_NOT_AFTER", "TLSIFY_VERIFIED",
 	"TLSIFY_UNVERIFIED", "TLSIFY_BINDING",
 }
 
@@ -30,11 +31,12 @@ func Inherited(env []string) []string {
 
 // Environment is what PROG is told of the facts.
 func (f *Facts) Environment() (env []string) {
-	set := func(name, value string) {
-		if value != "" {
-			env = append(env, "TLSIFY_"+name+"="+control.Text(value))
+	setText := func(name, text string) {
+		if text != "" {
+			env = append(env, "TLSIFY_"+name+"="+text)
 		}
 	}
+	set := func(name, value string) { setText(name, control.Text(value)) }
 	set("PROTOCOL", f.State.Version.String())
 	for _, fact := range f.Negotiated() {
 		set(strings.ToUpper(strings.ReplaceAll(fact[0], "-", "_")), fact[1])
@@ -47,7 +49,7 @@ func (f *Facts) Environment() (env []string) {
 	set("UNVERIFIED", strings.Join(f.Unverified, " "))
 	set("PEER_PIN", f.PeerPin)
 	if f.Leaf != nil {
-		set("PEER_SUBJECT", f.Leaf.Subject.String())
+		peerEnvironment(f.Leaf, setText)
 	}
 	set("BINDING", strings.TrimSpace(f.Binding[0]+" "+f.Binding[1]))
 	return env

@@ -1,6 +1,6 @@
 // Package facts has what is known of a connection that stands, and the dialects
 // that it is told in: the lines of the control channel (control.go), PROG's
-// environment (environment.go), and the variables of UCSPI and UCSPI-TLS
+// environment (environment.go), what both say of the peer (peer.go), and the variables of UCSPI and UCSPI-TLS
 // (ucspi.go).
 //
 // It must not know how the facts were found out, nor who reads them. Start

@@ -5,6 +5,8 @@
 package option
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"tlsify/cmd/tlsify/internal/foreign"
 	"tlsify/cmd/tlsify/internal/status"
 )
 
@@ -122,6 +125,7 @@ var FormLetters = map[Form]string{Connect: "c", Accept: "a", Listen: "l", Engine
 // is known of its sense.
 type Words struct {
 	Form   Form
+	Named  bool                // the form was
 	Values map[string][]string // by option name, in order; a switch has "true"
 	Rest   []string            // what is no option
 	Prog   []string            // what stands behind --; nil where there is no --
@@ -168,8 +172,12 @@ func add(values map[string][]string, o *Option, value string) error {
 // an error as well.
 func Split(args []string) (*Words, error) {
 	w := &Words{Form: Connect, Values: map[string][]string{}, Private: map[string]bool{}}
-	if len(args) > 0 && slices.Contains(Forms, Form(args[0])) {
-		w.Form, args = Form(args[0]), args[1:]
+	switch {
+	case len(args) == 0:
+	case args[0] == "--version" || args[0] == "-V":
+		w.Form, args = Version, args[1:]
+	case slices.Contains(Forms, Form(args[0])):
+		w.Form, w.Named, args = Form(args[0]), true, args[1:]
 	}
 	flags := pflag.NewFlagSet("tlsify", pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -190,9 +198,36 @@ func Split(args []string) (*Words, error) {
 		if dash := slices.Index(args, "--"); dash >= 0 {
 			w.Prog = args[dash+1:] // for the status of the failure
 		}
+		if unknown := new(pflag.NotExistError); errors.As(err, &unknown) {
+			argument := typed(args, unknown)
+			return w, status.Usagef("unknown option %s: %s", status.Cut(argument), instead(argument))
+		}
 		return w, status.Usagef("%s", err.Error())
 	}
 	return w, w.checkForm()
+}
+
+// typed is the argument that had an option which does not exist.
+func typed(args []string, unknown *pflag.NotExistError) string {
+	letters := unknown.GetSpecifiedShortnames()
+	if letters == "" {
+		return "--" + unknown.GetSpecifiedName()
+	}
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "-") && !strings.HasPrefix(arg, "--") && strings.HasSuffix(arg, letters) {
+			return arg
+		}
+	}
+	return "-" + letters
+}
+
+// instead says what there is in the place of an option that does not exist.
+func instead(argument string) string {
+	var names []string
+	for _, o := range Table {
+		names = append(names, o.Name)
+	}
+	return cmp.Or(foreign.Answer(argument, names), "see tlsify help")
 }
 
 // AddLines adds what an options descriptor said.
@@ -202,7 +237,7 @@ func (w *Words) AddLines(lines []string) error {
 		at := slices.IndexFunc(Table, func(o Option) bool { return o.Name == name })
 		switch {
 		case at < 0 || name == "options-fd" || name == "help":
-			return status.Usagef("--options-fd: unknown option %q", status.Cut(name))
+			return status.Usagef("--options-fd: unknown option %q: %s", status.Cut(name), instead("--"+name))
 		case Table[at].Arg == "" && value != "":
 			return status.Usagef("--options-fd: %s takes no value", name)
 		case Table[at].Arg == "":

@@ -1,0 +1,56 @@
+package facts
+
+import (
+	"crypto/x509"
+	"strings"
+	"time"
+
+	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/verify"
+)
+
+// What is told of the names in a certificate, which may have thousands. One that
+// finds no room is left out: nobody is then taken for more than it is.
+const (
+	namesLimit     = 1000
+	nameBytesLimit = 64 << 10
+)
+
+// peerNames are the names that a certificate is for, each KIND:NAME.
+func peerNames(leaf *x509.Certificate) (names []string) {
+	left := nameBytesLimit
+	for _, name := range verify.PresentedNames(leaf) {
+		if size := len(control.Token(name)); len(names) < namesLimit && size < left {
+			left -= size + 1
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// SayPeer tells, on the control channel, what a reader without an X.509 parser
+// wants to know of the peer's leaf.
+func SayPeer(to *control.Channel, leaf *x509.Certificate) {
+	if subject := leaf.Subject.String(); subject != "" {
+		to.Say("peer-subject", subject)
+	}
+	to.Say("peer-issuer", leaf.Issuer.String())
+	for _, name := range peerNames(leaf) {
+		to.Say("peer-name", name)
+	}
+	to.Say("peer-not-after", timeOf(leaf.NotAfter))
+}
+
+// peerEnvironment are PROG's variables of it.
+func peerEnvironment(leaf *x509.Certificate, set func(name, value string)) {
+	set("PEER_SUBJECT", control.Text(leaf.Subject.String()))
+	set("PEER_ISSUER", control.Text(leaf.Issuer.String()))
+	var tokens []string
+	for _, name := range peerNames(leaf) {
+		tokens = append(tokens, control.Token(name))
+	}
+	set("PEER_NAMES", strings.Join(tokens, " "))
+	set("PEER_NOT_AFTER", timeOf(leaf.NotAfter))
+}
+
+func timeOf(t time.Time) string { return t.UTC().Format(time.RFC3339) }
