@@ -98,6 +98,7 @@ func newAdmission(limits admissionLimits, now func() time.Time) *admission {
 
 // visitor is a connection that was let in, until it is over.
 type visitor struct {
+	client string       // its address, for people
 	origin netip.Prefix // invalid where there is no address, as on a unix socket
 	since  time.Time    // when its handshake began
 	state  visitorState

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tlsify/cmd/tlsify/internal/fingerprint"
+	"tlsify/cmd/tlsify/internal/notices"
 	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
@@ -117,7 +118,7 @@ func listenForHello(ctx context.Context, target listenTarget) ([]byte, error) {
 	}
 	defer listener.Close()
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
-	complain("tlsify: listening on " + listener.Addr().String())
+	notices.Write("tlsify: listening on " + listener.Addr().String())
 	conn, err := listener.Accept()
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

@@ -50,6 +50,7 @@ type invocation struct {
 	json    bool   // fingerprint
 	capture []byte // fingerprint: the ClientHello; nil: listen for one
 	verbose bool
+	heard   bool // accept: by its listener, which tells people
 
 	engine engine.Engine
 	host   verify.Name  // connect: HOST; zero where there is none

@@ -14,8 +14,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/control"
 	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/cmd/tlsify/internal/notices"
 	"tlsify/cmd/tlsify/internal/program"
 	"tlsify/cmd/tlsify/internal/restart"
 	"tlsify/cmd/tlsify/internal/source"
@@ -105,6 +107,7 @@ func listen(ctx context.Context, inv *invocation) (int, error) {
 		signingEnded = inv.keys.Process.Ended
 	}
 	s := newService(inv)
+	defer s.notices.Close(finishLimit)
 	ended := make(chan error, len(sockets))
 	for _, socket := range sockets {
 		inv.control.Say("listening", boundAddress(socket.Number()))
@@ -125,14 +128,14 @@ type service struct {
 	inv       *invocation
 	children  *children
 	admission *admission
-	notices   *notices
+	notices   *notices.Log
 	// controlFD is the accepts' descriptor of their control channel, on which
 	// they tell us that the handshake is over.
 	controlFD int
 }
 
 func newService(inv *invocation) *service {
-	s := &service{inv: inv, children: newChildren(), admission: newAdmission(inv.admission, time.Now), notices: newNotices(), controlFD: firstGiven}
+	s := &service{inv: inv, children: newChildren(), admission: newAdmission(inv.admission, time.Now), notices: notices.New(func(line string) { notices.WriteWaiting("tlsify: " + line) }), controlFD: firstGiven}
 	// A number that is neither handed to the accepts nor inherited by PROG.
 	for ; ; s.controlFD++ {
 		flags, err := unix.FcntlInt(uintptr(s.controlFD), unix.F_GETFD, 0)
@@ -153,14 +156,14 @@ func (s *service) serve(socket *stream.FD) error {
 		conn, client, err := acceptOn(socket.Number())
 		switch err {
 		case nil:
-			s.receive(conn, originOf(client))
+			s.receive(conn, client)
 		case unix.EINTR, unix.EAGAIN, unix.ECONNABORTED:
 		case unix.EBADF, unix.EFAULT, unix.EINVAL, unix.ENOTSOCK:
 			return os.NewSyscallError("accept", err)
 		default:
 			// Too little of something: what is there is better served than
 			// nothing. Or the connection's own failure, accept(2) says which.
-			s.notices.say("cannot accept a connection: " + err.Error())
+			s.notices.Say("accept", "listener", "cannot accept a connection: "+err.Error())
 			s.admission.makeRoom()
 			time.Sleep(100 * time.Millisecond)
 		}
@@ -254,38 +257,45 @@ func (s *service) spawn(v *visitor, conn int) error {
 		defer unix.Close(toSigner)
 		files[inv.signerFD] = uintptr(toSigner)
 	}
-	control, err := descriptor.Pipe()
+	said, err := descriptor.Pipe()
 	if err != nil {
 		return os.NewSyscallError("pipe", err)
 	}
-	defer unix.Close(control[1])
-	files[0], files[s.controlFD] = uintptr(conn), uintptr(control[1])
-	pid, err := s.children.start(descriptor.OwnProgram, restart.Args(slices.Concat([]string{os.Args[0]}, inv.acceptArgs[:1],
+	defer unix.Close(said[1])
+	files[0], files[s.controlFD] = uintptr(conn), uintptr(said[1])
+	pid, err := s.children.start(descriptor.OwnProgram, restart.Args(slices.Concat([]string{os.Args[0], heardWord},
 		[]string{"--control-fd=" + strconv.Itoa(s.controlFD)}, inv.acceptArgs[1:])),
 		&syscall.ProcAttr{Env: inv.acceptEnv, Files: files},
 		func(syscall.WaitStatus) { s.admission.over(v) })
 	if err != nil {
-		unix.Close(control[0])
+		unix.Close(said[0])
 		return os.NewSyscallError("fork", err)
 	}
 	s.admission.started(v, func() { s.children.kill(pid) })
-	unix.SetNonblock(control[0], true) // the runtime can wait for all of them together then
-	go s.awaitReady(v, os.NewFile(uintptr(control[0]), "control"))
+	unix.SetNonblock(said[0], true) // the runtime can wait for all of them together then
+	go s.hear(v, os.NewFile(uintptr(said[0]), "control"))
 	return nil
 }
 
-// awaitReady listens to an accept until it says that its handshake is over, or
-// ends.
-func (s *service) awaitReady(v *visitor, control *os.File) {
-	defer control.Close()
-	for lines := bufio.NewReaderSize(control, 512); ; {
-		line, rest, err := lines.ReadLine()
+// hear listens to an accept until its end: for the end of its handshake, and for
+// what people are to be told of.
+func (s *service) hear(v *visitor, said *os.File) {
+	defer said.Close()
+	for lines := bufio.NewReaderSize(said, 512); ; {
+		line, more, err := lines.ReadLine()
 		if err != nil {
 			return
 		}
-		if string(line) == "ready" && !rest {
+		keyword, value, _ := strings.Cut(string(line), " ")
+		switch {
+		case keyword == "ready" && !more:
 			s.admission.established(v)
-			return
+		case keyword == "error":
+			code, text, _ := strings.Cut(value, " ")
+			s.notices.Say(code, v.client, control.Unescape(text)+" ("+code+")")
+		}
+		for more && err == nil {
+			_, more, err = lines.ReadLine()
 		}
 	}
 }

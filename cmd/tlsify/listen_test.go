@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tlsify/engine/enginetest"
 	"tlsify/engine/enginetest/raced"
 )
@@ -131,6 +133,51 @@ func TestListenerOutlivesBadClients(t *testing.T) {
 	}
 	if n := strings.Count(string(said), "\n"); n != 4 || strings.Contains(string(said), "panic") {
 		t.Errorf("%d lines for 4 bad clients: %s", n, said)
+	}
+}
+
+// A reader of descriptor 2 that stands still holds nobody up.
+func TestNobodyReadsTheLines(t *testing.T) {
+	t.Parallel()
+	unread, log, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unread.Close()
+	unix.FcntlInt(log.Fd(), unix.F_SETPIPE_SZ, 4096)
+	log.Write(make([]byte, 4096)) // there is no room at all
+	l, err := startListener(log, os.Environ(), append(identity(t), "127.0.0.1:0", "--", "prog", "cat")...)
+	log.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.stop()
+	for i := range 200 {
+		c, err := dialRaw(l.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if io.WriteString(c, "GET / HTTP/1.0\r\n\r\n"); i%10 == 0 {
+			c.CloseWrite()
+			io.ReadAll(c)
+		}
+		c.Close()
+	}
+	untrusting := clientConfig(t)
+	untrusting.RootCAs = enginetest.PKI(t).Other.Pool()
+	for range 5 {
+		dialClient(l.address, untrusting) // fails in the accept's own process
+	}
+	c, err := dialClient(l.address, clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, how := c.talk("still here"); got != "still here" || how != "close_notify" {
+		t.Errorf("got %q, end %s", got, how)
+	}
+	c.noter.Close()
+	if !becomes(func() bool { return len(childrenOf(l.process.Pid)) == 0 }) {
+		t.Error("a process waits for the reader")
 	}
 }
 

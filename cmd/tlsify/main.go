@@ -19,10 +19,8 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"tlsify/cmd/tlsify/internal/control"
 	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/notices"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/program"
 	"tlsify/cmd/tlsify/internal/restart"
@@ -44,12 +42,16 @@ func tlsify() int {
 		descriptor.Mute([]int{0, 1}) // any may be the network
 		return run(context.Background(), &invocation{form: option.Help}, status.Usagef("%v", err))
 	}
+	heard := false
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case program.WaitWord:
 			return program.Wait(os.Args[2:])
 		case signing.ProcessWord:
 			return signing.Serve(os.Args[2:])
+		case heardWord:
+			os.Args[1] = string(option.Accept)
+			heard = true
 		}
 	}
 	// The heap stays within a few megabytes, most of it buffers: collecting it
@@ -60,8 +62,14 @@ func tlsify() int {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
 	inv, err := parseCall(os.Args)
+	inv.heard = heard
 	return run(untilSignal(), inv, err)
 }
+
+// heardWord is the first argument of an accept whose listener hears its control
+// channel, and tells people what it says there. As a command it would be a port
+// without a host.
+const heardWord = ":accept"
 
 // run carries out an invocation, or reports why it is none, and returns the
 // exit status.
@@ -128,7 +136,7 @@ func report(inv *invocation, f *status.Failure) {
 		}
 	}
 	inv.tell.Failed(f.Text)
-	if inv.control.Uses(2) || f.Code == "" && !inv.verbose {
+	if inv.control.Uses(2) || inv.heard || f.Code == "" && !inv.verbose {
 		return // a signal has ended us: that is no failure
 	}
 	line := "tlsify: " + f.Text
@@ -138,10 +146,10 @@ func report(inv *invocation, f *status.Failure) {
 	if len(f.More) > 0 && !inv.verbose {
 		line += ", and more: see -v"
 	}
-	complain(line)
+	notices.Write(line)
 	if inv.verbose {
 		for _, reason := range f.More {
-			complain("tlsify: and " + reason.Text + " (" + string(reason.Code) + ")")
+			notices.Write("tlsify: and " + reason.Text + " (" + string(reason.Code) + ")")
 		}
 	}
 }
@@ -149,13 +157,8 @@ func report(inv *invocation, f *status.Failure) {
 // note tells a person who asked for more.
 func (inv *invocation) note(text string) {
 	if inv.verbose && !inv.control.Uses(2) {
-		complain("tlsify: " + text)
+		notices.Write("tlsify: " + text)
 	}
-}
-
-// complain writes one line to descriptor 2, whatever it may be.
-func complain(line string) {
-	unix.Write(2, []byte(control.Text(line)+"\n"))
 }
 
 // environment is the environment's variables by name.

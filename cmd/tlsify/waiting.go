@@ -3,11 +3,14 @@ package main
 import (
 	"encoding/binary"
 	"errors"
-	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/engine"
 )
 
 // A client speaks first in TLS. Until its first message is there the
@@ -16,19 +19,26 @@ import (
 
 const (
 	tlsHandshake    = 22 // RFC 8446, section 5.1
+	tlsMajor        = 3  // of every version
+	tlsClientHello  = 1  // section 4
 	tlsHeaderLen    = 5
 	tlsMostOfRecord = 16384
 )
 
 // receive has a connection served, or refuses it.
-func (s *service) receive(conn int, origin netip.Prefix) {
+func (s *service) receive(conn int, from unix.Sockaddr) {
+	client := "a client" // whose socket has no address
+	if address := facts.AddressOf(from); address.IsValid() {
+		client = address.String()
+	}
 	file := os.NewFile(uintptr(conn), "connection") // the runtime waits for all of them together
 	file.SetReadDeadline(time.Now().Add(s.inv.handshakeLimit))
-	v, limit := s.admission.enter(origin, func() { file.SetReadDeadline(time.Unix(1, 0)) })
+	v, limit := s.admission.enter(originOf(from), func() { file.SetReadDeadline(time.Unix(1, 0)) })
 	if limit != "" {
-		s.refuse(file, limitError(limit))
+		s.refuse(file, client, limitError(limit))
 		return
 	}
+	v.client = client
 	go func() {
 		err := awaitHello(file)
 		if err == nil {
@@ -42,7 +52,7 @@ func (s *service) receive(conn int, origin netip.Prefix) {
 			return
 		}
 		s.admission.over(v)
-		s.refuse(file, err)
+		s.refuse(file, client, err)
 	}()
 }
 
@@ -56,8 +66,12 @@ var (
 	errLeftEarly = errors.New("the client left before its first message was complete")
 )
 
-// awaitHello waits, until the file's deadline, for the first record to be there,
-// or something else that the handshake will make an error of.
+// notTLSError is a first message that no process is needed for to refuse it.
+type notTLSError string
+
+func (e notTLSError) Error() string { return string(e) + " (tls-protocol)" }
+
+// awaitHello waits, until the file's deadline, for the first record to be there.
 func awaitHello(file *os.File) error {
 	raw, err := file.SyscallConn()
 	if err != nil {
@@ -91,29 +105,58 @@ func (s *service) awaitTurn(v *visitor) error {
 	return nil
 }
 
-// peekHello tells, without waiting, whether a whole record can be read.
+// peekHello tells, without waiting, whether a whole record can be read, or that
+// there will be none that could begin with a ClientHello.
 func peekHello(conn int) (bool, error) {
-	var header [tlsHeaderLen]byte
-	n, _, err := unix.Recvfrom(conn, header[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	var first [tlsHeaderLen + 1]byte
+	n, _, err := unix.Recvfrom(conn, first[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
 		return false, nil
 	case err != nil || n == 0:
 		return false, errLeftEarly
-	case header[0] != tlsHandshake:
-		return true, nil
-	case n < tlsHeaderLen:
+	case !mayBeHello(first[:n]):
+		return false, notTLSError(engine.NotTLS(first[:n]))
+	case n < len(first):
 		return false, leftEarly(conn)
 	}
-	length := int(binary.BigEndian.Uint16(header[3:]))
-	if length > tlsMostOfRecord {
-		return true, nil
-	}
+	length := int(binary.BigEndian.Uint16(first[3:]))
 	there, err := arrived(conn, tlsHeaderLen+length)
 	if err != nil || there >= tlsHeaderLen+length {
 		return true, nil
 	}
 	return false, leftEarly(conn)
+}
+
+// mayBeHello tells whether a record can begin so that begins with a ClientHello:
+// of its type, a version of TLS, a length that is allowed, and that message.
+func mayBeHello(first []byte) bool {
+	for at, b := range first {
+		switch {
+		case at == 0 && b != tlsHandshake,
+			at == 1 && b != tlsMajor,
+			at == tlsHeaderLen && b != tlsClientHello:
+			return false
+		case at == tlsHeaderLen-1:
+			if length := int(first[3])<<8 | int(b); length == 0 || length > tlsMostOfRecord {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// kindOf is what a refusal is counted as.
+func kindOf(why error) string {
+	var notTLS notTLSError
+	var system syscall.Errno
+	switch {
+	case errors.As(why, &notTLS):
+		return "tls-protocol"
+	case errors.As(why, &system):
+		return "system"
+	}
+	return why.Error()
 }
 
 // leftEarly is errLeftEarly where the client has ended its side.
@@ -127,8 +170,8 @@ func leftEarly(conn int) error {
 
 // refuse ends a connection that is not served, by a reset: the client sees at
 // once that this is no end of anything, and nothing of it stays in the kernel.
-func (s *service) refuse(file *os.File, why error) {
-	s.notices.say("a connection came to nothing: " + why.Error())
+func (s *service) refuse(file *os.File, client string, why error) {
+	s.notices.Say(kindOf(why), client, why.Error())
 	if raw, err := file.SyscallConn(); err == nil {
 		raw.Control(func(conn uintptr) {
 			unix.SetsockoptLinger(int(conn), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})

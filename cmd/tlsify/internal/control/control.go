@@ -9,6 +9,7 @@ package control
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -239,6 +240,22 @@ func Token(s string) string {
 
 // Text makes one line for people of s: what is no printable text is %XX.
 func Text(s string) string { return escape(s, ' ') }
+
+// Unescape undoes Token and Text.
+func Unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(c))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
 
 // escape writes the bytes of s that are not printable, or not UTF-8, as %XX,
 // and spaces too unless they are spared.

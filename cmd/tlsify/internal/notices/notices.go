@@ -3,7 +3,7 @@
 // fill a log by it nor, where nobody reads the log, stop the listener.
 //
 // It must not know what a connection is: it is given kinds, texts and names.
-// Start reading at [Log.Say].
+// Start reading at [Log.Say]; [Write] is for a process that has one line to say.
 package notices
 
 import (
