@@ -12,15 +12,16 @@ import (
 )
 
 // keptSession is the client's side of --session: the session that this
-// connection offers, and the newest that it was given.
+// connection offers, and the tickets that it was given.
 type keptSession struct {
 	path string
 	key  [32]byte
 	note func(string) // for -v
 
-	mu     sync.Mutex
-	ticket []byte // the newest
-	peer   *engine.Peer
+	mu      sync.Mutex
+	tickets [][]byte // the newest last
+	offered bool
+	peer    *engine.Peer
 }
 
 // sessionKey hashes everything that a session is bound to: a connection that
@@ -58,7 +59,8 @@ func (k *keptSession) offer(config *engine.ClientConfig, policy *verify.Policy) 
 	config.KeepTicket = func(ticket []byte) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		k.ticket = bytes.Clone(ticket)
+		k.tickets = append(k.tickets, bytes.Clone(ticket))
+		k.tickets = k.tickets[max(0, len(k.tickets)-sessions.MaxTickets):]
 	}
 	session, err := sessions.Take(k.path, k.key)
 	if err == nil {
@@ -71,7 +73,7 @@ func (k *keptSession) offer(config *engine.ClientConfig, policy *verify.Policy) 
 		k.note("no session to resume: " + err.Error())
 		return
 	}
-	config.Ticket = session.Ticket
+	config.Ticket, k.offered = session.Tickets[0], true
 }
 
 func evidenceOf(s *sessions.Session) (verify.Evidence, error) {
@@ -80,23 +82,33 @@ func evidenceOf(s *sessions.Session) (verify.Evidence, error) {
 	return evidenceFrom(peer), err
 }
 
-// save puts the newest session into the file. It is called only for a
-// connection that was verified.
+// save puts the new tickets into the file. It is called only for a connection
+// that was verified.
 func (k *keptSession) save() {
 	if k == nil {
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.ticket == nil || k.peer == nil {
+	switch {
+	case k.peer == nil:
+		k.note("no session is kept of a peer that was not verified")
+		return
+	case k.tickets == nil && k.offered:
+		return // some servers give none where one was used
+	case k.tickets == nil:
+		k.note("no session is kept: the server gave none")
 		return
 	}
-	s := &sessions.Session{Ticket: k.ticket, Staple: k.peer.Staple, Timestamps: k.peer.SCTs}
+	s := &sessions.Session{Tickets: k.tickets, Staple: k.peer.Staple, Timestamps: k.peer.SCTs}
+	if state := k.peer.State; state != nil {
+		s.Again = state.Version < engine.TLS13
+	}
 	for _, certificate := range k.peer.Certificates {
 		s.Certificates = append(s.Certificates, certificate.Raw)
 	}
 	if err := sessions.Put(k.path, k.key, s); err != nil {
 		k.note("the session is not kept: " + err.Error())
 	}
-	k.ticket = nil
+	k.tickets = nil
 }

@@ -71,7 +71,7 @@ var Table = []Option{
 	{"fingerprint", "", "NAME|FILE", false, "c", "session", "send the ClientHello of another program: NAME of `tlsify engines -v`, chrome, firefox, safari, ios or edge for the newest of each, random or random:SEED; or the one captured in FILE (pcap, pcapng, a record or message, binary or hex)"},
 	{"groups", "", "LIST", false, "cal", "session", "the key exchange groups to offer, comma-separated, best first"},
 	{"alpn", "", "LIST", false, "cal", "session", "the application protocols to offer (RFC 7301), comma-separated, best first"},
-	{"session", "", "FILE", false, "c", "session", "resume the session in FILE, and keep the next there: bound to name, port, trust and certificate, and used once"},
+	{"session", "", "FILE", false, "c", "session", "resume the session in FILE, and keep the next there: bound to name, port, trust and certificate; the server's tickets, up to four, are each used once, but those of TLS 1.2"},
 	{"ticket-key", "", "FILE", false, "al", "session", "let clients resume: keys for session tickets, a line each, base64 of 32 bytes, the first seals; the same file makes several servers one"},
 	{"ech", "", "FILE", false, "c", "session", "encrypt the ClientHello with this ECHConfigList, binary, base64 or PEM"},
 	{"binding", "", "KIND", false, "cal", "session", "report a channel binding: tls-exporter (RFC 9266) or tls-server-end-point (RFC 5929)"},

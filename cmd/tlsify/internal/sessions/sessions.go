@@ -1,9 +1,11 @@
-// Package sessions keeps a TLS session in a file, so that a later process can
+// Package sessions keeps a TLS session in a file, so that later processes can
 // resume it.
 //
 // A file holds one session, for one kind of connection: whoever takes it must
-// name the same key. Taking removes it, so that none is used twice; putting
-// replaces it by rename. Both hold a lock on the directory. Nothing here is
+// name the same key. It may have several tickets, as some servers give two and
+// none where one is used. Taking removes the newest, so that none is used twice,
+// but for those of TLS 1.2, which are good until the server gives another (RFC
+// 5077, section 3.3). Both hold a lock on the directory. Nothing here is
 // worth failing a connection for: what can't be read or written is as if it
 // weren't there, and the reason is returned for those who want to know.
 //
@@ -22,14 +24,17 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 const (
-	// fileLimit is the largest file that is read: a ticket may have 64 kB, and
-	// as much again for the chain.
+	// MaxTickets is how many of a session's tickets are kept.
+	MaxTickets = 4
+	// fileLimit is the largest file that is read or written: a ticket may have
+	// 64 kB, and as much again for the chain.
 	fileLimit = 256 << 10
 	// lockTime is how long the lock is waited for.
 	lockTime = time.Second
@@ -43,10 +48,11 @@ const (
 	blockTimestamp   = "SIGNED CERTIFICATE TIMESTAMP"
 )
 
-// Session is what a file holds: the engine's ticket, and what the server had
+// Session is what a file holds: the engine's tickets, and what the server had
 // shown of itself when it was verified.
 type Session struct {
-	Ticket       []byte   // secret
+	Tickets      [][]byte // secret; at least one, the newest last
+	Again        bool     // a ticket may be offered more than once
 	Certificates [][]byte // DER, leaf first
 	Staple       []byte   // an OCSP response, DER, or nil
 	Timestamps   [][]byte
@@ -58,7 +64,13 @@ func (s *Session) Encode(key [32]byte) []byte {
 	block := func(kind string, content []byte, headers map[string]string) {
 		pem.Encode(&b, &pem.Block{Type: kind, Headers: headers, Bytes: content})
 	}
-	block(blockTicket, s.Ticket, map[string]string{"Key": hex.EncodeToString(key[:])})
+	headers := map[string]string{"Key": hex.EncodeToString(key[:])}
+	if s.Again {
+		headers["Again"] = "yes"
+	}
+	for _, ticket := range s.Tickets {
+		block(blockTicket, ticket, headers)
+	}
 	for _, certificate := range s.Certificates {
 		block(blockCertificate, certificate, nil)
 	}
@@ -84,13 +96,14 @@ func Decode(content []byte, key [32]byte) (*Session, error) {
 		content = rest
 		switch block.Type {
 		case blockTicket:
-			if s.Ticket != nil {
-				return nil, errors.New("there are two sessions in the file")
+			if len(s.Tickets) == MaxTickets || len(s.Certificates) > 0 {
+				return nil, errors.New("there are too many sessions in the file")
 			}
 			if block.Headers["Key"] != hex.EncodeToString(key[:]) {
 				return nil, errOtherKey
 			}
-			s.Ticket = block.Bytes
+			s.Tickets = append(s.Tickets, block.Bytes)
+			s.Again = block.Headers["Again"] == "yes"
 		case blockCertificate:
 			s.Certificates = append(s.Certificates, block.Bytes)
 		case blockStaple:
@@ -99,13 +112,14 @@ func Decode(content []byte, key [32]byte) (*Session, error) {
 			s.Timestamps = append(s.Timestamps, block.Bytes)
 		}
 	}
-	if len(s.Ticket) == 0 || len(s.Certificates) == 0 || len(bytes.TrimSpace(content)) > 0 {
+	if len(s.Tickets) == 0 || len(s.Tickets[0]) == 0 || len(s.Certificates) == 0 || len(bytes.TrimSpace(content)) > 0 {
 		return nil, errors.New("the session file is damaged or cut")
 	}
 	return s, nil
 }
 
-// Take removes the session for key from the file at path and returns it, or
+// Take gives the session for key in the file at path, with its newest ticket
+// alone, which it removes from the file unless it may be offered again. Or it
 // says why there is none. One for another key is left where it is.
 func Take(path string, key [32]byte) (*Session, error) {
 	var s *Session
@@ -114,8 +128,18 @@ func Take(path string, key [32]byte) (*Session, error) {
 		if err != nil {
 			return err
 		}
-		if s, err = Decode(content, key); err == errOtherKey {
+		s, err = Decode(content, key)
+		switch {
+		case err == errOtherKey:
 			return err
+		case err == nil && s.Again:
+			s.Tickets = s.Tickets[len(s.Tickets)-1:]
+			return nil
+		case err == nil && len(s.Tickets) > 1:
+			left := *s
+			last := len(s.Tickets) - 1
+			left.Tickets, s.Tickets = s.Tickets[:last], s.Tickets[last:]
+			return replace(path, left.Encode(key))
 		}
 		// A damaged one goes as well. One that can't be removed could be used
 		// twice.
@@ -127,24 +151,46 @@ func Take(path string, key [32]byte) (*Session, error) {
 	return s, nil
 }
 
-// Put replaces the file at path by a session for key.
+// Put replaces the file at path by a session for key. Tickets that are left
+// there of the same session stay, as many as there is room for.
 func Put(path string, key [32]byte, s *Session) error {
 	return locked(path, func() error {
-		// Renaming over a device or a link would do harm far from here.
-		if st, err := os.Lstat(path); err == nil && !st.Mode().IsRegular() {
-			return fmt.Errorf("%s is no file", path)
+		merged := *s
+		if content, err := read(path); err == nil && !s.Again {
+			if old, err := Decode(content, key); err == nil && old.Again == s.Again && slices.EqualFunc(old.Certificates, s.Certificates, bytes.Equal) {
+				merged.Tickets = append(slices.Clip(old.Tickets), s.Tickets...)
+			}
 		}
-		file, err := os.CreateTemp(filepath.Dir(path), ".tlsify-session-")
-		if err != nil {
-			return err
+		most := MaxTickets
+		if s.Again {
+			most = 1
 		}
-		defer os.Remove(file.Name()) // fails once it is renamed
-		_, err = file.Write(s.Encode(key))
-		if err = errors.Join(err, file.Close()); err != nil {
-			return err
+		merged.Tickets = merged.Tickets[max(0, len(merged.Tickets)-most):]
+		content := merged.Encode(key)
+		for len(content) > fileLimit && len(merged.Tickets) > 1 {
+			merged.Tickets = merged.Tickets[1:]
+			content = merged.Encode(key)
 		}
-		return os.Rename(file.Name(), path)
+		return replace(path, content)
 	})
+}
+
+// replace writes a file anew.
+func replace(path string, content []byte) error {
+	// Renaming over a device or a link would do harm far from here.
+	if st, err := os.Lstat(path); err == nil && !st.Mode().IsRegular() {
+		return fmt.Errorf("%s is no file", path)
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), ".tlsify-session-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name()) // fails once it is renamed
+	_, err = file.Write(content)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
 }
 
 // read reads a file that is the user's own and nobody else's to see.

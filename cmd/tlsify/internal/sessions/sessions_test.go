@@ -21,7 +21,7 @@ func key(s string) (k [32]byte) {
 
 func session(ticket string) *Session {
 	return &Session{
-		Ticket:       []byte(ticket),
+		Tickets:      [][]byte{[]byte(ticket)},
 		Certificates: [][]byte{[]byte("leaf"), []byte("issuer")},
 		Staple:       []byte("staple"),
 		Timestamps:   [][]byte{[]byte("t1"), []byte("t2")},
@@ -84,10 +84,68 @@ func TestFilesThatOthersCouldHaveMadeAreNotUsed(t *testing.T) {
 				t.Fatal(err)
 			}
 			if s, err := Take(path, key("a")); err == nil {
-				t.Errorf("taken: %q", s.Ticket)
+				t.Errorf("taken: %q", s.Tickets)
 			}
 		})
 	}
+}
+
+// Node.js gives two tickets with a session, and none where one is used: the
+// second was thrown away, and every other connection was full.
+func TestSeveralTickets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	put := func(s *Session) {
+		t.Helper()
+		if err := Put(path, key("a"), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	take := func(want string) {
+		t.Helper()
+		s, err := Take(path, key("a"))
+		if want == "" {
+			if err == nil {
+				t.Errorf("there is %q", s.Tickets)
+			}
+			return
+		}
+		if err != nil || len(s.Tickets) != 1 || string(s.Tickets[0]) != want {
+			t.Errorf("got %v, %v, want %s", s, err, want)
+		}
+	}
+	two := session("1")
+	two.Tickets = append(two.Tickets, []byte("2"))
+	put(two)
+	take("2")
+	take("1")
+	take("")
+	put(two)
+	take("2")
+	put(session("3")) // given with the use of 2
+	for _, n := range []string{"4", "5", "6"} {
+		put(session(n))
+	}
+	for _, n := range []string{"6", "5", "4", "3", ""} {
+		take(n)
+	}
+	put(two)
+	other := session("7")
+	other.Certificates = other.Certificates[:1]
+	put(other) // another certificate: those of before go
+	take("7")
+	take("")
+	// Under TLS 1.2 a ticket is good until there is another.
+	again := session("8")
+	again.Again = true
+	put(again)
+	take("8")
+	take("8")
+	again.Tickets = [][]byte{[]byte("9")}
+	put(again)
+	take("9")
+	put(session("10"))
+	take("10")
+	take("")
 }
 
 // A session put over /dev/null, by root, once took every program's /dev/null
@@ -132,7 +190,7 @@ func TestTwentyWritersAndReadersLeaveAWholeFile(t *testing.T) {
 					continue
 				}
 				mu.Lock()
-				taken[string(s.Ticket)]++
+				taken[string(s.Tickets[0])]++
 				mu.Unlock()
 			}
 		})
