@@ -10,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"tlsify/cmd/tlsify/internal/explain"
 	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/personality"
 	"tlsify/cmd/tlsify/internal/status"
 )
 
@@ -24,6 +26,8 @@ var generated = map[string]func() string{
 	"options":  manualOptions,
 	"keywords": manualKeywords,
 	"statuses": manualStatuses,
+	"codes":    manualCodes,
+	"names":    manualNames,
 }
 
 // checkGenerated compares a file with what it must be, or writes it.
@@ -94,6 +98,37 @@ func TestManualLint(t *testing.T) {
 	for _, o := range option.Table {
 		if !strings.Contains(plain, "--"+o.Name) {
 			t.Errorf("the page as it is shown has no --%s", o.Name)
+		}
+	}
+}
+
+// man-db shows the page with the right title, lists as lists, and no CODE broken at
+// the end of a line.
+func TestManualShown(t *testing.T) {
+	for _, tool := range []string{"man", "groff"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip("needs " + tool)
+		}
+	}
+	cmd := exec.Command("man", "-l", manual)
+	cmd.Env = append(os.Environ(), "MANWIDTH=80", "LC_ALL=C.UTF-8", "MANPAGER=cat")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := regexp.MustCompile("\x1b\\[[0-9;]*m|.\b").ReplaceAllString(string(out), "")
+	title, _, _ := strings.Cut(page, "\n")
+	if got := strings.Fields(title); strings.Join(got, " ") != "TLSIFY(1) General Commands Manual TLSIFY(1)" {
+		t.Errorf("the title is %q", title)
+	}
+	for _, c := range explain.Codes {
+		if !regexp.MustCompile(`(?m)^     ` + c.Name + `( |$)`).MatchString(page) {
+			t.Errorf("%s is no item of a list", c.Name)
+		}
+	}
+	for _, name := range personality.Names() {
+		if !regexp.MustCompile(`(?m)^     .   ` + name + `$`).MatchString(page) {
+			t.Errorf("%s is no item of a list", name)
 		}
 	}
 }
@@ -170,11 +205,35 @@ func manualStatuses() string {
 	for _, s := range status.Table {
 		fmt.Fprintf(&b, ".It %d\n%s", s.Status, mdoc(upperFirst(strings.ReplaceAll(s.Meaning, "`", ""))+"."))
 		if len(s.Codes) > 0 {
-			b.WriteString(mdoc("CODEs: " + strings.Join(s.Codes, ", ") + "."))
+			// No word of these is broken at the end of a line.
+			codes := mdoc("CODEs: " + strings.Join(s.Codes, ", ") + ".")
+			b.WriteString(regexp.MustCompile(`(^|[ \n])([a-z])`).ReplaceAllString(codes, `$1\%$2`))
 		}
 		if s.Retry != "" && s.Retry != "no" {
 			fmt.Fprintf(&b, "To try again helps %s.\n", s.Retry)
 		}
+	}
+	b.WriteString(".El\n")
+	return b.String()
+}
+
+// manualCodes explains every CODE.
+func manualCodes() string {
+	var b strings.Builder
+	b.WriteString(".Bl -tag -width Ds\n")
+	for _, c := range explain.Codes {
+		fmt.Fprintf(&b, ".It Li %s\n%s", c.Name, mdoc(c.Means+" "+c.Do))
+	}
+	b.WriteString(".El\n")
+	return b.String()
+}
+
+// manualNames lists the programs whose place we can take.
+func manualNames() string {
+	var b strings.Builder
+	b.WriteString(".Bl -bullet -compact\n")
+	for _, name := range personality.Names() {
+		fmt.Fprintf(&b, ".It\n.Cm %s\n", name)
 	}
 	b.WriteString(".El\n")
 	return b.String()
