@@ -23,7 +23,7 @@ func TestMerkleRetry(t *testing.T) {
 		args := append([]string{"connect", "--trust", filepath.Join(dir, "ca/ca.pem"), "--name", "localhost", "--mtc-landmarks", filepath.Join(dir, "no-subtrees")}, options...)
 		return l.start(append(args, address)...)
 	}
-	both := merkleServer(t, "relative.pem", "standalone.pem")
+	both := merkleServer(t, "pq", "relative.pem", "standalone.pem")
 	for _, sandbox := range []string{"auto", "off"} {
 		connect(both, "--sandbox", sandbox).expect(0, "dialed .*", "peer-pin .*", "retry trust-anchor 32473.1", "dialed .*", "peer-pin .*", "verified trust .*", "ready", "end 0")
 	}

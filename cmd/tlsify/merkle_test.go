@@ -78,10 +78,10 @@ func write(t testing.TB, name, text string) {
 }
 
 // merkleServer starts a listener with certificates of merkleFiles.
-func merkleServer(t *testing.T, certs ...string) (address string) {
+func merkleServer(t *testing.T, engine string, certs ...string) (address string) {
 	t.Helper()
 	dir := merkleFiles(t)
-	var args []string
+	args := []string{"--engine", engine}
 	for _, cert := range certs {
 		args = append(args, "--cert", filepath.Join(dir, cert), "--key", filepath.Join(dir, "server.key"))
 	}
@@ -99,43 +99,56 @@ func merkleServer(t *testing.T, certs ...string) (address string) {
 }
 
 // A Merkle Tree Certificate is accepted by --trust, and by the options about it,
-// from every engine, whether or not that knows trust anchors.
+// from every engine by every other, whether or not they know trust anchors.
 func TestMerkle(t *testing.T) {
-	for _, tt := range []struct {
-		name, cert string
-		options    []string
-		status     int
-		want       string
-	}{
-		{"standalone", "standalone.pem", nil, 0, "verified trust Merkle%20Tree%20CA%2032473.1"},
-		{"a cosigner", "standalone.pem", []string{"--mtc-cosigners", "1 DIR/ca/cosigners.txt"}, 0, "verified trust .*"},
-		{"one too few", "standalone.pem", []string{"--mtc-cosigners", "2 DIR/ca/cosigners.txt"}, 5, "error cert-untrusted .* 1 of the known cosigners have signed .*"},
-		{"relative", "bare.pem", []string{"--mtc-landmarks", "DIR/landmarks"}, 0, "verified trust .*"},
-		{"relative, without landmarks", "bare.pem", nil, 5, "error cert-untrusted .*give the landmarks with --mtc-landmarks FILE"},
-		{"another name", "standalone.pem", []string{"--name", "other.example"}, 5, "error cert-name .*"},
-		{"a post-quantum chain", "standalone.pem", []string{"--min-security", "pq-auth"}, 4, "error (security-level|tls-alert|tls-protocol) .*"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			dir := merkleFiles(t)
-			address := merkleServer(t, tt.cert)
-			args := []string{"connect", "--trust", filepath.Join(dir, "ca/ca.pem")}
-			for _, word := range tt.options {
-				args = append(args, strings.Replace(word, "DIR", dir, 1))
+	dir := merkleFiles(t)
+	for _, server := range built() {
+		if !serves(server) {
+			continue
+		}
+		standalone, relative := merkleServer(t, server.Name(), "standalone.pem"), merkleServer(t, server.Name(), "bare.pem")
+		for _, client := range built() {
+			for _, tt := range []struct {
+				name, address string
+				options       []string
+				status        int
+				want          string
+			}{
+				{"standalone", standalone, nil, 0, "verified trust Merkle%20Tree%20CA%2032473.1"},
+				{"a cosigner", standalone, []string{"--mtc-cosigners", "1 DIR/ca/cosigners.txt"}, 0, "verified trust .*"},
+				{"one too few", standalone, []string{"--mtc-cosigners", "2 DIR/ca/cosigners.txt"}, 5, "error cert-untrusted .* 1 of the known cosigners have signed .*"},
+				{"relative", relative, []string{"--mtc-landmarks", "DIR/landmarks"}, 0, "verified trust .*"},
+				{"relative, without landmarks", relative, nil, 5, "error cert-untrusted .*give the landmarks with --mtc-landmarks FILE"},
+				{"another name", standalone, []string{"--name", "other.example", "--sni", "localhost"}, 5, "error cert-name .*"},
+			} {
+				t.Run(client.Name()+" to "+server.Name()+"/"+tt.name, func(t *testing.T) {
+					args := []string{"connect", "--engine", client.Name(), "--trust", filepath.Join(dir, "ca/ca.pem")}
+					for _, word := range tt.options {
+						args = append(args, strings.Replace(word, "DIR", dir, 1))
+					}
+					if tt.name != "another name" {
+						args = append(args, "--name", "localhost")
+					}
+					newLaunch(t).start(append(args, tt.address)...).expect(tt.status, "tlsify 1 "+client.Name(), tt.want, "end .*")
+				})
 			}
-			if tt.name != "another name" {
-				args = append(args, "--name", "localhost")
-			}
-			l := newLaunch(t)
-			c := l.start(append(args, address)...)
-			if tt.status == 4 {
-				// Which engine refuses it, and in what words, is its own.
-				if got := c.wait(); got != 4 && got != 1 {
-					t.Errorf("status %d", got)
-				}
-				return
-			}
-			c.expect(tt.status, "tlsify 1 .*", tt.want, "end .*")
-		})
+		}
+	}
+}
+
+// A server whose engine knows no trust anchors does not start with a certificate
+// that is only for clients that ask for one.
+func TestMerkleOnDemand(t *testing.T) {
+	dir := merkleFiles(t)
+	for _, server := range built() {
+		if !serves(server) {
+			continue
+		}
+		l := newLaunch(t)
+		c := l.start("listen", "--engine", server.Name(), "--cert", filepath.Join(dir, "relative.pem"), "--key", filepath.Join(dir, "server.key"), "127.0.0.1:0", "--", "cat")
+		if server.Name() != "pq" {
+			c.expect(1, "error engine-unsupported .*for clients that ask for its trust anchor.*", "end 1")
+		}
 	}
 }
 
