@@ -1,11 +1,16 @@
 package bench
 
 import (
+	"crypto/mldsa"
+	"crypto/x509"
+	"encoding/pem"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"tlsify/engine/pki"
+	"tlsify/verify/mtc/pretend"
 )
 
 // serverName is the DNS name that every server certificate has, beside
@@ -26,7 +31,18 @@ const (
 	KeyMLDSA44 KeyKind = "ML-DSA-44"
 	KeyMLDSA65 KeyKind = "ML-DSA-65"
 	KeyMLDSA87 KeyKind = "ML-DSA-87"
+	// Merkle Tree Certificates of a large CA, for an ML-DSA-44 key.
+	KeyMTC1    KeyKind = "MTC by 1 ML-DSA-44"
+	KeyMTC3    KeyKind = "MTC by 3 ML-DSA-44"
+	KeyMTCMark KeyKind = "MTC by landmark"
 )
+
+// merkle is by how many cosigners, and by what proof, a Merkle Tree Certificate
+// is vouched for.
+var merkle = map[KeyKind]pretend.Options{
+	KeyMTC1: {Levels: pretend.Standalone, Cosigners: 1}, KeyMTC3: {Levels: pretend.Standalone, Cosigners: 3},
+	KeyMTCMark: {Levels: pretend.Landmark},
+}
 
 var keyTypes = map[KeyKind]pki.KeyType{
 	KeyP256: pki.ECDSAP256, KeyRSA: pki.RSA2048,
@@ -37,10 +53,46 @@ var keyTypes = map[KeyKind]pki.KeyType{
 // files. The authorities' keys are never written.
 type chain struct {
 	rootFile, certFile, keyFile string
+	landmarkFile                string // empty: it takes none
 	rootPEM                     []byte
 }
 
+// newMerkleChain is a Merkle Tree CA's certificate and a server's.
+func newMerkleChain(dir string, kind KeyKind, o pretend.Options) (*chain, error) {
+	key, err := mldsa.GenerateKey(mldsa.MLDSA44())
+	if err != nil {
+		return nil, err
+	}
+	o.DNS, o.IP, o.Key = []string{serverName, "localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}, key
+	made, err := pretend.New(o)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	name := strings.ReplaceAll(string(kind), " ", "-")
+	file := func(name string) string { return filepath.Join(dir, name) }
+	c := &chain{rootFile: file("root-" + name + ".pem"), certFile: file("server-" + name + ".pem"), keyFile: file("server-" + name + ".key"), rootPEM: made.CA}
+	files := map[string][]byte{c.rootFile: made.CA, c.certFile: made.Leaf,
+		c.keyFile: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})}
+	if made.Landmarks != nil {
+		c.landmarkFile = file("landmarks")
+		files[c.landmarkFile] = made.Landmarks
+	}
+	for name, content := range files {
+		if err := os.WriteFile(name, content, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
 func newChain(dir string, kind KeyKind) (*chain, error) {
+	if o, ok := merkle[kind]; ok {
+		return newMerkleChain(dir, kind, o)
+	}
 	root, err := pki.NewRoot(pki.Options{CommonName: authorityName, Key: keyTypes[kind]})
 	if err != nil {
 		return nil, err

@@ -129,6 +129,9 @@ func tlsify(name, path string, engine tlsifyEngine) Contestant {
 			if t.Store == (Store{}) {
 				args = append(args, "--trust", t.CAFile)
 			}
+			if t.Landmarks != "" {
+				args = append(args, "--mtc-landmarks", t.Landmarks)
+			}
 			if t.Group != "" {
 				args = append(args, "--groups", t.Group)
 			}
@@ -149,7 +152,7 @@ func tlsify(name, path string, engine tlsifyEngine) Contestant {
 		},
 	}
 	if engine.name != "utls" {
-		c.Keys = []KeyKind{KeyP256, KeyRSA, KeyMLDSA44, KeyMLDSA65, KeyMLDSA87}
+		c.Keys = []KeyKind{KeyP256, KeyRSA, KeyMLDSA44, KeyMLDSA65, KeyMLDSA87, KeyMTC1, KeyMTC3, KeyMTCMark}
 	}
 	return c
 }

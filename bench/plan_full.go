@@ -166,7 +166,7 @@ func (p *Plan) handshakes(rig *Rig, contestants []Contestant, ours string) {
 			byGroup = append(byGroup, c.facing(kind, group))
 		}
 	}
-	for _, key := range []KeyKind{KeyP256, KeyRSA, KeyMLDSA44, KeyMLDSA65, KeyMLDSA87} {
+	for _, key := range []KeyKind{KeyP256, KeyRSA, KeyMLDSA44, KeyMLDSA65, KeyMLDSA87, KeyMTC1, KeyMTC3, KeyMTCMark} {
 		kind := classical
 		kind.Key = key
 		for _, c := range those(choosers, func(c Contestant) bool { return c.verifies(key) }) {
@@ -174,5 +174,5 @@ func (p *Plan) handshakes(rig *Rig, contestants []Contestant, ours string) {
 		}
 	}
 	add("groups", "by key exchange group", ours+", x25519", byGroup)
-	add("certificates", "by the kind of the chain's keys", ours+", P-256", byKey)
+	add("certificates", "by what vouches for the server's key", ours+", P-256", byKey)
 }

@@ -76,7 +76,7 @@ func (r *Rig) Target(kind ServerKind) (Target, error) {
 	}
 	target := Target{Addr: addr, Name: serverName, Group: kind.Group, dir: r.dir, afterClient: kind.AfterClient}
 	if !kind.Plain {
-		target.CAFile = r.chains[kind.Key].rootFile
+		target.CAFile, target.Landmarks = r.chains[kind.Key].rootFile, r.chains[kind.Key].landmarkFile
 	}
 	return target, nil
 }
@@ -127,8 +127,10 @@ type Target struct {
 	Addr   string // HOST:PORT, a literal address
 	Name   string // that the certificate must have
 	CAFile string // the one root that signed it
-	Store  Store  // where it is set, the roots of a whole system in place of CAFile
-	Group  string // the only one that the server takes, or empty
+	// Landmarks is a file of landmarks of a Merkle Tree CA; empty: none.
+	Landmarks string
+	Store     Store  // where it is set, the roots of a whole system in place of CAFile
+	Group     string // the only one that the server takes, or empty
 	// Session is a file to keep a session in, for resumption; empty: none.
 	Session string
 

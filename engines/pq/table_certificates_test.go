@@ -2,8 +2,6 @@ package pq
 
 import (
 	"context"
-	"crypto"
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -22,14 +20,15 @@ import (
 	"tlsify/engine/enginetest"
 	"tlsify/verify"
 	"tlsify/verify/mtc"
+	"tlsify/verify/mtc/pretend"
 )
 
 // TestCertificateTable takes the table of ENGINES.md that tells what certificates
 // cost, by who vouches for them, with X25519MLKEM768: bytes of the server's
 // flight, CPU of both ends with the client's verification, and the time from the
 // client's SYN to the server's first byte of data over a slow line. It goes by
-// the same variables as TestHandshakeTable. The line needs root and a kernel
-// with netem; without, there is no such column's figure.
+// the same variables as TestHandshakeTable. Where the kernel has no netem, or we
+// are not root, a relay makes the line, which has nothing of TCP's own.
 func TestCertificateTable(t *testing.T) {
 	count, err := strconv.Atoi(os.Getenv("TLSIFY_HANDSHAKE_TABLE"))
 	if err != nil {
@@ -114,19 +113,16 @@ func certificateRows(t *testing.T) (rows []certificateRow) {
 		cosigners int // of ML-DSA-44, the CA's among them
 		kind      string
 	}{
-		{"ML-DSA-44: standalone MTC, one cosigner of ML-DSA-44", 12, 1, "mldsa44"},
-		{"ML-DSA-44: standalone MTC, three cosigners of ML-DSA-44", 12, 3, "mldsa44"},
-		{"ML-DSA-44: landmark-relative MTC", 23, 0, "mldsa44"},
-		{"ECDSA P-256: landmark-relative MTC", 23, 0, "p256"},
+		{"ML-DSA-44: standalone MTC, one cosigner of ML-DSA-44", pretend.Standalone, 1, "mldsa44"},
+		{"ML-DSA-44: standalone MTC, three cosigners of ML-DSA-44", pretend.Standalone, 3, "mldsa44"},
+		{"ML-DSA-44: landmark-relative MTC", pretend.Landmark, 0, "mldsa44"},
+		{"ECDSA P-256: landmark-relative MTC", pretend.Landmark, 0, "p256"},
 	} {
 		rows = append(rows, merkleRow(t, s.name, s.levels, s.cosigners, s.kind))
 	}
 	return rows
 }
 
-// merkleRow makes a certificate whose proof is as long as section 6.5 of the
-// draft expects it of a large CA: the other entries of its subtree are not there,
-// only their hashes, which are random.
 func merkleRow(t *testing.T, name string, levels, cosigners int, kind string) certificateRow {
 	t.Helper()
 	dir := t.TempDir()
@@ -137,32 +133,13 @@ func merkleRow(t *testing.T, name string, levels, cosigners int, kind string) ce
 		}
 		return file
 	}
-	template := x509.Certificate{NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	ca, signers := anchorIDs("32473.1")[0], []crypto.Signer{testIdentity("mldsa44").Key}
-	root := must((&mtc.Authority{ID: ca, SPKI: must(x509.MarshalPKIXPublicKey(signers[0].Public())), MaxSerial: 1<<64 - 1, Template: template}).Certificate())
-
 	key := testIdentity(kind).Key
-	spki := must(x509.MarshalPKIXPublicKey(key.Public()))
-	template.DNSNames, template.KeyUsage, template.ExtKeyUsage = []string{testName}, x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	entry := must(mtc.Entry(ca, &template, spki))
-	proof := &mtc.Proof{Subtree: mtc.Interval{End: 1 << levels}, Inclusion: randomBytes(32 * levels)}
-	sum := must(mtc.EvaluateInclusion(crypto.SHA256, proof.Inclusion, 5, proof.Subtree, mtc.LeafHash(crypto.SHA256, entry)))
-	for i := range cosigners {
-		id := ca
-		if i > 0 {
-			id = anchorIDs("32473.2")[0].With(uint64(i))
-		}
-		message := mtc.CosignedMessage(id, ca, 1, 0, proof.Subtree, sum)
-		proof.Signatures = append(proof.Signatures, mtc.Signature{Cosigner: id, Value: must(crypto.SignMessage(signers[0], rand.Reader, message, crypto.Hash(0)))})
-	}
-	leaf := must(mtc.Certificate(entry, spki, mtc.Serial(1, 5), proof))
+	made := must(pretend.New(pretend.Options{DNS: []string{testName}, Key: key, Levels: levels, Cosigners: cosigners}))
 	row := certificateRow{tableRow: tableRow{name: name, group: "X25519MLKEM768"}}
-	row.cert = write("leaf.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf}))
+	row.cert, row.roots = write("leaf.pem", made.Leaf), write("ca.pem", made.CA)
 	row.key = write("leaf.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(key))}))
-	row.roots = write("ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root}))
-	if cosigners == 0 {
-		row.landmarks = write("landmarks", mtc.MarshalLandmarks([]*mtc.Landmarks{{CA: ca, Log: 1, Last: 1,
-			Subtrees: []mtc.Subtree{{Interval: proof.Subtree, Hash: sum}}}}))
+	if made.Landmarks != nil {
+		row.landmarks = write("landmarks", made.Landmarks)
 	}
 	return row
 }
