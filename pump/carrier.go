@@ -29,6 +29,8 @@ type Carrier interface {
 	receive() error
 	// deliver writes to out what was received last. The error is out's.
 	deliver(out *stream.FD) error
+	// drop throws away what is left of that.
+	drop() error
 	// halves tells whether one direction may end long before the other, as it
 	// may since TLS 1.3.
 	halves() bool

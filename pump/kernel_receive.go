@@ -212,6 +212,20 @@ func (r *kernelReceiver) deliver(out *stream.FD) error {
 	return nil
 }
 
+func (r *kernelReceiver) drop() error {
+	r.piece = nil
+	if r.pipe == nil {
+		return nil
+	}
+	buf := make([]byte, engine.BatchSize)
+	for r.pipe.Held > 0 {
+		if _, err := r.pipe.Rescue(buf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // moveEarly takes the next of the records that begin in early.
 func (r *kernelReceiver) moveEarly() error {
 	if len(r.early) == 0 {

@@ -3,9 +3,9 @@
 //
 // It must not know how a session came to be, who the peer is, or what an exit
 // status is. Start reading at [Run]; the two directions are toPeer and
-// fromPeer, here and everywhere. What carries the bytes is a [Carrier]: when
-// to move them and what an ending means is Run's business, how is the
-// Carrier's.
+// fromPeer, here and everywhere; what each ending means for the other direction
+// is in ending.go. What carries the bytes is a [Carrier]: when to move them is
+// Run's business, how is the Carrier's.
 package pump
 
 import (
@@ -15,30 +15,38 @@ import (
 	"io"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"tlsify/engine"
 	"tlsify/stream"
 )
 
-// exitTime is how long a caller that has gone may take to close its other
-// descriptors.
-const exitTime = 50 * time.Millisecond
-
 // Plan is what Run is to do.
 type Plan struct {
 	// Carrier is the established connection, and Network the stream below
 	// it, which Run stops when it is done, and does not close.
 	Carrier Carrier
-	Network interface{ Stop() }
+	Network Network
 	// In is where the caller's bytes come from, and Out where the peer's go.
 	In, Out *stream.FD
 	// Answer tells that what the caller still writes after the peer's
 	// close_notify is to be sent, until its end of file. It is for callers
 	// that can be expected to end, and needs TLS 1.3.
 	Answer bool
-	// HoldEOF keeps close_notify back until the peer has ended, too.
+	// HoldEOF keeps close_notify back until the peer has ended, too, or until
+	// nothing has come from it for EOFWait, where that is not 0.
 	HoldEOF bool
+	EOFWait time.Duration
+	// Prog tells that the caller is a program that was started for this peer,
+	// and may not care what it sends: what can't be delivered is dropped. When
+	// nobody holds its output any more, that is an end of file, however much it
+	// has left unread.
+	Prog bool
+	// EndByFIN, where it is not nil, ends our direction in place of a
+	// close_notify, under any version of TLS. TakeFIN takes the peer's for one.
+	EndByFIN func() error
+	TakeFIN  bool
 	// Linger bounds how long bytes that are owed to the peer may take to go
 	// out when nothing else keeps the stream alive. At least a millisecond.
 	Linger time.Duration
@@ -53,14 +61,24 @@ type Plan struct {
 	Report func(Event, error)
 }
 
+// Network is the stream below TLS.
+type Network interface {
+	// Stop makes everything that waits on it fail.
+	Stop()
+	// Settle waits, for at most limit, for bytes of ours that closing it would
+	// take back.
+	Settle(limit time.Duration)
+}
+
 // Event is something that Report is told of.
 type Event int
 
 const (
-	ClosedPeer  Event = iota // the peer's close_notify came
-	ClosedLocal              // ours went out
-	Truncated                // the peer's stream ended without one; the error is engine.ErrTruncated
-	Failed                   // the stream is at its end for another reason, the error
+	ClosedPeer     Event = iota // the peer's close_notify came
+	ClosedLocal                 // ours went out
+	Truncated                   // the peer's stream ended without one; the error is engine.ErrTruncated
+	TruncatedAfter              // the same, and ours had gone, or was going, before
+	Failed                      // the stream is at its end for another reason, the error
 )
 
 // LocalError is a failure of the caller's descriptors.
@@ -72,21 +90,23 @@ func (e *LocalError) Unwrap() error { return e.Err }
 // ErrIdle is the end of a stream on which nothing moved for Plan.Idle.
 var ErrIdle = errors.New("nothing was sent or received within the idle limit")
 
-var (
-	errGone   = &LocalError{errors.New("the program that reads the plaintext has gone")}
-	errLinger = &engine.TransportError{Err: errors.New("the peer did not take the last bytes within the linger limit")}
-)
+var errLinger = &engine.TransportError{Err: errors.New("the peer did not take the last bytes within the linger limit")}
 
 // Run moves bytes until both directions have ended, or until one fails in a
 // way that the other cannot outlive. It returns nil where both ended properly,
 // engine.ErrTruncated, a *LocalError, ErrIdle, an error of the session's, or
 // context.Cause(ctx); the latter is not reported.
 func Run(ctx context.Context, plan Plan) error {
+	if stream.SameSocket(plan.In, plan.Out) {
+		plan.Out = plan.In // the kernel tells of a reset once, in either direction
+	}
 	r := &run{
 		Plan:     plan,
 		toDone:   make(chan error, 1),
 		fromDone: make(chan error, 1),
 		gone:     make(chan struct{}, 1),
+		left:     make(chan struct{}, 1),
+		held:     make(chan struct{}, 1),
 		release:  make(chan struct{}),
 	}
 	r.touch()
@@ -103,8 +123,11 @@ func Run(ctx context.Context, plan Plan) error {
 	}()
 	err := r.untilEnded(ctx)
 	r.stop()
-	if r.outEnded && stream.SameSocket(r.In, r.Out) {
+	if r.In == r.Out {
 		r.In.DiscardReads()
+	}
+	if ctx.Err() == nil {
+		r.Network.Settle(r.lingerLeft())
 	}
 	return err
 }
@@ -114,19 +137,29 @@ func Run(ctx context.Context, plan Plan) error {
 type run struct {
 	Plan
 	toDone, fromDone chan error
-	gone             chan struct{}
-	release          chan struct{} // closed when a close_notify that was held back may go
+	gone             chan struct{} // nobody reads Out any more
+	left             chan struct{} // nor writes what In has
+	held             chan struct{} // a close_notify is held back
+	release          chan struct{} // closed when it may go
 	moved            atomic.Int64  // when bytes last moved, in Unix nanoseconds
-	closing          atomic.Bool   // In has been ended by Close
+	delivering       atomic.Bool   // bytes are on their way to Out
+	closing          atomic.Bool   // In's end of file is behind what is there
 	ending           atomic.Bool   // our close_notify is on its way
+	peerDone         atomic.Bool   // the peer's has come
+	answered         atomic.Bool   // bytes were sent since
+	dropping         bool          // fromPeer's: nobody reads Out
 
-	toEnded, fromEnded bool  // the direction's goroutine has returned
-	sentClose          bool  // our close_notify went out
-	netErr             error // why toPeer could not send
-	localErr           error // set when the caller has gone
-	outEnded           bool
-	released           bool
+	toEnded, fromEnded bool      // the direction's goroutine has returned
+	sentClose          bool      // our close_notify went out
+	outGone            bool      // nobody reads Out any more
+	netErr             error     // why toPeer could not send
+	localErr           error     // what came could not be delivered
+	outEnded           bool      // we have ended Out
+	released           bool      // release is closed
+	lingerEnd          time.Time // zero: nothing lingers
 	lingering          <-chan time.Time
+	leaving            <-chan time.Time // the moment that is left when the caller has gone
+	waiting            <-chan time.Time // until a close_notify has been held back for long enough
 }
 
 // toPeer moves the caller's bytes to the peer until end of file, and then says
@@ -139,25 +172,30 @@ func (r *run) toPeer(n int, err error) error {
 			return err
 		}
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) && r.closing.Load() {
-		err = io.EOF
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded) && !r.closing.Load():
 		return err
-	}
-	if err != io.EOF {
+	case r.Prog && errors.Is(err, syscall.ECONNRESET): // it has left something unread
+	case err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded):
 		return &LocalError{fmt.Errorf("reading the plaintext: %w", err)}
 	}
 	if r.HoldEOF {
+		r.held <- struct{}{}
 		<-r.release
 	}
 	r.ending.Store(true)
+	if r.EndByFIN != nil {
+		return r.EndByFIN()
+	}
 	return r.Carrier.closeWrite()
 }
 
 // send sends what was taken last.
 func (r *run) send() error {
 	r.touch()
+	if r.peerDone.Load() {
+		r.answered.Store(true)
+	}
 	err := r.Carrier.send()
 	if err == nil {
 		r.touch()
@@ -178,8 +216,18 @@ func (r *run) fromPeer(err error) error {
 
 // deliver delivers what was received last.
 func (r *run) deliver() error {
+	r.delivering.Store(true)
+	defer r.delivering.Store(false)
 	r.touch()
-	if err := r.Carrier.deliver(r.Out); err != nil {
+	var err error
+	if !r.dropping {
+		err = r.Carrier.deliver(r.Out)
+		r.dropping = err != nil && r.Prog
+	}
+	if r.dropping {
+		err = r.Carrier.drop()
+	}
+	if err != nil {
 		return &LocalError{fmt.Errorf("writing the plaintext: %w", err)}
 	}
 	r.touch()
@@ -188,200 +236,5 @@ func (r *run) deliver() error {
 
 func (r *run) touch() { r.moved.Store(time.Now().UnixNano()) }
 
-// untilEnded waits for the two directions and for everything that can end them
-// early, and decides what each ending means for the other direction.
-func (r *run) untilEnded(ctx context.Context) error {
-	var idle <-chan time.Time
-	if r.Idle > 0 {
-		idle = time.After(r.Idle)
-	}
-	for {
-		var done bool
-		var err error
-		select {
-		case err := <-r.fromDone:
-			if done, err := r.peerEnded(err); done {
-				return err
-			}
-		case err := <-r.toDone:
-			if done, err := r.callerEnded(err); done {
-				return err
-			}
-		case <-r.gone:
-			done, err = r.callerGone(errGone)
-		case <-r.lingering:
-			done, err = true, r.overdue()
-		case <-r.Close:
-			r.Close = nil
-			r.closing.Store(true)
-			r.drain()
-		case <-idle:
-			if left := r.Idle - time.Since(time.Unix(0, r.moved.Load())); left > 0 {
-				idle = time.After(left)
-				continue
-			}
-			done, err = r.fail(ErrIdle)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		if done {
-			return err
-		}
-	}
-}
-
-// peerEnded takes fromPeer's end: everything before it has been delivered.
-func (r *run) peerEnded(err error) (bool, error) {
-	r.fromEnded = true
-	var local *LocalError
-	switch {
-	case errors.As(err, &local):
-		return r.callerGone(local)
-	case err != io.EOF:
-		return r.fail(err)
-	}
-	r.Report(ClosedPeer, nil)
-	if r.netErr != nil { // bytes of the caller's are lost
-		return r.fail(r.netErr)
-	}
-	r.endOut()
-	r.letClose()
-	r.localErr = nil // nothing was owed to a caller that has gone
-	oneWay := r.Carrier.halves()
-	switch {
-	case r.toEnded:
-		return true, nil
-	case !oneWay && !r.HoldEOF && !r.ending.Load():
-		// RFC 5246, section 7.2.1: pending writes are discarded.
-		return true, nil
-	case !oneWay || !r.Answer:
-		r.drain()
-		r.linger()
-	}
-	return false, nil
-}
-
-// callerEnded takes toPeer's end.
-func (r *run) callerEnded(err error) (bool, error) {
-	r.toEnded = true
-	var local *LocalError
-	switch {
-	case err == nil:
-		r.sentClose = true
-		r.Report(ClosedLocal, nil)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		// All that was there has been sent, and no end of file came.
-	case errors.As(err, &local):
-		return r.fail(local)
-	case r.fromEnded:
-		return r.fail(err)
-	default:
-		// The stream does not take any more. The peer may have said why, and
-		// have sent something before: fromPeer will come to it.
-		r.netErr = err
-		r.linger()
-		return false, nil
-	}
-	switch {
-	case r.localErr != nil && (r.fromEnded || !r.sentClose):
-		return r.fail(r.localErr)
-	case r.fromEnded:
-		return true, nil
-	}
-	return false, nil
-}
-
-// callerGone takes the news that nobody reads what the peer sends. What the
-// caller wrote before is still sent.
-func (r *run) callerGone(err *LocalError) (bool, error) {
-	switch {
-	case r.fromEnded && r.localErr == nil && err == errGone:
-		return false, nil // it left after it had everything
-	case r.toEnded && !r.sentClose, r.toEnded && r.fromEnded:
-		return r.fail(err)
-	}
-	r.localErr = err
-	r.letClose()
-	// A caller that exits closes its descriptors one after the other: the end
-	// of file may be a moment behind.
-	r.In.SetReadDeadline(time.Now().Add(exitTime))
-	r.linger()
-	return false, nil
-}
-
-// overdue is the end of the linger limit.
-func (r *run) overdue() error {
-	for _, err := range []error{r.netErr, r.localErr} {
-		if err != nil {
-			_, err = r.fail(err)
-			return err
-		}
-	}
-	_, err := r.fail(errLinger)
-	return err
-}
-
-// fail ends both directions with err.
-func (r *run) fail(err error) (bool, error) {
-	// A caller that ends because of this is not to be vouched for by a
-	// close_notify.
-	r.In.Stop()
-	if err == engine.ErrTruncated {
-		r.Report(Truncated, err)
-	} else {
-		r.Report(Failed, err)
-	}
-	r.endOut()
-	return true, err
-}
-
-func (r *run) endOut() {
-	if !r.outEnded {
-		r.outEnded = true
-		r.Out.End()
-	}
-}
-
-// drain makes toPeer take what it can read without waiting, and return.
-func (r *run) drain() { r.In.SetReadDeadline(time.Unix(1, 0)) }
-
-// linger starts the clock for the bytes that are owed to the peer.
-func (r *run) linger() {
-	if r.lingering == nil {
-		r.lingering = time.After(r.Linger)
-	}
-}
-
-// letClose lets a close_notify go that was held back.
-func (r *run) letClose() {
-	if !r.released {
-		r.released = true
-		close(r.release)
-	}
-}
-
-// stop ends the goroutines that are still under way. A write to a blocking
-// pipe that nobody empties can't be ended; it is left to the process's end.
-func (r *run) stop() {
-	going := r.ending.Load() // our close_notify, so that it may have gone by now
-	r.In.Stop()
-	r.Out.Stop()
-	r.Network.Stop()
-	r.letClose() // last: a close_notify that was held back must not go out now
-	limit := time.After(100 * time.Millisecond)
-	for _, done := range []struct {
-		ended bool
-		wait  chan error
-	}{{r.toEnded, r.toDone}, {r.fromEnded, r.fromDone}} {
-		if !done.ended {
-			select {
-			case err := <-done.wait:
-				if done.wait == r.toDone && going && err == nil {
-					r.Report(ClosedLocal, nil)
-				}
-			case <-limit:
-				return
-			}
-		}
-	}
-}
+// quiet is for how long nothing has moved.
+func (r *run) quiet() time.Duration { return time.Since(time.Unix(0, r.moved.Load())) }

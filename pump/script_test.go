@@ -29,6 +29,7 @@ type script struct {
 	end     error  // what Read says behind it
 	deaf    bool   // the peer takes nothing: Write waits
 	refusal error  // what Write says
+	noClose error  // what CloseWrite says
 	got     []byte // what was written
 	notify  bool   // CloseWrite was called
 	stopped bool   // Stop was called
@@ -55,6 +56,8 @@ func (s *script) ends(err error)   { s.change(func() { s.end = err }) }
 func (s *script) deafens()         { s.change(func() { s.deaf = true }) }
 func (s *script) hears()           { s.change(func() { s.deaf = false }) }
 func (s *script) refuses(e error)  { s.change(func() { s.refusal = e }) }
+
+func (s *script) refusesClose(e error) { s.change(func() { s.noClose = e }) }
 
 // heard waits until the peer has got this, in all.
 func (s *script) heard(t testing.TB, want string) {
@@ -123,6 +126,12 @@ func (s *script) Write(p []byte) (int, error) {
 }
 
 func (s *script) CloseWrite() error {
+	s.mu.Lock()
+	refusal := s.noClose
+	s.mu.Unlock()
+	if refusal != nil {
+		return refusal
+	}
 	s.change(func() { s.notify, s.late = true, s.stopped })
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,6 +144,8 @@ func (s *script) CloseWrite() error {
 func (s *script) State() *engine.State { return &engine.State{Version: s.version} }
 
 func (s *script) Export(string, []byte, int) ([]byte, error) { return nil, io.ErrUnexpectedEOF }
+
+func (s *script) Settle(time.Duration) {}
 
 func (s *script) Stop() {
 	time.Sleep(2 * time.Millisecond) // what another goroutine may do first, it does
@@ -221,7 +232,7 @@ func (a *act) leaves() {
 }
 
 func (a *act) report(event Event, err error) {
-	text := map[Event]string{ClosedPeer: "closed peer", ClosedLocal: "closed local", Truncated: "truncated", Failed: "failed"}[event]
+	text := map[Event]string{ClosedPeer: "closed peer", ClosedLocal: "closed local", Truncated: "truncated", TruncatedAfter: "truncated after ours", Failed: "failed"}[event]
 	if err != nil {
 		text += ": " + err.Error()
 	}

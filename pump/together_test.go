@@ -112,7 +112,8 @@ func TestTogether(t *testing.T) {
 	a.wantTogether()
 	p.send(record.TypeAlert, record.AlertWarning, byte(engine.AlertCloseNotify))
 	streamtest.WantRest(a, a.out, nil)
-	a.over(nil, "closed peer")
+	a.over(nil, "closed peer", "closed local")
+	p.hears(record.TypeAlert, "\x01\x00")
 }
 
 // What was received with the end of the handshake is not waited for.
@@ -265,7 +266,7 @@ func TestTogetherEnds(t *testing.T) {
 		"a last word": {func(a *act, p *scriptedPeer) {
 			p.raw(append(p.record(record.TypeApplicationData, []byte("bye")), p.record(record.TypeAlert, []byte{record.AlertWarning, byte(engine.AlertCloseNotify)})...))
 			streamtest.WantRest(a, a.out, []byte("bye"))
-		}, nil, []string{"closed peer"}},
+		}, nil, []string{"closed peer", "closed local"}},
 		"the caller leaves": {func(a *act, p *scriptedPeer) {
 			a.leaves()
 			a.hearsClose(p)

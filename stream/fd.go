@@ -35,8 +35,8 @@ type FD struct {
 	isPipe   bool
 	pollable bool
 
-	rd, wr, gone half           // each guarded by a mutex of its own
-	watchers     sync.WaitGroup // those in Gone
+	rd, wr, gone, ended half           // each guarded by a mutex of its own
+	watchers            sync.WaitGroup // those in Gone and Ended
 
 	// These belong to the goroutine that reads. emptied says that the last read
 	// took all there was, so that the next one does better to wait first;
@@ -47,7 +47,7 @@ type FD struct {
 	// beforeWait is BeforeWait's. It is set before anything reads or writes.
 	beforeWait func()
 
-	sending sync.Mutex // held in the system call that sends on a socket, which never waits
+	sending sync.Mutex // held in every system call that sends on a socket
 	reset   bool       // under sending: such a call has been told that the socket was reset
 }
 
@@ -170,27 +170,44 @@ func (f *FD) Write(p []byte) (int, error) {
 // tells of a reset once; where it told a write, it tells reads of an end of
 // file. (A reset behind a FIN is EPIPE to a write, and was an end of file.)
 func (f *FD) wasReset() bool {
+	if !f.isSocket || !f.hungUp() {
+		return false // and a write may wait for long
+	}
 	f.sending.Lock() // one that is being told of it right now
 	defer f.sending.Unlock()
 	return f.reset
+}
+
+// hungUp tells whether neither direction can move anything any more.
+func (f *FD) hungUp() bool {
+	fds := []unix.PollFd{{Fd: int32(f.n)}}
+	n, err := unix.Poll(fds, 0)
+	return n > 0 && err == nil && fds[0].Revents&unix.POLLHUP != 0
+}
+
+// sends is a system call that sends on a socket.
+func (f *FD) sends(call func() (int, error)) (int, error) {
+	f.sending.Lock()
+	defer f.sending.Unlock()
+	n, err := call()
+	f.reset = f.reset || err == unix.ECONNRESET
+	return n, err
 }
 
 // WriteDescriptor writes one byte to a unix socket, and with it hands over a
 // descriptor, which stays open here.
 func (f *FD) WriteDescriptor(b byte, descriptor int) error {
 	return f.sendAll(func() (bool, error) {
-		n, err := unix.SendmsgN(f.n, []byte{b}, unix.UnixRights(descriptor), nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		n, err := f.sends(func() (int, error) {
+			return unix.SendmsgN(f.n, []byte{b}, unix.UnixRights(descriptor), nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		})
 		return n == 1, err
 	})
 }
 
 func (f *FD) write(p []byte) (int, error) {
 	if f.isSocket {
-		f.sending.Lock()
-		defer f.sending.Unlock()
-		n, err := send(f.n, p)
-		f.reset = f.reset || err == unix.ECONNRESET
-		return n, err
+		return f.sends(func() (int, error) { return send(f.n, p) })
 	}
 	return unix.Write(f.n, p)
 }
@@ -215,7 +232,7 @@ func (f *FD) Writev(p [][]byte) error {
 
 func (f *FD) writev(p [][]byte) (int, error) {
 	if f.isSocket {
-		return sendv(f.n, p)
+		return f.sends(func() (int, error) { return sendv(f.n, p) })
 	}
 	return writev(f.n, p)
 }
@@ -265,26 +282,33 @@ func (f *FD) WaitWritable() error {
 }
 
 // Gone waits until nobody can read any more what is written, and then returns
-// true; it returns false when it is stopped by Stop, or where the descriptor
-// can never tell.
+// true; it returns false when it is stopped by Stop or End, or where the
+// descriptor can never tell.
 func (f *FD) Gone() bool {
-	if !f.pollable {
-		return false
-	}
-	if !f.watch() {
+	// The events that are always reported are all that this waits for.
+	return f.pollable && f.watch(&f.gone, 0)
+}
+
+// Ended waits until nobody can write any more what is to be read, though it may
+// not have been read yet, and then returns true; nobody has to keep a file
+// open. It returns false when it is stopped by Stop.
+func (f *FD) Ended() bool { return !f.pollable || f.watch(&f.ended, peerEnded) }
+
+// watch waits for events by h.
+func (f *FD) watch(h *half, events int16) bool {
+	if !f.begins(h) {
 		return false
 	}
 	defer f.watchers.Done()
-	// The events that are always reported are all that this waits for.
-	_, err := f.gone.wait(f.n, 0)
+	_, err := h.wait(f.n, events)
 	return err == nil
 }
 
-// watch counts one more watcher, unless it is too late for one.
-func (f *FD) watch() bool {
-	f.gone.mu.Lock()
-	defer f.gone.mu.Unlock()
-	if f.gone.stopped {
+// begins counts one more watcher, unless it is too late for one.
+func (f *FD) begins(h *half) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stopped {
 		return false
 	}
 	f.watchers.Add(1)
@@ -297,13 +321,17 @@ func (f *FD) Stop() {
 	f.rd.stop()
 	f.wr.stop()
 	f.gone.stop()
+	f.ended.stop()
 }
 
 // End ends the writing direction: shutdown on a socket, else close. It ends a
 // Gone that is waiting, whose poll would keep a closed pipe open.
 func (f *FD) End() error {
 	f.gone.stop()
-	f.watchers.Wait()
+	if !f.isSocket {
+		f.ended.stop()
+		f.watchers.Wait()
+	}
 	if f.isSocket {
 		return os.NewSyscallError("shutdown", unix.Shutdown(f.n, unix.SHUT_WR))
 	}
@@ -338,6 +366,7 @@ func (f *FD) Close() error {
 	f.rd.silence()
 	f.wr.silence()
 	f.gone.silence()
+	f.ended.silence()
 	return os.NewSyscallError("close", unix.Close(f.n))
 }
 
@@ -369,11 +398,11 @@ func (fdAddr) String() string  { return "fd" }
 // Settle waits, for at most limit, until the peer's kernel has acknowledged
 // all that was written to a TCP socket, where the socket holds unread bytes:
 // closing it then sends a reset, which may overtake them. Anywhere else there
-// is nothing to wait for.
+// is nothing to wait for, nor where the connection has been reset.
 func (f *FD) Settle(limit time.Duration) {
 	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		left, err := unread(f.n)
-		if err != nil || left == 0 || !f.isSocket {
+		if err != nil || left == 0 || !f.isSocket || f.hungUp() {
 			return
 		}
 		if left, err := unsent(f.n); err != nil || left == 0 {

@@ -68,6 +68,9 @@ func result(n uintptr, errno unix.Errno) (int, error) {
 func readv(n int, p [][]byte) (int, error)  { return unix.Readv(n, p) }
 func writev(n int, p [][]byte) (int, error) { return unix.Writev(n, p) }
 
+// peerEnded is the event that nobody will write any more.
+const peerEnded = unix.POLLRDHUP
+
 // unread is how many bytes wait in a socket to be read.
 func unread(n int) (int, error) { return unix.IoctlGetInt(n, unix.SIOCINQ) }
 

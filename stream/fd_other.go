@@ -15,6 +15,10 @@ func writev(n int, p [][]byte) (int, error) { return unix.Write(n, p[0]) }
 func unread(int) (int, error) { return 0, unix.ENOTSUP }
 func unsent(int) (int, error) { return 0, unix.ENOTSUP }
 
+// peerEnded: not every system has an event for it, but that nothing at all will
+// move any more is always told.
+const peerEnded = 0
+
 // pollBriefly does not wait: the poll that follows will.
 func pollBriefly([]unix.PollFd) (int, error) { return 0, nil }
 

@@ -129,6 +129,8 @@ func (f *FD) SpliceTo(c *Conduit) (int, error) {
 		case err == unix.EAGAIN:
 		case err != nil:
 			return 0, os.NewSyscallError("splice", err)
+		case n == 0 && f.wasReset():
+			return 0, os.NewSyscallError("splice", unix.ECONNRESET)
 		case n == 0:
 			return 0, io.EOF
 		default:
@@ -160,7 +162,7 @@ func (f *FD) SpliceFrom(c *Conduit) error {
 		} else if f.wr.isStopped() {
 			return net.ErrClosed
 		}
-		n, err := c.Drain(f.n)
+		n, err := f.sends(func() (int, error) { return c.Drain(f.n) })
 		switch {
 		case n == 0 && err == nil:
 			return io.ErrShortWrite // it does not happen, and must not for ever

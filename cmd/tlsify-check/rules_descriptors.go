@@ -160,7 +160,7 @@ var rulesDescriptors = []rule{
 		c := t.call()
 		in := c.feed(0)
 		unnamed := map[int]*captured{4: c.capture(4), 9: c.capture(9), 200: c.capture(200)}
-		r := c.start(t.serve(talk).to()...)
+		r := c.start(t.serve(dwell).to()...)
 		r.await("ready")
 		for n, end := range unnamed {
 			if !t.becomes(end.over) {

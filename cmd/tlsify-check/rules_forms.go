@@ -195,6 +195,58 @@ var rulesProg = []rule{
 			t.fault("PROG lacks a descriptor that was not named: %s", quote(got))
 		}
 	}},
+	{"prog-leaves", "Once PROG has been started, the process that speaks to the network closes every inherited descriptor that was not named", nothing, func(t *trial) {
+		c := t.call()
+		held := c.capture(4)
+		r := c.start(append(t.serve(quiet).to(), prog("exec 4>&-; read -r line <&6; :")...)...)
+		r.await("ready")
+		if !t.becomes(held.over) {
+			t.fault("somebody still holds a descriptor that PROG has closed")
+		}
+	}},
+	{"prog-kinds", "PROG of accept and listen has one socketpair on 0 and 1 ...; PROG of connect has two pipes on 6 and 7", nothing, func(t *trial) {
+		r := t.call().start(append(t.serve(talk).to(), prog("in=$(readlink /proc/$$/fd/6) out=$(readlink /proc/$$/fd/7); echo $in $out >&2")...)...)
+		r.status()
+		if kinds := strings.Fields(r.err.all(t.patience)); len(kinds) != 2 || kinds[0] == kinds[1] || !strings.HasPrefix(kinds[0], "pipe:") || !strings.HasPrefix(kinds[1], "pipe:") {
+			t.fault("PROG of connect has %q", kinds)
+		}
+		if t.can&serverSide == 0 {
+			return
+		}
+		r, ours := t.call().accepting(prog("in=$(readlink /proc/$$/fd/0) out=$(readlink /proc/$$/fd/1); echo $in $out >&2")...)
+		client, err := t.join(ours, t.clientConfig())
+		t.must(err)
+		client.ask("")
+		r.status()
+		if kinds := strings.Fields(r.err.all(t.patience)); len(kinds) != 2 || kinds[0] != kinds[1] || !strings.HasPrefix(kinds[0], "socket:") {
+			t.fault("PROG of accept has %q", kinds)
+		}
+	}},
+	{"prog-unread", "PROG is not gone because it does not read: what the peer sends is then dropped. Its half ends when nobody holds its output any more; its status is its own", nothing, func(t *trial) {
+		for what, script := range map[string]string{
+			"no input":              "exec <&- 6<&-; sleep 0.3; echo late%s; exit 42",
+			"somebody else's input": "exec </dev/null 6</dev/null; sleep 0.3; echo late%s; exit 42",
+			"a background job":      "(sleep 0.3; echo late%s) & exit 42",
+		} {
+			s := t.serve(func(m *meeting) { io.WriteString(m, greeting); m.readAll(); m.CloseWrite(); m.drain() })
+			r := t.call().start(append(s.to(), prog(strings.ReplaceAll(script, "%s", " >&7"))...)...)
+			if status, m := r.status(), s.met(); status != 42 || m.got != "late\n" || m.ended != "close_notify" {
+				t.fault("%s: status %d; the server got %s and %s", what, status, quote(m.got), m.ended)
+			}
+			if t.can&serverSide == 0 {
+				continue
+			}
+			r, ours := t.call().accepting(prog(strings.ReplaceAll(script, "%s", ""))...)
+			client, err := t.join(ours, t.clientConfig())
+			t.must(err)
+			io.WriteString(client, greeting)
+			got, ended := client.hear()
+			ours.Close()
+			if status := r.status(); status != 42 || got != "late\n" || ended != "close_notify" {
+				t.fault("%s: status %d; the client got %s and %s", what, status, quote(got), ended)
+			}
+		}
+	}},
 }
 
 var rulesServer = []rule{

@@ -208,23 +208,6 @@ var rulesOptions = []rule{
 			t.fault("the peer is told of an end")
 		}
 	}},
-	{"eof-hold", "--eof hold: not until the peer has ended; some servers give up on a half-closed client", nothing, func(t *trial) {
-		s := t.serve(func(m *meeting) {
-			m.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
-			if _, err := m.Read(make([]byte, 1)); err == io.EOF {
-				m.ended = "early"
-			}
-			io.WriteString(m, greeting)
-			m.CloseWrite()
-			m.drain()
-		})
-		r := t.call().start(s.to("--eof", "hold")...)
-		r.expect(0, "ready", bothClosed, bothClosed)
-		r.wantOut(greeting)
-		if m := s.met(); m.ended == "early" {
-			t.fault("the close_notify comes before the peer has ended")
-		}
-	}},
 }
 
 // mode checks that a file is the owner's alone.

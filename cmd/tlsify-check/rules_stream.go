@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
-	"time"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -121,7 +119,7 @@ var rulesControl = []rule{
 		control := c.socket(3)
 		c.said = take(control)
 		caller := c.socket(0, 1)
-		r := c.start(t.serve(echo).to()...)
+		r := c.start(t.serve(echo).to("--eof", "half-close")...)
 		r.await("ready")
 		io.WriteString(control, "renegotiate now\nquit\n")
 		r.await("unknown")
@@ -139,7 +137,7 @@ var rulesControl = []rule{
 		c.said = take(control)
 		in := c.feed(0)
 		s := t.serve(late)
-		r := c.start(s.to()...)
+		r := c.start(s.to("--eof", "half-close")...)
 		r.await("ready")
 		io.WriteString(in, "before")
 		io.WriteString(control, "close\n")
@@ -157,7 +155,7 @@ var rulesStream = []rule{
 		t.each(func(t *trial, version change) {
 			c := t.call()
 			in := c.feed(0)
-			r := c.start(t.serve(echo, version).to()...)
+			r := c.start(t.serve(echo, version).to("--eof", "half-close")...)
 			io.WriteString(in, sent)
 			in.Close()
 			r.expect(0, "ready")
@@ -167,13 +165,13 @@ var rulesStream = []rule{
 		})
 		c := t.call()
 		c.give(0, t.open(t.file("", []byte(sent)), unix.O_RDONLY))
-		r := c.start(t.serve(echo).to()...)
+		r := c.start(t.serve(echo).to("--eof", "half-close")...)
 		r.expect(0, "ready")
 		if back := r.out.all(t.patience); back != sent {
 			t.fault("a file: %d bytes came back of %d, or changed ones", len(back), len(sent))
 		}
 	}},
-	{"half-close", "End of file on fd 0, once all before it is sent, sends close_notify ...; what the peer still sends is delivered", nothing, func(t *trial) {
+	{"half-close", "End of file on fd 0, once all before it is sent, ends the caller's half; what the peer still sends is delivered ... half-close: close_notify at once", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) {
 			for _, kind := range []string{"socket", "pipes"} {
 				s := t.serve(late, version)
@@ -188,7 +186,7 @@ var rulesStream = []rule{
 					feed := c.feed(0)
 					in, end = feed, func() { feed.Close() }
 				}
-				r := c.start(s.to()...)
+				r := c.start(s.to("--eof", "half-close")...)
 				io.WriteString(in, "question")
 				end()
 				r.expect(0, "ready", bothClosed, bothClosed, "end 0")
@@ -211,7 +209,7 @@ var rulesStream = []rule{
 				m.CloseWrite()
 				m.drain()
 			}, version)
-			r := t.call().start(s.to()...)
+			r := t.call().start(s.to("--eof", "half-close")...)
 			func() {
 				defer close(said)
 				r.await("closed")
@@ -251,117 +249,46 @@ var rulesStream = []rule{
 		t.rest(caller)
 		r.expect(0, "ready", "closed peer")
 	}},
-}
-
-var rulesEndings = []rule{
-	{"truncated", "A stream that ends without close_notify is truncated and status 6, at once, after everything that came before it was delivered", nothing, func(t *trial) {
+	{"answers-notify", "In answer to the peer's close_notify ours always goes out before tlsify ends, behind what could be read without waiting", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) {
-			c := t.call()
-			c.feed(0) // held open
-			r := c.start(t.serve(cut, version).to()...)
-			r.expect(6, "ready", "truncated", "end 6")
-			r.wantOut(greeting)
+			for _, kind := range []string{"socket", "pipes"} {
+				said := make(chan bool)
+				s := t.serve(func(m *meeting) { <-said; greet(m); m.drain() }, version)
+				c := t.call()
+				var in io.Writer = c.feed(0)
+				end := func() {}
+				if kind == "socket" {
+					caller := c.socket(0, 1)
+					// Under TLS 1.3 its end is waited for.
+					in, end = caller, func() { t.rest(caller); caller.Close() }
+				}
+				r := c.start(s.to()...)
+				r.await("ready")
+				io.WriteString(in, "last words")
+				close(said)
+				r.await("closed")
+				end()
+				r.expect(0, "ready", "closed peer", "closed local")
+				if m := s.met(); m.got != "last words" || m.ended != "close_notify" {
+					t.fault("%s: the server got %s and %s", kind, quote(m.got), m.ended)
+				}
+			}
 		})
 	}},
-	{"truncated-all", "after everything that came before it was delivered", nothing, func(t *trial) {
-		sent := strings.Repeat(everyByte(), 10)
-		s := t.serve(func(m *meeting) { io.WriteString(m, sent); cut(m) })
+	{"server-answers", "unless, under TLS 1.3, fd 0 and fd 1 are one socket or tlsify is the server: what the caller or PROG still writes is then sent, until its end of file", serverSide, func(t *trial) {
 		c := t.call()
-		c.feed(0)
-		r := c.start(s.to()...)
-		r.expect(6, "ready", "truncated")
-		if got := r.out.all(t.patience); got != sent+greeting {
-			t.fault("%d bytes were delivered of %d", len(got), len(sent+greeting))
+		in := c.feed(0)
+		r, ours := c.accepting()
+		client, err := t.join(ours, t.clientConfig())
+		t.must(err)
+		io.WriteString(client, "question")
+		client.CloseWrite()
+		r.wantOut("question")
+		io.WriteString(in, "answer")
+		in.Close()
+		if got, ended := client.hear(); got != "answer" || ended != "close_notify" {
+			t.fault("the client got %s and %s", quote(got), ended)
 		}
+		r.expect(0, "closed peer", "closed local")
 	}},
-	{"tolerate-truncation", "--tolerate-truncation makes that status 0, still reported", nothing, func(t *trial) {
-		c := t.call()
-		c.feed(0)
-		r := c.start(t.serve(cut).to("--tolerate-truncation")...)
-		r.expect(0, "ready", "truncated", "end 0")
-		r.wantOut(greeting)
-	}},
-	{"signals", "SIGTERM, SIGINT and SIGHUP end with 143, 130 and 129", nothing, func(t *trial) {
-		for s, status := range map[syscall.Signal]int{syscall.SIGTERM: 143, syscall.SIGINT: 130, syscall.SIGHUP: 129} {
-			c := t.call()
-			c.feed(0)
-			r := c.start(t.serve(talk).to()...)
-			r.await("ready")
-			r.signal(s)
-			r.expect(status, "ready", "end "+itoa(status))
-			c = t.call()
-			r = c.start(t.instead(silent).to()...)
-			r.await("dialed")
-			r.signal(s)
-			r.expect(status, "end "+itoa(status))
-		}
-	}},
-	{"signals-no-notify", "any other ending (SIGTERM, SIGINT, SIGHUP, a read error, the linger limit) ends without it, so the peer is never told of a clean end that wasn't", nothing, func(t *trial) {
-		for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
-			s := t.serve(talk)
-			c := t.call()
-			in := c.feed(0)
-			r := c.start(s.to()...)
-			io.WriteString(in, "half of it")
-			t.becomes(func() bool { return r.out.text() != "" })
-			r.signal(signal)
-			r.status()
-			if m := s.met(); m.ended == "close_notify" {
-				t.fault("%v: the peer is told of an end", signal)
-			}
-		}
-	}},
-	{"input-error", "close_notify goes out only when every byte that the caller wrote has been sent after a true end of file", nothing, func(t *trial) {
-		s := t.serve(quiet)
-		ours, theirs := t.tcpPair()
-		c := t.call()
-		c.giveConn(0, theirs)
-		theirs.Close()
-		r := c.start(s.to()...)
-		r.await("ready")
-		io.WriteString(ours, "half")
-		ours.SetLinger(0)
-		ours.Close() // a reset
-		r.expectError(8, "local-io")
-		if m := s.met(); m.ended == "close_notify" {
-			t.fault("the peer is told of an end")
-		}
-	}},
-	{"caller-gone", "A caller is gone when fd 1 can't be written any more. What it wrote before is still sent, for at most --linger; then tlsify ends", nothing, func(t *trial) {
-		for what, p := range map[string]play{"a talking peer": flood, "a silent peer": quiet} {
-			s := t.serve(p)
-			c := t.call()
-			in := c.feed(0)
-			mine, theirs := t.pipe()
-			c.give(1, theirs)
-			r := c.start(s.to("--linger", "5s")...)
-			r.await("ready")
-			in.Write(make([]byte, 60_000)) // less than a pipe holds
-			unix.Close(mine)
-			r.expectError(8, "local-io")
-			if m := s.met(); len(m.got) != 60_000 || m.ended == "close_notify" {
-				t.fault("%s got %d bytes of 60000, and %s", what, len(m.got), m.ended)
-			}
-		}
-	}},
-	{"linger", "What it wrote before is still sent, for at most --linger; ... Nothing is left behind", nothing, func(t *trial) {
-		began := time.Now()
-		t.stalled("--linger", "500ms").expectError(7, "network-io")
-		t.took(began, 400*time.Millisecond, 500*time.Millisecond)
-	}},
-	{"linger-10s", "--linger (default 10s)", slow, func(t *trial) {
-		began := time.Now()
-		t.stalled().expectError(7, "network-io")
-		t.took(began, 9*time.Second, 10*time.Second)
-	}},
-}
-
-// stalled is a connection to a peer that has ended its half, and reads nothing
-// of the much that it is sent.
-func (t *trial) stalled(options ...string) *run {
-	c := t.call()
-	big := t.open(t.path(""), unix.O_RDWR|unix.O_CREAT)
-	t.must(unix.Ftruncate(big, 64<<20))
-	c.give(0, big)
-	return c.start(t.serve(greetAndStall, onlyTLS13).to(options...)...)
 }

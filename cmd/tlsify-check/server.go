@@ -188,8 +188,14 @@ func quiet(m *meeting) {
 	m.drain()
 }
 
-// talk says hello, reads, and waits for the client to end.
+// talk says hello, ends its half, and reads on until the client is gone.
 func talk(m *meeting) {
+	greet(m)
+	m.drain()
+}
+
+// dwell says hello, reads, and waits for the client to end.
+func dwell(m *meeting) {
 	io.WriteString(m, greeting)
 	quiet(m)
 }

@@ -20,7 +20,7 @@ type spoil struct {
 }
 
 // spoils has something against every rule.
-var spoils = slices.Concat(spoilsStaple, spoilsHello, spoilsLate, spoilsNetwork, spoilsHandoff, []spoil{
+var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate, spoilsNetwork, spoilsHandoff, []spoil{
 	{"form-needed", "form-connect", func(w *wrapper) {
 		if w.args[0] == "--trust" {
 			os.Exit(1)
@@ -99,7 +99,7 @@ var spoils = slices.Concat(spoilsStaple, spoilsHello, spoilsLate, spoilsNetwork,
 		}
 	}},
 	{"chatty", "fd2-one-line control-on-2", func(w *wrapper) { io.WriteString(callers(2), "tlsify: hello\n") }},
-	{"mute-for-people", "fd2-one-line", func(w *wrapper) { w.files = func(files []uintptr) { files[2] = callers(-1).Fd() } }},
+	{"mute-for-people", "fd2-one-line truncated-after-ours", func(w *wrapper) { w.files = func(files []uintptr) { files[2] = callers(-1).Fd() } }},
 	{"no-control-in", "control-in", func(w *wrapper) {
 		w.hear = func(string) string { return "" }
 		if w.option("--control-fd") == "3,4" {
@@ -118,7 +118,7 @@ var spoils = slices.Concat(spoilsStaple, spoilsHello, spoilsLate, spoilsNetwork,
 	}},
 	{"sets-nonblock", "flags-kept", func(w *wrapper) { unix.SetNonblock(0, true) }},
 	{"sets-block", "flags-kept", func(w *wrapper) { unix.SetNonblock(1, false) }},
-	{"keeps-all-open", "unnamed-closed", func(w *wrapper) { w.keep = true }},
+	{"keeps-all-open", "unnamed-closed prog-leaves", func(w *wrapper) { w.keep = true }},
 	{"waits-for-reader", "control-unread", func(w *wrapper) { io.WriteString(callers(3), "hello\n") }},
 	{"needs-reader", "control-closed", func(w *wrapper) {
 		if _, err := io.WriteString(callers(3), "tlsify 1 x\n"); err != nil {
@@ -250,11 +250,17 @@ var spoils = slices.Concat(spoilsStaple, spoilsHello, spoilsLate, spoilsNetwork,
 	{"no-limits", "connect-timeout handshake-timeout idle-timeout linger", func(w *wrapper) {
 		w.drop("--connect-timeout", "--handshake-timeout", "--idle-timeout", "--linger")
 	}},
-	{"short-limits", "handshake-30s linger-10s", func(w *wrapper) {
+	{"short-limits", "handshake-30s linger-10s eof-wait-10s", func(w *wrapper) {
 		w.addUnless("--handshake-timeout", "1s")
 		w.addUnless("--linger", "1s")
+		w.addUnless("--eof-wait", "1s")
 	}},
-	{"no-hold", "eof-hold", func(w *wrapper) { w.drop("--eof") }},
+	{"no-hold", "eof-hold", func(w *wrapper) {
+		if w.option("--eof") == "hold" {
+			w.drop("--eof")
+			w.add("--eof", "half-close")
+		}
+	}},
 
 	{"breaks-tokens", "control-lines", func(w *wrapper) { w.says("%20", " ") }},
 	{"no-first-line", "control-first engine-unknown", func(w *wrapper) { w.mute("tlsify") }},

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -35,6 +36,7 @@ type wrapper struct {
 	files  func(files []uintptr)          // the child's descriptors
 	child  *os.Process                    //
 	answer func(line string, to *os.File) // says something to the child, after a line of its
+	muted  atomic.Bool                    // relays passes nothing more on
 }
 
 // spoiled runs tlsify with one thing spoiled, and does not return.

@@ -9,7 +9,6 @@ import (
 
 	"tlsify/cmd/tlsify/internal/caller"
 	"tlsify/cmd/tlsify/internal/control"
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/option"
@@ -88,7 +87,8 @@ func (c *connection) failed(ctx context.Context, err error) int {
 func (c *connection) open(ctx context.Context) error {
 	c.at = dialing
 	if c.inv.prog != nil {
-		program, err := program.Prepare(program.Plan{Args: c.inv.prog, In: c.inv.progIn, Out: c.inv.progOut, Claims: c.inv.fds,
+		program, err := program.Prepare(program.Plan{Args: c.inv.prog, In: c.inv.progIn, Out: c.inv.progOut,
+			OneSocket: c.inv.form == option.Accept && c.inv.delayed == nil, Claims: c.inv.fds,
 			Extra: c.inv.delayed.Descriptors(), Env: c.inv.progInherits(), Names: facts.ProgramVariables()})
 		if err != nil {
 			return err
@@ -207,7 +207,6 @@ func (c *connection) stream(ctx context.Context) int {
 	plan := pump.Plan{
 		Carrier: c.carrier,
 		Network: c.network,
-		HoldEOF: c.inv.holdEOF,
 		Linger:  c.inv.linger,
 		Idle:    c.inv.idle,
 		Report:  c.reportEnding,
@@ -217,25 +216,11 @@ func (c *connection) stream(ctx context.Context) int {
 		c.inv.session.save()
 		return status.OK
 	}
-	if c.program != nil {
-		plan.In, plan.Out, plan.Answer = c.program.FromProg, c.program.ToProg, true
-	} else if c.pair != nil {
-		plan.In, plan.Out, plan.Answer = c.pair, c.pair, true
-	} else {
-		var err error
-		if plan.In, err = stream.NewFD(0); err == nil {
-			plan.Out, err = stream.NewFD(1)
-		}
-		if err != nil {
-			return c.failed(ctx, &pump.LocalError{Err: err})
-		}
-		plan.Answer = plan.In.IsSocket() && descriptor.SameFile(0, 1)
+	if err := c.plaintext(&plan); err != nil {
+		return c.failed(ctx, &pump.LocalError{Err: err})
 	}
 	err := pump.Run(ctx, plan)
 	c.inv.session.save()
-	if ctx.Err() == nil {
-		c.network.settle(c.inv.linger)
-	}
 	exit := status.OK
 	if err != nil {
 		exit = failureOf(err, c.at, c.certAsked()).Status
@@ -249,6 +234,33 @@ func (c *connection) stream(ctx context.Context) int {
 	return exit
 }
 
+// plaintext is where a plan's bytes come from and go to, and how those end.
+func (c *connection) plaintext(plan *pump.Plan) (err error) {
+	switch {
+	case c.program != nil:
+		plan.In, plan.Out, plan.Prog = c.program.FromProg, c.program.ToProg, true
+	case c.pair != nil:
+		plan.In, plan.Out = c.pair, c.pair
+	default:
+		if plan.In, err = stream.NewFD(0); err == nil {
+			plan.Out, err = stream.NewFD(1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	one, server := stream.SameSocket(plan.In, plan.Out), c.inv.form == option.Accept
+	plan.Answer = one || server || c.program != nil
+	// Whoever shuts one direction of a socket down means it, and a server has
+	// said all; but most servers take a client's close_notify for its leaving.
+	halfClose := server || one && c.facts.State.Version >= engine.TLS13
+	plan.HoldEOF = c.inv.eof == eofHold || c.inv.eof == eofAuto && !halfClose
+	if c.inv.eof == eofAuto {
+		plan.EOFWait = c.inv.eofWait
+	}
+	return nil
+}
+
 // reportEnding puts the endings of the stream on the control channel.
 func (c *connection) reportEnding(event pump.Event, err error) {
 	switch event {
@@ -256,10 +268,15 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 		c.say.Say("closed", "peer")
 	case pump.ClosedLocal:
 		c.say.Say("closed", "local")
-	case pump.Truncated:
+	case pump.Truncated, pump.TruncatedAfter:
 		c.say.Say("truncated")
 		if !c.inv.tolerate {
-			report(c.inv, failureOf(err, c.at, c.certAsked()))
+			f := failureOf(err, c.at, c.certAsked())
+			f.Text += map[pump.Event]string{
+				pump.Truncated:      ", and before ours; where the protocol itself says that all has come, --tolerate-truncation takes that for an end",
+				pump.TruncatedAfter: ", behind ours, which it may have taken for our leaving; --eof hold sends that only when the peer has ended",
+			}[event]
+			report(c.inv, f)
 		}
 	case pump.Failed:
 		report(c.inv, failureOf(err, c.at, c.certAsked()))

@@ -96,7 +96,8 @@ type invocation struct {
 	handshakeLimit time.Duration
 	idle           time.Duration
 	linger         time.Duration
-	holdEOF        bool
+	eof            string // one of the words for --eof
+	eofWait        time.Duration
 	tolerate       bool
 	pump           pump.Kind
 	handoff        string // a kind, or empty
@@ -303,6 +304,7 @@ func (p *parser) limits() error {
 		{"handshake-timeout", &p.inv.handshakeLimit, 30 * time.Second},
 		{"idle-timeout", &p.inv.idle, 0},
 		{"linger", &p.inv.linger, 10 * time.Second},
+		{"eof-wait", &p.inv.eofWait, 10 * time.Second},
 	} {
 		*l.into = l.byItself
 		if value, ok := p.words.Value(l.name); ok {
@@ -313,11 +315,16 @@ func (p *parser) limits() error {
 			*l.into = d
 		}
 	}
-	value, ok := p.words.Value("eof")
-	if ok && value != "half-close" && value != "hold" {
-		return status.Usagef("--eof: %q is neither half-close nor hold", status.Cut(value))
+	p.inv.eof = eofAuto
+	if value, ok := p.words.Value("eof"); ok {
+		p.inv.eof = value
 	}
-	p.inv.holdEOF = value == "hold"
+	if !slices.Contains([]string{eofAuto, eofHalfClose, eofHold}, p.inv.eof) {
+		return status.Usagef("--eof: %q is none of auto, half-close, hold", status.Cut(p.inv.eof))
+	}
+	if p.words.Has("eof-wait") && p.inv.eof != eofAuto {
+		return status.Usagef("--eof-wait is for --eof auto")
+	}
 	p.inv.tolerate = p.words.Has("tolerate-truncation")
 	p.inv.pump = pump.Auto
 	if value, ok := p.words.Value("pump"); ok {
@@ -328,6 +335,13 @@ func (p *parser) limits() error {
 	}
 	return nil
 }
+
+// The words for --eof.
+const (
+	eofAuto      = "auto"
+	eofHalfClose = "half-close"
+	eofHold      = "hold"
+)
 
 // parseTime reads a duration with its unit, or whole seconds, of at least a
 // millisecond and at most a year.

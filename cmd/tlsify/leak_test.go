@@ -26,8 +26,12 @@ func TestPumpLeavesNoGoroutine(t *testing.T) {
 			io.Copy(io.Discard, peer)
 			peer.CloseWrite()
 		},
-		"caller-vanishes": func(peer *tls.Conn, in, out *os.File, cancel func()) { out.Close() },
-		"cancelled":       func(peer *tls.Conn, in, out *os.File, cancel func()) { cancel() },
+		"caller-vanishes": func(peer *tls.Conn, in, out *os.File, cancel func()) { in.Close(); out.Close() },
+		"caller-vanishes-and-peer-talks": func(peer *tls.Conn, in, out *os.File, cancel func()) {
+			out.Close()
+			io.WriteString(peer, "hello")
+		},
+		"cancelled": func(peer *tls.Conn, in, out *os.File, cancel func()) { cancel() },
 	}
 	for name, end := range endings {
 		before := runtime.NumGoroutine()

@@ -26,6 +26,7 @@ import (
 	"tlsify/cmd/tlsify/internal/restart"
 	"tlsify/cmd/tlsify/internal/signing"
 	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/stream"
 )
 
 // finishLimit is how long the reader of the control channel has for its last
@@ -93,7 +94,20 @@ func run(ctx context.Context, inv *invocation, err error) int {
 	}
 	say.Say("end", strconv.Itoa(status))
 	say.Finish(finishLimit)
+	inv.endPlaintext()
 	return status
+}
+
+// endPlaintext has a caller with one socket on 0 and 1 find an end of file there:
+// to leave the last of what it wrote unread would be a reset.
+func (inv *invocation) endPlaintext() {
+	if inv.form != option.Connect && inv.form != option.Accept || inv.prog != nil || inv.handoff != "" || !descriptor.SameFile(0, 1) {
+		return
+	}
+	if fd, err := stream.NewFD(0); err == nil && fd.IsSocket() {
+		fd.End()
+		fd.DiscardReads()
+	}
 }
 
 // carryOut does what the form says. The error is of something that went wrong

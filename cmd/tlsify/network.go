@@ -66,9 +66,9 @@ func (n *network) Stop() {
 	n.out.Stop()
 }
 
-// settle waits, at most for limit, for bytes of ours that closing the socket
+// Settle waits, at most for limit, for bytes of ours that closing the socket
 // would take back.
-func (n *network) settle(limit time.Duration) { n.out.Settle(limit) }
+func (n *network) Settle(limit time.Duration) { n.out.Settle(limit) }
 
 // tlsConn is the TLS to a proxy, as the stream below the TLS to the target.
 type tlsConn struct {

@@ -54,6 +54,7 @@ func newStarter(l *launch, kind string) *starter {
 	in := l.feed(0)
 	r, w := pipeRaw(l)
 	l.give(1, w)
+	unix.SetNonblock(r, true) // so that it can be closed while it is read
 	out := os.NewFile(uintptr(r), "out")
 	return &starter{in, capture(out), func() { in.Close() }, func() { in.Close(); out.Close() }}
 }

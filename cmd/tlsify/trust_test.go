@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/x509"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,7 +17,16 @@ func trusting(t testing.TB) []string { return []string{"--trust", pkiFiles(t) + 
 // connectTo is connect with options, to a server, as the test's host.
 func connectTo(t testing.TB, s *server, options ...string) []string {
 	args := append([]string{"connect", "--name", enginetest.Host}, trusting(t)...)
-	return append(append(args, options...), s.address)
+	return append(append(soonEnding(args, options), options...), s.address)
+}
+
+// soonEnding adds to arguments that a server who waits for our end need not do
+// so for long, unless options are about that.
+func soonEnding(args, options []string) []string {
+	if slices.ContainsFunc(options, func(o string) bool { return strings.HasPrefix(o, "--eof") }) {
+		return args
+	}
+	return append(args, "--eof-wait=300ms")
 }
 
 // Every chain of the test PKI, good or bad, by name and by address: accepted,

@@ -50,7 +50,8 @@ var usageErrors = []struct {
 	{"time-without-unit", "connect|--linger|soon|localhost:1", `--linger: "soon" is not a time`, ""},
 	{"time-0", "connect|--handshake-timeout|0|localhost:1", `--handshake-timeout: "0" is not a time`, ""},
 	{"time-negative", "connect|--idle-timeout|-1s|localhost:1", `--idle-timeout: `, ""},
-	{"eof-unknown", "connect|--eof|never|localhost:1", `--eof: "never" is neither`, ""},
+	{"eof-unknown", "connect|--eof|never|localhost:1", `--eof: "never" is none of auto, half-close, hold`, ""},
+	{"eof-wait", "connect|--eof|hold|--eof-wait|1s|localhost:1", `--eof-wait is for --eof auto`, ""},
 
 	{"starttls-unknown", "connect|--trust|CA|--starttls|gopher|localhost:1", `--starttls: "gopher" is none of smtp, .*mysql`, ""},
 	{"starttls-empty", "connect|--trust|CA|--starttls||localhost:1", `--starttls: "" is none of`, ""},

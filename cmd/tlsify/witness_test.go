@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -47,7 +46,11 @@ func testify(kind, early, answer string, stdinOpen bool, args []string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("tlsify", slices.Insert(slices.Clone(args), 1, "--control-fd="+option)...)
+	first := []string{args[0], "--control-fd=" + option}
+	if args[0] == "connect" {
+		first = soonEnding(first, args)
+	}
+	cmd := exec.Command("tlsify", append(first, args[1:]...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.ExtraFiles = theirs
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

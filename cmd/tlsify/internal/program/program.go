@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,8 +29,10 @@ const (
 	NotFound  = 127
 )
 
-// Program is PROG, with two pipes to it: unlike one socket they let it end what
-// it sends by closing a descriptor.
+// Program is PROG. A client's has two pipes to it: unlike one socket they let it
+// end what it sends by closing a descriptor. A server's has one socket, as from
+// inetd: its like take a pipe for a sign that they were not started for a
+// connection.
 //
 // Until the peer is verified its process is one of tlsify's own that waits
 // (wait.go), and becomes PROG when it is told to. It is started before the
@@ -40,7 +43,7 @@ type Program struct {
 	PID      int
 	starter  *os.File // what tells it to become PROG
 	ToProg   *stream.FD
-	FromProg *stream.FD
+	FromProg *stream.FD // the same, where it is one socket
 	ended    chan syscall.WaitStatus
 }
 
@@ -69,14 +72,30 @@ func plainExec(err error) string {
 type Plan struct {
 	Args    []string // its name and its arguments
 	In, Out int      // the descriptors on which it has the plaintext
-	Claims  *descriptor.Claims
-	Extra   map[int]int // its further descriptors, and which of ours each is
-	Env     []string    // its environment
-	Names   []string    // the variables that Start may add
+	// OneSocket: both are one, and not a pipe each.
+	OneSocket bool
+	Claims    *descriptor.Claims
+	Extra     map[int]int // its further descriptors, and which of ours each is
+	Env       []string    // its environment
+	Names     []string    // the variables that Start may add
+}
+
+// plaintext makes PROG's ends of what it has the plaintext on, and ours.
+func (plan *Plan) plaintext() (ends struct{ in, out, toProg, fromProg int }, err error) {
+	if plan.OneSocket {
+		pair, err := descriptor.SocketPair()
+		ends.in, ends.out, ends.toProg, ends.fromProg = pair[1], pair[1], pair[0], pair[0]
+		return ends, err
+	}
+	in, err := descriptor.Pipe()
+	out, err2 := descriptor.Pipe()
+	ends.in, ends.out, ends.toProg, ends.fromProg = in[0], out[1], in[1], out[0]
+	return ends, errors.Join(err, err2)
 }
 
 // Prepare starts the process that will be PROG, with the plaintext on
-// its descriptors.
+// its descriptors. What it has inherited, and nobody has claimed, is then its
+// alone.
 func Prepare(plan Plan) (*Program, error) {
 	path, err := Find(plan.Args[0])
 	if err != nil {
@@ -85,19 +104,15 @@ func Prepare(plan Plan) (*Program, error) {
 	cannot := func(what string, err error) error {
 		return &status.Failure{Status: CannotRun, Code: "usage", Text: "cannot " + what + ": " + err.Error()}
 	}
-	in, err := descriptor.Pipe() // of PROG, like out
-	out, err2 := descriptor.Pipe()
+	ends, err := plan.plaintext()
+	starter, err2 := descriptor.SocketPair()
 	if err := errors.Join(err, err2); err != nil {
-		return nil, cannot("make pipes", err)
-	}
-	starter, err := descriptor.SocketPair()
-	if err != nil {
-		return nil, cannot("make a socketpair", err)
+		return nil, cannot("make pipes and sockets", err)
 	}
 	// Our ends are ours alone: a write must not get stuck in a full pipe when
 	// it is time to end.
-	unix.SetNonblock(in[1], true)
-	unix.SetNonblock(out[0], true)
+	unix.SetNonblock(ends.toProg, true)
+	unix.SetNonblock(ends.fromProg, true)
 	null, err := descriptor.OpenNull()
 	if err != nil {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
@@ -109,13 +124,13 @@ func Prepare(plan Plan) (*Program, error) {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
 	}
 	files := descriptor.Inheritable(max(most, told+1), plan.Claims, null)
-	files[plan.In], files[plan.Out], files[told] = uintptr(in[0]), uintptr(out[1]), uintptr(told)
+	files[plan.In], files[plan.Out], files[told] = uintptr(ends.in), uintptr(ends.out), uintptr(told)
 	for n, from := range plan.Extra {
 		files[n] = uintptr(from)
 	}
 	args := append([]string{os.Args[0], WaitWord, strconv.Itoa(told), strings.Join(plan.Names, ","), path}, plan.Args...)
 	pid, err := syscall.ForkExec(descriptor.OwnProgram, args, &syscall.ProcAttr{Env: []string{}, Files: files})
-	for _, n := range []int{in[0], out[1], starter[1], told, null} {
+	for _, n := range slices.Compact([]int{ends.in, ends.out, starter[1], told, null}) {
 		unix.Close(n)
 	}
 	if err != nil {
@@ -126,10 +141,11 @@ func Prepare(plan Plan) (*Program, error) {
 	if err := sayInherited(p.starter, plan.Env); err != nil {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
 	}
-	if p.ToProg, err = stream.NewFD(in[1]); err != nil {
-		return nil, err
+	if p.ToProg, err = stream.NewFD(ends.toProg); err != nil || plan.OneSocket {
+		p.FromProg = p.ToProg
+		return p, err
 	}
-	p.FromProg, err = stream.NewFD(out[0])
+	p.FromProg, err = stream.NewFD(ends.fromProg)
 	return p, err
 }
 
@@ -153,7 +169,9 @@ func (p *Program) Abandon() {
 // gets it as well, and then has until the limit.
 func (p *Program) Status(ctx context.Context, stream int, limit time.Duration) int {
 	p.FromProg.Close()
-	p.ToProg.Stop()
+	if p.ToProg != p.FromProg {
+		p.ToProg.Stop()
+	}
 	select {
 	case status := <-p.ended:
 		return programStatus(status, stream)

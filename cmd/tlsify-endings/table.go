@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The table stands between these in the document.
+const (
+	tableBegins = "<!-- endings: made by `make endings` -->\n"
+	tableEnds   = "<!-- /endings -->\n"
+)
+
+// putInto puts the table into a document.
+func putInto(path, text string) error {
+	doc, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	before, rest, ok := bytes.Cut(doc, []byte(tableBegins))
+	_, after, ok2 := bytes.Cut(rest, []byte(tableEnds))
+	if !ok || !ok2 {
+		return errors.New(path + " has no place for the table")
+	}
+	return os.WriteFile(path, slices.Concat(before, []byte(tableBegins), []byte(text), []byte(tableEnds), after), 0o644)
+}
+
+// table is all rows as Markdown.
+func table(rows []row, absent []string, o options) string {
+	var b strings.Builder
+	names := map[string]bool{}
+	for _, r := range rows {
+		names[r.server.name] = true
+	}
+	fmt.Fprintf(&b, "\n%s, %d servers, %d requests a cell.\n\n", time.Now().Format(time.DateOnly), len(names), o.tries)
+	b.WriteString("| server | TLS | reply |")
+	for _, c := range clients {
+		b.WriteString(" " + c.name + " |")
+	}
+	b.WriteString("\n|---|---|---|" + strings.Repeat("---|", len(clients)) + "\n")
+	for _, r := range rows {
+		fmt.Fprintf(&b, "| %s | %s | %s |", strings.TrimSpace(r.server.name+" "+r.version), r.tls, r.page)
+		if r.failure != "" {
+			b.WriteString(" it could not be started |\n")
+			continue
+		}
+		for _, c := range clients {
+			b.WriteString(" " + cell(r.cells[c.name]) + " |")
+		}
+		b.WriteString("\n")
+	}
+	if len(absent) > 0 {
+		fmt.Fprintf(&b, "\nNot installed: %s.\n", strings.Join(absent, ", "))
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+// cell is what came of the requests of one cell: each outcome and its status,
+// how often where there are several, and the median of the time.
+func cell(results []result) string {
+	if len(results) == 0 {
+		return "-"
+	}
+	var kinds []string
+	counts := map[string]int{}
+	var times []time.Duration
+	for _, r := range results {
+		kind := r.reply + " " + itoa(r.status)
+		if r.waited {
+			kind = r.reply + ", waits"
+		}
+		if counts[kind]++; counts[kind] == 1 {
+			kinds = append(kinds, kind)
+		}
+		times = append(times, r.took)
+	}
+	slices.Sort(times)
+	if len(kinds) > 1 {
+		slices.SortFunc(kinds, func(a, b string) int { return counts[b] - counts[a] })
+		for i, kind := range kinds {
+			kinds[i] = itoa(counts[kind]) + " x " + kind
+		}
+	}
+	median := times[len(times)/2]
+	took := fmt.Sprintf("%d ms", median.Milliseconds())
+	if median >= 10*time.Second {
+		took = fmt.Sprintf("%.0f s", median.Seconds())
+	}
+	return strings.Join(kinds, ", ") + "; " + took
+}
