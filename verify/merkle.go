@@ -41,7 +41,6 @@ func (s *search) merkleLink(child, parent *x509.Certificate) linkState {
 }
 
 func (s *search) merkleCheck(child, parent *x509.Certificate) *Reason {
-	code, text := Malformed, ""
 	ca, err := mtc.ParseCA(parent)
 	if err == nil {
 		_, err = ca.Check(child, s.policy.MTC, s.policy.PostQuantum)
@@ -49,16 +48,15 @@ func (s *search) merkleCheck(child, parent *x509.Certificate) *Reason {
 	if err == nil {
 		return nil
 	}
-	text = err.Error()
+	code, text := Untrusted, err.Error()
 	var fault *mtc.Error
 	if errors.As(err, &fault) {
 		switch fault.Kind {
+		case mtc.Malformed:
+			code = Malformed
 		case mtc.Revoked:
 			code = Revoked
-		case mtc.Unproven:
-			code = Untrusted
 		case mtc.Unknown:
-			code = Untrusted
 			text += ": the peer must send one with the CA's signature, or give the landmarks with --mtc-landmarks FILE"
 		}
 	}

@@ -16,6 +16,9 @@
 // is. It reads no environment and opens no connection; the only files that it
 // reads are those that it was given, and the system's roots.
 //
+// Package mtc, below, has the one thing that is verified otherwise: certificates
+// of Merkle Tree CAs, which merkle.go lets into paths.
+//
 // Start reading at [Policy.Check] in check.go, then path.go (which paths there
 // are) and rules.go (what is wrong with one). For roots start at store.go.
 package verify
