@@ -1,15 +1,16 @@
 package verify
 
 import (
+	"bufio"
 	"compress/gzip"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -21,8 +22,8 @@ type merkleCase struct {
 	ID          string
 	CA          string
 	Certificate string
-	Name        string    `json:"peer_name"`
-	Time        time.Time `json:"validation_time"`
+	Name        string     `json:"peer_name"`
+	Time        *time.Time `json:"validation_time"`
 	Subtrees    []struct {
 		Log   uint16 `json:"log_number"`
 		Start uint64
@@ -69,16 +70,15 @@ func loadMerkle(t testing.TB) []merkleCase {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	var in struct{ Testcases []merkleCase }
-	decode := func() error { return json.NewDecoder(f).Decode(&in) }
-	if strings.HasSuffix(path, ".gz") {
-		z, err := gzip.NewReader(f)
-		if err != nil {
+	content := bufio.NewReader(f)
+	var text io.Reader = content
+	if magic, _ := content.Peek(2); string(magic) == "\x1f\x8b" {
+		if text, err = gzip.NewReader(content); err != nil {
 			t.Fatal(err)
 		}
-		decode = func() error { return json.NewDecoder(z).Decode(&in) }
 	}
-	if err := decode(); err != nil {
+	var in struct{ Testcases []merkleCase }
+	if err := json.NewDecoder(text).Decode(&in); err != nil {
 		t.Fatal(err)
 	}
 	return in.Testcases
@@ -86,45 +86,49 @@ func loadMerkle(t testing.TB) []merkleCase {
 
 // run gives Check's error, or that of what comes before it.
 func (c *merkleCase) run(t testing.TB) error {
-	block, _ := pem.Decode([]byte(c.Certificate))
-	cert, err := x509.ParseCertificate(block.Bytes)
+	cert, err := parsePEM(c.Certificate)
 	if err != nil {
 		return err
 	}
 	store, err := StoreFromPEM("corpus", []byte(c.CA))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	name, err := ParseName(c.Name)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	p := &Policy{
-		Names: []Name{name},
-		Trust: []*Store{store},
-		MTC:   &mtc.Trust{},
-		Now:   func() time.Time { return c.Time },
+	p := &Policy{Names: []Name{name}, Trust: []*Store{store}, MTC: &mtc.Trust{}}
+	if c.Time != nil {
+		p.Now = func() time.Time { return *c.Time }
 	}
 	for _, s := range c.Subtrees {
 		hash, err := base64.StdEncoding.DecodeString(s.Hash)
 		if err != nil {
 			t.Fatal(err)
 		}
-		block, _ := pem.Decode([]byte(c.CA))
-		root, err := x509.ParseCertificate(block.Bytes)
+		root, err := parsePEM(c.CA)
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		ca, err := mtc.ParseCA(root)
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		err = p.MTC.AddLandmarks(&mtc.Landmarks{CA: ca.ID, Log: s.Log, Subtrees: []mtc.Subtree{{
 			Interval: mtc.Interval{Start: s.Start, End: s.End}, Hash: hash}}})
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
 	_, err = p.Check(Evidence{Certificates: []*x509.Certificate{cert}})
 	return err
+}
+
+func parsePEM(text string) (*x509.Certificate, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil, errors.New("no PEM")
+	}
+	return x509.ParseCertificate(block.Bytes)
 }
