@@ -53,7 +53,10 @@ func (h *half) wait(n int, events int16) (int16, error) {
 		if err != nil {
 			return 0, err
 		}
-		fds := [2]unix.PollFd{{Fd: int32(n), Events: events}, {Fd: int32(bell.fd()), Events: unix.POLLIN}}
+		fds := [2]unix.PollFd{{Fd: int32(n), Events: events}, {Fd: -1}} // poll(2) passes over -1
+		if bell != nil {
+			fds[1] = unix.PollFd{Fd: int32(bell.fd()), Events: unix.POLLIN}
+		}
 		_, err = unix.Poll(fds[:], timeout)
 		if err != nil && err != unix.EINTR {
 			return 0, os.NewSyscallError("poll", err)
@@ -81,21 +84,21 @@ func (h *half) answer(b *bell) {
 	}
 }
 
-// prepare gives poll's timeout in milliseconds, rounded up.
+// prepare gives poll's timeout in milliseconds, rounded up, and the bell that ends
+// it; nil where there is nothing to end.
 func (h *half) prepare() (timeout int, b *bell, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.stopped {
+	timeout = -1
+	if !h.deadline.IsZero() {
+		left := max(0, time.Until(h.deadline))
+		timeout = int((min(left, time.Hour) + time.Millisecond - 1) / time.Millisecond)
+	}
+	switch {
+	case h.stopped:
 		return 0, nil, net.ErrClosed
+	case h.bell == nil && timeout != 0: // it takes a descriptor, of which there may be none left
+		h.bell, err = newBell()
 	}
-	if h.bell == nil {
-		if h.bell, err = newBell(); err != nil {
-			return 0, nil, err
-		}
-	}
-	if h.deadline.IsZero() {
-		return -1, h.bell, nil
-	}
-	left := max(0, time.Until(h.deadline))
-	return int((min(left, time.Hour) + time.Millisecond - 1) / time.Millisecond), h.bell, nil
+	return timeout, h.bell, err
 }

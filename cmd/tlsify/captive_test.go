@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"runtime"
@@ -63,36 +64,38 @@ func captive() {
 		}
 		os.Exit(99)
 	}
-	inv, err := parse(os.Args[1:], environment())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(99)
+	atHandshake := os.Getenv("CAPTIVE_AT") == "handshake"
+	for i, e := range engines {
+		engines[i] = captiveEngine{e, atHandshake, try}
 	}
-	if os.Getenv("CAPTIVE_AT") == "handshake" {
-		inv.engine = captiveEngine{inv.engine, try}
-	}
-	c := newConnection(inv)
-	for _, step := range []func(context.Context) error{c.open, c.handshake, c.ready} {
-		if err := step(context.Background()); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(99)
-		}
-	}
-	try()
+	tlsify()
+	os.Exit(99)
 }
 
 // captiveEngine is taken over by the first bytes of the peer.
 type captiveEngine struct {
 	engine.Engine
-	try func()
+	atHandshake bool
+	try         func()
 }
 
 func (e captiveEngine) Client(ctx context.Context, stream net.Conn, c *engine.ClientConfig) (engine.Session, error) {
-	return e.Engine.Client(ctx, captiveStream{stream, e.try}, c)
+	if e.atHandshake {
+		return e.Engine.Client(ctx, captiveStream{stream, e.try}, c)
+	}
+	session, err := e.Engine.Client(ctx, stream, c)
+	return captiveSession{session, e.try}, err
 }
+
 func (e captiveEngine) Server(ctx context.Context, stream net.Conn, c *engine.ServerConfig) (engine.Session, error) {
-	return e.Engine.(engine.ServerEngine).Server(ctx, captiveStream{stream, e.try}, c)
+	server := e.Engine.(engine.ServerEngine)
+	if e.atHandshake {
+		return server.Server(ctx, captiveStream{stream, e.try}, c)
+	}
+	session, err := server.Server(ctx, stream, c)
+	return captiveSession{session, e.try}, err
 }
+
 func (e captiveEngine) CheckServer(c *engine.ServerConfig) error {
 	return e.Engine.(engine.ServerEngine).CheckServer(c)
 }
@@ -108,6 +111,17 @@ func (s captiveStream) Read(p []byte) (int, error) {
 	}
 	s.try()
 	return 0, nil
+}
+
+// captiveSession is taken over where the stream would be carried.
+type captiveSession struct {
+	engine.Session
+	try func()
+}
+
+func (s captiveSession) Read([]byte) (int, error) {
+	s.try()
+	return 0, io.EOF
 }
 
 // attempts are what can be tried. CAPTIVE_PATH is the path for some of them,

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"tlsify/cmd/tlsify/internal/explain"
+	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/report"
 	"tlsify/cmd/tlsify/internal/starttls"
 	"tlsify/engine"
 	"tlsify/pump"
@@ -59,7 +61,10 @@ func TestNamedWords(t *testing.T) {
 			case "handoff":
 				args = append([]string{"connect", "--control-fd", "0"}, args[1:]...) // which is refused, but later
 			}
-			_, err := parse(args, nil)
+			call, in, err := start(args, report.Reporter{})
+			if err == nil {
+				_, err = invocation.Parse(call, in)
+			}
 			unsupported := errors.As(err, new(*engine.UnsupportedError)) || strings.Contains(fmt.Sprint(err), "this build has no engine")
 			if err != nil && !unsupported && !strings.Contains(err.Error(), "descriptor 0 is the plaintext's") {
 				t.Errorf("--%s %s: %v", name, word, err)

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tlsify/cmd/tlsify/internal/invocation"
 )
 
 // crowdSize is how large the crowd is without being asked for a larger one.
@@ -55,7 +57,7 @@ func crowdOfTlsify(t *testing.T, size int) crowdHost {
 		pkiFiles(t) // they stand beside the test's own
 		t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	}
-	handshakes := min(size/2, mostHandshakes)
+	handshakes := min(size/2, invocation.DefaultHandshakes)
 	most := strconv.Itoa(2 * size)
 	l, err := startListener(nil, os.Environ(), append(identity(t), "--max-connections", most, "--max-per-address", most,
 		"--max-handshakes", strconv.Itoa(handshakes), "127.0.0.1:0", "--", "cat")...)

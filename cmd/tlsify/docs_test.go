@@ -104,11 +104,6 @@ func TestCodesHaveStatuses(t *testing.T) {
 			t.Errorf("CODE %s is in no row of the table of statuses", code)
 		}
 	}
-	for _, code := range faultCodes {
-		if !listed[code] {
-			t.Errorf("CODE %s is in no row of the table of statuses", code)
-		}
-	}
 }
 
 // Each CODE of the table of statuses is explained, and no other.
@@ -133,6 +128,8 @@ func TestKeywords(t *testing.T) {
 		}
 		method, ok := call.Fun.(*ast.SelectorExpr)
 		switch {
+		case ok && isNotices(method.X):
+			return nil // lines for people
 		case ok && (method.Sel.Name == "Say" || method.Sel.Name == "SayText"):
 			return call.Args[0]
 		case ok && method.Sel.Name == "HandOver":
@@ -176,6 +173,12 @@ func noteKeywords(note string) string {
 		}
 	}
 	return ""
+}
+
+// isNotices tells whether a method's receiver is a listener's notices.
+func isNotices(receiver ast.Expr) bool {
+	field, ok := receiver.(*ast.SelectorExpr)
+	return ok && field.Sel.Name == "notices"
 }
 
 // literals are the strings that are written in the program's sources, tests

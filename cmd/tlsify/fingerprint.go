@@ -1,19 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"net"
 	"os"
-	"strings"
 	"time"
 
+	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/fingerprint"
+	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/notices"
-	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
@@ -22,80 +20,12 @@ import (
 // for its ClientHello.
 const helloTime = 10 * time.Second
 
-// A fingerprinter is an engine that can imitate the ClientHello of others.
-type fingerprinter interface {
-	engine.Engine
-	// Fingerprints lists the names that there are.
-	Fingerprints() []string
-	// ResolveFingerprint gives a name in full: chrome-133 for chrome, and a
-	// seed for random.
-	ResolveFingerprint(name string) (string, error)
-}
-
-// fingerprint reads --fingerprint: a name that the engine knows, or else the
-// file of a capture.
-func (p *parser) fingerprint(c *engine.ClientConfig) error {
-	value, ok := p.words.Value("fingerprint")
-	if !ok {
-		return nil
-	}
-	imitator, ok := p.inv.engine.(fingerprinter)
-	if !ok {
-		return p.elsewhere(&engine.UnsupportedError{Engine: p.inv.engine.Name(), What: "--fingerprint"}, imitates)
-	}
-	full, unknown := imitator.ResolveFingerprint(value)
-	if unknown == nil {
-		c.Fingerprint = full
-		p.inv.note("the ClientHello is " + full)
-		return nil
-	}
-	_, isDescriptor := source.Descriptor(value)
-	if _, err := os.Stat(value); errors.Is(err, fs.ErrNotExist) && !isDescriptor && !strings.Contains(value, "/") {
-		return unknown
-	}
-	content, err := p.files.Load("fingerprint", value)
-	if err != nil {
-		return err
-	}
-	c.Hello, err = fingerprint.Capture(bytes.NewReader(content))
-	if err != nil {
-		return status.Usagef("--fingerprint: %s: %v", status.Cut(value), err)
-	}
-	return nil
-}
-
-// capture reads what `tlsify fingerprint` is to look at.
-func (p *parser) capture() error {
-	value, listens := p.words.Value("listen")
-	p.inv.json = p.words.Has("json")
-	switch {
-	case len(p.words.Rest) > 1 || listens && len(p.words.Rest) > 0 || p.words.Prog != nil:
-		return status.Usagef("fingerprint: a capture, or --listen ADDR, and nothing else")
-	case listens:
-		return p.listenAddress(value)
-	}
-	var err error
-	if len(p.words.Rest) == 0 {
-		p.inv.capture, err = fingerprint.Capture(os.Stdin)
-	} else {
-		var content []byte
-		if content, err = p.files.Load("fingerprint", p.words.Rest[0]); err != nil {
-			return err
-		}
-		p.inv.capture, err = fingerprint.Capture(bytes.NewReader(content))
-	}
-	if err != nil {
-		return status.Usagef("fingerprint: %v", err)
-	}
-	return nil
-}
-
 // printFingerprint writes what a ClientHello is known by.
-func printFingerprint(ctx context.Context, inv *invocation) (int, error) {
-	message := inv.capture
+func printFingerprint(ctx context.Context, res *acquire.Resources) (int, error) {
+	message := res.Hello
 	if message == nil {
 		var err error
-		if message, err = listenForHello(ctx, inv.listen); err != nil {
+		if message, err = listenForHello(ctx, res.Listen.Target); err != nil {
 			return 0, err
 		}
 	}
@@ -104,15 +34,15 @@ func printFingerprint(ctx context.Context, inv *invocation) (int, error) {
 		return 0, status.Usagef("fingerprint: %v", err)
 	}
 	write := hello.WriteText
-	if inv.json {
+	if res.JSON {
 		write = hello.WriteJSON
 	}
 	return printed(write(os.Stdout))
 }
 
 // listenForHello takes one connection, and no more of it than its ClientHello.
-func listenForHello(ctx context.Context, target listenTarget) ([]byte, error) {
-	listener, err := net.Listen(target.network, target.address)
+func listenForHello(ctx context.Context, target invocation.Target) ([]byte, error) {
+	listener, err := net.Listen(target.Network, target.Address)
 	if err != nil {
 		return nil, status.Usagef("cannot listen: %v", err)
 	}

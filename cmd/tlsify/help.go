@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"tlsify/cmd/tlsify/internal/explain"
+	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
@@ -203,7 +204,7 @@ func printVersion() (int, error) {
 }
 
 // printEngines lists the engines of this build, the default first.
-func printEngines(inv *invocation) (int, error) {
+func printEngines(verbose bool) (int, error) {
 	var b strings.Builder
 	for _, e := range built() {
 		sides := "client"
@@ -211,13 +212,13 @@ func printEngines(inv *invocation) (int, error) {
 			sides = "client and server"
 		}
 		fmt.Fprintf(&b, "%s\t%s\t%s\n", e.Name(), sides, e.Library())
-		if inv.verbose {
+		if verbose {
 			names, defaults := e.Groups()
 			fmt.Fprintf(&b, "\tgroups: %s\n", strings.Join(names[:defaults], " "))
 			if defaults < len(names) {
 				fmt.Fprintf(&b, "\tgroups by name only: %s\n", strings.Join(names[defaults:], " "))
 			}
-			if f, ok := e.(fingerprinter); ok {
+			if f, ok := e.(invocation.Imitator); ok {
 				fmt.Fprintf(&b, "\tfingerprints: %s\n", strings.Join(f.Fingerprints(), " "))
 			}
 		}

@@ -22,7 +22,7 @@ import (
 )
 
 // listening starts a listener with the good chain, which ends with the test.
-func listening(t testing.TB, args ...string) *listener {
+func listening(t testing.TB, args ...string) *daemon {
 	t.Helper()
 	l, err := startListener(os.Stderr, os.Environ(), append(identity(t), args...)...)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// listener is a `tlsify listen` in the background.
-type listener struct {
+// daemon is a `tlsify listen` in the background.
+type daemon struct {
 	address string
 	process *os.Process
 	cmd     *exec.Cmd
@@ -21,7 +21,7 @@ type listener struct {
 
 // startListener starts one, which is told everything but its control channel,
 // and waits until it says where it listens. Log is its descriptor 2, or nil.
-func startListener(log *os.File, env []string, args ...string) (*listener, error) {
+func startListener(log *os.File, env []string, args ...string) (*daemon, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func startListener(log *os.File, env []string, args ...string) (*listener, error
 		return nil, err
 	}
 	w.Close()
-	l := &listener{process: cmd.Process, cmd: cmd, control: make(chan []string, 1)}
+	l := &daemon{process: cmd.Process, cmd: cmd, control: make(chan []string, 1)}
 	address := make(chan string, 1)
 	go func() {
 		defer r.Close()
@@ -58,7 +58,7 @@ func startListener(log *os.File, env []string, args ...string) (*listener, error
 }
 
 // stop ends it by SIGTERM, and tells what is wrong with how it ends.
-func (l *listener) stop() error {
+func (l *daemon) stop() error {
 	l.process.Signal(syscall.SIGTERM)
 	watchdog := time.AfterFunc(patience, func() { l.process.Kill() })
 	defer watchdog.Stop()

@@ -1,31 +1,39 @@
 // Command tlsify does TLS for a program that started it and has none of its
 // own.
 //
-// parse (invocation.go) makes one valid invocation of the arguments; run
-// carries it out: connect and accept (connection.go) open the network, have
-// the engine shake hands, report (report.go) and pump; listen (listen.go)
-// starts one accept per connection. Every failure becomes a CODE and a status
-// in one place, codes.go.
+// Everything is in three phases: package invocation makes values of the words and
+// judges them, package acquire gets what they need, and package connection or
+// listener carries them out. Start reading at tlsify; doc/architecture.md walks
+// through the rooms.
 package main
 
 import (
 	"context"
-	"encoding/base64"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"tlsify/cmd/tlsify/internal/acquire"
+	"tlsify/cmd/tlsify/internal/caller"
+	"tlsify/cmd/tlsify/internal/connection"
+	"tlsify/cmd/tlsify/internal/control"
 	"tlsify/cmd/tlsify/internal/descriptor"
-	"tlsify/cmd/tlsify/internal/notices"
+	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/listener"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/program"
+	"tlsify/cmd/tlsify/internal/report"
 	"tlsify/cmd/tlsify/internal/restart"
 	"tlsify/cmd/tlsify/internal/signing"
+	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/engine"
 	"tlsify/stream"
 )
 
@@ -33,15 +41,36 @@ import (
 // lines when tlsify ends.
 const finishLimit = time.Second
 
+// engines are the engines of this build. Each is added by a file that a build
+// tag chooses, engine_NAME.go; built has them in order.
+var engines []engine.Engine
+
+// built lists the engines of this build, the default first.
+func built() invocation.Engines { return invocation.InOrder(engines) }
+
 func main() { os.Exit(tlsify()) }
 
-// tlsify is main with an exit status for a result.
+// tlsify is main with an exit status for a result. Its first steps stand in this
+// order, because each is only worth something before the next:
+//
+//  1. the runtime's own switches are none: they can loosen what crypto/tls and
+//     crypto/x509 accept, and write where it is not to be written;
+//  2. a process that is to become PROG, or has the keys, goes its own way;
+//  3. the runtime is set up, and SIGPIPE caught;
+//  4. under the name of another program, its descriptors are put where tlsify
+//     has them (call);
+//  5. nothing of ours can reach the network in clear any more (start);
+//  6. the control channel is there, so that everything behind it is told;
+//  7. the words are complete, with those of an options descriptor;
+//  8. parse: every word is judged, and nothing opened, started or waited for;
+//  9. acquire: this process is hardened before any secret is read, and what
+//     can be refused is, before a process is started (acquire.Acquire);
+//  10. run: PROG's process is started before this one is confined, and this one
+//     confined before the peer's first byte is read (connection.Run).
 func tlsify() int {
-	// The runtime's own switches can loosen what crypto/tls and crypto/x509
-	// accept, and write where it is not to be written. Nothing from outside may.
 	if err := restart.Clean(descriptor.OwnProgram); err != nil {
 		descriptor.Mute([]int{0, 1}) // any may be the network
-		return run(context.Background(), &invocation{form: option.Help}, status.Usagef("%v", err))
+		return failed(&invocation.Invocation{Form: option.Help}, status.Usagef("%v", err))
 	}
 	heard := false
 	if len(os.Args) > 1 {
@@ -50,7 +79,7 @@ func tlsify() int {
 			return program.Wait(os.Args[2:])
 		case signing.ProcessWord:
 			return signing.Serve(os.Args[2:])
-		case heardWord:
+		case listener.HeardWord:
 			os.Args[1] = string(option.Accept)
 			heard = true
 		}
@@ -61,47 +90,163 @@ func tlsify() int {
 	// Writing to a pipe whose reader has left is an error like another. It is
 	// caught rather than ignored, because PROG would inherit that.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-
-	inv, err := parseCall(os.Args)
-	inv.heard = heard
-	return run(untilSignal(), inv, err)
+	return run(report.Reporter{Heard: heard})
 }
 
-// heardWord is the first argument of an accept whose listener hears its control
-// channel, and tells people what it says there. As a command it would be a port
-// without a host.
-const heardWord = ":accept"
-
-// run carries out an invocation, or reports why it is none, and returns the
-// exit status.
-func run(ctx context.Context, inv *invocation, err error) int {
-	say := inv.control
-	if inv.form == option.Connect || inv.form == option.Accept || inv.form == option.Listen {
-		name := "-"
-		if inv.engine != nil {
-			name = inv.engine.Name()
-		}
-		say.Say("tlsify", "1", name)
-	}
-	status := status.OK
+// run is the three phases, and what is said around them.
+func run(say report.Reporter) int {
+	inv, who, err := parse(os.Args, say)
+	var res *acquire.Resources
 	if err == nil {
-		status, err = inv.carryOut(ctx)
+		res, err = acquire.Acquire(inv, built())
 	}
+	if err == nil {
+		err = who.Settle()
+	}
+	ctx := untilSignal()
+	greet(inv)
 	if err != nil {
-		f := failureOf(err, dialing, false)
-		report(inv, f)
-		status = inv.statusOf(f)
+		return failed(inv, err)
 	}
-	say.Say("end", strconv.Itoa(status))
-	say.Finish(finishLimit)
-	inv.endPlaintext()
-	return status
+	exit, err := carryOut(ctx, res, who)
+	if err != nil {
+		return failed(inv, err)
+	}
+	return ended(inv, exit)
+}
+
+// parse makes an invocation of what we were called with: tlsify's own arguments
+// or, under the name of a program whose place we take, that one's.
+func parse(argv []string, say report.Reporter) (*invocation.Invocation, caller.Caller, error) {
+	who, args, err := caller.Arguments(filepath.Base(argv[0]), argv[1:])
+	say.Failed = who.Teller.Failed
+	if err != nil {
+		// Which descriptor is the network is not known yet: any may be.
+		descriptor.Mute([]int{0, 1})
+		return &invocation.Invocation{Form: option.Help, Say: say}, who, err
+	}
+	words, in, err := start(args, say)
+	if err != nil {
+		return invocation.Unparsed(words, in), who, err
+	}
+	inv, err := invocation.Parse(words, in)
+	if d := who.Delayed; d != nil {
+		inv.Program.In, inv.Program.Out = d.Numbers[1], d.Numbers[2]
+	}
+	if inv.Trust != nil {
+		who.Advise(&inv.Trust.Advice)
+	}
+	return inv, who, err
+}
+
+// start takes the arguments apart, mutes the network, opens the control channel
+// and reads an options descriptor. What it has comes back with an error as well.
+func start(args []string, say report.Reporter) (*option.Words, invocation.Context, error) {
+	words, err := option.Split(args)
+	in := invocation.Context{Env: environment(), Engines: built(), Claims: &descriptor.Claims{}, Say: say}
+	if muteErr := mute(words); muteErr != nil {
+		return words, in, muteErr
+	}
+	channel, controlErr := openControl(words, args, in.Claims)
+	in.Say.Control = channel
+	if err == nil {
+		err = controlErr
+	}
+	if value, ok := words.Value("options-fd"); err == nil && ok && !words.Has("help") {
+		err = readOptions(words, value, in.Claims)
+	}
+	return words, in, err
+}
+
+// mute keeps everything that is said from now on, of which there may be a lot if
+// the command line is faulty, from going out in clear.
+func mute(words *option.Words) error {
+	if words.Form != option.Connect && words.Form != option.Accept {
+		return nil
+	}
+	value, ok := words.Value("net-fd")
+	switch {
+	case !ok && words.Form == option.Connect:
+		return nil
+	case !ok:
+		value = "0"
+	}
+	a, b, err := descriptor.ParsePair("net-fd", value)
+	if err != nil {
+		return nil // which will be said in its turn
+	}
+	return descriptor.Mute([]int{a, b})
+}
+
+// openControl opens the control channel. Where the command line broke off before
+// it was seen, it is looked for behind the fault.
+func openControl(words *option.Words, args []string, claims *descriptor.Claims) (*control.Channel, error) {
+	value, ok := words.Value("control-fd")
+	for i := 0; !ok && i < len(args) && args[i] != "--"; i++ {
+		if args[i] == "--control-fd" && i+1 < len(args) {
+			value, ok = args[i+1], true
+		} else if after, found := strings.CutPrefix(args[i], "--control-fd="); found {
+			value, ok = after, true
+		}
+	}
+	if !ok {
+		return nil, nil
+	}
+	if out, _, err := descriptor.ParsePair("control-fd", value); err == nil && (out == 0 || out == 1 && words.Form != option.Listen) {
+		return nil, status.Usagef("--control-fd: descriptor %d is the plaintext's", out)
+	}
+	out, in, err := claims.TakePair("control-fd", value, descriptor.ToWrite)
+	if err != nil {
+		return nil, err
+	}
+	if in == nil && out.IsSocket() {
+		in = out
+	}
+	return control.New(out, in), nil
+}
+
+// readOptions completes the words by those of an options descriptor.
+func readOptions(words *option.Words, value string, claims *descriptor.Claims) error {
+	lines, err := source.Lines(claims, value)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "control-fd ") }) {
+		return status.Usagef("--options-fd: control-fd must be in the arguments")
+	}
+	return words.AddLines(lines)
+}
+
+// greet says the first line of the control channel.
+func greet(inv *invocation.Invocation) {
+	if inv.Form == option.Connect || inv.Form == option.Accept || inv.Form == option.Listen {
+		name := "-"
+		if inv.Engine != nil {
+			name = inv.Engine.Name()
+		}
+		inv.Say.Control.Say("tlsify", "1", name)
+	}
+}
+
+// failed reports what went wrong before any connection was there to report it.
+func failed(inv *invocation.Invocation, err error) int {
+	f := connection.Blame(err, connection.Dialing, false)
+	inv.Say.Failure(f)
+	return ended(inv, inv.Status(f))
+}
+
+// ended says the last line of the control channel.
+func ended(inv *invocation.Invocation, exit int) int {
+	inv.Say.Control.Say("end", strconv.Itoa(exit))
+	inv.Say.Control.Finish(finishLimit)
+	endPlaintext(inv)
+	return exit
 }
 
 // endPlaintext has a caller with one socket on 0 and 1 find an end of file there:
 // to leave the last of what it wrote unread would be a reset.
-func (inv *invocation) endPlaintext() {
-	if inv.form != option.Connect && inv.form != option.Accept || inv.prog != nil || inv.handoff != "" || !descriptor.SameFile(0, 1) {
+func endPlaintext(inv *invocation.Invocation) {
+	if inv.Form != option.Connect && inv.Form != option.Accept || inv.Program.Args != nil || inv.Stream.Handoff != "" || !descriptor.SameFile(0, 1) {
 		return
 	}
 	if fd, err := stream.NewFD(0); err == nil && fd.IsSocket() {
@@ -112,67 +257,20 @@ func (inv *invocation) endPlaintext() {
 
 // carryOut does what the form says. The error is of something that went wrong
 // before any connection was there to report it.
-func (inv *invocation) carryOut(ctx context.Context) (int, error) {
-	switch inv.form {
+func carryOut(ctx context.Context, res *acquire.Resources, who caller.Caller) (int, error) {
+	switch res.Form {
 	case option.Engines:
-		return printEngines(inv)
+		return printEngines(res.Say.Verbose)
 	case option.Fingerprint:
-		return printFingerprint(ctx, inv)
+		return printFingerprint(ctx, res)
 	case option.Version:
 		return printVersion()
 	case option.Help:
-		return printHelp(inv.topic)
+		return printHelp(res.Topic)
 	case option.Listen:
-		return listen(ctx, inv)
+		return status.OK, listener.Run(ctx, res)
 	}
-	return newConnection(inv).run(ctx), nil
-}
-
-// statusOf is the exit status of a failure before PROG started, if there is a
-// PROG that this process would have started.
-func (inv *invocation) statusOf(f *status.Failure) int {
-	if inv.prog != nil && inv.form != option.Listen && f.Status < status.WithProg {
-		return status.WithProg + f.Status
-	}
-	return f.Status
-}
-
-// report says why an invocation failed: on the control channel every reason,
-// and for people one line.
-func report(inv *invocation, f *status.Failure) {
-	if f.Retry != nil {
-		inv.control.Say("ech-retry", base64.StdEncoding.EncodeToString(f.Retry))
-	}
-	if f.Code != "" {
-		inv.control.SayText("error", f.Code, f.Text)
-		for _, reason := range f.More {
-			inv.control.SayText("error", string(reason.Code), reason.Text)
-		}
-	}
-	inv.tell.Failed(f.Text)
-	if inv.control.Uses(2) || inv.heard || f.Code == "" && !inv.verbose {
-		return // a signal has ended us: that is no failure
-	}
-	line := "tlsify: " + f.Text
-	if f.Code != "" {
-		line += " (" + f.Code + ")"
-	}
-	if len(f.More) > 0 && !inv.verbose {
-		line += ", and more: see -v"
-	}
-	notices.Write(line)
-	if inv.verbose {
-		for _, reason := range f.More {
-			notices.Write("tlsify: and " + reason.Text + " (" + string(reason.Code) + ")")
-		}
-	}
-}
-
-// note tells a person who asked for more.
-func (inv *invocation) note(text string) {
-	if inv.verbose && !inv.control.Uses(2) {
-		notices.Write("tlsify: " + text)
-	}
+	return connection.Run(ctx, res, who), nil
 }
 
 // environment is the environment's variables by name.
@@ -185,7 +283,7 @@ func environment() map[string]string {
 	return env
 }
 
-// untilSignal gives a context that a signal ends, with a *signalError for a
+// untilSignal gives a context that a signal ends, with a *status.SignalError for a
 // cause. A signal that the caller has made us ignore stays ignored, and so is
 // one that comes when the end has been told of: that was the status.
 func untilSignal() context.Context {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/engine/trustanchor"
 )
@@ -103,7 +104,7 @@ func merkleServer(t *testing.T, engine string, certs ...string) (address string)
 func TestMerkle(t *testing.T) {
 	dir := merkleFiles(t)
 	for _, server := range built() {
-		if !serves(server) {
+		if !invocation.Serves(server) {
 			continue
 		}
 		standalone, relative := merkleServer(t, server.Name(), "standalone.pem"), merkleServer(t, server.Name(), "bare.pem")
@@ -141,7 +142,7 @@ func TestMerkle(t *testing.T) {
 func TestMerkleOnDemand(t *testing.T) {
 	dir := merkleFiles(t)
 	for _, server := range built() {
-		if !serves(server) {
+		if !invocation.Serves(server) {
 			continue
 		}
 		l := newLaunch(t)

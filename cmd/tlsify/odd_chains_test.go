@@ -18,6 +18,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"tlsify/cmd/tlsify/internal/connection"
 	"tlsify/engine"
 	"tlsify/engine/pki"
 	"tlsify/verify"
@@ -207,7 +208,7 @@ func oddVerdict(t *testing.T, e engine.Engine, address string, policy *verify.Po
 	_, err = e.Client(t.Context(), conn, &engine.ClientConfig{
 		ServerName: pki.OddHost,
 		Config: engine.Config{Verify: func(peer *engine.Peer) error {
-			_, err := policy.Check(evidenceFrom(peer))
+			_, err := policy.Check(connection.EvidenceFrom(peer))
 			errors.As(err, &rejection)
 			return err
 		}},

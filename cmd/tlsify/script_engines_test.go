@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"tlsify/cmd/tlsify/internal/invocation"
+
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -52,7 +54,7 @@ func TestScriptsByEngine(t *testing.T) {
 	for _, e := range built()[1:] {
 		t.Run(e.Name(), func(t *testing.T) {
 			env := []string{"TLSIFY_ENGINE=" + e.Name(), "ENGINE=" + e.Name()}
-			if !serves(e) {
+			if !invocation.Serves(e) {
 				env = append(env, "LISTENER_ENGINE="+built()[0].Name())
 			}
 			t.Run("script", func(t *testing.T) { runScripts(t, isScenario, env...) })

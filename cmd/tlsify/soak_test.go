@@ -76,7 +76,7 @@ func TestSoak(t *testing.T) {
 // soak is what all episodes share.
 type soak struct {
 	t        *testing.T
-	listener *listener
+	listener *daemon
 	echo     *server // with tickets
 	sessions string  // a directory
 	config   *tls.Config

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"tlsify/cmd/tlsify/internal/connection"
 	"tlsify/engine"
 	"tlsify/engine/enginetest"
 	"tlsify/verify"
@@ -92,7 +93,7 @@ func verdictOf(err error) string {
 	if err == nil {
 		return ""
 	}
-	return strings.Join(codesOf(rejection), " ")
+	return strings.Join(connection.Codes(rejection), " ")
 }
 
 // TestEveryEngineGivesTheSameVerdict holds every ready-made chain against every

@@ -2,7 +2,7 @@
 // name: where their descriptors are, and how they are told that the handshake is
 // made (package personality has their arguments).
 //
-// It must not know of options. Start reading at [Rearrange] and [Teller]; UCSPI-TLS
+// It must not know of options. Start reading at [Arguments] and [Teller]; UCSPI-TLS
 // is in ucspi_tls.go.
 package caller
 
@@ -21,17 +21,77 @@ import (
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/pump"
 	"tlsify/stream"
+	"tlsify/verify"
 )
 
 // tellLimit is how long the reader of what we have to tell has.
 const tellLimit = 10 * time.Second
 
-// BecomeUser gives up root's rights, where we have them and are told to.
-func BecomeUser(ids *personality.IDs) error {
+// becomeUser gives up root's rights, where we have them and are told to.
+func becomeUser(ids *personality.IDs) error {
 	if ids == nil || os.Geteuid() != 0 {
 		return nil
 	}
 	return privilege.Numbered(ids.UID, ids.GID).Become()
+}
+
+// Caller is who has called us under another name.
+type Caller struct {
+	Teller  *Teller  // nil: nobody waits to be told
+	Delayed *Delayed // nil: PROG does not run before there is TLS
+	Name    string   // the other program's; empty: tlsify
+	user    *personality.IDs
+}
+
+// Arguments makes tlsify's arguments of those that it was called with under a
+// name: its own, or that of a program whose place it takes, whose descriptors
+// are then put where tlsify has them. With an error comes who is to be told.
+func Arguments(name string, args []string) (Caller, []string, error) {
+	if !personality.Known(name) {
+		return Caller{}, args, nil
+	}
+	call, err := personality.Translate(name, args, os.LookupEnv)
+	if err != nil {
+		err = status.Usagef("%v", err)
+	}
+	who := Caller{Name: name}
+	if call != nil {
+		var tellErr error
+		if who.Teller, tellErr = newTeller(call.Tell); err == nil {
+			err = tellErr
+		}
+	}
+	if err == nil && call.Prog != nil {
+		who.Delayed, err = newDelayed(call)
+	}
+	if err == nil {
+		err = rearrange(call)
+	}
+	if err != nil {
+		return who, nil, err
+	}
+	who.user = call.User
+	args = call.Args
+	if call.Prog != nil {
+		args = append(append(args, "--"), call.Prog...)
+	}
+	return who, args, nil
+}
+
+// Advise has a policy say what to do next in the other program's words.
+func (c Caller) Advise(a *verify.Advice) {
+	if c.Name != "" {
+		a.Trust, a.Name = personality.Advice(c.Name)
+	}
+}
+
+// Settle gives up root's rights, when everything is there that took them. Where
+// PROG runs before there is TLS, that waits until it has been started.
+func (c Caller) Settle() error {
+	if c.Delayed != nil {
+		return nil
+	}
+	return becomeUser(c.user)
 }
 
 // Teller tells the program that has called us by another name what it waits
@@ -42,9 +102,9 @@ type Teller struct {
 	pass int // Handover: the descriptor to pass on
 }
 
-// Rearrange puts the descriptors of a call where tlsify has them, and adds to
+// rearrange puts the descriptors of a call where tlsify has them, and adds to
 // its arguments where the network has gone.
-func Rearrange(call *personality.Call) error {
+func rearrange(call *personality.Call) error {
 	if call.Complaints > 0 && isNull(2) && descriptor.SameFile(0, 1) && descriptor.CheckAccess(call.Complaints, descriptor.ToWrite) == "" {
 		unix.Dup2(call.Complaints, 2)
 	}
@@ -76,7 +136,7 @@ func Rearrange(call *personality.Call) error {
 	return nil
 }
 
-func NewTeller(tell *personality.Tell) (*Teller, error) {
+func newTeller(tell *personality.Tell) (*Teller, error) {
 	if tell == nil {
 		return nil, nil
 	}

@@ -32,9 +32,9 @@ type Delayed struct {
 // ErrUnasked is the end of PROG, or of its interest in TLS.
 var ErrUnasked = errors.New("no TLS was asked for")
 
-// NewDelayed sets the network aside for PROG, where it is on 0 and 1, on which
+// newDelayed sets the network aside for PROG, where it is on 0 and 1, on which
 // nothing of it is left when the arguments have been read.
-func NewDelayed(call *personality.Call) (*Delayed, error) {
+func newDelayed(call *personality.Call) (*Delayed, error) {
 	d := &Delayed{Network: [2]int{-1, -1}, unset: call.Unset, User: call.User}
 	if call.Network.In <= 2 {
 		for n := range d.Network {
@@ -87,3 +87,6 @@ func (d *Delayed) Ready(f *facts.Facts) error {
 	}
 	return d.Tell.Ready(f)
 }
+
+// Drop gives up root's rights: PROG runs.
+func (d *Delayed) Drop() error { return becomeUser(d.User) }

@@ -43,6 +43,7 @@ type Channel struct {
 	gone     bool   // the reader has closed it
 	handed   parcel // a descriptor that goes with a byte of queue's
 
+	// These belong to the one who is in ReadLine.
 	unread   []byte // the beginning of the next line
 	overlong bool   // more of that line has been thrown away
 }
@@ -161,6 +162,11 @@ func (c *Channel) Finish(limit time.Duration) {
 	if c == nil {
 		return
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.draining {
+		return // without a timer, for which the runtime wants descriptors
+	}
 	timer := time.AfterFunc(limit, func() {
 		c.mu.Lock()
 		c.gone = true
@@ -168,8 +174,6 @@ func (c *Channel) Finish(limit time.Duration) {
 		c.drained.Broadcast()
 	})
 	defer timer.Stop()
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	for c.draining && !c.gone {
 		c.drained.Wait()
 	}

@@ -14,7 +14,7 @@ func Inheritable(most int, fds *Claims, null int) []uintptr {
 	files := make([]uintptr, most)
 	for n := range files {
 		flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
-		_, named := fds.Used[n]
+		named := fds.Has(n)
 		switch {
 		case n <= 2 && (named || err != nil):
 			files[n] = uintptr(null)

@@ -16,99 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/status"
-	"tlsify/stream"
 )
-
-// Access is what a descriptor is wanted for.
-type Access int
-
-const (
-	ToRead Access = 1 << iota
-	ToWrite
-)
-
-// Claims keeps account of the descriptors that an invocation names. From
-// the moment it is claimed a descriptor is closed on exec, so that PROG does
-// not get it.
-type Claims struct {
-	Used map[int]string // what for
-}
-
-// Claim takes descriptor n for the option what. It refuses one that is not
-// open for how, one that is in use already, and one of the runtime's own. The
-// latter show by being close-on-exec: what came through exec can't be.
-func (d *Claims) Claim(n int, what string, how Access) error {
-	if n < 0 {
-		return status.Usagef("--%s: %d is not a descriptor", what, n)
-	}
-	if other, ok := d.Used[n]; ok {
-		return status.Usagef("--%s: descriptor %d is used for %s already", what, n, other)
-	}
-	flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
-	if err != nil || flags&unix.FD_CLOEXEC != 0 {
-		return status.Usagef("--%s: descriptor %d is not open", what, n)
-	}
-	if err := CheckAccess(n, how); err != "" {
-		return status.Usagef("--%s: descriptor %d %s", what, n, err)
-	}
-	if n > 2 {
-		unix.CloseOnExec(n)
-	}
-	d.Used[n] = "--" + what
-	return nil
-}
-
-// CheckAccess says what is wrong with descriptor n, or nothing.
-func CheckAccess(n int, how Access) string {
-	mode, err := unix.FcntlInt(uintptr(n), unix.F_GETFL, 0)
-	if err != nil || mode&oPath != 0 {
-		return "is not open"
-	}
-	var st unix.Stat_t
-	if unix.Fstat(n, &st) != nil || st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		return "is a directory"
-	}
-	mode &= unix.O_ACCMODE
-	if how&ToRead != 0 && mode == unix.O_WRONLY {
-		return "is not open for reading"
-	}
-	if how&ToWrite != 0 && mode == unix.O_RDONLY {
-		return "is not open for writing"
-	}
-	return ""
-}
-
-// CloseUnnamed closes every inherited descriptor that the invocation has not
-// named: one may be an end of another child's socketpair, which would never
-// see its end of file.
-func (d *Claims) CloseUnnamed() {
-	for _, n := range Inherited() {
-		if n > 2 {
-			unix.Close(n)
-		}
-	}
-}
-
-// LeaveToProgram lets go of all that the invocation has not named and PROG has
-// by now, with /dev/null in the place of 0 and 1: who takes this process over
-// has no use of them.
-func (d *Claims) LeaveToProgram() error {
-	d.CloseUnnamed()
-	null, err := OpenNull()
-	if err != nil {
-		return err
-	}
-	defer unix.Close(null)
-	for n := range 2 {
-		if _, named := d.Used[n]; named {
-			continue
-		}
-		if err := unix.Dup2(null, n); err != nil {
-			return os.NewSyscallError("dup2", err)
-		}
-	}
-	return nil
-}
 
 // Inherited lists those that have come through exec, and would go
 // through another.
@@ -188,56 +96,28 @@ func Mute(network []int) error {
 	return nil
 }
 
-// ParsePair reads `A` or `A,B`. The second is -1 where it is not there.
-func ParsePair(what, value string) (int, int, error) {
-	first, second, both := strings.Cut(value, ",")
-	a, err := strconv.Atoi(first)
-	b := -1
-	if err == nil && both {
-		b, err = strconv.Atoi(second)
-	}
-	if err != nil || a < 0 || both && b < 0 {
-		return 0, 0, status.Usagef("--%s: %q is not a descriptor, or two with a comma between", what, status.Cut(value))
-	}
-	return a, b, nil
-}
-
-// ClaimPair claims one descriptor for both directions or two for one each, and
-// makes streams of them.
-func (d *Claims) ClaimPair(what, value string, firstFor Access) (first, second *stream.FD, err error) {
-	a, b, err := ParsePair(what, value)
-	if err != nil {
-		return nil, nil, err
-	}
-	if b < 0 || b == a {
-		how := firstFor
-		if b == a || what == "net-fd" {
-			how = ToRead | ToWrite
-		}
-		if err := d.Claim(a, what, how); err != nil {
-			return nil, nil, err
-		}
-		first, err = stream.NewFD(a)
-		if b == a {
-			second = first
-		}
-		return first, second, err
-	}
-	if err := d.Claim(a, what, firstFor); err != nil {
-		return nil, nil, err
-	}
-	if err := d.Claim(b, what, (ToRead|ToWrite)&^firstFor); err != nil {
-		return nil, nil, err
-	}
-	if first, err = stream.NewFD(a); err != nil {
-		return nil, nil, err
-	}
-	second, err = stream.NewFD(b)
-	return first, second, err
-}
-
 // IsClosed tells whether a descriptor is not open, here and in our children.
 func IsClosed(n int) bool {
 	_, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
 	return err == unix.EBADF
+}
+
+// CloseInherited closes what came through exec, but for 0, 1 and 2.
+func CloseInherited() {
+	for _, n := range Inherited() {
+		if n > 2 {
+			unix.Close(n)
+		}
+	}
+}
+
+// Named takes fd:N apart, which stands for a descriptor where a file may be
+// named.
+func Named(name string) (int, bool) {
+	digits, ok := strings.CutPrefix(name, "fd:")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.Atoi(digits)
+	return n, err == nil && n >= 0
 }

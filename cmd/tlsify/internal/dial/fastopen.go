@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
 	"tlsify/stream"
 
 	"golang.org/x/sys/unix"

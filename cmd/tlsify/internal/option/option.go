@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -44,65 +45,124 @@ type Option struct {
 	Forms   string // the first letters of the forms that have it
 	Topic   string // the help topic it stands under
 	Help    string
+
+	Own      bool     // a listener's own: its accepts do not get it as it is
+	Reread   bool     // names a file that each accept of a listener reads again
+	Binds    bool     // a session is bound to what it says
+	Excludes []string // what it cannot stand beside: NAME, or NAME VALUE
 }
 
 // Table is the one table of them: parsing, help and the documentation's test
 // all read it.
 var Table = []Option{
-	{"name", "", "NAME", true, "c", "trust", "accept a certificate for NAME (a DNS name or an IP address) instead of HOST"},
-	{"sni", "", "NAME|none", false, "c", "trust", "the server name to send, instead of HOST or the first DNS --name"},
-	{"trust", "", "system|none|FILE|DIR", true, "c", "trust", "what to trust: the system's roots (the default), PEM certificates, or nothing but pins"},
-	{"pin", "", "PIN|FILE", true, "cal", "trust", "the peer's leaf must match: sha256//BASE64 of its key, cert-sha256//BASE64 of all of it, or a PEM certificate or public key; any of several; in addition to all else"},
-	{"tlsa", "", "RECORD", true, "c", "trust", "a TLSA record, 'U S M HEX', that the caller has validated (RFC 7671); one of several must match; usages 2 and 3 take the place of --trust where there is none"},
-	{"crl", "", "FILE", true, "cal", "trust", "revocation lists, PEM or DER; the leaf's issuer must have one among them"},
-	{"staple", "", "off|check|require", false, "c", "trust", "stapled OCSP responses: check one that comes (the default), require one, or ignore them"},
-	{"mtc-cosigners", "", "'N FILE'", false, "cal", "trust", "of a Merkle Tree CA that is trusted, N of the cosigners in FILE must have signed what its log has, beside itself; FILE has a line `ID KEY` for each"},
-	{"mtc-landmarks", "", "FILE", true, "cal", "trust", "landmarks of a trusted Merkle Tree CA's log, for certificates that are relative to one of them; `tlsify-mtc landmarks` makes FILE"},
-	{"min-security", "", "LEVEL", false, "cal", "trust", "the least to accept: standard (the default), tls13, pq (post-quantum key exchange), pq-auth (and certificates)"},
-	{"ask", "", "", false, "c", "trust", "put a failed verification to the caller on the control channel, who answers trust PIN or anything else for no"},
-	{"opportunistic", "", "", false, "c", "trust", "go on unverified and say so on the control channel (RFC 7435); never in clear"},
-	{"cert", "", "FILE", true, "cal", "identity", "our certificate chain, PEM, leaf first; its key may be in the same file; a server may have several, chosen by the client's server name"},
-	{"key", "", "FILE", true, "cal", "identity", "the private key of the --cert before or behind it, PEM; without any --key each --cert has its own; a server's may be with a signer: signer:unix:PATH, signer:fd:N, or signer:COMMAND, which is started"},
-	{"staple-file", "", "FILE", true, "al", "identity", "the OCSP response, DER, to staple to the --cert at the same place; one for each, or none"},
-	{"client-cert-in-clear", "", "", false, "c", "identity", "send the client certificate under TLS 1.2 too, where everyone on the way can read it"},
-	{"client-auth", "", "none|request|require", false, "al", "identity", "whether to ask clients for a certificate: request takes none for an answer, but no bad one"},
-	{"client-trust", "", "FILE|DIR", true, "al", "identity", "the roots of client certificates"},
-	{"engine", "", "NAME", false, "cal", "session", "the TLS engine; the first of `tlsify engines` by default"},
-	{"fingerprint", "", "NAME|FILE", false, "c", "session", "send the ClientHello of another program: NAME of `tlsify engines -v`, chrome, firefox, safari, ios or edge for the newest of each, random or random:SEED; or the one captured in FILE (pcap, pcapng, a record or message, binary or hex)"},
-	{"groups", "", "LIST", false, "cal", "session", "the key exchange groups to offer, comma-separated, best first"},
-	{"alpn", "", "LIST", false, "cal", "session", "the application protocols to offer (RFC 7301), comma-separated, best first"},
-	{"session", "", "FILE", false, "c", "session", "resume the session in FILE, and keep the next there: bound to name, port, trust and certificate; the server's tickets, up to four, are each used once, but those of TLS 1.2"},
-	{"ticket-key", "", "FILE", false, "al", "session", "let clients resume: keys for session tickets, a line each, base64 of 32 bytes, the first seals; the same file makes several servers one"},
-	{"ech", "", "FILE", false, "c", "session", "encrypt the ClientHello with this ECHConfigList, binary, base64 or PEM"},
-	{"binding", "", "KIND", false, "cal", "session", "report a channel binding: tls-exporter (RFC 9266) or tls-server-end-point (RFC 5929)"},
-	{"keylog", "", "FILE", false, "cal", "session", "append the connection's secrets to FILE, for a capture's reader; voids its secrecy"},
-	{"net-fd", "", "N[,M]", false, "ca", "descriptors", "the network is descriptor N (and M, to write to), already connected"},
-	{"control-fd", "", "OUT[,IN]", false, "cal", "descriptors", "the control channel: lines out, and lines in on IN or where OUT is a socket"},
-	{"options-fd", "", "N", false, "cal", "descriptors", "read more options from N, `name value` a line, until an empty line or end of file, within 10s"},
-	{"handoff", "", "KIND", false, "ca", "descriptors", "hand a descriptor with the plaintext over on the control channel, a unix socket, with the line `handoff KIND`, in place of 0 and 1: socketpair; ktls, the network's socket itself, after which tlsify leaves; or auto, whichever can be had"},
-	{"prog-fds", "", "IN,OUT", false, "cal", "descriptors", "the descriptors on which PROG has the plaintext: 6,7 with connect, 0,1 otherwise"},
-	{"connect-timeout", "", "TIME", false, "c", "stream", "how long name look-up and connection may take; 30s by default"},
-	{"handshake-timeout", "", "TIME", false, "cal", "stream", "how long the handshake may take; 30s by default"},
-	{"idle-timeout", "", "TIME", false, "cal", "stream", "end the stream when nothing has moved for so long; off by default"},
-	{"linger", "", "TIME", false, "cal", "stream", "how long the last bytes may take to reach the peer when nothing else is left; 10s by default"},
-	{"eof", "", "auto|half-close|hold", false, "cal", "stream", "when the peer is told of your end of file: half-close, at once; hold, when it has ended; auto (the default), at once by a server, and by a client under TLS 1.3 where 0 and 1 are one socket, else as hold, but for --eof-wait"},
-	{"eof-wait", "", "TIME", false, "cal", "stream", "how long nothing may come from the peer until --eof auto tells it after all; 10s by default"},
-	{"tolerate-truncation", "", "", false, "cal", "stream", "status 0 for a stream that ended without close_notify; it is reported all the same"},
-	{"pump", "", "KIND", false, "cal", "stream", "what carries the bytes: ktls (the Linux kernel; asked for by name, it ends where the peer changes its key, before Linux 6.14), record (on keys that are taken over from the engine), session (through the engine's library), or auto, the fastest that can be had (the default)"},
-	{"max-connections", "", "N", false, "l", "stream", "how many connections may stand at a time, each a process, and as many besides that wait for their first message; 1000 by default"},
-	{"max-per-address", "", "N", false, "l", "stream", "how many of all of them one IPv4 address, or one IPv6 /64 network, may have; half of --max-connections by default"},
-	{"max-handshakes", "", "N", false, "l", "stream", "how many may be in their handshake; 100 by default. Others wait for their turn, for at most --handshake-timeout, and the newest has the next; an unfinished handshake is ended for them after 3s, an established connection never. Who is refused sees a TCP reset"},
-	{"proxy", "", "URL", false, "c", "stream", "dial through http:// or https:// (CONNECT) or socks5:// (socks5h:// to have the proxy resolve HOST), [USER[:PASSWORD]@]HOST:PORT; a password only by --options-fd"},
-	{"starttls", "", "PROTO", false, "c", "stream", "ask the server in the clear to go on with TLS, first, within --handshake-timeout: smtp, lmtp, imap, pop3, ftp, xmpp, xmpp-server, irc, ldap, nntp, sieve, postgres or mysql"},
-	{"tcp-fastopen", "", "", false, "c", "stream", "send the first bytes with the SYN (RFC 7413); addresses are then tried in order"},
-	{"ipv4", "4", "", false, "c", "stream", "dial IPv4 addresses only"},
-	{"ipv6", "6", "", false, "c", "stream", "dial IPv6 addresses only"},
-	{"sandbox", "", "auto|require|off", false, "cal", "sandbox", "give up, once connected, what a carrier of bytes has no use for: files, sockets, other processes; auto (the default): as far as the kernel can, require: or fail"},
-	{"user", "", "USER[:GROUP]", false, "l", "sandbox", "become this user, and this group or the user's own, once the sockets are open and the keys are with the signing process; needs root"},
-	{"json", "", "", false, "f", "fingerprint", "print one JSON object"},
-	{"listen", "", "ADDR", false, "f", "fingerprint", "take the ClientHello of the first client that connects to ADDR, as 127.0.0.1:0, instead of a capture"},
-	{"verbose", "v", "", false, "calen", "stream", "say more on descriptor 2"},
-	{"help", "h", "", false, "calefvh", "", "this help"},
+	{Name: "name", Arg: "NAME", Repeats: true, Forms: "c", Topic: "trust",
+		Help: "accept a certificate for NAME (a DNS name or an IP address) instead of HOST"},
+	{Name: "sni", Arg: "NAME|none", Forms: "c", Topic: "trust",
+		Help: "the server name to send, instead of HOST or the first DNS --name"},
+	{Name: "trust", Arg: "system|none|FILE|DIR", Repeats: true, Forms: "c", Topic: "trust", Binds: true,
+		Help: "what to trust: the system's roots (the default), PEM certificates, or nothing but pins"},
+	{Name: "pin", Arg: "PIN|FILE", Repeats: true, Forms: "cal", Topic: "trust", Reread: true, Binds: true,
+		Help: "the peer's leaf must match: sha256//BASE64 of its key, cert-sha256//BASE64 of all of it, or a PEM certificate or public key; any of several; in addition to all else"},
+	{Name: "tlsa", Arg: "RECORD", Repeats: true, Forms: "c", Topic: "trust", Binds: true,
+		Help: "a TLSA record, 'U S M HEX', that the caller has validated (RFC 7671); one of several must match; usages 2 and 3 take the place of --trust where there is none"},
+	{Name: "crl", Arg: "FILE", Repeats: true, Forms: "cal", Topic: "trust", Reread: true, Binds: true,
+		Help: "revocation lists, PEM or DER; the leaf's issuer must have one among them"},
+	{Name: "staple", Arg: "off|check|require", Forms: "c", Topic: "trust", Binds: true,
+		Help: "stapled OCSP responses: check one that comes (the default), require one, or ignore them"},
+	{Name: "mtc-cosigners", Arg: "'N FILE'", Forms: "cal", Topic: "trust", Reread: true, Binds: true,
+		Help: "of a Merkle Tree CA that is trusted, N of the cosigners in FILE must have signed what its log has, beside itself; FILE has a line `ID KEY` for each"},
+	{Name: "mtc-landmarks", Arg: "FILE", Repeats: true, Forms: "cal", Topic: "trust", Reread: true, Binds: true,
+		Help: "landmarks of a trusted Merkle Tree CA's log, for certificates that are relative to one of them; `tlsify-mtc landmarks` makes FILE"},
+	{Name: "min-security", Arg: "LEVEL", Forms: "cal", Topic: "trust", Binds: true,
+		Help: "the least to accept: standard (the default), tls13, pq (post-quantum key exchange), pq-auth (and certificates)"},
+	{Name: "ask", Forms: "c", Topic: "trust", Excludes: []string{"opportunistic", "pin", "tlsa", "trust", "cert", "session"},
+		Help: "put a failed verification to the caller on the control channel, who answers trust PIN or anything else for no"},
+	{Name: "opportunistic", Forms: "c", Topic: "trust", Excludes: []string{"pin", "tlsa", "trust", "cert", "session"},
+		Help: "go on unverified and say so on the control channel (RFC 7435); never in clear"},
+	{Name: "cert", Arg: "FILE", Repeats: true, Forms: "cal", Topic: "identity", Own: true,
+		Help: "our certificate chain, PEM, leaf first; its key may be in the same file; a server may have several, chosen by the client's server name"},
+	{Name: "key", Arg: "FILE", Repeats: true, Forms: "cal", Topic: "identity", Own: true,
+		Help: "the private key of the --cert before or behind it, PEM; without any --key each --cert has its own; a server's may be with a signer: signer:unix:PATH, signer:fd:N, or signer:COMMAND, which is started"},
+	{Name: "staple-file", Arg: "FILE", Repeats: true, Forms: "al", Topic: "identity", Reread: true,
+		Help: "the OCSP response, DER, to staple to the --cert at the same place; one for each, or none"},
+	{Name: "client-cert-in-clear", Forms: "c", Topic: "identity",
+		Help: "send the client certificate under TLS 1.2 too, where everyone on the way can read it"},
+	{Name: "client-auth", Arg: "none|request|require", Forms: "al", Topic: "identity",
+		Help: "whether to ask clients for a certificate: request takes none for an answer, but no bad one"},
+	{Name: "client-trust", Arg: "FILE|DIR", Repeats: true, Forms: "al", Topic: "identity", Reread: true,
+		Help: "the roots of client certificates"},
+	{Name: "engine", Arg: "NAME", Forms: "cal", Topic: "session",
+		Help: "the TLS engine; the first of `tlsify engines` by default"},
+	{Name: "fingerprint", Arg: "NAME|FILE", Forms: "c", Topic: "session",
+		Help: "send the ClientHello of another program: NAME of `tlsify engines -v`, chrome, firefox, safari, ios or edge for the newest of each, random or random:SEED; or the one captured in FILE (pcap, pcapng, a record or message, binary or hex)"},
+	{Name: "groups", Arg: "LIST", Forms: "cal", Topic: "session", Binds: true,
+		Help: "the key exchange groups to offer, comma-separated, best first"},
+	{Name: "alpn", Arg: "LIST", Forms: "cal", Topic: "session", Binds: true,
+		Help: "the application protocols to offer (RFC 7301), comma-separated, best first"},
+	{Name: "session", Arg: "FILE", Forms: "c", Topic: "session",
+		Help: "resume the session in FILE, and keep the next there: bound to name, port, trust and certificate; the server's tickets, up to four, are each used once, but those of TLS 1.2"},
+	{Name: "ticket-key", Arg: "FILE", Forms: "al", Topic: "session", Own: true,
+		Help: "let clients resume: keys for session tickets, a line each, base64 of 32 bytes, the first seals; the same file makes several servers one"},
+	{Name: "ech", Arg: "FILE", Forms: "c", Topic: "session",
+		Help: "encrypt the ClientHello with this ECHConfigList, binary, base64 or PEM"},
+	{Name: "binding", Arg: "KIND", Forms: "cal", Topic: "session",
+		Help: "report a channel binding: tls-exporter (RFC 9266) or tls-server-end-point (RFC 5929)"},
+	{Name: "keylog", Arg: "FILE", Forms: "cal", Topic: "session",
+		Help: "append the connection's secrets to FILE, for a capture's reader; voids its secrecy"},
+	{Name: "net-fd", Arg: "N[,M]", Forms: "ca", Topic: "descriptors",
+		Help: "the network is descriptor N (and M, to write to), already connected"},
+	{Name: "control-fd", Arg: "OUT[,IN]", Forms: "cal", Topic: "descriptors", Own: true,
+		Help: "the control channel: lines out, and lines in on IN or where OUT is a socket"},
+	{Name: "options-fd", Arg: "N", Forms: "cal", Topic: "descriptors", Own: true,
+		Help: "read more options from N, `name value` a line, until an empty line or end of file, within 10s"},
+	{Name: "handoff", Arg: "KIND", Forms: "ca", Topic: "descriptors",
+		Help: "hand a descriptor with the plaintext over on the control channel, a unix socket, with the line `handoff KIND`, in place of 0 and 1: socketpair; ktls, the network's socket itself, after which tlsify leaves; or auto, whichever can be had"},
+	{Name: "prog-fds", Arg: "IN,OUT", Forms: "cal", Topic: "descriptors",
+		Help: "the descriptors on which PROG has the plaintext: 6,7 with connect, 0,1 otherwise"},
+	{Name: "connect-timeout", Arg: "TIME", Forms: "c", Topic: "stream",
+		Help: "how long name look-up and connection may take; 30s by default"},
+	{Name: "handshake-timeout", Arg: "TIME", Forms: "cal", Topic: "stream",
+		Help: "how long the handshake may take; 30s by default"},
+	{Name: "idle-timeout", Arg: "TIME", Forms: "cal", Topic: "stream", Excludes: []string{"handoff ktls"},
+		Help: "end the stream when nothing has moved for so long; off by default"},
+	{Name: "linger", Arg: "TIME", Forms: "cal", Topic: "stream", Excludes: []string{"handoff ktls"},
+		Help: "how long the last bytes may take to reach the peer when nothing else is left; 10s by default"},
+	{Name: "eof", Arg: "auto|half-close|hold", Forms: "cal", Topic: "stream", Excludes: []string{"handoff ktls"},
+		Help: "when the peer is told of your end of file: half-close, at once; hold, when it has ended; auto (the default), at once by a server, and by a client under TLS 1.3 where 0 and 1 are one socket, else as hold, but for --eof-wait"},
+	{Name: "eof-wait", Arg: "TIME", Forms: "cal", Topic: "stream",
+		Help: "how long nothing may come from the peer until --eof auto tells it after all; 10s by default"},
+	{Name: "tolerate-truncation", Forms: "cal", Topic: "stream", Excludes: []string{"handoff ktls"},
+		Help: "status 0 for a stream that ended without close_notify; it is reported all the same"},
+	{Name: "pump", Arg: "KIND", Forms: "cal", Topic: "stream",
+		Help: "what carries the bytes: ktls (the Linux kernel; asked for by name, it ends where the peer changes its key, before Linux 6.14), record (on keys that are taken over from the engine), session (through the engine's library), or auto, the fastest that can be had (the default)"},
+	{Name: "max-connections", Arg: "N", Forms: "l", Topic: "stream",
+		Help: "how many connections may stand at a time, each a process, and as many besides that wait for their first message; 1000 by default"},
+	{Name: "max-per-address", Arg: "N", Forms: "l", Topic: "stream",
+		Help: "how many of all of them one IPv4 address, or one IPv6 /64 network, may have; half of --max-connections by default"},
+	{Name: "max-handshakes", Arg: "N", Forms: "l", Topic: "stream",
+		Help: "how many may be in their handshake; 100 by default. Others wait for their turn, for at most --handshake-timeout, and the newest has the next; an unfinished handshake is ended for them after 3s, an established connection never. Who is refused sees a TCP reset"},
+	{Name: "proxy", Arg: "URL", Forms: "c", Topic: "stream", Binds: true,
+		Help: "dial through http:// or https:// (CONNECT) or socks5:// (socks5h:// to have the proxy resolve HOST), [USER[:PASSWORD]@]HOST:PORT; a password only by --options-fd"},
+	{Name: "starttls", Arg: "PROTO", Forms: "c", Topic: "stream",
+		Help: "ask the server in the clear to go on with TLS, first, within --handshake-timeout: smtp, lmtp, imap, pop3, ftp, xmpp, xmpp-server, irc, ldap, nntp, sieve, postgres or mysql"},
+	{Name: "tcp-fastopen", Forms: "c", Topic: "stream",
+		Help: "send the first bytes with the SYN (RFC 7413); addresses are then tried in order"},
+	{Name: "ipv4", Short: "4", Forms: "c", Topic: "stream",
+		Help: "dial IPv4 addresses only"},
+	{Name: "ipv6", Short: "6", Forms: "c", Topic: "stream",
+		Help: "dial IPv6 addresses only"},
+	{Name: "sandbox", Arg: "auto|require|off", Forms: "cal", Topic: "sandbox",
+		Help: "give up, once connected, what a carrier of bytes has no use for: files, sockets, other processes; auto (the default): as far as the kernel can, require: or fail"},
+	{Name: "user", Arg: "USER[:GROUP]", Forms: "l", Topic: "sandbox",
+		Help: "become this user, and this group or the user's own, once the sockets are open and the keys are with the signing process; needs root"},
+	{Name: "json", Forms: "f", Topic: "fingerprint",
+		Help: "print one JSON object"},
+	{Name: "listen", Arg: "ADDR", Forms: "f", Topic: "fingerprint",
+		Help: "take the ClientHello of the first client that connects to ADDR, as 127.0.0.1:0, instead of a capture"},
+	{Name: "verbose", Short: "v", Forms: "calen", Topic: "stream",
+		Help: "say more on descriptor 2"},
+	{Name: "help", Short: "h", Forms: "calefvh",
+		Help: "this help"},
 }
 
 func (o Option) IsFor(f Form) bool { return strings.Contains(o.Forms, FormLetters[f]) }
@@ -122,6 +182,28 @@ func (o Option) Spelling() string {
 // FormLetters are the letters of option.Forms.
 var FormLetters = map[Form]string{Connect: "c", Accept: "a", Listen: "l", Engines: "e", Fingerprint: "f", Version: "v", Help: "h"}
 
+// HandedOn tells whether a listener's option is its accepts' too, as it is.
+func (o Option) HandedOn() bool { return o.IsFor(Accept) && !o.Own }
+
+// File is the file that a value names, where that is not all of it.
+func (o Option) File(value string) string {
+	if o.Arg == "'N FILE'" {
+		_, value, _ = strings.Cut(value, " ")
+		value = strings.TrimLeft(value, " ")
+	}
+	return value
+}
+
+// Named finds an option, or nil.
+func Named(name string) *Option {
+	for i := range Table {
+		if Table[i].Name == name {
+			return &Table[i]
+		}
+	}
+	return nil
+}
+
 // Words is a command line or an options descriptor taken apart, before anything
 // is known of its sense.
 type Words struct {
@@ -130,6 +212,10 @@ type Words struct {
 	Values map[string][]string // by option name, in order; a switch has "true"
 	Rest   []string            // what is no option
 	Prog   []string            // what stands behind --; nil where there is no --
+	// Given are the values that stood in the arguments, and Lines what an options
+	// descriptor said. Values has both.
+	Given map[string][]string
+	Lines []string
 	// Private are the options that an options descriptor gave, which nobody
 	// else can read.
 	Private map[string]bool
@@ -165,7 +251,7 @@ func add(values map[string][]string, o *Option, value string) error {
 	if !o.Repeats && len(values[o.Name]) > 0 {
 		return fmt.Errorf("--%s is given twice", o.Name)
 	}
-	values[o.Name] = append(values[o.Name], value)
+	values[o.Name] = append(slices.Clip(values[o.Name]), value)
 	return nil
 }
 
@@ -190,6 +276,7 @@ func Split(args []string) (*Words, error) {
 			flag.NoOptDefVal = "true"
 		}
 	}
+	w.Given = w.Values
 	err := flags.Parse(args)
 	w.Rest = flags.Args()
 	if dash := flags.ArgsLenAtDash(); dash >= 0 {
@@ -233,6 +320,8 @@ func instead(argument string) string {
 
 // AddLines adds what an options descriptor said.
 func (w *Words) AddLines(lines []string) error {
+	w.Given, w.Values = w.Values, maps.Clone(w.Values)
+	w.Lines = lines
 	for _, line := range lines {
 		name, value, _ := strings.Cut(line, " ")
 		at := slices.IndexFunc(Table, func(o Option) bool { return o.Name == name })

@@ -3,17 +3,36 @@ package privilege
 import (
 	"strings"
 
+	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/cmd/tlsify/internal/status"
 )
 
 // Mode is what --sandbox says.
 type Mode int
 
+// The modes.
 const (
 	Auto    Mode = iota // as far as the kernel can
 	Require             // or fail
 	Off
 )
+
+// Possible tells, as an error, what Require asks for and there is not.
+func Possible() error {
+	if err := sandbox.Missing(); err != nil {
+		return Unavailable(err)
+	}
+	return nil
+}
+
+// Harden keeps other processes of the same user's away from this one. It comes
+// before any secret is read.
+func (m Mode) Harden(note func(string)) error {
+	if m == Off {
+		return nil
+	}
+	return m.Refuses(sandbox.Harden(), note)
+}
 
 // Unavailable is the failure of an invocation that is to be confined or not to
 // be at all.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -102,3 +103,6 @@ func (k *Key) SignMessage(random io.Reader, message []byte, opts crypto.SignerOp
 func (k *Key) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	return nil, errors.New("a signer signs messages, not hashes")
 }
+
+// Named tells whether a --key is with a signer, and with which.
+func Named(key string) (which string, ok bool) { return strings.CutPrefix(key, "signer:") }

@@ -14,7 +14,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -177,7 +176,7 @@ func Serve(args []string) int {
 // Prepare reads the keys, becomes the user that is meant, and is
 // confined.
 func Prepare(keys *signer.Keys, mode privilege.Mode, user string, names []string) (chains [][]byte, err error) {
-	f := source.New(&descriptor.Claims{Used: map[int]string{}})
+	f := source.New()
 	for i := 0; i < len(names); i += 2 {
 		id, err := f.Identity(names[i], names[i+1])
 		if err != nil {
@@ -190,7 +189,7 @@ func Prepare(keys *signer.Keys, mode privilege.Mode, user string, names []string
 		}
 		chains = append(chains, chain)
 	}
-	f.Claims.CloseUnnamed()
+	descriptor.CloseInherited()
 	account, err := privilege.ParseAccount(user)
 	if err != nil {
 		return nil, err
@@ -238,6 +237,3 @@ func nextConnection(supply *stream.FD) (*stream.FD, error) {
 	}
 	return stream.NewFD(fds[0])
 }
-
-// IsSigner tells whether a --key is in another's signer, and which.
-func IsSigner(key string) (which string, ok bool) { return strings.CutPrefix(key, "signer:") }

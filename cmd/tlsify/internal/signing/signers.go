@@ -36,6 +36,9 @@ type Request struct {
 	Sandbox     privilege.Mode
 	User        *privilege.Account // whom the signing process becomes
 	Limit       time.Duration      // of one signature
+	// Check judges the certificates when they are there, and before a signer that
+	// --key names is reached or started.
+	Check func([]*engine.Identity) error
 }
 
 // Keys are a server's certificates, and what signs with their keys: our
@@ -47,47 +50,76 @@ type Keys struct {
 	clients    []*signer.Client // an accept's streams to its signers
 }
 
-// Open reads the certificates and reaches or starts the signers.
+// Open reads the certificates and reaches or starts the signers: our own process
+// first, and commands of the caller's last, behind Check.
 func Open(r Request) (*Keys, error) {
+	k := &Keys{Chains: map[int][]byte{}}
 	var own [][2]string
-	for i := range r.Keys {
-		if _, ok := IsSigner(r.Keys[i]); !ok {
-			own = append(own, [2]string{r.Certs[i], r.Keys[i]})
+	for i, key := range r.Keys {
+		if _, ok := signer.Named(key); !ok {
+			own = append(own, [2]string{r.Certs[i], key})
+			continue
+		}
+		var err error
+		if k.Chains[i], err = r.Files.Load("cert", r.Certs[i]); err != nil {
+			return nil, err
 		}
 	}
-	opened := &Keys{Chains: map[int][]byte{}}
-	client, chains, err := opened.ownSigner(r, own)
+	client, chains, err := k.ownSigner(r, own)
 	if err != nil {
 		return nil, err
 	}
-	clients := map[string]*signer.Client{}
-	for i := range r.Certs {
-		asked := client
-		which, ok := IsSigner(r.Keys[i])
-		if !ok {
-			opened.Chains[i], chains = chains[0], chains[1:]
-		} else if opened.Chains[i], err = r.Files.Load("cert", r.Certs[i]); err != nil {
-			return nil, err
-		} else if asked = clients[which]; asked == nil {
-			if asked, err = opened.otherSigner(r, which); err != nil {
-				return nil, err
-			}
-			clients[which] = asked
+	later := signer.NewClient(nil, 0)
+	for i, key := range r.Keys {
+		asked := later
+		if _, ok := signer.Named(key); !ok {
+			asked = client
+			k.Chains[i], chains = chains[0], chains[1:]
 		}
-		id, err := source.Chain(r.Certs[i], opened.Chains[i])
+		id, err := source.Chain(r.Certs[i], k.Chains[i])
 		if err != nil {
 			return nil, err
 		}
-		key := asked.Key(id.Leaf.RawSubjectPublicKeyInfo, id.Leaf.PublicKey)
-		if _, ready := source.Descriptor(which); ok && !ready && !r.Listen {
-			if err := key.Probe(signerTime); err != nil {
-				return nil, status.Usagef("--key: %s has no key for %s: %v", status.Cut(r.Keys[i]), status.Cut(r.Certs[i]), err)
+		id.Key = keyOf(id, asked)
+		k.Identities = append(k.Identities, id)
+	}
+	if err := r.Check(k.Identities); err != nil {
+		return nil, err
+	}
+	return k, k.otherSigners(r)
+}
+
+func keyOf(id *engine.Identity, asked *signer.Client) *signer.Key {
+	return asked.Key(id.Leaf.RawSubjectPublicKeyInfo, id.Leaf.PublicKey)
+}
+
+// otherSigners reaches the signers that --key names, each once, and sees whether
+// they have the keys. A listener's accepts do that, each for itself.
+func (k *Keys) otherSigners(r Request) error {
+	if r.Listen {
+		return nil
+	}
+	clients := map[string]*signer.Client{}
+	for i, name := range r.Keys {
+		which, ok := signer.Named(name)
+		if !ok {
+			continue
+		}
+		if clients[which] == nil {
+			var err error
+			if clients[which], err = k.otherSigner(r, which); err != nil {
+				return err
 			}
 		}
-		id.Key = key
-		opened.Identities = append(opened.Identities, id)
+		key := keyOf(k.Identities[i], clients[which])
+		if _, ready := descriptor.Named(which); !ready {
+			if err := key.Probe(signerTime); err != nil {
+				return status.Usagef("--key: %s has no key for %s: %v", status.Cut(name), status.Cut(r.Certs[i]), err)
+			}
+		}
+		k.Identities[i].Key = key
 	}
-	return opened, nil
+	return nil
 }
 
 // ownSigner starts our own signing process for pairs of --cert and --key, if
@@ -116,29 +148,18 @@ func (k *Keys) ownSigner(r Request, pairs [][2]string) (*signer.Client, [][]byte
 // otherSigner opens the stream to a signer that --key names: fd:N, unix:PATH,
 // or a command.
 func (k *Keys) otherSigner(r Request, which string) (*signer.Client, error) {
-	n, isFD := source.Descriptor(which)
+	n, isFD := descriptor.Named(which)
 	path, isPath := strings.CutPrefix(which, "unix:")
+	var err error
 	switch {
-	case isFD && r.Listen:
-		return nil, status.Usagef("--key signer:%s: several connections can't share one stream; give signer:unix:PATH", which)
 	case isFD:
-		if err := r.Claims.Claim(n, "key", descriptor.ToRead|descriptor.ToWrite); err != nil {
-			return nil, err
-		}
-	case which == "":
-		return nil, status.Usagef("--key: signer: needs unix:PATH, fd:N or a command")
-	case r.Listen:
-		return signer.NewClient(nil, 0), nil // each accept has its own
 	case isPath:
-		var err error
-		if n, err = dialSigner(path); err != nil {
-			return nil, status.Usagef("--key signer:%s: %v", status.Cut(which), err)
-		}
+		n, err = dialSigner(path)
 	default:
-		var err error
-		if n, err = startSignerCommand(which, r.Claims); err != nil {
-			return nil, status.Usagef("--key signer:%s: %v", status.Cut(which), err)
-		}
+		n, err = startSignerCommand(which, r.Claims)
+	}
+	if err != nil {
+		return nil, status.Usagef("--key signer:%s: %v", status.Cut(which), err)
 	}
 	return k.askOn(n, r.Limit)
 }

@@ -13,7 +13,6 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -43,39 +42,25 @@ const (
 // Files reads what options name: a path, or fd:N for an inherited descriptor.
 // A descriptor is read once, whatever number of options name it.
 type Files struct {
-	Claims *descriptor.Claims
-	Read   map[int][]byte
+	read   map[int][]byte
 	passed map[int]bool // on to another process, which reads it
 }
 
-func New(fds *descriptor.Claims) *Files {
-	return &Files{Claims: fds, Read: map[int][]byte{}, passed: map[int]bool{}}
-}
+// New is for a process that has read none yet.
+func New() *Files { return &Files{read: map[int][]byte{}, passed: map[int]bool{}} }
 
-// Descriptor takes fd:N apart.
-func Descriptor(name string) (int, bool) {
-	digits, ok := strings.CutPrefix(name, "fd:")
-	if !ok {
-		return 0, false
-	}
-	n, err := strconv.Atoi(digits)
-	return n, err == nil && n >= 0
-}
+// Contents is what the descriptors had that were read, by number; who adds to it
+// has the numbers taken.
+func (f *Files) Contents() map[int][]byte { return f.read }
 
 // Load reads a file for option what.
 func (f *Files) Load(what, name string) ([]byte, error) {
-	n, ok := Descriptor(name)
+	n, ok := descriptor.Named(name)
 	if !ok {
 		return loadPath(what, name)
 	}
-	if content, ok := f.Read[n]; ok {
+	if content, ok := f.read[n]; ok {
 		return content, nil
-	}
-	if n <= 2 {
-		return nil, status.Usagef("--%s: descriptor %d is not free for that", what, n)
-	}
-	if err := f.Claims.Claim(n, what, descriptor.ToRead); err != nil {
-		return nil, err
 	}
 	fd, err := stream.NewFD(n)
 	if err != nil {
@@ -90,7 +75,7 @@ func (f *Files) Load(what, name string) ([]byte, error) {
 	if len(content) > fileLimit {
 		return nil, status.Usagef("--%s: descriptor %d gives more than %d bytes", what, n, fileLimit)
 	}
-	f.Read[n] = content
+	f.read[n] = content
 	return content, nil
 }
 
@@ -121,12 +106,15 @@ func PathText(err error) string {
 
 // Lines reads an options descriptor, byte by byte: behind the empty line it is
 // the caller's again.
-func (f *Files) Lines(value string) ([]string, error) {
+func Lines(claims *descriptor.Claims, value string) ([]string, error) {
 	n, err := strconv.Atoi(value)
 	if err != nil || n <= 2 {
 		return nil, status.Usagef("--options-fd: %q is not a free descriptor", status.Cut(value))
 	}
-	if err := f.Claims.Claim(n, "options-fd", descriptor.ToRead); err != nil {
+	if err := claims.Claim(n, "options-fd", descriptor.ToRead); err != nil {
+		return nil, err
+	}
+	if err := claims.Take(); err != nil {
 		return nil, err
 	}
 	fd, err := stream.NewFD(n)
@@ -166,7 +154,7 @@ func (f *Files) Lines(value string) ([]string, error) {
 func (f *Files) Store(what, name string) (*verify.Store, error) {
 	var store *verify.Store
 	var err error
-	if _, ok := Descriptor(name); ok {
+	if _, ok := descriptor.Named(name); ok {
 		content, loadErr := f.Load(what, name)
 		if loadErr != nil {
 			return nil, loadErr
@@ -181,15 +169,8 @@ func (f *Files) Store(what, name string) (*verify.Store, error) {
 	return store, nil
 }
 
-// Pin reads a pin, or the file that it is to be taken from.
+// Pin reads the file that a pin is to be taken from.
 func (f *Files) Pin(value string) (verify.Pin, error) {
-	if strings.HasPrefix(value, "sha256//") || strings.HasPrefix(value, "cert-sha256//") {
-		pin, err := verify.ParsePin(value)
-		if err != nil {
-			return pin, status.Usagef("--pin: %v", err)
-		}
-		return pin, nil
-	}
 	content, err := f.Load("pin", value)
 	if err != nil {
 		return verify.Pin{}, err
@@ -201,15 +182,15 @@ func (f *Files) Pin(value string) (verify.Pin, error) {
 	return pin, nil
 }
 
-// Pass claims the descriptor that a name may stand for, for another process to
+// Pass gives up the descriptor that a name may stand for, for another process to
 // read it: it gives the number, which is to be closed here, or else -1. One that
 // has been read already is put back into a memory file.
 func (f *Files) Pass(what, name string) (int, error) {
-	n, ok := Descriptor(name)
+	n, ok := descriptor.Named(name)
 	if !ok || f.passed[n] {
 		return -1, nil
 	}
-	if content, ok := f.Read[n]; ok {
+	if content, ok := f.read[n]; ok {
 		memory, err := descriptor.MemoryFile(content)
 		if err != nil {
 			return -1, status.Usagef("--%s: %v", what, err)
@@ -218,10 +199,6 @@ func (f *Files) Pass(what, name string) (int, error) {
 		if err := descriptor.Replace(n, memory); err != nil {
 			return -1, status.Usagef("--%s: descriptor %d: %v", what, n, err)
 		}
-	} else if n <= 2 {
-		return -1, status.Usagef("--%s: descriptor %d is not free for that", what, n)
-	} else if err := f.Claims.Claim(n, what, descriptor.ToRead); err != nil {
-		return -1, err
 	}
 	f.passed[n] = true
 	return n, nil
@@ -301,15 +278,22 @@ func ChainPEM(id *engine.Identity) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// CRLs reads revocation lists.
+func (f *Files) CRLs(name string) ([]*verify.CRL, error) {
+	content, err := f.Load("crl", name)
+	if err != nil {
+		return nil, err
+	}
+	lists, err := verify.ParseCRLs(name, content)
+	if err != nil {
+		return nil, status.Usagef("--crl: %v", err)
+	}
+	return lists, nil
+}
+
 // Output opens a file to append secrets to.
 func (f *Files) Output(what, name string) (io.Writer, error) {
-	if n, ok := Descriptor(name); ok {
-		if n <= 2 {
-			return nil, status.Usagef("--%s: descriptor %d is not free for that", what, n)
-		}
-		if err := f.Claims.Claim(n, what, descriptor.ToWrite); err != nil {
-			return nil, err
-		}
+	if n, ok := descriptor.Named(name); ok {
 		fd, err := stream.NewFD(n)
 		return &output{fd, what}, err
 	}

@@ -1,9 +1,6 @@
 package source
 
 import (
-	"strconv"
-	"strings"
-
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/verify/mtc"
 )
@@ -21,28 +18,18 @@ func (f *Files) Landmarks(name string) ([]*mtc.Landmarks, error) {
 	return logs, nil
 }
 
-// Cosigners reads --mtc-cosigners, 'N FILE': those in FILE, of whom N must have
-// signed.
-func (f *Files) Cosigners(value string) (n int, list []mtc.Cosigner, err error) {
-	count, name := CosignersFile(value)
-	if n, err = strconv.Atoi(count); err != nil || n < 1 || name == "" {
-		return 0, nil, status.Usagef("--mtc-cosigners: %q is not 'N FILE'", status.Cut(value))
-	}
+// Cosigners reads the cosigners of --mtc-cosigners, of whom n must have signed.
+func (f *Files) Cosigners(n int, name string) ([]mtc.Cosigner, error) {
 	content, err := f.Load("mtc-cosigners", name)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	if list, err = mtc.ParseCosigners(content); err != nil {
-		return 0, nil, status.Usagef("--mtc-cosigners: %s: %v", status.Cut(name), err)
+	list, err := mtc.ParseCosigners(content)
+	if err != nil {
+		return nil, status.Usagef("--mtc-cosigners: %s: %v", status.Cut(name), err)
 	}
 	if n > len(list) {
-		return 0, nil, status.Usagef("--mtc-cosigners: there are %d cosigners in %s, and %d must have signed", len(list), status.Cut(name), n)
+		return nil, status.Usagef("--mtc-cosigners: there are %d cosigners in %s, and %d must have signed", len(list), status.Cut(name), n)
 	}
-	return n, list, nil
-}
-
-// CosignersFile takes 'N FILE' apart.
-func CosignersFile(value string) (count, name string) {
-	count, name, _ = strings.Cut(value, " ")
-	return count, strings.TrimLeft(name, " ")
+	return list, nil
 }

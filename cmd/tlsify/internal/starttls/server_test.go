@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+
 	"tlsify/stream"
 
 	"golang.org/x/sys/unix"

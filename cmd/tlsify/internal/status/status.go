@@ -8,8 +8,6 @@ package status
 import (
 	"fmt"
 	"syscall"
-
-	"tlsify/verify"
 )
 
 // The exit statuses of the contract.
@@ -55,11 +53,14 @@ type Failure struct {
 	Status int
 	Code   string // empty where a signal ended us
 	Text   string
-	More   []verify.Reason // the further reasons of a rejection
-	Retry  []byte          // the ECHConfigList to use instead
+	More   []Reason // the further reasons of a rejection
+	Retry  []byte   // the ECHConfigList to use instead
 }
 
 func (f *Failure) Error() string { return f.Text }
+
+// A Reason is a CODE with a line for people.
+type Reason struct{ Code, Text string }
 
 // Usagef is the failure of an invocation that cannot be carried out.
 func Usagef(format string, args ...any) *Failure {

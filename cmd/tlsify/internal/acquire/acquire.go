@@ -1,0 +1,174 @@
+// Package acquire gets what an invocation needs to be carried out: the content
+// of files, descriptors, the process that has the keys, other signers; and asks
+// the engine whether it can do what comes out.
+//
+// It must not know how an invocation is judged, nor carry it out. Start reading
+// at [Acquire].
+package acquire
+
+import (
+	"bytes"
+	"os"
+
+	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/fingerprint"
+	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/program"
+	"tlsify/cmd/tlsify/internal/signing"
+	"tlsify/cmd/tlsify/internal/source"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/engine"
+	"tlsify/engine/trustanchor"
+	"tlsify/stream"
+	"tlsify/verify"
+)
+
+// Resources are an invocation with all that it needs.
+type Resources struct {
+	*invocation.Invocation
+	engines invocation.Engines
+	files   *source.Files
+
+	// In and Out are the network, where it was given; else nil.
+	In, Out *stream.FD
+
+	Client *engine.ClientConfig // connect; its Verify comes with the connection
+	Server *engine.ServerConfig // accept and listen; likewise
+	Policy *verify.Policy       // nil: the peer is not asked for a certificate
+	// ProxyTrust is what vouches for the certificate of an https proxy.
+	ProxyTrust []*verify.Store
+	// MerkleCAs are the Merkle Tree CAs that a client trusts.
+	MerkleCAs  []trustanchor.ID
+	SessionKey [32]byte // what a session of --session is bound to
+	Keys       *signing.Keys
+	HandedOn   HandedOn // listen
+
+	Hello []byte // fingerprint: the ClientHello, or nil
+}
+
+// Acquire gets everything, in this order. What can be refused without starting
+// anything comes before what starts something.
+func Acquire(inv *invocation.Invocation, engines invocation.Engines) (*Resources, error) {
+	r := &Resources{Invocation: inv, engines: engines, files: source.New()}
+	steps := []func() error{r.descriptors, r.capture}
+	if inv.Engine != nil {
+		steps = []func() error{
+			r.harden,      // 1. before any secret is read
+			r.descriptors, // 2. all that were named are there
+			r.trust,       // 3. files: whom to trust
+			r.configure,   // 4. files: our own certificates and keys, as far as this process has them
+			r.checkEngine, // 5. the engine can
+			r.program,     // 6. PROG is there
+			r.keyLog,      // 7. the one file that is made
+			r.signers,     // 8. processes: the one that has the keys, commands that sign
+			r.handOn,      // 9. what the accepts of a listener get
+			r.unnamed,     // 10. descriptors that nobody named
+		}
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// harden keeps other processes of the same user's away from this one.
+func (r *Resources) harden() error { return r.Sandbox.Harden(r.Say.Note) }
+
+// descriptors takes what was claimed, and looks at 0 and 1 where the caller has
+// the plaintext there.
+func (r *Resources) descriptors() (err error) {
+	if err := r.Claims.Take(); err != nil || r.Engine == nil {
+		return err
+	}
+	if r.Program.Args == nil && r.Stream.Handoff == "" && r.Form != option.Listen {
+		for n, how := range []descriptor.Access{descriptor.ToRead, descriptor.ToWrite} {
+			if err := descriptor.CheckAccess(n, how); err != "" {
+				return status.Usagef("descriptor %d, which carries the plaintext, %s", n, err)
+			}
+		}
+	}
+	for i, n := range r.Network {
+		fd := r.In
+		if i == 0 || n != r.Network[0] {
+			if fd, err = stream.NewFD(n); err != nil {
+				return err
+			}
+		}
+		if i == 0 {
+			r.In, r.Out = fd, fd
+		} else {
+			r.Out = fd
+		}
+	}
+	return nil
+}
+
+// capture reads the ClientHello that `tlsify fingerprint` is to look at.
+func (r *Resources) capture() error {
+	if r.Form != option.Fingerprint || r.Listen.Target.Network != "" || r.Listen.Target.Given != nil {
+		return nil
+	}
+	var err error
+	if r.Capture == "" {
+		r.Hello, err = fingerprint.Capture(os.Stdin)
+	} else {
+		var content []byte
+		if content, err = r.files.Load("fingerprint", r.Capture); err != nil {
+			return err
+		}
+		r.Hello, err = fingerprint.Capture(bytes.NewReader(content))
+	}
+	if err != nil {
+		return status.Usagef("fingerprint: %v", err)
+	}
+	return nil
+}
+
+// checkEngine asks the engine whether it can do all of it. A server's
+// certificates come with what has their keys (signers).
+func (r *Resources) checkEngine() error {
+	if r.Client == nil {
+		return nil
+	}
+	return r.engines.Client(r.Engine, r.Client)
+}
+
+// program sees whether PROG is there. A listener starts none itself, but nobody
+// should be waited for in vain.
+func (r *Resources) program() error {
+	if r.Form != option.Listen {
+		return nil // it is looked for when it is started
+	}
+	_, err := program.Find(r.Program.Args[0])
+	return err
+}
+
+// keyLog opens the file of --keylog.
+func (r *Resources) keyLog() error {
+	if r.TLS.KeyLog == "" {
+		return nil
+	}
+	out, err := r.files.Output("keylog", r.TLS.KeyLog)
+	if r.Client != nil {
+		r.Client.KeyLog = out
+	} else {
+		r.Server.KeyLog = out
+	}
+	return err
+}
+
+// unnamed closes the inherited descriptors that were not named: one may be an
+// end of another child's socketpair, which would never see its end of file.
+// Where there is PROG they are PROG's, or a listener's accepts'.
+func (r *Resources) unnamed() error {
+	if r.Program.Args == nil {
+		descriptor.CloseInherited()
+	}
+	return nil
+}
+
+// MayNot is what a measure means that can't be taken.
+func (r *Resources) MayNot(err error) error { return r.Sandbox.Refuses(err, r.Say.Note) }

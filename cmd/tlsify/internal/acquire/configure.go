@@ -1,0 +1,214 @@
+package acquire
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+
+	"tlsify/cmd/tlsify/internal/fingerprint"
+	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/signing"
+	"tlsify/cmd/tlsify/internal/source"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/engine"
+	"tlsify/verify"
+)
+
+// trust reads what a peer is judged by.
+func (r *Resources) trust() error {
+	t := r.Trust
+	if t == nil {
+		return nil
+	}
+	purpose := verify.ServerAuth
+	if r.Form != option.Connect {
+		purpose = verify.ClientAuth
+	}
+	r.Policy = t.Policy(purpose, r.TLS.Level)
+	for _, name := range t.PinFiles {
+		pin, err := r.files.Pin(name)
+		if err != nil {
+			return err
+		}
+		r.Policy.Pins = append(r.Policy.Pins, pin)
+	}
+	for _, name := range t.Roots {
+		store, err := r.store(name)
+		if err != nil {
+			return err
+		}
+		r.Policy.Trust = append(r.Policy.Trust, store)
+	}
+	if err := r.merkle(); err != nil {
+		return err
+	}
+	for _, name := range t.CRLs {
+		lists, err := r.files.CRLs(name)
+		if err != nil {
+			return err
+		}
+		r.Policy.CRLs = append(r.Policy.CRLs, lists...)
+	}
+	return r.proxyTrust()
+}
+
+// store reads a source of roots.
+func (r *Resources) store(name string) (*verify.Store, error) {
+	if name != invocation.RootSystem {
+		return r.files.Store(r.Trust.Option, name)
+	}
+	store, err := verify.SystemStore(r.Trust.SystemFile, r.Trust.SystemDir)
+	if err != nil {
+		return nil, status.Usagef("the system's roots: %v", err)
+	}
+	return store, nil
+}
+
+// proxyTrust chooses the roots for an https proxy: --trust, or else the
+// system's. A pin is the target's, and says nothing of the proxy.
+func (r *Resources) proxyTrust() error {
+	proxy := r.Target.Proxy
+	if proxy == nil || proxy.Scheme != "https" {
+		return nil
+	}
+	if r.ProxyTrust = r.Policy.Trust; r.ProxyTrust != nil {
+		return nil
+	}
+	store, err := r.store(invocation.RootSystem)
+	r.ProxyTrust = []*verify.Store{store}
+	return err
+}
+
+// configure completes the engine's configuration by what is in files.
+func (r *Resources) configure() error {
+	if r.Client = r.Invocation.Client(); r.Client != nil {
+		return r.configureClient()
+	}
+	r.Server = r.Invocation.Server()
+	return r.configureServer()
+}
+
+func (r *Resources) configureClient() (err error) {
+	c, t := r.Client, &r.TLS
+	if err := r.trustAnchors(c); err != nil {
+		return err
+	}
+	if len(t.Certs) > 0 {
+		if c.Identity, err = r.files.Identity(t.Certs[0], t.Keys[0]); err != nil {
+			return err
+		}
+	}
+	if t.ECH != "" {
+		if c.ECHConfigList, err = r.files.ECHConfigs(t.ECH); err != nil {
+			return err
+		}
+	}
+	if t.Fingerprint != "" {
+		r.Say.Note("the ClientHello is " + t.Fingerprint)
+	}
+	if t.FingerprintFile != "" {
+		content, err := r.files.Load("fingerprint", t.FingerprintFile)
+		if err != nil {
+			return err
+		}
+		if c.Hello, err = fingerprint.Capture(bytes.NewReader(content)); err != nil {
+			return status.Usagef("--fingerprint: %s: %v", status.Cut(t.FingerprintFile), err)
+		}
+	}
+	if r.Session != nil {
+		r.SessionKey = r.sessionKey()
+	}
+	return nil
+}
+
+// sessionKey hashes everything that a session is bound to: a connection that
+// differs in any of it must not resume the session.
+func (r *Resources) sessionKey() [32]byte {
+	h := sha256.New()
+	put := func(values ...string) {
+		binary.Write(h, binary.BigEndian, uint32(len(values)))
+		for _, v := range values {
+			binary.Write(h, binary.BigEndian, uint32(len(v)))
+			h.Write([]byte(v))
+		}
+	}
+	c := r.Client
+	put(r.Engine.Name(), r.Engine.Library())
+	put(r.Target.Network, r.Target.Address, c.ServerName, c.Fingerprint, string(c.Hello))
+	var names []string
+	for _, name := range r.Policy.Names {
+		names = append(names, name.String())
+	}
+	put(names...)
+	for _, values := range r.Session.Bound {
+		put(values...)
+	}
+	if c.Identity != nil {
+		put(string(c.Identity.Chain[0]))
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+// namesLimit is the most that the names of the acceptable CAs take in a request
+// for a client's certificate, in bytes: it is room for some hundred.
+const namesLimit = 12 << 10
+
+// acceptable are the names of all CAs of the stores, or nil.
+func acceptable(stores []*verify.Store) (names [][]byte) {
+	room := namesLimit
+	for _, store := range stores {
+		of := store.Names(room)
+		if of == nil {
+			return nil
+		}
+		for _, name := range of {
+			names = append(names, name)
+			room -= len(name)
+		}
+	}
+	return names
+}
+
+func (r *Resources) configureServer() (err error) {
+	c := r.Server
+	if r.Policy != nil {
+		c.ClientCAs = acceptable(r.Policy.Trust)
+	}
+	if r.TLS.TicketKey != "" {
+		c.TicketKeys, err = r.files.TicketKeys(r.TLS.TicketKey)
+	}
+	return err
+}
+
+// signers starts our own signing process, and reaches the other signers. The
+// staples are read before, and the certificates checked when they are there.
+func (r *Resources) signers() error {
+	if r.Server == nil {
+		return nil
+	}
+	staples := make([][]byte, len(r.TLS.StapleFiles))
+	for i, name := range r.TLS.StapleFiles {
+		content, err := r.files.Load("staple-file", name)
+		if err != nil {
+			return err
+		}
+		if staples[i], err = source.DER(content, "OCSP RESPONSE"); err != nil {
+			return status.Usagef("--staple-file: %s: %v", status.Cut(name), err)
+		}
+	}
+	keys, err := signing.Open(signing.Request{
+		Certs: r.TLS.Certs, Keys: r.TLS.Keys, Listen: r.Form == option.Listen,
+		TLS12: r.TLS.Level == engine.LevelStandard,
+		Files: r.files, Claims: r.Claims, Sandbox: r.Sandbox, User: r.Listen.User, Limit: r.Limits.Handshake,
+		Check: func(identities []*engine.Identity) error {
+			for i, der := range staples {
+				identities[i].Staple = der
+			}
+			r.Server.Identities = identities
+			return r.engines.Server(r.Engine, r.Server)
+		},
+	})
+	r.Keys = keys
+	return err
+}

@@ -1,0 +1,201 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+
+	"tlsify/cmd/tlsify/internal/dial"
+	"tlsify/cmd/tlsify/internal/starttls"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/engine"
+	"tlsify/pump"
+	"tlsify/verify"
+)
+
+var (
+	errConnectTimeout   = errors.New("no connection within the limit of --connect-timeout")
+	errHandshakeTimeout = errors.New("no complete handshake within the limit of --handshake-timeout")
+)
+
+// Phase is how far a connection had come when it failed.
+type Phase int
+
+// The phases.
+const (
+	Dialing Phase = iota
+	Handshaking
+	Established // ready has been said
+)
+
+// blames are what can go wrong, in order: the first row that fits has it.
+// Whose fault an error is often shows in what it wraps, and so the outer stands
+// before the inner, and what explains more before what explains less.
+var blames = []blame{
+	{Fits: is[*status.Failure], Failure: asIs},
+	{Fits: is[*dial.ProxyError], Status: status.Unreached, Code: "proxy"},
+	{Fits: is[*status.SignalError], Failure: bySignal},
+	{Fits: is[*starttls.Error], Status: status.Unreached, Code: "starttls"},
+	{Fits: equals(errConnectTimeout), Status: status.Unreached, Code: "connect-timeout"},
+	{Fits: equals(errHandshakeTimeout), Status: status.Unreached, Code: "handshake-timeout"},
+	{Fits: is[*verify.Error], Failure: byPolicy},
+	{Fits: is[*verify.StoreError], Status: status.Usage, Code: "usage"},
+	{Fits: is[*engine.UnsupportedError], Status: status.Usage, Code: "engine-unsupported"},
+	{Fits: is[*pump.KernelError], Status: status.Usage, Code: "engine-unsupported"},
+	{Fits: is[*engine.ECHRejectedError], Failure: withoutECH},
+	{Fits: is[*engine.AlertError], Failure: byAlert},
+	{Fits: is[*engine.PeerError], Failure: byPeer},
+	{Fits: equals(engine.ErrTruncated), Status: status.Truncated, Code: "truncated"},
+	{Fits: is[*pump.LocalError], Status: status.Local, Code: "local-io"},
+	{Fits: equals(pump.ErrIdle), Status: status.Lost, Code: "idle-timeout"},
+	{Fits: is[*net.DNSError], Status: status.Unreached, Code: "resolve"},
+	{Fits: is[*dial.Error], Status: status.Unreached, Code: "connect"}, // from within the handshake, with TCP Fast Open
+	{Fits: is[*engine.TransportError], Failure: byNetwork},
+	{Fits: isSystem, Failure: byDialling},
+}
+
+// blame is a row: what fits it, and the status and the CODE or else the failure.
+type blame struct {
+	Fits    func(error) bool
+	Status  int
+	Code    string
+	Failure func(err error, at Phase, clientCert bool) *status.Failure
+}
+
+// Blame is the one place where errors become CODEs and statuses. What fits no
+// row is a bug. clientCert tells that we are a client whose server asked for a
+// certificate.
+func Blame(err error, at Phase, clientCert bool) *status.Failure {
+	for _, b := range blames {
+		switch {
+		case !b.Fits(err):
+		case b.Failure != nil:
+			return b.Failure(err, at, clientCert)
+		default:
+			return failure(b.Status, b.Code, err)
+		}
+	}
+	return failure(status.Internal, "internal", err)
+}
+
+func failure(number int, code string, err error) *status.Failure {
+	return &status.Failure{Status: number, Code: code, Text: err.Error()}
+}
+
+// is tells whether an error is of a type, or wraps one that is.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// as gives the error of a type that is has found.
+func as[E error](err error) E {
+	found, _ := errors.AsType[E](err)
+	return found
+}
+
+func equals(target error) func(error) bool { return func(err error) bool { return err == target } }
+
+// isSystem tells whether an error is a system call's, or a limit's of package
+// net.
+func isSystem(err error) bool {
+	return is[*os.SyscallError](err) || errors.Is(err, context.DeadlineExceeded) || is[net.Error](err)
+}
+
+func asIs(err error, _ Phase, _ bool) *status.Failure { return as[*status.Failure](err) }
+
+func bySignal(err error, _ Phase, _ bool) *status.Failure {
+	signal := as[*status.SignalError](err)
+	return &status.Failure{Status: status.Signal + int(signal.Signal), Text: signal.Error()}
+}
+
+// byPolicy is a peer that was rejected.
+func byPolicy(err error, _ Phase, _ bool) *status.Failure {
+	rejected := as[*verify.Error](err)
+	first := rejected.Reasons[0]
+	f := &status.Failure{Status: status.Rejected, Code: string(first.Code), Text: first.Text, More: furtherReasons(rejected)}
+	if first.Code == verify.SecurityLevel {
+		f.Status = status.Handshake
+	}
+	return f
+}
+
+func furtherReasons(rejected *verify.Error) []status.Reason {
+	var more []status.Reason
+	for _, r := range rejected.Reasons[1:] {
+		more = append(more, status.Reason{Code: string(r.Code), Text: r.Text})
+	}
+	return more
+}
+
+func withoutECH(err error, _ Phase, _ bool) *status.Failure {
+	return &status.Failure{Status: status.Handshake, Code: "ech-rejected", Text: err.Error(), Retry: as[*engine.ECHRejectedError](err).RetryConfigs}
+}
+
+// byNetwork is a network that was lost: before ready, trying again may help.
+func byNetwork(err error, at Phase, _ bool) *status.Failure {
+	if at == Established {
+		return &status.Failure{Status: status.Lost, Code: "network-io", Text: err.Error()}
+	}
+	return &status.Failure{Status: status.Unreached, Code: "network-io", Text: err.Error()}
+}
+
+// byDialling is the system's no to a connection; at any other time it is a bug
+// that nobody has said whose error it is.
+func byDialling(err error, at Phase, _ bool) *status.Failure {
+	if at == Dialing {
+		return &status.Failure{Status: status.Unreached, Code: "connect", Text: err.Error()}
+	}
+	return failure(status.Internal, "internal", err)
+}
+
+// byAlert is what an alert from the peer means.
+func byAlert(err error, at Phase, clientCert bool) *status.Failure {
+	alert := as[*engine.AlertError](err)
+	clientCert = clientCert || alert.ClientCertRequested
+	f := &status.Failure{Status: status.Handshake, Code: "tls-alert", Text: alert.Error()}
+	// What comes behind a handshake of TLS 1.3 is the server's word on what the
+	// client sent last: its certificate.
+	late := at == Established && alert.Alert == engine.AlertInsufficientSecurity
+	switch {
+	case clientCert && (late || alert.Alert.AboutClientCert()):
+		f.Code = "client-cert"
+		f.Text = "the server refuses our certificate, or the lack of one: alert " + alert.Alert.String()
+	case at == Established:
+		f.Status = status.Lost
+	case alert.Alert == engine.AlertProtocolVersion:
+		f.Code = "tls-version"
+	case clientCert && alert.Alert == engine.AlertHandshakeFailure:
+		f.Code = "client-cert"
+		f.Text = "the server asked for a certificate and ended with alert handshake_failure; under TLS 1.2 one is sent only with --client-cert-in-clear"
+	case alert.Alert == engine.AlertInsufficientSecurity:
+		f.Code = "security-level"
+	}
+	return f
+}
+
+// faultCodes are the CODEs of a peer's faults during the handshake.
+var faultCodes = map[engine.Fault]string{
+	engine.FaultProtocol:       "tls-protocol",
+	engine.FaultVersion:        "tls-version",
+	engine.FaultNoCommonGroup:  "no-common-group",
+	engine.FaultNoCommonCipher: "security-level",
+	engine.FaultCertificate:    "cert-malformed",
+	engine.FaultRenegotiation:  "renegotiation",
+	engine.FaultClientCert:     "client-cert",
+	engine.FaultSecurityLevel:  "security-level",
+}
+
+// byPeer is a peer that has broken the protocol, or wants what we don't.
+func byPeer(err error, at Phase, _ bool) *status.Failure {
+	peer := as[*engine.PeerError](err)
+	f := &status.Failure{Status: status.Handshake, Code: faultCodes[peer.Fault], Text: peer.Error()}
+	switch {
+	case at == Established && peer.Fault != engine.FaultRenegotiation:
+		f.Status, f.Code = status.Lost, "tls-protocol"
+	case peer.Fault == engine.FaultCertificate:
+		f.Status = status.Rejected
+	}
+	return f
+}

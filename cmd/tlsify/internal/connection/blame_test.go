@@ -1,0 +1,137 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"syscall"
+	"testing"
+
+	"tlsify/cmd/tlsify/internal/dial"
+	"tlsify/cmd/tlsify/internal/starttls"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/engine"
+	"tlsify/pump"
+	"tlsify/verify"
+)
+
+// samples are one error for each row of blames, in its order, with what becomes
+// of it before ready.
+var samples = []struct {
+	err    error
+	status int
+	code   string
+}{
+	{status.Usagef("a choice"), status.Usage, "usage"},
+	{&dial.ProxyError{Err: errors.New("no")}, status.Unreached, "proxy"},
+	{&status.SignalError{Signal: syscall.SIGTERM}, status.Signal + 15, ""},
+	{&starttls.Error{Err: errors.New("no")}, status.Unreached, "starttls"},
+	{errConnectTimeout, status.Unreached, "connect-timeout"},
+	{errHandshakeTimeout, status.Unreached, "handshake-timeout"},
+	{&verify.Error{Reasons: []verify.Reason{{Code: verify.Untrusted}}}, status.Rejected, "cert-untrusted"},
+	{&verify.StoreError{Err: errors.New("no")}, status.Usage, "usage"},
+	{&engine.UnsupportedError{}, status.Usage, "engine-unsupported"},
+	{&pump.KernelError{Err: errors.New("none")}, status.Usage, "engine-unsupported"},
+	{&engine.ECHRejectedError{}, status.Handshake, "ech-rejected"},
+	{&engine.AlertError{Alert: engine.AlertHandshakeFailure}, status.Handshake, "tls-alert"},
+	{&engine.PeerError{Fault: engine.FaultProtocol, Err: errors.New("broken")}, status.Handshake, "tls-protocol"},
+	{engine.ErrTruncated, status.Truncated, "truncated"},
+	{&pump.LocalError{Err: errors.New("gone")}, status.Local, "local-io"},
+	{pump.ErrIdle, status.Lost, "idle-timeout"},
+	{&net.DNSError{}, status.Unreached, "resolve"},
+	{&dial.Error{Err: errors.New("no")}, status.Unreached, "connect"},
+	{&engine.TransportError{Err: errors.New("cut")}, status.Unreached, "network-io"},
+	{os.NewSyscallError("connect", syscall.ECONNREFUSED), status.Unreached, "connect"},
+}
+
+// Every row has its error, and that its row: nothing that stands before takes it.
+func TestBlame(t *testing.T) {
+	if len(samples) != len(blames) {
+		t.Fatalf("%d samples of %d rows", len(samples), len(blames))
+	}
+	for i, s := range samples {
+		if row := slices.IndexFunc(blames, func(b blame) bool { return b.Fits(s.err) }); row != i {
+			t.Errorf("%T is of row %d, not %d", s.err, row, i)
+		}
+		if f := Blame(s.err, Dialing, false); f.Status != s.status || f.Code != s.code {
+			t.Errorf("%T: status %d, CODE %q; want %d, %q", s.err, f.Status, f.Code, s.status, s.code)
+		}
+	}
+	if f := Blame(errors.New("a bug"), Dialing, false); f.Status != status.Internal || f.Code != "internal" {
+		t.Errorf("what nobody knows is %d, %q", f.Status, f.Code)
+	}
+}
+
+// Of two errors in one the row that stands first has it, whichever wraps the
+// other.
+func TestOrderOfBlame(t *testing.T) {
+	for i, first := range samples {
+		for _, second := range samples[i+1:] {
+			for _, err := range []error{errors.Join(second.err, first.err), errors.Join(first.err, second.err)} {
+				if !blames[i].Fits(err) {
+					continue // it fits only as it stands
+				}
+				if f := Blame(err, Dialing, false); f.Status != first.status || f.Code != first.code {
+					t.Errorf("%T and %T: status %d, CODE %q; want the former's, %d, %q", first.err, second.err, f.Status, f.Code, first.status, first.code)
+				}
+			}
+		}
+	}
+}
+
+// What an error means depends on how far the connection has come.
+func TestBlameByPhase(t *testing.T) {
+	refused := &engine.AlertError{Alert: engine.AlertHandshakeFailure}
+	for _, c := range []struct {
+		err        error
+		at         Phase
+		clientCert bool
+		want       string
+	}{
+		{&engine.TransportError{Err: errors.New("cut")}, Handshaking, false, "3 network-io"},
+		{&engine.TransportError{Err: errors.New("cut")}, Established, false, "7 network-io"},
+		{os.NewSyscallError("fcntl", syscall.EBADF), Handshaking, false, "2 internal"},
+		{context.DeadlineExceeded, Dialing, false, "3 connect"},
+		{refused, Handshaking, false, "4 tls-alert"},
+		{refused, Handshaking, true, "4 client-cert"},
+		{&engine.AlertError{Alert: engine.AlertHandshakeFailure, ClientCertRequested: true}, Handshaking, false, "4 client-cert"},
+		{&engine.AlertError{Alert: engine.AlertUnknownCA}, Established, true, "4 client-cert"},
+		{&engine.AlertError{Alert: engine.AlertUnknownCA}, Established, false, "7 tls-alert"},
+		{&engine.AlertError{Alert: engine.AlertProtocolVersion}, Handshaking, false, "4 tls-version"},
+		{&engine.AlertError{Alert: engine.AlertInsufficientSecurity}, Handshaking, false, "4 security-level"},
+		{&engine.PeerError{Fault: engine.FaultCertificate, Err: errors.New("broken")}, Handshaking, false, "5 cert-malformed"},
+		{&engine.PeerError{Fault: engine.FaultVersion, Err: errors.New("old")}, Established, false, "7 tls-protocol"},
+		{&engine.PeerError{Fault: engine.FaultRenegotiation, Err: errors.New("again")}, Established, false, "4 renegotiation"},
+		{&verify.Error{Reasons: []verify.Reason{{Code: verify.SecurityLevel}}}, Handshaking, false, "4 security-level"},
+	} {
+		f := Blame(c.err, c.at, c.clientCert)
+		if have := fmt.Sprint(f.Status, " ", f.Code); have != c.want {
+			t.Errorf("%v at %d: %s, not %s", c.err, c.at, have, c.want)
+		}
+	}
+}
+
+// Every CODE that can come out is in the table of statuses.
+func TestBlamesAreInTheTable(t *testing.T) {
+	known := func(code string) bool {
+		for _, s := range status.Table {
+			if slices.Contains(s.Codes, code) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, b := range blames {
+		if b.Failure == nil && !known(b.Code) {
+			t.Errorf("CODE %s is in no row of the table of statuses", b.Code)
+		}
+	}
+	for _, code := range faultCodes {
+		if !known(code) {
+			t.Errorf("CODE %s is in no row of the table of statuses", code)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package connection
+
+import (
+	"path/filepath"
+
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/privilege"
+	"tlsify/cmd/tlsify/internal/sandbox"
+	"tlsify/stream"
+)
+
+// prepareConfinement gets ready to confine this process to what the handshake
+// and the stream take.
+func (c *connection) prepareConfinement() {
+	if c.inv.Sandbox == privilege.Off {
+		c.measures = []string{"off"}
+		return
+	}
+	needs := c.needs()
+	// Roots are looked for when the peer has said who vouches for it; with TCP
+	// Fast Open an address is given up when it has not answered; and the server
+	// may be asked once more for a certificate.
+	if c.inv.Policy != nil {
+		for _, store := range c.inv.Policy.Trust {
+			needs.Read = append(needs.Read, store.Paths()...)
+		}
+	}
+	needs.Sockets = c.inv.Target.TCPFastOpen || c.retries()
+	needs.Narrowed = needs.Sockets || len(needs.Read) > 0 && needs.Replace == ""
+	c.loose = needs.Narrowed
+	c.confinement = sandbox.Prepare(needs)
+}
+
+// confine sees to it that this process is confined before it reads a byte of
+// the peer's, a session's file included. A client without one sends its own
+// first bytes before that, so that it is done while the peer answers.
+func (c *connection) confine() error {
+	fd, ok := c.network.conn.(*stream.FD)
+	if !ok || c.inv.Form != option.Connect || c.inv.Session != nil {
+		return c.enter()
+	}
+	fd.BeforeRead(c.enter)
+	return nil
+}
+
+// enter takes from this process, once, all that neither handshake nor stream
+// take. Mostly nothing is left that could be taken later.
+func (c *connection) enter() error {
+	if c.confinement != nil && !c.entered {
+		measures, err := c.confinement.Enter()
+		c.entered, c.measures, c.unconfined = true, measures, c.inv.MayNot(err)
+	}
+	return c.unconfined
+}
+
+// confineFurther takes away what only the handshake took. It returns the
+// measures that hold.
+func (c *connection) confineFurther() ([]string, error) {
+	if err := c.enter(); err != nil || !c.loose {
+		return c.measures, err
+	}
+	return c.measures, c.inv.MayNot(c.confinement.Narrow(c.needs()))
+}
+
+// needs is what the stream takes beside its descriptors: a session is kept
+// when it ends, and a signal is passed on to PROG.
+func (c *connection) needs() sandbox.Needs {
+	var needs sandbox.Needs
+	if c.inv.Session != nil {
+		needs.Replace = filepath.Dir(c.inv.Session.Path)
+	}
+	if c.program != nil {
+		needs.Signal = c.program.PID
+	}
+	return needs
+}

@@ -1,0 +1,364 @@
+// Package connection is the life of one connect or accept: it opens the network,
+// has the engine shake hands and the peer judged, tells what came of it, and has
+// the bytes carried. Every error of it becomes a CODE and a status in one place,
+// blame.go.
+//
+// It must not know of arguments and options, nor of other connections. Start
+// reading at [Run].
+package connection
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"tlsify/cmd/tlsify/internal/acquire"
+	"tlsify/cmd/tlsify/internal/caller"
+	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/dial"
+	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/program"
+	"tlsify/cmd/tlsify/internal/sandbox"
+	"tlsify/cmd/tlsify/internal/starttls"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/engine"
+	"tlsify/engine/trustanchor"
+	"tlsify/pump"
+	"tlsify/stream"
+)
+
+// connection is one connect or accept, from the dialling to the end.
+type connection struct {
+	inv    *acquire.Resources
+	caller caller.Caller
+	say    *control.Channel
+	at     Phase
+	facts  facts.Facts
+
+	dialed  string           // the address
+	offered []trustanchor.ID // what the server says to have certificates of
+	asked   trustanchor.ID   // what it was asked for by a second connection
+
+	network *network
+	exact   *pump.Exact // what the engine reads the network by, where the socket may be handed over
+	clock   *clock      // of the handshake
+	session engine.Session
+	kept    *keptSession     // of --session, or nil
+	carrier pump.Carrier     // of session's bytes
+	program *program.Program // PROG, once it runs
+	ends    [2]int           // of the socketpair that may be handed over, ours first
+	pair    *stream.FD       // our end of one that was
+	away    bool             // the network's socket was: there is no more to do
+
+	confinement *sandbox.Confinement // nil: --sandbox off
+	entered     bool                 // it was
+	measures    []string             // those of it that hold
+	unconfined  error                // one of them must hold, and does not
+	loose       bool                 // it leaves something that only the handshake takes
+}
+
+// Run takes a connection through its life in five steps and returns the exit
+// status. Who has called us by another name is told of them.
+func Run(ctx context.Context, inv *acquire.Resources, who caller.Caller) int {
+	return newConnection(inv, who).run(ctx)
+}
+
+func newConnection(inv *acquire.Resources, who caller.Caller) *connection {
+	c := &connection{inv: inv, say: inv.Say.Control, caller: who}
+	if inv.In != nil {
+		c.network = newNetwork(inv.In, inv.Out)
+	}
+	if inv.Session != nil {
+		c.kept = &keptSession{path: inv.Session.Path, key: inv.SessionKey, note: inv.Say.Note}
+	}
+	return c
+}
+
+func (c *connection) run(ctx context.Context) int {
+	for _, step := range []func(context.Context) error{c.open, c.ask, c.shake, c.ready} {
+		err := step(ctx)
+		if err == caller.ErrUnasked {
+			return c.leftAlone(ctx, status.OK)
+		}
+		if err != nil {
+			return c.failed(ctx, err)
+		}
+	}
+	return c.stream(ctx)
+}
+
+// failed reports what ended the connection before it was ready.
+func (c *connection) failed(ctx context.Context, err error) int {
+	f := Blame(err, c.at, c.certAsked())
+	switch {
+	case c.caller.Delayed != nil && c.program != nil:
+		c.inv.Say.Failure(f)
+		return c.leftAlone(ctx, c.inv.Status(f))
+	case c.program != nil:
+		c.program.Abandon()
+	}
+	c.inv.Say.Failure(f)
+	return c.inv.Status(f)
+}
+
+// open dials, unless the network was given.
+func (c *connection) open(ctx context.Context) error {
+	c.at = Dialing
+	if p := c.inv.Program; p.Args != nil {
+		program, err := program.Prepare(program.Plan{Args: p.Args, In: p.In, Out: p.Out,
+			OneSocket: c.inv.Form == option.Accept && c.caller.Delayed == nil, Claims: c.inv.Claims,
+			Extra: c.caller.Delayed.Descriptors(), Env: c.inherits(), Names: facts.ProgramVariables()})
+		if err != nil {
+			return err
+		}
+		c.program = program
+		if err := c.inv.Claims.LeaveToProgram(); err != nil {
+			return err
+		}
+	}
+	if err := c.preparePair(); err != nil {
+		return err
+	}
+	c.prepareConfinement()
+	if c.network != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.inv.Limits.Connect, errConnectTimeout)
+	defer cancel()
+	target := c.inv.Target
+	target.Dialed = c.hasDialed
+	target.ProxyTLS = c.proxyTLS
+	stream, err := dial.Dial(ctx, target)
+	if err != nil {
+		return err
+	}
+	c.network = networkOn(stream)
+	return nil
+}
+
+// hasDialed tells where the connection leads to.
+func (c *connection) hasDialed(address string) {
+	c.dialed = address
+	c.say.Say("dialed", address)
+}
+
+// handshake has the server come to TLS, where it must be asked, and the engine
+// shake hands, both within one limit.
+func (c *connection) handshake(ctx context.Context) (err error) {
+	c.at = Handshaking
+	if err := c.refusal(pump.Prepare(c.kind(), c.network.conn)); err != nil {
+		return err
+	}
+	if err := c.confine(); err != nil {
+		return err
+	}
+	defer func() {
+		if c.unconfined != nil {
+			err = c.unconfined
+		}
+	}()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c.clock = startClock(c.inv.Limits.Handshake, func() { cancel(errHandshakeTimeout) })
+	defer c.clock.pause()
+	if c.inv.Starttls.Protocol != "" {
+		if err := starttls.Negotiate(ctx, c.network.conn, c.inv.Starttls.Protocol, c.inv.Starttls.Name); err != nil {
+			return err
+		}
+	}
+	stream := c.stepwise()
+	if c.inv.Form == option.Connect {
+		config := *c.inv.Client
+		config.Verify, config.TrustAnchors = c.judge(ctx), c.anchors()
+		if c.kept != nil && c.asked == "" {
+			c.kept.offer(&config, c.inv.Policy)
+		}
+		c.session, err = c.inv.Engine.Client(ctx, stream, &config)
+	} else {
+		config := *c.inv.Server
+		config.Verify = c.judge(ctx)
+		c.session, err = c.inv.Engine.(engine.ServerEngine).Server(ctx, stream, &config)
+		c.inv.Keys.Close()
+	}
+	if failure := c.inv.Keys.Failure(); failure != nil {
+		return failure
+	}
+	return c.judgeUnread(err)
+}
+
+// ready starts PROG, if there is one, and says that bytes may move.
+func (c *connection) ready(context.Context) (err error) {
+	if err := c.learn(); err != nil {
+		return err
+	}
+	if err := c.chooseCarrier(); err != nil {
+		return err
+	}
+	environment := c.progEnvironment()
+	measures, err := c.confineFurther()
+	if err != nil {
+		return err
+	}
+	if c.program != nil && c.caller.Delayed == nil {
+		if err := c.program.Start(environment); err != nil {
+			return err
+		}
+	}
+	if err := c.caller.Teller.Ready(&c.facts); err != nil {
+		return err
+	}
+	if err := c.caller.Delayed.Ready(&c.facts); err != nil {
+		return err
+	}
+	c.facts.Say(c.say)
+	c.say.Say("sandbox", measures...)
+	if err := c.handOver(); err != nil {
+		return err
+	}
+	c.say.Say("ready")
+	c.at = Established
+	return nil
+}
+
+// stream moves the bytes until the end and returns the exit status.
+func (c *connection) stream(ctx context.Context) int {
+	plan := pump.Plan{
+		Carrier: c.carrier,
+		Network: c.network,
+		Linger:  c.inv.Stream.Linger,
+		Idle:    c.inv.Stream.Idle,
+		Report:  c.reportEnding,
+		Close:   c.hear(),
+	}
+	if c.away {
+		c.kept.save()
+		return status.OK
+	}
+	if err := c.plaintext(&plan); err != nil {
+		return c.failed(ctx, &pump.LocalError{Err: err})
+	}
+	err := pump.Run(ctx, plan)
+	c.kept.save()
+	exit := status.OK
+	if err != nil {
+		exit = Blame(err, c.at, c.certAsked()).Status
+	}
+	if exit == status.Truncated && c.inv.Stream.Tolerate {
+		exit = status.OK
+	}
+	if c.program != nil {
+		return c.program.Status(ctx, exit, c.inv.Stream.Linger)
+	}
+	return exit
+}
+
+// plaintext is where a plan's bytes come from and go to, and how those end.
+func (c *connection) plaintext(plan *pump.Plan) (err error) {
+	switch {
+	case c.program != nil:
+		plan.In, plan.Out, plan.Prog = c.program.FromProg, c.program.ToProg, true
+	case c.pair != nil:
+		plan.In, plan.Out = c.pair, c.pair
+	default:
+		if plan.In, err = stream.NewFD(0); err == nil {
+			plan.Out, err = stream.NewFD(1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	one, server := stream.SameSocket(plan.In, plan.Out), c.inv.Form == option.Accept
+	plan.Answer = one || server || c.program != nil
+	// Whoever shuts one direction of a socket down means it, and a server has
+	// said all; but most servers take a client's close_notify for its leaving.
+	halfClose := server || one && c.facts.State.Version >= engine.TLS13
+	plan.HoldEOF = c.inv.Stream.EOF == invocation.EOFHold || c.inv.Stream.EOF == invocation.EOFAuto && !halfClose
+	if c.inv.Stream.EOF == invocation.EOFAuto {
+		plan.EOFWait = c.inv.Stream.EOFWait
+	}
+	return nil
+}
+
+// reportEnding puts the endings of the stream on the control channel.
+func (c *connection) reportEnding(event pump.Event, err error) {
+	switch event {
+	case pump.ClosedPeer:
+		c.say.Say("closed", "peer")
+	case pump.ClosedLocal:
+		c.say.Say("closed", "local")
+	case pump.Truncated, pump.TruncatedAfter:
+		c.say.Say("truncated")
+		if !c.inv.Stream.Tolerate {
+			f := Blame(err, c.at, c.certAsked())
+			f.Text += map[pump.Event]string{
+				pump.Truncated:      ", and before ours; where the protocol itself says that all has come, --tolerate-truncation takes that for an end",
+				pump.TruncatedAfter: ", behind ours, which it may have taken for our leaving; --eof hold sends that only when the peer has ended",
+			}[event]
+			c.inv.Say.Failure(f)
+		}
+	case pump.Failed:
+		c.inv.Say.Failure(Blame(err, c.at, c.certAsked()))
+	}
+}
+
+// certAsked tells whether we are a client that has shaken hands and whose server
+// asked for a certificate: alerts about certificates are then about ours.
+func (c *connection) certAsked() bool {
+	return c.inv.Form == option.Connect && c.session != nil && c.session.State().ClientCertRequested
+}
+
+// hear listens for commands, and returns what is closed by the command close.
+func (c *connection) hear() <-chan struct{} {
+	if !c.say.CanHear() {
+		return nil
+	}
+	closing := make(chan struct{})
+	go func() {
+		closed := false
+		for {
+			line, err := c.say.ReadLine(time.Time{})
+			if errors.Is(err, io.EOF) || err != nil {
+				return
+			}
+			switch {
+			case line != "close":
+				c.say.Say("unknown", firstWord(line))
+			case !closed:
+				closed = true
+				close(closing)
+			}
+		}
+	}()
+	return closing
+}
+
+// clock runs out once, after a time in which pauses do not count.
+type clock struct {
+	mu      sync.Mutex
+	timer   *time.Timer
+	left    time.Duration
+	started time.Time
+}
+
+func startClock(limit time.Duration, out func()) *clock {
+	return &clock{timer: time.AfterFunc(limit, out), left: limit, started: time.Now()}
+}
+
+func (c *clock) pause() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timer.Stop() {
+		c.left -= time.Since(c.started)
+	}
+}
+
+func (c *clock) resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.started = time.Now()
+	c.timer.Reset(max(c.left, time.Millisecond))
+}

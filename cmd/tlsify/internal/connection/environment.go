@@ -1,0 +1,46 @@
+package connection
+
+import (
+	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/restart"
+
+	"golang.org/x/sys/unix"
+)
+
+// inherits is what PROG has of our environment, before there is a
+// connection. An accept leaves the addresses to whoever has accepted the
+// connection and knows more of it, if they are there.
+func (c *connection) inherits() []string {
+	if c.caller.Delayed != nil {
+		return c.caller.Delayed.Environment()
+	}
+	env := facts.Inherited(restart.Environ())
+	if c.hasUCSPI() {
+		return env
+	}
+	return facts.WithoutUCSPI(env)
+}
+
+func (c *connection) hasUCSPI() bool {
+	return c.inv.Form == option.Accept && facts.HasUCSPI(restart.Environ())
+}
+
+// progEnvironment is what the connection adds: the facts, and the addresses.
+func (c *connection) progEnvironment() []string {
+	env := c.facts.Environment()
+	if c.hasUCSPI() {
+		return env
+	}
+	var e facts.Ends
+	if remote, err := unix.Getpeername(c.network.in.Number()); err == nil {
+		e.Remote = facts.AddressOf(remote)
+	}
+	if local, err := unix.Getsockname(c.network.in.Number()); err == nil {
+		e.Local = facts.AddressOf(local)
+	}
+	if c.inv.Host.IsDNS() && c.inv.Target.Proxy == nil {
+		e.RemoteHost = c.inv.Host.String()
+	}
+	return append(env, e.Environment()...)
+}

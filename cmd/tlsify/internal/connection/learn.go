@@ -1,0 +1,79 @@
+package connection
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/base64"
+
+	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/engine"
+)
+
+// learn collects the facts, and checks once more that the engine has kept to
+// the level that it was given.
+func (c *connection) learn() error {
+	state := c.session.State()
+	c.facts.State = state
+	level := engine.LevelStandard
+	if c.inv.Client != nil {
+		level = c.inv.Client.Level
+	} else {
+		level = c.inv.Server.Level
+	}
+	if state.Version < engine.TLS12 ||
+		level >= engine.LevelTLS13 && state.Version < engine.TLS13 ||
+		level >= engine.LevelPQ && !engine.PostQuantumGroup(state.Group) {
+		return &status.Failure{Status: status.Handshake, Code: "security-level",
+			Text: state.Version.String() + " with group " + state.Group + " is less than --min-security asks for"}
+	}
+	if c.inv.TLS.Binding == "" {
+		return nil
+	}
+	value, err := c.channelBinding()
+	if err != nil {
+		return err
+	}
+	c.facts.Binding = facts.Ground{c.inv.TLS.Binding, base64.StdEncoding.EncodeToString(value)}
+	return nil
+}
+
+// channelBinding computes the binding that was asked for.
+func (c *connection) channelBinding() ([]byte, error) {
+	impossible := func(what string) error {
+		return &engine.UnsupportedError{Engine: c.inv.Engine.Name(), What: "--binding " + c.inv.TLS.Binding + ": " + what}
+	}
+	if c.inv.TLS.Binding == invocation.BindingExporter {
+		value, err := c.session.Export("EXPORTER-Channel-Binding", []byte{}, 32)
+		if err != nil {
+			return nil, impossible(err.Error())
+		}
+		return value, nil
+	}
+	leaf := c.facts.Leaf
+	if c.inv.Server != nil {
+		leaf = c.session.State().Shown
+		if own := c.inv.Server.Identities; leaf == nil && len(own) > 1 {
+			return nil, impossible("of a resumed connection, with several certificates")
+		} else if leaf == nil {
+			leaf = own[0].Leaf
+		}
+	}
+	// The hash is the signature's, but at least SHA-256; where the signature
+	// has none of its own the binding is undefined.
+	var hash crypto.Hash
+	switch leaf.SignatureAlgorithm {
+	case x509.MD5WithRSA, x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.SHA256WithRSA, x509.SHA256WithRSAPSS, x509.ECDSAWithSHA256:
+		hash = crypto.SHA256
+	case x509.SHA384WithRSA, x509.SHA384WithRSAPSS, x509.ECDSAWithSHA384:
+		hash = crypto.SHA384
+	case x509.SHA512WithRSA, x509.SHA512WithRSAPSS, x509.ECDSAWithSHA512:
+		hash = crypto.SHA512
+	default: // Ed25519 and ML-DSA among them
+		return nil, impossible("it is undefined for this certificate")
+	}
+	sum := hash.New()
+	sum.Write(leaf.Raw)
+	return sum.Sum(nil), nil
+}

@@ -1,0 +1,94 @@
+package connection
+
+import (
+	"bytes"
+	"sync"
+
+	"tlsify/cmd/tlsify/internal/sessions"
+	"tlsify/engine"
+	"tlsify/verify"
+)
+
+// keptSession is the client's side of --session: the session that this
+// connection offers, and the tickets that it was given.
+type keptSession struct {
+	path string
+	key  [32]byte
+	note func(string) // for -v
+
+	mu      sync.Mutex // guards what follows
+	tickets [][]byte   // the newest last
+	offered bool
+	peer    *engine.Peer // whom the policy has accepted, or nil
+}
+
+// offer makes config offer the session in the file, if there is one that this
+// invocation's policy accepts as it stands now, and keep those that come.
+func (k *keptSession) offer(config *engine.ClientConfig, policy *verify.Policy) {
+	config.KeepTicket = func(ticket []byte) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.tickets = append(k.tickets, bytes.Clone(ticket))
+		k.tickets = k.tickets[max(0, len(k.tickets)-sessions.MaxTickets):]
+	}
+	session, err := sessions.Take(k.path, k.key)
+	if err == nil {
+		var evidence verify.Evidence
+		if evidence, err = evidenceOf(session); err == nil {
+			_, err = policy.Check(evidence)
+		}
+	}
+	if err != nil {
+		k.note("no session to resume: " + err.Error())
+		return
+	}
+	config.Ticket, k.offered = session.Tickets[0], true
+}
+
+func evidenceOf(s *sessions.Session) (verify.Evidence, error) {
+	certificates, malformed, err := engine.ParseChain(s.Certificates)
+	peer := &engine.Peer{Certificates: certificates, Malformed: malformed, Staple: s.Staple, SCTs: s.Timestamps}
+	return EvidenceFrom(peer), err
+}
+
+// verified keeps the peer that was judged, in whose certificates the session is
+// worth something; k may be nil.
+func (k *keptSession) verified(peer *engine.Peer) {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.peer = peer
+}
+
+// save puts the new tickets into the file. It is called only for a connection
+// that was verified.
+func (k *keptSession) save() {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.peer == nil:
+		k.note("no session is kept of a peer that was not verified")
+		return
+	case k.tickets == nil && k.offered:
+		return // some servers give none where one was used
+	case k.tickets == nil:
+		k.note("no session is kept: the server gave none")
+		return
+	}
+	s := &sessions.Session{Tickets: k.tickets, Staple: k.peer.Staple, Timestamps: k.peer.SCTs}
+	if state := k.peer.State; state != nil {
+		s.Again = state.Version < engine.TLS13
+	}
+	for _, certificate := range k.peer.Certificates {
+		s.Certificates = append(s.Certificates, certificate.Raw)
+	}
+	if err := sessions.Put(k.path, k.key, s); err != nil {
+		k.note("the session is not kept: " + err.Error())
+	}
+	k.tickets = nil
+}

@@ -1,0 +1,180 @@
+package invocation
+
+import (
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/privilege"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/verify"
+)
+
+// Listen is what a listener does, beside what its accepts do.
+type Listen struct {
+	Target    Target
+	Admission Admission
+	User      *privilege.Account // whom to become; nil: nobody else
+
+	// Args are the arguments of each accept, without what it has from an
+	// options descriptor: Lines, and what is of keys.
+	Args, Lines []string
+	Reread      []NamedFile // what each accept reads again
+}
+
+// Target is where to listen: one of package net's networks, and an address for
+// it; or the descriptors of sockets that listen already.
+type Target struct {
+	Network, Address string
+	Given            []int
+}
+
+// NamedFile is a file that an option names.
+type NamedFile struct{ Option, Name string }
+
+// Admission is --max-connections, --max-per-address, --max-handshakes, and how
+// many may wait for their first message.
+type Admission struct{ Connections, PerAddress, Handshakes, Waiting int }
+
+const (
+	// DefaultConnections and DefaultHandshakes are what no option changes.
+	DefaultConnections = 1000
+	DefaultHandshakes  = 100
+	mostLimit          = 1_000_000
+	mostGiven          = 64
+)
+
+// FirstGiven is where the sockets that a service manager has opened for us
+// begin.
+const FirstGiven = 3
+
+// user reads --user.
+func (p *parser) user() (err error) {
+	value, ok := p.words.Value("user")
+	if !ok {
+		return nil
+	}
+	if os.Geteuid() != 0 {
+		return status.Usagef("--user: only root can become another user")
+	}
+	if p.inv.Listen.User, err = privilege.ParseAccount(value); err == nil && p.inv.Listen.User == nil {
+		return status.Usagef("--user: there is no user %q", value)
+	}
+	return err
+}
+
+// givenSockets reads what systemd's sd_listen_fds(3) does: the number of
+// sockets in LISTEN_FDS, meant for us only if LISTEN_PID is our own.
+func (p *parser) givenSockets() (t Target, err error) {
+	count, err := strconv.Atoi(p.Env["LISTEN_FDS"])
+	if p.Env["LISTEN_PID"] != strconv.Itoa(os.Getpid()) || err != nil || count < 1 || count > mostGiven {
+		return t, status.Usagef("listen needs an address, as 127.0.0.1:8443 or [::1]:0 or unix:PATH, or sockets from a service manager")
+	}
+	for n := FirstGiven; n < FirstGiven+count; n++ {
+		if err := p.Claims.Claim(n, "LISTEN_FDS", descriptor.ToRead); err != nil {
+			return t, err
+		}
+		t.Given = append(t.Given, n)
+	}
+	return t, nil
+}
+
+// listenAddress reads the address of listen: HOST:PORT, :PORT for every
+// address, unix:PATH, or fd:N for an inherited socket. Port 0 lets the kernel
+// choose.
+func (p *parser) listenAddress(s string) (t Target, err error) {
+	if n, ok := descriptor.Named(s); ok {
+		lack := status.Cut(s) + " is no descriptor that was inherited and is free"
+		return Target{Given: []int{n}}, p.Claims.ClaimOr(lack, n, "listen", descriptor.ToRead)
+	}
+	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		return Target{Network: "unix", Address: path}, nil
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return t, status.Usagef("%q is not HOST:PORT (an IPv6 address stands in brackets)", status.Cut(s))
+	}
+	if host != "" {
+		if _, err := verify.ParseName(host); err != nil {
+			return t, status.Usagef("%v", err)
+		}
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return t, status.Usagef("%q is not a port", status.Cut(port))
+	}
+	return Target{Network: "tcp", Address: s}, nil
+}
+
+// admission reads how much a listener's clients can make it hold, and what it
+// hands on.
+func (p *parser) admission() error {
+	limits := &p.inv.Listen.Admission
+	*limits = Admission{Connections: DefaultConnections, Handshakes: DefaultHandshakes}
+	for _, l := range []struct {
+		name string
+		into *int
+	}{
+		{"max-connections", &limits.Connections},
+		{"max-per-address", &limits.PerAddress},
+		{"max-handshakes", &limits.Handshakes},
+	} {
+		if value, ok := p.words.Value(l.name); ok {
+			n, err := strconv.Atoi(value)
+			if err != nil || n < 1 || n > mostLimit {
+				return status.Usagef("--%s: %q is not a number from 1 to %d", l.name, status.Cut(value), mostLimit)
+			}
+			*l.into = n
+		}
+	}
+	if limits.PerAddress == 0 {
+		limits.PerAddress = max(1, limits.Connections/2)
+	}
+	// Each that waits holds a descriptor, and others are needed as well.
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		return os.NewSyscallError("getrlimit", err)
+	}
+	limits.Waiting = max(1, int(min(uint64(limits.Connections), uint64(files.Cur)/2)))
+	if p.words.Form == option.Listen {
+		p.handOn()
+	}
+	return nil
+}
+
+// handOn sorts what each accept has from us: its arguments, without the address;
+// the lines that came by our own options descriptor; and the files that it reads
+// again.
+func (p *parser) handOn() {
+	l := &p.inv.Listen
+	l.Args = []string{string(option.Accept)}
+	for _, o := range option.Table {
+		if o.HandedOn() {
+			for _, value := range p.words.Given[o.Name] {
+				if o.Arg == "" {
+					l.Args = append(l.Args, "--"+o.Name)
+				} else {
+					l.Args = append(l.Args, "--"+o.Name+"="+value)
+				}
+			}
+		}
+		if o.Reread {
+			for _, value := range p.words.Values[o.Name] {
+				name := o.File(value)
+				if _, given := descriptor.Named(name); !given && !strings.Contains(name, "sha256//") {
+					l.Reread = append(l.Reread, NamedFile{o.Name, name})
+				}
+			}
+		}
+	}
+	for _, line := range p.words.Lines {
+		name, _, _ := strings.Cut(line, " ")
+		if o := option.Named(name); o != nil && o.HandedOn() {
+			l.Lines = append(l.Lines, line)
+		}
+	}
+}

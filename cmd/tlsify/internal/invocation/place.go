@@ -1,0 +1,141 @@
+package invocation
+
+import (
+	"cmp"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/dial"
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/verify"
+)
+
+// network claims the network's descriptors.
+func (p *parser) network() error {
+	value, ok := p.words.Value("net-fd")
+	if !ok && p.words.Form == option.Accept {
+		if p.words.Prog == nil {
+			return status.Usagef("accept without a program needs --net-fd")
+		}
+		value, ok = "0", true
+	}
+	if !ok {
+		return nil
+	}
+	a, b, err := descriptor.ParsePair("net-fd", value)
+	if err != nil {
+		return err
+	}
+	if taken := p.words.Prog == nil; taken && (a <= 2 || b >= 0 && b <= 2) || a == 1 || a == 2 || b == 2 {
+		return status.Usagef("--net-fd: descriptors 0, 1 and 2 are the caller's")
+	}
+	if a, b, err = p.Claims.ClaimPair("net-fd", value, descriptor.ToRead); err != nil {
+		return err
+	}
+	p.inv.Network = []int{a}
+	if b >= 0 {
+		p.inv.Network = append(p.inv.Network, b)
+	}
+	return nil
+}
+
+// place reads where the peer is: HOST:PORT, unix:PATH, or the address to
+// listen on.
+func (p *parser) place() (err error) {
+	rest, w := p.words.Rest, p.words
+	given := p.inv.Network != nil
+	switch {
+	case given && len(rest) > 0:
+		return status.Usagef("unexpected argument %q: the network is --net-fd", status.Cut(rest[0]))
+	case given && (w.Has("proxy") || w.Has("tcp-fastopen")):
+		return status.Usagef("--proxy and --tcp-fastopen are for dialling, and the network is --net-fd")
+	case given:
+		return nil
+	case w.Form == option.Listen && w.Prog == nil:
+		return status.Usagef("listen needs a program behind --")
+	case len(rest) == 0 && w.Form == option.Listen:
+		p.inv.Listen.Target, err = p.givenSockets()
+		return err
+	case len(rest) == 0:
+		return status.Usagef("connect needs HOST:PORT, or unix:PATH, or --net-fd; see tlsify help")
+	case len(rest) > 1:
+		return status.Usagef("unexpected argument %q", status.Cut(rest[1]))
+	case w.Form == option.Listen:
+		p.inv.Listen.Target, err = p.listenAddress(rest[0])
+		return err
+	}
+	if path, ok := strings.CutPrefix(rest[0], "unix:"); ok {
+		if w.Has("proxy") || w.Has("tcp-fastopen") {
+			return status.Usagef("--proxy and --tcp-fastopen are not for a unix socket")
+		}
+		p.inv.Target = dial.Target{Network: "unix", Address: path}
+		return nil
+	}
+	return p.dialling(rest[0])
+}
+
+// dialling reads what there is on dialling HOST:PORT.
+func (p *parser) dialling(address string) error {
+	w, target := p.words, &p.inv.Target
+	host, port, err := splitHostPort(address)
+	if err != nil {
+		return err
+	}
+	*target = dial.Target{Network: "tcp", Address: net.JoinHostPort(host.dial, port), TCPFastOpen: w.Has("tcp-fastopen")}
+	switch four, six := w.Has("ipv4"), w.Has("ipv6"); {
+	case four && six:
+		return status.Usagef("-4 and -6 exclude each other")
+	case four:
+		target.Network = "tcp4"
+	case six:
+		target.Network = "tcp6"
+	}
+	p.inv.Host = host.name
+	if url, ok := w.Value("proxy"); ok {
+		target.Proxy, err = dial.ParseProxy(url, !w.Private["proxy"])
+		if err != nil {
+			return status.Usagef("--proxy: %v", err)
+		}
+	}
+	return nil
+}
+
+// endpoint is a HOST: how to dial it, and what it is called.
+type endpoint struct {
+	dial string // in ASCII, with the zone of an address
+	name verify.Name
+}
+
+// splitHostPort reads HOST:PORT.
+func splitHostPort(s string) (host endpoint, port string, err error) {
+	text, port, err := net.SplitHostPort(s)
+	if url, urlErr := url.Parse(s); urlErr == nil && url.Host != "" {
+		return host, "", status.Usagef("this is a URL: tlsify speaks no HTTP, and connects to %s", status.Cut(net.JoinHostPort(url.Hostname(), cmp.Or(url.Port(), "443"))))
+	}
+	if name, nameErr := verify.ParseName(s); nameErr == nil && name.IsDNS() {
+		return host, "", status.Usagef("%q is not HOST:PORT: which port? That of HTTPS would be %s:443", status.Cut(s), status.Cut(s))
+	}
+	if err != nil || text == "" || port == "" {
+		return host, "", status.Usagef("%q is not HOST:PORT (an IPv6 address stands in brackets)", status.Cut(s))
+	}
+	number, err := net.LookupPort("tcp", port)
+	if err != nil || number == 0 {
+		return host, "", status.Usagef("%q is not a port", status.Cut(port))
+	}
+	host.name, err = verify.ParseName(text)
+	if err != nil {
+		return host, "", status.Usagef("%v", err)
+	}
+	host.dial = text
+	switch {
+	case host.name.IsDNS():
+		host.dial = host.name.String()
+	case !host.name.IsIP():
+		return host, "", status.Usagef("%q is neither a DNS name nor an address", status.Cut(text))
+	}
+	return host, strconv.Itoa(number), nil
+}

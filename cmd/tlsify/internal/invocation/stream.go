@@ -1,0 +1,122 @@
+package invocation
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tlsify/cmd/tlsify/internal/starttls"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/pump"
+)
+
+// limits reads the time limits.
+func (p *parser) limits() error {
+	for _, l := range []struct {
+		name     string
+		into     *time.Duration
+		byItself time.Duration
+	}{
+		{"connect-timeout", &p.inv.Limits.Connect, 30 * time.Second},
+		{"handshake-timeout", &p.inv.Limits.Handshake, 30 * time.Second},
+		{"idle-timeout", &p.inv.Stream.Idle, 0},
+		{"linger", &p.inv.Stream.Linger, 10 * time.Second},
+		{"eof-wait", &p.inv.Stream.EOFWait, 10 * time.Second},
+	} {
+		*l.into = l.byItself
+		if value, ok := p.words.Value(l.name); ok {
+			if *l.into, ok = parseTime(value); !ok {
+				return status.Usagef("--%s: %q is not a time such as 30s, 500ms or 2m", l.name, status.Cut(value))
+			}
+		}
+	}
+	return nil
+}
+
+// parseTime reads a duration with its unit, or whole seconds, of at least a
+// millisecond and at most a year.
+func parseTime(value string) (time.Duration, bool) {
+	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
+		value = strconv.FormatUint(seconds, 10) + "s"
+	}
+	d, err := time.ParseDuration(value)
+	return d, err == nil && d >= time.Millisecond && d <= 365*24*time.Hour
+}
+
+// stream reads how the stream is carried and how it ends.
+func (p *parser) stream() error {
+	s := &p.inv.Stream
+	s.EOF = EOFAuto
+	if value, ok := p.words.Value("eof"); ok {
+		s.EOF = value
+	}
+	if !slices.Contains([]string{EOFAuto, EOFHalfClose, EOFHold}, s.EOF) {
+		return status.Usagef("--eof: %q is none of auto, half-close, hold", status.Cut(s.EOF))
+	}
+	if p.words.Has("eof-wait") && s.EOF != EOFAuto {
+		return status.Usagef("--eof-wait is for --eof auto")
+	}
+	s.Tolerate = p.words.Has("tolerate-truncation")
+	s.Pump = pump.Auto
+	if value, ok := p.words.Value("pump"); ok {
+		s.Pump = pump.Kind(value)
+		if !slices.Contains(pump.Kinds[:], s.Pump) {
+			return status.Usagef("--pump: %q is none of auto, ktls, record, session", status.Cut(value))
+		}
+	}
+	return nil
+}
+
+// The words for --eof.
+const (
+	EOFAuto      = "auto"
+	EOFHalfClose = "half-close"
+	EOFHold      = "hold"
+)
+
+// The kinds of --handoff.
+const (
+	HandPair   = "socketpair" // an end of one, while the pump goes on
+	HandKernel = "ktls"       // the network's socket, whose TLS is the kernel's
+	HandAuto   = "auto"       // the latter where --pump auto would have the kernel's, else the former
+)
+
+// plaintext reads who has the plaintext: --handoff.
+func (p *parser) plaintext() error {
+	kind, ok := p.words.Value("handoff")
+	switch {
+	case !ok:
+		return nil
+	case kind != HandPair && kind != HandKernel && kind != HandAuto:
+		return status.Usagef("--handoff: %q is none of socketpair, ktls, auto", status.Cut(kind))
+	case p.words.Prog != nil:
+		return status.Usagef("--handoff and a program exclude each other: the program has the plaintext")
+	case !p.Say.Control.CanHandOver():
+		return status.Usagef("--handoff needs a --control-fd that is a unix socket")
+	case kind != HandPair && p.words.Has("pump"):
+		return status.Usagef("--pump is for a stream that tlsify carries; with it, --handoff socketpair")
+	}
+	p.inv.Stream.Handoff = kind
+	return nil
+}
+
+// starttls reads --starttls.
+func (p *parser) starttls() error {
+	protocol, ok := p.words.Value("starttls")
+	switch {
+	case !ok:
+		return nil
+	case !slices.Contains(starttls.Protocols(), protocol):
+		return status.Usagef("--starttls: %q is none of %s", status.Cut(protocol), strings.Join(starttls.Protocols(), ", "))
+	case p.words.Has("tcp-fastopen"):
+		return status.Usagef("--tcp-fastopen is not for --starttls: TLS is not what is sent first")
+	}
+	p.inv.Starttls.Protocol = protocol
+	if names := p.inv.Trust.Names; len(names) > 0 {
+		p.inv.Starttls.Name = names[0].Host()
+	} else if strings.HasPrefix(protocol, "xmpp") {
+		return status.Usagef("--starttls %s needs --name, for the server's domain", protocol)
+	}
+	return nil
+}

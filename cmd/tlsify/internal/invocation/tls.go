@@ -1,0 +1,311 @@
+package invocation
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+
+	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/signer"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/engine"
+)
+
+// TLS is what the handshake is about, beside trust.
+type TLS struct {
+	Level        engine.Level
+	Groups, ALPN []string
+	Binding      string // its kind, or empty
+	KeyLog       string // a file, or empty
+	Certs, Keys  []string
+	StapleFiles  []string
+
+	ServerName      string // a client's, to send; empty: none
+	InClear         bool
+	ECH             string // a file, or empty
+	Fingerprint     string // a name in full, or empty
+	FingerprintFile string // a capture, or empty
+
+	ClientAuth engine.ClientAuth // a server's
+	TicketKey  string            // a file, or empty
+}
+
+// The kinds of channel binding.
+const (
+	BindingExporter = "tls-exporter"         // RFC 9266
+	BindingEndPoint = "tls-server-end-point" // RFC 5929, section 4
+)
+
+// Session is what --session says, and what a session is bound to, as far as
+// options say it.
+type Session struct {
+	Path  string
+	Bound [][]string
+}
+
+// levels are the words for --min-security.
+var levels = map[string]engine.Level{
+	"standard": engine.LevelStandard,
+	"tls13":    engine.LevelTLS13,
+	"pq":       engine.LevelPQ,
+	"pq-auth":  engine.LevelPQAuth,
+}
+
+// tls reads what the handshake needs, and whom it is to trust.
+func (p *parser) tls() error {
+	steps := []func() error{p.common, p.identities, p.server, p.clientTrust}
+	if p.words.Form == option.Connect {
+		steps = []func() error{p.common, p.identities, p.client, p.serverTrust, p.hidden, p.fingerprint, p.session}
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// common reads what clients and servers have alike.
+func (p *parser) common() (err error) {
+	t := &p.inv.TLS
+	if value, ok := p.words.Value("min-security"); ok {
+		if t.Level, ok = levels[value]; !ok {
+			return status.Usagef("--min-security: %q is none of standard, tls13, pq, pq-auth", status.Cut(value))
+		}
+	}
+	if t.Groups, err = p.list("groups"); err != nil {
+		return err
+	}
+	if t.ALPN, err = p.list("alpn"); err != nil {
+		return err
+	}
+	if value, ok := p.words.Value("binding"); ok {
+		if value != BindingExporter && value != BindingEndPoint {
+			return status.Usagef("--binding: %q is neither %s nor %s", status.Cut(value), BindingExporter, BindingEndPoint)
+		}
+		t.Binding = value
+	}
+	if value, ok := p.words.Value("keylog"); ok && p.words.Form != option.Listen {
+		t.KeyLog = value
+		if n, ok := descriptor.Named(value); ok && n <= 2 {
+			return status.Usagef("--keylog: descriptor %d is not free for that", n)
+		} else if ok {
+			return p.Claims.Claim(n, "keylog", descriptor.ToWrite)
+		}
+	}
+	return nil
+}
+
+// list reads a comma-separated list of words of at most 255 bytes (which is
+// ALPN's limit), at most 16 kB in all.
+func (p *parser) list(what string) ([]string, error) {
+	value, ok := p.words.Value(what)
+	if !ok {
+		return nil, nil
+	}
+	list := strings.Split(value, ",")
+	if len(value) > 16<<10 {
+		return nil, status.Usagef("--%s: a list of more than 16384 bytes", what)
+	}
+	for _, word := range list {
+		if word == "" || len(word) > 255 {
+			return nil, status.Usagef("--%s: every word of the list has 1 to 255 bytes", what)
+		}
+	}
+	return list, nil
+}
+
+// identities reads the names of our certificates and keys.
+func (p *parser) identities() (err error) {
+	t, w := &p.inv.TLS, p.words
+	keys := w.Values["key"]
+	if len(keys) == 0 {
+		keys = w.Values["cert"] // both in one file
+	}
+	if len(w.Values["cert"]) != len(keys) {
+		return status.Usagef("--cert and --key go together: there are %d and %d", len(w.Values["cert"]), len(keys))
+	}
+	if t.Certs, err = p.filesOf("cert"); err != nil {
+		return err
+	}
+	t.Keys = make([]string, len(keys))
+	for i, key := range keys {
+		which, ok := signer.Named(key)
+		switch {
+		case !ok:
+			err = p.file("key", key, &t.Keys[i])
+		case w.Form == option.Connect:
+			err = status.Usagef("--key: a signer is for servers")
+		default:
+			t.Keys[i] = key
+			err = p.otherSigner(which, keys[:i])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if t.StapleFiles, err = p.filesOf("staple-file"); err != nil {
+		return err
+	}
+	if len(t.StapleFiles) > 0 && len(t.StapleFiles) != len(t.Certs) {
+		return status.Usagef("--staple-file: there are %d of them and %d of --cert", len(t.StapleFiles), len(t.Certs))
+	}
+	return nil
+}
+
+// otherSigner judges a signer that --key names: fd:N, unix:PATH, or a command. The
+// keys before this one may be with it, too.
+func (p *parser) otherSigner(which string, before []string) error {
+	n, isFD := descriptor.Named(which)
+	switch {
+	case which == "":
+		return status.Usagef("--key: signer: needs unix:PATH, fd:N or a command")
+	case isFD && p.words.Form == option.Listen:
+		return status.Usagef("--key signer:%s: several connections can't share one stream; give signer:unix:PATH", which)
+	case !isFD:
+		return nil
+	}
+	for _, key := range before {
+		if other, ok := signer.Named(key); ok && other == which {
+			return nil
+		}
+	}
+	return p.Claims.Claim(n, "key", descriptor.ToRead|descriptor.ToWrite)
+}
+
+// client reads what only clients have.
+func (p *parser) client() error {
+	t := &p.inv.TLS
+	t.InClear = p.words.Has("client-cert-in-clear")
+	switch {
+	case len(t.Certs) > 1:
+		return status.Usagef("a client has one --cert")
+	case len(t.Certs) == 0 && t.InClear:
+		return status.Usagef("--client-cert-in-clear without --cert")
+	}
+	return nil
+}
+
+// server reads what only servers have.
+func (p *parser) server() (err error) {
+	t := &p.inv.TLS
+	if !Serves(p.inv.Engine) {
+		return p.Engines.elsewhere(&engine.UnsupportedError{Engine: p.inv.Engine.Name(), What: "the server's side"}, Serves)
+	}
+	if len(t.Certs) == 0 {
+		return status.Usagef("%s needs --cert and --key", p.words.Form)
+	}
+	switch value, _ := p.words.Value("client-auth"); value {
+	case "", "none":
+	case "request":
+		t.ClientAuth = engine.ClientAuthRequest
+	case "require":
+		t.ClientAuth = engine.ClientAuthRequire
+	default:
+		return status.Usagef("--client-auth: %q is none of none, request, require", status.Cut(value))
+	}
+	if name, ok := p.words.Value("ticket-key"); ok {
+		return p.file("ticket-key", name, &t.TicketKey)
+	}
+	return nil
+}
+
+// hidden reads --ech.
+func (p *parser) hidden() error {
+	name, ok := p.words.Value("ech")
+	if ok && p.inv.TLS.ServerName == "" {
+		return status.Usagef("--ech needs a server name to hide")
+	} else if ok {
+		return p.file("ech", name, &p.inv.TLS.ECH)
+	}
+	return nil
+}
+
+// An Imitator is an engine that can imitate the ClientHello of others.
+type Imitator interface {
+	engine.Engine
+	// Fingerprints lists the names that there are.
+	Fingerprints() []string
+	// ResolveFingerprint gives a name in full: chrome-133 for chrome, and a
+	// seed for random.
+	ResolveFingerprint(name string) (string, error)
+}
+
+// fingerprint reads --fingerprint: a name that the engine knows, or else the
+// file of a capture.
+func (p *parser) fingerprint() error {
+	value, ok := p.words.Value("fingerprint")
+	if !ok {
+		return nil
+	}
+	imitator, ok := p.inv.Engine.(Imitator)
+	if !ok {
+		return p.Engines.elsewhere(&engine.UnsupportedError{Engine: p.inv.Engine.Name(), What: "--fingerprint"}, imitates)
+	}
+	full, unknown := imitator.ResolveFingerprint(value)
+	if unknown == nil {
+		p.inv.TLS.Fingerprint = full
+		return nil
+	}
+	_, isDescriptor := descriptor.Named(value)
+	if _, err := os.Stat(value); errors.Is(err, fs.ErrNotExist) && !isDescriptor && !strings.Contains(value, "/") {
+		return unknown
+	}
+	return p.file("fingerprint", value, &p.inv.TLS.FingerprintFile)
+}
+
+// session reads --session, and by the table of options what binds one.
+func (p *parser) session() error {
+	path, ok := p.words.Value("session")
+	if !ok {
+		return nil
+	}
+	s := &Session{Path: path}
+	for _, o := range option.Table {
+		if o.Binds {
+			s.Bound = append(s.Bound, p.words.Values[o.Name])
+		}
+	}
+	s.Bound = append(s.Bound, []string{p.Env["SSL_CERT_FILE"], p.Env["SSL_CERT_DIR"]})
+	p.inv.Session = s
+	return nil
+}
+
+// engineCan asks the engine whether it can do what the values say. What is in
+// files is not known yet, and a server without certificates is none: of a server
+// that is judged which it has in common with clients.
+func (p *parser) engineCan() error {
+	c := p.inv.Client()
+	if c == nil {
+		c = &engine.ClientConfig{Config: p.inv.common()}
+	}
+	return p.Engines.Client(p.inv.Engine, c)
+}
+
+// Client is the configuration of a client, without what is in files, and nil for
+// a server.
+func (inv *Invocation) Client() *engine.ClientConfig {
+	if inv.Form != option.Connect {
+		return nil
+	}
+	return &engine.ClientConfig{Config: inv.common(), ServerName: inv.TLS.ServerName,
+		IdentityInClear: inv.TLS.InClear, Fingerprint: inv.TLS.Fingerprint}
+}
+
+// Server is the configuration of a server, without what is in files, and nil for
+// a client.
+func (inv *Invocation) Server() *engine.ServerConfig {
+	if inv.Form == option.Connect {
+		return nil
+	}
+	return &engine.ServerConfig{Config: inv.common(), ClientAuth: inv.TLS.ClientAuth}
+}
+
+func (inv *Invocation) common() engine.Config {
+	return engine.Config{Level: inv.TLS.Level, Groups: inv.TLS.Groups, ALPN: inv.TLS.ALPN,
+		// The engine refuses to run without one; the real one needs the connection
+		// that it judges for.
+		Verify: func(*engine.Peer) error { return status.Usagef("nothing judges the peer") }}
+}

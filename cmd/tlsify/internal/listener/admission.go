@@ -1,0 +1,313 @@
+package listener
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"tlsify/cmd/tlsify/internal/invocation"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a listener's clients can make it hold is bounded. A connection waits for
+// its first message (waiting.go), and then for its turn to shake hands, in a
+// process of its own, until it is established. Where too many wait, the oldest
+// of them goes; where too many shake hands, the oldest that is unfinished after
+// handshakeGrace; an established connection never does.
+//
+// So that a flood of handshakes that are never finished keeps nobody out, turns
+// are not in the order of arrival. The newest has the next one, and those
+// before all others whose address has left no handshake unfinished lately;
+// one whose address has gives way to them at once.
+
+const (
+	// handshakeGrace is what a handshake over a slow network needs, and what
+	// a flood of unfinished ones has to wait for.
+	handshakeGrace = 3 * time.Second
+
+	// offenceTime is how long an unfinished handshake is remembered of an
+	// address, and mostOffenders of how many addresses.
+	offenceTime   = 5 * time.Minute
+	mostOffenders = 10_000
+	ipv6SiteBits  = 64 // an IPv6 network gives a customer that, or more
+)
+
+// admission decides which connections a listener serves, and keeps account of
+// them.
+type admission struct {
+	limits invocation.Admission
+	now    func() time.Time
+
+	mu         sync.Mutex
+	from       map[netip.Prefix]int       // all connections, by origin
+	waiting    []*visitor                 // for their first message or their turn, oldest first
+	ready      []*visitor                 // those of them whose message is there, the newest last
+	unfinished []*visitor                 // in their handshake, oldest first
+	processes  int                        // in their handshake or established
+	offenders  map[netip.Prefix]time.Time // when an address last left a handshake unfinished
+	lastTurn   time.Time                  // when an unfinished handshake was last ended for one that waited
+	clock      *time.Timer                // advances, when the oldest unfinished has had its time; or nil
+}
+
+func newAdmission(limits invocation.Admission, now func() time.Time) *admission {
+	return &admission{limits: limits, now: now, from: map[netip.Prefix]int{}, offenders: map[netip.Prefix]time.Time{}}
+}
+
+// visitor is a connection that was let in, until it is over.
+type visitor struct {
+	client string        // its address, for people
+	origin netip.Prefix  // invalid where there is no address, as on a unix socket
+	since  time.Time     // when its handshake began
+	state  visitorState  // like turn and end, under admission.mu once it is let in
+	turn   chan struct{} // closed when its handshake may begin, or never will
+	end    func()        // ends it
+}
+
+type visitorState int
+
+const (
+	waiting visitorState = iota
+	ready
+	unfinished
+	established
+	over
+)
+
+// enter lets a connection in to wait for its first message, or says which
+// limit refuses it. End is to end it, and must not wait.
+func (a *admission) enter(origin netip.Prefix, end func()) (*visitor, string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if origin.IsValid() && a.from[origin] >= a.limits.PerAddress {
+		from := func(v *visitor) bool { return v.origin == origin }
+		if !a.endOldest(a.waiting, from) && !a.endUnfinished(from) {
+			return nil, "--max-per-address"
+		}
+	}
+	if len(a.waiting) >= a.limits.Waiting {
+		a.endOldest(a.waiting, anyone)
+	}
+	v := &visitor{origin: origin, turn: make(chan struct{}), end: end}
+	a.from[origin]++
+	a.waiting = append(a.waiting, v)
+	return v, ""
+}
+
+// queue says that v's first message is there. When its turn is closed, refusal
+// tells what came of it.
+func (a *admission) queue(v *visitor) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if v.state == waiting {
+		v.state = ready
+		a.ready = append(a.ready, v)
+		a.advance()
+	}
+}
+
+// refusal is the limit for which v's handshake may not begin, or nothing.
+func (a *admission) refusal(v *visitor) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case v.state == unfinished:
+		return ""
+	case a.processes >= a.limits.Connections:
+		return "--max-connections"
+	}
+	return "--max-handshakes"
+}
+
+// advance gives those that are ready their turns, as far as the limits go.
+// Where nobody that shakes hands could make room soon, there is no use in
+// waiting.
+func (a *admission) advance() {
+	for len(a.ready) > 0 {
+		v := a.next()
+		full := a.processes >= a.limits.Connections
+		if (full || len(a.unfinished) >= a.limits.Handshakes) && !a.endOffenderFor(v) {
+			if full && len(a.unfinished) == 0 {
+				a.forget(v)
+				continue
+			}
+			if wait := a.nextTurn().Sub(a.now()); wait > 0 {
+				if a.clock == nil {
+					a.clock = time.AfterFunc(wait, a.tick)
+				}
+				return
+			}
+			a.lastTurn = a.now()
+			a.endOldest(a.unfinished, anyone)
+		}
+		a.leaveQueue(v)
+		a.unfinished = append(a.unfinished, v)
+		a.processes++
+		v.state, v.since, v.end = unfinished, a.now(), func() {}
+		close(v.turn)
+	}
+}
+
+// next is the newest that is ready and no offender, or else the newest.
+func (a *admission) next() *visitor {
+	for _, v := range slices.Backward(a.ready) {
+		if !a.offends(v) {
+			return v
+		}
+	}
+	return a.ready[len(a.ready)-1]
+}
+
+func (a *admission) offends(v *visitor) bool {
+	when, known := a.offenders[v.origin]
+	return known && a.now().Sub(when) < offenceTime
+}
+
+// endOffenderFor ends the oldest unfinished handshake of an offender for one
+// that is none.
+func (a *admission) endOffenderFor(v *visitor) bool {
+	return !a.offends(v) && a.endOldest(a.unfinished, a.offends)
+}
+
+// remember takes down that v's address has left a handshake unfinished.
+func (a *admission) remember(v *visitor) {
+	if !v.origin.IsValid() {
+		return
+	}
+	for origin := range a.offenders {
+		if len(a.offenders) < mostOffenders {
+			break
+		}
+		delete(a.offenders, origin) // any
+	}
+	a.offenders[v.origin] = a.now()
+}
+
+// nextTurn is when an unfinished handshake may be ended for one that waits. They
+// go one by one: those that a flood has begun in one moment would else be
+// followed by as many, in one moment, and honest ones among them would have
+// little of the processor.
+func (a *admission) nextTurn() time.Time {
+	turn := a.unfinished[0].since.Add(handshakeGrace)
+	if paced := a.lastTurn.Add(handshakeGrace / time.Duration(a.limits.Handshakes)); paced.After(turn) {
+		return paced
+	}
+	return turn
+}
+
+func (a *admission) tick() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.clock = nil
+	a.advance()
+}
+
+func (a *admission) leaveQueue(v *visitor) {
+	a.waiting = without(a.waiting, v)
+	a.ready = without(a.ready, v)
+}
+
+// started says that there is a process now, which end ends.
+func (a *admission) started(v *visitor, end func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	v.end = end
+	if v.state == over {
+		end()
+	}
+}
+
+// established says that v's handshake has succeeded.
+func (a *admission) established(v *visitor) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if v.state == unfinished {
+		a.unfinished = without(a.unfinished, v)
+		delete(a.offenders, v.origin)
+		v.state = established
+		a.advance()
+	}
+}
+
+// over says that v's connection is. It may say so again.
+func (a *admission) over(v *visitor) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.forget(v)
+	a.advance()
+}
+
+// makeRoom ends the connection that has waited longest for its first message,
+// and with it frees a descriptor.
+func (a *admission) makeRoom() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.endOldest(a.waiting, anyone)
+}
+
+func anyone(*visitor) bool { return true }
+
+// endUnfinished ends the oldest unfinished handshake of those it may be, if
+// that has had its time.
+func (a *admission) endUnfinished(of func(*visitor) bool) bool {
+	now := a.now()
+	return a.endOldest(a.unfinished, func(v *visitor) bool { return of(v) && now.Sub(v.since) >= handshakeGrace })
+}
+
+// endOldest ends the first of a list that it may be. What it was is on its way
+// out from then on, and counts no more.
+func (a *admission) endOldest(list []*visitor, of func(*visitor) bool) bool {
+	at := slices.IndexFunc(list, of)
+	if at < 0 {
+		return false
+	}
+	v := list[at]
+	a.forget(v)
+	v.end()
+	return true
+}
+
+func (a *admission) forget(v *visitor) {
+	switch v.state {
+	case waiting, ready:
+		a.leaveQueue(v)
+		close(v.turn)
+	case unfinished:
+		a.unfinished = without(a.unfinished, v)
+		a.processes--
+		a.remember(v)
+	case established:
+		a.processes--
+	case over:
+		return
+	}
+	v.state = over
+	if a.from[v.origin]--; a.from[v.origin] == 0 {
+		delete(a.from, v.origin)
+	}
+}
+
+func without(list []*visitor, v *visitor) []*visitor {
+	if at := slices.Index(list, v); at >= 0 {
+		return slices.Delete(list, at, at+1)
+	}
+	return list
+}
+
+// originOf is what the limit per address counts as one: an IPv4 address, or
+// the network of 64 bits of an IPv6 address. It is invalid for a client that
+// has neither.
+func originOf(client unix.Sockaddr) netip.Prefix {
+	switch a := client.(type) {
+	case *unix.SockaddrInet4:
+		return netip.PrefixFrom(netip.AddrFrom4(a.Addr), 32)
+	case *unix.SockaddrInet6:
+		address := netip.AddrFrom16(a.Addr).Unmap()
+		if address.Is4() {
+			return netip.PrefixFrom(address, 32)
+		}
+		return netip.PrefixFrom(address, ipv6SiteBits).Masked()
+	}
+	return netip.Prefix{}
+}

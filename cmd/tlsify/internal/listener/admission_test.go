@@ -1,0 +1,280 @@
+package listener
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/invocation"
+)
+
+// door is an admission with a clock of its own, and the names of those it has
+// ended.
+type door struct {
+	*admission
+	now   time.Time
+	ended []string
+}
+
+func limits(connections, perAddress, handshakes, waiting int) invocation.Admission {
+	return invocation.Admission{Connections: connections, PerAddress: perAddress, Handshakes: handshakes, Waiting: waiting}
+}
+
+func newDoor(limits invocation.Admission) *door {
+	d := &door{now: time.Unix(0, 0)}
+	d.admission = newAdmission(limits, func() time.Time { return d.now })
+	return d
+}
+
+// wait lets one in to wait for its first message.
+func (d *door) wait(address, name string) (*visitor, string) {
+	return d.enter(netip.PrefixFrom(netip.MustParseAddr(address), 32), func() { d.ended = append(d.ended, name) })
+}
+
+// shake lets one in, and its handshake begin.
+func (d *door) shake(address, name string) (*visitor, string) {
+	v, limit := d.wait(address, name)
+	if limit != "" {
+		return nil, limit
+	}
+	d.queue(v)
+	if limit := d.refusal(v); limit != "" {
+		return v, limit
+	}
+	d.started(v, func() { d.ended = append(d.ended, name) })
+	return v, ""
+}
+
+func TestAdmissionLimits(t *testing.T) {
+	for _, c := range []struct {
+		limits invocation.Admission
+		limit  string
+	}{
+		{limits(3, 10, 10, 3), "--max-connections"},
+		{limits(10, 3, 10, 10), "--max-per-address"},
+		{limits(10, 10, 3, 10), "--max-handshakes"},
+	} {
+		t.Run(c.limit, func(t *testing.T) {
+			d := newDoor(c.limits)
+			var visitors []*visitor
+			for _, name := range []string{"a", "b", "c"} {
+				v, limit := d.shake("192.0.2.1", name)
+				if limit != "" {
+					t.Fatalf("%s is refused: %s", name, limit)
+				}
+				visitors = append(visitors, v)
+			}
+			// All are in their handshake, and none has had its time.
+			fourth, limit := d.shake("192.0.2.1", "d")
+			if limit != c.limit {
+				t.Errorf("the fourth is refused by %q", limit)
+			}
+			if fourth != nil {
+				d.over(fourth)
+			}
+			if v, limit := d.shake("192.0.2.2", "e"); (limit == "") != (c.limit == "--max-per-address") {
+				t.Errorf("one from elsewhere is refused by %q", limit)
+			} else {
+				d.over(v)
+			}
+			// The oldest makes room once it has, if it is not established.
+			d.now = d.now.Add(handshakeGrace)
+			d.established(visitors[0])
+			if c.limit == "--max-handshakes" {
+				d.shake("192.0.2.1", "another")
+			}
+			if _, limit := d.shake("192.0.2.1", "f"); limit != "" || !slices.Equal(d.ended, []string{"b"}) {
+				t.Errorf("refused by %q; ended: %v", limit, d.ended)
+			}
+		})
+	}
+}
+
+// The newest has the next turn, and one that waits gets it whoever makes room.
+func TestTurns(t *testing.T) {
+	d := newDoor(limits(10, 10, 1, 10))
+	first, _ := d.shake("192.0.2.1", "first")
+	older, _ := d.shake("192.0.2.1", "older")
+	newer, _ := d.shake("192.0.2.1", "newer")
+	for i, step := range []struct {
+		happens func()
+		turn    *visitor
+	}{
+		{func() { d.established(first) }, newer},
+		{func() { d.over(newer) }, older},
+	} {
+		step.happens()
+		select {
+		case <-step.turn.turn:
+		default:
+			t.Errorf("step %d: it is not the turn of who it should be", i)
+		}
+		if limit := d.refusal(step.turn); limit != "" {
+			t.Errorf("step %d: refused by %s", i, limit)
+		}
+	}
+	// Without a word from anyone, it is the clock's.
+	last, _ := d.shake("192.0.2.1", "last")
+	d.now = d.now.Add(handshakeGrace)
+	d.tick()
+	if limit := d.refusal(last); limit != "" {
+		t.Errorf("refused by %s", limit)
+	}
+}
+
+// A flood that began in one moment is not followed by as much in one moment.
+func TestTurnsArePaced(t *testing.T) {
+	d := newDoor(limits(10, 10, 2, 10))
+	for _, name := range []string{"a", "b", "c", "d"} {
+		d.shake("192.0.2.1", name)
+	}
+	for _, want := range [][]string{{"a"}, {"a", "b"}} {
+		d.now = d.now.Add(handshakeGrace)
+		d.tick()
+		d.tick()
+		if !slices.Equal(d.ended, want) {
+			t.Errorf("ended: %v, want %v", d.ended, want)
+		}
+	}
+}
+
+// An address that has left a handshake unfinished has the last turn, and makes
+// room at once for others, until it has finished one or some time has passed.
+func TestOffenders(t *testing.T) {
+	d := newDoor(limits(10, 10, 1, 10))
+	bad, _ := d.shake("192.0.2.1", "bad")
+	d.over(bad)
+	if len(d.offenders) != 1 {
+		t.Fatalf("offenders: %v", d.offenders)
+	}
+	d.shake("192.0.2.1", "bad again")
+	if _, limit := d.shake("192.0.2.1", "and again"); limit == "" {
+		t.Error("an offender makes room at once for another")
+	}
+	good, limit := d.shake("192.0.2.2", "good")
+	if limit != "" || !slices.Equal(d.ended, []string{"bad again"}) {
+		t.Errorf("refused by %q; ended: %v", limit, d.ended)
+	}
+	if older, limit := d.shake("192.0.2.3", "as good"); limit == "" {
+		t.Error("one that is no offender makes room at once")
+	} else if d.shake("192.0.2.1", "once more"); d.next() != older {
+		t.Error("an offender has the next turn")
+	}
+	d.established(good)
+	d.now = d.now.Add(offenceTime)
+	if d.offends(bad) {
+		t.Error("it is never forgotten")
+	}
+}
+
+func TestOffendersAreBounded(t *testing.T) {
+	d := newDoor(limits(10, 10, 10, 10))
+	for i := range mostOffenders + 100 {
+		d.remember(&visitor{origin: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32)})
+	}
+	if len(d.offenders) > mostOffenders {
+		t.Errorf("%d are remembered", len(d.offenders))
+	}
+}
+
+// Where only established connections stand, nobody waits for them.
+func TestNoWaitForEstablished(t *testing.T) {
+	d := newDoor(limits(1, 10, 1, 10))
+	first, _ := d.shake("192.0.2.1", "first")
+	second, _ := d.shake("192.0.2.1", "second")
+	d.established(first)
+	select {
+	case <-second.turn:
+	default:
+		t.Error("it waits")
+	}
+	if limit := d.refusal(second); limit != "--max-connections" {
+		t.Errorf("refused by %q", limit)
+	}
+}
+
+// Those that wait for their first message make room at once, the oldest first,
+// and take none from those whose handshake has begun.
+func TestWaitingMakeRoom(t *testing.T) {
+	d := newDoor(limits(3, 3, 3, 3))
+	d.wait("192.0.2.1", "a")
+	d.wait("192.0.2.2", "b")
+	d.wait("192.0.2.3", "c")
+	if _, limit := d.wait("192.0.2.4", "d"); limit != "" || !slices.Equal(d.ended, []string{"a"}) {
+		t.Errorf("refused by %q; ended: %v", limit, d.ended)
+	}
+	if _, limit := d.shake("192.0.2.5", "e"); limit != "" || !slices.Equal(d.ended, []string{"a", "b"}) {
+		t.Errorf("refused by %q; ended: %v", limit, d.ended)
+	}
+	d.makeRoom()
+	if !slices.Equal(d.ended, []string{"a", "b", "c"}) {
+		t.Errorf("ended: %v", d.ended)
+	}
+}
+
+// One that is ended between its first message and its process does not get one
+// that stays.
+func TestEndedBeforeItsProcess(t *testing.T) {
+	d := newDoor(limits(1, 1, 1, 1))
+	a, _ := d.wait("192.0.2.1", "a")
+	d.wait("192.0.2.2", "b")
+	d.queue(a)
+	if limit := d.refusal(a); limit == "" {
+		t.Error("one that has made room begins")
+	}
+	d = newDoor(limits(1, 1, 1, 1))
+	a, _ = d.wait("192.0.2.1", "a")
+	d.queue(a)
+	d.now = d.now.Add(handshakeGrace)
+	d.shake("192.0.2.2", "b")
+	d.started(a, func() { d.ended = append(d.ended, "a's process") })
+	if !slices.Equal(d.ended, []string{"a's process"}) {
+		t.Errorf("ended: %v", d.ended)
+	}
+}
+
+// Established connections never make room, and one that has ended does.
+func TestEstablishedStay(t *testing.T) {
+	d := newDoor(limits(2, 2, 2, 2))
+	a, _ := d.shake("192.0.2.1", "a")
+	b, _ := d.shake("192.0.2.1", "b")
+	d.established(a)
+	d.established(b)
+	d.now = d.now.Add(time.Hour)
+	if _, limit := d.shake("192.0.2.1", "c"); limit == "" || d.ended != nil {
+		t.Errorf("a third came in, by %q; ended: %v", limit, d.ended)
+	}
+	d.over(a)
+	d.over(a) // its process has ended, too
+	if _, limit := d.shake("192.0.2.1", "d"); limit != "" {
+		t.Errorf("refused by %s", limit)
+	}
+	if _, limit := d.shake("192.0.2.1", "e"); limit == "" {
+		t.Error("one departure made room for two")
+	}
+	d.over(b)
+	if d.processes != 1 || len(d.from) != 1 || len(d.unfinished) != 1 || len(d.waiting) != 0 {
+		t.Errorf("%d processes, %v, %d unfinished, %d waiting", d.processes, d.from, len(d.unfinished), len(d.waiting))
+	}
+}
+
+func TestOrigin(t *testing.T) {
+	six := func(s string) unix.Sockaddr { return &unix.SockaddrInet6{Addr: netip.MustParseAddr(s).As16()} }
+	for _, c := range []struct {
+		client unix.Sockaddr
+		want   string
+	}{
+		{&unix.SockaddrInet4{Addr: [4]byte{192, 0, 2, 1}}, "192.0.2.1/32"},
+		{six("::ffff:192.0.2.1"), "192.0.2.1/32"},
+		{six("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64"},
+		{&unix.SockaddrUnix{}, "invalid Prefix"},
+		{nil, "invalid Prefix"},
+	} {
+		if got := originOf(c.client).String(); got != c.want {
+			t.Errorf("%v counts as %s, want %s", c.client, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,271 @@
+// Package listener takes connections and starts a process for each, which is an
+// accept; it bounds what its clients can make it hold.
+//
+// It must not know of TLS beyond the first record's beginning, and has no keys.
+// Start reading at [Run]; who is let in and who has a turn is admission.go.
+package listener
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/acquire"
+	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/notices"
+	"tlsify/cmd/tlsify/internal/restart"
+	"tlsify/cmd/tlsify/internal/source"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/stream"
+)
+
+// Run accepts connections and starts one accept process for each, until a
+// signal ends it. Connections that stand go on.
+func Run(ctx context.Context, inv *acquire.Resources) error {
+	sockets, err := open(inv.Listen.Target)
+	if err != nil {
+		return status.Usagef("cannot listen: %v", err)
+	}
+	defer remove(inv.Listen.Target)
+	if err := inv.Listen.User.Become(); err != nil {
+		return err
+	}
+	if err := canRead(inv); err != nil {
+		return err
+	}
+	var signingEnded chan struct{} // never, where there is none
+	if inv.Keys.Process != nil {
+		signingEnded = inv.Keys.Process.Ended
+	}
+	s := newService(inv)
+	defer s.notices.Close(finishLimit)
+	ended := make(chan error, len(sockets))
+	for _, socket := range sockets {
+		inv.Say.Control.Say("listening", boundAddress(socket.Number()))
+		go func() { ended <- s.serve(socket) }()
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-signingEnded:
+		return &status.Failure{Status: status.Internal, Code: "internal", Text: "the signing process has ended"}
+	case err := <-ended:
+		return status.Usagef("cannot accept connections: %v", err)
+	}
+}
+
+// finishLimit is how long the reader of our lines for people has for the last of
+// them.
+const finishLimit = time.Second
+
+// HeardWord is the first argument of an accept whose listener hears its control
+// channel, and tells people what it says there. As a command it would be a port
+// without a host.
+const HeardWord = ":accept"
+
+// service serves those who come to any of the sockets.
+type service struct {
+	inv       *acquire.Resources
+	children  *children
+	admission *admission
+	notices   *notices.Log
+	// controlFD is the accepts' descriptor of their control channel, on which
+	// they tell us that the handshake is over.
+	controlFD int
+}
+
+func newService(inv *acquire.Resources) *service {
+	s := &service{inv: inv, children: newChildren(), admission: newAdmission(inv.Listen.Admission, time.Now), notices: notices.New(func(line string) { notices.WriteWaiting("tlsify: " + line) }), controlFD: invocation.FirstGiven}
+	// A number that is neither handed to the accepts nor inherited by PROG.
+	for ; ; s.controlFD++ {
+		flags, err := unix.FcntlInt(uintptr(s.controlFD), unix.F_GETFD, 0)
+		_, handed := inv.HandedOn.Memory[s.controlFD]
+		handed = handed || inv.Keys.Process != nil && s.controlFD == inv.HandedOn.SignerFD
+		if !handed && (err != nil || flags&unix.FD_CLOEXEC != 0) {
+			return s
+		}
+	}
+}
+
+// serve accepts on one socket for as long as that can be done.
+func (s *service) serve(socket *stream.FD) error {
+	for {
+		if err := socket.WaitReadable(); err != nil {
+			return err
+		}
+		conn, client, err := acceptOn(socket.Number())
+		switch err {
+		case nil:
+			s.receive(conn, client)
+		case unix.EINTR, unix.EAGAIN, unix.ECONNABORTED:
+		case unix.EBADF, unix.EFAULT, unix.EINVAL, unix.ENOTSOCK:
+			return os.NewSyscallError("accept", err)
+		default:
+			// Too little of something: what is there is better served than
+			// nothing. Or the connection's own failure, accept(2) says which.
+			s.notices.Say("accept", "listener", "cannot accept a connection: "+err.Error())
+			s.admission.makeRoom()
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+}
+
+// open opens the sockets to accept on. Those that a service manager has given
+// us are its own, too: their flags stay as they are.
+func open(t invocation.Target) ([]*stream.FD, error) {
+	if len(t.Given) > 0 {
+		var sockets []*stream.FD
+		for _, n := range t.Given {
+			if on, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || on == 0 {
+				return nil, fmt.Errorf("descriptor %d is no listening socket", n)
+			}
+			unix.CloseOnExec(n)
+			socket, err := stream.NewFD(n)
+			if err != nil {
+				return nil, err
+			}
+			sockets = append(sockets, socket)
+		}
+		return sockets, nil
+	}
+	listener, err := net.Listen(t.Network, t.Address)
+	if err != nil {
+		return nil, err
+	}
+	if unixListener, ok := listener.(*net.UnixListener); ok {
+		unixListener.SetUnlinkOnClose(false)
+	}
+	defer listener.Close()
+	n, err := descriptor.Own(listener.(syscall.Conn), invocation.FirstGiven)
+	if err != nil {
+		return nil, err
+	}
+	socket, err := stream.NewFD(n)
+	return []*stream.FD{socket}, err
+}
+
+// remove removes the socket's file, where it has one.
+func remove(t invocation.Target) {
+	if t.Network == "unix" {
+		os.Remove(t.Address)
+	}
+}
+
+// boundAddress is where a socket listens.
+func boundAddress(n int) string {
+	address, err := unix.Getsockname(n)
+	if err != nil {
+		return "-"
+	}
+	if a, ok := address.(*unix.SockaddrUnix); ok {
+		return "unix:" + a.Name
+	}
+	if a := facts.AddressOf(address); a.IsValid() {
+		return a.String()
+	}
+	return "-"
+}
+
+// spawn starts an accept for one connection, which it gets as descriptor 0.
+// What options-fd and fd:N gave us is handed on in memory files under the same
+// numbers, so that nothing private comes to stand in the child's arguments.
+func (s *service) spawn(v *visitor, conn int) error {
+	inv := s.inv
+	null, err := descriptor.OpenNull()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(null)
+	most := max(s.controlFD, inv.HandedOn.SignerFD) + 1
+	for n := range inv.HandedOn.Memory {
+		most = max(most, n+1)
+	}
+	files := descriptor.Inheritable(most, inv.Claims, null)
+	for n, content := range inv.HandedOn.Memory {
+		memory, err := descriptor.MemoryFile(content)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(memory)
+		files[n] = uintptr(memory)
+	}
+	if inv.Keys.Process != nil {
+		toSigner, err := inv.Keys.Process.Connect()
+		if err != nil {
+			return err
+		}
+		defer unix.Close(toSigner)
+		files[inv.HandedOn.SignerFD] = uintptr(toSigner)
+	}
+	said, err := descriptor.Pipe()
+	if err != nil {
+		return os.NewSyscallError("pipe", err)
+	}
+	defer unix.Close(said[1])
+	files[0], files[s.controlFD] = uintptr(conn), uintptr(said[1])
+	pid, err := s.children.start(descriptor.OwnProgram, restart.Args(slices.Concat([]string{os.Args[0], HeardWord},
+		[]string{"--control-fd=" + strconv.Itoa(s.controlFD)}, inv.HandedOn.Args[1:])),
+		&syscall.ProcAttr{Env: acceptEnvironment(), Files: files},
+		func(syscall.WaitStatus) { s.admission.over(v) })
+	if err != nil {
+		unix.Close(said[0])
+		return os.NewSyscallError("fork", err)
+	}
+	s.admission.started(v, func() { s.children.kill(pid) })
+	unix.SetNonblock(said[0], true) // the runtime can wait for all of them together then
+	go s.hear(v, os.NewFile(uintptr(said[0]), "control"))
+	return nil
+}
+
+// hear listens to an accept until its end: for the end of its handshake, and for
+// what people are to be told of.
+func (s *service) hear(v *visitor, said *os.File) {
+	defer said.Close()
+	for lines := bufio.NewReaderSize(said, 512); ; {
+		line, more, err := lines.ReadLine()
+		if err != nil {
+			return
+		}
+		keyword, value, _ := strings.Cut(string(line), " ")
+		switch {
+		case keyword == "ready" && !more:
+			s.admission.established(v)
+		case keyword == "error":
+			code, text, _ := strings.Cut(value, " ")
+			s.notices.Say(code, v.client, control.Unescape(text)+" ("+code+")")
+		}
+		for more && err == nil {
+			_, more, err = lines.ReadLine()
+		}
+	}
+}
+
+// canRead checks that whoever the listener has become can read what its accepts
+// will.
+func canRead(inv *acquire.Resources) error {
+	for _, file := range inv.Listen.Reread {
+		opened, err := os.Open(file.Name)
+		if err != nil {
+			return status.Usagef("--%s: %s, for user %v", file.Option, source.PathText(err), inv.Listen.User)
+		}
+		opened.Close()
+	}
+	return nil
+}
+
+// acceptEnvironment is ours without what was said to us alone.
+func acceptEnvironment() []string {
+	return slices.DeleteFunc(facts.WithoutUCSPI(os.Environ()), func(entry string) bool { return strings.HasPrefix(entry, "LISTEN_") })
+}

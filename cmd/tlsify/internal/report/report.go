@@ -1,0 +1,64 @@
+// Package report tells why something failed: a program, on the control channel,
+// every reason; and people, on descriptor 2, one line.
+//
+// It must not know what failed, nor decide what that means. Start reading at
+// [Reporter].
+package report
+
+import (
+	"encoding/base64"
+
+	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/notices"
+	"tlsify/cmd/tlsify/internal/status"
+)
+
+// Reporter is whom there is to tell.
+type Reporter struct {
+	Control *control.Channel // nil: there is none
+	Verbose bool
+	// Heard tells that our listener hears the channel, and tells people.
+	Heard bool
+	// Failed, where not nil, is told what people are: a program that waits for
+	// us under another name.
+	Failed func(text string)
+}
+
+// Failure says why an invocation failed.
+func (r *Reporter) Failure(f *status.Failure) {
+	if f.Retry != nil {
+		r.Control.Say("ech-retry", base64.StdEncoding.EncodeToString(f.Retry))
+	}
+	if f.Code != "" {
+		r.Control.SayText("error", f.Code, f.Text)
+		for _, reason := range f.More {
+			r.Control.SayText("error", reason.Code, reason.Text)
+		}
+	}
+	if r.Failed != nil {
+		r.Failed(f.Text)
+	}
+	if r.Control.Uses(2) || r.Heard || f.Code == "" && !r.Verbose {
+		return // a signal has ended us: that is no failure
+	}
+	line := "tlsify: " + f.Text
+	if f.Code != "" {
+		line += " (" + f.Code + ")"
+	}
+	if len(f.More) > 0 && !r.Verbose {
+		line += ", and more: see -v"
+	}
+	notices.Write(line)
+	if r.Verbose {
+		for _, reason := range f.More {
+			notices.Write("tlsify: and " + reason.Text + " (" + reason.Code + ")")
+		}
+	}
+}
+
+// Note tells a person who asked for more.
+func (r *Reporter) Note(text string) {
+	if r.Verbose && !r.Control.Uses(2) {
+		notices.Write("tlsify: " + text)
+	}
+}
