@@ -57,13 +57,11 @@ func Acquire(inv *invocation.Invocation, engines invocation.Engines) (*Resources
 			r.harden,      // 1. before any secret is read
 			r.descriptors, // 2. all that were named are there
 			r.trust,       // 3. files: whom to trust
-			r.configure,   // 4. files: our own certificates and keys, as far as this process has them
-			r.checkEngine, // 5. the engine can
-			r.program,     // 6. PROG is there
-			r.keyLog,      // 7. the one file that is made
-			r.signers,     // 8. processes: the one that has the keys, commands that sign
-			r.handOn,      // 9. what the accepts of a listener get
-			r.unnamed,     // 10. descriptors that nobody named
+			r.configure,   // 4. files: certificates, keys; a client has all, and its engine is asked
+			r.program,     // 5. PROG is there
+			r.signers,     // 6. processes: the one that has the keys; the engine is asked; commands that sign
+			r.handOn,      // 7. what the accepts of a listener get
+			r.unnamed,     // 8. descriptors that nobody named
 		}
 	}
 	for _, step := range steps {
@@ -127,13 +125,19 @@ func (r *Resources) capture() error {
 	return nil
 }
 
-// checkEngine asks the engine whether it can do all of it. A server's
-// certificates come with what has their keys (signers).
+// checkEngine asks the engine whether it can do all of it, and then opens the
+// key log, which is the one file that is made.
 func (r *Resources) checkEngine() error {
 	if r.Client == nil {
-		return nil
+		if err := r.engines.Server(r.Engine, r.Server); err != nil {
+			return err
+		}
+		return r.keyLog(&r.Server.Config)
 	}
-	return r.engines.Client(r.Engine, r.Client)
+	if err := r.engines.Client(r.Engine, r.Client); err != nil {
+		return err
+	}
+	return r.keyLog(&r.Client.Config)
 }
 
 // program sees whether PROG is there. A listener starts none itself, but nobody
@@ -147,15 +151,9 @@ func (r *Resources) program() error {
 }
 
 // keyLog opens the file of --keylog.
-func (r *Resources) keyLog() error {
-	if r.TLS.KeyLog == "" {
-		return nil
-	}
-	out, err := r.files.Output("keylog", r.TLS.KeyLog)
-	if r.Client != nil {
-		r.Client.KeyLog = out
-	} else {
-		r.Server.KeyLog = out
+func (r *Resources) keyLog(c *engine.Config) (err error) {
+	if r.TLS.KeyLog != "" {
+		c.KeyLog, err = r.files.Output("keylog", r.TLS.KeyLog)
 	}
 	return err
 }

@@ -119,7 +119,7 @@ func (r *Resources) configureClient() (err error) {
 	if r.Session != nil {
 		r.SessionKey = r.sessionKey()
 	}
-	return nil
+	return r.checkEngine()
 }
 
 // sessionKey hashes everything that a session is bound to: a connection that
@@ -182,7 +182,8 @@ func (r *Resources) configureServer() (err error) {
 }
 
 // signers starts our own signing process, and reaches the other signers. The
-// staples are read before, and the certificates checked when they are there.
+// staples are read before. When the certificates are there the engine is asked,
+// and only then are commands of the caller's started.
 func (r *Resources) signers() error {
 	if r.Server == nil {
 		return nil
@@ -206,7 +207,7 @@ func (r *Resources) signers() error {
 				identities[i].Staple = der
 			}
 			r.Server.Identities = identities
-			return r.engines.Server(r.Engine, r.Server)
+			return r.checkEngine()
 		},
 	})
 	r.Keys = keys

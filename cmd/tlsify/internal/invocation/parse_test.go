@@ -1,0 +1,153 @@
+package invocation
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/engine"
+)
+
+// parse parses arguments, for a build with one engine.
+func parse(t testing.TB, args ...string) (*Invocation, error) {
+	t.Helper()
+	words, err := option.Split(args)
+	if err != nil {
+		t.Fatalf("%q: %v", args, err)
+	}
+	return Parse(words, Context{Env: map[string]string{}, Engines: Engines{server{}}, Claims: &descriptor.Claims{}})
+}
+
+// server is what parse has for an engine.
+type server struct{ engine.ServerEngine }
+
+func (server) Name() string    { return "std" }
+func (server) Library() string { return "" }
+func (server) CheckClient(c *engine.ClientConfig) error {
+	if len(c.Groups) > 0 && c.Groups[0] == "unknown" {
+		return &engine.UnsupportedError{Engine: "std", What: "group unknown"}
+	}
+	return nil
+}
+
+// bases are the shortest valid invocations.
+var bases = map[option.Form][]string{
+	option.Connect: {"connect", "a.test:443"},
+	option.Accept:  {"accept", "--cert=c", "--key=k", "--", "prog"},
+	option.Listen:  {"listen", "--cert=c", "--key=k", "127.0.0.1:0", "--", "prog"},
+}
+
+// with puts options before what else there is.
+func with(base []string, options ...string) []string {
+	return append(append([]string{base[0]}, options...), base[1:]...)
+}
+
+// Every option of every form that takes a value is judged here, where nothing
+// has been opened or started: one without sense is refused, whatever else there
+// is. What takes a file is given one that can't be.
+func TestEveryOptionIsJudged(t *testing.T) {
+	for form, base := range bases {
+		if _, err := parse(t, base...); err != nil {
+			t.Fatalf("%q: %v", base, err)
+		}
+		for _, o := range option.Table {
+			// The control channel and the options descriptor come before all
+			// words are there.
+			if o.Arg == "" || !o.IsFor(form) || o.Name == "control-fd" || o.Name == "options-fd" {
+				continue
+			}
+			value := ",,\x01"
+			if strings.Contains(o.Arg, "FILE") {
+				value = "fd:1"
+			}
+			args := with(base, "--"+o.Name+"="+value)
+			switch o.Name {
+			case "session": // a path, made at the end
+				continue
+			case "keylog": // an accept's
+				if form == option.Listen {
+					continue
+				}
+			case "cert", "key":
+				args = []string{base[0], "--cert=c", "--key=k", "--cert=fd:1", "--key=fd:1"}
+			case "staple-file":
+				args = with(base, "--staple-file=fd:1")
+			case "client-trust", "crl", "mtc-landmarks", "pin":
+				args = with(base, "--"+o.Name+"="+value, "--pin=sha256//"+strings.Repeat("A", 43)+"=")
+				if form != option.Connect {
+					args = with(args, "--client-auth=require")
+				}
+			case "mtc-cosigners":
+				args = with(base, "--mtc-cosigners=0 f")
+			}
+			_, err := parse(t, args...)
+			var f *status.Failure
+			if errors.As(err, new(*engine.UnsupportedError)) {
+				continue
+			}
+			if !errors.As(err, &f) || f.Status != status.Usage {
+				t.Errorf("%q: %v", args, err)
+			}
+		}
+	}
+}
+
+// What parse says is a value: a failure with its CODE, and no process is needed to
+// see it.
+func TestRefusals(t *testing.T) {
+	for _, c := range []struct {
+		args, want string
+	}{
+		{"accept|--cert=c|--key=signer:cat|--client-auth=bogus|--|prog", `--client-auth: "bogus" is none of none, request, require`},
+		{"accept|--cert=c|--key=signer:|--|prog", `--key: signer: needs`},
+		{"listen|--cert=c|--key=signer:fd:5|:0|--|prog", `can't share one stream`},
+		{"connect|--cert=c|--key=signer:cat|a.test:1", `a signer is for servers`},
+		{"connect|--pin=fd:5|--net-fd=5|--name=a.test", `--pin: descriptor 5 is used for --net-fd already`},
+		{"connect|--net-fd=5|--name=a.test|--keylog=fd:5", `--keylog: descriptor 5 is used for --net-fd already`},
+		{"connect|--linger=1s|--handoff=ktls|a.test:1", `--handoff needs a --control-fd`},
+		{"connect|--opportunistic|--session=s|a.test:1", `--opportunistic excludes --session`},
+		{"connect|--ech=f|--sni=none|a.test:1", `--ech needs a server name`},
+		{"connect|--groups=unknown|a.test:1", `cannot do group unknown`},
+		{"accept|--cert=c|--key=k|--groups=unknown|--|prog", `cannot do group unknown`},
+		{"accept|--cert=c|--cert=d|--key=k|--|prog", `go together`},
+		{"accept|--cert=c|--key=k|--crl=f|--|prog", `--crl needs --client-auth`},
+	} {
+		_, err := parse(t, strings.Split(c.args, "|")...)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, not %s", c.args, err, c.want)
+		}
+	}
+}
+
+// Several options may take one descriptor's content, and two keys one signer's
+// stream; nothing else is shared.
+func TestSharedDescriptors(t *testing.T) {
+	for _, args := range []string{
+		"connect|--trust=fd:5|--pin=fd:5|a.test:1",
+		"accept|--cert=fd:5|--key=fd:5|--|prog",
+		"accept|--cert=c|--key=signer:fd:5|--cert=d|--key=signer:fd:5|--|prog",
+	} {
+		if _, err := parse(t, strings.Split(args, "|")...); err != nil {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}
+
+// A listener's accepts get what it was given and is not its own.
+func TestHandedOn(t *testing.T) {
+	inv, err := parse(t, "listen", "--cert=c", "--key=k", "--ticket-key=t", "--alpn=h2", "--client-auth=require",
+		"--client-trust=r", "--crl=fd:5", "--verbose", "--max-handshakes=5", "127.0.0.1:0", "--", "prog")
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := strings.Join(inv.Listen.Args, " ")
+	if want := "accept --crl=fd:5 --client-auth=require --client-trust=r --alpn=h2 --verbose"; have != want {
+		t.Errorf("%s, not %s", have, want)
+	}
+	if reread := inv.Listen.Reread; len(reread) != 1 || reread[0] != (NamedFile{"client-trust", "r"}) {
+		t.Errorf("read again: %v", reread)
+	}
+}
