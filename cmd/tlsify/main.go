@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/caller"
 	"tlsify/cmd/tlsify/internal/connection"
@@ -72,7 +74,7 @@ func tlsify() int {
 		descriptor.Mute([]int{0, 1}) // any may be the network
 		return failed(&invocation.Invocation{Form: option.Help}, status.Usagef("%v", err))
 	}
-	heard := false
+	errs := 0 // what PROG has as 2, where that is not ours
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case program.WaitWord:
@@ -80,8 +82,14 @@ func tlsify() int {
 		case signing.ProcessWord:
 			return signing.Serve(os.Args[2:])
 		case listener.HeardWord:
-			os.Args[1] = string(option.Accept)
-			heard = true
+			if len(os.Args) < 3 {
+				return status.Usage
+			}
+			if errs, _ = strconv.Atoi(os.Args[2]); errs < invocation.FirstGiven {
+				return status.Usage
+			}
+			unix.CloseOnExec(errs)
+			os.Args = slices.Concat(os.Args[:1], []string{string(option.Accept)}, os.Args[3:])
 		}
 	}
 	// The heap stays within a few megabytes, most of it buffers: collecting it
@@ -90,12 +98,13 @@ func tlsify() int {
 	// Writing to a pipe whose reader has left is an error like another. It is
 	// caught rather than ignored, because PROG would inherit that.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	return run(report.Reporter{Heard: heard})
+	return run(report.Reporter{Heard: errs > 0}, errs)
 }
 
 // run is the three phases, and what is said around them.
-func run(say report.Reporter) int {
+func run(say report.Reporter, errs int) int {
 	inv, who, err := parse(os.Args, say)
+	inv.Program.Errors = errs
 	var res *acquire.Resources
 	if err == nil {
 		res, err = acquire.Acquire(inv, built())

@@ -111,7 +111,7 @@ func (c *connection) open(ctx context.Context) error {
 	if p := c.inv.Program; p.Args != nil {
 		program, err := program.Prepare(program.Plan{Args: p.Args, In: p.In, Out: p.Out,
 			OneSocket: c.inv.Form == option.Accept && c.caller.Delayed == nil, Claims: c.inv.Claims,
-			Extra: c.caller.Delayed.Descriptors(), Env: c.inherits(), Names: facts.ProgramVariables()})
+			Extra: c.caller.Delayed.Descriptors(), Errors: p.Errors, Env: c.inherits(), Names: facts.ProgramVariables()})
 		if err != nil {
 			return err
 		}

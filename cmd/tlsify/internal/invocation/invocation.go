@@ -67,6 +67,7 @@ func (inv *Invocation) Status(f *status.Failure) int {
 type Program struct {
 	Args    []string // nil: there is none
 	In, Out int      // the descriptors on which it has the plaintext
+	Errors  int      // what it has as 2, where that is another; 0: the same
 }
 
 // Limits are how long something may take.

@@ -2,11 +2,13 @@ package listener
 
 import (
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"time"
 
 	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/threads"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +35,35 @@ const (
 	mostOffenders = 10_000
 	ipv6SiteBits  = 64 // an IPv6 network gives a customer that, or more
 )
+
+const (
+	// threadsEach is how many threads a connection takes, in its process and in
+	// PROG, where that has one.
+	threadsEach = 12
+	// spareThreads and spareFiles are left to the listener, the signing process
+	// and whatever else there is of the user's.
+	spareThreads = 8
+	spareFiles   = 24
+)
+
+// fit bounds limits by what the system's allow the processes: to have too few
+// threads ends those that it hits, and the listener and the signing process,
+// which has the listener's limits, are to be the last.
+func fit(l invocation.Admission, sockets int) invocation.Admission {
+	if allowed := threads.Allowed(os.Getuid()); allowed >= 0 {
+		l.Connections = min(l.Connections, max(1, (allowed-spareThreads)/threadsEach))
+	}
+	var files unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &files) == nil {
+		// Half for those that have a process, of whom the listener hears on one,
+		// and half for those that wait.
+		left := int(min(files.Cur, 1<<30)) - spareFiles - sockets
+		l.Connections = min(l.Connections, max(1, left/2))
+		l.Waiting = min(l.Waiting, max(1, left/4))
+	}
+	l.Handshakes = min(l.Handshakes, l.Connections)
+	return l
+}
 
 // admission decides which connections a listener serves, and keeps account of
 // them.
@@ -63,6 +94,7 @@ type visitor struct {
 	state  visitorState  // like turn and end, under admission.mu once it is let in
 	turn   chan struct{} // closed when its handshake may begin, or never will
 	end    func()        // ends it
+	ended  bool          // by that
 }
 
 type visitorState int
@@ -230,6 +262,13 @@ func (a *admission) established(v *visitor) {
 	}
 }
 
+// endedByUs tells whether v's connection was ended for another's sake.
+func (a *admission) endedByUs(v *visitor) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return v.ended
+}
+
 // over says that v's connection is. It may say so again.
 func (a *admission) over(v *visitor) {
 	a.mu.Lock()
@@ -264,6 +303,7 @@ func (a *admission) endOldest(list []*visitor, of func(*visitor) bool) bool {
 	}
 	v := list[at]
 	a.forget(v)
+	v.ended = true
 	v.end()
 	return true
 }

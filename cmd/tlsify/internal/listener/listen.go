@@ -28,6 +28,7 @@ import (
 	"tlsify/cmd/tlsify/internal/restart"
 	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/cmd/tlsify/internal/threads"
 	"tlsify/stream"
 )
 
@@ -49,6 +50,8 @@ func Run(ctx context.Context, inv *acquire.Resources) error {
 	if inv.Keys.Process != nil {
 		signingEnded = inv.Keys.Process.Ended
 	}
+	threads.Reserve(len(sockets) + mostSpawning + 1)
+	inv.Listen.Admission = fit(inv.Listen.Admission, len(sockets))
 	s := newService(inv)
 	defer s.notices.Close(finishLimit)
 	ended := make(chan error, len(sockets))
@@ -71,8 +74,9 @@ func Run(ctx context.Context, inv *acquire.Resources) error {
 const finishLimit = time.Second
 
 // HeardWord is the first argument of an accept whose listener hears its control
-// channel, and tells people what it says there. As a command it would be a port
-// without a host.
+// channel, and tells people what it says there. Behind it stand the number of what
+// PROG is to have as descriptor 2, and the arguments of accept. As a command it
+// would be a port without a host.
 const HeardWord = ":accept"
 
 // service serves those who come to any of the sockets.
@@ -82,19 +86,36 @@ type service struct {
 	admission *admission
 	notices   *notices.Log
 	// controlFD is the accepts' descriptor of their control channel, on which
-	// they tell us that the handshake is over.
-	controlFD int
+	// they tell us that the handshake is over; and errorsFD that of what PROG has
+	// as 2. The accepts themselves have nothing there: what the runtime says of
+	// its end would be many lines, and would wait for their reader.
+	controlFD, errorsFD int
+
+	spawning chan struct{} // who is starting a process
 }
 
+// mostSpawning is how many processes are started at a time: each takes a thread
+// until it is there.
+const mostSpawning = 4
+
 func newService(inv *acquire.Resources) *service {
-	s := &service{inv: inv, children: newChildren(), admission: newAdmission(inv.Listen.Admission, time.Now), notices: notices.New(func(line string) { notices.WriteWaiting("tlsify: " + line) }), controlFD: invocation.FirstGiven}
-	// A number that is neither handed to the accepts nor inherited by PROG.
-	for ; ; s.controlFD++ {
-		flags, err := unix.FcntlInt(uintptr(s.controlFD), unix.F_GETFD, 0)
-		_, handed := inv.HandedOn.Memory[s.controlFD]
-		handed = handed || inv.Keys.Process != nil && s.controlFD == inv.HandedOn.SignerFD
+	s := &service{inv: inv, children: newChildren(), admission: newAdmission(inv.Listen.Admission, time.Now),
+		notices:  notices.New(func(line string) { notices.WriteWaiting("tlsify: " + line) }),
+		spawning: make(chan struct{}, mostSpawning)}
+	s.controlFD = s.free(invocation.FirstGiven)
+	s.errorsFD = s.free(s.controlFD + 1)
+	return s
+}
+
+// free is a number, from least on, that is neither handed to the accepts nor
+// inherited by PROG.
+func (s *service) free(least int) int {
+	for n := least; ; n++ {
+		flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
+		_, handed := s.inv.HandedOn.Memory[n]
+		handed = handed || s.inv.Keys.Process != nil && n == s.inv.HandedOn.SignerFD
 		if !handed && (err != nil || flags&unix.FD_CLOEXEC != 0) {
-			return s
+			return n
 		}
 	}
 }
@@ -115,7 +136,7 @@ func (s *service) serve(socket *stream.FD) error {
 		default:
 			// Too little of something: what is there is better served than
 			// nothing. Or the connection's own failure, accept(2) says which.
-			s.notices.Say("accept", "listener", "cannot accept a connection: "+err.Error())
+			s.notices.Tell("accept", "listener", "cannot accept a connection: "+err.Error())
 			s.admission.makeRoom()
 			time.Sleep(100 * time.Millisecond)
 		}
@@ -182,13 +203,15 @@ func boundAddress(n int) string {
 // What options-fd and fd:N gave us is handed on in memory files under the same
 // numbers, so that nothing private comes to stand in the child's arguments.
 func (s *service) spawn(v *visitor, conn int) error {
+	s.spawning <- struct{}{}
+	defer func() { <-s.spawning }()
 	inv := s.inv
 	null, err := descriptor.OpenNull()
 	if err != nil {
 		return err
 	}
 	defer unix.Close(null)
-	most := max(s.controlFD, inv.HandedOn.SignerFD) + 1
+	most := max(s.errorsFD, inv.HandedOn.SignerFD) + 1
 	for n := range inv.HandedOn.Memory {
 		most = max(most, n+1)
 	}
@@ -215,7 +238,8 @@ func (s *service) spawn(v *visitor, conn int) error {
 	}
 	defer unix.Close(said[1])
 	files[0], files[s.controlFD] = uintptr(conn), uintptr(said[1])
-	pid, err := s.children.start(descriptor.OwnProgram, restart.Args(slices.Concat([]string{os.Args[0], HeardWord},
+	files[2], files[s.errorsFD] = uintptr(null), files[2]
+	pid, err := s.children.start(descriptor.OwnProgram, restart.Args(slices.Concat([]string{os.Args[0], HeardWord, strconv.Itoa(s.errorsFD)},
 		[]string{"--control-fd=" + strconv.Itoa(s.controlFD)}, inv.HandedOn.Args[1:])),
 		&syscall.ProcAttr{Env: acceptEnvironment(), Files: files},
 		func(syscall.WaitStatus) { s.admission.over(v) })
@@ -233,18 +257,24 @@ func (s *service) spawn(v *visitor, conn int) error {
 // what people are to be told of.
 func (s *service) hear(v *visitor, said *os.File) {
 	defer said.Close()
+	ended := false
 	for lines := bufio.NewReaderSize(said, 512); ; {
 		line, more, err := lines.ReadLine()
 		if err != nil {
+			if !ended && !s.admission.endedByUs(v) {
+				s.notices.Tell("died", v.client, "the connection's process has died, by a fault or for want of memory or threads (internal)")
+			}
 			return
 		}
 		keyword, value, _ := strings.Cut(string(line), " ")
 		switch {
 		case keyword == "ready" && !more:
 			s.admission.established(v)
+		case keyword == "end":
+			ended = true
 		case keyword == "error":
 			code, text, _ := strings.Cut(value, " ")
-			s.notices.Say(code, v.client, control.Unescape(text)+" ("+code+")")
+			s.notices.Tell(code, v.client, control.Unescape(text)+" ("+code+")")
 		}
 		for more && err == nil {
 			_, more, err = lines.ReadLine()

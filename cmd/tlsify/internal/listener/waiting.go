@@ -171,7 +171,7 @@ func leftEarly(conn int) error {
 // refuse ends a connection that is not served, by a reset: the client sees at
 // once that this is no end of anything, and nothing of it stays in the kernel.
 func (s *service) refuse(file *os.File, client string, why error) {
-	s.notices.Say(kindOf(why), client, why.Error())
+	s.notices.Tell(kindOf(why), client, why.Error())
 	if raw, err := file.SyscallConn(); err == nil {
 		raw.Control(func(conn uintptr) {
 			unix.SetsockoptLinger(int(conn), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})

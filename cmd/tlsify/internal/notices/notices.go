@@ -3,7 +3,7 @@
 // fill a log by it nor, where nobody reads the log, stop the listener.
 //
 // It must not know what a connection is: it is given kinds, texts and names.
-// Start reading at [Log.Say]; [Write] is for a process that has one line to say.
+// Start reading at [Log.Tell]; [Write] is for a process that has one line to say.
 package notices
 
 import (
@@ -60,9 +60,9 @@ func newLog(write func(string), now func() time.Time, after func(time.Duration, 
 	return l
 }
 
-// Say tells that something of a kind has happened, to whom. Both are for people,
+// Tell tells that something of a kind has happened, to whom. Both are for people,
 // and the text need not be the same for all of a kind.
-func (l *Log) Say(of, who, text string) {
+func (l *Log) Tell(of, who, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := l.kinds[of]

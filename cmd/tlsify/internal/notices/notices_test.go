@@ -42,15 +42,15 @@ func (b *book) read(t *testing.T) []string {
 func TestFewLines(t *testing.T) {
 	b := newBook()
 	for i := range 1000 {
-		b.Say("tls-protocol", fmt.Sprintf("192.0.2.1:%d", i), "no TLS")
+		b.Tell("tls-protocol", fmt.Sprintf("192.0.2.1:%d", i), "no TLS")
 	}
-	b.Say("tls-alert", "192.0.2.2:7", "an alert")
+	b.Tell("tls-alert", "192.0.2.2:7", "an alert")
 	b.pass()
 	b.pass()
 	if len(b.due) > 0 {
 		t.Error("a window goes on in which nothing happened")
 	}
-	b.Say("tls-protocol", "192.0.2.3:1", "no TLS")
+	b.Tell("tls-protocol", "192.0.2.3:1", "no TLS")
 	want := []string{"192.0.2.1:0: no TLS", "192.0.2.1:1: no TLS", "192.0.2.1:2: no TLS", "192.0.2.1:3: no TLS", "192.0.2.1:4: no TLS",
 		"192.0.2.2:7: an alert", "192.0.2.1:999: no TLS (and 994 others in 10s)", "192.0.2.3:1: no TLS"}
 	for i := range want {
@@ -65,7 +65,7 @@ func TestFewLines(t *testing.T) {
 func TestKindsAreBounded(t *testing.T) {
 	b := newBook()
 	for i := range 10_000 {
-		b.Say(fmt.Sprint(i), "somebody", "something")
+		b.Tell(fmt.Sprint(i), "somebody", "something")
 	}
 	if len(b.kinds) > mostKinds+1 {
 		t.Errorf("%d kinds are kept", len(b.kinds))
@@ -80,7 +80,7 @@ func TestNobodyWaits(t *testing.T) {
 	done := make(chan bool)
 	go func() {
 		for i := range 1000 {
-			l.Say(fmt.Sprint(i%90), "somebody", "something")
+			l.Tell(fmt.Sprint(i%90), "somebody", "something")
 		}
 		l.Close(time.Millisecond)
 		close(done)
@@ -90,7 +90,7 @@ func TestNobodyWaits(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("somebody waits for the reader")
 	}
-	l.Say("late", "somebody", "something") // is nobody's business any more
+	l.Tell("late", "somebody", "something") // is nobody's business any more
 	close(stuck)
 	<-l.done
 	if n := len(written); n < mostWaiting || n > mostWaiting+2 {
@@ -103,13 +103,13 @@ func TestLostLinesAreCounted(t *testing.T) {
 	stuck, written := make(chan bool), make(chan string, 1000)
 	l := New(func(line string) { <-stuck; written <- line })
 	for i := range mostWaiting + 20 {
-		l.Say(fmt.Sprint(i), "somebody", "something")
+		l.Tell(fmt.Sprint(i), "somebody", "something")
 	}
 	close(stuck)
 	for len(written) < mostWaiting {
 		time.Sleep(time.Millisecond)
 	}
-	l.Say("one more", "somebody", "something")
+	l.Tell("one more", "somebody", "something")
 	l.Close(10 * time.Second)
 	close(written)
 	for line := range written {

@@ -76,6 +76,7 @@ type Plan struct {
 	OneSocket bool
 	Claims    *descriptor.Claims
 	Extra     map[int]int // its further descriptors, and which of ours each is
+	Errors    int         // what it has as 2, where that is another; 0: the same
 	Env       []string    // its environment
 	Names     []string    // the variables that Start may add
 }
@@ -123,14 +124,25 @@ func Prepare(plan Plan) (*Program, error) {
 	if err != nil {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
 	}
-	files := descriptor.Inheritable(max(most, told+1), plan.Claims, null)
+	// While it waits it has nothing as 2: what the runtime says when it comes to
+	// its end would wait for a reader.
+	errs := descriptor.Inheritable(3, plan.Claims, null)[2]
+	if plan.Errors != 0 {
+		errs = uintptr(plan.Errors)
+	}
+	kept, err := unix.FcntlInt(errs, unix.F_DUPFD_CLOEXEC, told+1)
+	if err != nil {
+		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
+	}
+	files := descriptor.Inheritable(kept+1, plan.Claims, null)
+	files[2], files[kept] = uintptr(null), uintptr(kept)
 	files[plan.In], files[plan.Out], files[told] = uintptr(ends.in), uintptr(ends.out), uintptr(told)
 	for n, from := range plan.Extra {
 		files[n] = uintptr(from)
 	}
-	args := append([]string{os.Args[0], WaitWord, strconv.Itoa(told), strings.Join(plan.Names, ","), path}, plan.Args...)
+	args := append([]string{os.Args[0], WaitWord, strconv.Itoa(told), strconv.Itoa(kept), strings.Join(plan.Names, ","), path}, plan.Args...)
 	pid, err := syscall.ForkExec(descriptor.OwnProgram, args, &syscall.ProcAttr{Env: []string{}, Files: files})
-	for _, n := range slices.Compact([]int{ends.in, ends.out, starter[1], told, null}) {
+	for _, n := range slices.Compact([]int{ends.in, ends.out, starter[1], told, kept, null}) {
 		unix.Close(n)
 	}
 	if err != nil {

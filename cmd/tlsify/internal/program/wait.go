@@ -17,7 +17,7 @@ import (
 )
 
 // WaitWord is the first argument of a tlsify that is to become PROG: behind it
-// stand the number of a socket, the names of the variables that may come by it
+// stand the numbers of a socket and of what PROG has as 2, the names of the variables that may come by it
 // once there is a connection, with commas between, the path of PROG, and PROG
 // with its arguments. As a command it would be a port without a host.
 const WaitWord = ":prog"
@@ -42,28 +42,30 @@ const (
 // an empty one. An errno goes back, in decimal, if PROG can't be started, and
 // else the socket just ends.
 func Wait(args []string) int {
-	if len(args) < 4 {
+	if len(args) < 5 {
 		return status.Usage
 	}
-	n, err := strconv.Atoi(args[0])
-	if err != nil {
+	n, err1 := strconv.Atoi(args[0])
+	errs, err2 := strconv.Atoi(args[1])
+	if err1 != nil || err2 != nil {
 		return status.Usage
 	}
 	unix.CloseOnExec(n)
+	unix.CloseOnExec(errs)
 	socket := os.NewFile(uintptr(n), "starter")
 	env, err := readInherited(socket)
 	if err != nil {
 		return status.Internal
 	}
-	names := strings.Split(args[1], ",")
+	names := strings.Split(args[2], ",")
 	said, err := io.ReadAll(io.LimitReader(socket, int64(len(names)+1)*(valueLimit+64)))
 	if err != nil || len(said) == 0 {
 		return status.Internal
 	}
 	values, err := admit(said, names)
 	errno := unix.EINVAL
-	if err == nil {
-		errors.As(syscall.Exec(args[2], args[3:], append(env, values...)), &errno)
+	if err == nil && unix.Dup2(errs, 2) == nil {
+		errors.As(syscall.Exec(args[3], args[4:], append(env, values...)), &errno)
 	}
 	io.WriteString(socket, strconv.Itoa(int(errno)))
 	return CannotRun

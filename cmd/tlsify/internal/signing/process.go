@@ -24,6 +24,7 @@ import (
 	"tlsify/cmd/tlsify/internal/signer"
 	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/cmd/tlsify/internal/threads"
 	"tlsify/stream"
 )
 
@@ -129,6 +130,10 @@ func (s *Process) Connect() (int, error) {
 // finish lets the signing process end when its connections have.
 func (s *Process) finish() { unix.Close(s.supply) }
 
+// reserve is how many calls of the system may wait at a time: for the supply,
+// and for what is read at the start.
+const reserve = 3
+
 // Serve is all of the life of a signing process.
 func Serve(args []string) int {
 	sandbox.Harden() // what holds is reported by the sandbox
@@ -145,6 +150,7 @@ func Serve(args []string) int {
 	if err != nil {
 		return status.Usage
 	}
+	threads.Reserve(reserve)
 	keys := &signer.Keys{TLS12: args[2] == "true", PerStream: 1}
 	chains, err := Prepare(keys, privilege.Mode(mode), args[3], args[4:])
 	if err != nil {
@@ -214,7 +220,7 @@ func SignWith(key crypto.Signer) signer.Sign {
 
 // nextConnection takes the next connection from the supply. The error is io.EOF
 // when there will be none.
-func nextConnection(supply *stream.FD) (*stream.FD, error) {
+func nextConnection(supply *stream.FD) (*os.File, error) {
 	if err := supply.WaitReadable(); err != nil {
 		return nil, io.EOF
 	}
@@ -235,5 +241,8 @@ func nextConnection(supply *stream.FD) (*stream.FD, error) {
 	if err != nil || len(fds) != 1 {
 		return nil, errors.New("there is no descriptor")
 	}
-	return stream.NewFD(fds[0])
+	// The runtime waits for all of them together: there may be many, and each
+	// that waited by itself would take a thread.
+	unix.SetNonblock(fds[0], true)
+	return os.NewFile(uintptr(fds[0]), "connection"), nil
 }
