@@ -85,6 +85,7 @@ var clauses = map[string][]string{
 	"environment":          {"3.16"},
 	"ask":                  {"3.18"},
 	"ask-no":               {"3.19"},
+	"ask-trust":            {"3.18", "3.23"},
 	"ask-limit":            {"3.20"},
 	"ask-never":            {"3.21"},
 	"opportunistic":        {"3.22"},

@@ -10,8 +10,12 @@ import (
 // unseen are the rules of doc/contract.md that no rule here tries, each with the
 // reason.
 var unseen = map[string]string{
+	"1.11": "what is seen of a peer is compared with what a test knows of it in cmd/tlsify",
 	"2.6":  "how long a line for a person may take is no promise; cmd/tlsify tests that nobody is held up",
 	"3.25": "each fault would need a handshake of its own; cmd/tlsify tests each alert with each engine",
+	"3.26": "it takes a log and its proofs, which cmd/tlsify tests",
+	"3.27": "the same",
+	"5.14": "it is 5.9, 5.10 and 7.17 in one; cmd/tlsify tests it",
 	"4.11": "it needs a signer; cmd/tlsify tests it",
 	"7.20": "which pump there is, is the implementation's own; cmd/tlsify tests each",
 	"10.9": "which file is read when, is seen in files that change; cmd/tlsify tests it",

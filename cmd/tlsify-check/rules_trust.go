@@ -261,13 +261,26 @@ var rulesTrust = []rule{
 		c.systemRoots(t.authority.rootFile)
 		c.start("connect", "--opportunistic", "--name", host, t.instead(saying("220 hello\r\n")).address).expectError(4, "tls-protocol")
 	}},
-	{"loose-usage", "Both are usage with --pin, --tlsa, --trust, --cert or --session, or without an explicit control channel", nothing, func(t *trial) {
+	{"ask-trust", "--ask puts the question ... also beside --trust FILE", nothing, func(t *trial) {
+		c := t.call()
+		control := c.socket(3)
+		c.said = take(control)
+		s := t.serve(talk, with("self-signed"))
+		pin := t.authority.chains["self-signed"].pin()
+		r := c.start("connect", "--ask", "--trust", t.authority.rootFile, "--name", host, s.address)
+		if asked := r.await("ask"); asked != pin+" cert-self-signed" {
+			t.fault("it asks %q", asked)
+		}
+		io.WriteString(control, "trust "+pin+"\n")
+		r.expect(0, "verified ask "+literal(pin), "ready")
+	}},
+	{"loose-usage", "Both are usage with --pin, --tlsa, --trust none, --cert or --session, --opportunistic with any --trust, or without an explicit control channel", nothing, func(t *trial) {
 		client := t.authority.chains["client"]
 		cert := []string{"--cert", t.file(".pem", client.pem()), "--key", t.file(".key", client.keyPEM())}
 		s := t.serve(talk)
-		for _, loose := range []string{"--ask", "--opportunistic"} {
+		for loose, trust := range map[string]string{"--ask": "none", "--opportunistic": t.authority.rootFile} {
 			for _, with := range [][]string{
-				{"--pin", client.pin()}, {"--tlsa", "3 1 1 " + strings.Repeat("ab", 32)}, {"--trust", t.authority.rootFile}, cert, {"--session", t.path(".session")},
+				{"--pin", client.pin()}, {"--tlsa", "3 1 1 " + strings.Repeat("ab", 32)}, {"--trust", trust}, cert, {"--session", t.path(".session")},
 			} {
 				c := t.call()
 				c.said = take(c.socket(3))

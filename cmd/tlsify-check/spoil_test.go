@@ -212,7 +212,7 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 		}
 	}},
 	{"never-opportunistic", "opportunistic", func(w *wrapper) { w.dropSwitch("--opportunistic") }},
-	{"loose-wins", "loose-usage", func(w *wrapper) { w.dropSwitch("--ask"); w.dropSwitch("--opportunistic") }},
+	{"loose-wins", "loose-usage ask-trust", func(w *wrapper) { w.dropSwitch("--ask"); w.dropSwitch("--opportunistic") }},
 
 	{"certificate-in-clear", "client-cert", func(w *wrapper) {
 		if w.has("--cert") {

@@ -28,6 +28,7 @@ that off.
   printf 'GET / HTTP/1.0\r\n\r\n' | tlsify example.org:443
   tlsify --trust FILE example.org:443        trust these certificates, and no others
   tlsify --trust none --pin PIN host:443     a server that you know by its key
+  tlsify inspect example.org:443             who it is, and whether it is verified
   tlsify listen --cert FILE --key FILE 127.0.0.1:8443 -- PROG
                                              a server: PROG has each connection's
                                              plaintext on its 0 and 1
@@ -39,13 +40,14 @@ Its forms:
   tlsify connect   [OPTION]... --net-fd N[,M] --name NAME
   tlsify accept    [OPTION]... --cert FILE --key FILE [--net-fd N]
   tlsify listen    [OPTION]... --cert FILE --key FILE [ADDR] -- PROG
+  tlsify inspect   [OPTION]... [--json | --pem] HOST:PORT
   tlsify fingerprint [--json] [FILE | --listen ADDR]
   tlsify engines | version | help [TOPIC]
 
 A failure is one line with a word in brackets, its CODE: tlsify help CODE says what
 it means and what to do. A program finds CODEs and facts on --control-fd.
 
-  tlsify help connect        all options of a form; also accept, listen
+  tlsify help connect        all options of a form; also accept, listen, inspect
   tlsify help trust          options by topic; also identity, session, descriptors,
                              stream, sandbox, fingerprint
   tlsify help control        what is said on the control channel

@@ -170,12 +170,12 @@ func start(args []string, say report.Reporter) (*option.Words, invocation.Contex
 // mute keeps everything that is said from now on, of which there may be a lot if
 // the command line is faulty, from going out in clear.
 func mute(words *option.Words) error {
-	if words.Form != option.Connect && words.Form != option.Accept {
+	if words.Form != option.Connect && words.Form != option.Inspect && words.Form != option.Accept {
 		return nil
 	}
 	value, ok := words.Value("net-fd")
 	switch {
-	case !ok && words.Form == option.Connect:
+	case !ok && words.Form != option.Accept:
 		return nil
 	case !ok:
 		value = "0"

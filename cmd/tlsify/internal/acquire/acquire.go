@@ -81,7 +81,7 @@ func (r *Resources) descriptors() (err error) {
 	if err := r.Claims.Take(); err != nil || r.Engine == nil {
 		return err
 	}
-	if r.Program.Args == nil && r.Stream.Handoff == "" && r.Form != option.Listen {
+	if r.Program.Args == nil && r.Stream.Handoff == "" && r.Form != option.Listen && r.Inspect == "" {
 		for n, how := range []descriptor.Access{descriptor.ToRead, descriptor.ToWrite} {
 			if err := descriptor.CheckAccess(n, how); err != "" {
 				return status.Usagef("descriptor %d, which carries the plaintext, %s", n, err)

@@ -17,6 +17,7 @@ import (
 var (
 	errConnectTimeout   = errors.New("no connection within the limit of --connect-timeout")
 	errHandshakeTimeout = errors.New("no complete handshake within the limit of --handshake-timeout")
+	errTimeout          = errors.New("not done within the limit of --timeout")
 )
 
 // Phase is how far a connection had come when it failed.
@@ -39,6 +40,7 @@ var blames = []blame{
 	{Fits: is[*starttls.Error], Status: status.Unreached, Code: "starttls"},
 	{Fits: equals(errConnectTimeout), Status: status.Unreached, Code: "connect-timeout"},
 	{Fits: equals(errHandshakeTimeout), Status: status.Unreached, Code: "handshake-timeout"},
+	{Fits: equals(errTimeout), Failure: byTimeout},
 	{Fits: is[*verify.Error], Failure: byPolicy},
 	{Fits: is[*verify.StoreError], Status: status.Usage, Code: "usage"},
 	{Fits: is[*engine.UnsupportedError], Status: status.Usage, Code: "engine-unsupported"},
@@ -93,6 +95,14 @@ func is[E error](err error) bool {
 func as[E error](err error) E {
 	found, _ := errors.AsType[E](err)
 	return found
+}
+
+// byTimeout is the limit of --timeout, before and after ready.
+func byTimeout(err error, at Phase, _ bool) *status.Failure {
+	if at == Established {
+		return failure(status.Lost, "timeout", err)
+	}
+	return failure(status.Unreached, "timeout", err)
 }
 
 func equals(target error) func(error) bool { return func(err error) bool { return err == target } }

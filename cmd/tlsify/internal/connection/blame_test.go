@@ -31,6 +31,7 @@ var samples = []struct {
 	{&starttls.Error{Err: errors.New("no")}, status.Unreached, "starttls"},
 	{errConnectTimeout, status.Unreached, "connect-timeout"},
 	{errHandshakeTimeout, status.Unreached, "handshake-timeout"},
+	{errTimeout, status.Unreached, "timeout"},
 	{&verify.Error{Reasons: []verify.Reason{{Code: verify.Untrusted}}}, status.Rejected, "cert-untrusted"},
 	{&verify.StoreError{Err: errors.New("no")}, status.Usage, "usage"},
 	{&engine.UnsupportedError{}, status.Usage, "engine-unsupported"},

@@ -29,6 +29,7 @@ import (
 	"tlsify/engine/trustanchor"
 	"tlsify/pump"
 	"tlsify/stream"
+	"tlsify/verify"
 )
 
 // connection is one connect or accept, from the dialling to the end.
@@ -48,6 +49,9 @@ type connection struct {
 	clock   *clock      // of the handshake
 	session engine.Session
 	kept    *keptSession     // of --session, or nil
+	shown   *engine.Peer     // what the peer has shown, or nil
+	verdict *verify.Result   // of the policy, or nil
+	ticket  chan struct{}    // closed when the server has offered a session; of inspect
 	carrier pump.Carrier     // of session's bytes
 	program *program.Program // PROG, once it runs
 	ends    [2]int           // of the socketpair that may be handed over, ours first
@@ -79,6 +83,14 @@ func newConnection(inv *acquire.Resources, who caller.Caller) *connection {
 }
 
 func (c *connection) run(ctx context.Context) int {
+	if limit := c.inv.Limits.Total; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, errTimeout)
+		defer cancel()
+	}
+	if c.inv.Inspect != "" {
+		return c.inspect(ctx)
+	}
 	for _, step := range []func(context.Context) error{c.open, c.ask, c.shake, c.ready} {
 		err := step(ctx)
 		if err == caller.ErrUnasked {
@@ -177,6 +189,9 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 		if c.kept != nil && c.asked == "" {
 			c.kept.offer(&config, c.inv.Policy)
 		}
+		if c.inv.Inspect != "" {
+			c.noteTickets(&config)
+		}
 		c.session, err = c.inv.Engine.Client(ctx, stream, &config)
 	} else {
 		config := *c.inv.Server
@@ -220,6 +235,9 @@ func (c *connection) ready(context.Context) (err error) {
 		return err
 	}
 	c.say.Say("ready")
+	for _, line := range c.facts.ForPeople(c.dialed) {
+		c.inv.Say.Note(line)
+	}
 	c.at = Established
 	return nil
 }
@@ -242,6 +260,9 @@ func (c *connection) stream(ctx context.Context) int {
 		return c.failed(ctx, &pump.LocalError{Err: err})
 	}
 	err := pump.Run(ctx, plan)
+	if err == errTimeout { // of which the pump does not know
+		c.inv.Say.Failure(Blame(err, c.at, c.certAsked()))
+	}
 	c.kept.save()
 	exit := status.OK
 	if err != nil {

@@ -45,6 +45,7 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 		switch {
 		case err == nil:
 			c.facts.Accept(result)
+			c.verdict = result
 			c.kept.verified(peer)
 			return nil
 		case !errors.As(err, &rejection):
@@ -140,7 +141,7 @@ func (c *connection) showPeer(peer *engine.Peer) {
 	for i, certificate := range peer.Certificates {
 		c.say.Say("peer-certificate", strconv.Itoa(i), base64.StdEncoding.EncodeToString(certificate.Raw))
 	}
-	c.facts.Leaf = peer.Certificates[0]
+	c.shown, c.facts.Leaf = peer, peer.Certificates[0]
 	c.facts.PeerPin = verify.KeyPin(peer.Certificates[0])
 	c.say.Say("peer-pin", c.facts.PeerPin)
 	facts.SayPeer(c.say, c.facts.Leaf)

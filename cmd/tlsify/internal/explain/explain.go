@@ -46,6 +46,7 @@ var Codes = []Code{
 	{"connect-timeout", "No connection within --connect-timeout.", "The machine may be down, or a firewall drop packets. -4 or -6 tries one family only."},
 	{"handshake-timeout", "No complete handshake within --handshake-timeout.",
 		"Something answers on this port, but not with TLS in time. Does it speak another protocol first? See --starttls."},
+	{"timeout", "Not done within --timeout, which is for all of it: before ready with status 3, after it with 7.", "Make it longer. --connect-timeout, --handshake-timeout and --idle-timeout tell where the time goes."},
 	{"network-io", "The network failed, or the peer closed the connection without a word: before ready with status 3, after it with 7.",
 		"Try again. A server that closes at once may not speak TLS on this port, or may be too busy."},
 

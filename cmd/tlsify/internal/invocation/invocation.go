@@ -29,7 +29,10 @@ import (
 type Invocation struct {
 	Form  option.Form
 	Topic string // of help
-	JSON  bool   // fingerprint
+	JSON  bool   // fingerprint, inspect
+	// Inspect is what `tlsify inspect` is to print of a connection, whose form is
+	// connect; empty: it is not inspected.
+	Inspect Print
 	// Capture is the file of a ClientHello for fingerprint; empty: descriptor 0,
 	// or Listen.Target where that is set.
 	Capture string
@@ -63,6 +66,16 @@ func (inv *Invocation) Status(f *status.Failure) int {
 	return f.Status
 }
 
+// Print is a form in which something is printed.
+type Print string
+
+// The forms of `tlsify inspect`.
+const (
+	PrintText Print = "text"
+	PrintJSON Print = "json"
+	PrintPEM  Print = "pem"
+)
+
 // Program is PROG.
 type Program struct {
 	Args    []string // nil: there is none
@@ -71,7 +84,10 @@ type Program struct {
 }
 
 // Limits are how long something may take.
-type Limits struct{ Connect, Handshake time.Duration }
+type Limits struct {
+	Connect, Handshake time.Duration
+	Total              time.Duration // zero: none
+}
 
 // Stream is how the bytes are carried, and to what end.
 type Stream struct {
@@ -137,6 +153,11 @@ func Parse(words *option.Words, c Context) (*Invocation, error) {
 			p.inv.Topic = words.Rest[0]
 		}
 		return p.inv, p.nothingElse(1)
+	case option.Inspect:
+		if words.Prog != nil {
+			return p.inv, status.Usagef("inspect starts no program")
+		}
+		p.inspect()
 	}
 	for _, step := range []func() error{
 		p.sandbox, p.user, p.engine, p.program, p.network, p.place, p.limits, p.admission, p.stream, p.plaintext,
@@ -147,6 +168,18 @@ func Parse(words *option.Words, c Context) (*Invocation, error) {
 		}
 	}
 	return p.inv, nil
+}
+
+// inspect makes a connection of it of which only the handshake is looked at.
+func (p *parser) inspect() {
+	p.inv.Inspect = PrintText
+	switch {
+	case p.words.Has("json"):
+		p.inv.Inspect = PrintJSON
+	case p.words.Has("pem"):
+		p.inv.Inspect = PrintPEM
+	}
+	p.words.Form, p.inv.Form = option.Connect, option.Connect
 }
 
 // nothingElse refuses arguments beyond most.
@@ -245,8 +278,10 @@ func (p *parser) exclusions() error {
 			case !has || !p.words.Has(o.Name):
 			case !isValue:
 				return status.Usagef("--%s excludes --%s", o.Name, other)
-			case said == value:
+			case said == value && name == "handoff":
 				return status.Usagef("--%s is for a stream that tlsify carries, not for --%s", o.Name, other)
+			case said == value:
+				return status.Usagef("--%s excludes --%s", o.Name, other)
 			}
 		}
 	}

@@ -20,6 +20,7 @@ func (p *parser) limits() error {
 	}{
 		{"connect-timeout", &p.inv.Limits.Connect, 30 * time.Second},
 		{"handshake-timeout", &p.inv.Limits.Handshake, 30 * time.Second},
+		{"timeout", &p.inv.Limits.Total, 0},
 		{"idle-timeout", &p.inv.Stream.Idle, 0},
 		{"linger", &p.inv.Stream.Linger, 10 * time.Second},
 		{"eof-wait", &p.inv.Stream.EOFWait, 10 * time.Second},

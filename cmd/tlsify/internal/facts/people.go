@@ -1,0 +1,50 @@
+package facts
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ForPeople says in three lines what has happened: who the peer is, what vouches
+// for it until when, and what was negotiated. The address is where tlsify
+// connected to, or empty.
+func (f *Facts) ForPeople(address string) []string {
+	who := "connected"
+	if address != "" {
+		who += " to " + address
+	}
+	if f.Leaf != nil {
+		who += ": " + f.Leaf.Subject.String() + ", issued by " + f.Leaf.Issuer.String()
+	} else {
+		who += ": the peer has no certificate"
+	}
+	lines := []string{who}
+	var grounds []string
+	for _, g := range f.Verified {
+		grounds = append(grounds, strings.TrimSpace(g[0]+" "+g[1]))
+	}
+	switch {
+	case len(f.Unverified) > 0:
+		lines = append(lines, "not verified: "+strings.Join(f.Unverified, ", "))
+	case len(grounds) > 0:
+		by := "verified by " + strings.Join(grounds, ", and by ")
+		if !f.expires.IsZero() {
+			by += fmt.Sprintf(", until %s (%d days)", timeOf(f.expires), int(time.Until(f.expires).Hours()/24))
+		}
+		lines = append(lines, by)
+	}
+	how := []string{f.State.Version.String()}
+	for _, word := range []string{f.State.Cipher.String(), f.State.Group} {
+		if word != "" {
+			how = append(how, word)
+		}
+	}
+	if f.State.ALPN != "" {
+		how = append(how, "alpn "+f.State.ALPN)
+	}
+	if f.State.Resumed {
+		how = append(how, "resumed")
+	}
+	return append(lines, strings.Join(how, ", "))
+}
