@@ -96,6 +96,12 @@ END
 		mkdir .cache
 		printf 'GET /\r\n\r\n' | sh block | grep 'resumed no'
 		printf 'GET /\r\n\r\n' | sh block | grep 'resumed yes'`},
+	{page: "recipes.md", begins: "head -c 32", script: `
+		printf '#!/bin/sh\nexec echo "$TLSIFY_RESUMED"\n' >my-server && chmod +x my-server
+		sh block 2>>server.log &
+		await 8443
+		[ "$(tlsify --session session localhost:8443)" = no ]
+		[ "$(tlsify --session session localhost:8443)" = yes ]`},
 	{page: "recipes.md", begins: "tlsify --options-fd", tools: []string{"socat"}, script: page + `
 		cat >proxy.sh <<'END'
 		asked=no

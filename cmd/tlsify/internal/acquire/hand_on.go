@@ -47,6 +47,9 @@ func (r *Resources) handOn() error {
 		}
 		lines = append(lines, "cert "+cert, "key "+key)
 	}
+	if r.TLS.TicketKey == "" {
+		r.Say.Note("there is no --ticket-key, so no client can resume a session")
+	}
 	if name := r.TLS.TicketKey; name != "" {
 		if _, given := descriptor.Named(name); !given && r.Listen.User != nil {
 			content, err := r.files.Load("ticket-key", name)

@@ -77,7 +77,7 @@ func (k *keptSession) save() {
 	case k.tickets == nil && k.offered:
 		return // some servers give none where one was used
 	case k.tickets == nil:
-		k.note("no session is kept: the server gave none")
+		k.note("no session is kept: the server gave none (tlsify listen gives them with --ticket-key)")
 		return
 	}
 	s := &sessions.Session{Tickets: k.tickets, Staple: k.peer.Staple, Timestamps: k.peer.SCTs}
