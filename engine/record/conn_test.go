@@ -386,19 +386,45 @@ func refused(t *testing.T, client, server *Conn, fault engine.Fault, alert engin
 }
 
 func TestTooMuchOfNothing(t *testing.T) {
-	for name, send := range map[string]func(*Conn){
-		"empty records": func(c *Conn) { raw(c, TypeApplicationData, nil) },
-		"KeyUpdates":    func(c *Conn) { keyUpdate(c, 0) },
-		"warnings":      func(c *Conn) { raw(c, TypeAlert, []byte{AlertWarning, byte(engine.AlertUserCanceled)}) },
+	for name, test := range map[string]struct {
+		send func(*Conn)
+		most int
+	}{
+		"empty records": {func(c *Conn) { raw(c, TypeApplicationData, nil) }, MaxInARow},
+		"KeyUpdates":    {func(c *Conn) { keyUpdate(c, 0) }, MaxUpdates},
+		"warnings":      {func(c *Conn) { raw(c, TypeAlert, []byte{AlertWarning, byte(engine.AlertUserCanceled)}) }, MaxWarnings},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, server := connected(t, engine.AES128GCM)
-			for range MaxInARow + 1 {
-				send(server)
-			}
+			go func() {
+				for range test.most + 1 {
+					test.send(server)
+				}
+			}()
 			_, err := client.Read(make([]byte, 10))
 			wantFault(t, err, engine.FaultProtocol)
 		})
+	}
+}
+
+// A JDK whose key is used up sends a KeyUpdate that asks for one with every
+// record that it receives, until the answer is there: 57 in a row ended the
+// connection. One answer is enough for all.
+func TestManyKeyUpdates(t *testing.T) {
+	client, server := connected(t, engine.AES128GCM)
+	go func() {
+		for range 1000 {
+			keyUpdate(server, 1)
+		}
+		server.Write([]byte("at last"))
+	}()
+	got := make([]byte, 10)
+	if n, err := client.Read(got); err != nil || string(got[:n]) != "at last" {
+		t.Fatalf("got %q, %v", got[:n], err)
+	}
+	go client.Write([]byte("still here"))
+	if n, err := server.Read(got); err != nil || string(got[:n]) != "still here" {
+		t.Errorf("the peer got %q, %v", got[:n], err)
 	}
 }
 

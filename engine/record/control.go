@@ -10,8 +10,13 @@ import (
 // What a peer may send that carries nothing, before it is taken for an
 // attacker.
 const (
-	MaxInARow   = 32 // records, or KeyUpdates, since the last application data
+	MaxInARow   = 32 // records since the last application data
 	MaxWarnings = 4  // alerts that end nothing
+	// MaxUpdates is how many KeyUpdates may come since the last application
+	// data. Each costs as much as to open a record. A JDK that waits for the
+	// answer to its first sends one more with every record that it receives, and
+	// as many of those as a fast and far network holds are on their way to it.
+	MaxUpdates = 1 << 14
 )
 
 // maxMessage bounds a handshake message: NewSessionTicket is the longest that
@@ -106,6 +111,9 @@ func (c *Control) mayCome(t Type) error {
 // user_canceled, which a close_notify follows, and for any other a
 // *engine.AlertError. The level says nothing (RFC 8446, section 6).
 func ReadAlert(content []byte) error {
+	if len(content) == 0 {
+		return unexpected("an empty alert record") // RFC 8446, section 5.4
+	}
 	if len(content) != 2 {
 		return malformed("alert")
 	}
@@ -167,7 +175,7 @@ func (c *Control) keyUpdate(msg []byte) error {
 	if len(c.hand) > 0 {
 		return unexpected("a KeyUpdate that is not the last of its record") // RFC 8446, section 5.1
 	}
-	if c.updates++; c.updates > MaxInARow {
+	if c.updates++; c.updates > MaxUpdates {
 		return unexpected("too many KeyUpdates without data")
 	}
 	return c.KeyUpdate(requested)

@@ -54,9 +54,10 @@ const (
 // Limits, of the RFCs and, where they leave it open, our own.
 const (
 	maxHandshakeMessage   = 1 << 16       // bytes, but for certificates
-	maxCertificateMessage = 1 << 17       // bytes; an ML-DSA-87 certificate is about 8 KiB
+	maxCertificateMessage = 1 << 18       // bytes, as in crypto/tls; an ML-DSA-87 certificate is about 8 KiB
+	maxClientCertificate  = 1 << 17       // bytes of that message of a client's, who may be anyone
 	maxTicketLifetime     = 7 * 24 * 3600 // seconds: RFC 8446, section 4.6.1
 	ourRecordSizeLimit    = 1<<14 + 1     // RFC 8449, section 4: content type included
 	leastRecordSizeLimit  = 64            // RFC 8449, section 4
-	maxSkippedEarlyData   = 1 << 14       // bytes
+	maxSkippedEarlyData   = 1 << 14       // bytes of content, as OpenSSL and nginx allow by default
 )

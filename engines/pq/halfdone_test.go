@@ -32,8 +32,8 @@ var halfDone = []struct {
 	}},
 	{"all but the end of the largest certificate", func(t *testing.T, conn net.Conn, hello []byte) {
 		h := untilCertificate(t, conn)
-		header := []byte{typeCertificate, maxCertificateMessage >> 16, maxCertificateMessage >> 8 & 0xff, maxCertificateMessage & 0xff}
-		h.c.out.queue(append(header, make([]byte, maxCertificateMessage-1)...))
+		header := []byte{typeCertificate, maxClientCertificate >> 16, maxClientCertificate >> 8 & 0xff, maxClientCertificate & 0xff}
+		h.c.out.queue(append(header, make([]byte, maxClientCertificate-1)...))
 		if err := h.c.out.flush(); err != nil {
 			t.Fatal(err)
 		}

@@ -71,7 +71,7 @@ func (h *serverHandshake) readClientHello() error {
 	h.c.in.ccs = true
 	h.clientRandom = h.hello.random
 	if h.hello.earlyData {
-		h.c.in.skip = maxSkippedEarlyData
+		h.c.in.skip = maxSkippedEarlyData + 1
 	}
 	if err := h.selectSuite(); err != nil {
 		return err

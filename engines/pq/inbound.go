@@ -16,7 +16,7 @@ type inbound struct {
 	hand    []byte             // handshake content that is not yet a message taken
 
 	ccs    bool // a change_cipher_spec may come, and means nothing
-	skip   int  // bytes of early data that we may still have to pass over
+	skip   int  // one more than the bytes of early data that we may still have to pass over
 	inARow int  // records since the last that carried anything
 
 	warnings int // alerts that ended nothing
@@ -98,7 +98,7 @@ func (in *inbound) open(rec []byte) (record.Type, []byte, error) {
 	}
 	t, content, err := in.protect.Open(nil, rec)
 	if err == record.ErrMAC && in.skip > 0 {
-		return in.skipEarlyData(len(rec))
+		return in.skipEarlyData(len(content))
 	}
 	if err != nil {
 		return 0, nil, record.AsFatal(err)
@@ -112,7 +112,7 @@ func (in *inbound) open(rec []byte) (record.Type, []byte, error) {
 
 func (in *inbound) openClear(t record.Type, content []byte) (record.Type, []byte, error) {
 	if t == record.TypeApplicationData && in.skip > 0 {
-		return in.skipEarlyData(len(content) + record.HeaderLen)
+		return in.skipEarlyData(len(content))
 	}
 	if len(content) > record.MaxPlaintext {
 		return 0, nil, record.AsFatal(record.ErrOverflow)
@@ -124,9 +124,10 @@ func (in *inbound) openClear(t record.Type, content []byte) (record.Type, []byte
 }
 
 // skipEarlyData passes over a record of early data that we have not accepted
-// (RFC 8446, section 4.2.10).
-func (in *inbound) skipEarlyData(n int) (record.Type, []byte, error) {
-	if in.skip -= n; in.skip <= 0 {
+// (RFC 8446, section 4.2.10), whose content has sealed bytes with its type and
+// tag. What counts is what the client may send, which knows nothing of these.
+func (in *inbound) skipEarlyData(sealed int) (record.Type, []byte, error) {
+	if in.skip -= max(1, sealed-(record.Overhead-record.HeaderLen)); in.skip <= 0 {
 		return 0, nil, unexpected("too much early data")
 	}
 	in.inARow = 0
@@ -144,9 +145,13 @@ func (in *inbound) nextMessage() ([]byte, error) {
 	}
 	n := int(in.hand[1])<<16 | int(in.hand[2])<<8 | int(in.hand[3])
 	limit := maxHandshakeMessage
-	// No certificate comes in clear (RFC 8446, section 2).
-	if in.protect != nil && (in.hand[0] == typeCertificate || in.hand[0] == typeCompressedCertificate) {
+	// No certificate comes in clear (RFC 8446, section 2). A request may name
+	// all the CAs of the world.
+	if in.protect != nil && (in.hand[0] == typeCertificate || in.hand[0] == typeCompressedCertificate || in.hand[0] == typeCertificateRequest) {
 		limit = maxCertificateMessage
+		if in.server {
+			limit = maxClientCertificate
+		}
 	}
 	if n > limit {
 		return nil, illegal("a handshake message of %d bytes", n)

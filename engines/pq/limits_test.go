@@ -3,11 +3,17 @@ package pq
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
 	"io"
 	"net"
 	"testing"
 
 	"tlsify/engine"
+	"tlsify/engine/enginetest"
 	"tlsify/engine/record"
 )
 
@@ -165,9 +171,9 @@ func untilCertificate(t *testing.T, conn net.Conn) *clientHandshake {
 // certificates, as long as may be and longer.
 func TestClientCertificateLimits(t *testing.T) {
 	for length, alert := range map[int]engine.Alert{
-		maxCertificateMessage:     engine.AlertBadCertificate,
-		maxCertificateMessage + 1: engine.AlertIllegalParameter,
-		1<<24 - 1:                 engine.AlertIllegalParameter,
+		maxClientCertificate:     engine.AlertBadCertificate,
+		maxClientCertificate + 1: engine.AlertIllegalParameter,
+		1<<24 - 1:                engine.AlertIllegalParameter,
 	} {
 		clientConn, serverConn := pair(t)
 		_, s := configs("p256")
@@ -179,8 +185,8 @@ func TestClientCertificateLimits(t *testing.T) {
 			done <- err
 		}()
 		h := untilCertificate(t, clientConn)
-		msg := must((&certificateMessage{chain: [][]byte{make([]byte, min(length, maxCertificateMessage+1)-4-5)}}).marshal())
-		if length > maxCertificateMessage+1 {
+		msg := must((&certificateMessage{chain: [][]byte{make([]byte, min(length, maxClientCertificate+1)-4-5)}}).marshal())
+		if length > maxClientCertificate+1 {
 			msg = append([]byte{typeCertificate, byte(length >> 16), byte(length >> 8), byte(length)}, msg[4:]...)
 		}
 		h.c.out.queue(msg)
@@ -295,5 +301,52 @@ func TestGroupTable(t *testing.T) {
 		if name := engine.GroupName(g.id); g.id < 0xfe00 && name != g.name {
 			t.Errorf("%s is %s in package engine", g.name, name)
 		}
+	}
+}
+
+// OpenSSL and nginx allow 16,384 bytes of early data, without their records'
+// headers: as much must be passed over of what a client sends to the server of
+// before.
+func TestSkippedEarlyData(t *testing.T) {
+	const overhead = record.Overhead - record.HeaderLen
+	in := &inbound{skip: maxSkippedEarlyData + 1}
+	for range 4 {
+		if _, _, err := in.skipEarlyData(maxSkippedEarlyData/4 + overhead); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := in.skipEarlyData(1 + overhead); err == nil {
+		t.Error("a byte more passes")
+	}
+	in.skip = maxSkippedEarlyData + 1
+	for n := range maxSkippedEarlyData + 1 {
+		if _, _, err := in.skipEarlyData(overhead); (err != nil) != (n == maxSkippedEarlyData) {
+			t.Fatalf("%d empty ones: %v", n, err)
+		}
+	}
+}
+
+// A server may name 700 CAs, as one that trusts a distribution's list for client
+// certificates does, or one that trusts all the states of the world.
+func TestManyAuthorities(t *testing.T) {
+	pool := x509.NewCertPool()
+	for i := range 700 {
+		name := must(asn1.Marshal(pkix.Name{CommonName: fmt.Sprintf("Authority %d of seven hundred", i), Organization: []string{"An organisation"}}.ToRDNSequence()))
+		pool.AddCert(&x509.Certificate{Raw: name, RawSubject: name})
+	}
+	client, server := pair(t)
+	c, _ := configs("p256")
+	good := enginetest.TLSCertificate(enginetest.Chain(t, "good"))
+	go func() {
+		defer server.Close()
+		tls.Server(server, &tls.Config{Certificates: []tls.Certificate{good}, MinVersion: tls.VersionTLS13, ClientAuth: tls.RequestClientCert, ClientCAs: pool}).Handshake()
+	}()
+	c.Verify = func(*engine.Peer) error { return nil }
+	session, err := New().Client(t.Context(), client, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !session.State().ClientCertRequested {
+		t.Error("no certificate was asked for")
 	}
 }
