@@ -181,6 +181,9 @@ func parseDomain(s string) (string, error) {
 	if host == "" {
 		return "", errors.New("is empty")
 	}
+	if host[0] == '-' {
+		return "", errors.New("begins with a hyphen, as an option does")
+	}
 	if len(host) > 253 {
 		return "", errors.New("is longer than the 253 bytes that DNS allows")
 	}
@@ -210,13 +213,13 @@ var toASCII = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.Stric
 // preferredLabel tells whether label has the preferred syntax of RFC 1034,
 // section 3.5, with RFC 1123's leading digits.
 func preferredLabel(label string) bool {
-	return hostLabel(label) && !strings.Contains(label, "_")
+	return hostLabel(label) && !strings.Contains(label, "_") && label[0] != '-' && label[len(label)-1] != '-'
 }
 
-// hostLabel is preferredLabel with underscores, which hosts do have in their
-// names outside the public web.
+// hostLabel is preferredLabel with underscores, and with hyphens at its ends,
+// both of which hosts do have in their names.
 func hostLabel(label string) bool {
-	if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
+	if label == "" {
 		return false
 	}
 	for i := range len(label) {

@@ -28,6 +28,7 @@ func TestParseName(t *testing.T) {
 		{"bücher.example", "xn--bcher-kva.example"},
 		{"BÜCHER.example.", "xn--bcher-kva.example"},
 		{"faß.example", "xn--fa-hia.example"},
+		{"a-.-b.example", "a-.-b.example"},
 		{"192.0.2.1", "192.0.2.1"},
 		{"2001:DB8:0::1", "2001:db8::1"},
 		{"[2001:db8::1]", "2001:db8::1"},
@@ -53,7 +54,7 @@ func TestParseName(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"", ".", "..", "a..b", ".example.com", "host.example..", "host\x00.example", "host example", " host", "host\t", "host\n",
-		"*.example.com", "-a.example", "a-.example", "host:443", "https://host.example", "host/x", "a@b", "host,example",
+		"*.example.com", "-a.example", "host:443", "https://host.example", "host/x", "a@b", "host,example",
 		"192.0.2.010", "192.0.2", "1.2.3.4.5", "host.123", "[192.0.2.1]", "[host]", "[::1", "::1]", "fe80::1%",
 		label63 + "a.example", strings.Repeat("abcdefg.", 32) + "example", "\xff.example", "xn--\u00fc.example",
 		"srv:example.net", "srv:_.example.net", "srv:_imaps", "uri:example", "uri:urn:uuid:1", "uri:https://192.0.2.1", "uri:1a:host", "uri:https://",

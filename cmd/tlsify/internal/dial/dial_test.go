@@ -170,12 +170,16 @@ func TestOpenUnix(t *testing.T) {
 	}
 }
 
-// The zone of a link-local address reaches the kernel, which finds out whether
-// there is such an interface.
+// The zone of a link-local address reaches the kernel; that there is none, or no
+// such interface, the kernel would call an invalid argument.
 func TestZone(t *testing.T) {
-	_, _, err := Open(within(t, patience), Target{Network: "tcp", Address: "[fe80::1%nonesuch]:443"})
-	if err == nil || !strings.HasPrefix(err.Error(), "[fe80::1%nonesuch]:443: ") {
-		t.Errorf("error %v", err)
+	for address, want := range map[string]string{
+		"[fe80::1%nonesuch]:443": "fe80::1%nonesuch: there is no interface nonesuch",
+		"[fe80::1]:443":          "fe80::1: a link-local address needs its interface, as in fe80::1%eth0",
+	} {
+		if _, _, err := Open(within(t, patience), Target{Network: "tcp", Address: address}); err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
 	}
 	port := serve(t, "[::1]:0", echo)
 	fd, address, err := Open(within(t, patience), Target{Network: "tcp6", Address: "[::1%lo]:" + port})
@@ -269,5 +273,21 @@ func TestOpenRefusesMoreThanADescriptor(t *testing.T) {
 	port := serve(t, "127.0.0.1:0", echo)
 	if _, _, err := Open(within(t, patience), Target{Network: "tcp", Address: "127.0.0.1:" + port, TCPFastOpen: true}); err == nil {
 		t.Error("it returned what would not fall back")
+	}
+}
+
+// A name below localhost is this machine's, whatever DNS says (RFC 6761).
+func TestBelowLocalhost(t *testing.T) {
+	port := serve(t, "127.0.0.1:0", echo)
+	for _, host := range []string{"app.localhost", "a.b.LOCALHOST."} {
+		fd, address, err := Open(within(t, patience), Target{Network: "tcp", Address: host + ":" + port})
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if address != "127.0.0.1:"+port {
+			t.Errorf("%s: it dialled %s", host, address)
+		}
+		fd.Close()
 	}
 }

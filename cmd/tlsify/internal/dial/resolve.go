@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 )
 
 // split takes HOST:PORT apart.
@@ -51,13 +52,49 @@ func (d *dialer) ask(ctx context.Context, network, host string) (answers <-chan 
 		found <- literal(addr.Unmap(), queries)
 		return found, 1
 	}
+	if belowLocalhost(host) {
+		for _, query := range queries {
+			found <- answer{query, []netip.Addr{loopback[query]}, nil}
+		}
+		return found, len(queries)
+	}
 	for _, query := range queries {
 		go func() { found <- d.query(ctx, query, host) }()
 	}
 	return found, len(queries)
 }
 
+// belowLocalhost tells whether a name is below localhost, and so this machine's,
+// whatever DNS says, which is not even to be asked (RFC 6761, section 6.3).
+func belowLocalhost(host string) bool {
+	return strings.HasSuffix(strings.ToLower(strings.TrimSuffix(host, ".")), ".localhost")
+}
+
+var loopback = map[string]netip.Addr{"ip6": netip.IPv6Loopback(), "ip4": netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+
+// zoneFault is what is wrong with a link-local address's interface, which the
+// system would only call an invalid argument.
+func zoneFault(addr netip.Addr) error {
+	switch zone := addr.Zone(); {
+	case !addr.Is6() || !addr.IsLinkLocalUnicast():
+		return nil
+	case zone == "":
+		return errors.New("a link-local address needs its interface, as in fe80::1%eth0")
+	default:
+		if _, err := strconv.Atoi(zone); err == nil {
+			return nil
+		}
+		if _, err := net.InterfaceByName(zone); err != nil {
+			return errors.New("there is no interface " + zone)
+		}
+	}
+	return nil
+}
+
 func literal(addr netip.Addr, queries []string) answer {
+	if err := zoneFault(addr); err != nil {
+		return answer{"ip6", nil, &Error{addr.String(), err}}
+	}
 	network := "ip6"
 	if addr.Is4() {
 		network = "ip4"
