@@ -2,12 +2,13 @@ package adapter
 
 import (
 	"io"
+	"slices"
 
 	"tlsify/engine"
 )
 
 // A LibrarySession is the KeyedSession of an engine whose library reads and
-// writes through a RecordConn and speaks a Dialect. All fields must be set.
+// writes through a RecordConn and speaks a Dialect. All fields but Limit must be set.
 type LibrarySession struct {
 	Conn interface {
 		io.ReadWriter
@@ -18,6 +19,9 @@ type LibrarySession struct {
 	Negotiated *engine.State
 	Exporter   func(label string, context []byte, length int) ([]byte, error)
 	Keys       func() (*engine.Keys, error) // TakeOver
+	// Limit is the most content that the peer takes in a record, where the
+	// library does not know; 0: it does.
+	Limit int
 }
 
 // Read fills p with what has been received, record by record.
@@ -43,7 +47,16 @@ func (s *LibrarySession) Write(p []byte) (int, error) {
 
 func (s *LibrarySession) write(batch []byte) error {
 	s.Records.Hold()
-	_, err := s.Conn.Write(batch)
+	limit := len(batch)
+	if s.Limit > 0 {
+		limit = s.Limit
+	}
+	var err error
+	for piece := range slices.Chunk(batch, limit) {
+		if _, err = s.Conn.Write(piece); err != nil {
+			break
+		}
+	}
 	// Releasing it comes first: if the library failed it has an alert to send.
 	if flushErr := s.Records.Release(); flushErr != nil {
 		return &engine.TransportError{Err: flushErr}

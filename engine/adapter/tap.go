@@ -159,3 +159,6 @@ func (t *Tap) Shown(err error, received []byte, client bool) error {
 	}
 	return err
 }
+
+// ShownLimit is record.ShownLimit of a server.
+func (t *Tap) ShownLimit(received []byte) int { return record.ShownLimit(received, t.serverHandshake) }

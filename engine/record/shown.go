@@ -3,8 +3,10 @@ package record
 import "bytes"
 
 const (
-	messageCertificate = 11
-	messageHeaderLen   = 4
+	messageServerHello         = 2
+	messageEncryptedExtensions = 8
+	messageCertificate         = 11
+	messageHeaderLen           = 4
 )
 
 // ShownChain finds the certificates in what a peer sent in a handshake: in clear,
@@ -12,14 +14,59 @@ const (
 // that are understood.
 func ShownChain(received, secret []byte) [][]byte {
 	clear, sealed := splitRecords(received)
-	if message := findMessage(clear); message != nil {
+	if message := findMessage(clear, messageCertificate); message != nil {
 		return readChain(message, false)
 	}
+	if message := findMessage(openAny(secret, sealed), messageCertificate); message != nil {
+		return readChain(message, true)
+	}
+	return nil
+}
+
+// ShownLimit is the most content that a server wants in a record (RFC 8449,
+// section 4), by what it sent in the handshake, for a library that has offered
+// the extension and does not heed it. It is MaxPlaintext where it said nothing.
+func ShownLimit(received, secret []byte) int {
+	const tls13Type = 1 // counts in TLS 1.3
+	clear, sealed := splitRecords(received)
+	if limit := limitOf(findMessage(openAny(secret, sealed), messageEncryptedExtensions), 0); limit > 0 {
+		return min(limit-tls13Type, MaxPlaintext)
+	}
+	const beforeSession = 2 + 32
+	if hello := findMessage(clear, messageServerHello); len(hello) > beforeSession {
+		if limit := limitOf(hello, beforeSession+1+int(hello[beforeSession])+2+1); limit > 0 {
+			return min(limit, MaxPlaintext)
+		}
+	}
+	return MaxPlaintext
+}
+
+// limitOf finds the record_size_limit in the extensions that begin at a position
+// of a message; 0 is none.
+func limitOf(message []byte, at int) int {
+	const extension, least = 28, 64
+	if len(message) < at+2 {
+		return 0
+	}
+	for rest := message[at+2:]; len(rest) >= 4; {
+		kind, length := int(rest[0])<<8|int(rest[1]), int(rest[2])<<8|int(rest[3])
+		if len(rest) < 4+length {
+			return 0
+		}
+		if kind == extension && length == 2 {
+			return max(least, int(rest[4])<<8|int(rest[5]))
+		}
+		rest = rest[4+length:]
+	}
+	return 0
+}
+
+// openAny opens records by the suite that they turn out to be of.
+func openAny(secret []byte, sealed [][]byte) []byte {
 	for i := range suites {
-		suite := &suites[i]
-		if len(secret) == suite.Hash().Size() {
-			if message := findMessage(openAll(suite, secret, sealed)); message != nil {
-				return readChain(message, true)
+		if len(secret) == suites[i].Hash().Size() {
+			if content := openAll(&suites[i], secret, sealed); content != nil {
+				return content
 			}
 		}
 	}
@@ -60,15 +107,15 @@ func openAll(suite *Suite, secret []byte, sealed [][]byte) (content []byte) {
 	return content
 }
 
-// findMessage gives the body of the Certificate among handshake messages.
-func findMessage(messages []byte) []byte {
+// findMessage gives the body of the first of a kind among handshake messages.
+func findMessage(messages []byte, kind byte) []byte {
 	for len(messages) >= messageHeaderLen {
 		length := int(messages[1])<<16 | int(messages[2])<<8 | int(messages[3])
 		if len(messages)-messageHeaderLen < length {
 			return nil
 		}
 		body := messages[messageHeaderLen : messageHeaderLen+length]
-		if messages[0] == messageCertificate {
+		if messages[0] == kind {
 			return body
 		}
 		messages = messages[messageHeaderLen+length:]

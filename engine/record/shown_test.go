@@ -47,10 +47,43 @@ func FuzzShownChain(f *testing.F) {
 			copy(slot[HeaderLen:], data)
 			data = New(SuiteOf(engine.AES128GCM), bytes.Clone(secret)).Seal(slot, len(data), TypeHandshake)
 		}
+		if limit := ShownLimit(data, secret); limit < 63 || limit > MaxPlaintext {
+			t.Errorf("a limit of %d", limit)
+		}
 		for _, der := range ShownChain(data, secret) {
 			if !sealed && !bytes.Contains(data, der) {
 				t.Errorf("%x is not in it", der)
 			}
 		}
 	})
+}
+
+// A server's record_size_limit went unheard where the library that offered the
+// extension does not know it.
+func TestShownLimit(t *testing.T) {
+	secret := bytes.Repeat([]byte{1}, 32)
+	sealed := func(message ...byte) []byte {
+		slot := make([]byte, len(message)+Overhead)
+		copy(slot[HeaderLen:], message)
+		return New(SuiteOf(engine.AES128GCM), bytes.Clone(secret)).Seal(slot, len(message), TypeHandshake)
+	}
+	hello := append([]byte{2, 0, 0, 46, 3, 3}, make([]byte, 32)...)
+	hello = append(hello, 0, 0xc0, 0x2f, 0, 0, 6, 0, 28, 0, 2, 4, 0)
+	for name, test := range map[string]struct {
+		received []byte
+		want     int
+	}{
+		"nothing":     {nil, MaxPlaintext},
+		"TLS 1.3":     {sealed(8, 0, 0, 8, 0, 6, 0, 28, 0, 2, 4, 1), 1024},
+		"among more":  {sealed(8, 0, 0, 13, 0, 11, 0, 16, 0, 1, 9, 0, 28, 0, 2, 4, 1), 1024},
+		"the largest": {sealed(8, 0, 0, 8, 0, 6, 0, 28, 0, 2, 0x40, 1), MaxPlaintext},
+		"too small":   {sealed(8, 0, 0, 8, 0, 6, 0, 28, 0, 2, 0, 1), 63},
+		"none":        {sealed(8, 0, 0, 2, 0, 0), MaxPlaintext},
+		"cut":         {sealed(8, 0, 0, 7, 0, 6, 0, 28, 0, 2, 4), MaxPlaintext},
+		"TLS 1.2":     {append([]byte{22, 3, 3, 0, byte(len(hello))}, hello...), 1024},
+	} {
+		if got := ShownLimit(test.received, secret); got != test.want {
+			t.Errorf("%s: got %d, want %d", name, got, test.want)
+		}
+	}
 }

@@ -186,7 +186,7 @@ func (h *handshake) run(ctx context.Context) (engine.Session, error) {
 		}
 		return nil, err
 	}
-	h.records.Received()
+	limit := h.tap.ShownLimit(h.records.Received())
 	cs := h.conn.ConnectionState()
 	state := stateOf(cs)
 	if state.Version >= engine.TLS13 && h.spans() {
@@ -202,8 +202,13 @@ func (h *handshake) run(ctx context.Context) (engine.Session, error) {
 		Conn: h.conn, Records: h.records, Dialect: &dialect, Negotiated: state,
 		Exporter: cs.ExportKeyingMaterial,
 		Keys: func() (*engine.Keys, error) {
-			return h.tap.ClientKeys(Engine{}.Name(), h.records, state, h.config.KeepTicket != nil)
+			keys, err := h.tap.ClientKeys(Engine{}.Name(), h.records, state, h.config.KeepTicket != nil)
+			if err == nil {
+				keys.RecordLimit = limit
+			}
+			return keys, err
 		},
+		Limit: limit,
 	}, nil
 }
 
