@@ -119,6 +119,10 @@ END
 		sed s/secret/wrong/ block >wrong
 		fails 3 sh wrong </dev/null 2>reason
 		grep '(proxy)' reason`},
+	{page: "recipes.md", begins: "tlsify inspect", script: page + `serve 443 :443 -- sh page.sh
+		sh block >seen
+		grep '^verified *system CN=' seen
+		grep '^names .*dns:example.org' seen`},
 	{page: "recipes.md", begins: "tlsify --trust none --pin", script: page + `serve 443 :443 -- sh page.sh
 		fails 5 tlsify --control-fd 3 --name wrong.example host:443 3>report </dev/null 2>reason
 		pin=$(sed -n 's/^peer-pin //p' report)
@@ -153,6 +157,12 @@ END
 	{page: "recipes.md", begins: "socat UNIX-LISTEN", test: "starttls_postgres"},
 	{page: "recipes.md", begins: "systemd-socket-activate", test: "exec_systemd"},
 	{page: "recipes.md", begins: "COPY tlsify", test: "personality_wget"},
+
+	{page: "inspect.md", begins: "tlsify inspect [OPTION]", not: "a grammar: TestInspect"},
+	{page: "inspect.md", begins: "tlsify inspect --json", tools: []string{"jq"}, script: page + `serve 443 :443 -- sh page.sh
+		[ "$(sh block)" = 'look at example.org' ] # whose certificate has one day left
+		sed -i 's/>= 14/>= 0/' block
+		[ "$(sh block)" = '' ]`},
 
 	{page: "contract.md", begins: "tlsify [connect]", not: "a grammar: the rules behind it have their tests"},
 	{page: "contract.md", begins: "line    =", not: "a grammar: rule 6.1 has its test"},

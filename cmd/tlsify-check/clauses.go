@@ -8,6 +8,7 @@ var clauses = map[string][]string{
 	"form-net-fd":     {"1.3"},
 	"form-net-fds":    {"1.3"},
 	"form-others":     {"1.6"},
+	"inspect":         {"1.11"},
 	"host-address":    {"1.7", "3.2"},
 	"host-sni":        {"3.4"},
 	"host-u-label":    {"1.8"},

@@ -10,7 +10,6 @@ import (
 // unseen are the rules of doc/contract.md that no rule here tries, each with the
 // reason.
 var unseen = map[string]string{
-	"1.11": "what is seen of a peer is compared with what a test knows of it in cmd/tlsify",
 	"2.6":  "how long a line for a person may take is no promise; cmd/tlsify tests that nobody is held up",
 	"3.25": "each fault would need a handshake of its own; cmd/tlsify tests each alert with each engine",
 	"3.26": "it takes a log and its proofs, which cmd/tlsify tests",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"encoding/json"
 	"io"
 	"net"
 	"os"
@@ -60,6 +61,29 @@ var rulesForms = []rule{
 			r.expect(0)
 			if r.out.all(t.patience) == "" || r.err.all(t.patience) != "" {
 				t.fault("%s: it belongs on descriptor 1%s", form, r.report())
+			}
+		}
+	}},
+	{"inspect", "tlsify inspect [OPTION]... HOST:PORT ... what there was to see of the peer, verified or not ... --json", nothing, func(t *trial) {
+		for chain, want := range map[string]int{"good": 0, "expired": 5} {
+			c := t.call()
+			c.quietly()
+			r := c.start("inspect", "--json", "--trust", t.authority.rootFile, "--name", host, t.serve(talk, with(chain)).address)
+			status := r.status()
+			var seen struct {
+				Status   int
+				Verified bool
+				Reasons  []struct{ Word, Text string }
+				Peer     struct{ Pin string }
+				Sent     []any
+				Protocol string
+			}
+			if err := json.Unmarshal([]byte(r.out.all(t.patience)), &seen); err != nil {
+				t.fault("%s: this is no JSON: %v%s", chain, err, r.report())
+			}
+			if status != want || seen.Status != want || seen.Verified != (want == 0) || (len(seen.Reasons) > 0) != (want != 0) ||
+				seen.Peer.Pin != t.authority.chains[chain].pin() || len(seen.Sent) == 0 || seen.Protocol == "" {
+				t.fault("%s: status %d, %+v%s", chain, status, seen, r.report())
 			}
 		}
 	}},

@@ -34,6 +34,7 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 			w.add("--net-fd", "5")
 		}
 	}},
+	{"refused-is-0", "inspect", func(w *wrapper) { w.exits(5, 0) }},
 	{"facts-on-2", "form-others", func(w *wrapper) { w.files = func(files []uintptr) { files[1], files[2] = files[2], files[1] } }},
 	{"name-always-wrong", "host-address", func(w *wrapper) { w.addUnless("--name", "wrong.test") }},
 	{"sni-address", "host-sni", func(w *wrapper) { w.addUnless("--sni", "sent.test") }},
