@@ -260,3 +260,35 @@ func TestMTCLandmarkPolicy(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A revocation list is signed by the CA's key, as it may be (section 5.4), and is
+// about serial numbers.
+func TestMTCRevocationList(t *testing.T) {
+	key := newECDSA(t)
+	log := newMerkleLog(t, key, x509.Certificate{KeyUsage: x509.KeyUsageCRLSign})
+	cert, trust := log.issue(t, leafTemplate(nil), key, false)
+	list := func(serials ...*big.Int) []*CRL {
+		l := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: testNow.Add(-time.Minute), NextUpdate: testNow.Add(time.Minute)}
+		for _, serial := range serials {
+			l.RevokedCertificateEntries = append(l.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: serial, RevocationTime: testNow.Add(-time.Minute)})
+		}
+		der, err := x509.CreateRevocationList(rand.Reader, l, log.ca, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		crls, err := ParseCRLs("test", der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return crls
+	}
+	p := merklePolicy(t, log.ca)
+	p.MTC, p.CRLs = trust, list(new(big.Int).SetUint64(mtc.Serial(1, 2)))
+	if got := verdictOf(p, cert); !strings.HasPrefix(got, "accepted") {
+		t.Error(got)
+	}
+	p.CRLs = list(cert.SerialNumber)
+	if got := verdictOf(p, cert); !strings.HasPrefix(got, "cert-revoked") {
+		t.Error(got)
+	}
+}

@@ -117,3 +117,17 @@ func TestTrustAnchorsInMessages(t *testing.T) {
 		}
 	}
 }
+
+// A second ClientHello asks for the same trust anchors, or the server refuses it.
+func TestTrustAnchorsAfterRetry(t *testing.T) {
+	c, s := configs("p256")
+	id := *testIdentity("p256")
+	id.Anchors = &trustanchor.Properties{ID: anchorIDs("32473.1")[0], OnDemand: true}
+	s.Identities, c.TrustAnchors = []*engine.Identity{&id}, anchorIDs("32473.1")
+	c.Groups, s.Groups = []string{"x25519", "X25519MLKEM768", "P-384"}, []string{"P-384"}
+	connected(t, c, s)
+	first, second := &clientHello{trustAnchors: anchorIDs("1")}, &clientHello{trustAnchors: anchorIDs("2")}
+	if sameHello(first, second) || !sameHello(first, first) {
+		t.Error("a second ClientHello may ask for others")
+	}
+}

@@ -367,6 +367,9 @@ func TestParseCA(t *testing.T) {
 	key := newP256()
 	a := Authority{ID: id("32473.1"), SPKI: spkiOf(key), MaxSerial: 1<<64 - 1, Template: dates}
 	whole := a.parsed()
+	if string(whole.SubjectKeyId) != "\x81\xfd\x59\x01" { // section 5.5
+		t.Errorf("the key is called %x", whole.SubjectKeyId)
+	}
 	if ca, err := ParseCA(whole); err != nil || ca.ID.String() != "32473.1" || ca.MaxSerial != 1<<64-1 || ca.MinSerial != 0 {
 		t.Fatalf("%+v, %v", ca, err)
 	}

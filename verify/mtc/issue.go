@@ -91,6 +91,7 @@ func (a *Authority) Certificate() ([]byte, error) {
 	template := a.Template
 	template.BasicConstraintsValid, template.IsCA, template.MaxPathLen = true, true, -1
 	template.KeyUsage |= x509.KeyUsageCertSign
+	template.SubjectKeyId = []byte(a.ID) // else it would be that of another key
 	value, err := a.extension(key.algorithm)
 	if err != nil {
 		return nil, err
