@@ -57,18 +57,18 @@ func (l *launch) netTo(s *server, ns ...int) {
 // that does not belong there.
 func TestAsSSLClient(t *testing.T) {
 	for _, c := range []struct {
-		name, chain, args, out, people string
-		status                         int
+		name, mode, chain, args, out, people string
+		status                               int
 	}{
-		{"good", "good", "-s3 -n " + enginetest.Host + ":443", "late reply\n", "", 0},
-		{"two", "good", "-e -s 3 -r 4 -n " + enginetest.Host, "late reply\n", "", 0},
-		{"expired", "expired", "-s3 -n " + enginetest.Host, "", "(cert-expired)", 5},
-		{"another name", "good", "-s3 -n other.test", "", "(cert-name)", 5},
-		{"no name", "good", "-s3", "", "as ssl_client: -n NAME is needed", 1},
+		{"good", "hangs-up", "good", "-s3 -n " + enginetest.Host + ":443", "late reply\n", "", 0},
+		{"two", "late", "good", "-e -s 3 -r 4 -n " + enginetest.Host, "late reply\n", "", 0},
+		{"expired", "late", "expired", "-s3 -n " + enginetest.Host, "", "(cert-expired)", 5},
+		{"another name", "late", "good", "-s3 -n other.test", "", "(cert-name)", 5},
+		{"no name", "late", "good", "-s3", "", "as ssl_client: -n NAME is needed", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := startServer(t, "late", "chain="+c.chain)
+			s := startServer(t, c.mode, "chain="+c.chain)
 			l := under(t, "ssl_client", "SSL_CERT_FILE="+pkiFiles(t)+"/ca.pem")
 			l.netTo(s, 3, 4)
 			tlsify := l.start(strings.Fields(c.args)...)
@@ -115,36 +115,9 @@ func TestAsS6(t *testing.T) {
 			t.Errorf("status %d, told %q: %s", got, told.all(), tlsify.report())
 		}
 	})
-	t.Run("server", func(t *testing.T) {
-		t.Parallel()
-		ours, theirs := tcpPair(t)
-		l := under(t, "s6-tlsd-io", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key", "TLS_UID=65533", "TLS_GID=65532")
-		for _, n := range []int{0, 1} {
-			l.give(n, rawOf(t, theirs))
-		}
-		theirs.Close()
-		in, out, told := l.feed(6), l.capture(7), l.capture(8)
-		tlsify := l.start("-d8", "6", "7")
-		c, err := newClient(ours, clientConfig(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if os.Getuid() == 0 {
-			if status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", tlsify.pid)); !strings.Contains(string(status), "\nUid:\t65533\t65533\t65533\t65533\nGid:\t65532\t65532\t65532\t65532\n") {
-				t.Errorf("root's rights are still there: %s", status)
-			}
-		}
-		io.WriteString(in, "answer")
-		in.Close()
-		got, how := c.talk("question")
-		c.noter.Close()
-		if got != "answer" || how != "close_notify" || out.all() != "question" || !strings.HasPrefix(told.all(), "SSL_PROTOCOL=TLSv1.3\x00") {
-			t.Errorf("%q, %s, %q, %q: %s", got, how, out.all(), told.all(), tlsify.report())
-		}
-		if status := tlsify.wait(); status != 0 {
-			t.Errorf("status %d", status)
-		}
-	})
+	for options, want := range map[string]string{"-d8": "fin", "-Sd8": "close_notify"} {
+		t.Run("server "+options, func(t *testing.T) { asS6Server(t, options, want) })
+	}
 	t.Run("usage stays off the network", func(t *testing.T) {
 		t.Parallel()
 		ours, theirs := tcpPair(t)
@@ -158,6 +131,59 @@ func TestAsS6(t *testing.T) {
 			t.Errorf("on the network, in clear: %q", got)
 		}
 	})
+	// Either end is one direction's, under TLS 1.2 as well, and may be a FIN.
+	for _, version := range []string{"1.2", "1.3"} {
+		t.Run("client, the other way round, TLS "+version, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, "fin", "tls="+version)
+			l := under(t, "s6-tlsc-io", "CAFILE="+pki+"/ca.pem")
+			l.netTo(s, 6, 7)
+			in := l.feed(0)
+			tlsify := l.start("-k", enginetest.Host, "6", "7")
+			if l.out.all() != "hello\n" {
+				t.Error(tlsify.report())
+			}
+			io.WriteString(in, "and an answer")
+			in.Close()
+			notes := s.seen(t, 1)
+			if status := tlsify.wait(); status != 0 || !strings.Contains(notes, `got "and an answer"`) || !strings.Contains(notes, "end fin") {
+				t.Errorf("status %d; the server saw: %s", status, notes)
+			}
+		})
+	}
+}
+
+// asS6Server has an s6-tlsd-io with options meet a client that ends its half.
+func asS6Server(t *testing.T, options, want string) {
+	t.Parallel()
+	pki := pkiFiles(t)
+	ours, theirs := tcpPair(t)
+	l := under(t, "s6-tlsd-io", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key", "TLS_UID=65533", "TLS_GID=65532")
+	for _, n := range []int{0, 1} {
+		l.give(n, rawOf(t, theirs))
+	}
+	theirs.Close()
+	in, out, told := l.feed(6), l.capture(7), l.capture(8)
+	tlsify := l.start(options, "6", "7")
+	c, err := newClient(ours, clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() == 0 {
+		if status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", tlsify.pid)); !strings.Contains(string(status), "\nUid:\t65533\t65533\t65533\t65533\nGid:\t65532\t65532\t65532\t65532\n") {
+			t.Errorf("root's rights are still there: %s", status)
+		}
+	}
+	io.WriteString(in, "answer")
+	in.Close()
+	got, how := c.talk("question")
+	c.noter.Close()
+	if got != "answer" || how != want || out.all() != "question" || !strings.HasPrefix(told.all(), "SSL_PROTOCOL=TLSv1.3\x00") {
+		t.Errorf("%q, %s, %q, %q: %s", got, how, out.all(), told.all(), tlsify.report())
+	}
+	if status := tlsify.wait(); status != 0 {
+		t.Errorf("status %d", status)
+	}
 }
 
 // A program that speaks in clear first, and asks for TLS by UCSPI-TLS when its
@@ -202,7 +228,7 @@ func TestAsUCSPITLS(t *testing.T) {
 				if err != nil {
 					t.Fatal(err, tlsify.report())
 				}
-				if got, how := client.talk("question\n"); got != "over TLS\nheard question\n" || how != "close_notify" {
+				if got, how := client.talk("question\n"); got != "over TLS\nheard question\n" || how != "fin" {
 					t.Errorf("%q, %s", got, how)
 				}
 			}

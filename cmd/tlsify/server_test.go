@@ -72,6 +72,17 @@ var modes = map[string]func(*server, *tls.Conn, *finNoter){
 		c.CloseWrite()
 		s.drain(n)
 	},
+	// hangs-up answers where the client has not ended, like most HTTP servers, and
+	// ends.
+	"hangs-up": func(s *server, c *tls.Conn, n *finNoter) {
+		c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		if _, err := io.Copy(io.Discard, c); err != nil {
+			io.WriteString(c, "late reply\n")
+		}
+		c.CloseWrite()
+		c.SetReadDeadline(time.Now().Add(patience))
+		s.drain(n)
+	},
 	// greet ends its half at once, and reads on.
 	"greet": func(s *server, c *tls.Conn, n *finNoter) {
 		io.WriteString(c, "hello\n")

@@ -41,6 +41,9 @@ type Caller struct {
 	Delayed *Delayed // nil: PROG does not run before there is TLS
 	Name    string   // the other program's; empty: tlsify
 	user    *personality.IDs
+	// ByFIN: our end is a FIN, and each end is one direction's. TakeFIN: the peer's
+	// may be one.
+	ByFIN, TakeFIN bool
 }
 
 // Arguments makes tlsify's arguments of those that it was called with under a
@@ -70,7 +73,7 @@ func Arguments(name string, args []string) (Caller, []string, error) {
 	if err != nil {
 		return who, nil, err
 	}
-	who.user = call.User
+	who.user, who.ByFIN, who.TakeFIN = call.User, call.ByFIN, call.TakeFIN
 	args = call.Args
 	if call.Prog != nil {
 		args = append(append(args, "--"), call.Prog...)

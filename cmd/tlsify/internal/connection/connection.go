@@ -301,6 +301,10 @@ func (c *connection) plaintext(plan *pump.Plan) (err error) {
 	if c.inv.Stream.EOF == invocation.EOFAuto {
 		plan.EOFWait = c.inv.Stream.EOFWait
 	}
+	plan.TakeFIN = c.caller.TakeFIN
+	if c.caller.ByFIN {
+		plan.EndByFIN, plan.Answer, plan.HoldEOF = c.network.end, true, false
+	}
 	return nil
 }
 

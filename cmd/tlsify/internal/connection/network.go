@@ -65,6 +65,9 @@ func (n *network) Stop() {
 	n.out.Stop()
 }
 
+// end ends our direction without a word of TLS.
+func (n *network) end() error { return n.out.End() }
+
 // Settle waits, at most for limit, for bytes of ours that closing the socket
 // would take back.
 func (n *network) Settle(limit time.Duration) { n.out.Settle(limit) }

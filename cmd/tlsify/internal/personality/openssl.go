@@ -173,10 +173,13 @@ func (s *sClient) arguments() []string {
 			out = append(out, "-"+family)
 		}
 	}
-	if s.has("ign_eof") && !s.has("no_ign_eof") {
-		out = append(out, "--eof=hold")
+	// -quiet is -ign_eof: the connection is the server's to end. Where it is not,
+	// the real one ends at once.
+	eof := "hold"
+	if s.has("no_ign_eof") {
+		eof = "half-close"
 	}
-	return out
+	return append(out, "--eof="+eof)
 }
 
 // where is the place to connect to.

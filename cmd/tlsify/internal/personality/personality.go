@@ -32,6 +32,10 @@ type Call struct {
 	// Unset are variables that it does not get.
 	Prog  []string
 	Unset []string
+	// ByFIN: our end is the FIN of the stream below TLS, with no close_notify, and
+	// each end, ours or the peer's, is one direction's. TakeFIN: the peer's end may
+	// be such a FIN.
+	ByFIN, TakeFIN bool
 	// User is whose rights are enough once files are read, where we are root.
 	User *IDs
 	// Complaints is the descriptor for people, in the place of 2.

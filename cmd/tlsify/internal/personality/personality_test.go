@@ -15,24 +15,24 @@ var calls = []struct {
 	want       string // arguments; or ! and a part of the error
 }{
 	// BusyBox wget
-	{"openssl", "s_client -quiet -connect a.test:443 -servername a.test -verify 100 -verify_return_error -verify_hostname a.test", "connect --name=a.test --sni=a.test a.test:443"},
-	{"openssl", "s_client -quiet -connect 192.0.2.1:8443 -verify 100 -verify_return_error -verify_ip 192.0.2.1:8443", "connect --name=192.0.2.1 192.0.2.1:8443"},
-	{"openssl", "s_client -quiet -connect [2001:db8::1]:443 -verify_ip [2001:db8::1]:443", "connect --name=2001:db8::1 [2001:db8::1]:443"},
-	{"openssl", "s_client -quiet -connect [2001:db8::1]:443 -verify_ip 2001:db8::1", "connect --name=2001:db8::1 [2001:db8::1]:443"},
-	{"openssl", "s_client -quiet -connect a.test:443 -servername a.test", "connect --name=a.test --sni=a.test a.test:443"}, // --no-check-certificate
+	{"openssl", "s_client -quiet -connect a.test:443 -servername a.test -verify 100 -verify_return_error -verify_hostname a.test", "connect --name=a.test --sni=a.test --eof=hold a.test:443"},
+	{"openssl", "s_client -quiet -connect 192.0.2.1:8443 -verify 100 -verify_return_error -verify_ip 192.0.2.1:8443", "connect --name=192.0.2.1 --eof=hold 192.0.2.1:8443"},
+	{"openssl", "s_client -quiet -connect [2001:db8::1]:443 -verify_ip [2001:db8::1]:443", "connect --name=2001:db8::1 --eof=hold [2001:db8::1]:443"},
+	{"openssl", "s_client -quiet -connect [2001:db8::1]:443 -verify_ip 2001:db8::1", "connect --name=2001:db8::1 --eof=hold [2001:db8::1]:443"},
+	{"openssl", "s_client -quiet -connect a.test:443 -servername a.test", "connect --name=a.test --sni=a.test --eof=hold a.test:443"}, // --no-check-certificate
 	// recipes for ssh
-	{"openssl", "s_client -quiet -connect a.test:443", "connect a.test:443"},
-	{"openssl", "s_client -quiet a.test:443", "connect a.test:443"},
-	{"openssl", "s_client -host a.test -port 443 -quiet", "connect a.test:443"},
-	{"openssl", "s_client --quiet --connect a.test:443 --servername front.test", "connect --name=front.test --sni=front.test a.test:443"},
-	{"openssl", "s_client -quiet -connect a.test:443 -noservername -verify_quiet", "connect --sni=none a.test:443"},
-	{"openssl", "s_client -quiet -connect a.test:443 -cert c.pem -key k.pem -CAfile ca.pem", "connect --trust=ca.pem --cert=c.pem --key=k.pem a.test:443"},
+	{"openssl", "s_client -quiet -connect a.test:443", "connect --eof=hold a.test:443"},
+	{"openssl", "s_client -quiet a.test:443", "connect --eof=hold a.test:443"},
+	{"openssl", "s_client -host a.test -port 443 -quiet", "connect --eof=hold a.test:443"},
+	{"openssl", "s_client --quiet --connect a.test:443 --servername front.test", "connect --name=front.test --sni=front.test --eof=hold a.test:443"},
+	{"openssl", "s_client -quiet -connect a.test:443 -noservername -verify_quiet", "connect --sni=none --eof=hold a.test:443"},
+	{"openssl", "s_client -quiet -connect a.test:443 -cert c.pem -key k.pem -CAfile ca.pem", "connect --trust=ca.pem --cert=c.pem --key=k.pem --eof=hold a.test:443"},
 	{"openssl", "s_client -quiet -connect a.test:443 -cert both.pem -tls1_3 -ign_eof", "connect --cert=both.pem --key=both.pem --min-security=tls13 --eof=hold a.test:443"},
-	{"openssl", "s_client -quiet -connect a.test:443 -ign_eof -no_ign_eof -no_tls1_2 -4", "connect --min-security=tls13 -4 a.test:443"},
-	{"openssl", "s_client -quiet -connect a.test:25 -starttls smtp -alpn a,b -groups X25519:P-256", "connect --alpn=a,b --starttls=smtp --groups=X25519,P-256 a.test:25"},
-	{"openssl", "s_client -quiet -connect a.test:443 -proxy p.test:3128 -CRL crl.pem -crl_check -no-CApath -CAfile ca", "connect --trust=ca --crl=crl.pem --proxy=http://p.test:3128 a.test:443"},
-	{"openssl", "s_client -quiet -unix /x -verify_hostname a.test", "connect --name=a.test unix:/x"},
-	{"openssl", "s_client -quiet -connect a.test:443 -dane_tlsa_domain b.test -dane_tlsa_rrdata 1 -dane_tlsa_rrdata 2", "connect --name=b.test --tlsa=1 --tlsa=2 a.test:443"},
+	{"openssl", "s_client -quiet -connect a.test:443 -ign_eof -no_ign_eof -no_tls1_2 -4", "connect --min-security=tls13 -4 --eof=half-close a.test:443"},
+	{"openssl", "s_client -quiet -connect a.test:25 -starttls smtp -alpn a,b -groups X25519:P-256", "connect --alpn=a,b --starttls=smtp --groups=X25519,P-256 --eof=hold a.test:25"},
+	{"openssl", "s_client -quiet -connect a.test:443 -proxy p.test:3128 -CRL crl.pem -crl_check -no-CApath -CAfile ca", "connect --trust=ca --crl=crl.pem --proxy=http://p.test:3128 --eof=hold a.test:443"},
+	{"openssl", "s_client -quiet -unix /x -verify_hostname a.test", "connect --name=a.test --eof=hold unix:/x"},
+	{"openssl", "s_client -quiet -connect a.test:443 -dane_tlsa_domain b.test -dane_tlsa_rrdata 1 -dane_tlsa_rrdata 2", "connect --name=b.test --tlsa=1 --tlsa=2 --eof=hold a.test:443"},
 	// what would be less than it is asked, or something else
 	{"openssl", "", "!only s_client"},
 	{"openssl", "x509 -in a", "!only s_client"},
@@ -54,22 +54,22 @@ var calls = []struct {
 	{"openssl", "s_client -quiet -connect a.test:443 -pass pass:x", "!there is no -pass"},
 	{"openssl", "s_client -quiet -connect a.test:443 -psk 00", "!there is no -psk"},
 
-	{"ssl_client", "-s3 -n a.test", "connect --name=a.test --net-fd=3"},
-	{"ssl_client", "-e -s 3 -r 4 -n a.test:443", "connect --name=a.test --net-fd=4,3"},
-	{"ssl_client", "-es3 -r3 -n 192.0.2.1:443", "connect --name=192.0.2.1 --net-fd=3"},
-	{"ssl_client", "-s3 -n 2001:db8::1", "connect --name=2001:db8::1 --net-fd=3"},
-	{"ssl_client", "a.test", "connect a.test:443"},
-	{"ssl_client", "-n b.test a.test:8443", "connect --name=b.test a.test:8443"},
+	{"ssl_client", "-s3 -n a.test", "connect --name=a.test --net-fd=3 --eof=hold"},
+	{"ssl_client", "-e -s 3 -r 4 -n a.test:443", "connect --name=a.test --net-fd=4,3 --eof=half-close"},
+	{"ssl_client", "-es3 -r3 -n 192.0.2.1:443", "connect --name=192.0.2.1 --net-fd=3 --eof=half-close"},
+	{"ssl_client", "-s3 -n 2001:db8::1", "connect --name=2001:db8::1 --net-fd=3 --eof=hold"},
+	{"ssl_client", "a.test", "connect --eof=hold a.test:443"},
+	{"ssl_client", "-n b.test a.test:8443", "connect --eof=hold --name=b.test a.test:8443"},
 	{"ssl_client", "-s3", "!any certificate would do"},
 	{"ssl_client", "-n a.test", "!-s FD"},
 	{"ssl_client", "-s3 -n a.test a.test", "!unexpected"},
 	{"ssl_client", "-k -s3 -n a.test", "!there is no -k"},
 	{"ssl_client", "-s3 -n", "!-n needs a value"},
 
-	{"s6-tlsc-io", "CAFILE=ca.pem: -k a.test 6 7", "connect --name=a.test --trust=ca.pem --tolerate-truncation net 6,7"},
-	{"s6-tlsc-io", "CAFILE=ca.pem CADIR=/ca: -S -J -v2 -K 500 -ka.test -- 6 6", "connect --name=a.test --trust=/ca --handshake-timeout=500ms net 6,6"},
-	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: -y -k a.test -d 9 6 7", "connect --name=a.test --trust=/ca --tolerate-truncation --cert=c --key=k net 6,7 tell 1 on 9"},
-	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: -Y -K0 -k a.test 6 7", "connect --name=a.test --trust=/ca --tolerate-truncation net 6,7"},
+	{"s6-tlsc-io", "CAFILE=ca.pem: -k a.test 6 7", "connect --name=a.test --trust=ca.pem net 6,7 by-fin take-fin"},
+	{"s6-tlsc-io", "CAFILE=ca.pem CADIR=/ca: -S -J -v2 -K 500 -ka.test -- 6 6", "connect --name=a.test --trust=/ca --handshake-timeout=500ms --eof=half-close net 6,6"},
+	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: -y -k a.test -d 9 6 7", "connect --name=a.test --trust=/ca --cert=c --key=k net 6,7 by-fin take-fin tell 1 on 9"},
+	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: -Y -K0 -k a.test 6 7", "connect --name=a.test --trust=/ca net 6,7 by-fin take-fin"},
 	{"s6-tlsc-io", "CADIR=/ca: 6 7", "!any certificate would do"},
 	{"s6-tlsc-io", "-k a.test 6 7", "!neither CADIR nor CAFILE"},
 	{"s6-tlsc-io", "CADIR=/ca: -y -k a.test 6 7", "!CERTFILE and KEYFILE"},
@@ -78,20 +78,20 @@ var calls = []struct {
 	{"s6-tlsc-io", "CADIR=/ca: -k a.test -K-1 6 7", "!-K -1"},
 	{"s6-tlsc-io", "CADIR=/ca: -k a.test --no-verify-cert 6 7", "!there is no --"},
 
-	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: 6 7", "accept --cert=c --key=k --tolerate-truncation net 0,1 plain 6,7"},
-	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k CAFILE=ca: -J -Y -d5 6 7", "accept --cert=c --key=k --client-auth=request --client-trust=ca net 0,1 plain 6,7 tell 1 on 5"},
-	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k CAFILE=ca: -J -y -k0 6 7", "accept --cert=c --key=k --client-auth=require --client-trust=ca net 0,1 plain 6,7"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: 6 7", "accept --cert=c --key=k net 0,1 plain 6,7 by-fin take-fin"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k CAFILE=ca: -J -Y -d5 6 7", "accept --cert=c --key=k --client-auth=request --client-trust=ca net 0,1 plain 6,7 by-fin tell 1 on 5"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k CAFILE=ca: -J -y -k0 6 7", "accept --cert=c --key=k --client-auth=require --client-trust=ca net 0,1 plain 6,7 by-fin"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -y 6 7", "!neither CADIR nor CAFILE"},
 	{"s6-tlsd-io", "CERTFILE=c: 6 7", "!CERTFILE and KEYFILE"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -k 2 6 7", "!KEYFILE:NAME"},
 
-	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k TLS_UID=7 TLS_GID=8: -J 6 7", "accept --cert=c --key=k net 0,1 plain 6,7 as 7 8"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k TLS_UID=7 TLS_GID=8: -J 6 7", "accept --cert=c --key=k net 0,1 plain 6,7 by-fin as 7 8"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k TLS_UID=0x7: -J 6 7", "!two numbers"},
-	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J -v 2 prog -Z", "accept --cert=c --key=k net 0,1 unset 6 -- prog -Z"},
-	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J -Z -- prog", "accept --cert=c --key=k net 0,1 unset 0 -- prog"},
+	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J -v 2 prog -Z", "accept --cert=c --key=k net 0,1 unset 6 -- prog -Z by-fin"},
+	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J -Z -- prog", "accept --cert=c --key=k net 0,1 unset 0 -- prog by-fin"},
 	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J", "!a program is needed"},
 	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -d 3 prog", "!no -d"},
-	{"s6-ucspitlsc", "CADIR=/ca: -J -k a.test prog", "connect --name=a.test --trust=/ca net 6,7 unset 6 -- prog"},
+	{"s6-ucspitlsc", "CADIR=/ca: -J -k a.test prog", "connect --name=a.test --trust=/ca net 6,7 unset 6 -- prog by-fin"},
 	{"s6-ucspitlsc", "CADIR=/ca: -J prog", "!any certificate would do"},
 
 	{"couriertls", "-remotefd=5 -localfd=6 -statusfd=7 -verify=a.test", "connect --name=a.test net 5,5 plain 6,6 tell 2 on 7"},
@@ -168,6 +168,12 @@ func (call *Call) words(err error) []string {
 	}
 	if call.Prog != nil && err == nil {
 		words = append(append(words, "unset", strconv.Itoa(len(call.Unset)), "--"), call.Prog...)
+	}
+	if call.ByFIN && err == nil {
+		words = append(words, "by-fin")
+	}
+	if call.TakeFIN && err == nil {
+		words = append(words, "take-fin")
 	}
 	if call.User != nil && err == nil {
 		words = append(words, "as", strconv.Itoa(call.User.UID), strconv.Itoa(call.User.GID))

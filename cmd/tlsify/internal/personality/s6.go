@@ -88,6 +88,7 @@ func (s *s6Call) client(call *Call, env Getenv) error {
 		}
 		call.Args = append(call.Args, "--cert="+cert, "--key="+key)
 	}
+	s.ends(call)
 	call.User, err = s6User(env)
 	return err
 }
@@ -109,8 +110,21 @@ func (s *s6Call) server(call *Call, env Getenv) error {
 		auth := map[byte]string{'Y': "request", 'y': "require"}[s.certificate]
 		call.Args = append(call.Args, "--client-auth="+auth, "--client-trust="+trust)
 	}
+	s.ends(call)
 	call.User, err = s6User(env)
 	return err
+}
+
+// ends has the stream end as -S and -J say: by close_notify only with -S, and the
+// peer's must be one only with -J. With -S the peer's end is the end of both
+// directions.
+func (s *s6Call) ends(call *Call) {
+	_, notify := s.values['S']
+	_, strict := s.values['J']
+	call.ByFIN, call.TakeFIN = !notify, !strict
+	if notify {
+		call.Args = append(call.Args, "--eof=half-close")
+	}
 }
 
 // pair reads the two descriptors that are all the rest.
@@ -130,10 +144,6 @@ func readS6(args []string) (*s6Call, error) {
 		return nil, err
 	}
 	s := &s6Call{values: values, rest: rest}
-	// That a stream ends without close_notify is an error only with -J.
-	if _, strict := values['J']; !strict {
-		s.common = append(s.common, "--tolerate-truncation")
-	}
 	if _, ok := values['Y']; ok {
 		s.certificate = 'Y'
 	}

@@ -8,12 +8,17 @@ import (
 
 // sslClient is BusyBox's `ssl_client [-e] -s FD [-r FD] [-n NAME]`, or with a
 // host in place of the descriptors. Unlike that one it checks the certificate,
-// for which there must be a name. -e changes nothing: the end of the input
-// always reaches the peer, and its reply is never dropped.
+// for which there must be a name. Without -e it is the peer that ends the
+// connection; with it the end of the input is the end of ours, though what the
+// peer still says is not dropped.
 func sslClient(args []string, _ Getenv) (*Call, error) {
 	values, rest, err := letters(args, "e", "srn")
 	if err != nil {
 		return nil, err
+	}
+	eof := "--eof=hold"
+	if _, ends := values['e']; ends {
+		eof = "--eof=half-close"
 	}
 	name, named := values['n']
 	in, hasIn := values['r']
@@ -26,7 +31,7 @@ func sslClient(args []string, _ Getenv) (*Call, error) {
 		if !strings.Contains(place, ":") {
 			place += ":443"
 		}
-		call := &Call{Args: []string{"connect"}, place: place}
+		call := &Call{Args: []string{"connect", eof}, place: place}
 		if named {
 			call.Args = append(call.Args, "--name="+splitPort(name))
 		}
@@ -40,7 +45,7 @@ func sslClient(args []string, _ Getenv) (*Call, error) {
 	if hasIn && in != out {
 		network = in + "," + out
 	}
-	return &Call{Args: []string{"connect", "--name=" + splitPort(name), "--net-fd=" + network}}, nil
+	return &Call{Args: []string{"connect", "--name=" + splitPort(name), "--net-fd=" + network, eof}}, nil
 }
 
 // letters reads options of one letter: switches, and those that take a value,
