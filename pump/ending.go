@@ -86,7 +86,7 @@ func (r *run) peerEnded(err error) (bool, error) {
 	switch {
 	case r.toEnded:
 		return true, nil
-	case r.Answer && r.halves():
+	case r.Answer && (r.halves() || err != io.EOF): // a FIN was of one direction alone
 	default:
 		// Our close_notify goes in answer, behind what the caller has written.
 		r.closing.Store(true)

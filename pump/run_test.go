@@ -541,6 +541,17 @@ func TestProgLeavesTalkingPeer(t *testing.T) {
 // Some end a direction by the FIN of the stream below, either way.
 func TestEndByFIN(t *testing.T) {
 	onCallers(t, func(a *act) {
+		a.version = engine.TLS12
+		a.plan.Answer, a.plan.TakeFIN = true, true
+		a.begin()
+		a.ends(engine.ErrTruncated)
+		streamtest.WantRest(a, a.out, nil)
+		a.writes("answer")
+		a.finishes()
+		a.over(nil, "closed local")
+		a.heard(a, "answer")
+	})
+	onCallers(t, func(a *act) {
 		var ended atomic.Bool
 		a.version = engine.TLS12
 		a.plan.Answer, a.plan.TakeFIN = true, true

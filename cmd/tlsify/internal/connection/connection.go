@@ -302,6 +302,7 @@ func (c *connection) plaintext(plan *pump.Plan) (err error) {
 		plan.EOFWait = c.inv.Stream.EOFWait
 	}
 	plan.TakeFIN = c.caller.TakeFIN
+	plan.Answer = plan.Answer || c.caller.TakeFIN
 	if c.caller.ByFIN {
 		plan.EndByFIN, plan.Answer, plan.HoldEOF = c.network.end, true, false
 	}
