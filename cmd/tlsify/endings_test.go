@@ -2,7 +2,9 @@ package main
 
 import (
 	"io"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -160,5 +162,109 @@ func TestUnreadableInput(t *testing.T) {
 	tlsify.expect(8, "ready", "error local-io .*", "end 8")
 	if notes := s.seen(t, 1); !strings.Contains(notes, `got "half"`) || strings.Contains(notes, "close_notify") {
 		t.Errorf("the server saw: %s", notes)
+	}
+}
+
+// endingsTimes is how often something is tried that went wrong once in a while.
+func endingsTimes(otherwise int) int { return number(os.Getenv("TLSIFY_ENDINGS"), otherwise) }
+
+// A caller with one TCP socket on 0 and 1 that resets it is never vouched for by
+// a close_notify. The kernel tells of a reset once, and it was noted only where
+// it had told a write.
+func TestCallerResets(t *testing.T) {
+	for _, setting := range []string{"record", "session", "tls=1.2"} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			s, args := startServer(t, "flood"), []string{"--pump", setting}
+			if setting == "tls=1.2" {
+				s, args = startServer(t, "flood", setting), nil
+			}
+			var trying sync.WaitGroup
+			for range 4 {
+				trying.Go(func() {
+					for range endingsTimes(12) / 4 {
+						t.Run("", func(t *testing.T) { resetOnce(t, s, args) })
+					}
+				})
+			}
+			trying.Wait()
+			notes := s.seen(t, endingsTimes(12)/4*4)
+			if told := strings.Count(notes, "end close_notify"); told > 0 {
+				t.Errorf("%d are vouched for", told)
+			}
+		})
+	}
+}
+
+func resetOnce(t *testing.T, s *server, args []string) {
+	ours, theirs := tcpPair(t)
+	l := newLaunch(t)
+	l.give(0, rawOf(t, theirs))
+	l.give(1, rawOf(t, theirs))
+	theirs.Close()
+	tlsify := l.start(connectTo(t, s, args...)...)
+	io.WriteString(ours, "half")
+	io.ReadFull(ours, make([]byte, 100_000))
+	ours.SetLinger(0)
+	ours.Close()
+	if status := tlsify.wait(); status != 8 {
+		t.Errorf("status %d: %s", status, tlsify.report())
+	}
+}
+
+// What a unix socket's other end has left unread when it was closed is a reset,
+// too: that is how the kernel has it.
+func TestCallerLeavesUnread(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "stays")
+	l := newLaunch(t)
+	c := l.socket(0, 1)
+	tlsify := l.start(connectTo(t, s)...)
+	io.WriteString(c, "echo")
+	raw := rawOf(t, c)
+	if !becomes(func() bool {
+		n, _, err := unix.Recvfrom(raw, make([]byte, 8), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		return n == 4 && err == nil
+	}) {
+		t.Fatal("nothing came back")
+	}
+	unix.Close(raw)
+	c.Close()
+	tlsify.expect(8, "ready", "error local-io .*reset.*", "end 8")
+}
+
+// Callers that leave content leave no helpers behind, whatever the server does.
+func TestCallersLeave(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "stays")
+	var all []*child
+	most := 0
+	for range endingsTimes(40) {
+		l := newLaunch(t)
+		c := l.socket(0, 1)
+		all = append(all, l.start(connectTo(t, s, "--linger", "1m")...))
+		io.WriteString(c, "x")
+		if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+			t.Fatal(err, all[len(all)-1].report())
+		}
+		c.Close()
+		alive := 0
+		for _, tlsify := range all {
+			select {
+			case <-tlsify.ended:
+			default:
+				alive++
+			}
+		}
+		most = max(most, alive)
+	}
+	for _, tlsify := range all {
+		if status := tlsify.wait(); status != 0 {
+			t.Errorf("status %d: %s", status, tlsify.report())
+		}
+	}
+	t.Logf("%d callers, at most %d helpers at a time", len(all), most)
+	if most > 20 {
+		t.Errorf("%d helpers at a time", most)
 	}
 }

@@ -60,6 +60,16 @@ var modes = map[string]func(*server, *tls.Conn, *finNoter){
 			}
 		}
 	},
+	// stays answers as it goes, and does not end.
+	"stays": func(s *server, c *tls.Conn, n *finNoter) {
+		buf := make([]byte, 64<<10)
+		for err := error(nil); err == nil; {
+			var got int
+			got, err = c.Read(buf)
+			c.Write(buf[:got])
+		}
+		<-s.stopped
+	},
 	// late answers only after the client's close_notify, and notes whether the
 	// client has kept its half of the socket open until then.
 	"late": func(s *server, c *tls.Conn, n *finNoter) {
