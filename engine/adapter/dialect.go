@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"reflect"
@@ -30,6 +31,7 @@ type Dialect struct {
 type FaultText struct {
 	Part  string
 	Fault engine.Fault
+	Hint  string // what to do about it; empty: nothing to add
 }
 
 // Blame types an error of the library's, over records, by blame.
@@ -50,6 +52,9 @@ func (d *Dialect) Blame(err error, records *RecordConn) error {
 	}
 	for _, known := range d.Faults {
 		if strings.Contains(err.Error(), known.Part) {
+			if known.Hint != "" {
+				err = fmt.Errorf("%w: %s", err, known.Hint)
+			}
 			return &engine.PeerError{Fault: known.Fault, Err: err}
 		}
 	}

@@ -106,6 +106,7 @@ func (c *connection) run(ctx context.Context) int {
 // failed reports what ended the connection before it was ready.
 func (c *connection) failed(ctx context.Context, err error) int {
 	f := Blame(err, c.at, c.certAsked())
+	f.Text += c.offer(err)
 	switch {
 	case c.caller.Delayed != nil && c.program != nil:
 		c.inv.Say.Failure(f)

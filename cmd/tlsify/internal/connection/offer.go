@@ -1,0 +1,39 @@
+package connection
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/engine"
+)
+
+// offer says, of a handshake that a server has ended without a reason or not
+// answered at all, what there was to take, and what may help.
+func (c *connection) offer(err error) string {
+	config := c.inv.Client
+	if c.inv.Form != option.Connect || c.at != Handshaking || config == nil || config.Fingerprint != "" || config.Hello != nil {
+		return ""
+	}
+	groups, groupsErr := config.ResolveGroups(c.inv.Engine)
+	if groupsErr != nil {
+		return ""
+	}
+	return offerOf(err, groups, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
+}
+
+func offerOf(err error, groups []string, tls13 bool) string {
+	var alert *engine.AlertError
+	switch {
+	case errors.As(err, &alert) && alert.Alert == engine.AlertHandshakeFailure && !alert.ClientCertRequested:
+		what := "TLS 1.3, and TLS 1.2 with forward secrecy and authenticated encryption (no RSA key exchange, CBC or SHA-1)"
+		if tls13 {
+			what = "TLS 1.3 alone, which a server of TLS 1.2 may refuse like this"
+		}
+		return "; it was offered " + what + ", and the groups " + strings.Join(groups, ", ")
+	case (err == errHandshakeTimeout || is[*engine.TransportError](err)) && slices.ContainsFunc(groups, engine.PostQuantumGroup):
+		return "; if something on the way does not take a ClientHello of this size, --groups x25519,secp256r1 makes a small one"
+	}
+	return ""
+}
