@@ -87,9 +87,9 @@ func TestUserRefused(t *testing.T) {
 	content, _ := os.ReadFile(pki + "/ca.pem")
 	os.WriteFile(secret, content, 0o600)
 	for _, c := range []struct{ user, options, line string }{
-		{"root", "", "root is whom"},
-		{"0:0", "", "root is whom"},
-		{"54321:0", "", "root is whom"},
+		{"root", "", "--user must not be root"},
+		{"0:0", "", "--user must not be root"},
+		{"54321:0", "", "--user must not be root"},
 		{"-", "", "no user"},
 		{"no-such-user", "", "no user"},
 		{"54321", "", "give UID:GID"},

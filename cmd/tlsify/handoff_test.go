@@ -206,7 +206,7 @@ func TestHandoffUsage(t *testing.T) {
 		args []string
 		text string
 	}{
-		"kind":    {[]string{"--handoff", "pipe"}, "none of socketpair, ktls, auto"},
+		"kind":    {[]string{"--handoff", "pipe"}, "want socketpair, ktls or auto, not"},
 		"pump":    {[]string{"--handoff", "ktls", "--pump", "record"}, "--pump is for a stream that tlsify carries"},
 		"linger":  {[]string{"--handoff", "ktls", "--linger", "1s"}, "--linger is for a stream that tlsify carries"},
 		"program": {[]string{"--handoff", "auto", "--", "true"}, "exclude each other"},

@@ -64,7 +64,7 @@ var Codes = []Code{
 		"Give one with --cert and --key. Under TLS 1.2 it is sent only with --client-cert-in-clear."},
 	{"ech-rejected", "The server did not take the encrypted ClientHello. What was hidden has not been told.",
 		"The line ech-retry on the control channel has the ECHConfigList to try instead, for --ech."},
-	{"signer", "A signature of the server's key was not to be had: the signing process or --key signer:... failed or refused.",
+	{"signer", "No signature with the server's key could be made: the signing process or --key signer:... failed or refused.",
 		"Look at the signer; its own messages are on descriptor 2."},
 
 	{"cert-untrusted", "No trusted root vouches for the certificate. Often the server does not send an intermediate.",

@@ -217,7 +217,7 @@ func (p *parser) sandbox() error {
 	case "off":
 		p.inv.Sandbox = privilege.Off
 	default:
-		return status.Usagef("--sandbox: %q is none of auto, require, off", status.Cut(value))
+		return status.Usagef("--sandbox: want auto, require or off, not %q", status.Cut(value))
 	}
 	return nil
 }

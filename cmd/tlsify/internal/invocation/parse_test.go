@@ -101,7 +101,7 @@ func TestRefusals(t *testing.T) {
 	for _, c := range []struct {
 		args, want string
 	}{
-		{"accept|--cert=c|--key=signer:cat|--client-auth=bogus|--|prog", `--client-auth: "bogus" is none of none, request, require`},
+		{"accept|--cert=c|--key=signer:cat|--client-auth=bogus|--|prog", `--client-auth: want none, request or require, not "bogus"`},
 		{"accept|--cert=c|--key=signer:|--|prog", `--key: signer: needs`},
 		{"listen|--cert=c|--key=signer:fd:5|:0|--|prog", `can't share one stream`},
 		{"connect|--cert=c|--key=signer:cat|a.test:1", `a signer is for servers`},

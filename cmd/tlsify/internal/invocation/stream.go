@@ -53,7 +53,7 @@ func (p *parser) stream() error {
 		s.EOF = value
 	}
 	if !slices.Contains([]string{EOFAuto, EOFHalfClose, EOFHold}, s.EOF) {
-		return status.Usagef("--eof: %q is none of auto, half-close, hold", status.Cut(s.EOF))
+		return status.Usagef("--eof: want auto, half-close or hold, not %q", status.Cut(s.EOF))
 	}
 	if p.words.Has("eof-wait") && s.EOF != EOFAuto {
 		return status.Usagef("--eof-wait is for --eof auto")
@@ -63,7 +63,7 @@ func (p *parser) stream() error {
 	if value, ok := p.words.Value("pump"); ok {
 		s.Pump = pump.Kind(value)
 		if !slices.Contains(pump.Kinds[:], s.Pump) {
-			return status.Usagef("--pump: %q is none of auto, ktls, record, session", status.Cut(value))
+			return status.Usagef("--pump: want auto, ktls, record or session, not %q", status.Cut(value))
 		}
 	}
 	return nil
@@ -90,7 +90,7 @@ func (p *parser) plaintext() error {
 	case !ok:
 		return nil
 	case kind != HandPair && kind != HandKernel && kind != HandAuto:
-		return status.Usagef("--handoff: %q is none of socketpair, ktls, auto", status.Cut(kind))
+		return status.Usagef("--handoff: want socketpair, ktls or auto, not %q", status.Cut(kind))
 	case p.words.Prog != nil:
 		return status.Usagef("--handoff and a program exclude each other: the program has the plaintext")
 	case !p.Say.Control.CanHandOver():
@@ -109,7 +109,7 @@ func (p *parser) starttls() error {
 	case !ok:
 		return nil
 	case !slices.Contains(starttls.Protocols(), protocol):
-		return status.Usagef("--starttls: %q is none of %s", status.Cut(protocol), strings.Join(starttls.Protocols(), ", "))
+		return status.Usagef("--starttls: want one of %s, not %q", strings.Join(starttls.Protocols(), ", "), status.Cut(protocol))
 	case p.words.Has("tcp-fastopen"):
 		return status.Usagef("--tcp-fastopen is not for --starttls: TLS is not what is sent first")
 	}

@@ -72,7 +72,7 @@ func (p *parser) common() (err error) {
 	t := &p.inv.TLS
 	if value, ok := p.words.Value("min-security"); ok {
 		if t.Level, ok = levels[value]; !ok {
-			return status.Usagef("--min-security: %q is none of standard, tls13, pq, pq-auth", status.Cut(value))
+			return status.Usagef("--min-security: want standard, tls13, pq or pq-auth, not %q", status.Cut(value))
 		}
 	}
 	if t.Groups, err = p.list("groups"); err != nil {
@@ -83,7 +83,7 @@ func (p *parser) common() (err error) {
 	}
 	if value, ok := p.words.Value("binding"); ok {
 		if value != BindingExporter && value != BindingEndPoint {
-			return status.Usagef("--binding: %q is neither %s nor %s", status.Cut(value), BindingExporter, BindingEndPoint)
+			return status.Usagef("--binding: want %s or %s, not %q", BindingExporter, BindingEndPoint, status.Cut(value))
 		}
 		t.Binding = value
 	}
@@ -204,7 +204,7 @@ func (p *parser) server() (err error) {
 	case "require":
 		t.ClientAuth = engine.ClientAuthRequire
 	default:
-		return status.Usagef("--client-auth: %q is none of none, request, require", status.Cut(value))
+		return status.Usagef("--client-auth: want none, request or require, not %q", status.Cut(value))
 	}
 	if name, ok := p.words.Value("ticket-key"); ok {
 		return p.file("ticket-key", name, &t.TicketKey)

@@ -59,7 +59,7 @@ func (p *parser) serverTrust() error {
 	}
 	if value, ok := p.words.Value("staple"); ok {
 		if t.Staple, ok = stapleModes[value]; !ok {
-			return status.Usagef("--staple: %q is none of off, check, require", status.Cut(value))
+			return status.Usagef("--staple: want off, check or require, not %q", status.Cut(value))
 		}
 	}
 	if len(t.Roots) > 0 && len(t.Names) == 0 {

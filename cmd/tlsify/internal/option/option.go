@@ -143,7 +143,7 @@ var Table = []Option{
 	{Name: "max-per-address", Arg: "N", Forms: "l", Topic: "stream",
 		Help: "how many of all of them one IPv4 address, or one IPv6 /64 network, may have; half of --max-connections by default"},
 	{Name: "max-handshakes", Arg: "N", Forms: "l", Topic: "stream",
-		Help: "how many may be in their handshake; 100 by default. Others wait for their turn, for at most --handshake-timeout, and the newest has the next; an unfinished handshake is ended for them after 3s, an established connection never. Who is refused sees a TCP reset"},
+		Help: "how many may be in their handshake; 100 by default. Others wait for their turn, for at most --handshake-timeout, and the newest has the next; an unfinished handshake is ended for them after 3s, an established connection never. A refused client sees a TCP reset"},
 	{Name: "proxy", Arg: "URL", Forms: "ci", Topic: "stream", Binds: true,
 		Help: "dial through http:// or https:// (CONNECT) or socks5:// (socks5h:// to have the proxy resolve HOST), [USER[:PASSWORD]@]HOST:PORT; a password only by --options-fd"},
 	{Name: "starttls", Arg: "PROTO", Forms: "ci", Topic: "stream",

@@ -31,7 +31,7 @@ func (call *Call) courier(args []string, env Getenv) (err error) {
 		name, value, _ := strings.Cut(strings.TrimPrefix(word, "-"), "=")
 		switch {
 		case !strings.HasPrefix(word, "-"):
-			return fmt.Errorf("to start a program, %s, is not to be had here", word)
+			return fmt.Errorf("a program cannot be started here: %s", word)
 		case name != "remotefd" && name != "localfd" && name != "statusfd" && name != "host" && name != "port" && name != "verify" && name != "server":
 			return fmt.Errorf("there is no -%s here", name)
 		}
@@ -39,7 +39,7 @@ func (call *Call) courier(args []string, env Getenv) (err error) {
 	}
 	for _, name := range []string{"TLS_PROTOCOL", "TLS_CIPHER_LIST"} {
 		if value, _ := env(name); value != "" {
-			return fmt.Errorf("%s is not to be had here", name)
+			return fmt.Errorf("%s is not supported here", name)
 		}
 	}
 	if value, ok := values["localfd"]; ok {

@@ -32,7 +32,7 @@ func greengrass(args []string, env Getenv) (*Call, error) {
 	// A proxy that is set and not used would be gone round.
 	for _, name := range []string{"ALL_PROXY", "HTTPS_PROXY"} {
 		if value, _ := env(name); value != "" {
-			return nil, errors.New(name + " is not to be had here")
+			return nil, errors.New(name + " is not supported here")
 		}
 	}
 	endpoint := values["--endpoint"]

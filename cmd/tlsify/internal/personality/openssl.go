@@ -100,17 +100,17 @@ func (s *sClient) check() error {
 		return errors.New("-quiet is needed: there is nothing but the stream on standard output here")
 	}
 	if s.has("verify_hostname") && s.has("verify_ip") {
-		return errors.New("-verify_hostname and -verify_ip together are not to be had here")
+		return errors.New("-verify_hostname and -verify_ip cannot stand together here")
 	}
 	if depth, ok := s.seen["verify"]; ok {
 		// A path has at most ten certificates here.
 		if n, err := strconv.Atoi(depth); err != nil || n < 9 {
-			return fmt.Errorf("-verify %s: a limit of less than 9 is not to be had here", depth)
+			return fmt.Errorf("-verify %s: the depth cannot be limited to less than 9 here", depth)
 		}
 	}
 	for _, form := range []string{"certform", "keyform"} {
 		if value, ok := s.seen[form]; ok && !strings.EqualFold(value, "PEM") {
-			return fmt.Errorf("-%s: only PEM is to be had here", form)
+			return fmt.Errorf("-%s: only PEM is supported here", form)
 		}
 	}
 	if s.has("crl_check") && !s.has("CRL") {

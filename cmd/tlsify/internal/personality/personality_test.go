@@ -105,7 +105,7 @@ var calls = []struct {
 	{"couriertls", "-verify=a.test", "!-remotefd=N is needed"},
 	{"couriertls", "-verify=a.test -host=a.test -remotefd=5", "!exclude each other"},
 	{"couriertls", "-printx509=5 -statusfd=7", "!there is no -printx509 tell 2 on 7"},
-	{"couriertls", "-remotefd=5 prog", "!to start a program"},
+	{"couriertls", "-remotefd=5 prog", "!a program cannot be started"},
 	{"couriertls", "TLS_PROTOCOL=SSL3: -remotefd=5 -verify=a.test", "!TLS_PROTOCOL"},
 	{"couriertls", "TLS_CERTFILE=c TLS_VERIFYPEER=SOMETIMES: -server -remotefd=5", "!TLS_VERIFYPEER"},
 

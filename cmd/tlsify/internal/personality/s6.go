@@ -95,7 +95,7 @@ func (s *s6Call) client(call *Call, env Getenv) error {
 
 func (s *s6Call) server(call *Call, env Getenv) error {
 	if level, ok := s.values['k']; ok && level != "0" {
-		return errors.New("-k: certificates by KEYFILE:NAME are not to be had here")
+		return errors.New("-k: certificates by KEYFILE:NAME are not supported here")
 	}
 	cert, key, err := s6Identity(env)
 	if err != nil {

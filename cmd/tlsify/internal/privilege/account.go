@@ -61,7 +61,7 @@ func ParseAccount(value string) (*Account, error) {
 		return nil, status.Usagef("--user: there is no group %q", status.Cut(group))
 	}
 	if a.uid == 0 || a.gid == 0 {
-		return nil, status.Usagef("--user: root is whom it is to be used against")
+		return nil, status.Usagef("--user must not be root")
 	}
 	return a, nil
 }

@@ -35,7 +35,8 @@ type Confinement struct {
 
 // Prepare makes a confinement for what the process needs. To follow the links
 // of a directory to be read, of which there may be hundreds, takes time, and is
-// begun on a goroutine of its own. Without that it is quicker done than begun.
+// begun on a goroutine of its own. Without a directory, to start a goroutine would
+// take longer than the work itself.
 func Prepare(n Needs) *Confinement {
 	c := &Confinement{n, sync.OnceValues(func() (*ruleset, error) { return newRuleset(n) })}
 	if len(n.Read) > 0 {
