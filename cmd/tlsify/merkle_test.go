@@ -91,7 +91,7 @@ func merkleServer(t *testing.T, engine string, certs ...string) (address string)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { log.Close() })
-	l, err := startListener(log, os.Environ(), append(args, "127.0.0.1:0", "--", "cat")...)
+	l, err := startListener(log, os.Environ(), append(args, "127.0.0.1:0", "--", "true")...)
 	if err != nil {
 		t.Fatal(err)
 	}
