@@ -19,6 +19,7 @@ import (
 
 	"tlsify/engine"
 	"tlsify/verify"
+	"tlsify/verify/mtc"
 )
 
 // Seen is what there is to tell of. What did not come about is nil or zero.
@@ -203,7 +204,12 @@ func key(c *x509.Certificate) string {
 
 // signature says by what kind of signature c's issuer vouches for it.
 func signature(c *x509.Certificate) string {
-	if c.SignatureAlgorithm == x509.UnknownSignatureAlgorithm {
+	switch {
+	case mtc.IsRelative(c):
+		return "a Merkle Tree proof, relative to a landmark"
+	case mtc.IsProven(c):
+		return "a Merkle Tree proof"
+	case c.SignatureAlgorithm == x509.UnknownSignatureAlgorithm:
 		return "of an unknown kind"
 	}
 	return c.SignatureAlgorithm.String()
