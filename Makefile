@@ -19,7 +19,7 @@ WITH_GO = GOTOOLCHAIN=$$($(GO) env GOVERSION)
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean crowd engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
+.PHONY: help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -186,6 +186,13 @@ bench-engines: bench-build ## size and start of each build; INTO=ENGINES.md puts
 bench-build: build
 	@CGO_ENABLED=0 $(GO) build $(BENCHFLAGS) -o bin/tlsify-std ./cmd/tlsify
 	@$(GOBUILD) -o bin/tlsify-bench ./cmd/tlsify-bench
+
+rename: ## give the module another path: make rename MODULE=example.org/tlsify
+	@test -n '$(MODULE)' || { echo 'make rename MODULE=example.org/tlsify'; false; }
+	@$(GO) run .ci/rename.go '$(MODULE)'
+
+rooms: ## count how the program's rooms hang together
+	@$(GO) run .ci/rooms.go -tags '$(TAGS)' $(ROOMS) ./cmd/tlsify/...
 
 clean: ## remove what was built
 	@rm -rf bin

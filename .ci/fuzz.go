@@ -69,8 +69,13 @@ func main() {
 
 // list asks the packages' test binaries for their fuzzers.
 func list(tags string, packages []string) (found []row, err error) {
+	out, err := exec.Command("go", "list", "-m").Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list -m: %w", err)
+	}
+	module := strings.TrimSpace(string(out))
 	args := append([]string{"test", "-tags", tags, "-list", "^Fuzz"}, packages...)
-	out, err := exec.Command("go", args...).Output()
+	out, err = exec.Command("go", args...).Output()
 	if err != nil {
 		return nil, fmt.Errorf("go test -list: %w\n%s", err, out)
 	}
@@ -82,7 +87,7 @@ func list(tags string, packages []string) (found []row, err error) {
 			found = append(found, row{name: fields[0], last: "-"})
 		case len(fields) > 1 && fields[0] == "ok": // after the names of its fuzzers
 			for ; unplaced < len(found); unplaced++ {
-				found[unplaced].pkg = fields[1]
+				found[unplaced].pkg = "./" + strings.TrimPrefix(fields[1], module+"/")
 			}
 		}
 	}

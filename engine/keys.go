@@ -17,7 +17,7 @@ type KeyedSession interface {
 	// answer to the KeyUpdates that ask for one (section 4.6.3), a new key
 	// before the old one has protected too much (section 5.5), an alert for
 	// what breaks the protocol, and close_notify (section 6.1).
-	// [tlsify/engine/record.Conn] does all that.
+	// Package record's Conn does all that.
 	TakeOver() (*Keys, error)
 }
 

@@ -228,7 +228,8 @@ func TestOpenWrt(t *testing.T) {
 		}
 	}
 	out := command(t, ".", nil, "make", "-n", "-f", "openwrt/Makefile", "TOPDIR="+top, "INCLUDE_DIR="+top+"/include", "DL_DIR=/dl", "--eval=all:")
-	for _, want := range []string{"binary tlsify\n", "package tlsify " + version(t) + " tlsify/cmd/tlsify\n", "net TLS for every program that has none @arch +ca-bundle\n"} {
+	module := strings.TrimSpace(command(t, ".", nil, "go", "list", "-m"))
+	for _, want := range []string{"binary tlsify\n", "package tlsify " + version(t) + " " + module + "/cmd/tlsify\n", "net TLS for every program that has none @arch +ca-bundle\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in %s", want, out)
 		}

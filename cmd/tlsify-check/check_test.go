@@ -45,7 +45,7 @@ func tlsify(t *testing.T) string {
 
 var buildTlsify = sync.OnceValues(func() (string, error) {
 	program := filepath.Join(buildDir, "tlsify")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-tags", "utls,pq", "-o", program, "tlsify/cmd/tlsify")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-tags", "utls,pq", "-o", program, "../tlsify")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", &os.PathError{Op: "go build", Path: string(out), Err: err}

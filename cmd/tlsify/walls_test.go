@@ -7,50 +7,55 @@ import (
 )
 
 // rooms are the folders of the design and what each may import beside the
-// standard library. A package's path stands for those below it, too.
+// standard library. A package's path stands for those below it, too; ours begin
+// with ./.
 var rooms = []struct {
 	pattern string
 	may     []string
 	mustNot []string // of the standard library
 }{
-	{"tlsify/engine", []string{"tlsify/engine"}, []string{"crypto/tls"}},
-	{"tlsify/engine/adapter", []string{"tlsify/engine", "tlsify/engine/record", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, []string{"crypto/tls", "testing"}},
+	{"./engine", []string{"./engine"}, []string{"crypto/tls"}},
+	{"./engine/adapter", []string{"./engine", "./engine/record", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, []string{"crypto/tls", "testing"}},
 	// The standard library has ChaCha20-Poly1305 for itself alone.
-	{"tlsify/engine/record", []string{"tlsify/engine", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, []string{"crypto/tls"}},
-	{"tlsify/engine/pki", []string{"tlsify/engine/pki"}, []string{"crypto/tls", "testing"}},
-	{"tlsify/engine/internal/...", []string{"tlsify/engine"}, []string{"crypto/tls", "testing"}},
+	{"./engine/record", []string{"./engine", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, []string{"crypto/tls"}},
+	{"./engine/pki", []string{"./engine/pki"}, []string{"crypto/tls", "testing"}},
+	{"./engine/internal/...", []string{"./engine"}, []string{"crypto/tls", "testing"}},
 	// Whoever uses engine/record has what it stands on.
-	{"tlsify/engine/enginetest", []string{"tlsify/engine", "tlsify/verify", "golang.org/x/crypto", "golang.org/x/sys"}, nil},
+	{"./engine/enginetest", []string{"./engine", "./verify", "golang.org/x/crypto", "golang.org/x/sys"}, nil},
 	// Whoever uses engine/adapter has what engine/record stands on.
-	{"tlsify/engine/enginetest/example", []string{"tlsify/engine", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, []string{"testing"}},
-	{"tlsify/engines/std", []string{"tlsify/engine", "tlsify/engines/std", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, nil},
-	{"tlsify/engines/pq", []string{"tlsify/engine", "tlsify/engines/pq", "github.com/cloudflare/circl", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
-	{"tlsify/engines/utls", []string{"tlsify/engine", "tlsify/engines/utls", "github.com/refraction-networking/utls", "github.com/cloudflare/circl",
+	{"./engine/enginetest/example", []string{"./engine", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, []string{"testing"}},
+	{"./engines/std", []string{"./engine", "./engines/std", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, nil},
+	{"./engines/pq", []string{"./engine", "./engines/pq", "github.com/cloudflare/circl", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
+	{"./engines/utls", []string{"./engine", "./engines/utls", "github.com/refraction-networking/utls", "github.com/cloudflare/circl",
 		"github.com/andybalholm/brotli", "github.com/klauspost/compress", "golang.org/x"}, nil},
 	// U-labels, public suffixes, and DER that encoding/asn1 cannot do.
-	{"tlsify/verify", []string{"tlsify/verify", "tlsify/engine/trustanchor", "golang.org/x/net", "golang.org/x/text", "golang.org/x/crypto"}, nil},
-	{"tlsify/verify/pemfile", []string{"tlsify/verify/pemfile"}, nil},
-	{"tlsify/stream", []string{"tlsify/stream", "golang.org/x/sys"}, []string{"crypto/tls", "testing"}},
-	{"tlsify/pump", []string{"tlsify/pump", "tlsify/stream", "tlsify/engine", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
+	{"./verify", []string{"./verify", "./engine/trustanchor", "golang.org/x/net", "golang.org/x/text", "golang.org/x/crypto"}, nil},
+	{"./verify/pemfile", []string{"./verify/pemfile"}, nil},
+	{"./stream", []string{"./stream", "golang.org/x/sys"}, []string{"crypto/tls", "testing"}},
+	{"./pump", []string{"./pump", "./stream", "./engine", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
 	// The contract kit knows the contract, and nothing of ours.
-	{"tlsify/cmd/tlsify-check", []string{"tlsify/cmd/tlsify-check", "golang.org/x/sys"}, []string{"testing"}},
+	{"./cmd/tlsify-check", []string{"./cmd/tlsify-check", "golang.org/x/sys"}, []string{"testing"}},
 	// Landlock on every thread, and the assembler of seccomp's filters.
-	{"tlsify/cmd/tlsify/internal/sandbox", []string{"tlsify/cmd/tlsify/internal/sandbox", "github.com/landlock-lsm/go-landlock",
+	{"./cmd/tlsify/internal/sandbox", []string{"./cmd/tlsify/internal/sandbox", "github.com/landlock-lsm/go-landlock",
 		"kernel.org/pub/linux/libs/security/libcap/psx", "golang.org/x/sys", "golang.org/x/net/bpf"}, nil},
 	// DER that encoding/asn1 cannot do.
-	{"tlsify/cmd/tlsify/internal/credential", []string{"tlsify/cmd/tlsify/internal/credential", "tlsify/cmd/tlsify/internal/privatekey", "tlsify/engine/trustanchor", "tlsify/verify/pemfile", "golang.org/x/crypto"}, []string{"crypto/tls"}},
-	{"tlsify/cmd/tlsify/internal/privatekey", []string{"tlsify/cmd/tlsify/internal/privatekey", "tlsify/verify/pemfile", "golang.org/x/crypto"}, []string{"crypto/tls"}},
-	{"tlsify/cmd/tlsify/internal/signer", []string{"tlsify/cmd/tlsify/internal/signer"}, []string{"crypto/tls"}},
+	{"./cmd/tlsify/internal/credential", []string{"./cmd/tlsify/internal/credential", "./cmd/tlsify/internal/privatekey", "./engine/trustanchor", "./verify/pemfile", "golang.org/x/crypto"}, []string{"crypto/tls"}},
+	{"./cmd/tlsify/internal/privatekey", []string{"./cmd/tlsify/internal/privatekey", "./verify/pemfile", "golang.org/x/crypto"}, []string{"crypto/tls"}},
+	{"./cmd/tlsify/internal/signer", []string{"./cmd/tlsify/internal/signer"}, []string{"crypto/tls"}},
 }
 
 // No room has a door that the design does not show.
 func TestImportWalls(t *testing.T) {
+	module := modulePath(t)
 	for _, room := range rooms {
 		t.Run(room.pattern, func(t *testing.T) {
 			t.Parallel()
-			deps := goList(t, "-deps", "-f", "{{.ImportPath}} {{.Standard}}", room.pattern)
+			deps := goList(t, "-deps", "-f", "{{.ImportPath}} {{.Standard}}", module+room.pattern[1:])
 			for _, line := range deps {
 				path, standard, _ := strings.Cut(line, " ")
+				if ours, ok := strings.CutPrefix(path, module+"/"); ok {
+					path = "./" + ours
+				}
 				if standard == "true" && below(path, room.mustNot) || standard != "true" && !below(path, room.may) {
 					t.Errorf("%s must not depend on %s", room.pattern, path)
 				}
@@ -62,9 +67,13 @@ func TestImportWalls(t *testing.T) {
 // Without build tags the program has no engine's library but the standard one,
 // and never one of the tests' or the benchmark's packages.
 func TestStandardBuild(t *testing.T) {
-	for _, path := range goList(t, "-deps", "tlsify/cmd/tlsify") {
-		if below(path, []string{"github.com/cloudflare/circl", "github.com/refraction-networking/utls", "tlsify/engines/pq", "tlsify/engines/utls",
-			"tlsify/engine/enginetest", "tlsify/engine/internal", "tlsify/engine/pki", "tlsify/stream/streamtest", "tlsify/bench", "testing", "github.com/rogpeppe"}) {
+	module := modulePath(t)
+	for _, path := range goList(t, "-deps", ".") {
+		if ours, ok := strings.CutPrefix(path, module+"/"); ok {
+			path = "./" + ours
+		}
+		if below(path, []string{"github.com/cloudflare/circl", "github.com/refraction-networking/utls", "./engines/pq", "./engines/utls",
+			"./engine/enginetest", "./engine/internal", "./engine/pki", "./stream/streamtest", "./bench", "testing", "github.com/rogpeppe"}) {
 			t.Errorf("the program depends on %s", path)
 		}
 	}
@@ -113,6 +122,19 @@ func needGo(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("needs go")
 	}
+}
+
+// modulePath is the module's path, which may be any.
+func modulePath(t *testing.T) string {
+	t.Helper()
+	return goList(t, "-m")[0]
+}
+
+// goRun runs a program of .ci.
+func goRun(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"run"}, args...)...).CombinedOutput()
+	return string(out), err
 }
 
 // goList skips where the package is not there yet.

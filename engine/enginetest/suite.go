@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"fmt"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -215,12 +216,13 @@ func (f *failures) Skipf(form string, args ...any) { f.Fatalf(form, args...) }
 // more: every session is over by now.
 func checkLeftovers(t *testing.T) {
 	t.Helper()
+	engines := strings.TrimSuffix(reflect.TypeFor[Gap]().PkgPath(), "engine/enginetest") + "engines/"
 	var stacks []string
 	for range 50 {
 		all := make([]byte, 1<<20)
 		all = all[:runtime.Stack(all, true)]
 		stacks = slices.DeleteFunc(strings.Split(string(all), "\n\n"), func(s string) bool {
-			return !strings.Contains(s, "tlsify/engines/") || strings.Contains(s, "enginetest.checkLeftovers")
+			return !strings.Contains(s, engines) || strings.Contains(s, "enginetest.checkLeftovers")
 		})
 		if len(stacks) == 0 {
 			return

@@ -41,7 +41,7 @@ func newMerkleFiles(t *testing.T) *merkleFiles {
 	t.Helper()
 	f := &merkleFiles{t: t, dir: t.TempDir(), trust: &mtc.Trust{}}
 	tool := f.path("tlsify-mtc")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", tool, "tlsify/cmd/tlsify-mtc").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", tool, "../../cmd/tlsify-mtc").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	var out []byte

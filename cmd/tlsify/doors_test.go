@@ -1,0 +1,99 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// doors are what each room of cmd and bench imports of ours, all of it: a room of
+// cmd/tlsify/internal by its name, any other by its path behind a slash. The
+// higher ones stand on the lower ones, and never the other way round.
+var doors = map[string]string{
+	"cmd/tlsify":                      "acquire caller connection control descriptor explain fingerprint invocation listener notices option program report restart signing source status /engine /engines/pq /engines/std /engines/utls /stream",
+	"cmd/tlsify/internal/acquire":     "descriptor fingerprint invocation option program signer signing source status /engine /engine/trustanchor /stream /verify /verify/mtc",
+	"cmd/tlsify/internal/caller":      "control descriptor facts personality privilege restart status /pump /stream /verify",
+	"cmd/tlsify/internal/connection":  "acquire caller control descriptor dial facts inspect invocation option personality privilege program restart sandbox sessions starttls status /engine /engine/trustanchor /pump /stream /verify",
+	"cmd/tlsify/internal/control":     "/stream",
+	"cmd/tlsify/internal/credential":  "privatekey /engine/trustanchor /verify/pemfile",
+	"cmd/tlsify/internal/descriptor":  "status /stream",
+	"cmd/tlsify/internal/dial":        "/stream",
+	"cmd/tlsify/internal/explain":     "",
+	"cmd/tlsify/internal/facts":       "control /engine /verify",
+	"cmd/tlsify/internal/fingerprint": "",
+	"cmd/tlsify/internal/foreign":     "",
+	"cmd/tlsify/internal/inspect":     "control /engine /verify",
+	"cmd/tlsify/internal/invocation":  "descriptor dial option privilege report signer starttls status /engine /pump /verify",
+	"cmd/tlsify/internal/listener":    "acquire control descriptor facts invocation notices restart source status threads /engine /stream",
+	"cmd/tlsify/internal/notices":     "",
+	"cmd/tlsify/internal/option":      "foreign status",
+	"cmd/tlsify/internal/personality": "",
+	"cmd/tlsify/internal/privatekey":  "/verify/pemfile",
+	"cmd/tlsify/internal/privilege":   "sandbox status",
+	"cmd/tlsify/internal/program":     "descriptor status /stream",
+	"cmd/tlsify/internal/report":      "control notices status",
+	"cmd/tlsify/internal/restart":     "",
+	"cmd/tlsify/internal/sandbox":     "",
+	"cmd/tlsify/internal/sessions":    "",
+	"cmd/tlsify/internal/signer":      "",
+	"cmd/tlsify/internal/signing":     "descriptor privilege program restart sandbox signer source status threads /engine /stream",
+	"cmd/tlsify/internal/source":      "credential descriptor privatekey status /engine /engine/trustanchor /stream /verify /verify/mtc /verify/pemfile",
+	"cmd/tlsify/internal/starttls":    "",
+	"cmd/tlsify/internal/status":      "",
+	"cmd/tlsify/internal/threads":     "",
+	"cmd/tlsify-bench":                "/bench",
+	"cmd/tlsify-check":                "",
+	"cmd/tlsify-endings":              "/engine/pki",
+	"cmd/tlsify-mtc":                  "/engine/trustanchor /verify/mtc /verify/mtc/tlog",
+	"bench":                           "/bench/line /engine /engine/pki /engines/pq /verify/mtc/pretend",
+	"bench/line":                      "",
+}
+
+// Every room has its row, and every door is in it and used.
+func TestDoors(t *testing.T) {
+	module := modulePath(t)
+	seen := map[string]bool{}
+	for _, line := range goList(t, "-tags", "utls,pq", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"/cmd/...", module+"/bench/...") {
+		words := strings.Fields(line)
+		room := strings.TrimPrefix(words[0], module+"/")
+		var have []string
+		for _, path := range words[1:] {
+			if path, ours := strings.CutPrefix(path, module+"/"); ours {
+				name, own := strings.CutPrefix(path, "cmd/tlsify/internal/")
+				if !own {
+					name = "/" + path
+				}
+				have = append(have, name)
+			}
+		}
+		may, known := doors[room]
+		if !known {
+			t.Errorf("%s has no row", room)
+		}
+		seen[room] = true
+		for _, door := range have {
+			if !slices.Contains(strings.Fields(may), door) {
+				t.Errorf("%s imports %s, which its row does not have", room, door)
+			}
+		}
+		for _, door := range strings.Fields(may) {
+			if !slices.Contains(have, door) {
+				t.Errorf("%s does not import %s, which its row has", room, door)
+			}
+		}
+	}
+	for room := range doors {
+		if !seen[room] {
+			t.Errorf("there is no %s", room)
+		}
+	}
+}
+
+// However the rooms are cut, no more files than these hang together, by go/types.
+func TestKnots(t *testing.T) {
+	needGo(t)
+	out, err := goRun(t, "../../.ci/rooms.go", "-tags", "utls,pq", "-knot", "11", "-floors", "8", "./...")
+	if err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
