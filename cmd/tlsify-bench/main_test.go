@@ -16,7 +16,7 @@ import (
 func build(t *testing.T, dir, name string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
-	command := exec.Command("go", "build", "-buildvcs=false", "-tags", "pq", "-o", path, "tlsify/cmd/"+name)
+	command := exec.Command("go", "build", "-buildvcs=false", "-tags", "pq", "-o", path, "../"+name)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)
