@@ -94,7 +94,7 @@ type State struct {
 	// none where the connection is resumed.
 	Shown   *x509.Certificate
 	Resumed bool
-	ECH        bool // an Encrypted Client Hello was accepted
+	ECH     bool // an Encrypted Client Hello was accepted
 	// ClientCertRequested tells a client that the server asked for a
 	// certificate, whether or not one was sent.
 	ClientCertRequested bool

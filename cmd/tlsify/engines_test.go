@@ -26,7 +26,7 @@ func TestRefusalNamesAnotherEngine(t *testing.T) {
 		{"std", "pq", []string{"--groups", "X-Wing"}},
 		{"utls", "pq", []string{"--groups", "X-Wing"}},
 		{"std", "", []string{"--groups", "no-such-group"}},
-		{"std", "pq", []string{"--min-security", "pq-auth"}},
+		{"utls", "std", []string{"--min-security", "pq-auth"}},
 		{"utls", "std", []string{"--groups", "SecP256r1MLKEM768"}},
 		{"utls", "std", nil}, // the server's side
 	} {

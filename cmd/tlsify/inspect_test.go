@@ -78,7 +78,7 @@ func TestInspectRefused(t *testing.T) {
 	for _, reason := range r.Reasons {
 		words = append(words, reason.Word)
 	}
-	if r.Status != 5 || r.Verified || r.Peer == nil || len(r.Sent) == 0 || r.Path != nil && len(r.Path) > 0 || r.Protocol != "TLSv1.3" ||
+	if r.Status != 5 || r.Verified || r.Peer == nil || len(r.Sent) == 0 || len(r.Path) > 0 || r.Protocol != "TLSv1.3" ||
 		!slices.Contains(words, "cert-expired") || !slices.Contains(words, "cert-name") {
 		t.Errorf("%q: %+v", words, r)
 	}
