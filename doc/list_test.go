@@ -156,6 +156,7 @@ END
 	{page: "recipes.md", begins: "tcpserver 127.0.0.1 6667", test: "program_sic"},
 	{page: "recipes.md", begins: "socat UNIX-LISTEN", test: "starttls_postgres"},
 	{page: "recipes.md", begins: "systemd-socket-activate", test: "exec_systemd"},
+	{page: "recipes.md", begins: "openssl s_client -connect", test: "personality_openssl"},
 	{page: "recipes.md", begins: "COPY tlsify", test: "personality_wget"},
 
 	{page: "inspect.md", begins: "tlsify inspect [OPTION]", not: "a grammar: TestInspect"},

@@ -43,6 +43,12 @@ func (r *run) untilEnded(ctx context.Context) error {
 			}
 		case <-r.waiting:
 			r.heldLong()
+		case <-r.staying:
+			if left := r.LeaveAfter - r.quiet(); left > 0 || r.delivering.Load() {
+				r.staying = time.After(max(left, moment))
+				continue
+			}
+			return nil
 		case <-r.Close:
 			r.Close = nil
 			r.closing.Store(true)
@@ -106,6 +112,9 @@ func (r *run) callerEnded(err error) (bool, error) {
 	switch {
 	case err == nil:
 		r.sentClose = true
+		if r.LeaveAfter > 0 {
+			r.staying = time.After(r.LeaveAfter)
+		}
 		if r.EndByFIN == nil {
 			r.Report(ClosedLocal, nil)
 		}

@@ -38,6 +38,9 @@ type Plan struct {
 	// nothing has come from it for EOFWait, where that is not 0.
 	HoldEOF bool
 	EOFWait time.Duration
+	// LeaveAfter ends the stream, and properly, when nothing has come from the
+	// peer for so long after our close_notify. 0: never.
+	LeaveAfter time.Duration
 	// Prog tells that the caller is a program that was started for this peer,
 	// and may not care what it sends: what can't be delivered is dropped. When
 	// nobody holds its output any more, that is an end of file, however much it
@@ -160,6 +163,7 @@ type run struct {
 	lingering          <-chan time.Time
 	leaving            <-chan time.Time // the moment that is left when the caller has gone
 	waiting            <-chan time.Time // until a close_notify has been held back for long enough
+	staying            <-chan time.Time // until LeaveAfter has passed
 }
 
 // toPeer moves the caller's bytes to the peer until end of file, and then says

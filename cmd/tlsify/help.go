@@ -12,6 +12,7 @@ import (
 	"tlsify/cmd/tlsify/internal/explain"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/personality"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
@@ -103,6 +104,8 @@ func printHelp(topic string) (int, error) {
 		b.WriteString(helpOverview)
 	case topic == "control":
 		b.WriteString(helpControl)
+	case topic == "s_client":
+		b.WriteString(personality.SClientHelp())
 	case topic == "status":
 		helpStatus(&b)
 	case topic == "engines" || topic == "version":

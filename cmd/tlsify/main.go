@@ -131,7 +131,9 @@ func parse(argv []string, say report.Reporter) (*invocation.Invocation, caller.C
 	say.Failed = who.Teller.Failed
 	if err != nil {
 		// Which descriptor is the network is not known yet: any may be.
-		descriptor.Mute([]int{0, 1})
+		if !who.Dials {
+			descriptor.Mute([]int{0, 1})
+		}
 		return &invocation.Invocation{Form: option.Help, Say: say}, who, err
 	}
 	words, in, err := start(args, say)
@@ -144,6 +146,7 @@ func parse(argv []string, say report.Reporter) (*invocation.Invocation, caller.C
 	}
 	if inv.Trust != nil {
 		who.Advise(&inv.Trust.Advice)
+		inv.Trust.MaxPath = who.MaxPath
 	}
 	return inv, who, err
 }

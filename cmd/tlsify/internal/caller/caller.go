@@ -40,6 +40,12 @@ type Caller struct {
 	Teller  *Teller  // nil: nobody waits to be told
 	Delayed *Delayed // nil: PROG does not run before there is TLS
 	Name    string   // the other program's; empty: tlsify
+	// Dials tells that the network is neither on 0 nor on 1.
+	Dials bool
+	// Leaves tells that the end of its input is its leaving.
+	Leaves bool
+	// MaxPath is the most certificates that a path may have; 0: as by itself.
+	MaxPath int
 	user    *personality.IDs
 	// ByFIN: our end is a FIN, and each end is one direction's. TakeFIN: the peer's
 	// may be one.
@@ -57,10 +63,14 @@ func Arguments(name string, args []string) (Caller, []string, error) {
 	if err != nil {
 		err = status.Usagef("%v", err)
 	}
-	who := Caller{Name: name}
+	who := Caller{Name: name, Dials: name == "openssl"}
 	if call != nil {
+		who.MaxPath, who.Leaves = call.MaxPath, call.Leaves
+		if call.HandOn != nil && err == nil {
+			err = handOn(name, call)
+		}
 		var tellErr error
-		if who.Teller, tellErr = newTeller(call.Tell); err == nil {
+		if who.Teller, tellErr = newTeller(call); err == nil {
 			err = tellErr
 		}
 	}
@@ -103,11 +113,18 @@ type Teller struct {
 	Kind personality.Kind
 	FD   *stream.FD
 	pass int // Handover: the descriptor to pass on
+
+	sClient *sClient // of openssl s_client; nil: of another program
 }
 
 // rearrange puts the descriptors of a call where tlsify has them, and adds to
 // its arguments where the network has gone.
 func rearrange(call *personality.Call) error {
+	if call.NoInput {
+		if err := noInput(); err != nil {
+			return err
+		}
+	}
 	if call.Complaints > 0 && isNull(2) && descriptor.SameFile(0, 1) && descriptor.CheckAccess(call.Complaints, descriptor.ToWrite) == "" {
 		unix.Dup2(call.Complaints, 2)
 	}
@@ -139,9 +156,13 @@ func rearrange(call *personality.Call) error {
 	return nil
 }
 
-func newTeller(tell *personality.Tell) (*Teller, error) {
-	if tell == nil {
+func newTeller(call *personality.Call) (*Teller, error) {
+	tell := call.Tell
+	if tell == nil && !call.CRLF && call.Ciphers == nil {
 		return nil, nil
+	}
+	if tell == nil || tell.Kind == personality.Transcript {
+		return newSClient(call)
 	}
 	flags, err := unix.FcntlInt(uintptr(tell.FD), unix.F_GETFD, 0)
 	if err != nil || flags&unix.FD_CLOEXEC != 0 || descriptor.CheckAccess(tell.FD, descriptor.ToWrite) != "" {
@@ -172,10 +193,20 @@ func isNull(n int) bool {
 	return unix.Fstat(n, &here) == nil && unix.Stat("/dev/null", &null) == nil && here.Mode&unix.S_IFMT == unix.S_IFCHR && here.Rdev == null.Rdev
 }
 
+// Begun tells that there is a connection, of which f will be known.
+func (t *Teller) Begun(f *facts.Facts) {
+	if t != nil && t.sClient != nil {
+		t.sClient.begun = f
+	}
+}
+
 // Ready tells that the handshake is made.
 func (t *Teller) Ready(f *facts.Facts) error {
-	if t == nil {
+	switch {
+	case t == nil:
 		return nil
+	case t.sClient != nil:
+		return t.sClient.ready(f)
 	}
 	t.FD.SetWriteDeadline(time.Now().Add(tellLimit))
 	var err error
@@ -194,13 +225,19 @@ func (t *Teller) Ready(f *facts.Facts) error {
 }
 
 // Failed tells why there will be no stream, where there is a way to.
-func (t *Teller) Failed(text string) {
-	if t == nil || t.FD == nil {
+func (t *Teller) Failed(f *status.Failure) {
+	switch {
+	case t == nil:
+		return
+	case t.sClient != nil:
+		t.sClient.failed(f)
+		return
+	case t.FD == nil:
 		return
 	}
 	if t.Kind == personality.Ending {
 		t.FD.SetWriteDeadline(time.Now().Add(tellLimit))
-		t.FD.Write([]byte(control.Text(text) + "\n"))
+		t.FD.Write([]byte(control.Text(f.Text) + "\n"))
 	}
 	t.done()
 }

@@ -59,7 +59,7 @@ func (c *connection) ask(ctx context.Context) error {
 // leftAlone is the end where PROG runs and there is no stream: with its own
 // status or, where that is 0, the failure's.
 func (c *connection) leftAlone(ctx context.Context, failed int) int {
-	c.caller.Delayed.Tell.Failed("")
+	c.caller.Delayed.Tell.Failed(&status.Failure{})
 	c.program.ToProg.End()
 	if exit := c.program.Status(ctx, status.OK, c.inv.Stream.Linger); exit != status.OK {
 		return exit

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/caller"
 	"tlsify/cmd/tlsify/internal/control"
@@ -57,6 +59,7 @@ type connection struct {
 	ends    [2]int           // of the socketpair that may be handed over, ours first
 	pair    *stream.FD       // our end of one that was
 	away    bool             // the network's socket was: there is no more to do
+	closed  bool             // our close_notify went out
 
 	confinement *sandbox.Confinement // nil: --sandbox off
 	entered     bool                 // it was
@@ -163,6 +166,7 @@ func (c *connection) hasDialed(address string) {
 // shake hands, both within one limit.
 func (c *connection) handshake(ctx context.Context) (err error) {
 	c.at = Handshaking
+	c.caller.Teller.Begun(&c.facts)
 	if err := c.refusal(pump.Prepare(c.kind(), c.network.conn)); err != nil {
 		return err
 	}
@@ -179,7 +183,7 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 	c.clock = startClock(c.inv.Limits.Handshake, func() { cancel(errHandshakeTimeout) })
 	defer c.clock.pause()
 	if c.inv.Starttls.Protocol != "" {
-		if err := starttls.Negotiate(ctx, c.network.conn, c.inv.Starttls.Protocol, c.inv.Starttls.Name); err != nil {
+		if err := starttls.Negotiate(ctx, c.network.conn, c.inv.Starttls.Protocol, c.startName()); err != nil {
 			return err
 		}
 	}
@@ -204,6 +208,15 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 		return failure
 	}
 	return c.judgeUnread(err)
+}
+
+// startName is the name for STARTTLS: by itself, the address that we have here.
+func (c *connection) startName() string {
+	if name := c.inv.Starttls.Name; name != "" {
+		return name
+	}
+	local, _ := unix.Getsockname(c.network.in.Number())
+	return starttls.Literal(facts.AddressOf(local).Addr())
 }
 
 // ready starts PROG, if there is one, and says that bytes may move.
@@ -253,6 +266,9 @@ func (c *connection) stream(ctx context.Context) int {
 		Report:  c.reportEnding,
 		Close:   c.hear(),
 	}
+	if c.caller.Leaves {
+		plan.LeaveAfter = leaveAfter
+	}
 	if c.away {
 		c.kept.save()
 		return status.OK
@@ -266,7 +282,7 @@ func (c *connection) stream(ctx context.Context) int {
 	}
 	c.kept.save()
 	exit := status.OK
-	if err != nil {
+	if err != nil && !c.hasLeft(err) {
 		exit = Blame(err, c.at, c.certAsked()).Status
 	}
 	if exit == status.Truncated && c.inv.Stream.Tolerate {
@@ -310,16 +326,28 @@ func (c *connection) plaintext(plan *pump.Plan) (err error) {
 	return nil
 }
 
+// leaveAfter is how long a peer may be silent that has been told that its client
+// leaves.
+const leaveAfter = 10 * time.Second
+
+// hasLeft tells whether the connection ended because the caller is one that
+// leaves at its end of file: how the peer takes that is no failure.
+func (c *connection) hasLeft(err error) bool {
+	transport := new(*engine.TransportError)
+	return c.caller.Leaves && c.closed && (err == engine.ErrTruncated || errors.As(err, transport))
+}
+
 // reportEnding puts the endings of the stream on the control channel.
 func (c *connection) reportEnding(event pump.Event, err error) {
 	switch event {
 	case pump.ClosedPeer:
 		c.say.Say("closed", "peer")
 	case pump.ClosedLocal:
+		c.closed = true
 		c.say.Say("closed", "local")
 	case pump.Truncated, pump.TruncatedAfter:
 		c.say.Say("truncated")
-		if !c.inv.Stream.Tolerate {
+		if !c.inv.Stream.Tolerate && !c.hasLeft(err) {
 			f := Blame(err, c.at, c.certAsked())
 			f.Text += map[pump.Event]string{
 				pump.Truncated:      ", and before ours; where the protocol itself says that all has come, --tolerate-truncation takes that for an end",
@@ -328,6 +356,9 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 			c.inv.Say.Failure(f)
 		}
 	case pump.Failed:
+		if c.hasLeft(err) {
+			return
+		}
 		c.inv.Say.Failure(Blame(err, c.at, c.certAsked()))
 	}
 }

@@ -141,7 +141,7 @@ func (c *connection) showPeer(peer *engine.Peer) {
 	for i, certificate := range peer.Certificates {
 		c.say.Say("peer-certificate", strconv.Itoa(i), base64.StdEncoding.EncodeToString(certificate.Raw))
 	}
-	c.shown, c.facts.Leaf = peer, peer.Certificates[0]
+	c.shown, c.facts.Leaf, c.facts.Chain = peer, peer.Certificates[0], peer.Certificates
 	c.facts.PeerPin = verify.KeyPin(peer.Certificates[0])
 	c.say.Say("peer-pin", c.facts.PeerPin)
 	facts.SayPeer(c.say, c.facts.Leaf)

@@ -20,7 +20,8 @@ type Ground [2]string
 
 // Facts are what is known of a connection that stands.
 type Facts struct {
-	Leaf       *x509.Certificate // the peer's, or nil
+	Leaf       *x509.Certificate   // the peer's, or nil
+	Chain      []*x509.Certificate // as the peer has sent it
 	PeerPin    string
 	Verified   []Ground
 	Unverified []string // CODEs
@@ -43,3 +44,6 @@ func (f *Facts) Accept(result *verify.Result) {
 	f.timestamps = len(result.SCTs)
 	f.stapled = result.Stapled
 }
+
+// Stapled tells whether a stapled OCSP response vouches for the leaf.
+func (f *Facts) Stapled() bool { return f.stapled }

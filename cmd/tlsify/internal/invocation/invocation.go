@@ -102,7 +102,7 @@ type Stream struct {
 // Starttls is how a server is asked to go on with TLS.
 type Starttls struct {
 	Protocol string // or empty
-	Name     string // what the server is to take itself for
+	Name     string // who is who, where the protocol asks; empty: we are our address
 }
 
 // Answering is what the caller has a say in.

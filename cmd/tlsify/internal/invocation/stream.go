@@ -105,7 +105,10 @@ func (p *parser) plaintext() error {
 // starttls reads --starttls.
 func (p *parser) starttls() error {
 	protocol, ok := p.words.Value("starttls")
+	name, named := p.words.Value("starttls-name")
 	switch {
+	case !ok && named:
+		return status.Usagef("--starttls-name is for --starttls")
 	case !ok:
 		return nil
 	case !slices.Contains(starttls.Protocols(), protocol):
@@ -114,10 +117,19 @@ func (p *parser) starttls() error {
 		return status.Usagef("--tcp-fastopen is not for --starttls: TLS is not what is sent first")
 	}
 	p.inv.Starttls.Protocol = protocol
-	if names := p.inv.Trust.Names; len(names) > 0 {
-		p.inv.Starttls.Name = names[0].Host()
-	} else if strings.HasPrefix(protocol, "xmpp") {
+	names := p.inv.Trust.Names
+	switch {
+	case named && !starttls.TakesName(protocol):
+		return status.Usagef("--starttls-name is for smtp, lmtp, xmpp and xmpp-server: with %s nobody is asked for a name", protocol)
+	case named && !starttls.IsName(name):
+		return status.Usagef("--starttls-name: %q is neither a host's name nor an address in brackets", status.Cut(name))
+	case named:
+		p.inv.Starttls.Name = name
+	case !strings.HasPrefix(protocol, "xmpp"):
+	case len(names) == 0:
 		return status.Usagef("--starttls %s needs --name, for the server's domain", protocol)
+	default:
+		p.inv.Starttls.Name = names[0].Host()
 	}
 	return nil
 }

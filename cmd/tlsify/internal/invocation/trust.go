@@ -29,6 +29,7 @@ type Trust struct {
 	// The variables that say where the system's roots are, or empty.
 	SystemFile, SystemDir string
 	Advice                verify.Advice
+	MaxPath               int // certificates on a path; 0: as by itself
 }
 
 // RootSystem stands among Roots for the system's.
@@ -37,7 +38,7 @@ const RootSystem = "system"
 // Policy is the policy, without what is in files.
 func (t *Trust) Policy(purpose verify.Purpose, level engine.Level) *verify.Policy {
 	return &verify.Policy{Purpose: purpose, Names: t.Names, Pins: slices.Clone(t.Pins), TLSA: t.TLSA,
-		TrustToo: t.TrustToo, Staple: t.Staple, Advice: t.Advice, PostQuantum: level >= engine.LevelPQAuth}
+		TrustToo: t.TrustToo, Staple: t.Staple, Advice: t.Advice, MaxPath: t.MaxPath, PostQuantum: level >= engine.LevelPQAuth}
 }
 
 // stapleModes are the words for --staple.

@@ -148,6 +148,8 @@ var Table = []Option{
 		Help: "dial through http:// or https:// (CONNECT) or socks5:// (socks5h:// to have the proxy resolve HOST), [USER[:PASSWORD]@]HOST:PORT; a password only by --options-fd"},
 	{Name: "starttls", Arg: "PROTO", Forms: "ci", Topic: "stream",
 		Help: "ask the server in the clear to go on with TLS, first, within --handshake-timeout: smtp, lmtp, imap, pop3, ftp, xmpp, xmpp-server, irc, ldap, nntp, sieve, postgres or mysql"},
+	{Name: "starttls-name", Arg: "NAME", Forms: "ci", Topic: "stream",
+		Help: "who we are to --starttls smtp and lmtp, instead of the socket's own address; the server's domain to xmpp and xmpp-server, instead of the first --name"},
 	{Name: "tcp-fastopen", Forms: "ci", Topic: "stream",
 		Help: "send the first bytes with the SYN (RFC 7413); addresses are then tried in order"},
 	{Name: "ipv4", Short: "4", Forms: "ci", Topic: "stream",

@@ -19,7 +19,7 @@ func courier(args []string, env Getenv) (*Call, error) {
 			if err != nil {
 				return nil, err
 			}
-			call.Tell = &Tell{Ending, fd}
+			call.Tell = &Tell{Kind: Ending, FD: fd}
 		}
 	}
 	return call, call.courier(args, env)

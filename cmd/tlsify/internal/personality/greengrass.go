@@ -43,6 +43,6 @@ func greengrass(args []string, env Getenv) (*Call, error) {
 		Args: []string{"connect", "--cert=" + values["--certificate"], "--key=" + values["--private-key"],
 			"--trust=" + values["--root-ca"]},
 		place: endpoint,
-		Tell:  &Tell{Handover, 3},
+		Tell:  &Tell{Kind: Handover, FD: 3},
 	}, nil
 }

@@ -40,6 +40,18 @@ type Call struct {
 	User *IDs
 	// Complaints is the descriptor for people, in the place of 2.
 	Complaints int
+	// CRLF makes a line's end of the plaintext a CR and an LF, and NoInput
+	// empties it.
+	CRLF, NoInput bool
+	// Leaves tells that the end of its input is its leaving.
+	Leaves bool
+	// Ciphers are the cipher suites that will do, by OpenSSL's names; nil: all.
+	Ciphers []string
+	// MaxPath is the most certificates that a path may have; 0: as by itself.
+	MaxPath int
+	// HandOn are the arguments of the next program of the same name in PATH,
+	// which does this in our place. Where there is none it is Args, or an error.
+	HandOn []string
 }
 
 // Pair is a descriptor to read from and one to write to.
@@ -50,8 +62,14 @@ type IDs struct{ UID, GID int }
 
 // Tell is how one program is told that the handshake is made.
 type Tell struct {
-	Kind Kind
-	FD   int
+	Kind       Kind
+	FD         int
+	Transcript TranscriptOptions
+}
+
+// TranscriptOptions are what is in a transcript: see package transcript.
+type TranscriptOptions struct {
+	Brief, Chain, Strict, Status, Address bool
 }
 
 // Kind is a way to be told.
@@ -66,6 +84,8 @@ const (
 	// Handover: one end of a socket pair, whose other end is then the plaintext, by
 	// SCM_RIGHTS along with the six bytes "socket".
 	Handover
+	// Transcript: what s_client prints, on 1 and 2.
+	Transcript
 )
 
 // Getenv gives a variable, and whether there is one.

@@ -164,7 +164,7 @@ func readS6(args []string) (*s6Call, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.tell = &Tell{Variables, fd}
+		s.tell = &Tell{Kind: Variables, FD: fd}
 	}
 	return s, nil
 }

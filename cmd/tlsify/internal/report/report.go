@@ -21,7 +21,7 @@ type Reporter struct {
 	Heard bool
 	// Failed, where not nil, is told what people are: a program that waits for
 	// us under another name.
-	Failed func(text string)
+	Failed func(*status.Failure)
 }
 
 // Failure says why an invocation failed.
@@ -36,7 +36,7 @@ func (r *Reporter) Failure(f *status.Failure) {
 		}
 	}
 	if r.Failed != nil {
-		r.Failed(f.Text)
+		r.Failed(f)
 	}
 	if r.Control.Uses(2) || r.Heard || f.Code == "" && !r.Verbose {
 		return // a signal has ended us: that is no failure

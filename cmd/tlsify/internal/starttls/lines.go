@@ -9,18 +9,18 @@ import (
 
 // smtp is RFC 3207. Whether the server has STARTTLS among its extensions is
 // not looked at: to ask is as good, and it says no in words of its own.
-func smtp(c *conversation, _ string) error { return mail(c, "EHLO") }
+func smtp(c *conversation, name string) error { return mail(c, "EHLO "+name) }
 
 // lmtp is RFC 2033, section 4.1.
-func lmtp(c *conversation, _ string) error { return mail(c, "LHLO") }
+func lmtp(c *conversation, name string) error { return mail(c, "LHLO "+name) }
 
 func mail(c *conversation, hello string) error {
 	if err := c.greeting("220", smtpReply); err != nil {
 		return err
 	}
-	// Who we are is nobody's business yet. RFC 5321, section 4.1.3 has this
-	// form for a client without a name.
-	if err := c.demand(hello, hello+" [127.0.0.1]\r\n", "250", smtpReply); err != nil {
+	// Servers compare the name with the client's address, and some refuse to go on
+	// where they do not agree.
+	if err := c.demand(hello[:len("EHLO")], hello+"\r\n", "250", smtpReply); err != nil {
 		return err
 	}
 	return c.demand("STARTTLS", "STARTTLS\r\n", "220", smtpReply)

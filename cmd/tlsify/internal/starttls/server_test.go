@@ -46,10 +46,10 @@ var good = map[string][]struct {
 	turns []turn
 }{
 	"smtp": {
-		{"plain", []turn{{"220 mail.test ESMTP\r\n", "EHLO [127.0.0.1]\r\n"}, {"250-mail.test\r\n250-STARTTLS\r\n250 HELP\r\n", "STARTTLS\r\n"}, {"220 go\r\n", ""}}},
-		{"long greeting", []turn{{"220-mail.test\r\n220-be nice\r\n220 \r\n", "EHLO [127.0.0.1]\r\n"}, {"250 mail.test\n", "STARTTLS\r\n"}, {"220\r\n", ""}}},
+		{"plain", []turn{{"220 mail.test ESMTP\r\n", "EHLO peer.test\r\n"}, {"250-mail.test\r\n250-STARTTLS\r\n250 HELP\r\n", "STARTTLS\r\n"}, {"220 go\r\n", ""}}},
+		{"long greeting", []turn{{"220-mail.test\r\n220-be nice\r\n220 \r\n", "EHLO peer.test\r\n"}, {"250 mail.test\n", "STARTTLS\r\n"}, {"220\r\n", ""}}},
 	},
-	"lmtp": {{"plain", []turn{{"220 mail.test LMTP\r\n", "LHLO [127.0.0.1]\r\n"}, {"250-mail.test\r\n250 STARTTLS\r\n", "STARTTLS\r\n"}, {"220 2.0.0 go\r\n", ""}}}},
+	"lmtp": {{"plain", []turn{{"220 mail.test LMTP\r\n", "LHLO peer.test\r\n"}, {"250-mail.test\r\n250 STARTTLS\r\n", "STARTTLS\r\n"}, {"220 2.0.0 go\r\n", ""}}}},
 	"imap": {
 		{"plain", []turn{{"* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n", "a STARTTLS\r\n"}, {"a OK go\r\n", ""}}},
 		{"untagged", []turn{{"* ok hello\r\n* OK [ALERT] nearly full\r\n", "a STARTTLS\r\n"}, {"* CAPABILITY IMAP4rev1\r\nA ok\r\n", ""}}},

@@ -14,7 +14,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -49,7 +51,7 @@ var errBehind = errors.New("there are bytes in the clear behind the server's ans
 type dialogue struct {
 	protocol string
 	// ask does it, from the first byte on the connection to the server's yes.
-	// Name is the server's, or its domain's.
+	// Name is the server's domain with XMPP, and ours with SMTP and LMTP.
 	ask func(c *conversation, name string) error
 	// unasked: the server may speak at any time, so that what has come when we
 	// ask something need not be a forged answer.
@@ -83,7 +85,8 @@ func Protocols() []string {
 
 // Negotiate speaks one of Protocols to the server at the other end of stream,
 // of which nothing has been read, until the server waits for a ClientHello.
-// Name is what the server is to take itself for, where the protocol asks.
+// Name is what the server is to take itself for, or us, where the protocol asks:
+// see [TakesName].
 //
 // An error is always an *Error; where ctx has ended it wraps context.Cause.
 func Negotiate(ctx context.Context, stream Stream, protocol, name string) error {
@@ -105,6 +108,39 @@ func Negotiate(ctx context.Context, stream Stream, protocol, name string) error 
 		return &Error{protocol, err}
 	}
 	return nil
+}
+
+// TakesName tells whether a protocol asks for a name: SMTP and LMTP for ours, XMPP
+// for the server's domain.
+func TakesName(protocol string) bool {
+	return slices.Contains([]string{"smtp", "lmtp", "xmpp", "xmpp-server"}, protocol)
+}
+
+// IsName tells whether a name can be given: a host's, or an address in brackets
+// (RFC 5321, section 4.1.3).
+func IsName(name string) bool {
+	inner, open := strings.CutPrefix(name, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	if open != closed || inner == "" || len(name) > nameLimit {
+		return false
+	}
+	return !strings.ContainsFunc(inner, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune("[]<>\"'&\\,;()@", r)
+	})
+}
+
+// nameLimit is the length of the longest name (RFC 5321, section 4.5.3.1.2).
+const nameLimit = 255
+
+// Literal is an address as a name.
+func Literal(address netip.Addr) string {
+	switch address = address.Unmap().WithZone(""); {
+	case address.Is4():
+		return "[" + address.String() + "]"
+	case address.Is6():
+		return "[IPv6:" + address.String() + "]"
+	}
+	return "[127.0.0.1]" // there is none: this is a host without a name
 }
 
 // endWith makes the stream's calls fail when ctx ends, until it is released.

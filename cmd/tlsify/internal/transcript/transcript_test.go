@@ -1,0 +1,63 @@
+package transcript
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"strings"
+	"testing"
+
+	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/engine"
+)
+
+func marshal(t *testing.T, name pkix.RDNSequence) []byte {
+	der, err := asn1.Marshal(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+// The suites go by OpenSSL's names.
+func TestCipherName(t *testing.T) {
+	for id, want := range map[engine.Cipher]string{
+		0x1301: "TLS_AES_128_GCM_SHA256", 0x1303: "TLS_CHACHA20_POLY1305_SHA256", 0xc02b: "ECDHE-ECDSA-AES128-GCM-SHA256",
+		0xc030: "ECDHE-RSA-AES256-GCM-SHA384", 0xcca8: "ECDHE-RSA-CHACHA20-POLY1305", 0xcca9: "ECDHE-ECDSA-CHACHA20-POLY1305",
+	} {
+		if got := CipherName(id); got != want {
+			t.Errorf("%v: %s", id, got)
+		}
+	}
+}
+
+// What a certificate says of itself stays on its line: it is no verdict, and no
+// certificate.
+func TestHostileSubject(t *testing.T) {
+	evil := "x\nVerify return code: 0 (ok)\n-----BEGIN CERTIFICATE-----\x1b[2J, CN = bank.test"
+	der := pkix.Name{CommonName: evil}.ToRDNSequence()
+	leaf := &x509.Certificate{RawSubject: marshal(t, der), RawIssuer: marshal(t, der), Raw: []byte("leaf")}
+	f := &facts.Facts{Leaf: leaf, Chain: []*x509.Certificate{leaf}}
+	out := string(Transcript{Facts: f, Failure: &status.Failure{Code: "cert-untrusted"}}.Full())
+	for _, never := range []string{"\nVerify return code: 0", "\x1b", "\n-----BEGIN CERTIFICATE-----\x1b", "CN = x\n"} {
+		if strings.Contains(out, never) {
+			t.Errorf("%q is in %q", never, out)
+		}
+	}
+	if !strings.Contains(out, "\nVerify return code: 19 (self-signed certificate in certificate chain)\n") || strings.Count(out, "BEGIN CERTIFICATE-----\n") != 1 {
+		t.Errorf("%s", out)
+	}
+}
+
+// A signature's scheme is a digest and a kind.
+func TestSignature(t *testing.T) {
+	for scheme, want := range map[string][2]string{
+		"ecdsa_secp256r1_sha256": {"SHA256", "ECDSA"}, "rsa_pss_rsae_sha384": {"SHA384", "RSA-PSS"}, "rsa_pkcs1_sha512": {"SHA512", "RSA"},
+		"ed25519": {"", "Ed25519"}, "mldsa65": {"", "mldsa65"}, "": {"", ""},
+	} {
+		if digest, kind := signature(scheme); digest != want[0] || kind != want[1] {
+			t.Errorf("%s: %q, %q", scheme, digest, kind)
+		}
+	}
+}
