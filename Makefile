@@ -19,7 +19,7 @@ WITH_GO = GOTOOLCHAIN=$$($(GO) env GOVERSION)
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
+.PHONY: help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd reload engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -65,6 +65,10 @@ soak: toolchain ## 200 connections at a time in every mode, with faults, for SOA
 faults: toolchain ## connections that break at every single byte, each engine and role; takes some 20 minutes
 	@TLSIFY_FAULTS=all $(GOTEST) -count=1 -timeout 0 -run 'Conformance/suite/.*/.*/break' ./engines/...
 	@TLSIFY_FAULTS=all $(GOTEST) -count=1 -timeout 0 -run 'TestBreaks|TestBareFIN' ./cmd/tlsify
+
+RELOAD = 1m
+reload: ## listen under load while its certificate changes every second, for RELOAD (1m)
+	@TLSIFY_RELOAD=$(RELOAD) $(GOTEST) -count=1 -timeout 30m -run TestReloadUnderLoad -v ./cmd/tlsify
 
 CROWD = 2000
 crowd: toolchain ## listen under CROWD idle connections and as many unfinished handshakes, beside stunnel; needs 6 GB of memory

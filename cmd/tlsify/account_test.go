@@ -54,8 +54,57 @@ func TestUser(t *testing.T) {
 		}
 		c.noter.Close()
 	}
+	// What the user cannot read is said at the start, and changes nothing later.
+	for _, name := range []string{"--key", "--cert", "--ticket-key"} {
+		if !strings.Contains(l.err.text(), name+": ") {
+			t.Errorf("nothing is said of %s: %q", name, l.err.text())
+		}
+	}
+	tlsify.signal(syscall.SIGHUP)
+	if got := tlsify.await("reloaded"); !strings.HasPrefix(got, "no ") {
+		t.Errorf("reloaded %s", got)
+	}
+	if c, err := dialClient(address, clientConfig(t)); err != nil {
+		t.Error(err)
+	} else {
+		c.noter.Close()
+	}
 	tlsify.signal(syscall.SIGTERM)
-	tlsify.expect(143, "listening .*", "end 143")
+	if status := tlsify.wait(); status != 143 {
+		t.Errorf("status %d", status)
+	}
+}
+
+// The user of a listener can read everything: SIGHUP does what it is for.
+func TestUserReloads(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	p := newPair(t)
+	for dir := p.dir; dir != "/"; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil && info.Mode()&0o005 != 0o005 {
+			os.Chmod(dir, info.Mode()|0o055)
+		}
+	}
+	readable := func() { os.Chmod(p.dir+"/server.key", 0o644); os.Chmod(p.dir+"/server.pem", 0o644) }
+	readable()
+	l := newLaunch(t)
+	tlsify := l.start(append(append([]string{"listen", "--user", nobody}, p.args()...), "127.0.0.1:0", "--", "cat")...)
+	address := tlsify.await("listening")
+	second := p.put(t)
+	readable()
+	tlsify.signal(syscall.SIGHUP)
+	if got := tlsify.await("reloaded"); got != "yes" || !shown(t, address).Equal(second) {
+		t.Errorf("reloaded %s; %s", got, l.err.text())
+	}
+	// The signing process of before ends, sooner or later.
+	if !becomes(func() bool { return len(childrenOf(tlsify.pid)) == 0 }) {
+		t.Error("a process is left")
+	}
+	isNobody(t, tlsify.pid)
+	isNobody(t, findSigning(tlsify.pid))
+	tlsify.signal(syscall.SIGTERM)
+	tlsify.wait()
 }
 
 // isNobody checks whose a process is, in each of the kernel's four ways, and in

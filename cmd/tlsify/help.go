@@ -61,6 +61,7 @@ would break a token is %XX. Ignore a keyword that you don't know.
 
   tlsify 1 ENGINE                     first, always
   listening ADDRESS                   from listen
+  reloaded yes | no TEXT              from listen, at SIGHUP
   dialed ADDRESS                      where tlsify dialled
   retry trust-anchor ID               and connects again: --mtc-landmarks
   peer-certificate N BASE64           DER, from 0, the leaf

@@ -112,7 +112,7 @@ func run(say report.Reporter, errs int) int {
 	if err == nil {
 		err = who.Settle()
 	}
-	ctx := untilSignal()
+	ctx := untilSignal(inv.Form)
 	greet(inv)
 	if err != nil {
 		return failed(inv, err)
@@ -298,11 +298,15 @@ func environment() map[string]string {
 // untilSignal gives a context that a signal ends, with a *status.SignalError for a
 // cause. A signal that the caller has made us ignore stays ignored, and so is
 // one that comes when the end has been told of: that was the status.
-func untilSignal() context.Context {
+func untilSignal(form option.Form) context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	for _, s := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
-		if !signal.Ignored(s) {
+		switch {
+		case signal.Ignored(s):
+		case s == syscall.SIGHUP && form == option.Listen:
+			signal.Notify(make(chan os.Signal, 1), s) // until the listener hears it itself
+		default:
 			signal.Notify(signals, s)
 		}
 	}

@@ -42,7 +42,8 @@ type Resources struct {
 	MerkleCAs  []trustanchor.ID
 	SessionKey [32]byte // what a session of --session is bound to
 	Keys       *signing.Keys
-	HandedOn   HandedOn // listen
+	HandedOn   HandedOn       // listen
+	given      map[int][]byte // listen: what descriptors had
 
 	Hello []byte // fingerprint: the ClientHello, or nil
 }

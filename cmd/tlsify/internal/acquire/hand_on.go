@@ -1,13 +1,20 @@
 package acquire
 
 import (
+	"maps"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/signer"
+	"tlsify/cmd/tlsify/internal/source"
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // HandedOn is what each accept of a listener gets.
@@ -15,6 +22,7 @@ type HandedOn struct {
 	Args     []string       // its arguments
 	Memory   map[int][]byte // what it is to find on which descriptor
 	SignerFD int            // where it finds its connection to the signing process
+	numbers  []int          // the descriptors that were chosen for it
 }
 
 // handOn settles what each accept will find on which descriptor: the
@@ -26,18 +34,35 @@ func (r *Resources) handOn() error {
 		return nil
 	}
 	h := &r.HandedOn
-	h.Memory = r.files.Contents()
-	next := invocation.FirstGiven
+	r.given = maps.Clone(r.files.Contents())
+	h.Memory = maps.Clone(r.given)
+	next, again := invocation.FirstGiven, h.numbers
 	free := func() int {
+		if len(again) > 0 {
+			n := again[0]
+			again = again[1:]
+			return n
+		}
 		for ; h.Memory[next] != nil || !descriptor.IsClosed(next); next++ {
 		}
 		next++
+		h.numbers = append(h.numbers, next-1)
 		return next - 1
+	}
+	// What is replaced while we run comes to the accepts as we have read it.
+	load := func(option, name string) (string, error) {
+		if _, given := descriptor.Named(name); given {
+			return name, nil
+		}
+		content, err := r.files.Load(option, name)
+		n := free()
+		h.Memory[n] = content
+		return "fd:" + strconv.Itoa(n), err
 	}
 	if r.Keys.Process != nil {
 		h.SignerFD = free()
 	}
-	lines := r.Listen.Lines
+	lines := slices.Clone(r.Listen.Lines)
 	for i, key := range r.TLS.Keys {
 		cert := r.TLS.Certs[i]
 		if _, ok := signer.Named(key); !ok {
@@ -50,19 +75,77 @@ func (r *Resources) handOn() error {
 	if r.TLS.TicketKey == "" {
 		r.Say.Note("there is no --ticket-key, so no client can resume a session")
 	}
-	if name := r.TLS.TicketKey; name != "" {
-		if _, given := descriptor.Named(name); !given && r.Listen.User != nil {
-			content, err := r.files.Load("ticket-key", name)
-			if err != nil {
-				return err
-			}
-			n := free()
-			h.Memory[n], name = content, "fd:"+strconv.Itoa(n)
+	if r.TLS.TicketKey != "" {
+		name, err := load("ticket-key", r.TLS.TicketKey)
+		if err != nil {
+			return err
 		}
 		lines = append(lines, "ticket-key "+name)
 	}
+	if r.Trust != nil {
+		for _, crl := range r.Trust.CRLs {
+			name, err := load("crl", crl)
+			if err != nil {
+				return err
+			}
+			lines = append(lines, "crl "+name)
+		}
+	}
 	n := free()
 	h.Memory[n] = []byte(strings.Join(lines, "\n"))
-	h.Args = append(append(r.Listen.Args, "--options-fd="+strconv.Itoa(n), "--"), r.Program.Args...)
+	h.Args = slices.Concat(r.Listen.Args, []string{"--options-fd=" + strconv.Itoa(n), "--"}, r.Program.Args)
 	return nil
+}
+
+// Again reads a listener's certificates, keys, lists of revoked certificates and
+// ticket keys once more, as whoever we are now, and has another signing process
+// for them. Nothing of r is changed.
+func (r *Resources) Again() (*Resources, error) {
+	for i, key := range r.TLS.Keys {
+		for option, name := range map[string]string{"cert": r.TLS.Certs[i], "key": key} {
+			if _, given := descriptor.Named(name); given {
+				return nil, status.Usagef("--%s %s cannot be read again", option, name)
+			}
+		}
+	}
+	inv := *r.Invocation
+	if os.Geteuid() != 0 {
+		inv.Listen.User = nil // whom we have become
+	}
+	again := &Resources{Invocation: &inv, engines: r.engines, files: source.Again(r.given)}
+	again.HandedOn.numbers = r.HandedOn.numbers
+	for _, step := range []func() error{again.trust, again.configure, again.signers, again.handOn} {
+		if err := step(); err != nil {
+			again.Keys.Finish()
+			return nil, err
+		}
+	}
+	return again, nil
+}
+
+// Unreadable are the files that Again would not be able to read, each with why.
+func (r *Resources) Unreadable() (why []string) {
+	check := func(option, name string) {
+		if _, given := descriptor.Named(name); given || name == "" {
+			return
+		}
+		if file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0); err != nil {
+			why = append(why, "--"+option+": "+source.PathText(err))
+		} else {
+			file.Close()
+		}
+	}
+	for i, key := range r.TLS.Keys {
+		if _, ok := signer.Named(key); !ok {
+			check("key", key)
+		}
+		check("cert", r.TLS.Certs[i])
+	}
+	check("ticket-key", r.TLS.TicketKey)
+	if r.Trust != nil {
+		for _, crl := range r.Trust.CRLs {
+			check("crl", crl)
+		}
+	}
+	return why
 }

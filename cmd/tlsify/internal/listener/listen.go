@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -46,11 +47,8 @@ func Run(ctx context.Context, inv *acquire.Resources) error {
 	if err := canRead(inv); err != nil {
 		return err
 	}
-	var signingEnded chan struct{} // never, where there is none
-	if inv.Keys.Process != nil {
-		signingEnded = inv.Keys.Process.Ended
-	}
-	threads.Reserve(len(sockets) + mostSpawning + 1)
+	tellUnreadable(inv)
+	threads.Reserve(len(sockets) + mostSpawning + mostSigning + 1)
 	inv.Listen.Admission = fit(inv.Listen.Admission, len(sockets))
 	s := newService(inv)
 	defer s.notices.Close(finishLimit)
@@ -59,14 +57,7 @@ func Run(ctx context.Context, inv *acquire.Resources) error {
 		inv.Say.Control.Say("listening", boundAddress(socket.Number()))
 		go func() { ended <- s.serve(socket) }()
 	}
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-signingEnded:
-		return &status.Failure{Status: status.Internal, Code: "internal", Text: "the signing process has ended"}
-	case err := <-ended:
-		return status.Usagef("cannot accept connections: %v", err)
-	}
+	return s.until(ctx, ended)
 }
 
 // finishLimit is how long the reader of our lines for people has for the last of
@@ -83,6 +74,7 @@ const HeardWord = ":accept"
 type service struct {
 	inv       *acquire.Resources
 	children  *children
+	limit     time.Duration // of a handshake
 	admission *admission
 	notices   *notices.Log
 	// controlFD is the accepts' descriptor of their control channel, on which
@@ -92,6 +84,8 @@ type service struct {
 	controlFD, errorsFD int
 
 	spawning chan struct{} // who is starting a process
+
+	mu sync.RWMutex // of inv, which is replaced as a whole
 }
 
 // mostSpawning is how many processes are started at a time: each takes a thread
@@ -99,7 +93,7 @@ type service struct {
 const mostSpawning = 4
 
 func newService(inv *acquire.Resources) *service {
-	s := &service{inv: inv, children: newChildren(), admission: newAdmission(inv.Listen.Admission, time.Now),
+	s := &service{inv: inv, limit: inv.Limits.Handshake, children: newChildren(), admission: newAdmission(inv.Listen.Admission, time.Now),
 		notices:  notices.New(func(line string) { notices.WriteWaiting("tlsify: " + line) }),
 		spawning: make(chan struct{}, mostSpawning)}
 	s.controlFD = s.free(invocation.FirstGiven)
@@ -205,7 +199,11 @@ func boundAddress(n int) string {
 func (s *service) spawn(v *visitor, conn int) error {
 	s.spawning <- struct{}{}
 	defer func() { <-s.spawning }()
-	inv := s.inv
+	inv, toSigner, err := s.material()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(toSigner)
 	null, err := descriptor.OpenNull()
 	if err != nil {
 		return err
@@ -224,12 +222,7 @@ func (s *service) spawn(v *visitor, conn int) error {
 		defer unix.Close(memory)
 		files[n] = uintptr(memory)
 	}
-	if inv.Keys.Process != nil {
-		toSigner, err := inv.Keys.Process.Connect()
-		if err != nil {
-			return err
-		}
-		defer unix.Close(toSigner)
+	if toSigner >= 0 {
 		files[inv.HandedOn.SignerFD] = uintptr(toSigner)
 	}
 	said, err := descriptor.Pipe()
@@ -251,6 +244,18 @@ func (s *service) spawn(v *visitor, conn int) error {
 	unix.SetNonblock(said[0], true) // the runtime can wait for all of them together then
 	go s.hear(v, os.NewFile(uintptr(said[0]), "control"))
 	return nil
+}
+
+// material is what the next accept gets, with its connection to the signing
+// process, or -1.
+func (s *service) material() (*acquire.Resources, int, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.inv.Keys.Process == nil {
+		return s.inv, -1, nil
+	}
+	toSigner, err := s.inv.Keys.Process.Connect()
+	return s.inv, toSigner, err
 }
 
 // hear listens to an accept until its end: for the end of its handshake, and for

@@ -32,7 +32,7 @@ func (s *service) receive(conn int, from unix.Sockaddr) {
 		client = address.String()
 	}
 	file := os.NewFile(uintptr(conn), "connection") // the runtime waits for all of them together
-	file.SetReadDeadline(time.Now().Add(s.inv.Limits.Handshake))
+	file.SetReadDeadline(time.Now().Add(s.limit))
 	v, limit := s.admission.enter(originOf(from), func() { file.SetReadDeadline(time.Unix(1, 0)) })
 	if limit != "" {
 		s.refuse(file, client, limitError(limit))
@@ -93,7 +93,7 @@ func awaitHello(file *os.File) error {
 // take.
 func (s *service) awaitTurn(v *visitor) error {
 	s.admission.queue(v)
-	limit := time.NewTimer(s.inv.Limits.Handshake)
+	limit := time.NewTimer(s.limit)
 	defer limit.Stop()
 	select {
 	case <-v.turn:

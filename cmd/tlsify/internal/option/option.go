@@ -66,7 +66,7 @@ var Table = []Option{
 		Help: "the peer's leaf must match: sha256//BASE64 of its key, cert-sha256//BASE64 of all of it, or a PEM certificate or public key; any of several; in addition to all else"},
 	{Name: "tlsa", Arg: "RECORD", Repeats: true, Forms: "ci", Topic: "trust", Binds: true,
 		Help: "a TLSA record, 'U S M HEX', that the caller has validated (RFC 7671); one of several must match; usages 2 and 3 take the place of --trust where there is none"},
-	{Name: "crl", Arg: "FILE", Repeats: true, Forms: "cial", Topic: "trust", Reread: true, Binds: true,
+	{Name: "crl", Arg: "FILE", Repeats: true, Forms: "cial", Topic: "trust", Own: true, Binds: true,
 		Help: "revocation lists, PEM or DER; the leaf's issuer must have one among them"},
 	{Name: "staple", Arg: "off|check|require", Forms: "ci", Topic: "trust", Binds: true,
 		Help: "stapled OCSP responses: check one that comes (the default), require one, or ignore them"},

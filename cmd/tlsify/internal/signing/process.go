@@ -127,8 +127,12 @@ func (s *Process) Connect() (int, error) {
 	return ends[0], nil
 }
 
-// finish lets the signing process end when its connections have.
-func (s *Process) finish() { unix.Close(s.supply) }
+// Finish lets the signing process end when its connections have.
+func (s *Process) Finish() {
+	if s != nil {
+		unix.Close(s.supply)
+	}
+}
 
 // reserve is how many calls of the system may wait at a time: for the supply,
 // and for what is read at the start.

@@ -137,7 +137,7 @@ func (k *Keys) ownSigner(r Request, pairs [][2]string) (*signer.Client, [][]byte
 		return signer.NewClient(nil, 0), chains, nil
 	}
 	n, err := process.Connect()
-	process.finish()
+	process.Finish()
 	if err != nil {
 		return nil, nil, status.Usagef("--key: the signing process: %v", err)
 	}
@@ -186,6 +186,14 @@ func (k *Keys) Failure() error {
 		}
 	}
 	return nil
+}
+
+// Finish lets the signing process end when its connections have, where there is
+// one of our own.
+func (k *Keys) Finish() {
+	if k != nil {
+		k.Process.Finish()
+	}
 }
 
 // Close ends the streams to the signers: the handshake is over.

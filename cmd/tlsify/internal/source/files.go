@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"strconv"
 	"time"
@@ -49,6 +50,12 @@ type Files struct {
 // New is for a process that has read none yet.
 func New() *Files { return &Files{read: map[int][]byte{}, passed: map[int]bool{}} }
 
+// Again is for reading the same files once more: what was read from descriptors
+// stays as it was.
+func Again(given map[int][]byte) *Files {
+	return &Files{read: maps.Clone(given), passed: map[int]bool{}}
+}
+
 // Contents is what the descriptors had that were read, by number; who adds to it
 // has the numbers taken.
 func (f *Files) Contents() map[int][]byte { return f.read }
@@ -80,11 +87,13 @@ func (f *Files) Load(what, name string) ([]byte, error) {
 }
 
 func loadPath(what, name string) ([]byte, error) {
-	file, err := os.Open(name)
+	// A FIFO that nobody writes to must not hold us for ever.
+	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, status.Usagef("--%s: %s", what, PathText(err))
 	}
 	defer file.Close()
+	file.SetReadDeadline(time.Now().Add(fileTime)) // where that is possible it is needed
 	content, err := io.ReadAll(io.LimitReader(file, fileLimit+1))
 	if err != nil {
 		return nil, status.Usagef("--%s: %s", what, PathText(err))

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"math/big"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"tlsify/engine/enginetest"
+)
+
+// pair is a certificate and its key in files that are replaced, as a renewal
+// does.
+type pair struct{ dir string }
+
+func newPair(t *testing.T) pair {
+	p := pair{t.TempDir()}
+	p.put(t)
+	return p
+}
+
+// put puts a new certificate there.
+func (p pair) put(t testing.TB) *x509.Certificate {
+	t.Helper()
+	c := enginetest.Issue(t, enginetest.PKI(t).Intermediate, enginetest.CertOptions{DNS: []string{enginetest.Host}})
+	enginetest.WriteFiles(t, c, p.dir, "new")
+	for _, ext := range []string{".key", ".pem"} {
+		if err := os.Rename(p.dir+"/new"+ext, p.dir+"/server"+ext); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c.Leaf
+}
+
+func (p pair) args() []string {
+	return []string{"--cert", p.dir + "/server.pem", "--key", p.dir + "/server.key"}
+}
+
+// shown is the certificate that a listener shows.
+func shown(t *testing.T, address string) *x509.Certificate {
+	t.Helper()
+	c, err := dialClient(address, clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.noter.Close()
+	return c.ConnectionState().PeerCertificates[0]
+}
+
+// At SIGHUP a listener reads its certificates, keys, lists and ticket keys again,
+// whole or not at all, and connections that there are go on.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	tickets := p.dir + "/tickets"
+	os.WriteFile(tickets, []byte("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"), 0o600)
+	l := newLaunch(t)
+	args := append([]string{"listen"}, p.args()...)
+	tlsify := l.start(append(args, "--ticket-key", tickets, "127.0.0.1:0", "--", "prog", "cat")...)
+	address := strings.TrimPrefix(tlsify.await("listening"), "listening ")
+	early, err := dialClient(address, clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := shown(t, address)
+	signer := findSigning(tlsify.pid)
+
+	second := p.put(t)
+	if shown(t, address).Equal(second) {
+		t.Error("the certificate is another before anybody has asked for it")
+	}
+	tlsify.signal(syscall.SIGHUP)
+	tlsify.await("reloaded")
+	if !shown(t, address).Equal(second) {
+		t.Error("the certificate is not the new one")
+	}
+	if !becomes(func() bool { return findSigning(tlsify.pid) != signer }) {
+		t.Error("the signing process is the old one")
+	}
+
+	// Whatever is wrong with whichever file, all of the old ones go on.
+	third := p.put(t)
+	for name, spoil := range map[string]func(){
+		"ticket-key": func() { os.WriteFile(tickets, []byte("no key\n"), 0o600) },
+		"key":        func() { os.WriteFile(p.dir+"/server.key", []byte("no key\n"), 0o600) },
+		"cert":       func() { os.Remove(p.dir + "/server.pem") },
+	} {
+		spoil()
+		lines := strings.Count(l.said.text(), "\nreloaded no ")
+		tlsify.signal(syscall.SIGHUP)
+		if !becomes(func() bool { return strings.Count(l.said.text(), "\nreloaded no ") > lines }) {
+			t.Fatalf("%s: nothing is said: %s", name, l.said.text())
+		}
+		if !shown(t, address).Equal(second) {
+			t.Errorf("%s: the certificate is another", name)
+		}
+		if name == "ticket-key" {
+			os.WriteFile(tickets, []byte("BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=\n"), 0o600)
+		} else {
+			third = p.put(t)
+		}
+	}
+	tlsify.signal(syscall.SIGHUP)
+	if !becomes(func() bool { return shown(t, address).Equal(third) }) {
+		t.Error("the certificate is not the newest")
+	}
+	if got, how := early.talk("still here"); got != "still here" || how != "close_notify" {
+		t.Errorf("a connection from before: got %q, end %s", got, how)
+	}
+	if !before.Equal(early.ConnectionState().PeerCertificates[0]) {
+		t.Error("the early connection has another certificate")
+	}
+	early.noter.Close()
+	if errs := l.err.text(); !strings.Contains(errs, "have been read again") || !strings.Contains(errs, "what is there goes on") {
+		t.Errorf("descriptor 2: %s", errs)
+	}
+	tlsify.signal(syscall.SIGTERM)
+	tlsify.wait()
+}
+
+// reloadTime is how long TestReloadUnderLoad goes on without being asked for more.
+const reloadTime = 3 * time.Second
+
+// Certificates change again and again under load, and no connection is refused.
+// `make reload` does so for a minute.
+func TestReloadUnderLoad(t *testing.T) {
+	lasts, every := reloadTime, 300*time.Millisecond
+	if d, err := time.ParseDuration(os.Getenv("TLSIFY_RELOAD")); err == nil {
+		lasts, every = d, time.Second
+	}
+	p := newPair(t)
+	l, err := startListener(nil, os.Environ(), append(p.args(), "--max-per-address=1000", "127.0.0.1:0", "--", "prog", "cat")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := time.Now().Add(lasts)
+	var served, changes atomic.Int64
+	var seen sync.Map
+	var clients sync.WaitGroup
+	for range 4 {
+		clients.Go(func() {
+			for time.Now().Before(end) {
+				c, err := dialClient(l.address, clientConfig(t))
+				if err == nil {
+					_, err = io.WriteString(c, "x")
+				}
+				if err == nil {
+					_, err = io.ReadFull(c, make([]byte, 1))
+				}
+				if err != nil {
+					t.Errorf("a connection came to nothing: %v", err)
+					return
+				}
+				seen.Store(c.ConnectionState().PeerCertificates[0].SerialNumber.String(), true)
+				served.Add(1)
+				c.noter.Close()
+			}
+		})
+	}
+	for time.Now().Before(end) {
+		p.put(t)
+		l.process.Signal(syscall.SIGHUP)
+		changes.Add(1)
+		time.Sleep(every)
+	}
+	clients.Wait()
+	certificates := 0
+	seen.Range(func(any, any) bool { certificates++; return true })
+	t.Logf("%d connections, %d changes, %d certificates seen", served.Load(), changes.Load(), certificates)
+	if certificates < int(changes.Load())/2 {
+		t.Errorf("%d certificates were seen of %d", certificates, changes.Load())
+	}
+	if !becomes(func() bool { return len(childrenOf(l.process.Pid)) == 0 }) {
+		t.Error("processes are left")
+	}
+	if err := l.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Revocation lists, too: a client that was accepted is not, once its certificate
+// is on the list.
+func TestReloadCRL(t *testing.T) {
+	t.Parallel()
+	set := enginetest.PKI(t)
+	pki := pkiFiles(t)
+	crl := t.TempDir() + "/crl"
+	put := func(revoked ...*big.Int) {
+		content, err := set.Intermediate.CRL(revoked...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		os.WriteFile(crl+".new", content, 0o600)
+		os.Rename(crl+".new", crl)
+	}
+	put()
+	client := enginetest.Issue(t, set.Intermediate, enginetest.CertOptions{DNS: []string{"client.test"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	config := clientConfig(t)
+	config.Certificates = []tls.Certificate{enginetest.TLSCertificate(client)}
+	visit := func(address string) error {
+		c, err := dialClient(address, config)
+		if err != nil {
+			return err
+		}
+		defer c.noter.Close()
+		if got, how := c.talk("hello"); got != "hello" {
+			return errors.New(how)
+		}
+		return nil
+	}
+	l := newLaunch(t)
+	tlsify := l.start("listen", "--cert", pki+"/good.pem", "--key", pki+"/good.key", "--client-auth", "require",
+		"--client-trust", pki+"/ca.pem", "--crl", crl, "127.0.0.1:0", "--", "prog", "cat")
+	address := strings.TrimPrefix(tlsify.await("listening"), "listening ")
+	if err := visit(address); err != nil {
+		t.Fatal(err)
+	}
+	put(client.Leaf.SerialNumber)
+	if err := visit(address); err != nil {
+		t.Errorf("before SIGHUP: %v", err)
+	}
+	tlsify.signal(syscall.SIGHUP)
+	tlsify.await("reloaded")
+	if visit(address) == nil {
+		t.Error("one whose certificate is revoked is served")
+	}
+	tlsify.signal(syscall.SIGTERM)
+	tlsify.wait()
+}
