@@ -31,6 +31,8 @@ var usageErrors = []struct {
 	{"url", "connect|https://localhost/page", `is a URL: tlsify speaks no HTTP, and connects to localhost:443`, ""},
 	{"url-with-port", "connect|https://localhost:8443", `connects to localhost:8443`, ""},
 	{"no-place", "connect", `connect needs HOST:PORT`, ""},
+	{"form-misspelt", "inspct|localhost:1", `"inspct" is neither a form of the command nor HOST:PORT: did you mean inspect\?`, ""},
+	{"form-unknown", "s_client|localhost:1", `"s_client" is neither a form of the command nor HOST:PORT; see tlsify help`, ""},
 	{"two-places", "connect|localhost:1|localhost:2", `unexpected argument "localhost:2"`, ""},
 	{"no-port", "connect|localhost", `"localhost" is not HOST:PORT.*localhost:443`, ""},
 	{"empty-host", "connect|:443", `is not HOST:PORT`, ""},

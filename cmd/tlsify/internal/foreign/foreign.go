@@ -24,15 +24,15 @@ func Answer(argument string, ours []string) string {
 	if strings.HasPrefix(argument, "-") && !strings.HasPrefix(argument, "--") && slices.Contains(ours, name) {
 		return "it takes two dashes: --" + name
 	}
-	if near := nearest(name, ours); near != "" {
+	if near := Nearest(name, ours); near != "" {
 		return "did you mean --" + near + "?"
 	}
 	return ""
 }
 
-// nearest is the name that takes the fewest changes to get to, at most one for
+// Nearest is the name that takes the fewest changes to get to, at most one for
 // every three letters, or empty.
-func nearest(name string, names []string) string {
+func Nearest(name string, names []string) string {
 	const longest = 32 // of ours there is none that is
 	if len(name) > longest {
 		return ""

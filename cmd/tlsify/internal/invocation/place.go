@@ -62,6 +62,8 @@ func (p *parser) place() (err error) {
 		return err
 	case len(rest) == 0:
 		return status.Usagef("connect needs HOST:PORT, or unix:PATH, or --net-fd; see tlsify help")
+	case len(rest) > 1 && !strings.Contains(rest[0], ":"):
+		return status.Usagef("%s", option.NoForm(rest[0]))
 	case len(rest) > 1:
 		return status.Usagef("unexpected argument %q", status.Cut(rest[1]))
 	case w.Form == option.Listen:

@@ -316,6 +316,19 @@ func typed(args []string, unknown *pflag.NotExistError) string {
 	return "-" + letters
 }
 
+// NoForm says, of a first word, that it is no form of the command.
+func NoForm(word string) string {
+	var names []string
+	for _, f := range Forms {
+		names = append(names, string(f))
+	}
+	text := fmt.Sprintf("%q is neither a form of the command nor HOST:PORT", status.Cut(word))
+	if near := foreign.Nearest(word, names); near != "" {
+		return text + ": did you mean " + near + "?"
+	}
+	return text + "; see tlsify help"
+}
+
 // instead says what there is in the place of an option that does not exist.
 func instead(argument string) string {
 	var names []string
