@@ -115,13 +115,13 @@ func run(say report.Reporter, errs int) int {
 	ctx := untilSignal(inv.Form)
 	greet(inv)
 	if err != nil {
-		return failed(inv, err)
+		return who.Status(failed(inv, err))
 	}
 	exit, err := carryOut(ctx, res, who)
 	if err != nil {
-		return failed(inv, err)
+		return who.Status(failed(inv, err))
 	}
-	return ended(inv, exit)
+	return who.Status(ended(inv, exit))
 }
 
 // parse makes an invocation of what we were called with: tlsify's own arguments

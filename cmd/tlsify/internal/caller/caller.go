@@ -32,7 +32,17 @@ func becomeUser(ids *personality.IDs) error {
 	if ids == nil || os.Geteuid() != 0 {
 		return nil
 	}
-	return privilege.Numbered(ids.UID, ids.GID).Become()
+	if ids.Invalid != "" {
+		return status.Usagef("%s", ids.Invalid)
+	}
+	uid, gid := ids.UID, ids.GID
+	if uid < 0 {
+		uid = os.Getuid()
+	}
+	if gid < 0 {
+		gid = os.Getgid()
+	}
+	return privilege.Numbered(uid, gid).Become()
 }
 
 // Caller is who has called us under another name.
@@ -47,6 +57,7 @@ type Caller struct {
 	// MaxPath is the most certificates that a path may have; 0: as by itself.
 	MaxPath int
 	user    *personality.IDs
+	refused bool // its arguments were
 	// ByFIN: our end is a FIN, and each end is one direction's. TakeFIN: the peer's
 	// may be one.
 	ByFIN, TakeFIN bool
@@ -59,11 +70,11 @@ func Arguments(name string, args []string) (Caller, []string, error) {
 	if !personality.Known(name) {
 		return Caller{}, args, nil
 	}
-	call, err := personality.Translate(name, args, os.LookupEnv)
+	call, err := personality.Translate(name, args, os.Environ())
+	who := Caller{Name: name, Dials: name == "openssl", refused: err != nil}
 	if err != nil {
 		err = status.Usagef("%v", err)
 	}
-	who := Caller{Name: name, Dials: name == "openssl"}
 	if call != nil {
 		who.MaxPath, who.Leaves = call.MaxPath, call.Leaves
 		if call.HandOn != nil && err == nil {
@@ -89,6 +100,14 @@ func Arguments(name string, args []string) (Caller, []string, error) {
 		args = append(append(args, "--"), call.Prog...)
 	}
 	return who, args, nil
+}
+
+// Status is the other program's exit status for one of tlsify's.
+func (c Caller) Status(exit int) int {
+	if c.Delayed != nil {
+		return exit // it is PROG's
+	}
+	return personality.Status(c.Name, exit, c.refused)
 }
 
 // Advise has a policy say what to do next in the other program's words.

@@ -49,7 +49,7 @@ func newSClient(call *personality.Call) (*Teller, error) {
 
 // ready says what the handshake has come to, and lets the plaintext go.
 func (s *sClient) ready(f *facts.Facts) error {
-	cipher := transcript.CipherName(f.State.Cipher)
+	cipher := facts.OpenSSLCipher(f.State.Cipher)
 	if s.ciphers != nil && !slices.Contains(s.ciphers, cipher) {
 		return &status.Failure{Status: status.Handshake, Code: "security-level", Text: "the server has chosen " + cipher + ", which is not among those that -cipher and -ciphersuites name"}
 	}

@@ -166,6 +166,7 @@ func (c *connection) hasDialed(address string) {
 // shake hands, both within one limit.
 func (c *connection) handshake(ctx context.Context) (err error) {
 	c.at = Handshaking
+	c.facts.SentName = c.inv.TLS.ServerName
 	c.caller.Teller.Begun(&c.facts)
 	if err := c.refusal(pump.Prepare(c.kind(), c.network.conn)); err != nil {
 		return err

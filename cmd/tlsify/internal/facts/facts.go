@@ -23,6 +23,7 @@ type Facts struct {
 	Leaf       *x509.Certificate   // the peer's, or nil
 	Chain      []*x509.Certificate // as the peer has sent it
 	PeerPin    string
+	SentName   string // the server name that a client has sent
 	Verified   []Ground
 	Unverified []string // CODEs
 	State      *engine.State

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
@@ -40,16 +41,25 @@ func (f *Facts) Variables() []byte {
 		all = append(all, 0)
 	}
 	add("SSL_PROTOCOL", f.State.Version.String())
-	add("SSL_CIPHER", f.State.Cipher.String())
-	add("SSL_TLS_SNI_SERVERNAME", f.State.ServerName)
+	add("SSL_CIPHER", OpenSSLCipher(f.State.Cipher))
+	add("SSL_TLS_SNI_SERVERNAME", cmp.Or(f.State.ServerName, f.SentName))
 	hash, subject := "", ""
 	if f.Leaf != nil {
 		sum := sha256.Sum256(f.Leaf.Raw)
-		hash, subject = "SHA256:"+hex.EncodeToString(sum[:]), control.Text(f.Leaf.Subject.String())
+		hash, subject = "SHA256:"+hex.EncodeToString(sum[:]), control.Text(onOneLine(f.Leaf.RawSubject))
 	}
 	add("SSL_PEER_CERT_HASH", hash)
 	add("SSL_PEER_CERT_SUBJECT", subject)
 	return append(all, 0)
+}
+
+// onOneLine is a distinguished name as libtls has it: /C=XX/CN=a.test.
+func onOneLine(der []byte) string {
+	var line strings.Builder
+	for _, part := range NameParts(der) {
+		line.WriteString("/" + part[0] + "=" + part[1])
+	}
+	return line.String()
 }
 
 // AddressOf is an IP socket's address; else it is not valid.

@@ -10,7 +10,7 @@ import (
 // -localfd or a plaintext on 0 and 1, with -statusfd and -server. A client
 // checks the certificate whatever TLS_VERIFYPEER says, and for that must be
 // given -verify, or -host.
-func courier(args []string, env Getenv) (*Call, error) {
+func courier(args []string, env Environment) (*Call, error) {
 	call := &Call{}
 	// First of all: at its end of file without a line all is well.
 	for _, word := range args {
@@ -25,7 +25,7 @@ func courier(args []string, env Getenv) (*Call, error) {
 	return call, call.courier(args, env)
 }
 
-func (call *Call) courier(args []string, env Getenv) (err error) {
+func (call *Call) courier(args []string, env Environment) (err error) {
 	values := map[string]string{}
 	for _, word := range args {
 		name, value, _ := strings.Cut(strings.TrimPrefix(word, "-"), "=")
@@ -38,7 +38,7 @@ func (call *Call) courier(args []string, env Getenv) (err error) {
 		values[name] = value
 	}
 	for _, name := range []string{"TLS_PROTOCOL", "TLS_CIPHER_LIST"} {
-		if value, _ := env(name); value != "" {
+		if value, _ := env.Get(name); value != "" {
 			return fmt.Errorf("%s is not supported here", name)
 		}
 	}
@@ -60,26 +60,26 @@ func (call *Call) courier(args []string, env Getenv) (err error) {
 	return courierPlace(call, values)
 }
 
-func courierClient(values map[string]string, env Getenv) ([]string, error) {
+func courierClient(values map[string]string, env Environment) ([]string, error) {
 	args := []string{"connect"}
 	if name := values["verify"]; name != "" {
 		args = append(args, "--name="+name)
 	} else if values["host"] == "" {
 		return nil, errors.New("-verify=DOMAIN is needed, for without it any certificate would do")
 	}
-	if roots, ok := env("TLS_TRUSTCERTS"); ok {
+	if roots, ok := env.Get("TLS_TRUSTCERTS"); ok {
 		args = append(args, "--trust="+roots)
 	}
 	return append(args, courierIdentity(env)...), nil
 }
 
-func courierServer(env Getenv) ([]string, error) {
+func courierServer(env Environment) ([]string, error) {
 	args := append([]string{"accept"}, courierIdentity(env)...)
 	if len(args) == 1 {
 		return nil, errors.New("TLS_CERTFILE is needed")
 	}
-	roots, _ := env("TLS_TRUSTCERTS")
-	switch level, _ := env("TLS_VERIFYPEER"); level {
+	roots, _ := env.Get("TLS_TRUSTCERTS")
+	switch level, _ := env.Get("TLS_VERIFYPEER"); level {
 	case "", "NONE":
 	case "PEER":
 		args = append(args, "--client-auth=request", "--client-trust="+roots)
@@ -92,12 +92,12 @@ func courierServer(env Getenv) ([]string, error) {
 }
 
 // courierIdentity is our certificate and key, which may be in one file.
-func courierIdentity(env Getenv) []string {
-	cert, ok := env("TLS_CERTFILE")
+func courierIdentity(env Environment) []string {
+	cert, ok := env.Get("TLS_CERTFILE")
 	if !ok {
 		return nil
 	}
-	key, ok := env("TLS_PRIVATE_KEYFILE")
+	key, ok := env.Get("TLS_PRIVATE_KEYFILE")
 	if !ok {
 		key = cert
 	}

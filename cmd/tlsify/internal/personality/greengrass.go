@@ -9,7 +9,7 @@ import (
 // greengrass is the TLS helper of AWS Greengrass Lite, `ggl-tls-helper`: the
 // plaintext is a socket that goes to the caller over its control socket, which
 // is descriptor 3.
-func greengrass(args []string, env Getenv) (*Call, error) {
+func greengrass(args []string, env Environment) (*Call, error) {
 	values := map[string]string{}
 	for len(args) > 0 {
 		name, value, joined := strings.Cut(args[0], "=")
@@ -31,7 +31,7 @@ func greengrass(args []string, env Getenv) (*Call, error) {
 	}
 	// A proxy that is set and not used would be gone round.
 	for _, name := range []string{"ALL_PROXY", "HTTPS_PROXY"} {
-		if value, _ := env(name); value != "" {
+		if value, _ := env.Get(name); value != "" {
 			return nil, errors.New(name + " is not supported here")
 		}
 	}

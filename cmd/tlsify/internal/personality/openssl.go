@@ -5,7 +5,7 @@ import "slices"
 // openssl is the program of that name, of which s_client is here. Everything
 // else is handed on to the next openssl in PATH, but for the question who this
 // is, which has an answer without one, too.
-func openssl(args []string, _ Getenv) (*Call, error) {
+func openssl(args []string, _ Environment) (*Call, error) {
 	switch {
 	case len(args) > 0 && args[0] == "s_client":
 		return sClient(args[1:])

@@ -57,8 +57,12 @@ type Call struct {
 // Pair is a descriptor to read from and one to write to.
 type Pair struct{ In, Out int }
 
-// IDs are a user's, and a group's.
-type IDs struct{ UID, GID int }
+// IDs are a user's, and a group's; below 0: as it is. Invalid is why they are
+// neither, of which only root must know.
+type IDs struct {
+	UID, GID int
+	Invalid  string
+}
 
 // Tell is how one program is told that the handshake is made.
 type Tell struct {
@@ -88,11 +92,21 @@ const (
 	Transcript
 )
 
-// Getenv gives a variable, and whether there is one.
-type Getenv func(name string) (string, bool)
+// Environment are variables, NAME=VALUE.
+type Environment []string
+
+// Get gives a variable, and whether there is one.
+func (env Environment) Get(name string) (value string, ok bool) {
+	for _, entry := range env {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
+}
 
 // translators are the personalities by name.
-var translators = map[string]func(args []string, env Getenv) (*Call, error){
+var translators = map[string]func(args []string, env Environment) (*Call, error){
 	"openssl":        openssl,
 	"ssl_client":     sslClient,
 	"s6-tlsc-io":     s6Client,
@@ -135,7 +149,7 @@ func Known(name string) bool { return translators[name] != nil }
 // Translate says what program name, with these arguments, is to do. The error
 // is for a person; with one the Call has at most a Tell, which is owed that
 // error.
-func Translate(name string, args []string, env Getenv) (*Call, error) {
+func Translate(name string, args []string, env Environment) (*Call, error) {
 	call, err := translators[name](args, env)
 	if err == nil && strings.HasPrefix(call.place, "-") {
 		err = fmt.Errorf("%q is no place to connect to", call.place)
@@ -147,6 +161,16 @@ func Translate(name string, args []string, env Getenv) (*Call, error) {
 		call.Args = append(call.Args, call.place)
 	}
 	return call, nil
+}
+
+// Status is the exit status that program has for one of tlsify's, before there
+// was a PROG. Refused tells that it was the arguments that were refused.
+func Status(program string, status int, refused bool) int {
+	switch program {
+	case "s6-tlsc-io", "s6-tlsd-io", "s6-ucspitlsc", "s6-ucspitlsd":
+		return s6Status(status, refused)
+	}
+	return status
 }
 
 // splitPort takes a port off a name, where there is one: some callers give

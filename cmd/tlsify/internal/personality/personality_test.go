@@ -74,6 +74,7 @@ var calls = []struct {
 	{"openssl", "s_client -quiet -connect a.test:443 -pass pass:x", "!there is no -pass"},
 	{"openssl", "s_client -quiet -connect a.test:443 -psk 00", "!there is no -psk"},
 
+	{"ssl_client", "-s3 -n a.test -e -I", "connect --name=a.test --net-fd=3 --eof=half-close"},
 	{"ssl_client", "-s3 -n a.test", "connect --name=a.test --net-fd=3 --eof=hold"},
 	{"ssl_client", "-e -s 3 -r 4 -n a.test:443", "connect --name=a.test --net-fd=4,3 --eof=half-close"},
 	{"ssl_client", "-es3 -r3 -n 192.0.2.1:443", "connect --name=192.0.2.1 --net-fd=3 --eof=half-close"},
@@ -96,21 +97,34 @@ var calls = []struct {
 	{"s6-tlsc-io", "CADIR=/ca: -k a.test 6", "!two descriptors"},
 	{"s6-tlsc-io", "CADIR=/ca: -k a.test 6 x", `!"x" is not a descriptor`},
 	{"s6-tlsc-io", "CADIR=/ca: -k a.test -K-1 6 7", "!-K -1"},
-	{"s6-tlsc-io", "CADIR=/ca: -k a.test --no-verify-cert 6 7", "!there is no --"},
+	{"s6-tlsc-io", "CADIR=/ca: -k a.test --no-verify-cert 6 7", "!there is no --no-verify-cert here"},
+	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: --close-notify --enforce-close-notify --client-cert --verify-cert --servername=a.test --handshake-timeout=900 --notification-fd=4 --verbosity=2 -- 6 7",
+		"connect --name=a.test --trust=/ca --handshake-timeout=900ms --cert=c --key=k --eof=half-close net 6,7 tell 1 on 4"},
+	{"s6-tlsc-io", "CADIR=/ca: -k a.test --client-cert=yes 6 7", "!there is no --client-cert=yes here"},
+	{"s6-tlsc-io", "CADIR=/ca: -k a.test --servername 6 7", "!there is no --servername here"},
+	{"s6-tlsc-io", "CADIR=/ca: -k a.test --sni 6 7", "!there is no --sni here"},
 
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: 6 7", "accept --cert=c --key=k net 0,1 plain 6,7 by-fin take-fin"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k CAFILE=ca: -J -Y -d5 6 7", "accept --cert=c --key=k --client-auth=request --client-trust=ca net 0,1 plain 6,7 by-fin tell 1 on 5"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k CAFILE=ca: -J -y -k0 6 7", "accept --cert=c --key=k --client-auth=require --client-trust=ca net 0,1 plain 6,7 by-fin"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -y 6 7", "!neither CADIR nor CAFILE"},
 	{"s6-tlsd-io", "CERTFILE=c: 6 7", "!CERTFILE and KEYFILE"},
-	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -k 2 6 7", "!KEYFILE:NAME"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -k 2 6 7", "!there is no KEYFILE:NAME"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k KEYFILE:a.test=ka CERTFILE:a.test=ca: -J -S -k1 6 7", "accept --cert=c --key=k --cert=ca --key=ka --eof=half-close net 0,1 plain 6,7"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k KEYFILE:a.test=ka CERTFILE:a.test=ca: -J -S --sni 6 7", "accept --cert=c --key=k --cert=ca --key=ka --eof=half-close net 0,1 plain 6,7"},
+	{"s6-tlsd-io", "KEYFILE:*.a.test=ka CERTFILE:*.a.test=ca KEYFILE:=x: -J -S --mandatory-sni 6 7", "accept --cert=ca --key=ka --eof=half-close net 0,1 plain 6,7"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k KEYFILE:a.test=ka: -k1 6 7", "!no CERTFILE:a.test"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -kx 6 7", "!-k x"},
 
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k TLS_UID=7 TLS_GID=8: -J 6 7", "accept --cert=c --key=k net 0,1 plain 6,7 by-fin as 7 8"},
-	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k TLS_UID=0x7: -J 6 7", "!two numbers"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k TLS_UID=0x7: -J -S 6 7", "accept --cert=c --key=k --eof=half-close net 0,1 plain 6,7 as -1 -1 or TLS_UID is no number"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k TLS_GID=8: -J -S 6 7", "accept --cert=c --key=k --eof=half-close net 0,1 plain 6,7 as -1 8"},
 	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J -v 2 prog -Z", "accept --cert=c --key=k net 0,1 unset 6 -- prog -Z by-fin"},
 	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J -Z -- prog", "accept --cert=c --key=k net 0,1 unset 0 -- prog by-fin"},
 	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J", "!a program is needed"},
 	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -d 3 prog", "!no -d"},
+	{"s6-ucspitlsc", "CADIR=/ca: -J -S -k a.test -6 8 -7 9 prog", "connect --name=a.test --trust=/ca --eof=half-close net 8,9 unset 6 -- prog"},
+	{"s6-ucspitlsc", "CADIR=/ca: -J -S -k a.test --read-fd=2 prog", "!3 or more"},
 	{"s6-ucspitlsc", "CADIR=/ca: -J -k a.test prog", "connect --name=a.test --trust=/ca net 6,7 unset 6 -- prog by-fin"},
 	{"s6-ucspitlsc", "CADIR=/ca: -J prog", "!any certificate would do"},
 
@@ -143,15 +157,7 @@ func TestTranslate(t *testing.T) {
 			if !ok || !strings.Contains(variables, "=") || strings.HasPrefix(variables, "-") {
 				variables, told = "", c.told
 			}
-			env := func(name string) (string, bool) {
-				for entry := range strings.FieldsSeq(variables) {
-					if value, ok := strings.CutPrefix(entry, name+"="); ok {
-						return value, true
-					}
-				}
-				return "", false
-			}
-			call, err := Translate(c.name, strings.Fields(told), env)
+			call, err := Translate(c.name, strings.Fields(told), strings.Fields(variables))
 			got := []string{}
 			if err != nil {
 				got = append(got, "!"+err.Error())
@@ -197,6 +203,9 @@ func (call *Call) words(err error) []string {
 	}
 	if call.User != nil && err == nil {
 		words = append(words, "as", strconv.Itoa(call.User.UID), strconv.Itoa(call.User.GID))
+		if call.User.Invalid != "" {
+			words = append(words, "or", call.User.Invalid)
+		}
 	}
 	if err == nil {
 		words = append(words, call.sClientWords()...)
@@ -278,6 +287,19 @@ func TestComplaints(t *testing.T) {
 	}
 }
 
+// everything is an environment in which each variable that is looked for has the
+// same value.
+func everything(value string) (env Environment) {
+	if value == "" {
+		return nil
+	}
+	for _, name := range []string{"CADIR", "CAFILE", "CERTFILE", "KEYFILE", "CERTFILE:a", "KEYFILE:a", "TLS_UID", "TLS_GID", "TLS_PROTOCOL", "TLS_CIPHER_LIST",
+		"TLS_CERTFILE", "TLS_PRIVATE_KEYFILE", "TLS_TRUSTCERTS", "TLS_VERIFYPEER", "ALL_PROXY", "HTTPS_PROXY"} {
+		env = append(env, name+"="+value)
+	}
+	return env
+}
+
 // No personality has a way to say that certificates are not to be checked.
 func FuzzTranslate(f *testing.F) {
 	for _, c := range calls {
@@ -287,7 +309,7 @@ func FuzzTranslate(f *testing.F) {
 		if !Known(name) {
 			return
 		}
-		call, err := Translate(name, strings.Fields(told), func(string) (string, bool) { return value, value != "" })
+		call, err := Translate(name, strings.Fields(told), everything(value))
 		if err != nil {
 			return
 		}

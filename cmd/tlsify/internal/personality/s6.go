@@ -1,16 +1,18 @@
 package personality
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // s6Client is `s6-tlsc-io [OPTION]... FDR FDW` of s6-networking: TLS on FDR and
 // FDW, the plaintext on 0 and 1. A name (-k) is needed, for without it any
 // certificate would do.
-func s6Client(args []string, env Getenv) (*Call, error) {
-	s, err := readS6(args)
+func s6Client(args []string, env Environment) (*Call, error) {
+	s, err := readS6(args, s6ClientLong)
 	if err != nil {
 		return nil, err
 	}
@@ -23,8 +25,8 @@ func s6Client(args []string, env Getenv) (*Call, error) {
 
 // s6Server is `s6-tlsd-io [OPTION]... FDR FDW`: TLS on 0 and 1, the plaintext
 // on FDR and FDW.
-func s6Server(args []string, env Getenv) (*Call, error) {
-	s, err := readS6(args)
+func s6Server(args []string, env Environment) (*Call, error) {
+	s, err := readS6(args, s6ServerLong)
 	if err != nil {
 		return nil, err
 	}
@@ -37,20 +39,27 @@ func s6Server(args []string, env Getenv) (*Call, error) {
 
 // s6DelayedClient is `s6-ucspitlsc [OPTION]... PROG...`: PROG has the network on
 // 6 and 7, and TLS when it asks for it.
-func s6DelayedClient(args []string, env Getenv) (*Call, error) {
-	return s6Delayed(args, env, Pair{6, 7}, (*s6Call).client)
+func s6DelayedClient(args []string, env Environment) (*Call, error) {
+	return s6Delayed(args, env, s6ClientLong, Pair{6, 7}, (*s6Call).client)
 }
 
 // s6DelayedServer is `s6-ucspitlsd [OPTION]... PROG...`: the same with the
 // network on 0 and 1.
-func s6DelayedServer(args []string, env Getenv) (*Call, error) {
-	return s6Delayed(args, env, Pair{0, 1}, (*s6Call).server)
+func s6DelayedServer(args []string, env Environment) (*Call, error) {
+	return s6Delayed(args, env, s6ServerLong, Pair{0, 1}, (*s6Call).server)
 }
 
-func s6Delayed(args []string, env Getenv, network Pair, side func(*s6Call, *Call, Getenv) error) (*Call, error) {
-	s, err := readS6(args)
+func s6Delayed(args []string, env Environment, long s6Side, network Pair, side func(*s6Call, *Call, Environment) error) (*Call, error) {
+	s, err := readS6(args, long)
 	if err != nil {
 		return nil, err
+	}
+	for letter, into := range map[byte]*int{'6': &network.In, '7': &network.Out} {
+		if value, ok := s.values[letter]; ok {
+			if *into, err = descriptor(value); err != nil || *into < 3 || network.In < 3 {
+				return nil, fmt.Errorf("-%c %s: a descriptor of 3 or more is needed", letter, value)
+			}
+		}
 	}
 	if len(s.rest) == 0 || s.tell != nil {
 		return nil, errors.New("a program is needed, and no -d")
@@ -58,6 +67,11 @@ func s6Delayed(args []string, env Getenv, network Pair, side func(*s6Call, *Call
 	call := &Call{Network: &network, Prog: s.rest}
 	if _, keep := s.values['Z']; !keep {
 		call.Unset = []string{"CADIR", "CAFILE", "CERTFILE", "KEYFILE", "TLS_UID", "TLS_GID"}
+		for _, entry := range env {
+			if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "KEYFILE:") || strings.HasPrefix(name, "CERTFILE:") {
+				call.Unset = append(call.Unset, name)
+			}
+		}
 	}
 	return call, side(s, call, env)
 }
@@ -71,7 +85,7 @@ type s6Call struct {
 	tell        *Tell
 }
 
-func (s *s6Call) client(call *Call, env Getenv) error {
+func (s *s6Call) client(call *Call, env Environment) error {
 	name, ok := s.values['k']
 	if !ok {
 		return errors.New("-k NAME is needed, for without it any certificate would do")
@@ -93,15 +107,12 @@ func (s *s6Call) client(call *Call, env Getenv) error {
 	return err
 }
 
-func (s *s6Call) server(call *Call, env Getenv) error {
-	if level, ok := s.values['k']; ok && level != "0" {
-		return errors.New("-k: certificates by KEYFILE:NAME are not supported here")
-	}
-	cert, key, err := s6Identity(env)
+func (s *s6Call) server(call *Call, env Environment) error {
+	identities, err := s.identities(env)
 	if err != nil {
 		return err
 	}
-	call.Args = append([]string{"accept", "--cert=" + cert, "--key=" + key}, s.common...)
+	call.Args = append(append([]string{"accept"}, identities...), s.common...)
 	if s.certificate != 0 {
 		trust, err := s6Trust(env)
 		if err != nil {
@@ -138,18 +149,82 @@ func (s *s6Call) pair(into *Pair) (err error) {
 	return err
 }
 
-func readS6(args []string) (*s6Call, error) {
-	values, rest, err := letters(args, "SsJjYyZz", "vKkd")
-	if err != nil {
+// s6Long are the long options, and the letter that says the same. Those of a
+// client's or a server's alone are beside it.
+var s6Long = map[string]byte{
+	"no-close-notify": 's', "close-notify": 'S', "no-enforce-close-notify": 'j', "enforce-close-notify": 'J',
+	"no-keep": 'z', "keep": 'Z', "verbosity": 'v', "handshake-timeout": 'K', "notification-fd": 'd', "read-fd": '6', "write-fd": '7',
+}
+
+// s6Side are the long options of one side.
+type s6Side map[string]byte
+
+var (
+	s6ClientLong = s6Side{"no-client-cert": 'Y', "client-cert": 'y', "servername": 'k', "verify-cert": 0}
+	s6ServerLong = s6Side{"client-cert": 'Y', "mandatory-client-cert": 'y', "sni-level": 'k', "sni": '1', "mandatory-sni": '2'}
+)
+
+// read reads the options; of two that contradict the later one holds.
+func (s *s6Call) read(args []string, side s6Side) error {
+	opposite := map[byte]byte{'s': 'S', 'S': 's', 'j': 'J', 'J': 'j', 'z': 'Z', 'Z': 'z', 'Y': 'y', 'y': 'Y'}
+	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
+		word := args[0]
+		args = args[1:]
+		if word == "--" {
+			break
+		}
+		if name, ok := strings.CutPrefix(word, "--"); ok {
+			name, value, valued := strings.Cut(name, "=")
+			letter, known := s6Long[name]
+			if l, ok := side[name]; ok {
+				letter, known = l, true
+			}
+			if !known || valued != (strings.IndexByte(s6Takers, letter) >= 0) {
+				return fmt.Errorf("there is no %s here", word)
+			}
+			switch letter {
+			case 0: // as it is anyway
+			case '1', '2':
+				s.values['k'] = string(letter)
+			default:
+				delete(s.values, opposite[letter])
+				s.values[letter] = value
+			}
+			continue
+		}
+		values, rest, err := letters([]string{word}, "SsJjYyZz", s6Takers)
+		if err != nil && len(args) > 0 && args[0] != "--" && strings.HasSuffix(err.Error(), "needs a value") {
+			values, rest, err = letters([]string{word, args[0]}, "SsJjYyZz", s6Takers)
+			args = args[1:]
+		}
+		if err != nil || len(rest) > 0 {
+			return cmp.Or(err, fmt.Errorf("unexpected argument %s", word))
+		}
+		for _, letter := range []byte("SsJjYyZz" + s6Takers) {
+			if value, ok := values[letter]; ok {
+				delete(s.values, opposite[letter])
+				s.values[letter] = value
+			}
+		}
+	}
+	s.rest = args
+	for _, letter := range []byte("Yy") {
+		if _, ok := s.values[letter]; ok {
+			s.certificate = letter
+		}
+	}
+	return nil
+}
+
+// s6Takers are the letters that take a value.
+const s6Takers = "vKkd67"
+
+func readS6(args []string, long s6Side) (*s6Call, error) {
+	s := &s6Call{values: map[byte]string{}}
+	if err := s.read(args, long); err != nil {
 		return nil, err
 	}
-	s := &s6Call{values: values, rest: rest}
-	if _, ok := values['Y']; ok {
-		s.certificate = 'Y'
-	}
-	if _, ok := values['y']; ok {
-		s.certificate = 'y'
-	}
+	values := s.values
 	if limit, ok := values['K']; ok {
 		n, err := strconv.ParseUint(limit, 10, 31)
 		if err != nil {
@@ -170,37 +245,95 @@ func readS6(args []string) (*s6Call, error) {
 }
 
 // s6Trust is CADIR, or else CAFILE. Neither is no way to the system's roots.
-func s6Trust(env Getenv) (string, error) {
+func s6Trust(env Environment) (string, error) {
 	for _, name := range []string{"CADIR", "CAFILE"} {
-		if value, ok := env(name); ok {
+		if value, ok := env.Get(name); ok {
 			return value, nil
 		}
 	}
 	return "", errors.New("neither CADIR nor CAFILE is set")
 }
 
-func s6Identity(env Getenv) (cert, key string, err error) {
-	cert, ok := env("CERTFILE")
-	key, ok2 := env("KEYFILE")
+func s6Identity(env Environment) (cert, key string, err error) {
+	cert, ok := env.Get("CERTFILE")
+	key, ok2 := env.Get("KEYFILE")
 	if !ok || !ok2 {
 		return "", "", errors.New("CERTFILE and KEYFILE are needed")
 	}
 	return cert, key, nil
 }
 
+// identities are a server's: CERTFILE and KEYFILE, and from level 1 on those by
+// name, which are alone from level 2 on.
+func (s *s6Call) identities(env Environment) (args []string, err error) {
+	level := uint64(0)
+	if text, ok := s.values['k']; ok {
+		if level, err = strconv.ParseUint(text, 10, 31); err != nil {
+			return nil, fmt.Errorf("-k %s is no level", text)
+		}
+	}
+	if level < 2 {
+		cert, key, err := s6Identity(env)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--cert="+cert, "--key="+key)
+	}
+	if level == 0 {
+		return args, nil
+	}
+	for _, entry := range env {
+		name, key, ok := strings.Cut(strings.TrimPrefix(entry, "KEYFILE:"), "=")
+		if !ok || name == "" || !strings.HasPrefix(entry, "KEYFILE:") {
+			continue
+		}
+		cert, ok := env.Get("CERTFILE:" + name)
+		if !ok {
+			return nil, fmt.Errorf("there is KEYFILE:%s and no CERTFILE:%s", name, name)
+		}
+		args = append(args, "--cert="+cert, "--key="+key)
+	}
+	if len(args) == 0 {
+		return nil, errors.New("there is no KEYFILE:NAME")
+	}
+	return args, nil
+}
+
 // s6User are the user and group to go on as, which are read as root alone.
-func s6User(env Getenv) (*IDs, error) {
-	uid, ok := env("TLS_UID")
-	gid, ok2 := env("TLS_GID")
+func s6User(env Environment) (*IDs, error) {
+	uid, ok := env.Get("TLS_UID")
+	gid, ok2 := env.Get("TLS_GID")
 	if !ok && !ok2 {
 		return nil, nil
 	}
-	u, err := strconv.ParseUint(uid, 10, 31)
-	g, err2 := strconv.ParseUint(gid, 10, 31)
-	if err != nil || err2 != nil {
-		return nil, errors.New("TLS_UID and TLS_GID are two numbers")
+	ids := &IDs{UID: -1, GID: -1}
+	for _, id := range []struct {
+		name, text string
+		given      bool
+		into       *int
+	}{{"TLS_UID", uid, ok, &ids.UID}, {"TLS_GID", gid, ok2, &ids.GID}} {
+		n, err := strconv.ParseUint(id.text, 10, 31)
+		switch {
+		case !id.given:
+		case err != nil:
+			ids.Invalid = id.name + " is no number"
+		case n > 0: // 0 is to stay as it is
+			*id.into = int(n)
+		}
 	}
-	return &IDs{int(u), int(g)}, nil
+	return ids, nil
+}
+
+// s6Status is what an s6 program ends with: 96 is of files and the like, 97 of the
+// handshake, 98 of the stream, 100 of the arguments, 111 of the system.
+func s6Status(status int, refused bool) int {
+	if refused {
+		return 100
+	}
+	if of := [...]int{0, 96, 111, 97, 97, 97, 98, 98, 111}; status >= 0 && status < len(of) {
+		return of[status]
+	}
+	return status
 }
 
 func descriptor(s string) (int, error) {

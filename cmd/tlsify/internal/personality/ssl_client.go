@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// sslClient is BusyBox's `ssl_client [-e] -s FD [-r FD] [-n NAME]`, or with a
+// sslClient is `ssl_client [-e] [-I] -s FD [-r FD] [-n NAME]`, BusyBox's and that of
+// Alpine, whose -I is not to verify: it changes nothing here. Or it is with a
 // host in place of the descriptors. Unlike that one it checks the certificate,
 // for which there must be a name. Without -e it is the peer that ends the
 // connection; with it the end of the input is the end of ours, though what the
 // peer still says is not dropped.
-func sslClient(args []string, _ Getenv) (*Call, error) {
-	values, rest, err := letters(args, "e", "srn")
+func sslClient(args []string, _ Environment) (*Call, error) {
+	values, rest, err := letters(args, "eI", "srn")
 	if err != nil {
 		return nil, err
 	}

@@ -79,7 +79,7 @@ func (t Transcript) Full() []byte {
 func (t Transcript) Brief() []byte {
 	var b bytes.Buffer
 	state := t.Facts.State
-	fmt.Fprintf(&b, "CONNECTION ESTABLISHED\nProtocol version: %s\nCiphersuite: %s\n", state.Version, CipherName(state.Cipher))
+	fmt.Fprintf(&b, "CONNECTION ESTABLISHED\nProtocol version: %s\nCiphersuite: %s\n", state.Version, facts.OpenSSLCipher(state.Cipher))
 	if leaf := t.Facts.Leaf; leaf != nil {
 		fmt.Fprintf(&b, "Peer certificate: %s\n", nameOf(leaf.RawSubject))
 	}
@@ -134,7 +134,7 @@ func (t Transcript) session(b *bytes.Buffer, state *engine.State) {
 	if state.Resumed {
 		kind = "Reused"
 	}
-	cipher := CipherName(state.Cipher)
+	cipher := facts.OpenSSLCipher(state.Cipher)
 	fmt.Fprintf(b, "%s, %s, Cipher is %s\n", kind, state.Version, cipher)
 	if bits := keyBits(t.Facts.Leaf); bits > 0 {
 		fmt.Fprintf(b, "Server public key is %d bit\n", bits)

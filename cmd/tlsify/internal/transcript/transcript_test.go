@@ -26,7 +26,7 @@ func TestCipherName(t *testing.T) {
 		0x1301: "TLS_AES_128_GCM_SHA256", 0x1303: "TLS_CHACHA20_POLY1305_SHA256", 0xc02b: "ECDHE-ECDSA-AES128-GCM-SHA256",
 		0xc030: "ECDHE-RSA-AES256-GCM-SHA384", 0xcca8: "ECDHE-RSA-CHACHA20-POLY1305", 0xcca9: "ECDHE-ECDSA-CHACHA20-POLY1305",
 	} {
-		if got := CipherName(id); got != want {
+		if got := facts.OpenSSLCipher(id); got != want {
 			t.Errorf("%v: %s", id, got)
 		}
 	}

@@ -1,14 +1,12 @@
 package transcript
 
 import (
-	"crypto/x509/pkix"
-	"encoding/asn1"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/engine"
 )
 
@@ -100,50 +98,18 @@ func signature(scheme string) (digest, kind string) {
 	return "", scheme
 }
 
-// CipherName is OpenSSL's name of a cipher suite: for those of TLS 1.3 the
-// registered one.
-func CipherName(c engine.Cipher) string {
-	name, ok := strings.CutPrefix(c.String(), "TLS_ECDHE_")
-	if !ok {
-		return name
-	}
-	name = strings.NewReplacer("_WITH", "", "AES_", "AES", "CHACHA20_POLY1305_SHA256", "CHACHA20-POLY1305").Replace(name)
-	return "ECDHE-" + strings.ReplaceAll(name, "_", "-")
-}
-
 // timeOf is a time as OpenSSL prints one.
 func timeOf(t time.Time) string { return t.UTC().Format("Jan _2 15:04:05 2006 GMT") }
 
-// attributes are OpenSSL's short names of what a distinguished name is made of.
-var attributes = map[string]string{
-	"2.5.4.3": "CN", "2.5.4.4": "SN", "2.5.4.5": "serialNumber", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST",
-	"2.5.4.9": "street", "2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.17": "postalCode", "2.5.4.42": "GN",
-	"2.5.4.15": "businessCategory", "2.5.4.97": "organizationIdentifier",
-	"1.2.840.113549.1.9.1": "emailAddress", "0.9.2342.19200300.100.1.25": "DC", "0.9.2342.19200300.100.1.1": "UID",
-	"1.3.6.1.4.1.311.60.2.1.3": "jurisdictionC", "1.3.6.1.4.1.311.60.2.1.2": "jurisdictionST",
-}
-
 // nameOf is a distinguished name in the order in which it stands, on one line.
 func nameOf(der []byte) string {
-	var rdns pkix.RDNSequence
-	if rest, err := asn1.Unmarshal(der, &rdns); err != nil || len(rest) > 0 {
-		return "(unreadable)"
-	}
 	var parts []string
-	for _, rdn := range rdns {
-		var values []string
-		for _, a := range rdn {
-			name, ok := attributes[a.Type.String()]
-			if !ok {
-				name = a.Type.String()
-			}
-			value := control.Text(fmt.Sprint(a.Value))
-			if strings.ContainsAny(value, `,+"\<>;=`) {
-				value = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
-			}
-			values = append(values, name+" = "+value)
+	for _, part := range facts.NameParts(der) {
+		value := control.Text(part[1])
+		if strings.ContainsAny(value, `,+"\<>;=`) {
+			value = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
 		}
-		parts = append(parts, strings.Join(values, " + "))
+		parts = append(parts, part[0]+" = "+value)
 	}
 	return strings.Join(parts, ", ")
 }
