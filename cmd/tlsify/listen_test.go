@@ -136,6 +136,35 @@ func TestListenerOutlivesBadClients(t *testing.T) {
 	}
 }
 
+// A listener removes its own socket's file, and no other that has come to have
+// its name.
+func TestListenersRemoveTheirOwn(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir() + "/socket"
+	start := func() *daemon {
+		l, err := startListener(nil, os.Environ(), append(identity(t), "unix:"+path, "--", "prog", "cat")...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	first := start()
+	os.Remove(path)
+	second := start()
+	if err := first.stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error("the other listener's socket is gone")
+	}
+	if err := second.stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("a listener's own socket is left")
+	}
+}
+
 // A reader of descriptor 2 that stands still holds nobody up.
 func TestNobodyReadsTheLines(t *testing.T) {
 	t.Parallel()

@@ -71,7 +71,7 @@ func main() { os.Exit(tlsify()) }
 //     confined before the peer's first byte is read (connection.Run).
 func tlsify() int {
 	if err := restart.Clean(descriptor.OwnProgram); err != nil {
-		descriptor.Mute([]int{0, 1}) // any may be the network
+		descriptor.MuteAny() // any may be the network
 		return failed(&invocation.Invocation{Form: option.Help}, status.Usagef("%v", err))
 	}
 	errs := 0 // what PROG has as 2, where that is not ours
@@ -132,7 +132,7 @@ func parse(argv []string, say report.Reporter) (*invocation.Invocation, caller.C
 	if err != nil {
 		// Which descriptor is the network is not known yet: any may be.
 		if !who.Dials {
-			descriptor.Mute([]int{0, 1})
+			descriptor.MuteAny()
 		}
 		return &invocation.Invocation{Form: option.Help, Say: say}, who, err
 	}

@@ -50,6 +50,8 @@ func TestOptionsDescriptor(t *testing.T) {
 func TestBadOptionsDescriptor(t *testing.T) {
 	for _, c := range []struct{ name, args, lines, text string }{
 		{"unknown", "", "no-check\n", `unknown option "no-check"`},
+		{"assigned", "", "proxy=http://me:secret@h:1\n", "a line is `NAME VALUE`, and not what begins with \"proxy=\""},
+		{"assigned-in-a-word", "", "me:secret@h\n", "a line is `NAME VALUE`, and not what begins with \"me:\""},
 		{"dashes", "", "--name a.test\n", `unknown option "--name"`},
 		{"twice", "", "sni a.test\nsni b.test\n", `--sni is given twice`},
 		{"in-argv-as-well", "--sni a.test", "sni b.test\n", `--sni is given twice`},

@@ -114,6 +114,8 @@ var usageErrors = []struct {
 	{"accept-trust", "accept|--trust|CA|--cert|GOOD.pem|--key|GOOD.key|--|prog", `--trust is not for accept`, ""},
 	{"client-auth-without-trust", "accept|--client-auth|require|--cert|GOOD.pem|--key|GOOD.key|--|prog", `needs --client-trust or --pin`, ""},
 	{"client-trust-without-auth", "accept|--client-trust|CA|--cert|GOOD.pem|--key|GOOD.key|--|prog", `need --client-auth`, ""},
+	{"session-in-tmp", "connect|--sandbox|require|--session|/tmp/tlsify-session|a.test:1", `directory of its own, below /tmp`, ""},
+	{"session-in-root", "connect|--sandbox|require|--session|/tlsify-session|a.test:1", `directory of its own, below /`, ""},
 	{"client-trust-system", "accept|--client-auth|require|--client-trust|system|--cert|GOOD.pem|--key|GOOD.key|--|prog", `name a file`, ""},
 	{"client-auth-unknown", "accept|--client-auth|maybe|--cert|GOOD.pem|--key|GOOD.key|--|prog", `--client-auth: want none, request or require, not "maybe"`, ""},
 	{"listen-without-program", "listen|--cert|GOOD.pem|--key|GOOD.key|127.0.0.1:0", `listen needs a program`, ""},

@@ -69,8 +69,12 @@ func (c *connection) needs() sandbox.Needs {
 	if c.inv.Session != nil {
 		needs.Replace = filepath.Dir(c.inv.Session.Path)
 	}
-	if c.program != nil {
-		needs.Signal = c.program.PID
+	switch p := c.program; {
+	case p == nil:
+	case p.Handle >= 0:
+		needs.Signal = p.Handle
+	default:
+		needs.Kill = p.PID
 	}
 	return needs
 }

@@ -96,6 +96,15 @@ func Mute(network []int) error {
 	return nil
 }
 
+// MuteAny is Mute for what may be the network as far as is known yet, among 0 and
+// 1: a socket, that is. A terminal, or a file that 1 and 2 share, is not.
+func MuteAny() error {
+	return Mute(slices.DeleteFunc([]int{0, 1}, func(n int) bool {
+		var st unix.Stat_t
+		return unix.Fstat(n, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK
+	}))
+}
+
 // IsClosed tells whether a descriptor is not open, here and in our children.
 func IsClosed(n int) bool {
 	_, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)

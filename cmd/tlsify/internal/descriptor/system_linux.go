@@ -42,3 +42,17 @@ func newMemory() (int, error) {
 	n, err := unix.MemfdCreate("tlsify", unix.MFD_CLOEXEC)
 	return n, os.NewSyscallError("memfd_create", err)
 }
+
+// OpenProcess gives a descriptor of a child that has not been waited for, or -1
+// where the kernel has none (before Linux 5.3).
+func OpenProcess(pid int) int {
+	n, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// SignalProcess sends a signal to the child behind that descriptor, and to no
+// other that comes to have its number.
+func SignalProcess(n int, signal unix.Signal) error { return unix.PidfdSendSignal(n, signal, nil, 0) }

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/signer"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
@@ -256,6 +258,13 @@ func (p *parser) fingerprint() error {
 	return p.file("fingerprint", value, &p.inv.TLS.FingerprintFile)
 }
 
+// sameDirectory tells whether two paths are of one directory.
+func sameDirectory(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
 // session reads --session, and by the table of options what binds one.
 func (p *parser) session() error {
 	path, ok := p.words.Value("session")
@@ -269,6 +278,13 @@ func (p *parser) session() error {
 		}
 	}
 	s.Bound = append(s.Bound, []string{p.Env["SSL_CERT_FILE"], p.Env["SSL_CERT_DIR"]})
+	if p.inv.Sandbox == privilege.Require {
+		for _, shared := range []string{"/", "/tmp", "/var/tmp", p.Env["HOME"]} {
+			if shared != "" && sameDirectory(filepath.Dir(path), shared) {
+				return status.Usagef("--session: with --sandbox require its file needs a directory of its own, below %s: all of a session's directory can be written by whoever takes the connection's process over", status.Cut(shared))
+			}
+		}
+	}
 	p.inv.Session = s
 	return nil
 }

@@ -40,7 +40,7 @@ func Run(ctx context.Context, inv *acquire.Resources) error {
 	if err != nil {
 		return status.Usagef("cannot listen: %v", err)
 	}
-	defer remove(inv.Listen.Target)
+	defer remove(inv.Listen.Target, identityOf(inv.Listen.Target))
 	if err := inv.Listen.User.Become(); err != nil {
 		return err
 	}
@@ -171,9 +171,18 @@ func open(t invocation.Target) ([]*stream.FD, error) {
 	return []*stream.FD{socket}, err
 }
 
-// remove removes the socket's file, where it has one.
-func remove(t invocation.Target) {
-	if t.Network == "unix" {
+// identityOf is what tells a socket's file from another of its name.
+func identityOf(t invocation.Target) (id [2]uint64) {
+	var st unix.Stat_t
+	if t.Network == "unix" && unix.Lstat(t.Address, &st) == nil {
+		id = [2]uint64{uint64(st.Dev), st.Ino}
+	}
+	return id
+}
+
+// remove removes the socket's file, where it has one and that is still ours.
+func remove(t invocation.Target, id [2]uint64) {
+	if t.Network == "unix" && identityOf(t) == id {
 		os.Remove(t.Address)
 	}
 }

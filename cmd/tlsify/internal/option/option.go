@@ -346,6 +346,9 @@ func (w *Words) AddLines(lines []string) error {
 		name, value, _ := strings.Cut(line, " ")
 		at := slices.IndexFunc(Table, func(o Option) bool { return o.Name == name })
 		switch {
+		case at < 0 && strings.ContainsFunc(name, notOfName):
+			// What is behind may be a secret.
+			return status.Usagef("--options-fd: a line is `NAME VALUE`, and not what begins with %q", status.Cut(name[:strings.IndexFunc(name, notOfName)+1]))
 		case at < 0 || name == "options-fd" || name == "help":
 			return status.Usagef("--options-fd: unknown option %q: %s", status.Cut(name), instead("--"+name))
 		case Table[at].Arg == "" && value != "":
@@ -364,6 +367,9 @@ func (w *Words) AddLines(lines []string) error {
 }
 
 // checkForm refuses options that the form does not have.
+// notOfName tells what is in no option's name.
+func notOfName(r rune) bool { return !('a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '-') }
+
 func (w *Words) checkForm() error {
 	for _, o := range Table {
 		if w.Has(o.Name) && !o.IsFor(w.Form) {

@@ -41,6 +41,7 @@ const (
 type Program struct {
 	name     string
 	PID      int
+	Handle   int      // a descriptor of its process, or -1 where there is no such
 	starter  *os.File // what tells it to become PROG
 	ToProg   *stream.FD
 	FromProg *stream.FD // the same, where it is one socket
@@ -148,7 +149,7 @@ func Prepare(plan Plan) (*Program, error) {
 	if err != nil {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
 	}
-	p := &Program{name: plan.Args[0], PID: pid, starter: os.NewFile(uintptr(starter[0]), "starter"), ended: make(chan syscall.WaitStatus, 1)}
+	p := &Program{name: plan.Args[0], PID: pid, Handle: descriptor.OpenProcess(pid), starter: os.NewFile(uintptr(starter[0]), "starter"), ended: make(chan syscall.WaitStatus, 1)}
 	go func() { p.ended <- descriptor.Reap(pid) }()
 	if err := sayInherited(p.starter, plan.Env); err != nil {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
@@ -172,8 +173,16 @@ func (p *Program) Start(env []string) error {
 
 // Abandon ends what has not become PROG.
 func (p *Program) Abandon() {
-	syscall.Kill(p.PID, syscall.SIGKILL)
+	p.signal(syscall.SIGKILL)
 	<-p.ended
+}
+
+func (p *Program) signal(signal syscall.Signal) {
+	if p.Handle >= 0 {
+		descriptor.SignalProcess(p.Handle, signal)
+	} else {
+		syscall.Kill(p.PID, signal)
+	}
 }
 
 // Status waits for PROG to end, once its stream has ended with a status of its
@@ -193,7 +202,7 @@ func (p *Program) Status(ctx context.Context, stream int, limit time.Duration) i
 	if !errors.As(context.Cause(ctx), &signal) {
 		signal = &status.SignalError{Signal: syscall.SIGTERM}
 	}
-	syscall.Kill(p.PID, signal.Signal)
+	p.signal(signal.Signal)
 	select {
 	case status := <-p.ended:
 		return programStatus(status, stream)

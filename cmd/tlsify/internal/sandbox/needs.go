@@ -12,8 +12,11 @@ type Needs struct {
 	Replace string
 	// Sockets leaves the making and connecting of sockets.
 	Sockets bool
-	// Signal is a process that has to be sent signals. 0: none.
+	// Signal is a descriptor of a process that has to be sent signals. 0: none.
 	Signal int
+	// Kill is the number of one, where there are no such descriptors: another
+	// process may come to have it. 0: none.
+	Kill int
 	// Narrowed leaves what Narrow needs.
 	Narrowed bool
 }

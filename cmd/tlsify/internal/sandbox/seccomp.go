@@ -94,7 +94,10 @@ func rules(n Needs, pid int) []rule {
 	when(unix.SYS_PRCTL, oneOf(0, unix.PR_SET_VMA, unix.PR_SET_NO_NEW_PRIVS))
 	when(unix.SYS_SETSOCKOPT, oneOf(1, unix.SOL_SOCKET, unix.SOL_TCP, unix.SOL_TLS))
 	if n.Signal != 0 {
-		when(unix.SYS_KILL, oneOf(0, uint32(n.Signal)))
+		when(unix.SYS_PIDFD_SEND_SIGNAL, oneOf(0, uint32(n.Signal)))
+	}
+	if n.Kill != 0 {
+		when(unix.SYS_KILL, oneOf(0, uint32(n.Kill)))
 	}
 	if len(n.Read) > 0 || n.Replace != "" {
 		add(unix.SYS_OPENAT, unix.SYS_GETDENTS64, unix.SYS_LSEEK, unix.SYS_READLINKAT)
