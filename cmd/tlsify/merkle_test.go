@@ -34,7 +34,7 @@ func merkleFiles(t *testing.T) string {
 			t.Fatal(err)
 		}
 		tool := filepath.Join(dir, "tlsify-mtc")
-		if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", tool, "tlsify/cmd/tlsify-mtc").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", tool, "../tlsify-mtc").CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 		for _, line := range []string{

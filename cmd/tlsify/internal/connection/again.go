@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"tlsify/cmd/tlsify/internal/dial"
-	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/engine/trustanchor"
 	"tlsify/verify"
 )
@@ -34,13 +32,6 @@ func (c *connection) shake(ctx context.Context) error {
 		return err
 	}
 	return c.handshake(ctx)
-}
-
-// retries tells whether a second connection can become necessary, and can be
-// made: by TCP straight to the server.
-func (c *connection) retries() bool {
-	return c.inv.Form == option.Connect && c.inv.In == nil && c.inv.Target.Proxy == nil &&
-		strings.HasPrefix(c.inv.Target.Network, "tcp") && c.inv.Policy.MTC != nil && len(c.inv.Policy.MTC.Landmarks) > 0
 }
 
 // isUntrusted tells whether nothing but the way to a root was wrong.

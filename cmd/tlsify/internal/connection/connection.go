@@ -8,9 +8,8 @@
 package connection
 
 import (
-	"context"
 	"errors"
-	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,14 +18,11 @@ import (
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/caller"
 	"tlsify/cmd/tlsify/internal/control"
-	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/cmd/tlsify/internal/facts"
-	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/program"
 	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/cmd/tlsify/internal/starttls"
-	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/engine/trustanchor"
 	"tlsify/pump"
@@ -68,12 +64,6 @@ type connection struct {
 	loose       bool                 // it leaves something that only the handshake takes
 }
 
-// Run takes a connection through its life in five steps and returns the exit
-// status. Who has called us by another name is told of them.
-func Run(ctx context.Context, inv *acquire.Resources, who caller.Caller) int {
-	return newConnection(inv, who).run(ctx)
-}
-
 func newConnection(inv *acquire.Resources, who caller.Caller) *connection {
 	c := &connection{inv: inv, say: inv.Say.Control, caller: who}
 	if inv.In != nil {
@@ -85,130 +75,10 @@ func newConnection(inv *acquire.Resources, who caller.Caller) *connection {
 	return c
 }
 
-func (c *connection) run(ctx context.Context) int {
-	if limit := c.inv.Limits.Total; limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, errTimeout)
-		defer cancel()
-	}
-	if c.inv.Inspect != "" {
-		return c.inspect(ctx)
-	}
-	for _, step := range []func(context.Context) error{c.open, c.ask, c.shake, c.ready} {
-		err := step(ctx)
-		if err == caller.ErrUnasked {
-			return c.leftAlone(ctx, status.OK)
-		}
-		if err != nil {
-			return c.failed(ctx, err)
-		}
-	}
-	return c.stream(ctx)
-}
-
-// failed reports what ended the connection before it was ready.
-func (c *connection) failed(ctx context.Context, err error) int {
-	f := Blame(err, c.at, c.certAsked())
-	f.Text += c.offer(err)
-	switch {
-	case c.caller.Delayed != nil && c.program != nil:
-		c.inv.Say.Failure(f)
-		return c.leftAlone(ctx, c.inv.Status(f))
-	case c.program != nil:
-		c.program.Abandon()
-	}
-	c.inv.Say.Failure(f)
-	return c.inv.Status(f)
-}
-
-// open dials, unless the network was given.
-func (c *connection) open(ctx context.Context) error {
-	c.at = Dialing
-	if p := c.inv.Program; p.Args != nil {
-		program, err := program.Prepare(program.Plan{Args: p.Args, In: p.In, Out: p.Out,
-			OneSocket: c.inv.Form == option.Accept && c.caller.Delayed == nil, Claims: c.inv.Claims,
-			Extra: c.caller.Delayed.Descriptors(), Errors: p.Errors, Env: c.inherits(), Names: facts.ProgramVariables()})
-		if err != nil {
-			return err
-		}
-		c.program = program
-		if err := c.inv.Claims.LeaveToProgram(); err != nil {
-			return err
-		}
-	}
-	if err := c.preparePair(); err != nil {
-		return err
-	}
-	c.prepareConfinement()
-	if c.network != nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.inv.Limits.Connect, errConnectTimeout)
-	defer cancel()
-	target := c.inv.Target
-	target.Dialed = c.hasDialed
-	target.ProxyTLS = c.proxyTLS
-	stream, err := dial.Dial(ctx, target)
-	if err != nil {
-		return err
-	}
-	c.network = networkOn(stream)
-	return nil
-}
-
 // hasDialed tells where the connection leads to.
 func (c *connection) hasDialed(address string) {
 	c.dialed = address
 	c.say.Say("dialed", address)
-}
-
-// handshake has the server come to TLS, where it must be asked, and the engine
-// shake hands, both within one limit.
-func (c *connection) handshake(ctx context.Context) (err error) {
-	c.at = Handshaking
-	c.facts.SentName = c.inv.TLS.ServerName
-	c.caller.Teller.Begun(&c.facts)
-	if err := c.refusal(pump.Prepare(c.kind(), c.network.conn)); err != nil {
-		return err
-	}
-	if err := c.confine(); err != nil {
-		return err
-	}
-	defer func() {
-		if c.unconfined != nil {
-			err = c.unconfined
-		}
-	}()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	c.clock = startClock(c.inv.Limits.Handshake, func() { cancel(errHandshakeTimeout) })
-	defer c.clock.pause()
-	if c.inv.Starttls.Protocol != "" {
-		if err := starttls.Negotiate(ctx, c.network.conn, c.inv.Starttls.Protocol, c.startName()); err != nil {
-			return err
-		}
-	}
-	stream := c.stepwise()
-	if c.inv.Form == option.Connect {
-		config := *c.inv.Client
-		config.Verify, config.TrustAnchors = c.judge(ctx), c.anchors()
-		if c.kept != nil && c.asked == "" {
-			c.kept.offer(&config, c.inv.Policy)
-		}
-		if c.inv.Inspect != "" {
-			c.noteTickets(&config)
-		}
-		c.session, err = c.inv.Engine.Client(ctx, stream, &config)
-	} else {
-		config := *c.inv.Server
-		config.Verify = c.judge(ctx)
-		c.session, err = c.inv.Engine.(engine.ServerEngine).Server(ctx, stream, &config)
-		c.inv.Keys.Close()
-	}
-	if failure := c.inv.Keys.Failure(); failure != nil {
-		return failure
-	}
-	return c.judgeUnread(err)
 }
 
 // startName is the name for STARTTLS: by itself, the address that we have here.
@@ -218,113 +88,6 @@ func (c *connection) startName() string {
 	}
 	local, _ := unix.Getsockname(c.network.in.Number())
 	return starttls.Literal(facts.AddressOf(local).Addr())
-}
-
-// ready starts PROG, if there is one, and says that bytes may move.
-func (c *connection) ready(context.Context) (err error) {
-	if err := c.learn(); err != nil {
-		return err
-	}
-	if err := c.chooseCarrier(); err != nil {
-		return err
-	}
-	environment := c.progEnvironment()
-	measures, err := c.confineFurther()
-	if err != nil {
-		return err
-	}
-	if c.program != nil && c.caller.Delayed == nil {
-		if err := c.program.Start(environment); err != nil {
-			return err
-		}
-	}
-	if err := c.caller.Teller.Ready(&c.facts); err != nil {
-		return err
-	}
-	if err := c.caller.Delayed.Ready(&c.facts); err != nil {
-		return err
-	}
-	c.facts.Say(c.say)
-	c.say.Say("sandbox", measures...)
-	if err := c.handOver(); err != nil {
-		return err
-	}
-	c.say.Say("ready")
-	for _, line := range c.facts.ForPeople(c.dialed) {
-		c.inv.Say.Note(line)
-	}
-	c.at = Established
-	return nil
-}
-
-// stream moves the bytes until the end and returns the exit status.
-func (c *connection) stream(ctx context.Context) int {
-	plan := pump.Plan{
-		Carrier: c.carrier,
-		Network: c.network,
-		Linger:  c.inv.Stream.Linger,
-		Idle:    c.inv.Stream.Idle,
-		Report:  c.reportEnding,
-		Close:   c.hear(),
-	}
-	if c.caller.Leaves {
-		plan.LeaveAfter = leaveAfter
-	}
-	if c.away {
-		c.kept.save()
-		return status.OK
-	}
-	if err := c.plaintext(&plan); err != nil {
-		return c.failed(ctx, &pump.LocalError{Err: err})
-	}
-	err := pump.Run(ctx, plan)
-	if err == errTimeout { // of which the pump does not know
-		c.inv.Say.Failure(Blame(err, c.at, c.certAsked()))
-	}
-	c.kept.save()
-	exit := status.OK
-	if err != nil && !c.hasLeft(err) {
-		exit = Blame(err, c.at, c.certAsked()).Status
-	}
-	if exit == status.Truncated && c.inv.Stream.Tolerate {
-		exit = status.OK
-	}
-	if c.program != nil {
-		return c.program.Status(ctx, exit, c.inv.Stream.Linger)
-	}
-	return exit
-}
-
-// plaintext is where a plan's bytes come from and go to, and how those end.
-func (c *connection) plaintext(plan *pump.Plan) (err error) {
-	switch {
-	case c.program != nil:
-		plan.In, plan.Out, plan.Prog = c.program.FromProg, c.program.ToProg, true
-	case c.pair != nil:
-		plan.In, plan.Out = c.pair, c.pair
-	default:
-		if plan.In, err = stream.NewFD(0); err == nil {
-			plan.Out, err = stream.NewFD(1)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	one, server := stream.SameSocket(plan.In, plan.Out), c.inv.Form == option.Accept
-	plan.Answer = one || server || c.program != nil
-	// Whoever shuts one direction of a socket down means it, and a server has
-	// said all; but most servers take a client's close_notify for its leaving.
-	halfClose := server || one && c.facts.State.Version >= engine.TLS13
-	plan.HoldEOF = c.inv.Stream.EOF == invocation.EOFHold || c.inv.Stream.EOF == invocation.EOFAuto && !halfClose
-	if c.inv.Stream.EOF == invocation.EOFAuto {
-		plan.EOFWait = c.inv.Stream.EOFWait
-	}
-	plan.TakeFIN = c.caller.TakeFIN
-	plan.Answer = plan.Answer || c.caller.TakeFIN
-	if c.caller.ByFIN {
-		plan.EndByFIN, plan.Answer, plan.HoldEOF = c.network.end, true, false
-	}
-	return nil
 }
 
 // leaveAfter is how long a peer may be silent that has been told that its client
@@ -338,61 +101,10 @@ func (c *connection) hasLeft(err error) bool {
 	return c.caller.Leaves && c.closed && (err == engine.ErrTruncated || errors.As(err, transport))
 }
 
-// reportEnding puts the endings of the stream on the control channel.
-func (c *connection) reportEnding(event pump.Event, err error) {
-	switch event {
-	case pump.ClosedPeer:
-		c.say.Say("closed", "peer")
-	case pump.ClosedLocal:
-		c.closed = true
-		c.say.Say("closed", "local")
-	case pump.Truncated, pump.TruncatedAfter:
-		c.say.Say("truncated")
-		if !c.inv.Stream.Tolerate && !c.hasLeft(err) {
-			f := Blame(err, c.at, c.certAsked())
-			f.Text += map[pump.Event]string{
-				pump.Truncated:      ", and before ours; where the protocol itself says that all has come, --tolerate-truncation takes that for an end",
-				pump.TruncatedAfter: ", behind ours, which it may have taken for our leaving; --eof hold sends that only when the peer has ended",
-			}[event]
-			c.inv.Say.Failure(f)
-		}
-	case pump.Failed:
-		if c.hasLeft(err) {
-			return
-		}
-		c.inv.Say.Failure(Blame(err, c.at, c.certAsked()))
-	}
-}
-
 // certAsked tells whether we are a client that has shaken hands and whose server
 // asked for a certificate: alerts about certificates are then about ours.
 func (c *connection) certAsked() bool {
 	return c.inv.Form == option.Connect && c.session != nil && c.session.State().ClientCertRequested
-}
-
-// hear listens for commands, and returns what is closed by the command close.
-func (c *connection) hear() <-chan struct{} {
-	if !c.say.CanHear() {
-		return nil
-	}
-	closing := make(chan struct{})
-	go func() {
-		closed := false
-		for {
-			line, err := c.say.ReadLine(time.Time{})
-			if errors.Is(err, io.EOF) || err != nil {
-				return
-			}
-			switch {
-			case line != "close":
-				c.say.Say("unknown", firstWord(line))
-			case !closed:
-				closed = true
-				close(closing)
-			}
-		}
-	}()
-	return closing
 }
 
 // clock runs out once, after a time in which pauses do not count.
@@ -420,4 +132,11 @@ func (c *clock) resume() {
 	defer c.mu.Unlock()
 	c.started = time.Now()
 	c.timer.Reset(max(c.left, time.Millisecond))
+}
+
+// retries tells whether a second connection can become necessary, and can be
+// made: by TCP straight to the server.
+func (c *connection) retries() bool {
+	return c.inv.Form == option.Connect && c.inv.In == nil && c.inv.Target.Proxy == nil &&
+		strings.HasPrefix(c.inv.Target.Network, "tcp") && c.inv.Policy.MTC != nil && len(c.inv.Policy.MTC.Landmarks) > 0
 }

@@ -110,15 +110,6 @@ func (c *connection) judgeUnread(err error) error {
 	return rejection
 }
 
-// EvidenceFrom is what a peer has shown, for a policy.
-func EvidenceFrom(peer *engine.Peer) verify.Evidence {
-	e := verify.Evidence{Certificates: peer.Certificates, Staple: peer.Staple, SCTs: peer.SCTs}
-	for _, m := range peer.Malformed {
-		e.Unparsed = append(e.Unparsed, verify.Unparsed(m))
-	}
-	return e
-}
-
 // policyFor is the invocation's policy, but for a server that has rejected an
 // Encrypted Client Hello: it has to show that it may speak for the public name.
 func (c *connection) policyFor(peer *engine.Peer) (*verify.Policy, error) {

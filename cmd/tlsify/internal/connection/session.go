@@ -92,3 +92,12 @@ func (k *keptSession) save() {
 	}
 	k.tickets = nil
 }
+
+// EvidenceFrom is what a peer has shown, for a policy.
+func EvidenceFrom(peer *engine.Peer) verify.Evidence {
+	e := verify.Evidence{Certificates: peer.Certificates, Staple: peer.Staple, SCTs: peer.SCTs}
+	for _, m := range peer.Malformed {
+		e.Unparsed = append(e.Unparsed, verify.Unparsed(m))
+	}
+	return e
+}

@@ -14,61 +14,9 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
-	"os"
-	"syscall"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"tlsify/stream"
 )
-
-// Target is where to dial, and how.
-type Target struct {
-	// Network is one of package net's: tcp, tcp4, tcp6, unix. The 4 or 6 is for
-	// every address that is dialled, the proxy's too, and for what is resolved
-	// here and then asked of a proxy.
-	Network string
-	// Address is HOST:PORT, HOST being an address or a name in ASCII, or a
-	// path.
-	Address string
-
-	// TCPFastOpen sends the first bytes along with the SYN (RFC 7413) where the
-	// kernel has a cookie of the server's. The addresses are then tried in
-	// order, and the next one until the first byte has come: see [Stream].
-	TCPFastOpen bool
-
-	// Proxy, where not nil, is asked to make the connection.
-	Proxy *Proxy
-	// ProxyTLS makes TLS as a client over conn, which leads to a proxy called
-	// host: a name, or an address without its zone. It is needed for a proxy
-	// whose Scheme is https. To close conn only ends what waits on it. What is
-	// returned is never closed here. An error comes back in a *ProxyError, or
-	// gives way to context.Cause(ctx).
-	ProxyTLS func(ctx context.Context, conn net.Conn, host string) (net.Conn, error)
-
-	// Dialed, where not nil, is told the address that has answered, the
-	// proxy's where there is one: once, before Dial returns, or else from
-	// within the first Read that gives a byte.
-	Dialed func(address string)
-}
-
-// Stream is an open stream to the target.
-type Stream struct {
-	// Conn is what to speak to the target on. It is FD itself, but for two
-	// cases, in which it must be used until the end. With TCPFastOpen and no
-	// proxy it goes on to the next address by itself, as long as not one byte
-	// has come, and says there again what was written; until then it is for
-	// one goroutine. Through an https proxy it is what ProxyTLS returned.
-	Conn net.Conn
-	// FD is the socket, whichever address it leads to at the moment. It is the
-	// caller's to close.
-	FD *stream.FD
-	// Nested tells that the bytes on FD are a proxy's TLS, which whoever moves
-	// bytes by the descriptor would break.
-	Nested bool
-}
 
 // Dial opens a stream. It ends early with context.Cause(ctx), but where a
 // proxy let the deadline pass. Other errors are a *net.DNSError where the name
@@ -95,35 +43,6 @@ func Open(ctx context.Context, t Target) (*stream.FD, string, error) {
 	return s.FD, address, nil
 }
 
-// dialer is what Dial stands on. Tests put in their own.
-type dialer struct {
-	// lookup is a resolver's LookupNetIP.
-	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
-	// connect connects to one address.
-	connect func(ctx context.Context, to netip.AddrPort, how socketOptions) (net.Conn, error)
-}
-
-// socketOptions are for one TCP socket.
-type socketOptions struct {
-	fastOpen bool
-	// soon gives the address up when a SYN and its repetition were not
-	// answered.
-	soon bool
-}
-
-func newDialer() *dialer {
-	return &dialer{lookup: net.DefaultResolver.LookupNetIP, connect: connect}
-}
-
-// connect is a dialer's connect.
-func connect(ctx context.Context, to netip.AddrPort, how socketOptions) (net.Conn, error) {
-	d := net.Dialer{}
-	if how.fastOpen || how.soon {
-		d.Control = how.set
-	}
-	return d.DialContext(ctx, "tcp", to.String())
-}
-
 func (d *dialer) dial(ctx context.Context, t Target) (*Stream, error) {
 	if t.Proxy != nil {
 		return d.viaProxy(ctx, t)
@@ -138,15 +57,6 @@ func (d *dialer) direct(ctx context.Context, t Target) (*Stream, error) {
 		return nil, context.Cause(ctx)
 	}
 	return s, err
-}
-
-// expired tells whether ctx has ended. Package net sets deadlines by that of
-// ctx, which may be noticed a moment before ctx itself has ended.
-func expired(ctx context.Context) bool {
-	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
-		<-ctx.Done()
-	}
-	return ctx.Err() != nil
 }
 
 func (d *dialer) socket(ctx context.Context, t Target) (*Stream, error) {
@@ -170,42 +80,3 @@ func (d *dialer) socket(ctx context.Context, t Target) (*Stream, error) {
 	}
 	return t.stream(conn, conn.RemoteAddr().String())
 }
-
-// stream makes a stream of a connection of package net's, which it closes.
-func (t *Target) stream(conn net.Conn, address string) (*Stream, error) {
-	defer conn.Close()
-	n, err := duplicate(conn)
-	if err != nil {
-		return nil, err
-	}
-	fd, err := stream.NewFD(n)
-	if err != nil {
-		unix.Close(n)
-		return nil, err
-	}
-	t.dialed(address)
-	return &Stream{Conn: fd, FD: fd}, nil
-}
-
-func (t *Target) dialed(address string) {
-	if t.Dialed != nil {
-		t.Dialed(address)
-	}
-}
-
-// duplicate takes the socket out of package net, which would go on to poll it.
-func duplicate(conn net.Conn) (int, error) {
-	raw, err := conn.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	n := -1
-	var dupErr error
-	err = raw.Control(func(fd uintptr) {
-		n, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 3)
-	})
-	return n, errors.Join(err, os.NewSyscallError("fcntl", dupErr))
-}
-
-// past is a deadline that has passed.
-var past = time.Unix(1, 0)

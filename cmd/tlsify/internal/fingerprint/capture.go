@@ -113,14 +113,3 @@ func ReadHello(stream io.Reader) (hello []byte, err error) {
 	}
 	return hello, nil
 }
-
-// errCutOff is a ClientHello of which the rest is missing.
-var errCutOff = errors.New("the ClientHello is cut off")
-
-// cutOff makes an early end one error, which callers can tell from others.
-func cutOff(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return errCutOff
-	}
-	return err
-}

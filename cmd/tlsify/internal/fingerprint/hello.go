@@ -7,38 +7,6 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// helloLimit is the longest ClientHello that is read, in bytes. The longest
-// that are seen, with post-quantum key shares and a ticket, have 4,000.
-const helloLimit = 1 << 16
-
-// A Hello is a ClientHello (RFC 8446, section 4.1.2) as it was sent, GREASE
-// (RFC 8701) included.
-type Hello struct {
-	Length      int    // of the message with its header, in bytes
-	Version     uint16 // legacy_version
-	Random      []byte // 32 bytes
-	SessionID   []byte // at most 32
-	Suites      []uint16
-	Compression []uint8
-	Extensions  []Extension
-
-	// What the extensions say, as far as a fingerprint needs it.
-	versions     []uint16
-	groups       []uint16
-	pointFormats []uint8
-	signatures   []uint16
-	protocols    []string
-}
-
-// An Extension is one of a ClientHello's, in the order in which they were sent.
-type Extension struct {
-	ID     uint16
-	Length int      // of the body, in bytes
-	Values []string // what the body says, for people; nil where that is not known
-}
-
-var errMalformed = errors.New("the ClientHello is malformed")
-
 // Parse reads a ClientHello: a handshake message with its header of four bytes,
 // and nothing behind it.
 func Parse(message []byte) (*Hello, error) {
@@ -99,6 +67,3 @@ func (h *Hello) readExtensions(list cryptobyte.String) error {
 	}
 	return nil
 }
-
-// isGREASE is RFC 8701, section 2.
-func isGREASE(v uint16) bool { return v&0x0f0f == 0x0a0a && v>>8 == v&0xff }

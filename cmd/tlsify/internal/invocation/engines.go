@@ -61,3 +61,13 @@ func imitates(e engine.Engine) bool {
 	_, ok := e.(Imitator)
 	return ok
 }
+
+// An Imitator is an engine that can imitate the ClientHello of others.
+type Imitator interface {
+	engine.Engine
+	// Fingerprints lists the names that there are.
+	Fingerprints() []string
+	// ResolveFingerprint gives a name in full: chrome-133 for chrome, and a
+	// seed for random.
+	ResolveFingerprint(name string) (string, error)
+}

@@ -9,8 +9,6 @@ package invocation
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"tlsify/cmd/tlsify/internal/descriptor"
@@ -123,200 +121,6 @@ type parser struct {
 	inv   *Invocation
 }
 
-// Unparsed is an invocation whose words are not worth judging: it says whom to
-// tell of that.
-func Unparsed(words *option.Words, c Context) *Invocation {
-	inv := &Invocation{Form: words.Form, Say: c.Say, Claims: c.Claims}
-	inv.Program.Args = words.Prog
-	inv.Say.Verbose = words.Has("verbose")
-	return inv
-}
-
-// Parse makes an invocation of words. It comes back with an error as well, as
-// far as it has come.
-func Parse(words *option.Words, c Context) (*Invocation, error) {
-	p := &parser{Context: c, words: words, inv: Unparsed(words, c)}
-	if words.Has("help") {
-		p.inv.Form = option.Help
-		if words.Named {
-			p.inv.Topic = string(words.Form)
-		}
-		return p.inv, nil
-	}
-	switch words.Form {
-	case option.Engines, option.Version:
-		return p.inv, p.nothingElse(0)
-	case option.Fingerprint:
-		return p.inv, p.capture()
-	case option.Help:
-		if len(words.Rest) == 1 {
-			p.inv.Topic = words.Rest[0]
-		}
-		return p.inv, p.nothingElse(1)
-	case option.Inspect:
-		if words.Prog != nil {
-			return p.inv, status.Usagef("inspect starts no program")
-		}
-		p.inspect()
-	}
-	for _, step := range []func() error{
-		p.sandbox, p.user, p.engine, p.program, p.network, p.place, p.limits, p.admission, p.stream, p.plaintext,
-		p.answering, p.tls, p.starttls, p.exclusions, p.engineCan,
-	} {
-		if err := step(); err != nil {
-			return p.inv, err
-		}
-	}
-	return p.inv, nil
-}
-
-// inspect makes a connection of it of which only the handshake is looked at.
-func (p *parser) inspect() {
-	p.inv.Inspect = PrintText
-	switch {
-	case p.words.Has("json"):
-		p.inv.Inspect = PrintJSON
-	case p.words.Has("pem"):
-		p.inv.Inspect = PrintPEM
-	}
-	p.words.Form, p.inv.Form = option.Connect, option.Connect
-}
-
-// nothingElse refuses arguments beyond most.
-func (p *parser) nothingElse(most int) error {
-	if len(p.words.Rest) > most || p.words.Prog != nil {
-		return status.Usagef("%s: unexpected arguments", p.words.Form)
-	}
-	return nil
-}
-
-// capture reads what `tlsify fingerprint` is to look at.
-func (p *parser) capture() (err error) {
-	value, listens := p.words.Value("listen")
-	p.inv.JSON = p.words.Has("json")
-	switch {
-	case len(p.words.Rest) > 1 || listens && len(p.words.Rest) > 0 || p.words.Prog != nil:
-		return status.Usagef("fingerprint: a capture, or --listen ADDR, and nothing else")
-	case listens:
-		p.inv.Listen.Target, err = p.listenAddress(value)
-		return err
-	case len(p.words.Rest) == 0:
-		return nil
-	}
-	return p.file("fingerprint", p.words.Rest[0], &p.inv.Capture)
-}
-
-// sandbox reads --sandbox.
-func (p *parser) sandbox() error {
-	value, _ := p.words.Value("sandbox")
-	switch value {
-	case "", "auto":
-	case "require":
-		p.inv.Sandbox = privilege.Require
-		return privilege.Possible()
-	case "off":
-		p.inv.Sandbox = privilege.Off
-	default:
-		return status.Usagef("--sandbox: want auto, require or off, not %q", status.Cut(value))
-	}
-	return nil
-}
-
-// engine takes --engine, else TLSIFY_ENGINE, else the first.
-func (p *parser) engine() error {
-	name, ok := p.words.Value("engine")
-	if !ok {
-		name = p.Env["TLSIFY_ENGINE"]
-	}
-	at := 0
-	if name != "" {
-		at = slices.IndexFunc(p.Engines, func(e engine.Engine) bool { return e.Name() == name })
-	}
-	if at < 0 {
-		return &status.Failure{Status: status.Usage, Code: "engine-unsupported",
-			Text: "this build has no engine " + strconv.Quote(status.Cut(name)) + "; see tlsify engines"}
-	}
-	p.inv.Engine = p.Engines[at]
-	return nil
-}
-
-// program reads what stands behind --.
-func (p *parser) program() error {
-	w, program := p.words, &p.inv.Program
-	if w.Prog != nil && len(w.Prog) == 0 {
-		return status.Usagef("no program behind --")
-	}
-	program.In, program.Out = 0, 1
-	if w.Form == option.Connect {
-		program.In, program.Out = 6, 7
-	}
-	value, ok := w.Value("prog-fds")
-	if !ok {
-		return nil
-	}
-	if w.Prog == nil {
-		return status.Usagef("--prog-fds is for a program behind --")
-	}
-	in, out, err := descriptor.ParsePair("prog-fds", value)
-	if err != nil {
-		return err
-	}
-	if out < 0 || in == out || in > 255 || out > 255 || in == 2 || out == 2 {
-		return status.Usagef("--prog-fds: two different descriptors of at most 255, neither of them 2")
-	}
-	program.In, program.Out = in, out
-	return nil
-}
-
-// exclusions refuses options that cannot stand beside each other, by the table.
-func (p *parser) exclusions() error {
-	for _, o := range option.Table {
-		for _, other := range o.Excludes {
-			name, value, isValue := strings.Cut(other, " ")
-			said, has := p.words.Value(name)
-			switch {
-			case !has || !p.words.Has(o.Name):
-			case !isValue:
-				return status.Usagef("--%s excludes --%s", o.Name, other)
-			case said == value && name == "handoff":
-				return status.Usagef("--%s is for a stream that tlsify carries, not for --%s", o.Name, other)
-			case said == value:
-				return status.Usagef("--%s excludes --%s", o.Name, other)
-			}
-		}
-	}
-	return nil
-}
-
-// answering reads what has the caller asked, or told, of a peer that is not to
-// be trusted. It takes a control channel that is sure to be heard.
-func (p *parser) answering() error {
-	w, a := p.words, &p.inv.Answering
-	a.Ask, a.Opportunistic = w.Has("ask"), w.Has("opportunistic")
-	name := "ask"
-	if a.Opportunistic {
-		name = "opportunistic"
-	}
-	switch {
-	case !a.Ask && !a.Opportunistic:
-		return nil
-	case a.Ask && a.Opportunistic:
-		return status.Usagef("--ask and --opportunistic exclude each other")
-	}
-	if err := p.exclusions(); err != nil {
-		return err
-	}
-	switch {
-	case p.Say.Control == nil:
-		return status.Usagef("--%s needs --control-fd", name)
-	case a.Ask && !p.Say.Control.CanHear():
-		return status.Usagef("--ask needs a control channel that can carry the answer: a socket, or --control-fd OUT,IN")
-	case a.Opportunistic && !p.Say.Control.IsStream():
-		return status.Usagef("--opportunistic needs a control channel that is a socket or a pipe")
-	}
-	return nil
-}
-
 // file takes the name of a file, which may be fd:N, for the option what.
 func (p *parser) file(what, name string, into *string) error {
 	if n, ok := descriptor.Named(name); ok {
@@ -340,4 +144,123 @@ func (p *parser) filesOf(what string) ([]string, error) {
 		}
 	}
 	return files, nil
+}
+
+// Listen is what a listener does, beside what its accepts do.
+type Listen struct {
+	Target    Target
+	Admission Admission
+	User      *privilege.Account // whom to become; nil: nobody else
+
+	// Args are the arguments of each accept, without what it has from an
+	// options descriptor: Lines, and what is of keys.
+	Args, Lines []string
+	Reread      []NamedFile // what each accept reads again
+}
+
+// Target is where to listen: one of package net's networks, and an address for
+// it; or the descriptors of sockets that listen already.
+type Target struct {
+	Network, Address string
+	Given            []int
+}
+
+// NamedFile is a file that an option names.
+type NamedFile struct{ Option, Name string }
+
+// Admission is --max-connections, --max-per-address, --max-handshakes, and how
+// many may wait for their first message.
+type Admission struct{ Connections, PerAddress, Handshakes, Waiting int }
+
+// FirstGiven is where the sockets that a service manager has opened for us
+// begin.
+const FirstGiven = 3
+
+// TLS is what the handshake is about, beside trust.
+type TLS struct {
+	Level        engine.Level
+	Groups, ALPN []string
+	Binding      string // its kind, or empty
+	KeyLog       string // a file, or empty
+	Certs, Keys  []string
+	StapleFiles  []string
+
+	ServerName      string // a client's, to send; empty: none
+	InClear         bool
+	ECH             string // a file, or empty
+	Fingerprint     string // a name in full, or empty
+	FingerprintFile string // a capture, or empty
+
+	ClientAuth engine.ClientAuth // a server's
+	TicketKey  string            // a file, or empty
+}
+
+// The kinds of channel binding.
+const (
+	BindingExporter = "tls-exporter"         // RFC 9266
+	BindingEndPoint = "tls-server-end-point" // RFC 5929, section 4
+)
+
+// Session is what --session says, and what a session is bound to, as far as
+// options say it.
+type Session struct {
+	Path  string
+	Bound [][]string
+}
+
+// Client is the configuration of a client, without what is in files, and nil for
+// a server.
+func (inv *Invocation) Client() *engine.ClientConfig {
+	if inv.Form != option.Connect {
+		return nil
+	}
+	return &engine.ClientConfig{Config: inv.common(), ServerName: inv.TLS.ServerName,
+		IdentityInClear: inv.TLS.InClear, Fingerprint: inv.TLS.Fingerprint}
+}
+
+// Server is the configuration of a server, without what is in files, and nil for
+// a client.
+func (inv *Invocation) Server() *engine.ServerConfig {
+	if inv.Form == option.Connect {
+		return nil
+	}
+	return &engine.ServerConfig{Config: inv.common(), ClientAuth: inv.TLS.ClientAuth}
+}
+
+func (inv *Invocation) common() engine.Config {
+	return engine.Config{Level: inv.TLS.Level, Groups: inv.TLS.Groups, ALPN: inv.TLS.ALPN,
+		// The engine refuses to run without one; the real one needs the connection
+		// that it judges for.
+		Verify: func(*engine.Peer) error { return status.Usagef("nothing judges the peer") }}
+}
+
+// Trust is by what a peer is judged.
+type Trust struct {
+	Option   string // what names the roots: trust or client-trust
+	Roots    []string
+	TrustToo bool // whatever a TLSA record says
+	Names    []verify.Name
+	Pins     []verify.Pin
+	PinFiles []string
+	TLSA     []verify.TLSA
+	CRLs     []string
+	Staple   verify.StapleMode
+	// Quorum of the cosigners in the file Cosigners must have signed what a
+	// Merkle Tree CA's log has; 0: none.
+	Quorum    int
+	Cosigners string
+	Landmarks []string // files of Merkle Tree CAs' logs
+	// The variables that say where the system's roots are, or empty.
+	SystemFile, SystemDir string
+	Advice                verify.Advice
+	MaxPath               int // certificates on a path; 0: as by itself
+}
+
+// RootSystem stands among Roots for the system's.
+const RootSystem = "system"
+
+// Policy is the policy, without what is in files.
+func (t *Trust) Policy(purpose verify.Purpose, level engine.Level) *verify.Policy {
+	return &verify.Policy{Purpose: purpose, Names: t.Names, Pins: slices.Clone(t.Pins), TLSA: t.TLSA,
+		TrustToo: t.TrustToo, Staple: t.Staple, Advice: t.Advice, MaxPath: t.MaxPath, PostQuantum: level >= engine.LevelPQAuth}
 }

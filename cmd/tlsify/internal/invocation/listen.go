@@ -15,32 +15,6 @@ import (
 	"tlsify/verify"
 )
 
-// Listen is what a listener does, beside what its accepts do.
-type Listen struct {
-	Target    Target
-	Admission Admission
-	User      *privilege.Account // whom to become; nil: nobody else
-
-	// Args are the arguments of each accept, without what it has from an
-	// options descriptor: Lines, and what is of keys.
-	Args, Lines []string
-	Reread      []NamedFile // what each accept reads again
-}
-
-// Target is where to listen: one of package net's networks, and an address for
-// it; or the descriptors of sockets that listen already.
-type Target struct {
-	Network, Address string
-	Given            []int
-}
-
-// NamedFile is a file that an option names.
-type NamedFile struct{ Option, Name string }
-
-// Admission is --max-connections, --max-per-address, --max-handshakes, and how
-// many may wait for their first message.
-type Admission struct{ Connections, PerAddress, Handshakes, Waiting int }
-
 const (
 	// DefaultConnections and DefaultHandshakes are what no option changes.
 	DefaultConnections = 1000
@@ -48,10 +22,6 @@ const (
 	mostLimit          = 1_000_000
 	mostGiven          = 64
 )
-
-// FirstGiven is where the sockets that a service manager has opened for us
-// begin.
-const FirstGiven = 3
 
 // user reads --user.
 func (p *parser) user() (err error) {

@@ -15,38 +15,6 @@ import (
 	"tlsify/engine"
 )
 
-// TLS is what the handshake is about, beside trust.
-type TLS struct {
-	Level        engine.Level
-	Groups, ALPN []string
-	Binding      string // its kind, or empty
-	KeyLog       string // a file, or empty
-	Certs, Keys  []string
-	StapleFiles  []string
-
-	ServerName      string // a client's, to send; empty: none
-	InClear         bool
-	ECH             string // a file, or empty
-	Fingerprint     string // a name in full, or empty
-	FingerprintFile string // a capture, or empty
-
-	ClientAuth engine.ClientAuth // a server's
-	TicketKey  string            // a file, or empty
-}
-
-// The kinds of channel binding.
-const (
-	BindingExporter = "tls-exporter"         // RFC 9266
-	BindingEndPoint = "tls-server-end-point" // RFC 5929, section 4
-)
-
-// Session is what --session says, and what a session is bound to, as far as
-// options say it.
-type Session struct {
-	Path  string
-	Bound [][]string
-}
-
 // levels are the words for --min-security.
 var levels = map[string]engine.Level{
 	"standard": engine.LevelStandard,
@@ -225,16 +193,6 @@ func (p *parser) hidden() error {
 	return nil
 }
 
-// An Imitator is an engine that can imitate the ClientHello of others.
-type Imitator interface {
-	engine.Engine
-	// Fingerprints lists the names that there are.
-	Fingerprints() []string
-	// ResolveFingerprint gives a name in full: chrome-133 for chrome, and a
-	// seed for random.
-	ResolveFingerprint(name string) (string, error)
-}
-
 // fingerprint reads --fingerprint: a name that the engine knows, or else the
 // file of a capture.
 func (p *parser) fingerprint() error {
@@ -298,30 +256,4 @@ func (p *parser) engineCan() error {
 		c = &engine.ClientConfig{Config: p.inv.common()}
 	}
 	return p.Engines.Client(p.inv.Engine, c)
-}
-
-// Client is the configuration of a client, without what is in files, and nil for
-// a server.
-func (inv *Invocation) Client() *engine.ClientConfig {
-	if inv.Form != option.Connect {
-		return nil
-	}
-	return &engine.ClientConfig{Config: inv.common(), ServerName: inv.TLS.ServerName,
-		IdentityInClear: inv.TLS.InClear, Fingerprint: inv.TLS.Fingerprint}
-}
-
-// Server is the configuration of a server, without what is in files, and nil for
-// a client.
-func (inv *Invocation) Server() *engine.ServerConfig {
-	if inv.Form == option.Connect {
-		return nil
-	}
-	return &engine.ServerConfig{Config: inv.common(), ClientAuth: inv.TLS.ClientAuth}
-}
-
-func (inv *Invocation) common() engine.Config {
-	return engine.Config{Level: inv.TLS.Level, Groups: inv.TLS.Groups, ALPN: inv.TLS.ALPN,
-		// The engine refuses to run without one; the real one needs the connection
-		// that it judges for.
-		Verify: func(*engine.Peer) error { return status.Usagef("nothing judges the peer") }}
 }

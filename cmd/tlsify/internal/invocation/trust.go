@@ -10,37 +10,6 @@ import (
 	"tlsify/verify"
 )
 
-// Trust is by what a peer is judged.
-type Trust struct {
-	Option   string // what names the roots: trust or client-trust
-	Roots    []string
-	TrustToo bool // whatever a TLSA record says
-	Names    []verify.Name
-	Pins     []verify.Pin
-	PinFiles []string
-	TLSA     []verify.TLSA
-	CRLs     []string
-	Staple   verify.StapleMode
-	// Quorum of the cosigners in the file Cosigners must have signed what a
-	// Merkle Tree CA's log has; 0: none.
-	Quorum    int
-	Cosigners string
-	Landmarks []string // files of Merkle Tree CAs' logs
-	// The variables that say where the system's roots are, or empty.
-	SystemFile, SystemDir string
-	Advice                verify.Advice
-	MaxPath               int // certificates on a path; 0: as by itself
-}
-
-// RootSystem stands among Roots for the system's.
-const RootSystem = "system"
-
-// Policy is the policy, without what is in files.
-func (t *Trust) Policy(purpose verify.Purpose, level engine.Level) *verify.Policy {
-	return &verify.Policy{Purpose: purpose, Names: t.Names, Pins: slices.Clone(t.Pins), TLSA: t.TLSA,
-		TrustToo: t.TrustToo, Staple: t.Staple, Advice: t.Advice, MaxPath: t.MaxPath, PostQuantum: level >= engine.LevelPQAuth}
-}
-
 // stapleModes are the words for --staple.
 var stapleModes = map[string]verify.StapleMode{
 	"off":     verify.StapleOff,

@@ -185,3 +185,34 @@ func words(s string) string {
 	}
 	return strconv.QuoteToASCII(s)
 }
+
+// Stream is the network before TLS. Its deadline, which Negotiate sets and
+// resets, must end a Read or Write that waits.
+type Stream interface {
+	io.ReadWriter
+	SetDeadline(time.Time) error
+}
+
+// waiter is a Stream that can tell whether there is something to read, as a
+// [stream.FD] can.
+type waiter interface {
+	WaitReadable() error // until the deadline
+}
+
+// Error is a server that did not come to the point where TLS begins, or a
+// connection that broke before it. The server's words are in it, quoted, and
+// short.
+type Error struct {
+	Protocol string
+	Err      error
+}
+
+func (e *Error) Error() string { return "STARTTLS with " + e.Protocol + ": " + e.Err.Error() }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// errBehind is an injection, or a server that is as bad.
+var errBehind = errors.New("there are bytes in the clear behind the server's answer, which someone on the way may have put there")
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
