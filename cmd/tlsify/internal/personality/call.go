@@ -91,3 +91,16 @@ func splitPort(name string) string {
 type TranscriptOptions struct {
 	Brief, Chain, Strict, Status, Address bool
 }
+
+// Environment are variables, NAME=VALUE.
+type Environment []string
+
+// Get gives a variable, and whether there is one.
+func (env Environment) Get(name string) (value string, ok bool) {
+	for _, entry := range env {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
+}

@@ -15,19 +15,6 @@ import (
 	"strings"
 )
 
-// Environment are variables, NAME=VALUE.
-type Environment []string
-
-// Get gives a variable, and whether there is one.
-func (env Environment) Get(name string) (value string, ok bool) {
-	for _, entry := range env {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
-			return value, true
-		}
-	}
-	return "", false
-}
-
 // translators are the personalities by name.
 var translators = map[string]func(args []string, env Environment) (*Call, error){
 	"openssl":        openssl,
