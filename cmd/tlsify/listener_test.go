@@ -22,11 +22,17 @@ type daemon struct {
 // startListener starts one, which is told everything but its control channel,
 // and waits until it says where it listens. Log is its descriptor 2, or nil.
 func startListener(log *os.File, env []string, args ...string) (*daemon, error) {
+	return startListenerBy(log, env, nil, args...)
+}
+
+// startListenerBy does so by a program that becomes it.
+func startListenerBy(log *os.File, env, by []string, args ...string) (*daemon, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("tlsify", slices.Concat([]string{"listen", "--control-fd=3"}, args)...)
+	words := slices.Concat(by, []string{"tlsify", "listen", "--control-fd=3"}, args)
+	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Env = env
 	if log != nil {
 		cmd.Stderr = log
