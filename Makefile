@@ -19,7 +19,7 @@ WITH_GO = GOTOOLCHAIN=$$($(GO) env GOVERSION)
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd reload engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
+.PHONY: help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd reload endings engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -69,6 +69,13 @@ faults: toolchain ## connections that break at every single byte, each engine an
 RELOAD = 1m
 reload: ## listen under load while its certificate changes every second, for RELOAD (1m)
 	@TLSIFY_RELOAD=$(RELOAD) $(GOTEST) -count=1 -timeout 30m -run TestReloadUnderLoad -v ./cmd/tlsify
+
+TOOLS = bin/endings
+TRIES = 5
+endings: build ## what real servers make of a request, into doc/endings.md; needs the programs that it names, npm and PyPI
+	@test -x $(TOOLS)/venv/bin/uvicorn || { python3 -m venv $(TOOLS)/venv && $(TOOLS)/venv/bin/pip install --quiet -r cmd/tlsify-endings/testdata/requirements.txt; }
+	@for version in 20 24; do test -d $(TOOLS)/node$$version || npm install --silent --no-audit --no-fund --prefix $(TOOLS)/node$$version node@$$version || exit 1; done
+	@$(GO) run ./cmd/tlsify-endings -tools $(TOOLS) -tries $(TRIES) -into doc/endings.md bin/tlsify
 
 CROWD = 2000
 crowd: toolchain ## listen under CROWD idle connections and as many unfinished handshakes, beside stunnel; needs 6 GB of memory

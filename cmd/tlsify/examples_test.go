@@ -19,7 +19,7 @@ func knownHosts(t *testing.T, answer, known, address string) (output string, sta
 	if err := os.WriteFile(terminal, []byte(answer+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	script := exec.Command("sh", "../../examples/known-hosts.sh", address)
+	script := exec.Command("sh", "../../examples/known-hosts.sh", address, "--eof", "half-close")
 	script.Env = append(os.Environ(), "KNOWN_HOSTS="+known, "TTY="+terminal)
 	script.Stdin = strings.NewReader("mine\n")
 	out, _ := script.Output()

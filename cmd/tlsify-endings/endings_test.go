@@ -1,0 +1,80 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain has the test's program be the servers' program as well.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "answer" {
+		os.Exit(answer(os.Args[2], os.Stdin, os.Stdout))
+	}
+	os.Exit(m.Run())
+}
+
+// The default loses no reply of the servers that lose one by half-close, as far as
+// they need nothing but Go and what the other tests need. `make endings` asks all
+// of them.
+func TestNoReplyIsLost(t *testing.T) {
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("needs go")
+	}
+	tlsify := filepath.Join(t.TempDir(), "tlsify")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", tlsify, "tlsify/cmd/tlsify")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, only := range []string{"Go net/http, with a context", "Go ReverseProxy", "nginx", "ncat"} {
+		t.Run(only, func(t *testing.T) {
+			t.Parallel()
+			bad, err := run(t.Context(), tlsify, options{only: only, into: document(t), tries: 2, auto: true, limit: time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, cell := range bad {
+				t.Error(cell)
+			}
+		})
+	}
+}
+
+// document is one with a place for the table.
+func document(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "endings.md")
+	if err := os.WriteFile(path, []byte("before\n"+tableBegins+"stale\n"+tableEnds+"after\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		text, _ := os.ReadFile(path)
+		if s := string(text); !strings.HasPrefix(s, "before\n"+tableBegins) || strings.Contains(s, "stale") || !strings.HasSuffix(s, tableEnds+"after\n") {
+			t.Errorf("the document is %q", s)
+		}
+	})
+	return path
+}
+
+func TestJudge(t *testing.T) {
+	page := []byte("page\n")
+	for came, want := range map[string]string{
+		"":                                 "empty",
+		"HTTP/1.0 200 OK\r\n\r\npage\n":    "whole",
+		"HTTP/1.0 200 OK\r\n\r\npa":        "cut",
+		"HTTP/1.0 200 OK\r\nConte":         "cut",
+		"HTTP/1.0 502 Bad Gateway\r\n\r\n": "502",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\npage\n\r\n0\r\n\r\n": "whole",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\npage\n\r\n":          "cut",
+	} {
+		if got := judge([]byte(came), page, false); got != want {
+			t.Errorf("%q is %s, want %s", came, got, want)
+		}
+	}
+	if got := judge(page, page, true); got != "whole" {
+		t.Errorf("a page alone is %s", got)
+	}
+}
