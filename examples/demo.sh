@@ -26,6 +26,8 @@ if sh examples/get.sh "$address" / --trust "$dir/ca.pem" --name bank.example \
 fi
 show <"$dir/report"
 echo "and the server's side was told so:"
+tries=0
+until grep -q alert "$dir/log" || [ $((tries += 1)) -gt 50 ]; do sleep 0.1; done
 show <"$dir/log"
 pin=
 while read -r keyword value; do
