@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -280,7 +281,7 @@ func TestAsCourier(t *testing.T) {
 	}{
 		{"good", "good", "-remotefd=5 -localfd=6 -statusfd=7 -verify=" + enginetest.Host, "", 0},
 		{"expired", "expired", "-remotefd=5 -localfd=6 -statusfd=7 -verify=" + enginetest.Host, "expired", 5},
-		{"usage", "good", "-remotefd=5 -localfd=6 -printx509=9 -statusfd=7", "there is no -printx509", 1},
+		{"usage", "good", "-remotefd=5 -localfd=6 -domain=a.test -statusfd=7", "there is no -domain", 1},
 		{"closed", "good", "-remotefd=77 -localfd=6 -statusfd=7 -verify=a.test", "descriptor 77 is not open", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -308,18 +309,96 @@ func TestAsCourier(t *testing.T) {
 	}
 }
 
+// couriertcpd and imaplogin: the network on 0, and the plaintext a program's or on
+// -localfd, with what was negotiated on -printx509.
+func TestAsCourierServer(t *testing.T) {
+	pki := pkiFiles(t)
+	env := []string{"TLS_CERTFILE=" + pki + "/good.pem", "TLS_PRIVATE_KEYFILE=" + pki + "/good.key", "TLS_SUBJECT_CN=forged", "TLS_CONNECTED_PROTOCOL=forged"}
+	t.Run("program", func(t *testing.T) {
+		t.Parallel()
+		ours, theirs := tcpPair(t)
+		l := under(t, "couriertls", env...)
+		for _, n := range []int{0, 1} {
+			l.give(n, rawOf(t, theirs))
+		}
+		theirs.Close()
+		tlsify := l.start("-server", "-tcpd", "sh", "-c", `echo "$TLS_CONNECTED_PROTOCOL $TLS_SUBJECT_CN"; read -r line; echo "heard $line"; exit 4`)
+		client, err := newClient(ours, clientConfig(t))
+		if err != nil {
+			t.Fatal(err, tlsify.report())
+		}
+		if got, how := client.talk("question\n"); got != "TLSv1.3,128bits,TLS_AES_128_GCM_SHA256 \nheard question\n" || how != "close_notify" {
+			t.Errorf("%q, %s", got, how)
+		}
+		client.noter.Close()
+		if got := tlsify.wait(); got != 4 {
+			t.Errorf("status %d: %s", got, tlsify.report())
+		}
+	})
+	t.Run("local", func(t *testing.T) {
+		t.Parallel()
+		ours, theirs := tcpPair(t)
+		l := under(t, "couriertls", append(env, "TLS_VERIFYPEER=REQUIREPEER", "TLS_TRUSTCERTS="+pki+"/ca.pem")...)
+		for _, n := range []int{0, 1} {
+			l.give(n, rawOf(t, theirs))
+		}
+		theirs.Close()
+		local, told, info := l.socket(6), l.capture(7), l.capture(8)
+		tlsify := l.start("-statusfd=7", "-printx509=8", "-localfd=6", "-tcpd", "-server")
+		config := clientConfig(t)
+		pair, err := tls.LoadX509KeyPair(pki+"/client.pem", pki+"/client.key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+		client, err := newClient(ours, config)
+		if err != nil {
+			t.Fatal(err, tlsify.report())
+		}
+		if line := told.all(); line != "" {
+			t.Errorf("it tells %q", line)
+		}
+		for _, line := range []string{"Subject:\n   CN=", "\nVersion: TLSv1.3\nBits: 128\nCipher: TLS_AES_128_GCM_SHA256\n"} {
+			if !strings.Contains(info.all(), line) {
+				t.Errorf("no %q in %q", line, info.all())
+			}
+		}
+		io.WriteString(local, "answer")
+		local.CloseWrite()
+		if got, how := client.talk("question"); got != "answer" || how != "close_notify" {
+			t.Errorf("%q, %s", got, how)
+		}
+		if got, _ := io.ReadAll(local); string(got) != "question" {
+			t.Errorf("%q came", got)
+		}
+		client.noter.Close()
+		if got := tlsify.wait(); got != 0 {
+			t.Errorf("status %d: %s", got, tlsify.report())
+		}
+	})
+}
+
 // The helper of Greengrass gives its caller a socket over descriptor 3.
 func TestAsGreengrass(t *testing.T) {
 	pki := pkiFiles(t)
-	for _, chain := range []string{"good", "expired"} {
-		t.Run(chain, func(t *testing.T) {
+	for _, c := range []struct {
+		name, chain, tls string
+		given            bool
+	}{{"good", "good", "1.3", false}, {"expired", "expired", "1.3", false}, {"connected", "good", "1.2", true}} {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := startServer(t, "echo", "chain="+chain, "client-auth=require")
+			chain := c.chain
+			s := startServer(t, "echo", "chain="+chain, "client-auth=require", "tls="+c.tls)
 			l := under(t, "ggl-tls-helper")
+			where := []string{"--endpoint", s.address}
+			if c.given {
+				l.netTo(s, 4)
+				where = []string{"--hostname", enginetest.Host}
+			}
 			l.leaveOut(0)
 			l.leaveOut(1)
 			control := l.socket(3)
-			tlsify := l.start("--endpoint", s.address, "--private-key", pki+"/client.key", "--certificate", pki+"/client.pem", "--root-ca", pki+"/ca.pem")
+			tlsify := l.start(append(where, "--private-key", pki+"/client.key", "--certificate", pki+"/client.pem", "--root-ca", pki+"/ca.pem")...)
 			message, rights := make([]byte, 64), make([]byte, 64)
 			n, rn, _, _, err := control.ReadMsgUnix(message, rights)
 			if chain == "expired" {

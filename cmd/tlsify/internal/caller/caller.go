@@ -19,6 +19,7 @@ import (
 	"tlsify/cmd/tlsify/internal/personality"
 	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/cmd/tlsify/internal/transcript"
 	"tlsify/pump"
 	"tlsify/stream"
 	"tlsify/verify"
@@ -58,6 +59,10 @@ type Caller struct {
 	MaxPath int
 	user    *personality.IDs
 	refused bool // its arguments were
+	// account is whom -user names, nil: nobody; thenUser, that PROG is not to be
+	// him.
+	account  *privilege.Account
+	thenUser bool
 	// ByFIN: our end is a FIN, and each end is one direction's. TakeFIN: the peer's
 	// may be one.
 	ByFIN, TakeFIN bool
@@ -95,7 +100,15 @@ func Arguments(name string, args []string) (Caller, []string, error) {
 		return who, nil, err
 	}
 	who.user, who.ByFIN, who.TakeFIN = call.User, call.ByFIN, call.TakeFIN
+	who.account, err = accountOf(call.UserName)
+	if err != nil {
+		return who, nil, err
+	}
 	args = call.Args
+	if call.Then != nil {
+		args = append(append(args, "--"), call.Then...)
+		who.thenUser = who.account != nil
+	}
 	if call.Prog != nil {
 		args = append(append(args, "--"), call.Prog...)
 	}
@@ -123,6 +136,11 @@ func (c Caller) Settle() error {
 	if c.Delayed != nil {
 		return nil
 	}
+	if !c.thenUser {
+		if err := c.account.Become(); err != nil {
+			return err
+		}
+	}
 	return becomeUser(c.user)
 }
 
@@ -133,7 +151,8 @@ type Teller struct {
 	FD   *stream.FD
 	pass int // Handover: the descriptor to pass on
 
-	sClient *sClient // of openssl s_client; nil: of another program
+	sClient *sClient   // of openssl s_client; nil: of another program
+	info    *stream.FD // of couriertls, for what was negotiated; nil: none
 }
 
 // rearrange puts the descriptors of a call where tlsify has them, and adds to
@@ -183,6 +202,9 @@ func newTeller(call *personality.Call) (*Teller, error) {
 	if tell == nil || tell.Kind == personality.Transcript {
 		return newSClient(call)
 	}
+	if tell.Kind == personality.Ending {
+		return newCourier(tell)
+	}
 	flags, err := unix.FcntlInt(uintptr(tell.FD), unix.F_GETFD, 0)
 	if err != nil || flags&unix.FD_CLOEXEC != 0 || descriptor.CheckAccess(tell.FD, descriptor.ToWrite) != "" {
 		return nil, status.Usagef("descriptor %d is not open for writing", tell.FD)
@@ -227,7 +249,17 @@ func (t *Teller) Ready(f *facts.Facts) error {
 	case t.sClient != nil:
 		return t.sClient.ready(f)
 	}
-	t.FD.SetWriteDeadline(time.Now().Add(tellLimit))
+	deadline := time.Now().Add(tellLimit)
+	if t.info != nil {
+		t.info.SetWriteDeadline(deadline)
+		t.info.Write(transcript.Courier(f)) // nobody needs to read it
+		t.info.Close()
+		t.info = nil
+	}
+	if t.FD == nil {
+		return nil
+	}
+	t.FD.SetWriteDeadline(deadline)
 	var err error
 	switch t.Kind {
 	case personality.Variables:

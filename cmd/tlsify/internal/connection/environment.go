@@ -28,7 +28,7 @@ func (c *connection) hasUCSPI() bool {
 
 // progEnvironment is what the connection adds: the facts, and the addresses.
 func (c *connection) progEnvironment() []string {
-	env := c.facts.Environment()
+	env := append(c.facts.Environment(), c.caller.Environment(&c.facts)...)
 	if c.hasUCSPI() {
 		return env
 	}

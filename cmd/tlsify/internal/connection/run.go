@@ -68,12 +68,15 @@ func (c *connection) open(ctx context.Context) error {
 	if p := c.inv.Program; p.Args != nil {
 		program, err := program.Prepare(program.Plan{Args: p.Args, In: p.In, Out: p.Out,
 			OneSocket: c.inv.Form == option.Accept && c.caller.Delayed == nil, Claims: c.inv.Claims,
-			Extra: c.caller.Delayed.Descriptors(), Errors: p.Errors, Env: c.inherits(), Names: facts.ProgramVariables()})
+			Extra: c.caller.Delayed.Descriptors(), Errors: p.Errors, Env: c.caller.Without(c.inherits()), Names: append(facts.ProgramVariables(), c.caller.Variables()...)})
 		if err != nil {
 			return err
 		}
 		c.program = program
 		if err := c.inv.Claims.LeaveToProgram(); err != nil {
+			return err
+		}
+		if err := c.caller.Started(); err != nil {
 			return err
 		}
 	}

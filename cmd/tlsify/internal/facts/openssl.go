@@ -4,6 +4,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"tlsify/engine"
@@ -30,6 +32,9 @@ var attributes = map[string]string{
 	"1.2.840.113549.1.9.1": "emailAddress", "0.9.2342.19200300.100.1.25": "DC", "0.9.2342.19200300.100.1.1": "UID",
 	"1.3.6.1.4.1.311.60.2.1.3": "jurisdictionC", "1.3.6.1.4.1.311.60.2.1.2": "jurisdictionST",
 }
+
+// NamePartNames are the short names that NameParts has.
+func NamePartNames() []string { return slices.Sorted(maps.Values(attributes)) }
 
 // NameParts are the parts of a distinguished name, in the order in which they
 // stand, each with its short name; nil where it cannot be read.

@@ -36,6 +36,10 @@ type Call struct {
 	Ciphers []string
 	// MaxPath is the most certificates that a path may have; 0: as by itself.
 	MaxPath int
+	// Then is a program that has the plaintext once the handshake is made.
+	Then []string
+	// UserName is whose rights are enough once files are read and Then is started.
+	UserName string
 	// HandOn are the arguments of the next program of the same name in PATH,
 	// which does this in our place. Where there is none it is Args, or an error.
 	HandOn []string
@@ -56,6 +60,8 @@ type Tell struct {
 	Kind       Kind
 	FD         int
 	Transcript TranscriptOptions
+	// Info, where it is not 0, is where couriertls prints what was negotiated.
+	Info int
 }
 
 // Kind is a way to be told.

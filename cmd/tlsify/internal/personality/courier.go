@@ -3,13 +3,14 @@ package personality
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// courier is Courier's couriertls with -remotefd or -host and -port, with
-// -localfd or a plaintext on 0 and 1, with -statusfd and -server. A client
-// checks the certificate whatever TLS_VERIFYPEER says, and for that must be
-// given -verify, or -host.
+// courier is Courier's couriertls. The network is -remotefd, -host and -port, or
+// with -tcpd descriptor 0; the plaintext is -localfd's, a program's, or on 0 and
+// 1. A client checks the certificate whatever TLS_VERIFYPEER says, and for that
+// must be given -verify, or -host.
 func courier(args []string, env Environment) (*Call, error) {
 	call := &Call{}
 	// First of all: at its end of file without a line all is well.
@@ -21,28 +22,44 @@ func courier(args []string, env Environment) (*Call, error) {
 			}
 			call.Tell = &Tell{Kind: Ending, FD: fd}
 		}
+		if !strings.HasPrefix(word, "-") {
+			break
+		}
 	}
 	return call, call.courier(args, env)
 }
 
 func (call *Call) courier(args []string, env Environment) (err error) {
 	values := map[string]string{}
-	for _, word := range args {
+	for i, word := range args {
 		name, value, _ := strings.Cut(strings.TrimPrefix(word, "-"), "=")
-		switch {
-		case !strings.HasPrefix(word, "-"):
-			return fmt.Errorf("a program cannot be started here: %s", word)
-		case name != "remotefd" && name != "localfd" && name != "statusfd" && name != "host" && name != "port" && name != "verify" && name != "server":
+		if !strings.HasPrefix(word, "-") {
+			call.Then = args[i:]
+			break
+		}
+		if !slices.Contains(courierOptions, name) {
 			return fmt.Errorf("there is no -%s here", name)
 		}
 		values[name] = value
 	}
-	for _, name := range []string{"TLS_PROTOCOL", "TLS_CIPHER_LIST"} {
-		if value, _ := env.Get(name); value != "" {
-			return fmt.Errorf("%s is not supported here", name)
+	call.UserName = values["user"]
+	if value, _ := env.Get("TLS_CIPHER_LIST"); value != "" {
+		return errors.New("TLS_CIPHER_LIST is not supported here")
+	}
+	if value, ok := values["printx509"]; ok {
+		fd, err := descriptor(value)
+		if err != nil {
+			return err
 		}
+		if call.Tell == nil {
+			call.Tell = &Tell{Kind: Ending, FD: -1}
+		}
+		call.Tell.Info = fd
 	}
 	if value, ok := values["localfd"]; ok {
+		if call.Then != nil {
+			return errors.New("-localfd and a program exclude each other")
+		}
 		fd, err := descriptor(value)
 		if err != nil {
 			return err
@@ -57,7 +74,28 @@ func (call *Call) courier(args []string, env Environment) (err error) {
 	if err != nil {
 		return err
 	}
+	floor, err := courierFloor(env)
+	if err != nil {
+		return err
+	}
+	call.Args = append(call.Args, floor...)
 	return courierPlace(call, values)
+}
+
+// courierOptions are the options of couriertls.
+var courierOptions = []string{"remotefd", "localfd", "statusfd", "printx509", "host", "port", "verify", "server", "tcpd", "user", "protocol"}
+
+// courierFloor is what TLS_PROTOCOL asks for: a floor at ours or below it stands as
+// ours.
+func courierFloor(env Environment) ([]string, error) {
+	value, _ := env.Get("TLS_PROTOCOL")
+	switch strings.TrimRight(value, "+") {
+	case "", "SSL23", "TLS1", "TLSv1", "TLSv1.1", "TLSv1.2":
+		return nil, nil
+	case "TLSv1.3":
+		return []string{"--min-security=tls13"}, nil
+	}
+	return nil, fmt.Errorf("TLS_PROTOCOL is %q", value)
 }
 
 func courierClient(values map[string]string, env Environment) ([]string, error) {
@@ -66,6 +104,9 @@ func courierClient(values map[string]string, env Environment) ([]string, error) 
 		args = append(args, "--name="+name)
 	} else if values["host"] == "" {
 		return nil, errors.New("-verify=DOMAIN is needed, for without it any certificate would do")
+	}
+	if protocol, ok := values["protocol"]; ok {
+		args = append(args, "--starttls="+protocol)
 	}
 	if roots, ok := env.Get("TLS_TRUSTCERTS"); ok {
 		args = append(args, "--trust="+roots)
@@ -107,6 +148,9 @@ func courierIdentity(env Environment) []string {
 // courierPlace adds where the peer is.
 func courierPlace(call *Call, values map[string]string) error {
 	remote, given := values["remotefd"]
+	if _, tcpd := values["tcpd"]; tcpd {
+		remote, given = "0", true
+	}
 	host, port := values["host"], values["port"]
 	switch {
 	case given && host != "":
@@ -116,19 +160,25 @@ func courierPlace(call *Call, values map[string]string) error {
 		if err != nil {
 			return err
 		}
-		if fd <= 2 && call.Plaintext == nil {
-			return errors.New("-remotefd of 0, 1 or 2 needs -localfd")
+		if fd <= 2 && call.Plaintext == nil && call.Then == nil {
+			return errors.New("-remotefd of 0, 1 or 2, or -tcpd, needs -localfd or a program")
 		}
 		call.Network = &Pair{fd, fd}
+		if call.Then != nil {
+			call.Args = append(call.Args, "--prog-fds=0,1")
+		}
 	case host == "" || port == "":
 		return errors.New("-remotefd=N is needed, or -host and -port")
 	case call.Args[0] == "accept":
-		return errors.New("-server is for -remotefd")
+		return errors.New("-server is for -remotefd and -tcpd")
 	default:
 		if strings.Contains(host, ":") {
 			host = "[" + host + "]"
 		}
 		call.place = host + ":" + port
+		if call.Then != nil {
+			call.Args = append(call.Args, "--prog-fds=0,1")
+		}
 	}
 	return nil
 }
