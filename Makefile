@@ -79,7 +79,7 @@ endings: build ## what real servers make of a request, into doc/endings.md; need
 
 CROWD = 2000
 crowd: toolchain ## listen under CROWD idle connections and as many unfinished handshakes, beside stunnel; needs 6 GB of memory
-	@TLSIFY_CROWD=$(CROWD) $(GOTEST) -count=1 -timeout 30m -run TestCrowd -v ./cmd/tlsify
+	@TLSIFY_CROWD=$(CROWD) TLSIFY_FLOOD=5000 $(GOTEST) -count=1 -timeout 30m -run "TestCrowd|TestFlood" -v ./cmd/tlsify
 
 vet: toolchain ## gofmt, go vet and staticcheck (which is fetched from the module proxy)
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && test -z "$$unformatted" || { echo "$$unformatted"; false; }

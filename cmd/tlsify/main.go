@@ -32,6 +32,7 @@ import (
 	"tlsify/cmd/tlsify/internal/program"
 	"tlsify/cmd/tlsify/internal/report"
 	"tlsify/cmd/tlsify/internal/restart"
+	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/cmd/tlsify/internal/signing"
 	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
@@ -63,7 +64,8 @@ func main() { os.Exit(tlsify()) }
 //     has them (call);
 //  5. nothing of ours can reach the network in clear any more (start);
 //  6. the control channel is there, so that everything behind it is told;
-//  7. the words are complete, with those of an options descriptor;
+//  7. the words are complete, with those of an options descriptor, before which
+//     this process is hardened;
 //  8. parse: every word is judged, and nothing opened, started or waited for;
 //  9. acquire: this process is hardened before any secret is read, and what
 //     can be refused is, before a process is started (acquire.Acquire);
@@ -82,14 +84,22 @@ func tlsify() int {
 		case signing.ProcessWord:
 			return signing.Serve(os.Args[2:])
 		case listener.HeardWord:
-			if len(os.Args) < 3 {
+			if len(os.Args) < 4 {
 				return status.Usage
 			}
-			if errs, _ = strconv.Atoi(os.Args[2]); errs < invocation.FirstGiven {
+			var secrets int
+			errs, _ = strconv.Atoi(os.Args[2])
+			if secrets, _ = strconv.Atoi(os.Args[3]); min(errs, secrets) < invocation.FirstGiven {
 				return status.Usage
 			}
 			unix.CloseOnExec(errs)
-			os.Args = slices.Concat(os.Args[:1], []string{string(option.Accept)}, os.Args[3:])
+			unix.CloseOnExec(secrets)
+			// What comes is secret: see to it that nobody else can look.
+			sandbox.Harden()
+			if listener.Receive(secrets) != nil {
+				return status.Internal
+			}
+			os.Args = slices.Concat(os.Args[:1], []string{string(option.Accept)}, os.Args[4:])
 		}
 	}
 	// The heap stays within a few megabytes, most of it buffers: collecting it
@@ -165,6 +175,9 @@ func start(args []string, say report.Reporter) (*option.Words, invocation.Contex
 		err = controlErr
 	}
 	if value, ok := words.Value("options-fd"); err == nil && ok && !words.Has("help") {
+		if mode, _ := words.Value("sandbox"); mode != "off" {
+			sandbox.Harden() // lines may be secret; what holds is reported by the sandbox
+		}
 		err = readOptions(words, value, in.Claims)
 	}
 	return words, in, err

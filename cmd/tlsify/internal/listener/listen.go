@@ -65,8 +65,9 @@ func Run(ctx context.Context, inv *acquire.Resources) error {
 const finishLimit = time.Second
 
 // HeardWord is the first argument of an accept whose listener hears its control
-// channel, and tells people what it says there. Behind it stand the number of what
-// PROG is to have as descriptor 2, and the arguments of accept. As a command it
+// channel, and tells people what it says there. Behind it stand the numbers of what
+// PROG is to have as descriptor 2 and of the socket for Receive, and the arguments
+// of accept. As a command it
 // would be a port without a host.
 const HeardWord = ":accept"
 
@@ -82,6 +83,7 @@ type service struct {
 	// as 2. The accepts themselves have nothing there: what the runtime says of
 	// its end would be many lines, and would wait for their reader.
 	controlFD, errorsFD int
+	secretsFD           int // where they ask for what is to be on others
 
 	spawning chan struct{} // who is starting a process
 
@@ -98,6 +100,7 @@ func newService(inv *acquire.Resources) *service {
 		spawning: make(chan struct{}, mostSpawning)}
 	s.controlFD = s.free(invocation.FirstGiven)
 	s.errorsFD = s.free(s.controlFD + 1)
+	s.secretsFD = s.free(s.errorsFD + 1)
 	return s
 }
 
@@ -203,8 +206,8 @@ func boundAddress(n int) string {
 }
 
 // spawn starts an accept for one connection, which it gets as descriptor 0.
-// What options-fd and fd:N gave us is handed on in memory files under the same
-// numbers, so that nothing private comes to stand in the child's arguments.
+// What options-fd and fd:N gave us is handed on under the same numbers, so that
+// nothing private comes to stand in the child's arguments: see secrets.go.
 func (s *service) spawn(v *visitor, conn int) error {
 	s.spawning <- struct{}{}
 	defer func() { <-s.spawning }()
@@ -218,37 +221,43 @@ func (s *service) spawn(v *visitor, conn int) error {
 		return err
 	}
 	defer unix.Close(null)
-	most := max(s.errorsFD, inv.HandedOn.SignerFD) + 1
+	most := max(s.secretsFD, inv.HandedOn.SignerFD) + 1
 	for n := range inv.HandedOn.Memory {
 		most = max(most, n+1)
 	}
 	files := descriptor.Inheritable(most, inv.Claims, null)
-	for n, content := range inv.HandedOn.Memory {
-		memory, err := descriptor.MemoryFile(content)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(memory)
-		files[n] = uintptr(memory)
+	for n := range inv.HandedOn.Memory {
+		files[n] = uintptr(null) // until it asks for what is to be there
 	}
+	secrets, err := descriptor.SocketPair()
+	if err != nil {
+		return os.NewSyscallError("socketpair", err)
+	}
+	defer unix.Close(secrets[1])
+	unix.SetNonblock(secrets[0], true)
+	ours := os.NewFile(uintptr(secrets[0]), "secrets")
+	files[s.secretsFD] = uintptr(secrets[1])
 	if toSigner >= 0 {
 		files[inv.HandedOn.SignerFD] = uintptr(toSigner)
 	}
 	said, err := descriptor.Pipe()
 	if err != nil {
+		ours.Close()
 		return os.NewSyscallError("pipe", err)
 	}
 	defer unix.Close(said[1])
 	files[0], files[s.controlFD] = uintptr(conn), uintptr(said[1])
 	files[2], files[s.errorsFD] = uintptr(null), files[2]
-	pid, err := s.children.start(descriptor.OwnProgram, restart.Args(slices.Concat([]string{os.Args[0], HeardWord, strconv.Itoa(s.errorsFD)},
+	pid, err := s.children.start(descriptor.OwnProgram, restart.Args(slices.Concat([]string{os.Args[0], HeardWord, strconv.Itoa(s.errorsFD), strconv.Itoa(s.secretsFD)},
 		[]string{"--control-fd=" + strconv.Itoa(s.controlFD)}, inv.HandedOn.Args[1:])),
 		&syscall.ProcAttr{Env: acceptEnvironment(), Files: files},
 		func(syscall.WaitStatus) { s.admission.over(v) })
 	if err != nil {
+		ours.Close()
 		unix.Close(said[0])
 		return os.NewSyscallError("fork", err)
 	}
+	go giveWhenAsked(ours, inv.HandedOn.Memory, s.limit)
 	s.admission.started(v, func() { s.children.kill(pid) })
 	unix.SetNonblock(said[0], true) // the runtime can wait for all of them together then
 	go s.hear(v, os.NewFile(uintptr(said[0]), "control"))

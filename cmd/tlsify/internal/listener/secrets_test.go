@@ -1,0 +1,65 @@
+package listener
+
+import (
+	"bytes"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/descriptor"
+)
+
+// Nothing secret is with an accept before it asks, and then all of it is where it
+// is to be.
+func TestSecretsAreAskedFor(t *testing.T) {
+	ends, err := descriptor.SocketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.SetNonblock(ends[0], true)
+	contents := map[int][]byte{}
+	for _, content := range []string{"a ticket key", "", string(bytes.Repeat([]byte("x"), 1<<20))} {
+		n, err := descriptor.OpenNull()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(n)
+		contents[n] = []byte(content)
+	}
+	given := make(chan bool)
+	go func() {
+		giveWhenAsked(os.NewFile(uintptr(ends[0]), "ours"), contents, 10*time.Second)
+		close(given)
+	}()
+	time.Sleep(50 * time.Millisecond)
+	if n, _, err := unix.Recvfrom(ends[1], make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT); err != unix.EAGAIN {
+		t.Fatalf("there is something before it was asked for: %d, %v", n, err)
+	}
+	if err := Receive(ends[1]); err != nil {
+		t.Fatal(err)
+	}
+	<-given
+	for n, want := range contents {
+		got := make([]byte, len(want)+1)
+		if count, err := unix.Pread(n, got, 0); err != nil || !bytes.Equal(got[:count], want) {
+			t.Errorf("descriptor %d has %d bytes of %d, %v", n, count, len(want), err)
+		}
+	}
+}
+
+// One that never asks does not hold anything for ever.
+func TestSecretsAreNotWaitedForLong(t *testing.T) {
+	ends, err := descriptor.SocketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(ends[1])
+	unix.SetNonblock(ends[0], true)
+	began := time.Now()
+	giveWhenAsked(os.NewFile(uintptr(ends[0]), "ours"), map[int][]byte{7: []byte("secret")}, 50*time.Millisecond)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
