@@ -27,68 +27,88 @@ func (r *run) mayGoTogether() (*recordCarrier, bool) {
 // together is toPeer and fromPeer in one goroutine, for as long as that will do,
 // and then one of them.
 func (r *run) together(c *recordCarrier) {
-	var apart atomic.Bool
-	var other func() // the direction that is not at work
-	part := func() {
-		if apart.CompareAndSwap(false, true) {
-			go other()
-		}
-	}
-	toPeer := func() { r.toDone <- r.toPeer(c.take(r.In)) }
-	fromPeer := func() { r.fromDone <- r.fromPeer(c.receive()) }
+	p := &pair{run: r, carrier: c}
 	for _, fd := range []*stream.FD{r.In, r.Out, c.network} {
-		fd.BeforeWait(part)
+		fd.BeforeWait(p.part)
 	}
 	for early := c.early; ; early = false {
 		fromIn, fromNetwork := false, early
 		if !early {
 			fromIn, fromNetwork = stream.EitherReadable(r.In, c.network)
 		}
-		if fromIn {
-			other = fromPeer
-			n, err := c.take(r.In)
-			if err != nil || n >= enough {
-				part()
-			}
-			if apart.Load() {
-				r.toDone <- r.toPeer(n, err)
-				return
-			}
-			if err := r.send(); err != nil {
-				part()
-				r.toDone <- err
-				return
-			}
-			if apart.Load() {
-				toPeer()
-				return
-			}
-		}
-		if fromNetwork {
-			other = toPeer
-			err := c.receive()
-			if err != nil || c.received >= enough || c.conn.Ended() {
-				part()
-			}
-			if apart.Load() {
-				r.fromDone <- r.fromPeer(err)
-				return
-			}
-			if err := r.deliver(); err != nil {
-				part()
-				r.fromDone <- err
-				return
-			}
-			if apart.Load() {
-				fromPeer()
-				return
-			}
-		}
-		if !fromIn && !fromNetwork {
-			other = fromPeer
-			part()
-			toPeer()
+		switch {
+		case fromIn && p.stepToPeer(), fromNetwork && p.stepFromPeer():
+			return
+		case !fromIn && !fromNetwork:
+			p.other = p.allFromPeer
+			p.part()
+			p.allToPeer()
 			return
 		}
 	}
+}
+
+// pair is the two directions of a run while they are in one goroutine.
+type pair struct {
+	*run
+	carrier *recordCarrier
+	apart   atomic.Bool
+	other   func() // the direction that is not at work
+}
+
+// part gives the other direction a goroutine of its own.
+func (p *pair) part() {
+	if p.apart.CompareAndSwap(false, true) {
+		go p.other()
+	}
+}
+
+func (p *pair) allToPeer()   { p.toDone <- p.toPeer(p.carrier.take(p.In)) }
+func (p *pair) allFromPeer() { p.fromDone <- p.fromPeer(p.carrier.receive()) }
+
+// stepToPeer moves once what the caller has, and tells whether that was the last
+// of this direction's in one goroutine with the other.
+func (p *pair) stepToPeer() (over bool) {
+	p.other = p.allFromPeer
+	n, err := p.carrier.take(p.In)
+	if err != nil || n >= enough {
+		p.part()
+	}
+	if p.apart.Load() {
+		p.toDone <- p.toPeer(n, err)
+		return true
+	}
+	if err := p.send(); err != nil {
+		p.part()
+		p.toDone <- err
+		return true
+	}
+	if p.apart.Load() {
+		p.allToPeer()
+		return true
+	}
+	return false
+}
+
+// stepFromPeer is stepToPeer the other way round.
+func (p *pair) stepFromPeer() (over bool) {
+	p.other = p.allToPeer
+	err := p.carrier.receive()
+	if err != nil || p.carrier.received >= enough || p.carrier.conn.Ended() {
+		p.part()
+	}
+	if p.apart.Load() {
+		p.fromDone <- p.fromPeer(err)
+		return true
+	}
+	if err := p.deliver(); err != nil {
+		p.part()
+		p.fromDone <- err
+		return true
+	}
+	if p.apart.Load() {
+		p.allFromPeer()
+		return true
+	}
+	return false
 }

@@ -333,10 +333,16 @@ func (c *RecordConn) send() error {
 }
 
 // KeepSent begins to keep a copy of what is written, for Sent.
-func (c *RecordConn) KeepSent() { c.keep = true }
+func (c *RecordConn) KeepSent() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keep = true
+}
 
 // Sent ends that, and returns what was written since KeepSent.
 func (c *RecordConn) Sent() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	sent := c.kept
 	c.keep, c.kept = false, nil
 	return sent

@@ -53,13 +53,12 @@ func (c *connection) enter() error {
 	return c.unconfined
 }
 
-// confineFurther takes away what only the handshake took. It returns the
-// measures that hold.
-func (c *connection) confineFurther() ([]string, error) {
+// confineFurther takes away what only the handshake took.
+func (c *connection) confineFurther() error {
 	if err := c.enter(); err != nil || !c.loose {
-		return c.measures, err
+		return err
 	}
-	return c.measures, c.inv.MayNot(c.confinement.Narrow(c.needs()))
+	return c.inv.MayNot(c.confinement.Narrow(c.needs()))
 }
 
 // needs is what the stream takes beside its descriptors: a session is kept

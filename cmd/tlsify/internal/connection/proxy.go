@@ -35,7 +35,7 @@ func (c *connection) proxyTLS(ctx context.Context, conn net.Conn, host string) (
 	}
 	policy := &verify.Policy{Purpose: verify.ServerAuth, Names: []verify.Name{name}, Trust: c.inv.ProxyTrust, MTC: c.inv.Policy.MTC}
 	config := &engine.ClientConfig{Config: engine.Config{Verify: func(peer *engine.Peer) error {
-		_, err := policy.Check(verify.Evidence{Certificates: peer.Certificates, Staple: peer.Staple, SCTs: peer.SCTs})
+		_, err := policy.Check(EvidenceFrom(peer))
 		return err
 	}}}
 	if name.IsDNS() {

@@ -73,7 +73,7 @@ func (c *connection) open(ctx context.Context) error {
 			return err
 		}
 		c.program = program
-		if err := c.inv.Claims.LeaveToProgram(); err != nil {
+		if err := c.drop(whenProgramIs); err != nil {
 			return err
 		}
 		if err := c.caller.Started(); err != nil {
@@ -109,7 +109,7 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 	if err := c.refusal(pump.Prepare(c.kind(), c.network.conn)); err != nil {
 		return err
 	}
-	if err := c.confine(); err != nil {
+	if err := c.drop(whenOpen); err != nil {
 		return err
 	}
 	defer func() {
@@ -141,7 +141,7 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 		config := *c.inv.Server
 		config.Verify = c.judge(ctx)
 		c.session, err = c.inv.Engine.(engine.ServerEngine).Server(ctx, stream, &config)
-		c.inv.Keys.Close()
+		c.drop(whenShaken)
 	}
 	if failure := c.inv.Keys.Failure(); failure != nil {
 		return failure
@@ -158,8 +158,7 @@ func (c *connection) ready(context.Context) (err error) {
 		return err
 	}
 	environment := c.progEnvironment()
-	measures, err := c.confineFurther()
-	if err != nil {
+	if err := c.drop(whenJudged); err != nil {
 		return err
 	}
 	if c.program != nil && c.caller.Delayed == nil {
@@ -174,7 +173,7 @@ func (c *connection) ready(context.Context) (err error) {
 		return err
 	}
 	c.facts.Say(c.say)
-	c.say.Say("sandbox", measures...)
+	c.say.Say("sandbox", c.measures...)
 	if err := c.handOver(); err != nil {
 		return err
 	}

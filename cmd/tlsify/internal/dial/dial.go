@@ -12,10 +12,7 @@ package dial
 
 import (
 	"context"
-	"errors"
 	"net"
-
-	"tlsify/stream"
 )
 
 // Dial opens a stream. It ends early with context.Cause(ctx), but where a
@@ -24,23 +21,6 @@ import (
 // a *ProxyError for whatever fails on the way to a proxy, in it, or behind it.
 func Dial(ctx context.Context, t Target) (*Stream, error) {
 	return newDialer().dial(ctx, t)
-}
-
-// Open is Dial for targets whose stream is no more than a descriptor: without
-// TCPFastOpen, unless there is a proxy, and without a proxy over TLS. It
-// returns the address that answered as well.
-func Open(ctx context.Context, t Target) (*stream.FD, string, error) {
-	var address string
-	t.Dialed = func(a string) { address = a }
-	s, err := Dial(ctx, t)
-	if err != nil {
-		return nil, "", err
-	}
-	if s.Conn != s.FD {
-		s.FD.Close()
-		return nil, "", errors.New("dial: Open cannot return a stream that is more than a descriptor")
-	}
-	return s.FD, address, nil
 }
 
 func (d *dialer) dial(ctx context.Context, t Target) (*Stream, error) {
