@@ -41,7 +41,7 @@ var answers = []struct {
 	{"-keylogfile --keylogfile --sslkeylogfile", "here it is --keylog FILE"},
 	{"-alpn", "here it is --alpn LIST"},
 	{"--no-alpn -nextprotoneg --no-npn", "no application protocol is offered without --alpn"},
-	{"--starttls-proto --starttls-name", "here it is --starttls PROTO"},
+	{"--starttls-proto", "here it is --starttls PROTO"},
 	{"--ssl --ssl-reqd --ssl-allow-beast", "TLS is all there is; where the server must be asked for it first, here it is --starttls PROTO"},
 	{"-x --socks5 --socks5-hostname --socks4 --socks4a -proxy_user -proxy_pass -U --proxy-user --proxy-type --proxy-auth",
 		"here it is --proxy http://HOST:PORT or socks5h://HOST:PORT; a password by --options-fd"},
