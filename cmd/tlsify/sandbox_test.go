@@ -305,7 +305,7 @@ func TestSandboxModes(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "greet")
 	newLaunch(t).start(connectTo(t, s, "--sandbox", "off")...).expect(0, "sandbox off", "ready")
-	newLaunch(t).start(connectTo(t, s, "--sandbox", "some")...).expect(1, "error usage .*auto, require or off")
+	newLaunch(t).start(connectTo(t, s, "--sandbox", "some")...).expect(1, "error usage .*want auto, require or off, not .*")
 	if err := sandbox.Missing(); err != nil {
 		newLaunch(t).start(connectTo(t, s, "--sandbox", "require")...).expect(1, "error sandbox-unavailable .*")
 		return
