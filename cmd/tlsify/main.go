@@ -151,6 +151,9 @@ func parse(argv []string, say report.Reporter) (*invocation.Invocation, caller.C
 		return invocation.Unparsed(words, in), who, err
 	}
 	inv, err := invocation.Parse(words, in)
+	if err == nil && inv.Form == option.Accept {
+		inv.Listen.User, err = who.Signs()
+	}
 	if d := who.Delayed; d != nil {
 		inv.Program.In, inv.Program.Out = d.Numbers[1], d.Numbers[2]
 	}

@@ -166,12 +166,19 @@ func asS6Server(t *testing.T, options, want string) {
 	theirs.Close()
 	in, out, told := l.feed(6), l.capture(7), l.capture(8)
 	tlsify := l.start(options, "6", "7")
+	const notRoot = "\nUid:\t65533\t65533\t65533\t65533\nGid:\t65532\t65532\t65532\t65532\n"
+	if os.Getuid() == 0 && !becomes(func() bool {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", findSigning(tlsify.pid)))
+		return strings.Contains(string(status), notRoot)
+	}) {
+		t.Error("the signing process is still root's")
+	}
 	c, err := newClient(ours, clientConfig(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if os.Getuid() == 0 {
-		if status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", tlsify.pid)); !strings.Contains(string(status), "\nUid:\t65533\t65533\t65533\t65533\nGid:\t65532\t65532\t65532\t65532\n") {
+		if status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", tlsify.pid)); !strings.Contains(string(status), notRoot) {
 			t.Errorf("root's rights are still there: %s", status)
 		}
 	}

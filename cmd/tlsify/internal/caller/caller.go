@@ -30,11 +30,20 @@ const tellLimit = 10 * time.Second
 
 // becomeUser gives up root's rights, where we have them and are told to.
 func becomeUser(ids *personality.IDs) error {
+	account, err := accountOfIDs(ids)
+	if err != nil {
+		return err
+	}
+	return account.Become()
+}
+
+// accountOfIDs is whom we are to become, or nil.
+func accountOfIDs(ids *personality.IDs) (*privilege.Account, error) {
 	if ids == nil || os.Geteuid() != 0 {
-		return nil
+		return nil, nil
 	}
 	if ids.Invalid != "" {
-		return status.Usagef("%s", ids.Invalid)
+		return nil, status.Usagef("%s", ids.Invalid)
 	}
 	uid, gid := ids.UID, ids.GID
 	if uid < 0 {
@@ -43,7 +52,16 @@ func becomeUser(ids *personality.IDs) error {
 	if gid < 0 {
 		gid = os.Getgid()
 	}
-	return privilege.Numbered(uid, gid).Become()
+	return privilege.Numbered(uid, gid), nil
+}
+
+// Signs is whose rights are enough for the process that has the keys, when it has
+// read them: those that we will have as well. Nil: ours.
+func (c Caller) Signs() (*privilege.Account, error) {
+	if c.user == nil && os.Geteuid() == 0 {
+		return c.account, nil
+	}
+	return accountOfIDs(c.user)
 }
 
 // Caller is who has called us under another name.

@@ -6,6 +6,7 @@
 package privilege
 
 import (
+	"errors"
 	"os"
 	"os/user"
 	"strconv"
@@ -28,6 +29,19 @@ func (a *Account) String() string {
 		return "-"
 	}
 	return strconv.Itoa(a.uid) + ":" + strconv.Itoa(a.gid)
+}
+
+// ParseNumbered reads what String makes.
+func ParseNumbered(value string) (*Account, error) {
+	if value == "-" {
+		return nil, nil
+	}
+	a := &Account{}
+	uid, gid, _ := strings.Cut(value, ":")
+	var err1, err2 error
+	a.uid, err1 = strconv.Atoi(uid)
+	a.gid, err2 = strconv.Atoi(gid)
+	return a, errors.Join(err1, err2)
 }
 
 // ParseAccount reads USER[:GROUP], each a name or a number; - is nil. The group

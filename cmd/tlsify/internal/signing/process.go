@@ -200,7 +200,7 @@ func Prepare(keys *signer.Keys, mode privilege.Mode, user string, names []string
 		chains = append(chains, chain)
 	}
 	descriptor.CloseInherited()
-	account, err := privilege.ParseAccount(user)
+	account, err := privilege.ParseNumbered(user)
 	if err != nil {
 		return nil, err
 	}
