@@ -237,9 +237,10 @@ func (s *sClientCall) ending() (out []string) {
 	if s.ignEOF {
 		out = append(out, "--eof=hold")
 	} else {
+		// The real one has left by the time that the peer ends.
 		out = append(out, "--eof=half-close")
 	}
-	if s.has("ignore_unexpected_eof") {
+	if !s.ignEOF || s.has("ignore_unexpected_eof") {
 		out = append(out, "--tolerate-truncation")
 	}
 	return out
