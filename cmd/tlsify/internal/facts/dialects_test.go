@@ -1,0 +1,101 @@
+package facts
+
+import (
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/engine"
+	"tlsify/stream"
+)
+
+// known are facts as of a client's connection.
+func known() *Facts {
+	return &Facts{
+		PeerPin:    "sha256//AAAA",
+		Verified:   []Ground{{"trust", "CN=a root"}, {"pin", "sha256//AAAA"}},
+		State:      &engine.State{Version: engine.TLS13, Cipher: engine.AES128GCM, Group: "x25519", ALPN: "h2", Resumed: true},
+		Binding:    Ground{"tls-exporter", "BBBB"},
+		SentName:   "a.test",
+		expires:    time.Now().Add(3*24*time.Hour + time.Minute),
+		timestamps: 2,
+		stapled:    true,
+	}
+}
+
+// What is told of one connection, in each dialect: the lines of the control
+// channel, PROG's environment, and the variables of UCSPI-TLS.
+func TestDialects(t *testing.T) {
+	f := known()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := stream.NewFD(int(w.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Say(control.New(fd, nil))
+	w.Close()
+	said := make([]byte, 4096)
+	n, err := r.Read(said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(said[:n]), "\n"), "\n")
+	for _, want := range []string{"protocol TLSv1.3", "cipher TLS_AES_128_GCM_SHA256", "group x25519", "alpn h2", "resumed yes",
+		"verified trust CN=a%20root", "verified pin sha256//AAAA", "staple good", "timestamps 2", "expires-soon 3", "binding tls-exporter BBBB"} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("the control channel lacks %q: %q", want, lines)
+		}
+	}
+	if slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "signature") || strings.HasPrefix(l, "unverified") }) {
+		t.Errorf("what is not known is said: %q", lines)
+	}
+
+	env := f.Environment()
+	for _, want := range []string{"TLSIFY_PROTOCOL=TLSv1.3", "TLSIFY_GROUP=x25519", "TLSIFY_RESUMED=yes", "TLSIFY_VERIFIED=trust pin",
+		"TLSIFY_PEER_PIN=sha256//AAAA", "TLSIFY_BINDING=tls-exporter BBBB"} {
+		if !slices.Contains(env, want) {
+			t.Errorf("PROG's environment lacks %q: %q", want, env)
+		}
+	}
+	for _, entry := range env {
+		if name, value, _ := strings.Cut(entry, "="); !IsProgVariable(name) || value == "" {
+			t.Errorf("%q is none of PROG's variables, or empty", entry)
+		}
+	}
+
+	variables := string(f.Variables())
+	for _, want := range []string{"SSL_PROTOCOL=TLSv1.3\x00", "SSL_CIPHER=TLS_AES_128_GCM_SHA256\x00", "SSL_TLS_SNI_SERVERNAME=a.test\x00", "SSL_PEER_CERT_HASH\x00"} {
+		if !strings.Contains(variables, want) {
+			t.Errorf("UCSPI-TLS lacks %q: %q", want, variables)
+		}
+	}
+	if !strings.HasSuffix(variables, "\x00\x00") {
+		t.Errorf("UCSPI-TLS has no end: %q", variables)
+	}
+}
+
+// Nobody who hands an environment on can tell PROG a fact, or an address, in our
+// place.
+func TestInheritedFacts(t *testing.T) {
+	env := []string{"HOME=/", "TLSIFY_VERIFIED=trust", "TLSIFY_ENGINE=std", "PROTO=TCP", "TCPREMOTEIP=192.0.2.1"}
+	if have, want := Inherited(env), []string{"HOME=/", "TLSIFY_ENGINE=std", "PROTO=TCP", "TCPREMOTEIP=192.0.2.1"}; !slices.Equal(have, want) {
+		t.Errorf("%q, not %q", have, want)
+	}
+	if have, want := WithoutUCSPI(slices.Clone(env)), env[:3]; !slices.Equal(have, want) {
+		t.Errorf("%q, not %q", have, want)
+	}
+	ends := Ends{Remote: netip.MustParseAddrPort("192.0.2.7:443"), Local: netip.MustParseAddrPort("192.0.2.8:5"), RemoteHost: "a.test"}
+	if have := strings.Join(ends.Environment(), " "); have != "PROTO=TCP TCPREMOTEIP=192.0.2.7 TCPREMOTEPORT=443 TCPLOCALIP=192.0.2.8 TCPLOCALPORT=5 TCPREMOTEHOST=a.test" {
+		t.Error(have)
+	}
+	if have := (Ends{}).Environment(); have != nil {
+		t.Errorf("without addresses: %q", have)
+	}
+}
