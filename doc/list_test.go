@@ -148,6 +148,7 @@ END
 	{page: "recipes.md", begins: "Host box", tools: []string{"ssh", "ssh-keygen", "/usr/sbin/sshd"}, script: ssh},
 	{page: "recipes.md", begins: "tlsify listen --cert chain.pem --key key.pem :443 -- /usr/sbin/sshd", test: "recipe_ssh"},
 	{page: "recipes.md", begins: "tlsify listen --cert chain.pem --key key.pem :9418", test: "program_git"},
+	{page: "recipes.md", begins: "tlsify listen --cert chain.pem --key key.pem :874", test: "program_rsync"},
 	{page: "recipes.md", begins: "set tunnel=", test: "program_mutt"},
 	{page: "recipes.md", begins: "poll ", tools: []string{"fetchmail"}, script: fetchmail},
 	{page: "recipes.md", begins: "swaks", test: "program_swaks"},
