@@ -14,8 +14,8 @@ import (
 // anything else is waited for, when a direction ends, or when there is enough to
 // move for two processors.
 
-// enough is how many bytes that is, with one call.
-const enough = record.MaxPlaintext
+// forTwo is how many bytes that is, with one call.
+const forTwo = record.MaxPlaintext
 
 // mayGoTogether tells whether nothing that the two directions do can make them
 // wait behind the descriptors' backs.
@@ -71,7 +71,7 @@ func (p *pair) allFromPeer() { p.fromDone <- p.fromPeer(p.carrier.receive()) }
 func (p *pair) stepToPeer() (over bool) {
 	p.other = p.allFromPeer
 	n, err := p.carrier.take(p.In)
-	if err != nil || n >= enough {
+	if err != nil || n >= forTwo {
 		p.part()
 	}
 	if p.apart.Load() {
@@ -94,7 +94,7 @@ func (p *pair) stepToPeer() (over bool) {
 func (p *pair) stepFromPeer() (over bool) {
 	p.other = p.allToPeer
 	err := p.carrier.receive()
-	if err != nil || p.carrier.received >= enough || p.carrier.conn.Ended() {
+	if err != nil || p.carrier.received >= forTwo || p.carrier.conn.Ended() {
 		p.part()
 	}
 	if p.apart.Load() {

@@ -209,13 +209,13 @@ func TestTogetherUntilOneIsStuck(t *testing.T) {
 			}
 		},
 		"there is much": func(a *act, p *scriptedPeer) {
-			text := strings.Repeat("x", enough)
+			text := strings.Repeat("x", forTwo)
 			p.says(text)
 			streamtest.WantRead(a, a.out, text)
 			a.wantApart()
 		},
 		"there is much to send": func(a *act, p *scriptedPeer) {
-			text := strings.Repeat("x", enough)
+			text := strings.Repeat("x", forTwo)
 			a.writes(text)
 			for got := 0; got < len(text); {
 				r, err := p.next()

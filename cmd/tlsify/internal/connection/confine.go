@@ -27,7 +27,7 @@ func (c *connection) prepareConfinement() {
 	}
 	needs.Sockets = c.inv.Target.TCPFastOpen || c.retries()
 	needs.Narrowed = needs.Sockets || len(needs.Read) > 0 && needs.Replace == ""
-	c.loose = needs.Narrowed
+	c.mayNarrow = needs.Narrowed
 	c.confinement = sandbox.Prepare(needs)
 }
 
@@ -48,14 +48,14 @@ func (c *connection) confine() error {
 func (c *connection) enter() error {
 	if c.confinement != nil && !c.entered {
 		measures, err := c.confinement.Enter()
-		c.entered, c.measures, c.unconfined = true, measures, c.inv.MayNot(err)
+		c.entered, c.measures, c.confineErr = true, measures, c.inv.MayNot(err)
 	}
-	return c.unconfined
+	return c.confineErr
 }
 
 // confineFurther takes away what only the handshake took.
 func (c *connection) confineFurther() error {
-	if err := c.enter(); err != nil || !c.loose {
+	if err := c.enter(); err != nil || !c.mayNarrow {
 		return err
 	}
 	return c.inv.MayNot(c.confinement.Narrow(c.needs()))

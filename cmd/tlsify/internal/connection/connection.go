@@ -42,26 +42,26 @@ type connection struct {
 	offered []trustanchor.ID // what the server says to have certificates of
 	asked   trustanchor.ID   // what it was asked for by a second connection
 
-	network *network
-	exact   *pump.Exact // what the engine reads the network by, where the socket may be handed over
-	clock   *clock      // of the handshake
-	session engine.Session
-	kept    *keptSession     // of --session, or nil
-	shown   *engine.Peer     // what the peer has shown, or nil
-	verdict *verify.Result   // of the policy, or nil
-	ticket  chan struct{}    // closed when the server has offered a session; of inspect
-	carrier pump.Carrier     // of session's bytes
-	program *program.Program // PROG, once it runs
-	ends    [2]int           // of the socketpair that may be handed over, ours first
-	pair    *stream.FD       // our end of one that was
-	away    bool             // the network's socket was: there is no more to do
-	closed  bool             // our close_notify went out
+	network    *network
+	oneByOne   *pump.OneByOne // what the engine reads the network by, where the socket may be handed over
+	clock      *clock         // of the handshake
+	session    engine.Session
+	kept       *keptSession     // of --session, or nil
+	shown      *engine.Peer     // what the peer has shown, or nil
+	verdict    *verify.Result   // of the policy, or nil
+	ticket     chan struct{}    // closed when the server has offered a session; of inspect
+	carrier    pump.Carrier     // of session's bytes
+	program    *program.Program // PROG, once it runs
+	ends       [2]int           // of the socketpair that may be handed over, ours first
+	pair       *stream.FD       // our end of one that was
+	handedAway bool             // the network's socket was: there is no more to do
+	closed     bool             // our close_notify went out
 
 	confinement *sandbox.Confinement // nil: --sandbox off
 	entered     bool                 // it was
 	measures    []string             // those of it that hold
-	unconfined  error                // one of them must hold, and does not
-	loose       bool                 // it leaves something that only the handshake takes
+	confineErr  error                // one of them must hold, and does not
+	mayNarrow   bool                 // it leaves something that only the handshake takes
 }
 
 func newConnection(inv *acquire.Resources, who caller.Caller) *connection {

@@ -14,13 +14,13 @@ import (
 	"tlsify/stream"
 )
 
-// stepwise is the network as the engine gets it: read record by record where
+// engineStream is the network as the engine gets it: read record by record where
 // the socket may be handed over with nothing of the peer's missing.
-func (c *connection) stepwise() net.Conn {
+func (c *connection) engineStream() net.Conn {
 	fd, isFD := c.network.conn.(*stream.FD)
 	if isFD && (c.inv.Stream.Handoff == invocation.HandKernel || c.inv.Stream.Handoff == invocation.HandAuto) {
-		c.exact = &pump.Exact{FD: fd}
-		return c.exact
+		c.oneByOne = &pump.OneByOne{FD: fd}
+		return c.oneByOne
 	}
 	return c.network.conn
 }
@@ -36,8 +36,8 @@ func (c *connection) kind() pump.Kind {
 // chooseCarrier decides what carries the bytes, once the engine has done its
 // part.
 func (c *connection) chooseCarrier() (err error) {
-	if c.exact != nil {
-		c.exact.Loosen()
+	if c.oneByOne != nil {
+		c.oneByOne.ReadAhead()
 	}
 	c.carrier, err = pump.Choose(c.kind(), c.session)
 	return c.refusal(err)
@@ -63,7 +63,7 @@ func (c *connection) handOver() error {
 	switch {
 	case c.inv.Stream.Handoff == invocation.HandKernel && socket == nil:
 		return unavailable("the peer has sent something before its socket could be handed over")
-	case c.inv.Stream.Handoff == invocation.HandKernel, c.inv.Stream.Handoff == invocation.HandAuto && c.exact != nil && socket != nil:
+	case c.inv.Stream.Handoff == invocation.HandKernel, c.inv.Stream.Handoff == invocation.HandAuto && c.oneByOne != nil && socket != nil:
 		return c.handSocket(socket)
 	}
 	c.say.Say("pump", string(c.carrier.Name()))
@@ -85,7 +85,7 @@ func (c *connection) handSocket(socket *stream.FD) error {
 	if err != nil {
 		return err
 	}
-	c.away = true
+	c.handedAway = true
 	return c.handed(n, invocation.HandKernel)
 }
 

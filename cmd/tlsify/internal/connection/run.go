@@ -113,8 +113,8 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		if c.unconfined != nil {
-			err = c.unconfined
+		if c.confineErr != nil {
+			err = c.confineErr
 		}
 	}()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -126,7 +126,7 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	stream := c.stepwise()
+	stream := c.engineStream()
 	if c.inv.Form == option.Connect {
 		config := *c.inv.Client
 		config.Verify, config.TrustAnchors = c.judge(ctx), c.anchors()
@@ -198,7 +198,7 @@ func (c *connection) stream(ctx context.Context) int {
 	if c.caller.Leaves {
 		plan.LeaveAfter = leaveAfter
 	}
-	if c.away {
+	if c.handedAway {
 		c.kept.save()
 		return status.OK
 	}

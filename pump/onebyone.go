@@ -7,23 +7,23 @@ import (
 	"tlsify/stream"
 )
 
-// Exact is a stream that reads no further than to the end of the TLS record
+// OneByOne is a stream that reads no further than to the end of the TLS record
 // that it was last asked for a byte of: whoever comes after the one who reads
 // finds whole records on the descriptor, and nothing is missing.
-type Exact struct {
+type OneByOne struct {
 	*stream.FD
 	header [record.HeaderLen]byte
 	got    int // of the next record's header
 	left   int // of the current record's content
-	loose  bool
+	ahead  bool
 }
 
-// Loosen ends the care: from now on Read takes what is there.
-func (e *Exact) Loosen() { e.loose = true }
+// ReadAhead ends the care: from now on Read takes what is there.
+func (e *OneByOne) ReadAhead() { e.ahead = true }
 
-func (e *Exact) Read(p []byte) (int, error) {
+func (e *OneByOne) Read(p []byte) (int, error) {
 	switch {
-	case e.loose:
+	case e.ahead:
 		return e.FD.Read(p)
 	case e.left > 0:
 		n, err := e.FD.Read(p[:min(len(p), e.left)])
@@ -43,7 +43,7 @@ func descriptor(conn any) *stream.FD {
 	switch s := conn.(type) {
 	case *stream.FD:
 		return s
-	case *Exact:
+	case *OneByOne:
 		return s.FD
 	}
 	return nil

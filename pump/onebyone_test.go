@@ -23,14 +23,14 @@ func someRecords() (whole [][]byte, all []byte) {
 }
 
 // However it is read, what is left on the descriptor begins a record.
-func TestExact(t *testing.T) {
+func TestOneByOne(t *testing.T) {
 	for _, most := range []int{1, 3, 5, 7, 1000} {
 		ends := streamtest.Socketpair(t)
 		streamtest.CloseLater(t, ends[0])
 		streamtest.CloseLater(t, ends[1])
 		whole, all := someRecords()
 		unix.Write(ends[0], all)
-		e := &Exact{FD: newFD(t, ends[1])}
+		e := &OneByOne{FD: newFD(t, ends[1])}
 		for i, want := range whole {
 			var got []byte
 			for len(got) < len(want) {
@@ -45,7 +45,7 @@ func TestExact(t *testing.T) {
 				t.Fatalf("at most %d: record %d: %x", most, i, got)
 			}
 		}
-		e.Loosen()
+		e.ReadAhead()
 		if n, err := e.Read(make([]byte, 1000)); n != 3 || err != nil {
 			t.Errorf("at most %d: the rest is %d bytes, %v", most, n, err)
 		}
