@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 
 	"tlsify/verify/pemfile"
 )
@@ -75,11 +77,25 @@ func LoadStore(path string) (*Store, error) {
 		}
 		return &Store{sources: sources}, nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	if err != nil {
 		return nil, &StoreError{Source: path, Err: err}
 	}
 	return StoreFromPEM(path, text)
+}
+
+// fileTime is how long a FIFO's writer may take.
+const fileTime = 30 * time.Second
+
+// readFile is os.ReadFile that does not wait for a FIFO's writer to come.
+func readFile(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	file.SetReadDeadline(time.Now().Add(fileTime)) // where that is possible it is needed
+	return io.ReadAll(file)
 }
 
 // StoreFromPEM is a store of the certificates in data, which it keeps: PEM, or

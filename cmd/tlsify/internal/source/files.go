@@ -306,7 +306,8 @@ func (f *Files) Output(what, name string) (io.Writer, error) {
 		fd, err := stream.NewFD(n)
 		return &output{fd, what}, err
 	}
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	// A FIFO that nobody reads must not hold us for ever.
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, status.Usagef("--%s: %s", what, PathText(err))
 	}
