@@ -151,6 +151,8 @@ END
 	{page: "recipes.md", begins: "tlsify listen --cert chain.pem --key key.pem :874", test: "program_rsync"},
 	{page: "recipes.md", begins: "set tunnel=", test: "program_mutt"},
 	{page: "recipes.md", begins: "poll ", tools: []string{"fetchmail"}, script: fetchmail},
+	{page: "recipes.md", begins: "Tunnel", test: "program_mbsync"},
+	{page: "recipes.md", begins: "RSYNC_CONNECT_PROG", test: "personality_rsync"},
 	{page: "recipes.md", begins: "swaks", test: "program_swaks"},
 	{page: "recipes.md", begins: "tlsify --starttls smtp", test: "starttls_exim"},
 	{page: "recipes.md", begins: "printf 'EHLO", test: "starttls_exim"},
