@@ -32,6 +32,42 @@ func TestGoneNoticesTheReader(t *testing.T) {
 	})
 }
 
+// That nobody writes any more is noticed before it has been read.
+func TestEnded(t *testing.T) {
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
+		from, to := k.Flow(t)
+		f := openFD(t, to)
+		unix.Write(from, []byte("unread"))
+		ended := streamtest.Started(f.Ended)
+		streamtest.NotYet(t, "Ended", ended)
+		if k.Name == "pipe" {
+			unix.Close(from)
+		} else {
+			unix.Shutdown(from, unix.SHUT_WR)
+		}
+		if !streamtest.Soon(t, "Ended", ended) {
+			t.Error("Ended was stopped")
+		}
+		streamtest.WantRest(t, f, []byte("unread"))
+
+		_, to = k.Flow(t)
+		f = openFD(t, to)
+		ended = streamtest.Started(f.Ended)
+		f.Stop()
+		if streamtest.Soon(t, "Ended", ended) {
+			t.Error("nobody has ended")
+		}
+	})
+	file, err := os.Open(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if f := openFD(t, int(file.Fd())); !f.Ended() {
+		t.Error("nobody has to keep a file open")
+	}
+}
+
 // A peer that has only stopped writing still reads.
 func TestHalfCloseIsNotGone(t *testing.T) {
 	for _, k := range streamtest.Kinds[2:] {

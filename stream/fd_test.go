@@ -357,6 +357,16 @@ func TestBrokenStandardOutput(t *testing.T) {
 // The kernel tells of a reset once. Where it told the writer, the reader was
 // told of an end of file, and a connection that was lost looked truncated.
 func TestResetIsNoEndOfFile(t *testing.T) {
+	ways := map[string]func(f *FD) error{
+		"write":  func(f *FD) error { _, err := f.Write(make([]byte, 100)); return err },
+		"writev": func(f *FD) error { return f.Writev([][]byte{make([]byte, 50), make([]byte, 50)}) },
+	}
+	for name, send := range ways {
+		t.Run(name, func(t *testing.T) { resetIsNoEndOfFile(t, send) })
+	}
+}
+
+func resetIsNoEndOfFile(t *testing.T, send func(*FD) error) {
 	for _, fin := range []bool{false, true} {
 		ends := streamtest.TCPPair(t)
 		fd, peer := openFD(t, ends[0]), ends[1]
@@ -375,7 +385,7 @@ func TestResetIsNoEndOfFile(t *testing.T) {
 		unix.Close(null)
 		var sending error
 		for sending == nil {
-			_, sending = fd.Write(make([]byte, 100))
+			sending = send(fd)
 		}
 		if _, err := fd.Read(make([]byte, 100)); !errors.Is(err, want) {
 			t.Errorf("behind a FIN: %v; sending failed with %v; reading: %v", fin, sending, err)
