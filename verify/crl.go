@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/asn1"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -43,7 +44,7 @@ var (
 
 const crlLabel = "X509 CRL"
 
-// ParseCRLs reads one CRL in DER, or any number in PEM, with the certificates of
+// ParseCRLs reads one CRL in DER or its base64, or any number in PEM, with the certificates of
 // those who signed them where these are not the issuers' own. The name is for
 // messages. Delta CRLs, indirect ones, those for some reasons only, and those
 // with critical extensions that are not known are refused: to read them as if
@@ -92,6 +93,11 @@ func parseCRLs(name string, data []byte) ([]*CRL, error) {
 		default:
 			return nil, &pemfile.Error{Line: block.Line(), What: fmt.Sprintf("a PEM %q, where only CRLs and their signers' certificates belong", block.Label)}
 		}
+	}
+	// Cfssl writes the base64 of DER and nothing around it.
+	if bare, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(data))); err == nil && pemfile.IsDER(bare) {
+		crl, err := parseCRL(name, bare)
+		return []*CRL{crl}, err
 	}
 	switch {
 	case len(crls) == 0 && len(signers) > 0:

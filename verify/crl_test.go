@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/base64"
 	"encoding/pem"
 	"math/big"
 	"slices"
@@ -207,6 +208,7 @@ func TestCRLsAsPeopleMakeThem(t *testing.T) {
 	stale := newCRL(t, root, func(l *x509.RevocationList) { l.NextUpdate = testNow.Add(-time.Second) })
 	for name, data := range map[string][]byte{
 		"without a number": unnumbered,
+		"bare base64":      []byte(base64.StdEncoding.EncodeToString(unnumbered) + "\n"),
 		"version 1":        first,
 		"byte order mark":  append([]byte("\ufeff"), text...),
 		"on one line":      append(bytes.TrimSpace(crlPEM(stale)), text...),

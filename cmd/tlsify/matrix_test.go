@@ -213,7 +213,7 @@ func (m *matrix) start(t *testing.T, server func(*matrix, string, string) []stri
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for range 200 {
+	for range 1200 { // a loaded machine takes its time to start a JDK
 		if conn, err := net.Dial("tcp4", "127.0.0.1:"+port); err == nil {
 			conn.Close()
 			break
