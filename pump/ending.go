@@ -48,6 +48,7 @@ func (r *run) untilEnded(ctx context.Context) error {
 				r.staying = time.After(max(left, moment))
 				continue
 			}
+			r.endOut()
 			return nil
 		case <-r.Close:
 			r.Close = nil

@@ -73,6 +73,26 @@ func TestEOFWait(t *testing.T) {
 	})
 }
 
+// A caller that leaves at its end of file hears its peer out, and does not wait for
+// one that is silent.
+func TestLeaveAfter(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.plan.LeaveAfter = 8 * streamtest.Beat
+		a.begin()
+		a.writes("request")
+		a.finishes()
+		a.heard(a, "request")
+		a.closed(a)
+		for range 3 {
+			time.Sleep(4 * streamtest.Beat)
+			a.says("still here")
+			streamtest.WantRead(a, a.out, "still here")
+		}
+		streamtest.WantRest(a, a.out, nil)
+		a.over(nil, "closed local")
+	})
+}
+
 // A caller that takes its time to read is not a peer that says nothing.
 func TestEOFWaitUnderSlowReader(t *testing.T) {
 	onCallers(t, func(a *act) {
