@@ -8,9 +8,12 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
+
+	"tlsify/engine/enginetest/raced"
 )
 
 // dialFrom connects to a listener from an address of our own.
@@ -171,7 +174,7 @@ func TestNoProcessBeforeTheFirstMessage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := listening(t, "--handshake-timeout=1s", "127.0.0.1:0", "--", "prog", "cat")
+			l := listening(t, "--handshake-timeout="+strconv.Itoa(raced.Times())+"s", "127.0.0.1:0", "--", "prog", "cat")
 			conns := make([]net.Conn, 2)
 			for i := range conns {
 				var err error
