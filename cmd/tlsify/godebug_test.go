@@ -98,11 +98,10 @@ func TestProgramsFindTheRuntimesSwitches(t *testing.T) {
 // Started again it still has the name that it was called by.
 func TestPersonalityWithTheRuntimesSwitches(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, "echo")
+	s := startServer(t, "greet")
 	l := under(t, "openssl", append(switched(), "SSL_CERT_FILE="+pkiFiles(t)+"/ca.pem")...)
 	in := l.feed(0)
 	tlsify := l.start("s_client", "-quiet", "-connect", s.address, "-servername", enginetest.Host, "-verify_hostname", enginetest.Host, "-verify_return_error")
-	io.WriteString(in, "hello\n")
 	in.Close()
 	if status := tlsify.wait(); status != 0 || tlsify.out.all() != "hello\n" {
 		t.Errorf("status %d, %s", status, tlsify.report())

@@ -16,7 +16,7 @@ var refusedValues = map[string]string{
 	"cert": "FILE", "key": "FILE", "staple-file": "FILE", "client-auth": "bogus", "client-trust": "FILE",
 	"engine": "none", "groups": "none", "alpn": ",", "ticket-key": "FILE", "binding": "none", "keylog": "FILE/log",
 	"net-fd": "none", "control-fd": "99", "options-fd": "99", "handoff": "none", "prog-fds": "2,2",
-	"handshake-timeout": "0", "idle-timeout": "0", "linger": "0", "eof": "none", "eof-wait": "0", "pump": "none", "sandbox": "none",
+	"handshake-timeout": "0", "idle-timeout": "0", "timeout": "0", "linger": "0", "eof": "none", "eof-wait": "0", "pump": "none", "sandbox": "none",
 }
 
 // A server's signer that is a command was started, and waited for, before a
