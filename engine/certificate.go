@@ -171,7 +171,8 @@ func splitCertificate(der []byte) (*certificateFields, error) {
 			return nil, errNoCertificate
 		}
 		if optional.Class == asn1.ClassContextSpecific && optional.Tag == 3 {
-			if _, err := asn1.UnmarshalWithParams(optional.Bytes, &f.extensions, ""); err != nil {
+			more, err := asn1.Unmarshal(optional.Bytes, &f.extensions)
+			if err != nil || len(more) > 0 || len(rest) > 0 { // one list, behind all else
 				return nil, errNoCertificate
 			}
 		}

@@ -88,3 +88,32 @@ func FuzzParseChain(f *testing.F) {
 		}
 	})
 }
+
+// A second list of extensions, or what stands behind the first, took its place,
+// and with it what the key is for.
+func TestParseChainOneListOfExtensions(t *testing.T) {
+	der := selfSigned(t, badAddress)
+	var outer struct {
+		TBS, Algorithm asn1.RawValue
+		Signature      asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(der, &outer); err != nil {
+		t.Fatal(err)
+	}
+	for name, more := range map[string][]byte{"none": nil, "second": {0xa3, 2, 0x30, 0}, "other": {0xa2, 0}} {
+		tbs, err := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: append(bytes.Clone(outer.TBS.Bytes), more...)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := outer
+		changed.TBS = asn1.RawValue{FullBytes: tbs}
+		spoiled, err := asn1.Marshal(changed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		certificates, _, err := ParseChain([][]byte{spoiled})
+		if taken := err == nil && len(certificates) == 1 && certificates[0].KeyUsage == x509.KeyUsageDigitalSignature; taken != (more == nil) {
+			t.Errorf("%s: %v, %d certificates", name, err, len(certificates))
+		}
+	}
+}

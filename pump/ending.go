@@ -26,7 +26,7 @@ func (r *run) untilEnded(ctx context.Context) error {
 		var err error
 		select {
 		case end := <-r.fromDone:
-			done, err = r.peerEnded(end)
+			done, err = r.peerAndOwnEnded(end)
 		case end := <-r.toDone:
 			done, err = r.callerEnded(end)
 		case <-r.gone:
@@ -69,6 +69,30 @@ func (r *run) untilEnded(ctx context.Context) error {
 	}
 }
 
+// peerAndOwnEnded takes fromPeer's end, and toPeer's as well where our
+// close_notify was on its way: that it went is told before what came of it.
+func (r *run) peerAndOwnEnded(from error) (bool, error) {
+	if r.toEnded || !r.ending.Load() {
+		return r.peerEnded(from)
+	}
+	var to error
+	select {
+	case to = <-r.toDone:
+	case <-time.After(moment): // the network takes nothing
+		return r.peerEnded(from)
+	}
+	if to == nil {
+		if done, err := r.callerEnded(nil); done {
+			return done, err
+		}
+		return r.peerEnded(from)
+	}
+	if done, err := r.peerEnded(from); done {
+		return done, err
+	}
+	return r.callerEnded(to)
+}
+
 // peerEnded takes fromPeer's end: everything before it has been delivered.
 func (r *run) peerEnded(err error) (bool, error) {
 	r.fromEnded = true
@@ -77,7 +101,7 @@ func (r *run) peerEnded(err error) (bool, error) {
 	case errors.As(err, &local):
 		return r.undelivered(local)
 	case err == engine.ErrTruncated && r.TakeFIN:
-	case err == engine.ErrTruncated && r.leaving != nil && r.netErr == nil:
+	case err == engine.ErrTruncated && r.netErr == nil && (r.leaving != nil || r.toEnded && r.Out.IsGone()):
 		return true, nil // there is nobody who would miss something
 	case err != io.EOF:
 		return r.fail(err)
@@ -278,6 +302,7 @@ func (r *run) letClose() {
 // stop ends the goroutines that are still under way. A write to a blocking
 // pipe that nobody empties can't be ended; it is left to the process's end.
 func (r *run) stop() {
+	r.stopping.Store(true)
 	going := r.ending.Load() // our close_notify, so that it may have gone by now
 	r.In.Stop()
 	r.Out.Stop()

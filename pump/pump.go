@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -148,6 +149,7 @@ type run struct {
 	delivering       atomic.Bool   // bytes are on their way to Out
 	closing          atomic.Bool   // In's end of file is behind what is there
 	ending           atomic.Bool   // our close_notify is on its way
+	stopping         atomic.Bool   // Run is over but for its goroutines
 	peerDone         atomic.Bool   // the peer's has come
 	answered         atomic.Bool   // bytes were sent since
 	dropping         bool          // fromPeer's: nobody reads Out
@@ -186,6 +188,9 @@ func (r *run) toPeer(n int, err error) error {
 	if r.HoldEOF {
 		r.held <- struct{}{}
 		<-r.release
+		if r.stopping.Load() {
+			return net.ErrClosed // what has ended it vouches for nothing
+		}
 	}
 	r.ending.Store(true)
 	if r.EndByFIN != nil {

@@ -289,6 +289,13 @@ func (f *FD) Gone() bool {
 	return f.pollable && f.watch(&f.gone, 0)
 }
 
+// IsGone tells whether Gone would return true at once.
+func (f *FD) IsGone() bool {
+	fds := []unix.PollFd{{Fd: int32(f.n)}}
+	n, err := unix.Poll(fds, 0)
+	return f.pollable && n > 0 && err == nil
+}
+
 // Ended waits until nobody can write any more what is to be read, though it may
 // not have been read yet, and then returns true; nobody has to keep a file
 // open. It returns false when it is stopped by Stop.

@@ -277,8 +277,12 @@ func (j *judge) loneCRLFaults(sent []*x509.Certificate) ([]Reason, error) {
 	if issuer == nil {
 		return []Reason{noCRL(j.leaf)}, nil
 	}
-	s := newSearch(j, candidates)
-	s.anchors = roots
+	// Nobody vouches for an issuer that the peer has sent: what such a one has
+	// signed, or a root of its name, gives no other key the right to its CRLs.
+	s := newSearch(j, nil)
+	if slices.ContainsFunc(roots, func(a anchor) bool { return a.cert.Equal(issuer) }) {
+		s.sent, s.anchors = candidates, roots
+	}
 	return j.crlFaults([]*x509.Certificate{j.leaf, issuer}, anchor{}, s.crlKeys)
 }
 

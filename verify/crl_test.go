@@ -124,6 +124,28 @@ func TestCRLWithoutPath(t *testing.T) {
 	wantStoreError(t, err, "test.crl", "fetch a new one")
 }
 
+// Whoever has the key of a revoked certificate could make an issuer of the same
+// name as the true one, and with it a certificate that the true one's list does
+// not have; a root of that name, or a certificate for its key, spoke for it.
+func TestCRLWithoutPathOfAnImpostor(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	leaf := issue(t, "leaf", root, nil)
+	impostor := issue(t, "CA root", nil, nil)
+	again := issue(t, "leaf", impostor, leaf.key)
+	cross := issue(t, "CA root", impostor, root.key, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCRLSign })
+	for _, e := range []Evidence{evidence(again, impostor), evidence(again, impostor, cross)} {
+		for _, trusted := range []bool{true, false} {
+			p := policy(t, root)
+			if !trusted {
+				p.Trust = nil
+			}
+			p.TLSA = []TLSA{record(t, daneEE, 1, 1, leaf.Certificate)}
+			p.CRLs = []*CRL{mustCRL(t, newCRL(t, root, nil, leaf))}
+			wantCodes(t, p, e, Revoked)
+		}
+	}
+}
+
 // TestCRLSigner has lists that the issuer's own key on the path did not sign.
 func TestCRLSigner(t *testing.T) {
 	root := issue(t, "CA root", nil, nil)

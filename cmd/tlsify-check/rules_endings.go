@@ -224,29 +224,20 @@ var rulesEndings = []rule{
 		}
 	}},
 	{"end-is-no-reset", "a caller that sees end of file finds the reason already there", nothing, func(t *trial) {
-		for _, refused := range []bool{false, true} {
-			s := t.serve(quiet)
-			if refused {
-				s = t.serve(quiet, with("expired"))
-			}
-			c := t.call()
-			caller := c.socket(0, 1)
-			r := c.start(s.to()...)
-			if !refused {
-				r.await("ready")
-				r.signal(syscall.SIGSTOP) // so that this stays unread
-			}
-			io.WriteString(caller, "never read")
-			if !refused {
-				r.signal(syscall.SIGTERM)
-				r.signal(syscall.SIGCONT)
-			}
-			caller.SetReadDeadline(t.deadline())
-			if got, err := io.ReadAll(caller); len(got) > 0 || err != nil {
-				t.fault("the caller reads %s and %v, in place of an end of file%s", quote(string(got)), err, r.report())
-			}
-			r.status()
+		s := t.serve(quiet)
+		c := t.call()
+		caller := c.socket(0, 1)
+		r := c.start(s.to()...)
+		r.await("ready")
+		r.signal(syscall.SIGSTOP) // so that this stays unread
+		io.WriteString(caller, "never read")
+		r.signal(syscall.SIGTERM)
+		r.signal(syscall.SIGCONT)
+		caller.SetReadDeadline(t.deadline())
+		if got, err := io.ReadAll(caller); len(got) > 0 || err != nil {
+			t.fault("the caller reads %s and %v, in place of an end of file%s", quote(string(got)), err, r.report())
 		}
+		r.status()
 	}},
 	{"linger", "What it wrote before is still sent, for at most --linger; ... Nothing is left behind", nothing, func(t *trial) {
 		began := time.Now()

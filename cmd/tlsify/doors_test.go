@@ -10,7 +10,7 @@ import (
 // cmd/tlsify/internal by its name, any other by its path behind a slash. The
 // higher ones stand on the lower ones, and never the other way round.
 var doors = map[string]string{
-	"cmd/tlsify":                      "acquire caller connection control descriptor explain fingerprint invocation listener notices option personality program report restart sandbox signing source status /engine /engines/pq /engines/std /engines/utls /stream",
+	"cmd/tlsify":                      "acquire caller connection control descriptor explain fingerprint invocation listener notices option personality program report restart sandbox signing source status /engine /engines/pq /engines/std /engines/utls",
 	"cmd/tlsify/internal/acquire":     "descriptor fingerprint invocation option program signer signing source status /engine /engine/trustanchor /stream /verify /verify/mtc",
 	"cmd/tlsify/internal/caller":      "control descriptor facts personality privilege restart status transcript /pump /stream /verify",
 	"cmd/tlsify/internal/connection":  "acquire caller control descriptor dial facts inspect invocation option personality privilege program restart sandbox sessions starttls status /engine /engine/trustanchor /pump /stream /verify",

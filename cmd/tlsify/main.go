@@ -37,7 +37,6 @@ import (
 	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
-	"tlsify/stream"
 )
 
 // finishLimit is how long the reader of the control channel has for its last
@@ -267,20 +266,7 @@ func failed(inv *invocation.Invocation, err error) int {
 func ended(inv *invocation.Invocation, exit int) int {
 	inv.Say.Control.Say("end", strconv.Itoa(exit))
 	inv.Say.Control.Finish(finishLimit)
-	endPlaintext(inv)
 	return exit
-}
-
-// endPlaintext has a caller with one socket on 0 and 1 find an end of file there:
-// to leave the last of what it wrote unread would be a reset.
-func endPlaintext(inv *invocation.Invocation) {
-	if inv.Form != option.Connect && inv.Form != option.Accept || inv.Program.Args != nil || inv.Stream.Handoff != "" || !descriptor.SameFile(0, 1) {
-		return
-	}
-	if fd, err := stream.NewFD(0); err == nil && fd.IsSocket() {
-		fd.End()
-		fd.DiscardReads()
-	}
 }
 
 // carryOut does what the form says. The error is of something that went wrong

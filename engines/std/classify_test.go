@@ -244,6 +244,14 @@ var provocations = [...][]func(s *scene) error{
 		s.server.ClientAuth, s.peer.Certificates = engine.ClientAuthRequire, nil
 		return s.asServer()
 	}},
+	{func(s *scene) error { // early_data (42) in place of an extension that is as empty
+		s.version(tls.VersionTLS13)
+		s.hello = func(hello []byte) {
+			_, rest := suitesOf(hello)
+			copy(rest[bytes.Index(rest, []byte{0, 18, 0, 0}):], []byte{0, 42})
+		}
+		return s.asServer()
+	}},
 }
 
 // junk is a certificate that cannot be parsed.
