@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -174,22 +175,28 @@ func serverEnvironment(ts *testscript.TestScript) []string {
 	return env
 }
 
+func (st *stage) port(ts *testscript.TestScript, neg bool, args []string) {
+	port, err := freePort()
+	ts.Check(err)
+	ts.Setenv(args[0], port)
+}
+
 // nextPort counts through ports that the kernel does not give to anyone else
 // by itself.
 var nextPort atomic.Int32
 
-func (st *stage) port(ts *testscript.TestScript, neg bool, args []string) {
+// freePort is a port that nobody had a moment ago.
+func freePort() (string, error) {
 	nextPort.CompareAndSwap(0, 10000+rand.Int32N(20000)) // another process counts elsewhere
 	for range 1000 {
-		port := int(nextPort.Add(1))
-		l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+		port := strconv.Itoa(int(nextPort.Add(1)))
+		l, err := net.Listen("tcp4", "127.0.0.1:"+port)
 		if err == nil {
 			l.Close()
-			ts.Setenv(args[0], strconv.Itoa(port))
-			return
+			return port, nil
 		}
 	}
-	ts.Fatalf("no port is free")
+	return "", errors.New("no port is free")
 }
 
 func (st *stage) peer(ts *testscript.TestScript, neg bool, args []string) {

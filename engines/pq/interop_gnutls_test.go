@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -79,16 +81,20 @@ func TestClientWithGnuTLS(t *testing.T) {
 	}
 }
 
-// freePort is a port that nobody had a moment ago.
+// freePort is a port that nobody had a moment ago, and that the kernel gives to
+// nobody who does not ask for it: it takes those from 32768 on.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := strconv.Itoa(10000 + rand.IntN(10000))
+		l, err := net.Listen("tcp", ":"+port)
+		if err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	t.Fatal("no port is free")
+	return ""
 }
 
 // awaitPort waits until somebody listens, who says so only on standard error.
