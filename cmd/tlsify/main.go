@@ -181,6 +181,9 @@ func start(args []string, say report.Reporter) (*option.Words, invocation.Contex
 			sandbox.Harden() // lines may be secret; what holds is reported by the sandbox
 		}
 		err = readOptions(words, value, in.Claims)
+		if muteErr := mute(words); err == nil { // net-fd may stand there
+			err = muteErr
+		}
 	}
 	return words, in, err
 }

@@ -147,3 +147,16 @@ func TestSClientIntoX509(t *testing.T) {
 		t.Errorf("%s, %v", out, err)
 	}
 }
+
+// A cut stream is told where the caller has not left: only how a server takes
+// its client's leaving is no failure.
+func TestSClientTellsACut(t *testing.T) {
+	s := startServer(t, "fin")
+	l := under(t, "openssl", "SSL_CERT_FILE="+pkiFiles(t)+"/ca.pem")
+	in := l.feed(0)
+	defer in.Close()
+	tlsify := l.start("s_client", "-connect", s.address, "-servername", enginetest.Host, "-verify_hostname", enginetest.Host, "-verify_return_error")
+	if status := tlsify.wait(); status != 6 {
+		t.Errorf("status %d, %s", status, tlsify.report())
+	}
+}

@@ -51,6 +51,7 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 		case !errors.As(err, &rejection):
 			return err
 		case slices.ContainsFunc(rejection.Reasons, isFinal):
+		case peer.ECHPublicName != "": // its retry configurations would be anyone's
 		case c.inv.Answering.Opportunistic:
 			c.facts.Unverified = Codes(rejection)
 			return nil

@@ -240,7 +240,7 @@ func (s *sClientCall) ending() (out []string) {
 		// The real one has left by the time that the peer ends.
 		out = append(out, "--eof=half-close")
 	}
-	if !s.ignEOF || s.has("ignore_unexpected_eof") {
+	if s.has("ignore_unexpected_eof") {
 		out = append(out, "--tolerate-truncation")
 	}
 	return out
