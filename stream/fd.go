@@ -179,10 +179,15 @@ func (f *FD) wasReset() bool {
 }
 
 // hungUp tells whether neither direction can move anything any more.
-func (f *FD) hungUp() bool {
+func (f *FD) hungUp() bool { return f.unasked()&unix.POLLHUP != 0 }
+
+// unasked is those events that poll always reports, as they are now.
+func (f *FD) unasked() int16 {
 	fds := []unix.PollFd{{Fd: int32(f.n)}}
-	n, err := unix.Poll(fds, 0)
-	return n > 0 && err == nil && fds[0].Revents&unix.POLLHUP != 0
+	if n, err := unix.Poll(fds, 0); n <= 0 || err != nil {
+		return 0
+	}
+	return fds[0].Revents
 }
 
 // sends is a system call that sends on a socket.
@@ -290,11 +295,7 @@ func (f *FD) Gone() bool {
 }
 
 // IsGone tells whether Gone would return true at once.
-func (f *FD) IsGone() bool {
-	fds := []unix.PollFd{{Fd: int32(f.n)}}
-	n, err := unix.Poll(fds, 0)
-	return f.pollable && n > 0 && err == nil
-}
+func (f *FD) IsGone() bool { return f.pollable && f.unasked() != 0 }
 
 // Ended waits until nobody can write any more what is to be read, though it may
 // not have been read yet, and then returns true; nobody has to keep a file
