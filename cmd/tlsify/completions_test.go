@@ -11,11 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"tlsify/cmd/tlsify/internal/explain"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/option"
-	"tlsify/cmd/tlsify/internal/report"
 	"tlsify/cmd/tlsify/internal/starttls"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/pump"
 )
@@ -61,7 +60,7 @@ func TestNamedWords(t *testing.T) {
 			case "handoff":
 				args = append([]string{"connect", "--control-fd", "0"}, args[1:]...) // which is refused, but later
 			}
-			call, in, err := start(args, report.Reporter{})
+			call, in, err := start(args, status.Reporter{})
 			if err == nil {
 				_, err = invocation.Parse(call, in)
 			}
@@ -116,7 +115,7 @@ func topics() (all []string) {
 	for _, o := range option.Table {
 		add(o.Topic)
 	}
-	for _, code := range explain.Codes {
+	for _, code := range status.Codes {
 		add(code.Name)
 	}
 	return all

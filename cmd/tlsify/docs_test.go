@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"tlsify/cmd/tlsify/internal/explain"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/personality"
@@ -109,7 +108,7 @@ func TestCodesHaveStatuses(t *testing.T) {
 // Each CODE of the table of statuses is explained, and no other.
 func TestCodesAreExplained(t *testing.T) {
 	var have, want []string
-	for _, code := range explain.Codes {
+	for _, code := range status.Codes {
 		have = append(have, code.Name)
 	}
 	for _, s := range status.Table {

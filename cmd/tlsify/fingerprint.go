@@ -11,7 +11,6 @@ import (
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/fingerprint"
 	"tlsify/cmd/tlsify/internal/invocation"
-	"tlsify/cmd/tlsify/internal/notices"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
@@ -48,7 +47,7 @@ func listenForHello(ctx context.Context, target invocation.Target) ([]byte, erro
 	}
 	defer listener.Close()
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
-	notices.Write("tlsify: listening on " + listener.Addr().String())
+	status.Write("tlsify: listening on " + listener.Addr().String())
 	conn, err := listener.Accept()
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

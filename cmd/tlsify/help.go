@@ -9,7 +9,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"tlsify/cmd/tlsify/internal/explain"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/personality"
@@ -113,7 +112,7 @@ func printHelp(topic string) (int, error) {
 		b.WriteString("tlsify engines lists the TLS engines of this build, the default first; -v says more.\ntlsify version says which version this is.\n")
 	default:
 		found := helpOptions(&b, topic)
-		code, isCode := explain.Find(topic)
+		code, isCode := status.Explain(topic)
 		if found && isCode { // connect is both
 			b.WriteString("\nand of the CODE:\n\n")
 		}
@@ -136,7 +135,7 @@ func printed(err error) (int, error) {
 }
 
 // helpCode says what a CODE means and what to do.
-func helpCode(b *strings.Builder, code explain.Code) {
+func helpCode(b *strings.Builder, code status.Code) {
 	var of []string
 	for _, s := range status.Table {
 		if slices.Contains(s.Codes, code.Name) {

@@ -24,13 +24,11 @@ import (
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/caller"
 	"tlsify/cmd/tlsify/internal/connection"
-	"tlsify/cmd/tlsify/internal/control"
 	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/listener"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/program"
-	"tlsify/cmd/tlsify/internal/report"
 	"tlsify/cmd/tlsify/internal/restart"
 	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/cmd/tlsify/internal/signing"
@@ -107,11 +105,11 @@ func tlsify() int {
 	// Writing to a pipe whose reader has left is an error like another. It is
 	// caught rather than ignored, because PROG would inherit that.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	return run(report.Reporter{Heard: errs > 0}, errs)
+	return run(status.Reporter{Heard: errs > 0}, errs)
 }
 
 // run is the three phases, and what is said around them.
-func run(say report.Reporter, errs int) int {
+func run(say status.Reporter, errs int) int {
 	inv, who, err := parse(os.Args, say)
 	inv.Program.Errors = errs
 	var res *acquire.Resources
@@ -135,7 +133,7 @@ func run(say report.Reporter, errs int) int {
 
 // parse makes an invocation of what we were called with: tlsify's own arguments
 // or, under the name of a program whose place we take, that one's.
-func parse(argv []string, say report.Reporter) (*invocation.Invocation, caller.Caller, error) {
+func parse(argv []string, say status.Reporter) (*invocation.Invocation, caller.Caller, error) {
 	who, args, err := caller.Arguments(filepath.Base(argv[0]), argv[1:])
 	say.Failed = who.Teller.Failed
 	if err != nil {
@@ -165,7 +163,7 @@ func parse(argv []string, say report.Reporter) (*invocation.Invocation, caller.C
 
 // start takes the arguments apart, mutes the network, opens the control channel
 // and reads an options descriptor. What it has comes back with an error as well.
-func start(args []string, say report.Reporter) (*option.Words, invocation.Context, error) {
+func start(args []string, say status.Reporter) (*option.Words, invocation.Context, error) {
 	words, err := option.Split(args)
 	in := invocation.Context{Env: environment(), Engines: built(), Claims: &descriptor.Claims{}, Say: say}
 	if muteErr := mute(words); muteErr != nil {
@@ -210,7 +208,7 @@ func mute(words *option.Words) error {
 
 // openControl opens the control channel. Where the command line broke off before
 // it was seen, it is looked for behind the fault.
-func openControl(words *option.Words, args []string, claims *descriptor.Claims) (*control.Channel, error) {
+func openControl(words *option.Words, args []string, claims *descriptor.Claims) (*status.Channel, error) {
 	value, ok := words.Value("control-fd")
 	for i := 0; !ok && i < len(args) && args[i] != "--"; i++ {
 		if args[i] == "--control-fd" && i+1 < len(args) {
@@ -232,7 +230,7 @@ func openControl(words *option.Words, args []string, claims *descriptor.Claims) 
 	if in == nil && out.IsSocket() {
 		in = out
 	}
-	return control.New(out, in), nil
+	return status.NewChannel(out, in), nil
 }
 
 // readOptions completes the words by those of an options descriptor.

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"tlsify/cmd/tlsify/internal/explain"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/personality"
 	"tlsify/cmd/tlsify/internal/status"
@@ -121,7 +120,7 @@ func TestManualShown(t *testing.T) {
 	if got := strings.Fields(title); strings.Join(got, " ") != "TLSIFY(1) General Commands Manual TLSIFY(1)" {
 		t.Errorf("the title is %q", title)
 	}
-	for _, c := range explain.Codes {
+	for _, c := range status.Codes {
 		if !regexp.MustCompile(`(?m)^     ` + c.Name + `( |$)`).MatchString(page) {
 			t.Errorf("%s is no item of a list", c.Name)
 		}
@@ -221,7 +220,7 @@ func manualStatuses() string {
 func manualCodes() string {
 	var b strings.Builder
 	b.WriteString(".Bl -tag -width Ds\n")
-	for _, c := range explain.Codes {
+	for _, c := range status.Codes {
 		fmt.Fprintf(&b, ".It Li %s\n%s", c.Name, mdoc(c.Means+" "+c.Do))
 	}
 	b.WriteString(".El\n")

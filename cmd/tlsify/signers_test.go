@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"testing"
 
-	"tlsify/cmd/tlsify/internal/privatekey"
+	"tlsify/cmd/tlsify/internal/credential"
 	"tlsify/cmd/tlsify/internal/signer"
 	"tlsify/cmd/tlsify/internal/signing"
 	"tlsify/engine"
@@ -24,7 +24,7 @@ import (
 
 // signerKeys are the keys of a signer that has one, of a PEM file.
 func signerKeys(content []byte) *signer.Keys {
-	key, err := privatekey.Parse(content)
+	key, err := credential.ParseKey(content)
 	if err != nil {
 		panic(err)
 	}
@@ -247,7 +247,7 @@ func TestKeyIsInOneMemory(t *testing.T) {
 	t.Parallel()
 	pki := pkiFiles(t)
 	content, _ := os.ReadFile(pki + "/good.key")
-	key, err := privatekey.Parse(content)
+	key, err := credential.ParseKey(content)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,8 +39,7 @@ var rooms = []struct {
 	{"./cmd/tlsify/internal/sandbox", []string{"./cmd/tlsify/internal/sandbox", "github.com/landlock-lsm/go-landlock",
 		"kernel.org/pub/linux/libs/security/libcap/psx", "golang.org/x/sys", "golang.org/x/net/bpf"}, nil},
 	// DER that encoding/asn1 cannot do.
-	{"./cmd/tlsify/internal/credential", []string{"./cmd/tlsify/internal/credential", "./cmd/tlsify/internal/privatekey", "./engine/trustanchor", "./verify/pemfile", "golang.org/x/crypto"}, []string{"crypto/tls"}},
-	{"./cmd/tlsify/internal/privatekey", []string{"./cmd/tlsify/internal/privatekey", "./verify/pemfile", "golang.org/x/crypto"}, []string{"crypto/tls"}},
+	{"./cmd/tlsify/internal/credential", []string{"./cmd/tlsify/internal/credential", "./engine/trustanchor", "./verify/pemfile", "golang.org/x/crypto"}, []string{"crypto/tls"}},
 	{"./cmd/tlsify/internal/signer", []string{"./cmd/tlsify/internal/signer"}, []string{"crypto/tls"}},
 }
 

@@ -13,13 +13,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/cmd/tlsify/internal/control"
 	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/personality"
 	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/status"
-	"tlsify/cmd/tlsify/internal/transcript"
 	"tlsify/pump"
 	"tlsify/stream"
 	"tlsify/verify"
@@ -270,7 +268,7 @@ func (t *Teller) Ready(f *facts.Facts) error {
 	deadline := time.Now().Add(tellLimit)
 	if t.info != nil {
 		t.info.SetWriteDeadline(deadline)
-		t.info.Write(transcript.Courier(f)) // nobody needs to read it
+		t.info.Write(facts.Courier(f)) // nobody needs to read it
 		t.info.Close()
 		t.info = nil
 	}
@@ -306,7 +304,7 @@ func (t *Teller) Failed(f *status.Failure) {
 	}
 	if t.Kind == personality.Ending {
 		t.FD.SetWriteDeadline(time.Now().Add(tellLimit))
-		t.FD.Write([]byte(control.Text(f.Text) + "\n"))
+		t.FD.Write([]byte(status.Text(f.Text) + "\n"))
 	}
 	t.done()
 }

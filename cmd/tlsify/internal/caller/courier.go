@@ -12,7 +12,6 @@ import (
 	"tlsify/cmd/tlsify/internal/personality"
 	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/status"
-	"tlsify/cmd/tlsify/internal/transcript"
 	"tlsify/stream"
 )
 
@@ -70,7 +69,7 @@ func (c Caller) Variables() []string {
 	if c.Name != "couriertls" {
 		return nil
 	}
-	return transcript.CourierVariables()
+	return facts.CourierVariables()
 }
 
 // Without is an environment without Variables: nobody else has values for them.
@@ -87,5 +86,5 @@ func (c Caller) Environment(f *facts.Facts) []string {
 	if c.Name != "couriertls" {
 		return nil
 	}
-	return transcript.CourierEnvironment(f)
+	return facts.CourierEnvironment(f)
 }

@@ -16,7 +16,6 @@ import (
 	"tlsify/cmd/tlsify/internal/personality"
 	"tlsify/cmd/tlsify/internal/restart"
 	"tlsify/cmd/tlsify/internal/status"
-	"tlsify/cmd/tlsify/internal/transcript"
 	"tlsify/pump"
 	"tlsify/stream"
 )
@@ -85,9 +84,9 @@ func (s *sClient) failed(f *status.Failure) {
 	}
 }
 
-func (s *sClient) transcript(f *status.Failure) transcript.Transcript {
+func (s *sClient) transcript(f *status.Failure) facts.Transcript {
 	o := s.options
-	return transcript.Transcript{Facts: s.begun, Failure: f, Chain: o.Chain, Strict: o.Strict, Status: o.Status, Address: o.Address}
+	return facts.Transcript{Facts: s.begun, Failure: f, Chain: o.Chain, Strict: o.Strict, Status: o.Status, Address: o.Address}
 }
 
 // say writes to descriptor 1, whose reader has tellLimit.

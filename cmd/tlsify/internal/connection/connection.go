@@ -17,12 +17,12 @@ import (
 
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/caller"
-	"tlsify/cmd/tlsify/internal/control"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/program"
 	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/cmd/tlsify/internal/starttls"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/engine/trustanchor"
 	"tlsify/pump"
@@ -34,7 +34,7 @@ import (
 type connection struct {
 	inv    *acquire.Resources
 	caller caller.Caller
-	say    *control.Channel
+	say    *status.Channel
 	at     Phase
 	facts  facts.Facts
 

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"tlsify/cmd/tlsify/internal/inspect"
+	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
@@ -27,16 +27,16 @@ func (c *connection) inspect(ctx context.Context) int {
 			break
 		}
 	}
-	seen := inspect.Seen{Address: c.dialed, Peer: c.shown, Result: c.verdict, Now: time.Now()}
+	seen := facts.Seen{Address: c.dialed, Peer: c.shown, Result: c.verdict, Now: time.Now()}
 	for _, name := range c.inv.Policy.Names {
 		seen.Names = append(seen.Names, name.String())
 	}
 	if failure != nil {
 		c.inv.Say.Failure(failure)
 		seen.Status, seen.Result = failure.Status, nil
-		seen.Reasons = append(seen.Reasons, inspect.Word{Word: failure.Code, Text: failure.Text})
+		seen.Reasons = append(seen.Reasons, facts.Word{Word: failure.Code, Text: failure.Text})
 		for _, reason := range failure.More {
-			seen.Reasons = append(seen.Reasons, inspect.Word{Word: reason.Code, Text: reason.Text})
+			seen.Reasons = append(seen.Reasons, facts.Word{Word: reason.Code, Text: reason.Text})
 		}
 	}
 	switch {
@@ -50,7 +50,7 @@ func (c *connection) inspect(ctx context.Context) int {
 		seen.Offered = true
 	default:
 	}
-	if err := c.print(inspect.New(seen)); err != nil {
+	if err := c.print(facts.NewReport(seen)); err != nil {
 		local := Blame(&pump.LocalError{Err: err}, c.at, false)
 		c.inv.Say.Failure(local)
 		return local.Status
@@ -59,7 +59,7 @@ func (c *connection) inspect(ctx context.Context) int {
 }
 
 // print writes the report as it was asked for.
-func (c *connection) print(r *inspect.Report) error {
+func (c *connection) print(r *facts.Report) error {
 	switch c.inv.Inspect {
 	case invocation.PrintJSON:
 		return r.WriteJSON(os.Stdout)

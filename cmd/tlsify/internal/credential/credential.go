@@ -1,10 +1,11 @@
 // Package credential reads what we prove ourselves with: a chain of certificates
-// and the private key of its first, from the text of the files that hold them. A
-// file that a lenient reader would take, and the peer would then refuse, is an
-// error with the line and what to do.
+// (credential.go) and the private key of its first (privatekey.go; what crypto/x509
+// does not read of ML-DSA keys is in mldsa.go), from the text of the files that hold
+// them. A file that a lenient reader would take, and the peer would then refuse, is
+// an error with the line and what to do. Every engine gets the same.
 //
-// The package must not know where the text comes from, nor what an option is
-// called. Start reading at ReadChain.
+// The package must not know where the text comes from, what an option is called, or
+// what is signed. Start reading at [ReadChain] and [ParseKey].
 package credential
 
 import (
@@ -16,7 +17,6 @@ import (
 	"slices"
 	"strings"
 
-	"tlsify/cmd/tlsify/internal/privatekey"
 	"tlsify/engine/trustanchor"
 	"tlsify/verify/pemfile"
 )
@@ -92,8 +92,8 @@ func (c *Chain) add(der []byte, line int) error {
 // ReadKey reads the one private key of a PEM file, in which certificates may
 // stand as well.
 func ReadKey(text []byte) (crypto.Signer, error) {
-	key, err := privatekey.Parse(text)
-	if errors.Is(err, privatekey.ErrNone) {
+	key, err := ParseKey(text)
+	if errors.Is(err, ErrNoKey) {
 		return nil, fmt.Errorf("%w: %s", err, nothing(text, "PRIVATE KEY"))
 	}
 	return key, err
@@ -103,7 +103,7 @@ func ReadKey(text []byte) (crypto.Signer, error) {
 // key's, and says so.
 func (c *Chain) Misplaced(key crypto.Signer) error {
 	for i, cert := range c.certs[1:] {
-		if privatekey.Fits(cert, key) {
+		if KeyFits(cert, key) {
 			return &pemfile.Error{Line: c.lines[i+1], What: fmt.Sprintf("the key is that of certificate %d, and the first is sent as ours: put this one first, then its issuers", i+2)}
 		}
 	}

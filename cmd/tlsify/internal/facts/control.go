@@ -4,12 +4,12 @@ import (
 	"strconv"
 	"time"
 
-	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // Say puts the facts on the control channel, but for those about the peer's
 // certificates, which went before.
-func (f *Facts) Say(to *control.Channel) {
+func (f *Facts) Say(to *status.Channel) {
 	to.Say("protocol", f.State.Version.String())
 	for _, fact := range f.Negotiated() {
 		if fact[1] != "" {

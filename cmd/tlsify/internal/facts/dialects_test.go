@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/stream"
 )
@@ -39,7 +39,7 @@ func TestDialects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.Say(control.New(fd, nil))
+	f.Say(status.NewChannel(fd, nil))
 	w.Close()
 	said := make([]byte, 4096)
 	n, err := r.Read(said)

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // progVariables are what PROG finds in its environment; inherited variables of
@@ -36,7 +36,7 @@ func (f *Facts) Environment() (env []string) {
 			env = append(env, "TLSIFY_"+name+"="+text)
 		}
 	}
-	set := func(name, value string) { setText(name, control.Text(value)) }
+	set := func(name, value string) { setText(name, status.Text(value)) }
 	set("PROTOCOL", f.State.Version.String())
 	for _, fact := range f.Negotiated() {
 		set(strings.ToUpper(strings.ReplaceAll(fact[0], "-", "_")), fact[1])

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/verify"
 )
 
@@ -20,7 +20,7 @@ const (
 func peerNames(leaf *x509.Certificate) (names []string) {
 	left := nameBytesLimit
 	for _, name := range verify.PresentedNames(leaf) {
-		if size := len(control.Token(name)); len(names) < namesLimit && size < left {
+		if size := len(status.Token(name)); len(names) < namesLimit && size < left {
 			left -= size + 1
 			names = append(names, name)
 		}
@@ -30,7 +30,7 @@ func peerNames(leaf *x509.Certificate) (names []string) {
 
 // SayPeer tells, on the control channel, what a reader without an X.509 parser
 // wants to know of the peer's leaf.
-func SayPeer(to *control.Channel, leaf *x509.Certificate) {
+func SayPeer(to *status.Channel, leaf *x509.Certificate) {
 	if subject := leaf.Subject.String(); subject != "" {
 		to.Say("peer-subject", subject)
 	}
@@ -43,11 +43,11 @@ func SayPeer(to *control.Channel, leaf *x509.Certificate) {
 
 // peerEnvironment are PROG's variables of it.
 func peerEnvironment(leaf *x509.Certificate, set func(name, value string)) {
-	set("PEER_SUBJECT", control.Text(leaf.Subject.String()))
-	set("PEER_ISSUER", control.Text(leaf.Issuer.String()))
+	set("PEER_SUBJECT", status.Text(leaf.Subject.String()))
+	set("PEER_ISSUER", status.Text(leaf.Issuer.String()))
 	var tokens []string
 	for _, name := range peerNames(leaf) {
-		tokens = append(tokens, control.Token(name))
+		tokens = append(tokens, status.Token(name))
 	}
 	set("PEER_NAMES", strings.Join(tokens, " "))
 	set("PEER_NOT_AFTER", timeOf(leaf.NotAfter))

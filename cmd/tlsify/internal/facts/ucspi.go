@@ -10,9 +10,9 @@ import (
 	"strings"
 	"unicode"
 
-	"tlsify/cmd/tlsify/internal/control"
-
 	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // ucspiVariables tell PROG of the connection's two ends, as UCSPI has it
@@ -46,7 +46,7 @@ func (f *Facts) Variables() []byte {
 	hash, subject := "", ""
 	if f.Leaf != nil {
 		sum := sha256.Sum256(f.Leaf.Raw)
-		hash, subject = "SHA256:"+hex.EncodeToString(sum[:]), control.Text(onOneLine(f.Leaf.RawSubject))
+		hash, subject = "SHA256:"+hex.EncodeToString(sum[:]), status.Text(onOneLine(f.Leaf.RawSubject))
 	}
 	add("SSL_PEER_CERT_HASH", hash)
 	add("SSL_PEER_CERT_SUBJECT", subject)

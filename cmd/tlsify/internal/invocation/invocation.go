@@ -15,7 +15,6 @@ import (
 	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/privilege"
-	"tlsify/cmd/tlsify/internal/report"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/pump"
@@ -35,7 +34,7 @@ type Invocation struct {
 	// or Listen.Target where that is set.
 	Capture string
 
-	Say     report.Reporter
+	Say     status.Reporter
 	Claims  *descriptor.Claims
 	Sandbox privilege.Mode
 	Engine  engine.Engine
@@ -111,7 +110,7 @@ type Context struct {
 	Env     map[string]string
 	Engines Engines
 	Claims  *descriptor.Claims
-	Say     report.Reporter
+	Say     status.Reporter
 }
 
 // parser makes an invocation of words.

@@ -21,11 +21,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/acquire"
-	"tlsify/cmd/tlsify/internal/control"
 	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/invocation"
-	"tlsify/cmd/tlsify/internal/notices"
 	"tlsify/cmd/tlsify/internal/restart"
 	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
@@ -77,7 +75,7 @@ type service struct {
 	children  *children
 	limit     time.Duration // of a handshake
 	admission *admission
-	notices   *notices.Log
+	notices   *status.Log
 	// controlFD is the accepts' descriptor of their control channel, on which
 	// they tell us that the handshake is over; and errorsFD that of what PROG has
 	// as 2. The accepts themselves have nothing there: what the runtime says of
@@ -96,7 +94,7 @@ const mostSpawning = 4
 
 func newService(inv *acquire.Resources) *service {
 	s := &service{inv: inv, limit: inv.Limits.Handshake, children: newChildren(), admission: newAdmission(inv.Listen.Admission, time.Now),
-		notices:  notices.New(func(line string) { notices.WriteWaiting("tlsify: " + line) }),
+		notices:  status.NewLog(func(line string) { status.WriteWaiting("tlsify: " + line) }),
 		spawning: make(chan struct{}, mostSpawning)}
 	s.controlFD = s.free(invocation.FirstGiven)
 	s.errorsFD = s.free(s.controlFD + 1)
@@ -297,7 +295,7 @@ func (s *service) hear(v *visitor, said *os.File) {
 			ended = true
 		case keyword == "error":
 			code, text, _ := strings.Cut(value, " ")
-			s.notices.Tell(code, v.client, control.Unescape(text)+" ("+code+")")
+			s.notices.Tell(code, v.client, status.Unescape(text)+" ("+code+")")
 		}
 		for more && err == nil {
 			_, more, err = lines.ReadLine()

@@ -8,7 +8,6 @@ import (
 	"syscall"
 
 	"tlsify/cmd/tlsify/internal/acquire"
-	"tlsify/cmd/tlsify/internal/notices"
 	"tlsify/cmd/tlsify/internal/status"
 )
 
@@ -82,6 +81,6 @@ func tellUnreadable(inv *acquire.Resources) {
 		return
 	}
 	if why := inv.Unreadable(); why != nil {
-		notices.Write("tlsify: SIGHUP will change nothing, because user " + inv.Listen.User.String() + " cannot read " + strings.Join(why, "; "))
+		status.Write("tlsify: SIGHUP will change nothing, because user " + inv.Listen.User.String() + " cannot read " + strings.Join(why, "; "))
 	}
 }

@@ -1,7 +1,8 @@
-// Package option has the table of options, and takes a command line apart by it.
+// Package option has the table of options, takes a command line apart by it, and
+// answers options that are none of ours (foreign.go): those of other programs, with
+// what to use here or why there is no such thing, and misspelt ones, with the nearest.
 //
-// It must not know what an option means. Start reading at [Table], then
-// [Split].
+// It must not know what an option does. Start reading at [Table], then [Split].
 package option
 
 import (
@@ -15,7 +16,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"tlsify/cmd/tlsify/internal/foreign"
 	"tlsify/cmd/tlsify/internal/status"
 )
 
@@ -323,7 +323,7 @@ func NoForm(word string) string {
 		names = append(names, string(f))
 	}
 	text := fmt.Sprintf("%q is neither a form of the command nor HOST:PORT", status.Cut(word))
-	if near := foreign.Nearest(word, names); near != "" {
+	if near := Nearest(word, names); near != "" {
 		return text + ": did you mean " + near + "?"
 	}
 	return text + "; see tlsify help"
@@ -335,7 +335,7 @@ func instead(argument string) string {
 	for _, o := range Table {
 		names = append(names, o.Name)
 	}
-	return cmp.Or(foreign.Answer(argument, names), "see tlsify help")
+	return cmp.Or(Answer(argument, names), "see tlsify help")
 }
 
 // AddLines adds what an options descriptor said.

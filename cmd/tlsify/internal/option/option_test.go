@@ -3,8 +3,6 @@ package option
 import (
 	"strings"
 	"testing"
-
-	"tlsify/cmd/tlsify/internal/foreign"
 )
 
 // No option of ours is answered as another program's, long or short, and the
@@ -12,7 +10,7 @@ import (
 func TestForeignOptions(t *testing.T) {
 	for _, o := range Table {
 		for _, typed := range []string{"--" + o.Name, "-" + o.Short} {
-			if answer := foreign.Answer(typed, nil); answer != "" && typed != "-" {
+			if answer := Answer(typed, nil); answer != "" && typed != "-" {
 				t.Errorf("%s is ours, and answered with %q", typed, answer)
 			}
 		}

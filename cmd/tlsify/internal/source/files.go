@@ -20,7 +20,6 @@ import (
 
 	"tlsify/cmd/tlsify/internal/credential"
 	"tlsify/cmd/tlsify/internal/descriptor"
-	"tlsify/cmd/tlsify/internal/privatekey"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/engine/trustanchor"
@@ -232,7 +231,7 @@ func (f *Files) Identity(certName, keyName string) (*engine.Identity, error) {
 		}
 	}
 	key, err := credential.ReadKey(content)
-	if option == "cert" && errors.Is(err, privatekey.ErrNone) {
+	if option == "cert" && errors.Is(err, credential.ErrNoKey) {
 		err = fmt.Errorf("%w; give it with --key", err)
 	}
 	if err == nil {
@@ -243,7 +242,7 @@ func (f *Files) Identity(certName, keyName string) (*engine.Identity, error) {
 	if err != nil {
 		return nil, status.Usagef("--%s: %s: %v", option, status.Cut(keyName), err)
 	}
-	if !privatekey.Fits(chain.Leaf, key) {
+	if !credential.KeyFits(chain.Leaf, key) {
 		return nil, status.Usagef("--%s: %s does not fit the certificate in %s", option, status.Cut(keyName), status.Cut(certName))
 	}
 	id := identity(chain)

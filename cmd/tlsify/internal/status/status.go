@@ -1,8 +1,12 @@
-// Package status has the contract's exit statuses and CODEs, and the failure
-// that carries them.
+// Package status is how an invocation tells what becomes of it: the contract's exit
+// statuses and CODEs (status.go) and what each means for a person (explain.go); the
+// control channel, lines that a program reads and may answer (control.go); lines for
+// people on descriptor 2, one by one (line.go) or a listener's, of which there could
+// be many (notices.go); and who is told of a failure (report.go).
 //
-// It must not know what fails: an error becomes a CODE where it is known what
-// was being done. Start reading at [Table], then [Failure].
+// It must not know what fails, nor what the channel's keywords mean: an error becomes
+// a CODE where it is known what was being done. Nothing in it waits for a reader.
+// Start reading at [Table], then [Failure], [Channel.Say] and [Reporter].
 package status
 
 import (

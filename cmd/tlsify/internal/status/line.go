@@ -1,4 +1,4 @@
-package notices
+package status
 
 import (
 	"fmt"

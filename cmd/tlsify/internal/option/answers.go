@@ -1,4 +1,4 @@
-package foreign
+package option
 
 // answers are options of curl, openssl s_client, gnutls-cli, socat, ncat, stunnel
 // and wget, by what people want with them.

@@ -1,12 +1,11 @@
-package transcript
+package facts
 
 import (
 	"slices"
 	"strings"
 	"time"
 
-	"tlsify/cmd/tlsify/internal/control"
-	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
 
@@ -98,14 +97,14 @@ func signature(scheme string) (digest, kind string) {
 	return "", scheme
 }
 
-// timeOf is a time as OpenSSL prints one.
-func timeOf(t time.Time) string { return t.UTC().Format("Jan _2 15:04:05 2006 GMT") }
+// dateOf is a time as OpenSSL prints one.
+func dateOf(t time.Time) string { return t.UTC().Format("Jan _2 15:04:05 2006 GMT") }
 
 // nameOf is a distinguished name in the order in which it stands, on one line.
 func nameOf(der []byte) string {
 	var parts []string
-	for _, part := range facts.NameParts(der) {
-		value := control.Text(part[1])
+	for _, part := range NameParts(der) {
+		value := status.Text(part[1])
 		if strings.ContainsAny(value, `,+"\<>;=`) {
 			value = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
 		}

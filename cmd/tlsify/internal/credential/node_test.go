@@ -1,4 +1,4 @@
-package privatekey
+package credential
 
 import (
 	"crypto/mldsa"
@@ -31,7 +31,7 @@ func TestKeysOfNode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, err := Parse(content)
+		key, err := ParseKey(content)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

@@ -1,10 +1,4 @@
-// Package privatekey reads private keys, and tells whether one is that of a
-// certificate. It does so for every engine alike.
-//
-// The package must not know where a key comes from, nor what is signed with it.
-// Start reading at [Parse]; what crypto/x509 does not read of ML-DSA keys is in
-// mldsa.go.
-package privatekey
+package credential
 
 import (
 	"bytes"
@@ -25,12 +19,12 @@ import (
 
 var errMalformed = errors.New("the private key is malformed or of an unknown kind")
 
-// ErrNone is the error of a file without a private key.
-var ErrNone = errors.New("it has no PEM private key")
+// ErrNoKey is the error of a file without a private key.
+var ErrNoKey = errors.New("it has no PEM private key")
 
-// Parse reads the one private key of a PEM file: PKCS #8, SEC 1 or PKCS #1. The
+// ParseKey reads the one private key of a PEM file: PKCS #8, SEC 1 or PKCS #1. The
 // error is for a person, one line, and says nothing of the key's content.
-func Parse(content []byte) (crypto.Signer, error) {
+func ParseKey(content []byte) (crypto.Signer, error) {
 	var key crypto.Signer
 	line := 0
 	for r := pemfile.NewReader(content); ; {
@@ -53,7 +47,7 @@ func Parse(content []byte) (crypto.Signer, error) {
 		line = block.Line()
 	}
 	if key == nil {
-		return nil, ErrNone
+		return nil, ErrNoKey
 	}
 	return key, nil
 }
@@ -140,8 +134,8 @@ func unsupported(der []byte) error {
 	return errors.New("the private key is " + kind)
 }
 
-// Fits tells whether the key is that of the certificate.
-func Fits(leaf *x509.Certificate, key crypto.Signer) bool {
+// KeyFits tells whether the key is that of the certificate.
+func KeyFits(leaf *x509.Certificate, key crypto.Signer) bool {
 	public, err := x509.MarshalPKIXPublicKey(key.Public())
 	return err == nil && bytes.Equal(public, leaf.RawSubjectPublicKeyInfo)
 }

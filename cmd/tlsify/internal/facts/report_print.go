@@ -1,4 +1,4 @@
-package inspect
+package facts
 
 import (
 	"encoding/json"
@@ -9,7 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"tlsify/cmd/tlsify/internal/control"
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // WriteJSON writes everything as one JSON object and a line's end.
@@ -37,7 +37,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	out := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	line := func(word, text string) {
 		if text != "" {
-			fmt.Fprintf(out, "%s\t%s\n", word, control.Text(text))
+			fmt.Fprintf(out, "%s\t%s\n", word, status.Text(text))
 		}
 	}
 	line("address", r.Address)
@@ -119,11 +119,4 @@ func days(left int) string {
 		return "1 day left"
 	}
 	return strconv.Itoa(left) + " days left"
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
 }

@@ -1,31 +1,22 @@
-// Package report tells why something failed: a program, on the control channel,
-// every reason; and people, on descriptor 2, one line.
-//
-// It must not know what failed, nor decide what that means. Start reading at
-// [Reporter].
-package report
+package status
 
 import (
 	"encoding/base64"
-
-	"tlsify/cmd/tlsify/internal/control"
-	"tlsify/cmd/tlsify/internal/notices"
-	"tlsify/cmd/tlsify/internal/status"
 )
 
 // Reporter is whom there is to tell.
 type Reporter struct {
-	Control *control.Channel // nil: there is none
+	Control *Channel // nil: there is none
 	Verbose bool
 	// Heard tells that our listener hears the channel, and tells people.
 	Heard bool
 	// Failed, where not nil, is told what people are: a program that waits for
 	// us under another name.
-	Failed func(*status.Failure)
+	Failed func(*Failure)
 }
 
 // Failure says why an invocation failed.
-func (r *Reporter) Failure(f *status.Failure) {
+func (r *Reporter) Failure(f *Failure) {
 	if f.Retry != nil {
 		r.Control.Say("ech-retry", base64.StdEncoding.EncodeToString(f.Retry))
 	}
@@ -48,10 +39,10 @@ func (r *Reporter) Failure(f *status.Failure) {
 	if len(f.More) > 0 && !r.Verbose {
 		line += ", and more: see -v"
 	}
-	notices.Write(line)
+	Write(line)
 	if r.Verbose {
 		for _, reason := range f.More {
-			notices.Write("tlsify: and " + reason.Text + " (" + reason.Code + ")")
+			Write("tlsify: and " + reason.Text + " (" + reason.Code + ")")
 		}
 	}
 }
@@ -59,6 +50,6 @@ func (r *Reporter) Failure(f *status.Failure) {
 // Note tells a person who asked for more.
 func (r *Reporter) Note(text string) {
 	if r.Verbose && !r.Control.Uses(2) {
-		notices.Write("tlsify: " + text)
+		Write("tlsify: " + text)
 	}
 }

@@ -1,4 +1,4 @@
-package control
+package status
 
 import (
 	"fmt"
@@ -29,7 +29,7 @@ func TestNobodyListens(t *testing.T) {
 	var c *Channel
 	c.Say("ready")
 	c.SayText("error", "internal", "text")
-	c.Finish(patience)
+	c.Finish(longest)
 	if c.CanHear() || c.Uses(1) || c.IsStream() {
 		t.Error("the nil Channel hears, or writes somewhere")
 	}
@@ -37,7 +37,7 @@ func TestNobodyListens(t *testing.T) {
 
 func TestWhatAChannelIs(t *testing.T) {
 	onEach(t, func(t *testing.T, c *talk) {
-		if !c.Uses(c.out) || c.Uses(c.out+1) || !c.IsStream() || !c.CanHear() || New(c.Channel.out, nil).CanHear() {
+		if !c.Uses(c.out) || c.Uses(c.out+1) || !c.IsStream() || !c.CanHear() || NewChannel(c.Channel.out, nil).CanHear() {
 			t.Error("it does not know what it is")
 		}
 	})
@@ -45,7 +45,7 @@ func TestWhatAChannelIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if New(descriptor(t, n, true), nil).IsStream() {
+	if NewChannel(descriptor(t, n, true), nil).IsStream() {
 		t.Error("a file is taken for a stream")
 	}
 }
@@ -112,7 +112,7 @@ func FuzzSay(f *testing.F) {
 				}
 				n += m
 			}
-			c.reader.SetDeadline(time.Now().Add(patience))
+			c.reader.SetDeadline(time.Now().Add(longest))
 			line := string(buf[:n-1])
 			if strings.Contains(line, "\n") || strings.ToValidUTF8(line, "?") != line {
 				t.Fatalf("not one line of UTF-8: %q", line)
@@ -216,9 +216,9 @@ func TestLost(t *testing.T) {
 		}
 		c.mu.Unlock()
 		got := readAll(c)
-		promptly(t, "Finish", func() { c.Finish(patience) })
+		promptly(t, "Finish", func() { c.Finish(longest) })
 		c.Say("after", "it")
-		promptly(t, "Finish", func() { c.Finish(patience) })
+		promptly(t, "Finish", func() { c.Finish(longest) })
 		c.Channel.out.End()
 		if others := wantCounted(t, <-got, lines); !slices.Equal(others, []string{"after it"}) {
 			t.Errorf("the reader got %q as well", others)
@@ -233,7 +233,7 @@ func TestLostAtTheEnd(t *testing.T) {
 		lines := c.flood(t)
 		c.Say("end", "0")
 		got := readAll(c)
-		promptly(t, "Finish", func() { c.Finish(patience) })
+		promptly(t, "Finish", func() { c.Finish(longest) })
 		c.Channel.out.End()
 		if others := wantCounted(t, <-got, lines); !slices.Equal(others, []string{"end 0"}) {
 			t.Errorf("the reader got %q as well", others)
@@ -273,7 +273,7 @@ func TestReaderLeaves(t *testing.T) {
 				c.Say("peer-certificate", strings.Repeat("x", 200_000))
 			}
 		})
-		promptly(t, "Finish", func() { c.Finish(patience) })
+		promptly(t, "Finish", func() { c.Finish(longest) })
 	})
 }
 
@@ -283,7 +283,7 @@ func TestReaderLeavesWithAFullQueue(t *testing.T) {
 			c.Say("peer-certificate", strings.Repeat("x", 200_000))
 		}
 		finished := make(chan struct{})
-		go func() { c.Finish(patience); close(finished) }()
+		go func() { c.Finish(longest); close(finished) }()
 		time.Sleep(beat)
 		c.reader.Close()
 		promptly(t, "Finish", func() { <-finished })
@@ -294,13 +294,13 @@ func TestReaderLeavesWithAFullQueue(t *testing.T) {
 // Finish waits for a reader that reads, and not for ever for one that doesn't.
 func TestFinish(t *testing.T) {
 	onEach(t, func(t *testing.T, c *talk) {
-		promptly(t, "Finish", func() { c.Finish(patience) }) // nothing is queued
+		promptly(t, "Finish", func() { c.Finish(longest) }) // nothing is queued
 		long := strings.Repeat("x", 700_000)
 		c.Say("peer-certificate", long)
 		c.Say("end", "0")
 		begin := time.Now()
 		c.Finish(3 * beat)
-		if took := time.Since(begin); took < 3*beat || took > patience/2 {
+		if took := time.Since(begin); took < 3*beat || took > longest/2 {
 			t.Errorf("it took %v", took)
 		}
 	})
@@ -309,7 +309,7 @@ func TestFinish(t *testing.T) {
 		c.Say("peer-certificate", long)
 		c.Say("end", "0")
 		got := readAll(c)
-		promptly(t, "Finish", func() { c.Finish(patience) })
+		promptly(t, "Finish", func() { c.Finish(longest) })
 		c.Channel.out.End()
 		if text := <-got; text != "peer-certificate "+long+"\nend 0\n" {
 			t.Errorf("the reader got %d bytes", len(text))

@@ -1,10 +1,4 @@
-// Package control is the control channel: lines of UTF-8 that tell a program
-// about its connection, and the few words that it may answer.
-//
-// It knows the grammar and how to write without ever waiting for a reader; it
-// must not know what the keywords mean. Start reading at [Channel.Say] and
-// [Channel.ReadLine].
-package control
+package status
 
 import (
 	"errors"
@@ -48,8 +42,8 @@ type Channel struct {
 	overlong bool   // more of that line has been thrown away
 }
 
-// New makes a channel that writes to out and reads from in, which may be nil.
-func New(out, in *stream.FD) *Channel {
+// NewChannel makes a channel that writes to out and reads from in, which may be nil.
+func NewChannel(out, in *stream.FD) *Channel {
 	c := &Channel{out: out, in: in}
 	c.drained.L = &c.mu
 	return c

@@ -1,4 +1,4 @@
-package control
+package status
 
 import (
 	"errors"
@@ -45,7 +45,7 @@ func TestReadLineInPieces(t *testing.T) {
 			}
 		}()
 		c.hears(t, time.Time{}, "dribbled")
-		c.hears(t, time.Now().Add(patience), "line")
+		c.hears(t, time.Now().Add(longest), "line")
 	})
 }
 
@@ -82,15 +82,15 @@ func TestReadLineTooLong(t *testing.T) {
 	onEach(t, func(t *testing.T, c *talk) {
 		for _, n := range []int{lineLimit + 1000, 50_000} {
 			go io.WriteString(c.writer, "close"+strings.Repeat(" close", n/6)+"\nnext\n")
-			line, err := c.ReadLine(time.Now().Add(patience))
+			line, err := c.ReadLine(time.Now().Add(longest))
 			if err != nil || len(line) > lineLimit+512 || strings.HasPrefix(line, "close") || strings.HasSuffix(line, "close") {
 				t.Errorf("%d bytes came as %d: %.60q, %v", n, len(line), line, err)
 			}
-			c.hears(t, time.Now().Add(patience), "next")
+			c.hears(t, time.Now().Add(longest), "next")
 		}
 		most := strings.Repeat("x", lineLimit)
 		go io.WriteString(c.writer, most+"\n")
-		c.hears(t, time.Now().Add(patience), most)
+		c.hears(t, time.Now().Add(longest), most)
 	})
 }
 
@@ -124,7 +124,7 @@ func TestHearWhileSpeaking(t *testing.T) {
 	onEach(t, func(t *testing.T, c *talk) {
 		heard := make(chan string, 1)
 		go func() {
-			line, _ := c.ReadLine(time.Now().Add(patience))
+			line, _ := c.ReadLine(time.Now().Add(longest))
 			heard <- line
 		}()
 		promptly(t, "Say", func() { c.Say("peer-certificate", strings.Repeat("x", 500_000)) })

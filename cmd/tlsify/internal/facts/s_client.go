@@ -1,11 +1,4 @@
-// Package transcript says of a handshake what scripts look for in the output of
-// `openssl s_client`: the certificates in PEM between their markers, the
-// protocol's and the cipher suite's lines, and `Verify return code: N (text)`.
-//
-// What that program prints and tlsify does not know, or must not tell (sizes,
-// tickets, secrets), is not there. It must not know how a peer is judged, nor
-// where the text goes. Start reading at [Transcript].
-package transcript
+package facts
 
 import (
 	"bytes"
@@ -16,15 +9,16 @@ import (
 	"fmt"
 	"strings"
 
-	"tlsify/cmd/tlsify/internal/control"
-	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
 
-// Transcript is what is to be said.
+// Transcript says of a handshake what scripts look for in the output of `openssl
+// s_client`: the certificates in PEM between their markers, the protocol's and the
+// cipher suite's lines, and `Verify return code: N (text)`. What that program prints
+// and tlsify does not know, or must not tell (sizes, tickets, secrets), is not there.
 type Transcript struct {
-	Facts *facts.Facts
+	Facts *Facts
 	// Failure is why there is no stream; nil: there is one.
 	Failure *status.Failure
 	// Chain has every certificate in PEM, and not the leaf alone.
@@ -79,7 +73,7 @@ func (t Transcript) Full() []byte {
 func (t Transcript) Brief() []byte {
 	var b bytes.Buffer
 	state := t.Facts.State
-	fmt.Fprintf(&b, "CONNECTION ESTABLISHED\nProtocol version: %s\nCiphersuite: %s\n", state.Version, facts.OpenSSLCipher(state.Cipher))
+	fmt.Fprintf(&b, "CONNECTION ESTABLISHED\nProtocol version: %s\nCiphersuite: %s\n", state.Version, OpenSSLCipher(state.Cipher))
 	if leaf := t.Facts.Leaf; leaf != nil {
 		fmt.Fprintf(&b, "Peer certificate: %s\n", nameOf(leaf.RawSubject))
 	}
@@ -111,7 +105,7 @@ func (t Transcript) certificates(b *bytes.Buffer) {
 	secret := t.Strict && t.Failure != nil
 	b.WriteString("Certificate chain\n")
 	for i, c := range chain {
-		fmt.Fprintf(b, "%2d s:%s\n   i:%s\n   v:NotBefore: %s; NotAfter: %s\n", i, nameOf(c.RawSubject), nameOf(c.RawIssuer), timeOf(c.NotBefore), timeOf(c.NotAfter))
+		fmt.Fprintf(b, "%2d s:%s\n   i:%s\n   v:NotBefore: %s; NotAfter: %s\n", i, nameOf(c.RawSubject), nameOf(c.RawIssuer), dateOf(c.NotBefore), dateOf(c.NotAfter))
 		if t.Chain && !secret {
 			pem.Encode(b, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 		}
@@ -134,7 +128,7 @@ func (t Transcript) session(b *bytes.Buffer, state *engine.State) {
 	if state.Resumed {
 		kind = "Reused"
 	}
-	cipher := facts.OpenSSLCipher(state.Cipher)
+	cipher := OpenSSLCipher(state.Cipher)
 	fmt.Fprintf(b, "%s, %s, Cipher is %s\n", kind, state.Version, cipher)
 	if bits := keyBits(t.Facts.Leaf); bits > 0 {
 		fmt.Fprintf(b, "Server public key is %d bit\n", bits)
@@ -143,7 +137,7 @@ func (t Transcript) session(b *bytes.Buffer, state *engine.State) {
 	if state.ALPN == "" {
 		b.WriteString("No ALPN negotiated\n")
 	} else {
-		fmt.Fprintf(b, "ALPN protocol: %s\n", control.Text(state.ALPN))
+		fmt.Fprintf(b, "ALPN protocol: %s\n", status.Text(state.ALPN))
 	}
 	fmt.Fprintf(b, "Early data was not sent\nSSL-Session:\n    Protocol  : %s\n    Cipher    : %s\n", state.Version, cipher)
 }

@@ -1,9 +1,4 @@
-// Package foreign answers options that tlsify does not have: those of other
-// programs, with what to use here or why there is no such thing, and misspelt
-// ones, with the nearest.
-//
-// It knows words, and nothing of what they do. Start reading at [Answer].
-package foreign
+package option
 
 import (
 	"slices"

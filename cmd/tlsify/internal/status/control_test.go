@@ -1,4 +1,4 @@
-package control
+package status
 
 import (
 	"bufio"
@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// patience is how long anything in a test may take.
-	patience = 20 * time.Second
+	// longest is how long anything in a test may take.
+	longest = 20 * time.Second
 	// beat is long enough for what is ready to happen to have happened. Only
 	// tests that nothing happens depend on it, and they can't fail by it.
 	beat = 15 * time.Millisecond
@@ -73,7 +73,7 @@ func begin(t testing.TB, socket, waiting bool) *talk {
 		in = descriptor(t, ends[0], waiting)
 		c.writer = program(t, ends[1])
 	}
-	c.Channel = New(out, in)
+	c.Channel = NewChannel(out, in)
 	return c
 }
 
@@ -82,7 +82,7 @@ func begin(t testing.TB, socket, waiting bool) *talk {
 func program(t testing.TB, n int) *os.File {
 	unix.SetNonblock(n, true)
 	f := os.NewFile(uintptr(n), "reader")
-	f.SetDeadline(time.Now().Add(patience))
+	f.SetDeadline(time.Now().Add(longest))
 	t.Cleanup(func() { f.Close() })
 	return f
 }
@@ -130,7 +130,7 @@ func promptly(t *testing.T, what string, f func()) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(patience):
+	case <-time.After(longest):
 		t.Fatal(what, " waits for the reader")
 	}
 }

@@ -1,10 +1,4 @@
-// Package inspect is what `tlsify inspect` says of a peer: for a person, as JSON
-// for a monitor, or its chain as PEM.
-//
-// It gets what a handshake has shown, and what the policy made of it, and puts
-// that into words. It must not know how one connects, or judges. Start reading at
-// [Seen] and [Report].
-package inspect
+package facts
 
 import (
 	"crypto/ecdsa"
@@ -93,8 +87,8 @@ type Certificate struct {
 	CertPin   string   `json:"cert_pin"`
 }
 
-// New puts what was seen into words.
-func New(s Seen) *Report {
+// NewReport puts what was seen into words.
+func NewReport(s Seen) *Report {
 	r := &Report{Address: s.Address, Names: s.Names, Status: s.Status, Reasons: s.Reasons, Staple: "none",
 		By: []Word{}, Sent: []Certificate{}, Path: []Certificate{}, SessionOffered: s.Offered}
 	if r.Names == nil {
@@ -169,7 +163,7 @@ func describe(c *x509.Certificate, now time.Time) Certificate {
 		Subject: c.Subject.String(), Issuer: c.Issuer.String(), Names: names,
 		Serial:    fmt.Sprintf("%x", c.SerialNumber),
 		NotBefore: timeOf(c.NotBefore), NotAfter: timeOf(c.NotAfter), DaysLeft: daysLeft(c.NotAfter, now),
-		Key: key(c), Signature: signature(c),
+		Key: keyOf(c), Signature: signatureOf(c),
 		Pin: verify.KeyPin(c), CertPin: "cert-sha256//" + base64.StdEncoding.EncodeToString(sum[:]),
 	}
 }
@@ -185,10 +179,8 @@ func daysLeft(at, now time.Time) int {
 	return days
 }
 
-func timeOf(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// key says what kind of key c has, and of which size.
-func key(c *x509.Certificate) string {
+// keyOf says what kind of key c has, and of which size.
+func keyOf(c *x509.Certificate) string {
 	switch k := c.PublicKey.(type) {
 	case *rsa.PublicKey:
 		return fmt.Sprintf("RSA %d bits", k.N.BitLen())
@@ -202,8 +194,8 @@ func key(c *x509.Certificate) string {
 	return "of an unknown kind"
 }
 
-// signature says by what kind of signature c's issuer vouches for it.
-func signature(c *x509.Certificate) string {
+// signatureOf says by what kind of signature c's issuer vouches for it.
+func signatureOf(c *x509.Certificate) string {
 	switch {
 	case mtc.IsRelative(c):
 		return "a Merkle Tree proof, relative to a landmark"

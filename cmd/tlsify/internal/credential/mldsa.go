@@ -1,4 +1,4 @@
-package privatekey
+package credential
 
 import (
 	"bytes"

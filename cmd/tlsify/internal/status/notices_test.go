@@ -1,4 +1,4 @@
-package notices
+package status
 
 import (
 	"fmt"
@@ -76,7 +76,7 @@ func TestKindsAreBounded(t *testing.T) {
 // A reader that stands still loses lines, and holds nobody up.
 func TestNobodyWaits(t *testing.T) {
 	stuck, written := make(chan bool), make(chan string, 1000)
-	l := New(func(line string) { <-stuck; written <- line })
+	l := NewLog(func(line string) { <-stuck; written <- line })
 	done := make(chan bool)
 	go func() {
 		for i := range 1000 {
@@ -101,7 +101,7 @@ func TestNobodyWaits(t *testing.T) {
 // What was lost is told when there is a reader again.
 func TestLostLinesAreCounted(t *testing.T) {
 	stuck, written := make(chan bool), make(chan string, 1000)
-	l := New(func(line string) { <-stuck; written <- line })
+	l := NewLog(func(line string) { <-stuck; written <- line })
 	for i := range mostWaiting + 20 {
 		l.Tell(fmt.Sprint(i), "somebody", "something")
 	}

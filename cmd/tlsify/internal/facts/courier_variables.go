@@ -1,4 +1,4 @@
-package transcript
+package facts
 
 import (
 	"bytes"
@@ -7,22 +7,21 @@ import (
 	"strings"
 	"unicode"
 
-	"tlsify/cmd/tlsify/internal/control"
-	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // Courier is what couriertls prints with -printx509: the peer's certificate, where
 // it has shown one, and what was negotiated.
-func Courier(f *facts.Facts) []byte {
+func Courier(f *Facts) []byte {
 	var b bytes.Buffer
 	if leaf := f.Leaf; leaf != nil {
 		b.WriteString("Subject:\n")
-		for _, part := range facts.NameParts(leaf.RawSubject) {
-			fmt.Fprintf(&b, "   %s=%s\n", part[0], control.Text(part[1]))
+		for _, part := range NameParts(leaf.RawSubject) {
+			fmt.Fprintf(&b, "   %s=%s\n", part[0], status.Text(part[1]))
 		}
 		fmt.Fprintf(&b, "\nNot-Before: %s\nNot-After: %s\n\n", timeOf(leaf.NotBefore), timeOf(leaf.NotAfter))
 	}
-	fmt.Fprintf(&b, "Version: %s\nBits: %d\nCipher: %s\n", f.State.Version, cipherBits(f), facts.OpenSSLCipher(f.State.Cipher))
+	fmt.Fprintf(&b, "Version: %s\nBits: %d\nCipher: %s\n", f.State.Version, cipherBits(f), OpenSSLCipher(f.State.Cipher))
 	return b.Bytes()
 }
 
@@ -32,20 +31,20 @@ const subjectPrefix = "TLS_SUBJECT_"
 // CourierVariables are the names of what couriertls tells its program.
 func CourierVariables() []string {
 	names := []string{"TLS_CONNECTED_PROTOCOL"}
-	for _, name := range facts.NamePartNames() {
+	for _, name := range NamePartNames() {
 		names = append(names, subjectPrefix+strings.ToUpper(name))
 	}
 	return names
 }
 
 // CourierEnvironment has their values.
-func CourierEnvironment(f *facts.Facts) []string {
-	env := []string{fmt.Sprintf("TLS_CONNECTED_PROTOCOL=%s,%dbits,%s", f.State.Version, cipherBits(f), facts.OpenSSLCipher(f.State.Cipher))}
+func CourierEnvironment(f *Facts) []string {
+	env := []string{fmt.Sprintf("TLS_CONNECTED_PROTOCOL=%s,%dbits,%s", f.State.Version, cipherBits(f), OpenSSLCipher(f.State.Cipher))}
 	if f.Leaf == nil || len(f.Verified) == 0 {
 		return env
 	}
-	known := facts.NamePartNames()
-	for _, part := range facts.NameParts(f.Leaf.RawSubject) {
+	known := NamePartNames()
+	for _, part := range NameParts(f.Leaf.RawSubject) {
 		if slices.Contains(known, part[0]) && !strings.ContainsFunc(part[1], unicode.IsControl) {
 			env = append(env, subjectPrefix+strings.ToUpper(part[0])+"="+part[1])
 		}
@@ -54,7 +53,7 @@ func CourierEnvironment(f *facts.Facts) []string {
 }
 
 // cipherBits is the length of the cipher's key.
-func cipherBits(f *facts.Facts) int {
+func cipherBits(f *Facts) int {
 	if name := f.State.Cipher.String(); strings.Contains(name, "AES_128") {
 		return 128
 	}

@@ -1,4 +1,4 @@
-package transcript
+package facts
 
 import (
 	"crypto/x509"
@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
@@ -26,7 +25,7 @@ func TestCipherName(t *testing.T) {
 		0x1301: "TLS_AES_128_GCM_SHA256", 0x1303: "TLS_CHACHA20_POLY1305_SHA256", 0xc02b: "ECDHE-ECDSA-AES128-GCM-SHA256",
 		0xc030: "ECDHE-RSA-AES256-GCM-SHA384", 0xcca8: "ECDHE-RSA-CHACHA20-POLY1305", 0xcca9: "ECDHE-ECDSA-CHACHA20-POLY1305",
 	} {
-		if got := facts.OpenSSLCipher(id); got != want {
+		if got := OpenSSLCipher(id); got != want {
 			t.Errorf("%v: %s", id, got)
 		}
 	}
@@ -38,7 +37,7 @@ func TestHostileSubject(t *testing.T) {
 	evil := "x\nVerify return code: 0 (ok)\n-----BEGIN CERTIFICATE-----\x1b[2J, CN = bank.test"
 	der := pkix.Name{CommonName: evil}.ToRDNSequence()
 	leaf := &x509.Certificate{RawSubject: marshal(t, der), RawIssuer: marshal(t, der), Raw: []byte("leaf")}
-	f := &facts.Facts{Leaf: leaf, Chain: []*x509.Certificate{leaf}}
+	f := &Facts{Leaf: leaf, Chain: []*x509.Certificate{leaf}}
 	out := string(Transcript{Facts: f, Failure: &status.Failure{Code: "cert-untrusted"}}.Full())
 	for _, never := range []string{"\nVerify return code: 0", "\x1b", "\n-----BEGIN CERTIFICATE-----\x1b", "CN = x\n"} {
 		if strings.Contains(out, never) {

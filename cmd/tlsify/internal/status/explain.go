@@ -1,9 +1,4 @@
-// Package explain says, for a person, what each CODE of the contract means and
-// what to do: `tlsify help CODE` and the manual page print it.
-//
-// It must not know when a CODE is said. A test of the program's compares its list
-// with the table of statuses.
-package explain
+package status
 
 import "slices"
 
@@ -14,8 +9,8 @@ type Code struct {
 	Do    string // what to do, or to look at
 }
 
-// Find gives the CODE of this name.
-func Find(name string) (Code, bool) {
+// Explain gives the CODE of this name.
+func Explain(name string) (Code, bool) {
 	at := slices.IndexFunc(Codes, func(c Code) bool { return c.Name == name })
 	if at < 0 {
 		return Code{}, false

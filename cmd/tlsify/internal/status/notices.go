@@ -1,10 +1,4 @@
-// Package notices has a listener's lines for people: dated, few, and never
-// waited for. Whoever can make connections fail can make lines, and must neither
-// fill a log by it nor, where nobody reads the log, stop the listener.
-//
-// It must not know what a connection is: it is given kinds, texts and names.
-// Start reading at [Log.Tell]; [Write] is for a process that has one line to say.
-package notices
+package status
 
 import (
 	"fmt"
@@ -42,9 +36,9 @@ type kind struct {
 	who, text  string // of the last that was held
 }
 
-// New makes a log. Write takes a line, without its end, and may wait for as long
+// NewLog makes a log. Write takes a line, without its end, and may wait for as long
 // as it likes: nobody waits with it.
-func New(write func(line string)) *Log {
+func NewLog(write func(line string)) *Log {
 	return newLog(write, time.Now, func(d time.Duration, f func()) { time.AfterFunc(d, f) })
 }
 

@@ -1,4 +1,4 @@
-package explain
+package status
 
 import (
 	"strings"
@@ -12,11 +12,11 @@ func TestCodes(t *testing.T) {
 			t.Errorf("%s: twice, or no sentences: %q %q", c.Name, c.Means, c.Do)
 		}
 		seen[c.Name] = true
-		if found, ok := Find(c.Name); !ok || found != c {
+		if found, ok := Explain(c.Name); !ok || found != c {
 			t.Errorf("%s is not found", c.Name)
 		}
 	}
-	if _, ok := Find("no-such-code"); ok {
+	if _, ok := Explain("no-such-code"); ok {
 		t.Error("what is none is found")
 	}
 }

@@ -1,4 +1,4 @@
-package inspect
+package facts
 
 import (
 	"bytes"
@@ -68,7 +68,7 @@ func wantLines(t *testing.T, text string, patterns ...string) {
 }
 
 func TestVerified(t *testing.T) {
-	r := New(seen(t))
+	r := NewReport(seen(t))
 	wantLines(t, text(t, r), `address +192\.0\.2\.1:443`, `for +a\.example`, `verified +trust CN=root`, `names +dns:a\.example ip:192\.0\.2\.1`,
 		`valid +2030-06-01T11:00:00Z to 2030-06-03T14:00:00Z, 2 days left`, `key +ECDSA P-256`, `pin +sha256//.{44}`, ` +cert-sha256//.{44}`,
 		`sent 0 +CN=a\.example \(.*\)`, `path 1 +CN=root \(.*\)`, `expires +2030-06-03T14:00:00Z, 2 days left`, `staple +none`, `protocol +TLSv1\.3`,
@@ -83,23 +83,23 @@ func TestRefused(t *testing.T) {
 	s.Result, s.Status = nil, 5
 	s.Reasons = []Word{{"cert-expired", "it is over"}, {"cert-name", "it is another's"}}
 	s.Now = testNow.Add(60 * time.Hour)
-	wantLines(t, text(t, New(s)), `verified +no`, `reason +cert-expired: it is over`, `reason +cert-name: it is another's`, `valid .*, past`)
+	wantLines(t, text(t, NewReport(s)), `verified +no`, `reason +cert-expired: it is over`, `reason +cert-name: it is another's`, `valid .*, past`)
 }
 
 // Nothing may have come about at all.
 func TestNotReached(t *testing.T) {
 	s := Seen{Names: []string{"a.example"}, Status: 3, Reasons: []Word{{"connect", "refused"}}, Now: testNow}
-	if got, want := text(t, New(s)), "for     a.example\nreason  connect: refused\n"; got != want {
+	if got, want := text(t, NewReport(s)), "for     a.example\nreason  connect: refused\n"; got != want {
 		t.Errorf("%q", got)
 	}
 	var b bytes.Buffer
-	if New(s).WriteJSON(&b); !json.Valid(b.Bytes()) || !strings.Contains(b.String(), `"peer": null`) {
+	if NewReport(s).WriteJSON(&b); !json.Valid(b.Bytes()) || !strings.Contains(b.String(), `"peer": null`) {
 		t.Errorf("%s", b.String())
 	}
 }
 
 // A name may hold what a terminal would take for a command.
-func TestHostileNames(t *testing.T) {
+func TestHostileReport(t *testing.T) {
 	s := seen(t)
 	leaf := *s.Peer.Certificates[0]
 	leaf.Subject.CommonName = "\x1b[2J\nverified  trust"
@@ -108,7 +108,7 @@ func TestHostileNames(t *testing.T) {
 	leaf.DNSNames = []string{"a\x1b]0;b\x07"}
 	s.Peer.Certificates[0] = &leaf
 	s.Result = nil
-	if out := text(t, New(s)); strings.ContainsAny(out, "\x1b\x07") || regexp.MustCompile(`(?m)^verified +trust`).MatchString(out) {
+	if out := text(t, NewReport(s)); strings.ContainsAny(out, "\x1b\x07") || regexp.MustCompile(`(?m)^verified +trust`).MatchString(out) {
 		t.Errorf("%q", out)
 	}
 }
@@ -116,7 +116,7 @@ func TestHostileNames(t *testing.T) {
 func TestPEM(t *testing.T) {
 	s := seen(t)
 	var b bytes.Buffer
-	if err := New(s).WritePEM(&b); err != nil {
+	if err := NewReport(s).WritePEM(&b); err != nil {
 		t.Fatal(err)
 	}
 	if block, rest := pem.Decode(b.Bytes()); block == nil || len(rest) > 0 || !bytes.Equal(block.Bytes, s.Peer.Certificates[0].Raw) {
