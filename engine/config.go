@@ -33,6 +33,13 @@ type Config struct {
 	// to 255 bytes (RFC 7301). A server that is given a list refuses a client
 	// that offers none of it; a client that offers no ALPN at all is served.
 	ALPN []string
+	// PSKs are external pre-shared keys, in order of preference. An engine that
+	// has none of that refuses them. A client offers all of them, and takes no
+	// server without one unless OrCertificate is set; a server takes the first
+	// that the client offers, and where there is none goes on with its
+	// Identities, if it has any.
+	PSKs          []*PSK
+	OrCertificate bool
 	// KeyLog, where not nil, gets the secrets in the NSS key log format, so
 	// that a capture can be read. It voids the connection's secrecy.
 	KeyLog io.Writer
@@ -83,7 +90,8 @@ type ClientConfig struct {
 type ServerConfig struct {
 	Config
 
-	// Identities are the server's certificates, at least one. The engine picks
+	// Identities are the server's certificates, at least one where there are no
+	// PSKs. The engine picks
 	// the first that fits the client's server_name and signature algorithms,
 	// else the first that fits its algorithms.
 	Identities []*Identity
@@ -124,6 +132,9 @@ type Peer struct {
 	// Malformed are those that can't be parsed. They are not among
 	// Certificates, but for a leaf whose key can be read; see ParseChain.
 	Malformed []Malformed
+	// PSK is the external key that the peer has proved to know, or nil. There
+	// are no Certificates then.
+	PSK *PSK
 	// Staple is a stapled OCSP response for the leaf, DER, or nil.
 	Staple []byte
 	// SCTs are the signed certificate timestamps sent in the handshake.

@@ -70,6 +70,7 @@ const (
 	FaultClientCert                  // a client without the certificate that is required
 	FaultSecurityLevel               // it insists on less than Config.Level
 	FaultNoCommonCipher              // no cipher suite or signature algorithm in common
+	FaultPSK                         // it has not proved to know the pre-shared key
 )
 
 // PeerError is a failure that the peer is to blame for.

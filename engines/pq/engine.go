@@ -75,7 +75,7 @@ func (e *pqEngine) CheckServer(c *engine.ServerConfig) error {
 	for _, id := range c.Identities {
 		usable = usable || e.fits(id, c.Level)
 	}
-	if !usable {
+	if !usable && (len(c.Identities) > 0 || len(c.PSKs) == 0) {
 		return unsupported("the certificates' kinds of key at this security level")
 	}
 	return e.checkCommon(&c.Config)
@@ -86,6 +86,9 @@ func (e *pqEngine) checkCommon(c *engine.Config) error {
 		if len(protocol) == 0 || len(protocol) > 255 {
 			return unsupported("an application protocol of this length")
 		}
+	}
+	if err := checkPSKs(c.PSKs); err != nil {
+		return err
 	}
 	_, err := resolveGroups(e, c)
 	return err

@@ -17,7 +17,9 @@ type clientHandshake struct {
 	hello    *clientHello
 	helloRaw []byte
 	shares   []ownShare          // the private halves of hello.keyShares
-	ticket   *clientTicket       // offered, and after serverHello: accepted
+	ticket   *clientTicket       // to offer, and after serverHello: accepted
+	offers   []offer             // of hello.psk
+	accepted *offer              // one of them, or nil
 	request  *certificateRequest // nil: the server asked for no certificate
 }
 
@@ -94,13 +96,16 @@ func (h *clientHandshake) makeHello() error {
 		versions:        []uint16{versionTLS13},
 		trustAnchors:    h.cfg.TrustAnchors,
 	}
-	if h.cfg.KeepTicket != nil || h.ticket != nil {
+	if h.cfg.KeepTicket != nil || h.ticket != nil || len(h.cfg.PSKs) > 0 {
 		h.hello.pskModes = []byte{pskModeDHE}
+	}
+	if h.needsPSK() {
+		h.hello.leaveOutCertificates()
 	}
 	if err := h.makeShares(h.prefs.firstShares(h.groups)); err != nil {
 		return err
 	}
-	h.offerTicket()
+	h.offerPSKs()
 	return h.marshalHello(nil)
 }
 
@@ -119,38 +124,48 @@ func (h *clientHandshake) makeShares(list []*group) error {
 	return nil
 }
 
-// offerTicket puts the ticket into the hello, with room for its binder.
-func (h *clientHandshake) offerTicket() {
-	h.hello.psk, h.hello.binders = nil, nil
-	if h.ticket == nil {
-		return
+// needsPSK tells whether no certificate is taken.
+func (h *clientHandshake) needsPSK() bool { return len(h.cfg.PSKs) > 0 && !h.cfg.OrCertificate }
+
+// offerPSKs puts the ticket and the external keys into the hello, with room for
+// their binders: after a HelloRetryRequest those alone that fit its suite.
+func (h *clientHandshake) offerPSKs() {
+	h.offers, h.hello.psk, h.hello.binders = nil, nil, nil
+	all := externalOffers(h.cfg.PSKs)
+	if t := h.ticket; t != nil {
+		all = append([]offer{{identity: t.identity, age: t.obfuscatedAge(h.prefs.now()), suite: t.suite, key: t.psk, label: binderTicket, ticket: t}}, all...)
 	}
-	h.hello.psk = []pskIdentity{{h.ticket.identity, h.ticket.obfuscatedAge(h.prefs.now())}}
-	h.hello.binders = [][]byte{make([]byte, h.ticket.suite.Hash().Size())}
+	for _, o := range all {
+		if h.suite != nil && !o.fits(h.suite) {
+			continue
+		}
+		h.offers = append(h.offers, o)
+		h.hello.psk = append(h.hello.psk, pskIdentity{o.identity, o.age})
+		h.hello.binders = append(h.hello.binders, make([]byte, o.suite.Hash().Size()))
+	}
 }
 
-// marshalHello writes the hello and fills in the binder (RFC 8446, section
-// 4.2.11.2), which covers the transcript so far, nil for none, and the hello
-// up to the binders.
+// marshalHello writes the hello and fills in the binders (RFC 8446, section
+// 4.2.11.2), which cover the transcript so far, nil for none, and the hello up to
+// the binders.
 func (h *clientHandshake) marshalHello(before *transcript) (err error) {
 	if h.helloRaw, err = h.hello.marshal(); err != nil {
 		return internal("%w", err)
 	}
-	if h.hello.psk == nil {
-		return nil
-	}
-	if before == nil {
-		before = newTranscript(h.ticket.suite)
-	}
-	sum := before.with(h.helloRaw[:h.hello.bindersAt])
-	copy(h.helloRaw[h.hello.bindersAt+3:], binder(h.ticket.suite, h.ticket.psk, sum))
+	h.bind(h.hello, h.helloRaw, before)
 	return nil
 }
 
-// binder proves knowledge of a PSK.
-func binder(suite *record.Suite, psk, transcript []byte) []byte {
-	early := newKeySchedule(suite, psk)
-	return finishedMAC(suite, early.derive("res binder", suite.Hash().Sum(nil)), transcript)
+// bind fills in the binders of a hello that has been written.
+func (h *clientHandshake) bind(hello *clientHello, raw []byte, before *transcript) {
+	at := hello.bindersAt + 2
+	for _, o := range h.offers {
+		t := before
+		if t == nil {
+			t = newTranscript(o.suite)
+		}
+		at += 1 + copy(raw[at+1:], o.binder(t.with(raw[:hello.bindersAt])))
+	}
 }
 
 // readServerHello reads ServerHello, after a HelloRetryRequest if need be, and
@@ -175,7 +190,7 @@ func (h *clientHandshake) readServerHello() error {
 		return err
 	}
 	h.transcript.add(raw)
-	if err := h.selectTicket(m); err != nil {
+	if err := h.selectPSK(m); err != nil {
 		return err
 	}
 	shared, err := h.sharedSecret(m.share)
@@ -183,8 +198,8 @@ func (h *clientHandshake) readServerHello() error {
 		return err
 	}
 	var psk []byte
-	if h.ticket != nil {
-		psk = h.ticket.psk
+	if h.accepted != nil {
+		psk = h.accepted.secret()
 	}
 	h.schedule = newKeySchedule(h.suite, psk)
 	if err := h.deriveHandshake(shared); err != nil {
@@ -291,10 +306,7 @@ func (h *clientHandshake) retry(m *serverHello, raw []byte) error {
 		}
 	}
 	h.hello.cookie = m.cookie
-	if h.ticket != nil && h.ticket.suite.Hash().Size() != h.suite.Hash().Size() {
-		h.ticket = nil // it cannot be used with this suite
-	}
-	h.offerTicket()
+	h.offerPSKs()
 	if err := h.marshalHello(h.transcript); err != nil {
 		return err
 	}
@@ -304,22 +316,27 @@ func (h *clientHandshake) retry(m *serverHello, raw []byte) error {
 	return h.c.out.flush()
 }
 
-// selectTicket settles whether this is a resumption.
-func (h *clientHandshake) selectTicket(m *serverHello) error {
+// selectPSK settles whether this is a resumption, or goes by an external key.
+func (h *clientHandshake) selectPSK(m *serverHello) error {
+	h.ticket = nil
 	if !m.psk {
-		h.ticket = nil
+		if h.needsPSK() {
+			return errNoPSK(engine.AlertMissingExtension, "the server does not take the pre-shared key")
+		}
 		return nil
 	}
-	if h.ticket == nil {
+	if h.offers == nil {
 		return broken(engine.AlertUnsupportedExtension, "a ServerHello that resumes what was not offered")
 	}
-	if m.pskIndex != 0 {
-		return illegal("a ServerHello with PSK %d of one", m.pskIndex)
+	if int(m.pskIndex) >= len(h.offers) {
+		return illegal("a ServerHello with PSK %d of %d", m.pskIndex, len(h.offers))
 	}
-	if h.ticket.suite.Hash().Size() != h.suite.Hash().Size() {
+	h.accepted = &h.offers[m.pskIndex]
+	if !h.accepted.fits(h.suite) {
 		return illegal("a ServerHello whose cipher suite does not fit its PSK")
 	}
-	h.state.Resumed = true
+	h.ticket, h.peer.PSK = h.accepted.ticket, h.accepted.external
+	h.state.Resumed = h.ticket != nil
 	return nil
 }
 

@@ -38,6 +38,11 @@ func (h *clientHandshake) readServerAuthentication() error {
 		h.peer.Certificates, h.peer.Malformed = h.ticket.certificates, h.ticket.malformed
 		h.peer.Staple, h.peer.SCTs = h.ticket.staple, h.ticket.scts
 		h.origin = h.ticket.origin
+		h.peer.PSK = pskMarked(h.cfg.PSKs, h.ticket.mark)
+		return nil
+	}
+	if h.accepted != nil { // the server's Finished proves that it knows the key
+		h.origin = h.state.Group
 		return nil
 	}
 	raw, err := h.c.readMessage()
@@ -94,7 +99,7 @@ func (h *clientHandshake) sendSecondFlight() (*session, error) {
 	}
 	h.secrets.resumption = h.schedule.derive("res master", h.transcript.sum())
 	// takeTicket keeps h for as long as the session lives.
-	h.hello, h.helloRaw, h.ticket = nil, nil, nil
+	h.hello, h.helloRaw, h.ticket, h.offers, h.accepted = nil, nil, nil, nil, nil
 	return h.establish(h.takeTicket), nil
 }
 

@@ -16,15 +16,16 @@ type serverHandshake struct {
 	cfg    *engine.ServerConfig
 	sealer sealer
 
-	hello       *clientHello
-	helloRaw    []byte
-	group       *group
-	ticket      *resumable // the ticket that is resumed; nil: a full handshake
-	ticketIndex uint16     // its place in the hello
-	identity    *engine.Identity
-	matched     bool             // the client asked for its trust anchor
-	anchors     []trustanchor.ID // of all that it could have
-	scheme      *scheme          // to sign with
+	hello    *clientHello
+	helloRaw []byte
+	group    *group
+	ticket   *resumable // the ticket that is resumed, or nil
+	accepted *offer     // the ticket or external key that is taken; nil: a full handshake
+	pskIndex uint16     // its place in the hello
+	identity *engine.Identity
+	matched  bool             // the client asked for its trust anchor
+	anchors  []trustanchor.ID // of all that it could have
+	scheme   *scheme          // to sign with
 }
 
 // run does the whole handshake; clientHandshake.run shows its messages.
@@ -50,7 +51,7 @@ func (h *serverHandshake) run() (*session, error) {
 	if err := h.c.setIn(h.suite, h.secrets.clientApplication); err != nil {
 		return nil, err
 	}
-	if h.cfg.ClientAuth != engine.ClientAuthNone {
+	if h.cfg.ClientAuth != engine.ClientAuthNone || h.peer.PSK != nil {
 		if err := h.judge(); err != nil {
 			return nil, err
 		}
@@ -139,10 +140,20 @@ func (h *serverHandshake) selectSuite() error {
 		suites = []uint16{first}
 	}
 	for _, id := range suites {
-		if contains(h.hello.ciphers, id) {
-			h.suite = record.SuiteOf(engine.Cipher(id))
-			return nil
+		if !contains(h.hello.ciphers, id) {
+			continue
 		}
+		s := record.SuiteOf(engine.Cipher(id))
+		if h.suite == nil {
+			h.suite = s
+		}
+		if o, _ := h.matchPSK(s); o != nil { // it is of no use with another hash
+			h.suite = s
+			break
+		}
+	}
+	if h.suite != nil {
+		return nil
 	}
 	return blame(engine.FaultNoCommonCipher, engine.AlertHandshakeFailure, "no cipher suite in common")
 }
@@ -250,19 +261,24 @@ func sameHello(a, b *clientHello) bool {
 		slices.Equal(a.versions, b.versions) && slices.Equal(a.trustAnchors, b.trustAnchors) && a.recordSizeLimit == b.recordSizeLimit
 }
 
-// selectTicket looks for a ticket that we can resume, and checks its binder.
+// selectTicket looks for a ticket that we can resume, or else an external key,
+// and checks its binder.
 func (h *serverHandshake) selectTicket() error {
 	t, index := h.findTicket()
 	if t == nil {
+		if err := h.selectPSK(); err != nil {
+			return err
+		}
 		h.transcript.add(h.helloRaw)
 		return nil
 	}
+	o := &offer{suite: t.suite, key: t.psk, label: binderTicket}
 	sum := h.transcript.with(h.helloRaw[:h.hello.bindersAt])
-	if !hmac.Equal(binder(t.suite, t.psk, sum), h.hello.binders[index]) {
+	if !hmac.Equal(o.binder(sum), h.hello.binders[index]) {
 		return broken(engine.AlertDecryptError, "a PSK binder that is wrong")
 	}
 	h.transcript.add(h.helloRaw)
 	h.ticket, h.state.Resumed = t, true
-	h.ticketIndex = uint16(index)
+	h.accepted, h.pskIndex = o, uint16(index)
 	return h.resume()
 }

@@ -16,12 +16,13 @@ func (h *serverHandshake) resume() error {
 		return internal("a ticket's certificates: %w", err)
 	}
 	h.peer.Certificates, h.peer.Malformed, h.origin = certs, malformed, h.ticket.origin
+	h.peer.PSK = pskMarked(h.cfg.PSKs, h.ticket.mark)
 	return nil
 }
 
 // sendFirstFlight queues everything from ServerHello to Finished.
 func (h *serverHandshake) sendFirstFlight() error {
-	if h.ticket == nil {
+	if h.accepted == nil {
 		if err := h.selectIdentity(); err != nil {
 			return err
 		}
@@ -39,7 +40,7 @@ func (h *serverHandshake) sendFirstFlight() error {
 	if err := h.send(parameters.marshal()); err != nil {
 		return err
 	}
-	if h.ticket == nil {
+	if h.accepted == nil {
 		if err := h.sendAuthentication(); err != nil {
 			return err
 		}
@@ -70,9 +71,9 @@ func (h *serverHandshake) sendServerHello() error {
 		share:         &keyShare{h.group.id, reply},
 	}
 	var psk []byte
-	if h.ticket != nil {
-		m.psk, m.pskIndex = true, h.ticketIndex
-		psk = h.ticket.psk
+	if h.accepted != nil {
+		m.psk, m.pskIndex = true, h.pskIndex
+		psk = h.accepted.secret()
 	}
 	if err := h.send(m.marshal()); err != nil {
 		return err
@@ -108,7 +109,7 @@ func (h *serverHandshake) sendAuthentication() error {
 // readClientAuthentication reads the client's certificate where one was asked
 // for.
 func (h *serverHandshake) readClientAuthentication() error {
-	if h.cfg.ClientAuth == engine.ClientAuthNone || h.ticket != nil {
+	if h.cfg.ClientAuth == engine.ClientAuthNone || h.accepted != nil {
 		return nil
 	}
 	raw, err := h.read(typeCertificate)
@@ -139,7 +140,7 @@ const ticketTries = 4
 // place in the hello. One that we cannot is passed over: the handshake is then
 // a full one.
 func (h *serverHandshake) findTicket() (*resumable, int) {
-	if bytes.IndexByte(h.hello.pskModes, pskModeDHE) < 0 {
+	if !h.hello.allowsPSK() {
 		return nil, 0
 	}
 	for i, id := range h.hello.psk[:min(len(h.hello.psk), ticketTries)] {
@@ -160,10 +161,10 @@ func (h *serverHandshake) resumes(t *resumable) bool {
 		t.serverName != h.hello.serverName {
 		return false
 	}
-	if h.cfg.ClientAuth == engine.ClientAuthRequire && len(t.chain) == 0 {
+	if h.cfg.ClientAuth == engine.ClientAuthRequire && len(t.chain)+len(t.mark) == 0 {
 		return false
 	}
-	return t.usable(h.prefs.now(), h.cfg.Level)
+	return t.usable(h.prefs.now(), h.cfg.Level) && t.byKey(h.cfg.PSKs, len(h.cfg.Identities) > 0)
 }
 
 // ticketLifetime is a day: the keys that seal tickets are the command's to
@@ -191,6 +192,9 @@ func (h *serverHandshake) sendTicket() error {
 		serverName: h.hello.serverName,
 		origin:     h.ticketOrigin(),
 		chain:      rawChain(h.peer.Certificates),
+	}
+	if h.peer.PSK != nil {
+		t.mark = pskMark(h.peer.PSK)
 	}
 	content, err := t.marshalServerTicket()
 	if err != nil || len(content) > maxTicketLen {

@@ -1,6 +1,8 @@
 package pq
 
 import (
+	"bytes"
+
 	"golang.org/x/crypto/cryptobyte"
 
 	"tlsify/engine/trustanchor"
@@ -48,6 +50,16 @@ type pskIdentity struct {
 
 // has tells whether an extension came.
 func (m *clientHello) has(ext uint16) bool { return contains(m.extensions, ext) }
+
+// allowsPSK tells whether a key may be taken: with a key exchange, always.
+func (m *clientHello) allowsPSK() bool {
+	return m.psk != nil && bytes.IndexByte(m.pskModes, pskModeDHE) >= 0
+}
+
+// leaveOutCertificates makes it the hello of a client that takes none.
+func (m *clientHello) leaveOutCertificates() {
+	m.schemes, m.statusRequest, m.sct, m.compressCerts, m.trustAnchors = nil, false, false, nil, nil
+}
 
 // marshal writes the message, and notes in extensions and bindersAt what and
 // where. pre_shared_key is last, as it must be.

@@ -31,10 +31,11 @@ type resumable struct {
 	chain      [][]byte
 	staple     []byte
 	scts       [][]byte
+	mark       []byte // of the external key that stood for certificates; empty: none did
 }
 
 // ticketVersion changes with the form below.
-const ticketVersion = 1
+const ticketVersion = 2
 
 var errTicket = errors.New("not a ticket of ours")
 
@@ -50,6 +51,7 @@ func (r *resumable) marshal(b *cryptobyte.Builder) {
 	addOpaques24(b, r.chain)
 	addOpaque24(b, r.staple)
 	addOpaques24(b, r.scts)
+	addOpaque8(b, r.mark)
 }
 
 func (r *resumable) parse(s *cryptobyte.String) error {
@@ -59,7 +61,7 @@ func (r *resumable) parse(s *cryptobyte.String) error {
 	if !s.ReadUint8(&version) || version != ticketVersion || !s.ReadUint16(&suite) ||
 		!readOpaque8(s, &r.psk) || !s.ReadUint64(&r.created) || !s.ReadUint32(&r.lifetime) ||
 		!s.ReadUint32(&r.ageAdd) || !readOpaque8(s, &serverName) || !readOpaque8(s, &origin) ||
-		!readOpaques24(s, &r.chain) || !readOpaque24(s, &r.staple) || !readOpaques24(s, &r.scts) {
+		!readOpaques24(s, &r.chain) || !readOpaque24(s, &r.staple) || !readOpaques24(s, &r.scts) || !readOpaque8(s, &r.mark) {
 		return errTicket
 	}
 	r.serverName, r.origin = string(serverName), string(origin)
@@ -101,6 +103,15 @@ func (r *resumable) usable(now time.Time, level engine.Level) bool {
 		return false
 	}
 	return level < engine.LevelPQ || engine.PostQuantumGroup(r.origin)
+}
+
+// byKey tells whether a ticket fits what a configuration says of external keys:
+// one of a connection that went by such a key needs it still.
+func (r *resumable) byKey(list []*engine.PSK, orCertificate bool) bool {
+	if len(r.mark) == 0 {
+		return len(list) == 0 || orCertificate
+	}
+	return pskMarked(list, r.mark) != nil
 }
 
 func addOpaques24(b *cryptobyte.Builder, list [][]byte) {

@@ -35,7 +35,7 @@ func parseClientTicket(data []byte) (*clientTicket, error) {
 	if err := t.resumable.parse(&s); err != nil {
 		return nil, err
 	}
-	if !readOpaque16(&s, &t.identity) || len(t.identity) == 0 || !s.Empty() || len(t.chain) == 0 {
+	if !readOpaque16(&s, &t.identity) || len(t.identity) == 0 || !s.Empty() || (len(t.chain) == 0) == (len(t.mark) == 0) {
 		return nil, errTicket
 	}
 	var err error
@@ -47,7 +47,7 @@ func parseClientTicket(data []byte) (*clientTicket, error) {
 // that may be offered.
 func usableTicket(c *engine.ClientConfig, now time.Time) *clientTicket {
 	t, err := parseClientTicket(c.Ticket)
-	if err != nil || t.serverName != c.ServerName || !t.usable(now, c.Level) {
+	if err != nil || t.serverName != c.ServerName || !t.usable(now, c.Level) || !t.byKey(c.PSKs, c.OrCertificate) {
 		return nil
 	}
 	return t
@@ -79,6 +79,9 @@ func (h *clientHandshake) takeTicket(msg []byte) error {
 			scts:       h.peer.SCTs,
 		},
 		identity: m.ticket,
+	}
+	if h.peer.PSK != nil {
+		t.mark = pskMark(h.peer.PSK)
 	}
 	data, err := t.marshal()
 	if err != nil {

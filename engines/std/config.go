@@ -39,6 +39,9 @@ func (e Engine) config(c *engine.Config) (*tls.Config, error) {
 	if c.Verify == nil {
 		return nil, errNoVerify
 	}
+	if err := c.CertificatesAlone(e); err != nil {
+		return nil, err
+	}
 	wanted := *c
 	if all, _ := e.Groups(); c.Groups == nil && c.Level >= engine.LevelPQ {
 		wanted.Groups = all

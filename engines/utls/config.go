@@ -22,6 +22,9 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 	if c.Verify == nil {
 		return nil, errNoVerify
 	}
+	if err := c.CertificatesAlone(e); err != nil {
+		return nil, err
+	}
 	if c.Level >= engine.LevelPQAuth {
 		return nil, e.unsupported("post-quantum authentication")
 	}

@@ -1,0 +1,264 @@
+package pq
+
+import (
+	"bytes"
+	"crypto"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"tlsify/engine"
+)
+
+func testPSK(name string) *engine.PSK {
+	return &engine.PSK{Identity: []byte(name), Key: bytes.Repeat([]byte(name[:1]), 32), Hash: crypto.SHA256}
+}
+
+// expectPSK is a Verify that accepts whoever knows a key.
+func expectPSK(want *engine.PSK) func(*engine.Peer) error {
+	return func(p *engine.Peer) error {
+		if p.PSK != want || len(p.Certificates) > 0 {
+			return errWrongPeer
+		}
+		return nil
+	}
+}
+
+// withPSK gives a client and a server that have one key and no certificate.
+func withPSK(p *engine.PSK) (*engine.ClientConfig, *engine.ServerConfig) {
+	config := engine.Config{Verify: expectPSK(p), PSKs: []*engine.PSK{p}}
+	return &engine.ClientConfig{Config: config, ServerName: testName}, &engine.ServerConfig{Config: config}
+}
+
+func TestPSK(t *testing.T) {
+	sha384 := testPSK("two")
+	sha384.Hash = crypto.SHA384
+	imported := testPSK("three")
+	imported.Imported, imported.Context = true, []byte("a\x00b")
+	imported384 := testPSK("four")
+	imported384.Imported, imported384.Hash = true, crypto.SHA384
+	for _, p := range []*engine.PSK{testPSK("one"), sha384, imported, imported384} {
+		for _, group := range []string{"x25519", "X25519MLKEM768", "MLKEM1024"} {
+			t.Run(string(p.Identity)+" "+group, func(t *testing.T) {
+				c, s := withPSK(p)
+				c.Groups, s.Groups = []string{group}, []string{group}
+				client, server := connected(t, c, s)
+				for _, state := range []*engine.State{client.State(), server.State()} {
+					if state.Group != group || state.Resumed || state.Signature != "" || (state.Cipher == engine.AES256GCM) != (p == sha384) {
+						t.Errorf("%+v", state)
+					}
+				}
+				exchange(t, client, server)
+			})
+		}
+	}
+}
+
+// TestPSKAfterRetry has binders that cover a HelloRetryRequest, by which the
+// offers for another hash are gone.
+func TestPSKAfterRetry(t *testing.T) {
+	p := testPSK("one")
+	p.Imported = true
+	c, s := withPSK(p)
+	c.Groups, s.Groups = []string{"X25519MLKEM768", "x25519", "secp384r1"}, []string{"secp384r1"}
+	client, server := connected(t, c, s)
+	exchange(t, client, server)
+}
+
+// TestPSKChoice has servers with several keys, with a certificate besides, and
+// clients that take one.
+func TestPSKChoice(t *testing.T) {
+	one, two, three := testPSK("one"), testPSK("two"), testPSK("three")
+	_, cert := configs("p256")
+	for name, test := range map[string]struct {
+		client, server []*engine.PSK
+		identities     []*engine.Identity
+		orCertificate  bool
+		want           *engine.PSK
+	}{
+		"the server's order":          {[]*engine.PSK{one, two}, []*engine.PSK{three, two, one}, nil, false, two},
+		"before the certificate":      {[]*engine.PSK{one}, []*engine.PSK{one}, cert.Identities, true, one},
+		"a certificate without a key": {nil, []*engine.PSK{one}, cert.Identities, false, nil},
+		"a certificate in its place":  {[]*engine.PSK{two}, []*engine.PSK{one}, cert.Identities, true, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := withPSK(one)
+			c.PSKs, s.PSKs, s.Identities, c.OrCertificate = test.client, test.server, test.identities, test.orCertificate
+			c.Verify = func(p *engine.Peer) error {
+				if p.PSK != test.want || (p.PSK == nil) != (len(p.Certificates) > 0) {
+					return errWrongPeer
+				}
+				return nil
+			}
+			s.Verify = expectPSK(test.want)
+			client, server := connected(t, c, s)
+			exchange(t, client, server)
+		})
+	}
+}
+
+// TestPSKRefused has what must fail, and that a server without certificates
+// tells an unknown identity and a wrong key alike.
+func TestPSKRefused(t *testing.T) {
+	wrong := testPSK("one")
+	wrong.Key = bytes.Repeat([]byte("x"), 32)
+	imported := testPSK("one")
+	imported.Imported = true
+	_, cert := configs("p256")
+	for name, test := range map[string]struct {
+		client *engine.PSK
+		server *engine.ServerConfig
+		alert  engine.Alert // that the server sends; or 0: the client does
+	}{
+		"another key":       {wrong, nil, engine.AlertDecryptError},
+		"another identity":  {testPSK("two"), nil, engine.AlertDecryptError},
+		"imported":          {imported, nil, engine.AlertDecryptError},
+		"no key":            {nil, nil, engine.AlertHandshakeFailure},
+		"a certificate":     {testPSK("one"), cert, engine.AlertHandshakeFailure},
+		"a certificate too": {testPSK("two"), &engine.ServerConfig{Identities: cert.Identities}, engine.AlertHandshakeFailure},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := withPSK(testPSK("one"))
+			if test.client == nil {
+				c.PSKs = nil
+			} else {
+				c.PSKs = []*engine.PSK{test.client}
+			}
+			if test.server != nil {
+				s.Identities = test.server.Identities
+				if test.server == cert {
+					s = cert
+				}
+			}
+			rc, rs := handshakes(t, c, s)
+			var alert *engine.AlertError
+			if !errors.As(rc.err, &alert) || alert.Alert != test.alert {
+				t.Errorf("client: %v", rc.err)
+			}
+			var peer *engine.PeerError
+			if !errors.As(rs.err, &peer) {
+				t.Errorf("server: %v", rs.err)
+			}
+		})
+	}
+}
+
+func TestPSKUnusable(t *testing.T) {
+	short, long, hash := testPSK("one"), testPSK("one"), testPSK("one")
+	short.Key = short.Key[:15]
+	long.Context = make([]byte, maxPSKField+1)
+	hash.Hash = crypto.SHA512
+	for _, p := range []*engine.PSK{short, long, hash, {Key: long.Key, Hash: crypto.SHA256}} {
+		c, s := withPSK(p)
+		for _, err := range []error{New().CheckClient(c), New().CheckServer(s)} {
+			var unsupported *engine.UnsupportedError
+			if !errors.As(err, &unsupported) {
+				t.Errorf("%+v: %v", p, err)
+			}
+		}
+	}
+}
+
+// TestPSKResumption has tickets of connections that went by a key: they need it
+// still, on both sides.
+func TestPSKResumption(t *testing.T) {
+	p, other := testPSK("one"), testPSK("two")
+	c, s := withPSK(p)
+	s.TicketKeys = [][32]byte{{5}}
+	c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
+	for i := range 4 {
+		switch i {
+		case 2: // the server has renewed its key
+			renewed := *p
+			renewed.Key = bytes.Repeat([]byte("n"), 32)
+			s.PSKs, s.Verify = []*engine.PSK{other, &renewed}, expectPSK(other)
+			c.PSKs, c.Verify = []*engine.PSK{p, other}, expectPSK(other)
+		case 3: // the client has no key any more, and takes no ticket for one
+			c.PSKs, c.Verify = nil, expectPSK(nil)
+			if usableTicket(c, newEngine(preferences{}).prefs.now()) != nil {
+				t.Error("a ticket of a connection by key, without the key")
+			}
+			continue
+		}
+		client, server := connected(t, c, s)
+		if resumed := client.State().Resumed; resumed != (i == 1) {
+			t.Errorf("connection %d: resumed %v", i, resumed)
+		}
+		exchange(t, client, server)
+	}
+}
+
+// TestPSKWithOpenSSL has s_client and s_server, which take a key of 32 bytes for
+// one of SHA-256, with every group that they have.
+func TestPSKWithOpenSSL(t *testing.T) {
+	openssl, groups := needOpenSSL(t), []string{"x25519", "secp384r1"}
+	if newer := os.Getenv("TLSIFY_TEST_OPENSSL"); newer != "" {
+		openssl, groups = newer, append(groups, "X25519MLKEM768", "MLKEM1024")
+	}
+	p := testPSK("one")
+	flags := []string{"-psk", hex.EncodeToString(p.Key), "-psk_identity", "one"}
+	for _, group := range groups {
+		t.Run(group, func(t *testing.T) {
+			c, s := withPSK(p)
+			c.Groups, s.Groups = []string{group}, []string{group}
+			peer := start(t, openssl, append([]string{"s_server", "-accept", "127.0.0.1:0", "-tls1_3", "-nocert", "-groups", openSSLName(group), "-rev"}, flags...)...)
+			session := dial(t, peer.expect(t, "ACCEPT 127.0.0.1:"), c)
+			fmt.Fprintln(session, "hello")
+			line(t, session, "olleh\n")
+			session.CloseWrite()
+
+			port, accepted := listen(t, s)
+			peer = start(t, openssl, append([]string{"s_client", "-connect", "127.0.0.1:" + port, "-quiet", "-groups", openSSLName(group)}, flags...)...)
+			session = accepted()
+			fmt.Fprintln(peer.in, "hello")
+			line(t, session, "hello\n")
+			if state := session.State(); state.Group != group {
+				t.Errorf("%+v", state)
+			}
+			session.CloseWrite()
+		})
+	}
+}
+
+// TestPSKWithGnuTLS has gnutls-cli and gnutls-serv.
+func TestPSKWithGnuTLS(t *testing.T) {
+	cli, err := exec.LookPath("gnutls-cli")
+	if err != nil {
+		t.Skip("no gnutls-cli in PATH")
+	}
+	p := testPSK("one")
+	const priority = "NORMAL:-VERS-ALL:+VERS-TLS1.3:-KX-ALL:+ECDHE-PSK"
+	t.Run("gnutls-cli", func(t *testing.T) {
+		_, s := withPSK(p)
+		port, accepted := listen(t, s)
+		peer := start(t, cli, "--pskusername", "one", "--pskkey", hex.EncodeToString(p.Key), "--port", port, "--priority", priority, "127.0.0.1")
+		session := accepted()
+		fmt.Fprintln(peer.in, "hello")
+		line(t, session, "hello\n")
+		fmt.Fprintln(session, "goodbye")
+		peer.expect(t, "goodbye")
+		session.CloseWrite()
+	})
+	t.Run("gnutls-serv", func(t *testing.T) {
+		name, err := exec.LookPath("gnutls-serv")
+		if err != nil {
+			t.Skip("no gnutls-serv in PATH")
+		}
+		file := filepath.Join(t.TempDir(), "psk")
+		if err := os.WriteFile(file, []byte("one:"+hex.EncodeToString(p.Key)+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		port := freePort(t)
+		start(t, name, "--echo", "--port", port, "--pskpasswd", file, "--priority", priority)
+		awaitPort(t, port)
+		c, _ := withPSK(p)
+		session := dial(t, port, c)
+		fmt.Fprintln(session, "hello")
+		line(t, session, "hello\n")
+		session.CloseWrite()
+	})
+}
