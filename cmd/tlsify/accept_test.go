@@ -131,6 +131,73 @@ func TestInetd(t *testing.T) {
 	})
 }
 
+// A faulty command line says nothing on a network that it names behind the fault,
+// or in an options descriptor, or not at all.
+func TestFaultBeforeTheNetwork(t *testing.T) {
+	for _, c := range []struct {
+		name, args, lines string
+		status            int
+		heard             string // on a socket that is 2 alone
+	}{
+		{"before", "connect --no-such --net-fd 5", "", 1, "unknown option --no-such"},
+		{"before-with-equals", "inspect --no-such --net-fd=5", "", 1, "unknown option"},
+		{"behind", "connect --net-fd 5 --no-such", "", 1, "unknown option"},
+		{"twice", "connect --net-fd 7 --net-fd 5 --name a.test", "", 1, "given twice"},
+		{"malformed", "connect --net-fd 5,x --name a.test", "", 1, "is not a descriptor"},
+		{"named-2", "connect --net-fd 2 --name a.test", "", 1, ""},
+		{"two-and-2", "connect --net-fd 5,2 --name a.test -- true", "", 101, ""},
+		{"accept", "accept --no-such -- true", "", 101, "unknown option"},
+		{"accept-unparsed", "accept --cert", "", 1, "needs an argument"},
+		{"line-before", "connect --options-fd 9 --name a.test", "no-such\nnet-fd 5\n", 1, "unknown option"},
+		{"line-behind", "connect --options-fd 9 --name a.test", "net-fd 5\nno-such x\n", 1, "unknown option"},
+		{"line-good", "connect --options-fd 9 --name a.test --sni 127.0.0.1", "net-fd 5\n", 1, "is not a DNS name"},
+		{"line-malformed", "connect --options-fd 9 --name a.test", "net-fd five\n", 1, "is not a descriptor"},
+		{"line-unread", "connect --options-fd 9 --name a.test", "sni a\x00\nnet-fd 5\n", 1, "a NUL"},
+		{"lines-not-read", "connect --no-such --options-fd 9 --name a.test", "net-fd 5\n", 1, "unknown option"},
+		{"lines-not-there", "connect --options-fd 33 --name a.test", "", 1, "is not open"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			run := func(two *net.TCPConn, all ...*net.TCPConn) {
+				t.Helper()
+				l := newLaunch(t)
+				l.quietly()
+				for _, n := range []int{0, 1, 5} {
+					l.give(n, rawOf(t, all[0]))
+				}
+				l.give(2, rawOf(t, two))
+				options := l.feed(9)
+				io.WriteString(options, c.lines)
+				options.Close()
+				tlsify := l.start(strings.Fields(c.args)...)
+				for _, conn := range append(all, two) {
+					conn.Close()
+				}
+				if status := tlsify.wait(); status != c.status {
+					t.Errorf("status %d", status)
+				}
+			}
+			ours, theirs := tcpPair(t)
+			run(theirs, theirs)
+			if got, _ := io.ReadAll(ours); len(got) != 0 {
+				t.Errorf("on the network, in clear: %q", got)
+			}
+			if c.heard == "" {
+				return
+			}
+			ours, theirs = tcpPair(t)
+			person, people := tcpPair(t)
+			run(people, theirs)
+			if got, _ := io.ReadAll(person); !strings.Contains(string(got), c.heard) {
+				t.Errorf("on a descriptor 2 of its own: %q", got)
+			}
+			if got, _ := io.ReadAll(ours); len(got) != 0 {
+				t.Errorf("on the network, in clear: %q", got)
+			}
+		})
+	}
+}
+
 // The network may be two pipes, and the two ends two tlsify.
 func TestNetworkOfTwoPipes(t *testing.T) {
 	for name, options := range map[string][]string{"standard": nil, "pq": {"--min-security", "pq"}} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"crypto/ecdh"
 	"crypto/rand"
 	"crypto/tls"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,6 +124,32 @@ func testECH(t *testing.T, engine string) {
 	impostor := startECH(t, key, "other.test")
 	l = newLaunch(t)
 	connect(l, impostor, file("stale", stale)).expect(5, "peer-certificate 0 .*", "error cert-name .*", "end 5")
+
+	// To go on with a server that nobody knows is not to believe it what it says of
+	// the name behind: --ask and --opportunistic do not get past that.
+	for _, address := range []string{impostor, address} {
+		for _, how := range []string{"--ask", "--opportunistic"} {
+			l = newLaunch(t)
+			control := l.socket(3)
+			answered := make(chan string)
+			go func() {
+				said, lines := "", bufio.NewScanner(control)
+				for lines.Scan() {
+					said += lines.Text() + "\n"
+					if pin, ok := strings.CutPrefix(lines.Text(), "ask "); ok {
+						fmt.Fprintf(control, "trust %s\n", strings.Fields(pin)[0])
+					}
+				}
+				answered <- said
+			}()
+			status := l.start("connect", "--engine", engine, how, "--name", enginetest.Host, "--sni", enginetest.Host,
+				"--ech", file("stale", stale), address).wait()
+			said := <-answered
+			if status != 5 || !strings.Contains(said, "\nerror cert-") || strings.Contains(said, "ech-retry") || strings.Contains(said, "\nask ") {
+				t.Errorf("%s: status %d, and on the control channel: %s", how, status, said)
+			}
+		}
+	}
 
 	connect(newLaunch(t), address, file("garbage", []byte("!!"))).expect(1, "error usage .*")
 	connect(newLaunch(t), address, file("unknown", []byte{0, 6, 0x12, 0x34, 0, 2, 0, 0})).expect(1, "error engine-unsupported .*")

@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -294,4 +296,39 @@ func (s *openSSL) wants(t testing.TB, text string) {
 	if !becomes(func() bool { return strings.Contains(s.out.text(), text) }) {
 		t.Fatalf("openssl has not got %q: %s", text, s.out.text())
 	}
+}
+
+// Where the system lets programs that have changed their user be looked into, as
+// fs.suid_dumpable says, nobody looks into ours all the same.
+func TestKernelDumpableUser(t *testing.T) {
+	const setting = "/proc/sys/fs/suid_dumpable"
+	if os.Getenv("TLSIFY_TEST_KTLS") != "" { // this machine is ours alone
+		os.WriteFile(setting, []byte("1"), 0)
+	}
+	if now, _ := os.ReadFile(setting); strings.TrimSpace(string(now)) != "1" {
+		t.Skip("this kernel has fs.suid_dumpable=0")
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to become another user")
+	}
+	pki := pkiFiles(t)
+	l := newLaunch(t)
+	tlsify := l.start("listen", "--user", nobody, "--cert", pki+"/good.pem", "--key", pki+"/good.key", "127.0.0.1:0", "--", "cat")
+	c, err := dialClient(tlsify.await("listening"), clientConfig(t))
+	if err != nil {
+		t.Fatal(err, l.err.text())
+	}
+	for _, pid := range append(childrenOf(tlsify.pid), tlsify.pid, findSigning(tlsify.pid)) {
+		name, _ := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
+		memory, err := os.Stat("/proc/" + strconv.Itoa(pid) + "/mem")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if owner := memory.Sys().(*syscall.Stat_t).Uid; owner != 0 {
+			t.Errorf("the memory of %s (%d) is user %d's", name, pid, owner)
+		}
+	}
+	c.noter.Close()
+	tlsify.signal(syscall.SIGTERM)
+	tlsify.wait()
 }

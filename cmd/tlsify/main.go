@@ -166,7 +166,7 @@ func parse(argv []string, say status.Reporter) (*invocation.Invocation, caller.C
 func start(args []string, say status.Reporter) (*option.Words, invocation.Context, error) {
 	words, err := option.Split(args)
 	in := invocation.Context{Env: environment(), Engines: built(), Claims: &descriptor.Claims{}, Say: say}
-	if muteErr := mute(words); muteErr != nil {
+	if muteErr := mute(words, args, err); muteErr != nil {
 		return words, in, muteErr
 	}
 	channel, controlErr := openControl(words, args, in.Claims)
@@ -179,7 +179,7 @@ func start(args []string, say status.Reporter) (*option.Words, invocation.Contex
 			sandbox.Harden() // lines may be secret; what holds is reported by the sandbox
 		}
 		err = readOptions(words, value, in.Claims)
-		if muteErr := mute(words); err == nil { // net-fd may stand there
+		if muteErr := mute(words, args, err); err == nil { // net-fd may stand there
 			err = muteErr
 		}
 	}
@@ -187,8 +187,14 @@ func start(args []string, say status.Reporter) (*option.Words, invocation.Contex
 }
 
 // mute keeps everything that is said from now on, of which there may be a lot if
-// the command line is faulty, from going out in clear.
-func mute(words *option.Words) error {
+// the command line is faulty, from going out in clear. Where it broke off before
+// it was clear which descriptor is the network, any may be.
+func mute(words *option.Words, args []string, fault error) error {
+	if fault != nil && (words.Form == option.Accept || slices.ContainsFunc(args, func(arg string) bool {
+		return strings.HasPrefix(arg, "--net-fd") || strings.HasPrefix(arg, "--options-fd")
+	})) {
+		return descriptor.MuteAny()
+	}
 	if words.Form != option.Connect && words.Form != option.Inspect && words.Form != option.Accept {
 		return nil
 	}
@@ -201,7 +207,7 @@ func mute(words *option.Words) error {
 	}
 	a, b, err := descriptor.ParsePair("net-fd", value)
 	if err != nil {
-		return nil // which will be said in its turn
+		return descriptor.MuteAny() // and it will be said in its turn
 	}
 	return descriptor.Mute([]int{a, b})
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"math/big"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -232,6 +234,87 @@ func TestReloadCRL(t *testing.T) {
 	tlsify.await("reloaded")
 	if visit(address) == nil {
 		t.Error("one whose certificate is revoked is served")
+	}
+	tlsify.signal(syscall.SIGTERM)
+	tlsify.wait()
+}
+
+// No SIGHUP leaves a descriptor or a signing process behind, whatever it is
+// refused for.
+func TestReloadLeavesNothing(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	put := func(key enginetest.KeyType) func() {
+		return func() {
+			c := enginetest.Issue(t, enginetest.PKI(t).Intermediate, enginetest.CertOptions{DNS: []string{enginetest.Host}, Key: key})
+			enginetest.WriteFiles(t, c, p.dir, "server")
+		}
+	}
+	tickets, staple := p.dir+"/tickets", p.dir+"/staple"
+	write := func(path, content string) func() {
+		return func() { os.WriteFile(path, []byte(content), 0o600) }
+	}
+	good := func() {
+		write(tickets, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")()
+		write(staple, "anything")()
+		put(enginetest.MLDSA65)()
+	}
+	good()
+	l := newLaunch(t)
+	tlsify := l.start(append(append([]string{"listen", "--min-security", "pq-auth"}, p.args()...), "--ticket-key", tickets, "--staple-file", staple, "127.0.0.1:0", "--", "cat")...)
+	tlsify.await("listening")
+	reload := func(want string) {
+		t.Helper()
+		lines := strings.Count(l.said.text(), "\nreloaded ")
+		tlsify.signal(syscall.SIGHUP)
+		if !becomes(func() bool { return strings.Count(l.said.text(), "\nreloaded ") > lines }) {
+			t.Fatalf("nothing is said: %s", l.said.text())
+		}
+		said := l.said.text()
+		if said = said[strings.LastIndex(said, "\nreloaded ")+1:]; !strings.HasPrefix(said, "reloaded "+want) {
+			t.Fatalf("%q, and not %s", said, want)
+		}
+	}
+	spoils := []func(){
+		write(p.dir+"/server.key", "no key\n"),
+		write(tickets, "no key\n"),
+		func() { os.Remove(staple) },
+		put(enginetest.RSA1024),
+		put(enginetest.ECDSAP256), // which the engine refuses, when the signing process is there
+	}
+	open := func() int {
+		entries, err := os.ReadDir("/proc/" + strconv.Itoa(tlsify.pid) + "/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	reload("yes")
+	before := open()
+	for range 20 {
+		good()
+		reload("yes")
+	}
+	for i := range 20 {
+		good()
+		spoils[i%len(spoils)]()
+		reload("no ")
+	}
+	if !becomes(func() bool { return open() <= before }) {
+		t.Errorf("%d descriptors are open, and were %d", open(), before)
+	}
+	signing := func() (pids []int) {
+		lists, _ := filepath.Glob("/proc/" + strconv.Itoa(tlsify.pid) + "/task/*/children")
+		for _, list := range lists {
+			content, _ := os.ReadFile(list)
+			for _, child := range strings.Fields(string(content)) {
+				pids = append(pids, number(child, 0))
+			}
+		}
+		return pids
+	}
+	if !becomes(func() bool { return len(signing()) == 1 }) {
+		t.Errorf("these processes are there: %v", signing())
 	}
 	tlsify.signal(syscall.SIGTERM)
 	tlsify.wait()

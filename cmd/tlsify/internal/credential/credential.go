@@ -10,6 +10,9 @@ package credential
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -74,7 +77,28 @@ func ReadChain(text []byte, labels ...string) (*Chain, error) {
 	if c.Leaf == nil {
 		return nil, errors.New("it has no PEM certificate: " + nothing(text, "CERTIFICATE"))
 	}
+	if weak := weakness(c.Leaf.PublicKey); weak != "" {
+		return nil, &pemfile.Error{Line: c.lines[0], What: weak + ": have a certificate issued for a new key"}
+	}
 	return c, nil
+}
+
+// leastRSABits is of RFC 9325, section 4.5.
+const leastRSABits = 2048
+
+// weakness is why nobody of today would take a key for ours, or nothing.
+func weakness(key crypto.PublicKey) string {
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		if bits := key.N.BitLen(); bits < leastRSABits {
+			return fmt.Sprintf("an RSA key of %d bits, which peers refuse: %d are the least", bits, leastRSABits)
+		}
+	case *ecdsa.PublicKey:
+		if key.Curve != elliptic.P256() && key.Curve != elliptic.P384() && key.Curve != elliptic.P521() {
+			return fmt.Sprintf("an ECDSA key on the curve %s, for which TLS 1.3 has no signature", key.Params().Name)
+		}
+	}
+	return ""
 }
 
 func (c *Chain) add(der []byte, line int) error {

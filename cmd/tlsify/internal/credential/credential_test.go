@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
+	"io"
 	"math/big"
 	"os/exec"
 	"strings"
@@ -128,6 +132,46 @@ func TestReadKeyNames(t *testing.T) {
 	if _, err := ReadKey([]byte(leaf + key)); err != nil {
 		t.Error(err)
 	}
+}
+
+// A key by which no client can be served is refused when it is read.
+func TestWeakKeys(t *testing.T) {
+	issue := func(private crypto.Signer) []byte {
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+		_, issuer, _ := ed25519.GenerateKey(nil)
+		der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), issuer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	}
+	for _, c := range []struct {
+		curve elliptic.Curve
+		want  string
+	}{{elliptic.P224(), "curve P-224"}, {elliptic.P256(), ""}, {elliptic.P384(), ""}, {elliptic.P521(), ""}} {
+		private, err := ecdsa.GenerateKey(c.curve, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadChain(issue(private)); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.curve.Params().Name, err)
+		}
+	}
+	for bits, want := range map[int]string{1024: "1024 bits", 2047: "2047 bits", 2048: ""} {
+		n := new(big.Int).SetBit(big.NewInt(1), bits-1, 1)
+		if _, err := ReadChain(issue(publicOnly{&rsa.PublicKey{N: n, E: 65537}})); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%d bits: %v", bits, err)
+		}
+	}
+}
+
+// publicOnly is a key that somebody else has.
+type publicOnly struct{ public crypto.PublicKey }
+
+func (p publicOnly) Public() crypto.PublicKey { return p.public }
+
+func (publicOnly) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.ErrUnsupported
 }
 
 // FuzzReadChain: what is sent is what stands in the file, all of it.

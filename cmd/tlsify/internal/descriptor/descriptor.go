@@ -76,11 +76,12 @@ func Own(c syscall.Conn, least int) (n int, err error) {
 
 // Mute puts /dev/null where descriptor 1 or 2 is the network itself, as
 // inetd and systemd have it: nothing of ours, and nothing of PROG's, is to
-// reach the network in clear.
+// reach the network in clear. One that was named as the network stays it, but for
+// 2, which is refused in its turn.
 func Mute(network []int) error {
 	for _, n := range []int{1, 2} {
 		for _, net := range network {
-			if net < 0 || slices.Contains(network, n) || !SameFile(n, net) {
+			if net < 0 || n == 1 && slices.Contains(network, n) || !SameFile(n, net) {
 				continue
 			}
 			null, err := OpenNull()
@@ -96,13 +97,15 @@ func Mute(network []int) error {
 	return nil
 }
 
-// MuteAny is Mute for what may be the network as far as is known yet, among 0 and
-// 1: a socket, that is. A terminal, or a file that 1 and 2 share, is not.
+// MuteAny is Mute for what may be the network as far as is known yet: any socket
+// that we have. A terminal, or a file that 1 and 2 share, is not, nor is a socket
+// that is 2 alone.
 func MuteAny() error {
-	return Mute(slices.DeleteFunc([]int{0, 1}, func(n int) bool {
+	network := slices.DeleteFunc(Inherited(), func(n int) bool {
 		var st unix.Stat_t
-		return unix.Fstat(n, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK
-	}))
+		return n == 2 || unix.Fstat(n, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK
+	})
+	return Mute(network)
 }
 
 // IsClosed tells whether a descriptor is not open, here and in our children.

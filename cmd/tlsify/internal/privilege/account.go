@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/cmd/tlsify/internal/status"
 )
 
@@ -81,17 +82,22 @@ func ParseAccount(value string) (*Account, error) {
 }
 
 // Become makes all of this process the account's, with no other group, for
-// good. It must be root's.
+// good. It must be root's. One that was hardened is so afterwards: at a change of
+// user Linux makes a process what fs.suid_dumpable says.
 func (a *Account) Become() error {
 	if a == nil {
 		return nil
 	}
+	hardened := sandbox.Hardened()
 	err := syscall.Setgroups([]int{})
 	if err == nil {
 		err = syscall.Setgid(a.gid)
 	}
 	if err == nil {
 		err = syscall.Setuid(a.uid)
+	}
+	if err == nil && hardened {
+		err = sandbox.Harden()
 	}
 	if err != nil {
 		return status.Usagef("cannot become user %v: %v", a, err)

@@ -27,6 +27,12 @@ func Harden() error {
 	return os.NewSyscallError("prctl PR_SET_DUMPABLE", unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0))
 }
 
+// Hardened tells whether that holds.
+func Hardened() bool {
+	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	return err == nil && dumpable == 0
+}
+
 // Confinement is what a process is about to enter.
 type Confinement struct {
 	needs Needs

@@ -11,6 +11,9 @@ var errNone = errors.New("there is no sandbox for this system yet: Landlock and 
 // Harden keeps other processes of the same user out of this one's memory.
 func Harden() error { return errNone }
 
+// Hardened tells whether that holds.
+func Hardened() bool { return false }
+
 // Confinement is what a process is about to enter.
 type Confinement struct{}
 

@@ -46,24 +46,48 @@ const ProcessWord = ":signer"
 
 // Process is our side of a signing process.
 type Process struct {
-	supply int
+	supply *stream.FD
 	Ended  chan struct{}
 }
 
 // startSigning starts a signing process for pairs of --cert and --key, and
-// gives their certificate chains.
+// gives their certificate chains. With an error there is none, or it ends.
 func startSigning(r Request, pairs [][2]string) (*Process, [][]byte, error) {
-	supply, err := descriptor.SocketPair()
+	ends, err := descriptor.SocketPair()
 	if err != nil {
 		return nil, nil, status.Usagef("--key: cannot start a signing process: %v", err)
 	}
-	args := []string{os.Args[0], ProcessWord, strconv.Itoa(supply[1]), strconv.Itoa(int(r.Sandbox)), strconv.FormatBool(r.TLS12), r.User.String()}
-	given := []int{supply[1]}
+	supply, err := stream.NewFD(ends[0])
+	if err != nil {
+		return nil, nil, status.Usagef("--key: %v", err)
+	}
+	s := &Process{supply: supply, Ended: make(chan struct{})}
+	err = s.start(r, pairs, ends[1])
+	var chains [][]byte
+	if err == nil {
+		chains, err = s.chains(len(pairs))
+	}
+	if err != nil {
+		s.Finish()
+		return nil, nil, err
+	}
+	return s, chains, nil
+}
+
+// start starts it, with its end of the supply, which is closed here.
+func (s *Process) start(r Request, pairs [][2]string, its int) error {
+	args := []string{os.Args[0], ProcessWord, strconv.Itoa(its), strconv.Itoa(int(r.Sandbox)), strconv.FormatBool(r.TLS12), r.User.String()}
+	given := []int{its}
+	defer func() {
+		for _, n := range given {
+			unix.Close(n)
+		}
+	}()
 	for _, pair := range pairs {
 		for i, what := range []string{"cert", "key"} {
 			n, err := r.Files.Pass(what, pair[i])
 			if err != nil {
-				return nil, nil, err
+				return err
 			}
 			if n >= 0 && !slices.Contains(given, n) {
 				given = append(given, n)
@@ -72,35 +96,26 @@ func startSigning(r Request, pairs [][2]string) (*Process, [][]byte, error) {
 		}
 	}
 	pid, err := descriptor.ForkSelf(args, given, r.Claims)
-	for _, n := range given {
-		unix.Close(n)
-	}
 	if err != nil {
-		return nil, nil, status.Usagef("--key: cannot start a signing process: %v", err)
+		return status.Usagef("--key: cannot start a signing process: %v", err)
 	}
-	s := &Process{supply: supply[0], Ended: make(chan struct{})}
 	go func() {
 		descriptor.Reap(pid)
 		close(s.Ended)
 	}()
-	chains, err := s.chains(len(pairs))
-	return s, chains, err
+	return nil
 }
 
 // chains reads what the signing process says first.
 func (s *Process) chains(count int) ([][]byte, error) {
-	supply, err := stream.NewFD(s.supply)
-	if err != nil {
-		return nil, status.Usagef("--key: %v", err)
-	}
-	problem, err := signer.ReadFrame(supply)
+	problem, err := signer.ReadFrame(s.supply)
 	if err == nil && len(problem) > 0 {
 		return nil, status.Usagef("%s", problem)
 	}
 	var chains [][]byte
 	for ; err == nil && len(chains) < count; err = nil {
 		var chain []byte
-		if chain, err = signer.ReadFrame(supply); err != nil {
+		if chain, err = signer.ReadFrame(s.supply); err != nil {
 			break
 		}
 		chains = append(chains, chain)
@@ -118,7 +133,7 @@ func (s *Process) Connect() (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("socketpair", err)
 	}
-	err = unix.Sendmsg(s.supply, []byte{1}, unix.UnixRights(ends[1]), nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+	err = unix.Sendmsg(s.supply.Number(), []byte{1}, unix.UnixRights(ends[1]), nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
 	unix.Close(ends[1])
 	if err != nil {
 		unix.Close(ends[0])
@@ -130,7 +145,7 @@ func (s *Process) Connect() (int, error) {
 // Finish lets the signing process end when its connections have.
 func (s *Process) Finish() {
 	if s != nil {
-		unix.Close(s.supply)
+		s.supply.Close()
 	}
 }
 

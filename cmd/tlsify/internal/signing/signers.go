@@ -51,9 +51,19 @@ type Keys struct {
 }
 
 // Open reads the certificates and reaches or starts the signers: our own process
-// first, and commands of the caller's last, behind Check.
+// first, and commands of the caller's last, behind Check. With an error there is
+// nothing left of them.
 func Open(r Request) (*Keys, error) {
 	k := &Keys{Chains: map[int][]byte{}}
+	if err := k.open(r); err != nil {
+		k.Finish()
+		k.Close()
+		return nil, err
+	}
+	return k, nil
+}
+
+func (k *Keys) open(r Request) error {
 	var own [][2]string
 	for i, key := range r.Keys {
 		if _, ok := signer.Named(key); !ok {
@@ -62,12 +72,12 @@ func Open(r Request) (*Keys, error) {
 		}
 		var err error
 		if k.Chains[i], err = r.Files.Load("cert", r.Certs[i]); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	client, chains, err := k.ownSigner(r, own)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	later := signer.NewClient(nil, 0)
 	for i, key := range r.Keys {
@@ -78,15 +88,15 @@ func Open(r Request) (*Keys, error) {
 		}
 		id, err := source.Chain(r.Certs[i], k.Chains[i])
 		if err != nil {
-			return nil, err
+			return err
 		}
 		id.Key = keyOf(id, asked)
 		k.Identities = append(k.Identities, id)
 	}
 	if err := r.Check(k.Identities); err != nil {
-		return nil, err
+		return err
 	}
-	return k, k.otherSigners(r)
+	return k.otherSigners(r)
 }
 
 func keyOf(id *engine.Identity, asked *signer.Client) *signer.Key {
