@@ -37,8 +37,11 @@ import (
 type Policy struct {
 	// Names are the reference identifiers (RFC 9525) of which the leaf must
 	// carry one. It must not be empty where Purpose is ServerAuth and Trust is
-	// not empty.
+	// not empty, but with AnyName.
 	Names []Name
+	// AnyName takes a server of whatever name where Names is empty: whoever has a
+	// certificate of Trust can then pass for another.
+	AnyName bool
 	// Trust holds the sources of root certificates. Empty means --trust none:
 	// no path is built and names and dates are not checked; it needs a pin or
 	// a TLSA record, and Check fails without one.

@@ -100,7 +100,7 @@ func extension(c *x509.Certificate, oid asn1.ObjectIdentifier) *pkix.Extension {
 // checkNames holds the leaf's names against the policy's.
 func (p *Policy) checkNames(leaf *x509.Certificate, alt altNames) []Reason {
 	if len(p.Names) == 0 {
-		if p.Purpose == ServerAuth {
+		if p.Purpose == ServerAuth && !p.AnyName {
 			return []Reason{reason(NameWrong, "there is no name to check the server by: give it with --name")}
 		}
 		return nil

@@ -135,7 +135,7 @@ func run(say status.Reporter, errs int) int {
 // or, under the name of a program whose place we take, that one's.
 func parse(argv []string, say status.Reporter) (*invocation.Invocation, caller.Caller, error) {
 	who, args, err := caller.Arguments(filepath.Base(argv[0]), argv[1:])
-	say.Failed = who.Teller.Failed
+	say.Failed = who.Failed
 	if err != nil {
 		// Which descriptor is the network is not known yet: any may be.
 		if !who.Dials {
@@ -147,6 +147,7 @@ func parse(argv []string, say status.Reporter) (*invocation.Invocation, caller.C
 	if err != nil {
 		return invocation.Unparsed(words, in), who, err
 	}
+	in.AnyName, in.Unverified, in.Bind = who.AnyName, who.Unverified, who.Bind
 	inv, err := invocation.Parse(words, in)
 	if err == nil && inv.Form == option.Accept {
 		inv.Listen.User, err = who.Signs()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -114,6 +115,37 @@ func TestAsS6(t *testing.T) {
 		tlsify := l.start("-J", "-d", "9", "-k", enginetest.Host, "6", "7")
 		if got := tlsify.wait(); got != 97 || told.all() != "" || l.out.all() != "" {
 			t.Errorf("status %d, told %q: %s", got, told.all(), tlsify.report())
+		}
+	})
+	// Without -k it is the chain alone, as theirs; statuses are theirs too.
+	for _, c := range []struct {
+		name, mode, chain, options, roots string
+		status                            int
+	}{
+		{"no name", "fin", "good", "6 7", "", 0},
+		{"no name and expired", "hangs-up", "expired", "6 7", "", 97},
+		{"no name and of nobody", "hangs-up", "self-signed", "6 7", "", 97},
+		{"too late", "silent", "good", "-K 200 -k " + enginetest.Host + " 6 7", "", 98},
+		{"lost", "closes", "good", "-k " + enginetest.Host + " 6 7", "", 97},
+		{"no file", "hangs-up", "good", "-k " + enginetest.Host + " 6 7", "/nowhere", 96},
+		{"no option", "hangs-up", "good", "-x 6 7", "", 100},
+	} {
+		t.Run("client "+c.name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, c.mode, "chain="+c.chain)
+			l := under(t, "s6-tlsc-io", "CAFILE="+cmp.Or(c.roots, pki+"/ca.pem"))
+			l.netTo(s, 6, 7)
+			tlsify := l.start(strings.Fields(c.options)...)
+			if got := tlsify.wait(); got != c.status || (l.out.all() == "hello\n") != (c.status == 0) || (l.err.all() == "") != (c.status == 0) {
+				t.Errorf("status %d: %s", got, tlsify.report())
+			}
+		})
+	}
+	t.Run("server without one of a pair", func(t *testing.T) {
+		t.Parallel()
+		l := under(t, "s6-tlsd-io", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key", "KEYFILE:a.test="+pki+"/good.key")
+		if got := l.start("-k1", "6", "7").wait(); got != 96 {
+			t.Errorf("status %d", got)
 		}
 	})
 	for options, want := range map[string]string{"-d8": "fin", "-Sd8": "close_notify"} {
@@ -311,6 +343,44 @@ func TestAsCourier(t *testing.T) {
 			}
 			if got := tlsify.wait(); got != c.status {
 				t.Errorf("status %d: %s", got, tlsify.report())
+			}
+		})
+	}
+}
+
+// A mail server that encrypts where it can says so to couriertls by no -verify: it
+// goes on with whoever answers, which is said, unless TLS_VERIFYPEER has the chain
+// verified.
+func TestAsCourierUnnamed(t *testing.T) {
+	for _, c := range []struct {
+		name, chain, level, info, people string
+		status                           int
+	}{
+		{"expired", "expired", "NONE", "\nUnverified: cert-expired\n", "the server is not verified (cert-expired)", 0},
+		{"good", "good", "NONE", "\nUnverified: cert-name\n", "the server is not verified (cert-name)", 0},
+		{"nothing said", "expired", "", "\nUnverified: cert-expired\n", "the server is not verified (cert-expired)", 0},
+		{"chain alone", "good", "PEER", "", "", 0},
+		{"chain alone, bad", "expired", "PEER", "", "(cert-expired)", 5},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, "echo", "chain="+c.chain)
+			l := under(t, "couriertls", "TLS_TRUSTCERTS="+pkiFiles(t)+"/ca.pem", "TLS_CERTFILE="+pkiFiles(t)+"/client.pem",
+				"TLS_PRIVATE_KEYFILE="+pkiFiles(t)+"/client.key", "TLS_VERIFYPEER="+c.level)
+			l.netTo(s, 5)
+			local, told, info := l.socket(6), l.capture(7), l.capture(8)
+			tlsify := l.start("-statusfd=7", "-printx509=8", "-localfd=6", "-remotefd=5")
+			io.WriteString(local, "there and back")
+			local.CloseWrite()
+			got, _ := io.ReadAll(local)
+			if status := tlsify.wait(); status != c.status || (string(got) == "there and back") != (c.status == 0) {
+				t.Errorf("status %d, %q: %s", status, got, tlsify.report())
+			}
+			if (told.all() == "") != (c.status == 0) || !strings.Contains(info.all(), c.info) || strings.Contains(info.all(), "Unverified") != (c.info != "") {
+				t.Errorf("it tells %q, %q", told.all(), info.all())
+			}
+			if people := l.err.all(); !strings.Contains(people, c.people) || (people == "") != (c.people == "") {
+				t.Errorf("people hear %q", people)
 			}
 		})
 	}

@@ -7,6 +7,8 @@
 package caller
 
 import (
+	"errors"
+	"net/netip"
 	"os"
 	"strconv"
 	"time"
@@ -69,12 +71,17 @@ type Caller struct {
 	Name    string   // the other program's; empty: tlsify
 	// Dials tells that the network is neither on 0 nor on 1.
 	Dials bool
+	// AnyName takes a server of whatever name; Unverified goes on where nothing
+	// vouches for it; Bind is the address to dial from.
+	AnyName, Unverified bool
+	Bind                netip.AddrPort
 	// Leaves tells that the end of its input is its leaving.
 	Leaves bool
 	// MaxPath is the most certificates that a path may have; 0: as by itself.
 	MaxPath int
 	user    *personality.IDs
-	refused bool // its arguments were
+	refused bool            // its arguments were
+	failure *status.Failure // what went wrong, for who has other statuses
 	// account is whom -user names, nil: nobody; thenUser, that PROG is not to be
 	// him.
 	account  *privilege.Account
@@ -92,7 +99,8 @@ func Arguments(name string, args []string) (Caller, []string, error) {
 		return Caller{}, args, nil
 	}
 	call, err := personality.Translate(name, args, os.Environ())
-	who := Caller{Name: name, Dials: name == "openssl", refused: err != nil}
+	setup := new(personality.SetupError)
+	who := Caller{Name: name, Dials: name == "openssl", refused: err != nil && !errors.As(err, &setup), failure: new(status.Failure)}
 	if err != nil {
 		err = status.Usagef("%v", err)
 	}
@@ -115,6 +123,7 @@ func Arguments(name string, args []string) (Caller, []string, error) {
 	if err != nil {
 		return who, nil, err
 	}
+	who.AnyName, who.Unverified, who.Bind = call.AnyName, call.Unverified, call.Bind
 	who.user, who.ByFIN, who.TakeFIN = call.User, call.ByFIN, call.TakeFIN
 	who.account, err = accountOf(call.UserName)
 	if err != nil {
@@ -136,7 +145,19 @@ func (c Caller) Status(exit int) int {
 	if c.Delayed != nil {
 		return exit // it is PROG's
 	}
-	return personality.Status(c.Name, exit, c.refused)
+	code := ""
+	if c.failure != nil {
+		code = c.failure.Code
+	}
+	return personality.Status(c.Name, exit, code, c.refused)
+}
+
+// Failed takes note of what went wrong, and passes it on to who waits for it.
+func (c Caller) Failed(f *status.Failure) {
+	if c.failure != nil {
+		*c.failure = *f
+	}
+	c.Teller.Failed(f)
 }
 
 // Advise has a policy say what to do next in the other program's words.

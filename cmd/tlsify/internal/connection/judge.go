@@ -44,6 +44,10 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 		var rejection *verify.Error
 		switch {
 		case err == nil:
+			if c.inv.Answering.Opportunistic && c.inv.Policy.AnyName {
+				c.facts.Unverified = []string{string(verify.NameWrong)} // somebody vouches, and for whom is not known
+				return nil
+			}
 			c.facts.Accept(result)
 			c.verdict = result
 			c.kept.verified(peer)

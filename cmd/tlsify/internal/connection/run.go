@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"tlsify/cmd/tlsify/internal/acquire"
@@ -176,6 +177,9 @@ func (c *connection) ready(context.Context) (err error) {
 	c.say.Say("sandbox", c.measures...)
 	if err := c.handOver(); err != nil {
 		return err
+	}
+	if c.facts.Unverified != nil && c.say == nil {
+		status.Write("tlsify: going on, and the server is not verified (" + strings.Join(c.facts.Unverified, ", ") + ")")
 	}
 	c.say.Say("ready")
 	for _, line := range c.facts.ForPeople(c.dialed) {

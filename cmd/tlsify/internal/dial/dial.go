@@ -20,7 +20,9 @@ import (
 // could not be resolved, an *Error where no address could be connected to, and
 // a *ProxyError for whatever fails on the way to a proxy, in it, or behind it.
 func Dial(ctx context.Context, t Target) (*Stream, error) {
-	return newDialer().dial(ctx, t)
+	d := newDialer()
+	d.from = t.From
+	return d.dial(ctx, t)
 }
 
 func (d *dialer) dial(ctx context.Context, t Target) (*Stream, error) {

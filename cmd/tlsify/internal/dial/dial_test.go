@@ -73,6 +73,20 @@ func serve(t testing.TB, address string, handle func(net.Conn)) string {
 	return port
 }
 
+// A target may say which address of ours to connect from.
+func TestFrom(t *testing.T) {
+	seen := make(chan string, 1)
+	port := serve(t, "127.0.0.1:0", func(c net.Conn) { seen <- c.RemoteAddr().String() })
+	s, err := Dial(t.Context(), Target{Network: "tcp", Address: "localhost:" + port, From: netip.MustParseAddrPort("127.0.0.9:0")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.FD.Close()
+	if from := <-seen; !strings.HasPrefix(from, "127.0.0.9:") {
+		t.Errorf("it came from %s", from)
+	}
+}
+
 // notes are what servers have seen, in order.
 type notes struct {
 	mu   sync.Mutex

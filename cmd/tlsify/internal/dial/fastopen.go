@@ -71,7 +71,7 @@ func (f *fallback) nextAddress(ctx context.Context) (net.Conn, error) {
 	for len(f.left) > 0 {
 		f.current = netip.AddrPortFrom(f.left[0], f.port)
 		f.left = f.left[1:]
-		conn, err := f.dialer.connect(ctx, f.current, socketOptions{fastOpen: true, soon: len(f.left) > 0})
+		conn, err := f.dialer.connect(ctx, f.current, socketOptions{fastOpen: true, soon: len(f.left) > 0, from: f.dialer.from})
 		if err == nil {
 			return conn, nil
 		}

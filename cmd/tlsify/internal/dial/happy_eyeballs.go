@@ -26,6 +26,7 @@ func (d *dialer) race(ctx context.Context, network, host string, port uint16) (n
 	answers, n := d.ask(ctx, network, host)
 	r := &race{
 		connect:  d.connect,
+		from:     d.from,
 		port:     port,
 		answers:  answers,
 		waiting:  n,
@@ -49,6 +50,7 @@ var errNone = errors.New("no address is left")
 // race is one race under way. All of it belongs to run.
 type race struct {
 	connect func(context.Context, netip.AddrPort, socketOptions) (net.Conn, error)
+	from    netip.AddrPort
 	port    uint16
 
 	answers  <-chan answer
@@ -126,7 +128,7 @@ func (r *race) begin(ctx context.Context) {
 	r.running++
 	go func() {
 		a := attempt{to: netip.AddrPortFrom(addr, r.port)}
-		a.conn, a.err = r.connect(ctx, a.to, socketOptions{})
+		a.conn, a.err = r.connect(ctx, a.to, socketOptions{from: r.from})
 		select {
 		case r.finished <- a:
 		case <-ctx.Done(): // another one has won, or it is too late

@@ -24,6 +24,9 @@ type Target struct {
 	// path.
 	Address string
 
+	// From is the address, and the port or 0, to connect from; not valid: any.
+	From netip.AddrPort
+
 	// TCPFastOpen sends the first bytes along with the SYN (RFC 7413) where the
 	// kernel has a cookie of the server's. The addresses are then tried in
 	// order, and the next one until the first byte has come: see [Stream].
@@ -66,6 +69,7 @@ type dialer struct {
 	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 	// connect connects to one address.
 	connect func(ctx context.Context, to netip.AddrPort, how socketOptions) (net.Conn, error)
+	from    netip.AddrPort // where connect is to connect from
 }
 
 // socketOptions are for one TCP socket.
@@ -74,6 +78,7 @@ type socketOptions struct {
 	// soon gives the address up when a SYN and its repetition were not
 	// answered.
 	soon bool
+	from netip.AddrPort // not valid: any address of ours
 }
 
 func newDialer() *dialer {
@@ -83,6 +88,9 @@ func newDialer() *dialer {
 // connect is a dialer's connect.
 func connect(ctx context.Context, to netip.AddrPort, how socketOptions) (net.Conn, error) {
 	d := net.Dialer{}
+	if how.from.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(how.from)
+	}
 	if how.fastOpen || how.soon {
 		d.Control = how.set
 	}

@@ -22,6 +22,9 @@ func Courier(f *Facts) []byte {
 		fmt.Fprintf(&b, "\nNot-Before: %s\nNot-After: %s\n\n", timeOf(leaf.NotBefore), timeOf(leaf.NotAfter))
 	}
 	fmt.Fprintf(&b, "Version: %s\nBits: %d\nCipher: %s\n", f.State.Version, cipherBits(f), OpenSSLCipher(f.State.Cipher))
+	if f.Unverified != nil {
+		fmt.Fprintf(&b, "Unverified: %s\n", strings.Join(f.Unverified, " "))
+	}
 	return b.Bytes()
 }
 

@@ -8,6 +8,7 @@
 package invocation
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -111,6 +112,12 @@ type Context struct {
 	Engines Engines
 	Claims  *descriptor.Claims
 	Say     status.Reporter
+	// What only a caller by another program's name can ask for: AnyName takes a
+	// server of whatever name, where there is none to expect; Unverified goes on,
+	// too, where nothing vouches for it, as --opportunistic does; Bind is the address
+	// to dial from.
+	AnyName, Unverified bool
+	Bind                netip.AddrPort
 }
 
 // parser makes an invocation of words.
@@ -239,6 +246,7 @@ type Trust struct {
 	Roots    []string
 	TrustToo bool // whatever a TLSA record says
 	Names    []verify.Name
+	AnyName  bool // where there are no Names
 	Pins     []verify.Pin
 	PinFiles []string
 	TLSA     []verify.TLSA
@@ -260,6 +268,6 @@ const RootSystem = "system"
 
 // Policy is the policy, without what is in files.
 func (t *Trust) Policy(purpose verify.Purpose, level engine.Level) *verify.Policy {
-	return &verify.Policy{Purpose: purpose, Names: t.Names, Pins: slices.Clone(t.Pins), TLSA: t.TLSA,
+	return &verify.Policy{Purpose: purpose, Names: t.Names, AnyName: t.AnyName, Pins: slices.Clone(t.Pins), TLSA: t.TLSA,
 		TrustToo: t.TrustToo, Staple: t.Staple, Advice: t.Advice, MaxPath: t.MaxPath, PostQuantum: level >= engine.LevelPQAuth}
 }

@@ -187,6 +187,9 @@ func (p *parser) answering() error {
 		name = "opportunistic"
 	}
 	switch {
+	case p.Unverified:
+		a.Opportunistic = true
+		return nil
 	case !a.Ask && !a.Opportunistic:
 		return nil
 	case a.Ask && a.Opportunistic:

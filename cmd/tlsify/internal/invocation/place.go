@@ -87,7 +87,7 @@ func (p *parser) dialling(address string) error {
 	if err != nil {
 		return err
 	}
-	*target = dial.Target{Network: "tcp", Address: net.JoinHostPort(host.dial, port), TCPFastOpen: w.Has("tcp-fastopen")}
+	*target = dial.Target{Network: "tcp", Address: net.JoinHostPort(host.dial, port), TCPFastOpen: w.Has("tcp-fastopen"), From: p.Bind}
 	switch four, six := w.Has("ipv4"), w.Has("ipv6"); {
 	case four && six:
 		return status.Usagef("-4 and -6 exclude each other")

@@ -1,6 +1,9 @@
 package personality
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Call is what another program's arguments come to.
 type Call struct {
@@ -40,6 +43,11 @@ type Call struct {
 	Then []string
 	// UserName is whose rights are enough once files are read and Then is started.
 	UserName string
+	// AnyName takes a server of whatever name that is vouched for; Unverified goes
+	// on, too, where nothing vouches for it, and says so.
+	AnyName, Unverified bool
+	// Bind is the address to dial from.
+	Bind netip.AddrPort
 	// HandOn are the arguments of the next program of the same name in PATH,
 	// which does this in our place. Where there is none it is Args, or an error.
 	HandOn []string

@@ -9,8 +9,9 @@ import (
 
 // courier is Courier's couriertls. The network is -remotefd, -host and -port, or
 // with -tcpd descriptor 0; the plaintext is -localfd's, a program's, or on 0 and
-// 1. A client checks the certificate whatever TLS_VERIFYPEER says, and for that
-// must be given -verify, or -host.
+// 1. A client checks the certificate for -verify, or else -host. Without either,
+// by which a mail server encrypts where it can, nothing is verified, which is said;
+// with TLS_VERIFYPEER=PEER, which can make it only stricter, the chain alone is.
 func courier(args []string, env Environment) (*Call, error) {
 	call := &Call{}
 	// First of all: at its end of file without a line all is well.
@@ -69,7 +70,7 @@ func (call *Call) courier(args []string, env Environment) (err error) {
 	if _, server := values["server"]; server {
 		call.Args, err = courierServer(env)
 	} else {
-		call.Args, err = courierClient(values, env)
+		err = call.courierClient(values, env)
 	}
 	if err != nil {
 		return err
@@ -98,20 +99,31 @@ func courierFloor(env Environment) ([]string, error) {
 	return nil, fmt.Errorf("TLS_PROTOCOL is %q", value)
 }
 
-func courierClient(values map[string]string, env Environment) ([]string, error) {
-	args := []string{"connect"}
+func (call *Call) courierClient(values map[string]string, env Environment) error {
+	call.Args = []string{"connect"}
+	level, _ := env.Get("TLS_VERIFYPEER")
 	if name := values["verify"]; name != "" {
-		args = append(args, "--name="+name)
+		call.Args = append(call.Args, "--name="+name)
 	} else if values["host"] == "" {
-		return nil, errors.New("-verify=DOMAIN is needed, for without it any certificate would do")
+		call.AnyName = true
+		switch level {
+		case "", "NONE":
+			call.Unverified = true
+		case "PEER", "REQUIREPEER":
+		default:
+			return fmt.Errorf("TLS_VERIFYPEER is %q", level)
+		}
 	}
 	if protocol, ok := values["protocol"]; ok {
-		args = append(args, "--starttls="+protocol)
+		call.Args = append(call.Args, "--starttls="+protocol)
 	}
 	if roots, ok := env.Get("TLS_TRUSTCERTS"); ok {
-		args = append(args, "--trust="+roots)
+		call.Args = append(call.Args, "--trust="+roots)
 	}
-	return append(args, courierIdentity(env)...), nil
+	if !call.Unverified { // nobody unknown gets our certificate
+		call.Args = append(call.Args, courierIdentity(env)...)
+	}
+	return nil
 }
 
 func courierServer(env Environment) ([]string, error) {

@@ -73,12 +73,18 @@ func Translate(name string, args []string, env Environment) (*Call, error) {
 	return call, nil
 }
 
+// SetupError is of what stands around a call: the arguments are good.
+type SetupError struct{ text string }
+
+func (e *SetupError) Error() string { return e.text }
+
 // Status is the exit status that program has for one of tlsify's, before there
-// was a PROG. Refused tells that it was the arguments that were refused.
-func Status(program string, status int, refused bool) int {
+// was a PROG, with the CODE of a failure. Refused tells that it was the arguments
+// that were refused.
+func Status(program string, status int, code string, refused bool) int {
 	switch program {
 	case "s6-tlsc-io", "s6-tlsd-io", "s6-ucspitlsc", "s6-ucspitlsd":
-		return s6Status(status, refused)
+		return s6Status(status, code, refused)
 	}
 	return status
 }

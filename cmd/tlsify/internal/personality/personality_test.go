@@ -2,6 +2,7 @@ package personality
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -47,6 +48,11 @@ var calls = []struct {
 		"connect --eof=hold a.test:443 ciphers ECDHE-RSA-AES128-GCM-SHA256 ECDHE-RSA-AES256-GCM-SHA384 TLS_AES_128_GCM_SHA256"},
 	{"openssl", "s_client -quiet -connect a.test:443 -cipher DEFAULT@SECLEVEL=1", "connect --eof=hold a.test:443"},
 	{"openssl", "s_client -quiet -connect a.test:443 -cipher @SECLEVEL=0", "connect --eof=hold a.test:443"},
+	{"openssl", "s_client -quiet -connect a.test:443 -bind 192.0.2.1", "connect --eof=hold a.test:443 from 192.0.2.1:0"},
+	{"openssl", "s_client -quiet -connect a.test:443 -bind [2001:db8::1]:7", "connect --eof=hold a.test:443 from [2001:db8::1]:7"},
+	{"openssl", "s_client -quiet -connect a.test:443 -bind 2001:db8::1", "connect --eof=hold a.test:443 from [2001:db8::1]:0"},
+	{"openssl", "s_client -quiet -connect a.test:443 -bind me.test:7", "!-bind me.test:7 is no address"},
+	{"openssl", "s_client -quiet -unix /x -bind 127.0.0.1", "!-bind is not for -unix"},
 	{"openssl", "s_client -help", "help s_client"},
 	// what others do
 	{"openssl", "", "hand on"},
@@ -91,7 +97,14 @@ var calls = []struct {
 	{"s6-tlsc-io", "CAFILE=ca.pem CADIR=/ca: -S -J -v2 -K 500 -ka.test -- 6 6", "connect --name=a.test --trust=/ca --handshake-timeout=500ms --eof=half-close net 6,6"},
 	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: -y -k a.test -d 9 6 7", "connect --name=a.test --trust=/ca --cert=c --key=k net 6,7 by-fin take-fin tell 1 on 9"},
 	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: -Y -K0 -k a.test 6 7", "connect --name=a.test --trust=/ca net 6,7 by-fin take-fin"},
-	{"s6-tlsc-io", "CADIR=/ca: 6 7", "!any certificate would do"},
+	{"s6-tlsc-io", "CADIR=/ca: 6 7", "connect --trust=/ca net 6,7 by-fin take-fin any-name"}, // as theirs: the chain alone
+	// of letters that contradict each other the later one holds, in one word or two
+	{"s6-tlsc-io", "CADIR=/ca: -jJ -sS -k a.test 6 7", "connect --name=a.test --trust=/ca --eof=half-close net 6,7"},
+	{"s6-tlsc-io", "CADIR=/ca: -JjSska.test 6 7", "connect --name=a.test --trust=/ca net 6,7 by-fin take-fin"},
+	{"s6-tlsc-io", "CADIR=/ca: -J --no-enforce-close-notify -yY -k a.test -- 6 7", "connect --name=a.test --trust=/ca net 6,7 by-fin take-fin"},
+	{"s6-tlsc-io", "CADIR=/ca: -Jk a.test -j 6 7", "connect --name=a.test --trust=/ca net 6,7 by-fin take-fin"},
+	{"s6-tlsc-io", "CADIR=/ca: -Jk", "!-k needs a value"},
+	{"s6-tlsc-io", "CADIR=/ca: -Jx 6 7", "!there is no -x here"},
 	{"s6-tlsc-io", "-k a.test 6 7", "!neither CADIR nor CAFILE"},
 	{"s6-tlsc-io", "CADIR=/ca: -y -k a.test 6 7", "!CERTFILE and KEYFILE"},
 	{"s6-tlsc-io", "CADIR=/ca: -k a.test 6", "!two descriptors"},
@@ -112,6 +125,7 @@ var calls = []struct {
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -k 2 6 7", "!there is no KEYFILE:NAME"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k KEYFILE:a.test=ka CERTFILE:a.test=ca: -J -S -k1 6 7", "accept --cert=c --key=k --cert=ca --key=ka --eof=half-close net 0,1 plain 6,7"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k KEYFILE:a.test=ka CERTFILE:a.test=ca: -J -S --sni 6 7", "accept --cert=c --key=k --cert=ca --key=ka --eof=half-close net 0,1 plain 6,7"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k KEYFILE:a.test=ka CERTFILE:a.test=ca: -J -S --sni -k0 6 7", "accept --cert=c --key=k --eof=half-close net 0,1 plain 6,7"},
 	{"s6-tlsd-io", "KEYFILE:*.a.test=ka CERTFILE:*.a.test=ca KEYFILE:=x: -J -S --mandatory-sni 6 7", "accept --cert=ca --key=ka --eof=half-close net 0,1 plain 6,7"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k KEYFILE:a.test=ka: -k1 6 7", "!no CERTFILE:a.test"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -kx 6 7", "!-k x"},
@@ -126,14 +140,21 @@ var calls = []struct {
 	{"s6-ucspitlsc", "CADIR=/ca: -J -S -k a.test -6 8 -7 9 prog", "connect --name=a.test --trust=/ca --eof=half-close net 8,9 unset 6 -- prog"},
 	{"s6-ucspitlsc", "CADIR=/ca: -J -S -k a.test --read-fd=2 prog", "!3 or more"},
 	{"s6-ucspitlsc", "CADIR=/ca: -J -k a.test prog", "connect --name=a.test --trust=/ca net 6,7 unset 6 -- prog by-fin"},
-	{"s6-ucspitlsc", "CADIR=/ca: -J prog", "!any certificate would do"},
+	{"s6-ucspitlsc", "CADIR=/ca: -J prog", "connect --trust=/ca net 6,7 unset 6 -- prog by-fin any-name"},
 
 	{"couriertls", "-remotefd=5 -localfd=6 -statusfd=7 -verify=a.test", "connect --name=a.test net 5,5 plain 6,6 tell 2 on 7"},
 	{"couriertls", "TLS_TRUSTCERTS=/ca TLS_CERTFILE=both TLS_VERIFYPEER=NONE: -host=a.test -port=993", "connect --trust=/ca --cert=both --key=both a.test:993"},
 	{"couriertls", "TLS_CERTFILE=c TLS_PRIVATE_KEYFILE=k: -server -remotefd=0 -localfd=6", "accept --cert=c --key=k net 0,0 plain 6,6"},
 	{"couriertls", "TLS_CERTFILE=c TLS_VERIFYPEER=REQUIREPEER TLS_TRUSTCERTS=ca: -server -remotefd=5", "accept --cert=c --key=c --client-auth=require --client-trust=ca net 5,5"},
 	{"couriertls", "TLS_CERTFILE=c TLS_VERIFYPEER=PEER TLS_TRUSTCERTS=ca: -server -remotefd=5", "accept --cert=c --key=c --client-auth=request --client-trust=ca net 5,5"},
-	{"couriertls", "-remotefd=5 -statusfd=7", "!any certificate would do tell 2 on 7"},
+	// courieresmtp where it encrypts if it can, and without a word of who is to be verified
+	{"couriertls", "TLS_VERIFYPEER=NONE TLS_CERTFILE=c TLS_TRUSTCERTS=/ca: -statusfd=7 -printx509=8 -localfd=6 -remotefd=5",
+		"connect --trust=/ca net 5,5 plain 6,6 any-name unverified tell 2 on 7 info 8"},
+	{"couriertls", "TLS_CERTFILE=c: -remotefd=5 -statusfd=7", "connect net 5,5 any-name unverified tell 2 on 7"},
+	{"couriertls", "TLS_VERIFYPEER=PEER TLS_CERTFILE=c: -remotefd=5 -localfd=6", "connect --cert=c --key=c net 5,5 plain 6,6 any-name"},
+	{"couriertls", "TLS_VERIFYPEER=SOMETIMES: -remotefd=5", "!TLS_VERIFYPEER"},
+	{"couriertls", "TLS_VERIFYPEER=NONE: -remotefd=5 -verify=a.test", "connect --name=a.test net 5,5"},
+	{"couriertls", "-remotefd=5 -domain=a.test -statusfd=7", "!there is no -domain here tell 2 on 7"},
 	{"couriertls", "-remotefd=0 -verify=a.test", "!needs -localfd"},
 	{"couriertls", "-server -remotefd=5", "!TLS_CERTFILE is needed"},
 	{"couriertls", "-verify=a.test", "!-remotefd=N is needed"},
@@ -215,6 +236,12 @@ func (call *Call) words(err error) []string {
 			words = append(words, "or", call.User.Invalid)
 		}
 	}
+	if call.AnyName && err == nil {
+		words = append(words, "any-name")
+	}
+	if call.Unverified && err == nil {
+		words = append(words, "unverified")
+	}
 	if err == nil {
 		words = append(words, call.sClientWords()...)
 	}
@@ -239,6 +266,9 @@ func (call *Call) sClientWords() (words []string) {
 	}
 	if call.NoInput {
 		words = append(words, "empty")
+	}
+	if call.Bind.IsValid() {
+		words = append(words, "from", call.Bind.String())
 	}
 	if call.MaxPath > 0 {
 		words = append(words, "path", strconv.Itoa(call.MaxPath))
@@ -317,10 +347,13 @@ func everything(value string) (env Environment) {
 	return env
 }
 
-// No personality has a way to say that certificates are not to be checked.
+// Certificates are checked, and for a name, but where the contract of s6 or
+// couriertls leaves out the name, and with that, for couriertls, the check.
 func FuzzTranslate(f *testing.F) {
 	for _, c := range calls {
 		f.Add(c.name, c.told, "v")
+		f.Add(c.name, c.told, "NONE")
+		f.Add(c.name, c.told, "PEER")
 	}
 	f.Fuzz(func(t *testing.T, name, told, value string) {
 		if !Known(name) {
@@ -335,6 +368,11 @@ func FuzzTranslate(f *testing.F) {
 		}
 		if call.Args[0] != "connect" && call.Args[0] != "accept" {
 			t.Errorf("the form is %q", call.Args[0])
+		}
+		unnamed := !slices.ContainsFunc(call.Args, func(arg string) bool { return strings.HasPrefix(arg, "--name=") })
+		client := strings.HasPrefix(name, "s6-") || name == "couriertls"
+		if call.AnyName && !(unnamed && client) || call.Unverified && !(call.AnyName && name == "couriertls" && value != "PEER") {
+			t.Errorf("any name %t, unverified %t, of %q", call.AnyName, call.Unverified, call.Args)
 		}
 		for _, arg := range call.Args[1:] {
 			option, _, _ := strings.Cut(arg, "=")

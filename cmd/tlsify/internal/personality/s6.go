@@ -1,7 +1,6 @@
 package personality
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -9,8 +8,8 @@ import (
 )
 
 // s6Client is `s6-tlsc-io [OPTION]... FDR FDW` of s6-networking: TLS on FDR and
-// FDW, the plaintext on 0 and 1. A name (-k) is needed, for without it any
-// certificate would do.
+// FDW, the plaintext on 0 and 1. Without a name (-k) it is the chain alone that is
+// verified, as there: a server of whatever name will do.
 func s6Client(args []string, env Environment) (*Call, error) {
 	s, err := readS6(args, s6ClientLong)
 	if err != nil {
@@ -86,15 +85,17 @@ type s6Call struct {
 }
 
 func (s *s6Call) client(call *Call, env Environment) error {
-	name, ok := s.values['k']
-	if !ok {
-		return errors.New("-k NAME is needed, for without it any certificate would do")
-	}
 	trust, err := s6Trust(env)
 	if err != nil {
 		return err
 	}
-	call.Args = append([]string{"connect", "--name=" + name, "--trust=" + trust}, s.common...)
+	call.Args = []string{"connect"}
+	if name, ok := s.values['k']; ok {
+		call.Args = append(call.Args, "--name="+name)
+	} else {
+		call.AnyName = true
+	}
+	call.Args = append(append(call.Args, "--trust="+trust), s.common...)
 	if s.certificate == 'y' {
 		cert, key, err := s6Identity(env)
 		if err != nil {
@@ -166,11 +167,15 @@ var (
 
 // read reads the options; of two that contradict the later one holds.
 func (s *s6Call) read(args []string, side s6Side) error {
-	opposite := map[byte]byte{'s': 'S', 'S': 's', 'j': 'J', 'J': 'j', 'z': 'Z', 'Z': 'z', 'Y': 'y', 'y': 'Y'}
+	opposite := map[byte]byte{'s': 'S', 'S': 's', 'j': 'J', 'J': 'j', 'z': 'Z', 'Z': 'z', 'Y': 'y', 'y': 'Y', '1': '2', '2': '1'}
+	set := func(letter byte, value string) {
+		delete(s.values, opposite[letter])
+		s.values[letter] = value
+	}
 	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
 		word := args[0]
-		args = args[1:]
 		if word == "--" {
+			args = args[1:]
 			break
 		}
 		if name, ok := strings.CutPrefix(word, "--"); ok {
@@ -182,30 +187,17 @@ func (s *s6Call) read(args []string, side s6Side) error {
 			if !known || valued != (strings.IndexByte(s6Takers, letter) >= 0) {
 				return fmt.Errorf("there is no %s here", word)
 			}
-			switch letter {
-			case 0: // as it is anyway
-			case '1', '2':
-				s.values['k'] = string(letter)
-			default:
-				delete(s.values, opposite[letter])
-				s.values[letter] = value
+			if letter != 0 { // else it is so anyway
+				set(letter, value)
 			}
+			args = args[1:]
 			continue
 		}
-		values, rest, err := letters([]string{word}, "SsJjYyZz", s6Takers)
-		if err != nil && len(args) > 0 && args[0] != "--" && strings.HasSuffix(err.Error(), "needs a value") {
-			values, rest, err = letters([]string{word, args[0]}, "SsJjYyZz", s6Takers)
-			args = args[1:]
+		rest, err := lettersOf(args, "SsJjYyZz", s6Takers, set)
+		if err != nil {
+			return err
 		}
-		if err != nil || len(rest) > 0 {
-			return cmp.Or(err, fmt.Errorf("unexpected argument %s", word))
-		}
-		for _, letter := range []byte("SsJjYyZz" + s6Takers) {
-			if value, ok := values[letter]; ok {
-				delete(s.values, opposite[letter])
-				s.values[letter] = value
-			}
-		}
+		args = rest
 	}
 	s.rest = args
 	for _, letter := range []byte("Yy") {
@@ -267,6 +259,11 @@ func s6Identity(env Environment) (cert, key string, err error) {
 // name, which are alone from level 2 on.
 func (s *s6Call) identities(env Environment) (args []string, err error) {
 	level := uint64(0)
+	for letter, is := range map[byte]uint64{'1': 1, '2': 2} {
+		if _, ok := s.values[letter]; ok {
+			level = is
+		}
+	}
 	if text, ok := s.values['k']; ok {
 		if level, err = strconv.ParseUint(text, 10, 31); err != nil {
 			return nil, fmt.Errorf("-k %s is no level", text)
@@ -289,12 +286,12 @@ func (s *s6Call) identities(env Environment) (args []string, err error) {
 		}
 		cert, ok := env.Get("CERTFILE:" + name)
 		if !ok {
-			return nil, fmt.Errorf("there is KEYFILE:%s and no CERTFILE:%s", name, name)
+			return nil, &SetupError{fmt.Sprintf("there is KEYFILE:%s and no CERTFILE:%s", name, name)}
 		}
 		args = append(args, "--cert="+cert, "--key="+key)
 	}
 	if len(args) == 0 {
-		return nil, errors.New("there is no KEYFILE:NAME")
+		return nil, &SetupError{"there is no KEYFILE:NAME"}
 	}
 	return args, nil
 }
@@ -325,10 +322,14 @@ func s6User(env Environment) (*IDs, error) {
 }
 
 // s6Status is what an s6 program ends with: 96 is of files and the like, 97 of the
-// handshake, 98 of the stream, 100 of the arguments, 111 of the system.
-func s6Status(status int, refused bool) int {
-	if refused {
+// handshake, 98 of the stream and of a handshake that took too long, 100 of the
+// arguments, 111 of the system.
+func s6Status(status int, code string, refused bool) int {
+	switch {
+	case refused:
 		return 100
+	case code == "handshake-timeout":
+		return 98
 	}
 	if of := [...]int{0, 96, 111, 97, 97, 97, 98, 98, 111}; status >= 0 && status < len(of) {
 		return of[status]

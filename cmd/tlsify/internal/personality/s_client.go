@@ -35,6 +35,9 @@ func sClient(args []string) (*Call, error) {
 	if !s.has("quiet") || s.has("brief") {
 		call.Tell = &Tell{Kind: Transcript, Transcript: s.transcript(place)}
 	}
+	if call.Bind, err = s.bind(); err != nil {
+		return nil, err
+	}
 	if isBusyBox(args) {
 		call.Complaints = 3
 	}
@@ -52,7 +55,7 @@ type sClientCall struct {
 // sClientOptions are the options of s_client that there are here: whether each
 // takes a value. The rest would be done without, or weaken.
 var sClientOptions = map[string]bool{
-	"connect": true, "host": true, "port": true, "unix": true, "proxy": true, "4": false, "6": false,
+	"connect": true, "bind": true, "host": true, "port": true, "unix": true, "proxy": true, "4": false, "6": false,
 	"servername": true, "noservername": false, "verify_hostname": true, "verify_ip": true,
 	"CAfile": true, "CApath": true, "CAstore": true, "verifyCAfile": true, "verifyCApath": true, "verifyCAstore": true,
 	"no-CAfile": false, "no-CApath": false, "no-CAstore": false, "CRL": true, "crl_check": false, "verify_depth": true,
@@ -290,6 +293,24 @@ func (s *sClientCall) where() (string, error) {
 		place += ":" + port
 	}
 	return place, nil
+}
+
+// bind is the address, and the port or 0, to connect from.
+func (s *sClientCall) bind() (from netip.AddrPort, err error) {
+	value, ok := s.seen["bind"]
+	if !ok {
+		return from, nil
+	}
+	if s.has("unix") {
+		return from, errors.New("-bind is not for -unix")
+	}
+	if addr, err := netip.ParseAddr(strings.Trim(value, "[]")); err == nil {
+		return netip.AddrPortFrom(addr.Unmap(), 0), nil
+	}
+	if from, err = netip.ParseAddrPort(value); err != nil {
+		return from, fmt.Errorf("-bind %s is no address, with or without a port", value)
+	}
+	return netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), nil
 }
 
 // transcript is what is to be printed.

@@ -54,27 +54,38 @@ func sslClient(args []string, _ Environment) (*Call, error) {
 func letters(args []string, switches, takers string) (values map[byte]string, rest []string, err error) {
 	values = map[byte]string{}
 	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
-		word := args[0][1:]
-		args = args[1:]
-		if word == "-" {
-			break
+		if args[0] == "--" {
+			return values, args[1:], nil
 		}
-		for word != "" {
-			letter := word[0]
-			word = word[1:]
-			switch {
-			case strings.IndexByte(switches, letter) >= 0:
-				values[letter] = ""
-				continue
-			case strings.IndexByte(takers, letter) < 0:
-				return nil, nil, fmt.Errorf("there is no -%c here", letter)
-			case word == "" && len(args) == 0:
-				return nil, nil, fmt.Errorf("-%c needs a value", letter)
-			case word == "":
-				word, args = args[0], args[1:]
-			}
-			values[letter], word = word, ""
+		args, err = lettersOf(args, switches, takers, func(letter byte, value string) { values[letter] = value })
+		if err != nil {
+			return nil, nil, err
 		}
 	}
 	return values, args, nil
+}
+
+// lettersOf reads the options of the first argument, in their order, and returns
+// the arguments behind them.
+func lettersOf(args []string, switches, takers string, set func(letter byte, value string)) ([]string, error) {
+	word := args[0][1:]
+	args = args[1:]
+	for word != "" {
+		letter := word[0]
+		word = word[1:]
+		switch {
+		case strings.IndexByte(switches, letter) >= 0:
+			set(letter, "")
+			continue
+		case strings.IndexByte(takers, letter) < 0:
+			return nil, fmt.Errorf("there is no -%c here", letter)
+		case word == "" && len(args) == 0:
+			return nil, fmt.Errorf("-%c needs a value", letter)
+		case word == "":
+			word, args = args[0], args[1:]
+		}
+		set(letter, word)
+		word = ""
+	}
+	return args, nil
 }
