@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"tlsify/cmd/tlsify/internal/program"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine/enginetest/raced"
 )
@@ -51,7 +50,7 @@ func wantHonest(t *testing.T, tlsify *child, s *server, sent []byte, out *captur
 	case exit == 0 && !strings.Contains(said, "\nclosed local\n"):
 		t.Errorf("status 0 without a close_notify of ours")
 	}
-	dead := exit == status.Internal || exit == program.NotFound || exit > 1000 // by the runtime, the loader, a signal
+	dead := exit == status.Internal || exit == status.NotFound || exit > 1000 // by the runtime, the loader, a signal
 	if end := fmt.Sprintf("end %d\n", exit); !dead && !strings.HasSuffix(said, end) {
 		t.Errorf("the last line is not %q", end)
 	}

@@ -24,13 +24,12 @@ import (
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/caller"
 	"tlsify/cmd/tlsify/internal/connection"
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/listener"
 	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/privilege"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/program"
-	"tlsify/cmd/tlsify/internal/restart"
-	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/cmd/tlsify/internal/signing"
 	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
@@ -69,8 +68,8 @@ func main() { os.Exit(tlsify()) }
 //  10. run: PROG's process is started before this one is confined, and this one
 //     confined before the peer's first byte is read (connection.Run).
 func tlsify() int {
-	if err := restart.Clean(descriptor.OwnProgram); err != nil {
-		descriptor.MuteAny() // any may be the network
+	if err := process.Clean(process.OwnProgram); err != nil {
+		process.MuteAny() // any may be the network
 		return failed(&invocation.Invocation{Form: option.Help}, status.Usagef("%v", err))
 	}
 	errs := 0 // what PROG has as 2, where that is not ours
@@ -92,7 +91,7 @@ func tlsify() int {
 			unix.CloseOnExec(errs)
 			unix.CloseOnExec(secrets)
 			// What comes is secret: see to it that nobody else can look.
-			sandbox.Harden()
+			privilege.Harden()
 			if listener.Receive(secrets) != nil {
 				return status.Internal
 			}
@@ -139,7 +138,7 @@ func parse(argv []string, say status.Reporter) (*invocation.Invocation, caller.C
 	if err != nil {
 		// Which descriptor is the network is not known yet: any may be.
 		if !who.Dials {
-			descriptor.MuteAny()
+			process.MuteAny()
 		}
 		return &invocation.Invocation{Form: option.Help, Say: say}, who, err
 	}
@@ -166,7 +165,7 @@ func parse(argv []string, say status.Reporter) (*invocation.Invocation, caller.C
 // and reads an options descriptor. What it has comes back with an error as well.
 func start(args []string, say status.Reporter) (*option.Words, invocation.Context, error) {
 	words, err := option.Split(args)
-	in := invocation.Context{Env: environment(), Engines: built(), Claims: &descriptor.Claims{}, Say: say}
+	in := invocation.Context{Env: environment(), Engines: built(), Claims: &process.Claims{}, Say: say}
 	if muteErr := mute(words, args, err); muteErr != nil {
 		return words, in, muteErr
 	}
@@ -177,7 +176,7 @@ func start(args []string, say status.Reporter) (*option.Words, invocation.Contex
 	}
 	if value, ok := words.Value("options-fd"); err == nil && ok && !words.Has("help") {
 		if mode, _ := words.Value("sandbox"); mode != "off" {
-			sandbox.Harden() // lines may be secret; what holds is reported by the sandbox
+			privilege.Harden() // lines may be secret; what holds is reported by the sandbox
 		}
 		err = readOptions(words, value, in.Claims)
 		if muteErr := mute(words, args, err); err == nil { // net-fd may stand there
@@ -194,7 +193,7 @@ func mute(words *option.Words, args []string, fault error) error {
 	if fault != nil && (words.Form == option.Accept || slices.ContainsFunc(args, func(arg string) bool {
 		return strings.HasPrefix(arg, "--net-fd") || strings.HasPrefix(arg, "--options-fd")
 	})) {
-		return descriptor.MuteAny()
+		return process.MuteAny()
 	}
 	if words.Form != option.Connect && words.Form != option.Inspect && words.Form != option.Accept {
 		return nil
@@ -206,16 +205,16 @@ func mute(words *option.Words, args []string, fault error) error {
 	case !ok:
 		value = "0"
 	}
-	a, b, err := descriptor.ParsePair("net-fd", value)
+	a, b, err := process.ParsePair("net-fd", value)
 	if err != nil {
-		return descriptor.MuteAny() // and it will be said in its turn
+		return process.MuteAny() // and it will be said in its turn
 	}
-	return descriptor.Mute([]int{a, b})
+	return process.Mute([]int{a, b})
 }
 
 // openControl opens the control channel. Where the command line broke off before
 // it was seen, it is looked for behind the fault.
-func openControl(words *option.Words, args []string, claims *descriptor.Claims) (*status.Channel, error) {
+func openControl(words *option.Words, args []string, claims *process.Claims) (*status.Channel, error) {
 	value, ok := words.Value("control-fd")
 	for i := 0; !ok && i < len(args) && args[i] != "--"; i++ {
 		if args[i] == "--control-fd" && i+1 < len(args) {
@@ -227,10 +226,10 @@ func openControl(words *option.Words, args []string, claims *descriptor.Claims) 
 	if !ok {
 		return nil, nil
 	}
-	if out, _, err := descriptor.ParsePair("control-fd", value); err == nil && (out == 0 || out == 1 && words.Form != option.Listen) {
+	if out, _, err := process.ParsePair("control-fd", value); err == nil && (out == 0 || out == 1 && words.Form != option.Listen) {
 		return nil, status.Usagef("--control-fd: descriptor %d is the plaintext's", out)
 	}
-	out, in, err := claims.TakePair("control-fd", value, descriptor.ToWrite)
+	out, in, err := claims.TakePair("control-fd", value, process.ToWrite)
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +240,7 @@ func openControl(words *option.Words, args []string, claims *descriptor.Claims) 
 }
 
 // readOptions completes the words by those of an options descriptor.
-func readOptions(words *option.Words, value string, claims *descriptor.Claims) error {
+func readOptions(words *option.Words, value string, claims *process.Claims) error {
 	lines, err := source.Lines(claims, value)
 	if err != nil {
 		return err

@@ -13,7 +13,6 @@ import (
 
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/privilege"
-	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/cmd/tlsify/internal/signing"
 	"tlsify/engine"
 	"tlsify/engine/enginetest"
@@ -22,7 +21,7 @@ import (
 // needSandbox skips where the kernel can't confine anything.
 func needSandbox(t *testing.T) {
 	t.Helper()
-	if err := sandbox.Missing(); err != nil {
+	if err := privilege.Missing(); err != nil {
 		t.Skip("needs a kernel with Landlock and seccomp: ", privilege.OneLine(err))
 	}
 }
@@ -306,7 +305,7 @@ func TestSandboxModes(t *testing.T) {
 	s := startServer(t, "greet")
 	newLaunch(t).start(connectTo(t, s, "--sandbox", "off")...).expect(0, "sandbox off", "ready")
 	newLaunch(t).start(connectTo(t, s, "--sandbox", "some")...).expect(1, "error usage .*want auto, require or off, not .*")
-	if err := sandbox.Missing(); err != nil {
+	if err := privilege.Missing(); err != nil {
 		newLaunch(t).start(connectTo(t, s, "--sandbox", "require")...).expect(1, "error sandbox-unavailable .*")
 		return
 	}

@@ -10,11 +10,10 @@ import (
 	"bytes"
 	"os"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/fingerprint"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/option"
-	"tlsify/cmd/tlsify/internal/program"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/signing"
 	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
@@ -83,8 +82,8 @@ func (r *Resources) descriptors() (err error) {
 		return err
 	}
 	if r.Program.Args == nil && r.Stream.Handoff == "" && r.Form != option.Listen && r.Inspect == "" {
-		for n, how := range []descriptor.Access{descriptor.ToRead, descriptor.ToWrite} {
-			if err := descriptor.CheckAccess(n, how); err != "" {
+		for n, how := range []process.Access{process.ToRead, process.ToWrite} {
+			if err := process.CheckAccess(n, how); err != "" {
 				return status.Usagef("descriptor %d, which carries the plaintext, %s", n, err)
 			}
 		}
@@ -147,7 +146,7 @@ func (r *Resources) program() error {
 	if r.Form != option.Listen {
 		return nil // it is looked for when it is started
 	}
-	_, err := program.Find(r.Program.Args[0])
+	_, err := process.Find(r.Program.Args[0])
 	return err
 }
 
@@ -164,7 +163,7 @@ func (r *Resources) keyLog(c *engine.Config) (err error) {
 // Where there is PROG they are PROG's, or a listener's accepts'.
 func (r *Resources) unnamed() error {
 	if r.Program.Args == nil {
-		descriptor.CloseInherited()
+		process.CloseInherited()
 	}
 	return nil
 }

@@ -9,9 +9,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/signer"
 	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
@@ -43,7 +43,7 @@ func (r *Resources) handOn() error {
 			again = again[1:]
 			return n
 		}
-		for ; h.Memory[next] != nil || !descriptor.IsClosed(next); next++ {
+		for ; h.Memory[next] != nil || !process.IsClosed(next); next++ {
 		}
 		next++
 		h.numbers = append(h.numbers, next-1)
@@ -51,7 +51,7 @@ func (r *Resources) handOn() error {
 	}
 	// What is replaced while we run comes to the accepts as we have read it.
 	load := func(option, name string) (string, error) {
-		if _, given := descriptor.Named(name); given {
+		if _, given := process.Named(name); given {
 			return name, nil
 		}
 		content, err := r.files.Load(option, name)
@@ -103,7 +103,7 @@ func (r *Resources) handOn() error {
 func (r *Resources) Again() (*Resources, error) {
 	for i, key := range r.TLS.Keys {
 		for option, name := range map[string]string{"cert": r.TLS.Certs[i], "key": key} {
-			if _, given := descriptor.Named(name); given {
+			if _, given := process.Named(name); given {
 				return nil, status.Usagef("--%s %s cannot be read again", option, name)
 			}
 		}
@@ -126,11 +126,11 @@ func (r *Resources) Again() (*Resources, error) {
 // Unreadable are the files that Again would not be able to read, each with why.
 func (r *Resources) Unreadable() (why []string) {
 	check := func(option, name string) {
-		if _, given := descriptor.Named(name); given || name == "" {
+		if _, given := process.Named(name); given || name == "" {
 			return
 		}
 		if file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0); err != nil {
-			why = append(why, "--"+option+": "+source.PathText(err))
+			why = append(why, "--"+option+": "+status.PathText(err))
 		} else {
 			file.Close()
 		}

@@ -3,9 +3,9 @@ package acquire
 import (
 	"testing"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/engine"
 	"tlsify/verify"
 )
@@ -37,7 +37,7 @@ func TestSessionKeyBindsTheConnection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		inv, err := invocation.Parse(words, invocation.Context{Env: c.env, Engines: invocation.Engines{c.engine}, Claims: &descriptor.Claims{}})
+		inv, err := invocation.Parse(words, invocation.Context{Env: c.env, Engines: invocation.Engines{c.engine}, Claims: &process.Claims{}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,10 +15,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/personality"
 	"tlsify/cmd/tlsify/internal/privilege"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/pump"
 	"tlsify/stream"
@@ -200,7 +200,7 @@ func rearrange(call *personality.Call) error {
 			return err
 		}
 	}
-	if call.Complaints > 0 && isNull(2) && descriptor.SameFile(0, 1) && descriptor.CheckAccess(call.Complaints, descriptor.ToWrite) == "" {
+	if call.Complaints > 0 && isNull(2) && process.SameFile(0, 1) && process.CheckAccess(call.Complaints, process.ToWrite) == "" {
 		unix.Dup2(call.Complaints, 2)
 	}
 	if n := call.Network; n != nil {
@@ -209,7 +209,7 @@ func rearrange(call *personality.Call) error {
 			return status.Usagef("descriptor %d is not open", n.In)
 		}
 		network := strconv.Itoa(in)
-		if n.Out != n.In && !descriptor.SameFile(n.In, n.Out) {
+		if n.Out != n.In && !process.SameFile(n.In, n.Out) {
 			out, err := unix.FcntlInt(uintptr(n.Out), unix.F_DUPFD, 3)
 			if err != nil {
 				return status.Usagef("descriptor %d is not open", n.Out)
@@ -243,7 +243,7 @@ func newTeller(call *personality.Call) (*Teller, error) {
 		return newCourier(tell)
 	}
 	flags, err := unix.FcntlInt(uintptr(tell.FD), unix.F_GETFD, 0)
-	if err != nil || flags&unix.FD_CLOEXEC != 0 || descriptor.CheckAccess(tell.FD, descriptor.ToWrite) != "" {
+	if err != nil || flags&unix.FD_CLOEXEC != 0 || process.CheckAccess(tell.FD, process.ToWrite) != "" {
 		return nil, status.Usagef("descriptor %d is not open for writing", tell.FD)
 	}
 	unix.CloseOnExec(tell.FD)
@@ -251,7 +251,7 @@ func newTeller(call *personality.Call) (*Teller, error) {
 	if t.FD, err = stream.NewFD(tell.FD); err != nil || tell.Kind != personality.Handover {
 		return t, err
 	}
-	ends, err := descriptor.SocketPair()
+	ends, err := process.SocketPair()
 	if err != nil {
 		return nil, status.Usagef("no socket can be made for the caller: %v", err)
 	}

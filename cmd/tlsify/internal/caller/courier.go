@@ -7,10 +7,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/personality"
 	"tlsify/cmd/tlsify/internal/privilege"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/stream"
 )
@@ -27,7 +27,7 @@ func newCourier(tell *personality.Tell) (*Teller, error) {
 			continue
 		}
 		flags, err := unix.FcntlInt(uintptr(to.fd), unix.F_GETFD, 0)
-		if err != nil || flags&unix.FD_CLOEXEC != 0 || descriptor.CheckAccess(to.fd, descriptor.ToWrite) != "" {
+		if err != nil || flags&unix.FD_CLOEXEC != 0 || process.CheckAccess(to.fd, process.ToWrite) != "" {
 			return t, status.Usagef("descriptor %d is not open for writing", to.fd)
 		}
 		if to.fd > 2 {

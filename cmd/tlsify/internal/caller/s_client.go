@@ -11,10 +11,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/personality"
-	"tlsify/cmd/tlsify/internal/restart"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/pump"
 	"tlsify/stream"
@@ -102,7 +101,7 @@ func say(text []byte) error {
 
 // noInput ends the plaintext before it has begun.
 func noInput() error {
-	null, err := descriptor.OpenNull()
+	null, err := process.OpenNull()
 	if err != nil {
 		return status.Usagef("%v", err)
 	}
@@ -124,7 +123,7 @@ func newLines() (*lines, error) {
 	if err != nil {
 		return nil, status.Usagef("descriptor 0 is not open")
 	}
-	ends, err := descriptor.Pipe()
+	ends, err := process.Pipe()
 	if err != nil {
 		return nil, status.Usagef("no pipe can be made: %v", err)
 	}
@@ -183,7 +182,7 @@ func networkLines(p []byte, last byte) []byte {
 // returns where there is none: nil, if there is something else to do.
 func handOn(name string, call *personality.Call) error {
 	if next := nextInPath(name); next != "" {
-		err := syscall.Exec(next, append([]string{name}, call.HandOn...), restart.Environ())
+		err := syscall.Exec(next, append([]string{name}, call.HandOn...), process.Environ())
 		return status.Usagef("%s: %v", next, err)
 	}
 	if call.Args != nil {
@@ -199,7 +198,7 @@ func handOn(name string, call *personality.Call) error {
 // nextInPath finds the program of that name behind ours; behind nothing, where
 // ours is not in PATH.
 func nextInPath(name string) string {
-	own, err := os.Stat(descriptor.OwnProgram)
+	own, err := os.Stat(process.OwnProgram)
 	if err != nil {
 		return ""
 	}

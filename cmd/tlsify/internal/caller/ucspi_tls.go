@@ -8,10 +8,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/personality"
-	"tlsify/cmd/tlsify/internal/restart"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 )
 
@@ -45,11 +44,11 @@ func newDelayed(call *personality.Call) (*Delayed, error) {
 		}
 	}
 	var err error
-	if d.Control, err = descriptor.SocketPair(); err != nil {
+	if d.Control, err = process.SocketPair(); err != nil {
 		return nil, status.Usagef("no control socket can be made: %v", err)
 	}
 	// The lowest numbers that are not inherited: a shell has but one digit.
-	for n, taken := 3, descriptor.Inherited(); len(d.Numbers) < 3; n++ {
+	for n, taken := 3, process.Inherited(); len(d.Numbers) < 3; n++ {
 		if !slices.Contains(taken, n) {
 			d.Numbers = append(d.Numbers, n)
 		}
@@ -73,7 +72,7 @@ func (d *Delayed) Descriptors() map[int]int {
 
 // Environment is what PROG finds.
 func (d *Delayed) Environment() []string {
-	env := slices.DeleteFunc(restart.Environ(), func(entry string) bool {
+	env := slices.DeleteFunc(process.Environ(), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
 		return facts.IsProgVariable(name) || slices.Contains(d.unset, name)
 	})

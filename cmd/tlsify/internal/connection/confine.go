@@ -5,7 +5,6 @@ import (
 
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/privilege"
-	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/stream"
 )
 
@@ -28,7 +27,7 @@ func (c *connection) prepareConfinement() {
 	needs.Sockets = c.inv.Target.TCPFastOpen || c.retries()
 	needs.Narrowed = needs.Sockets || len(needs.Read) > 0 && needs.Replace == ""
 	c.mayNarrow = needs.Narrowed
-	c.confinement = sandbox.Prepare(needs)
+	c.confinement = privilege.Prepare(needs)
 }
 
 // confine sees to it that this process is confined before it reads a byte of
@@ -63,8 +62,8 @@ func (c *connection) confineFurther() error {
 
 // needs is what the stream takes beside its descriptors: a session is kept
 // when it ends, and a signal is passed on to PROG.
-func (c *connection) needs() sandbox.Needs {
-	var needs sandbox.Needs
+func (c *connection) needs() privilege.Needs {
+	var needs privilege.Needs
 	if c.inv.Session != nil {
 		needs.Replace = filepath.Dir(c.inv.Session.Path)
 	}

@@ -19,8 +19,8 @@ import (
 	"tlsify/cmd/tlsify/internal/caller"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/program"
-	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/cmd/tlsify/internal/starttls"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
@@ -57,11 +57,11 @@ type connection struct {
 	handedAway bool             // the network's socket was: there is no more to do
 	closed     bool             // our close_notify went out
 
-	confinement *sandbox.Confinement // nil: --sandbox off
-	entered     bool                 // it was
-	measures    []string             // those of it that hold
-	confineErr  error                // one of them must hold, and does not
-	mayNarrow   bool                 // it leaves something that only the handshake takes
+	confinement *privilege.Confinement // nil: --sandbox off
+	entered     bool                   // it was
+	measures    []string               // those of it that hold
+	confineErr  error                  // one of them must hold, and does not
+	mayNarrow   bool                   // it leaves something that only the handshake takes
 }
 
 func newConnection(inv *acquire.Resources, who caller.Caller) *connection {

@@ -1,11 +1,11 @@
 package connection
 
 import (
+	"golang.org/x/sys/unix"
+
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/option"
-	"tlsify/cmd/tlsify/internal/restart"
-
-	"golang.org/x/sys/unix"
+	"tlsify/cmd/tlsify/internal/process"
 )
 
 // inherits is what PROG has of our environment, before there is a
@@ -15,7 +15,7 @@ func (c *connection) inherits() []string {
 	if c.caller.Delayed != nil {
 		return c.caller.Delayed.Environment()
 	}
-	env := facts.Inherited(restart.Environ())
+	env := facts.Inherited(process.Environ())
 	if c.hasUCSPI() {
 		return env
 	}
@@ -23,7 +23,7 @@ func (c *connection) inherits() []string {
 }
 
 func (c *connection) hasUCSPI() bool {
-	return c.inv.Form == option.Accept && facts.HasUCSPI(restart.Environ())
+	return c.inv.Form == option.Accept && facts.HasUCSPI(process.Environ())
 }
 
 // progEnvironment is what the connection adds: the facts, and the addresses.

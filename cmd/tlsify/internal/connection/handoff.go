@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/pump"
@@ -93,7 +93,7 @@ func (c *connection) handSocket(socket *stream.FD) error {
 // process can make one.
 func (c *connection) preparePair() (err error) {
 	if c.inv.Stream.Handoff == invocation.HandPair || c.inv.Stream.Handoff == invocation.HandAuto {
-		c.ends, err = descriptor.SocketPair()
+		c.ends, err = process.SocketPair()
 	}
 	return err
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
@@ -41,7 +41,7 @@ func FuzzOptions(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_, err = Parse(w, Context{Env: map[string]string{}, Engines: Engines{named("std")}, Claims: &descriptor.Claims{}})
+		_, err = Parse(w, Context{Env: map[string]string{}, Engines: Engines{named("std")}, Claims: &process.Claims{}})
 		mustBeUsage(t, err)
 	})
 }

@@ -12,10 +12,10 @@ import (
 	"slices"
 	"time"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/privilege"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/pump"
@@ -36,7 +36,7 @@ type Invocation struct {
 	Capture string
 
 	Say     status.Reporter
-	Claims  *descriptor.Claims
+	Claims  *process.Claims
 	Sandbox privilege.Mode
 	Engine  engine.Engine
 
@@ -110,7 +110,7 @@ type Answering struct{ Ask, Opportunistic bool }
 type Context struct {
 	Env     map[string]string
 	Engines Engines
-	Claims  *descriptor.Claims
+	Claims  *process.Claims
 	Say     status.Reporter
 	// What only a caller by another program's name can ask for: AnyName takes a
 	// server of whatever name, where there is none to expect; Unverified goes on,
@@ -129,7 +129,7 @@ type parser struct {
 
 // file takes the name of a file, which may be fd:N, for the option what.
 func (p *parser) file(what, name string, into *string) error {
-	if n, ok := descriptor.Named(name); ok {
+	if n, ok := process.Named(name); ok {
 		if n <= 2 {
 			return status.Usagef("--%s: descriptor %d is not free for that", what, n)
 		}

@@ -8,9 +8,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/privilege"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/verify"
 )
@@ -46,7 +46,7 @@ func (p *parser) givenSockets() (t Target, err error) {
 		return t, status.Usagef("listen needs an address, as 127.0.0.1:8443 or [::1]:0 or unix:PATH, or sockets from a service manager")
 	}
 	for n := FirstGiven; n < FirstGiven+count; n++ {
-		if err := p.Claims.Claim(n, "LISTEN_FDS", descriptor.ToRead); err != nil {
+		if err := p.Claims.Claim(n, "LISTEN_FDS", process.ToRead); err != nil {
 			return t, err
 		}
 		t.Given = append(t.Given, n)
@@ -58,9 +58,9 @@ func (p *parser) givenSockets() (t Target, err error) {
 // address, unix:PATH, or fd:N for an inherited socket. Port 0 lets the kernel
 // choose.
 func (p *parser) listenAddress(s string) (t Target, err error) {
-	if n, ok := descriptor.Named(s); ok {
+	if n, ok := process.Named(s); ok {
 		lack := status.Cut(s) + " is no descriptor that was inherited and is free"
-		return Target{Given: []int{n}}, p.Claims.ClaimOr(lack, n, "listen", descriptor.ToRead)
+		return Target{Given: []int{n}}, p.Claims.ClaimOr(lack, n, "listen", process.ToRead)
 	}
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		return Target{Network: "unix", Address: path}, nil
@@ -135,7 +135,7 @@ func (p *parser) handOn() {
 		if o.Reread {
 			for _, value := range p.words.Values[o.Name] {
 				name := o.File(value)
-				if _, given := descriptor.Named(name); !given && !strings.Contains(name, "sha256//") {
+				if _, given := process.Named(name); !given && !strings.Contains(name, "sha256//") {
 					l.Reread = append(l.Reread, NamedFile{o.Name, name})
 				}
 			}

@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"strings"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/privilege"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
@@ -146,7 +146,7 @@ func (p *parser) program() error {
 	if w.Prog == nil {
 		return status.Usagef("--prog-fds is for a program behind --")
 	}
-	in, out, err := descriptor.ParsePair("prog-fds", value)
+	in, out, err := process.ParsePair("prog-fds", value)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
@@ -18,7 +18,7 @@ func parse(t testing.TB, args ...string) (*Invocation, error) {
 	if err != nil {
 		t.Fatalf("%q: %v", args, err)
 	}
-	return Parse(words, Context{Env: map[string]string{}, Engines: Engines{server{}}, Claims: &descriptor.Claims{}})
+	return Parse(words, Context{Env: map[string]string{}, Engines: Engines{server{}}, Claims: &process.Claims{}})
 }
 
 // server is what parse has for an engine.

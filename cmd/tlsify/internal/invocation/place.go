@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"strings"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/verify"
 )
@@ -26,14 +26,14 @@ func (p *parser) network() error {
 	if !ok {
 		return nil
 	}
-	a, b, err := descriptor.ParsePair("net-fd", value)
+	a, b, err := process.ParsePair("net-fd", value)
 	if err != nil {
 		return err
 	}
 	if taken := p.words.Prog == nil; taken && (a <= 2 || b >= 0 && b <= 2) || a == 1 || a == 2 || b == 2 {
 		return status.Usagef("--net-fd: descriptors 0, 1 and 2 are the caller's")
 	}
-	if a, b, err = p.Claims.ClaimPair("net-fd", value, descriptor.ToRead); err != nil {
+	if a, b, err = p.Claims.ClaimPair("net-fd", value, process.ToRead); err != nil {
 		return err
 	}
 	p.inv.Network = []int{a}

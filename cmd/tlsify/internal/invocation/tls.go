@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/privilege"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/signer"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
@@ -59,10 +59,10 @@ func (p *parser) common() (err error) {
 	}
 	if value, ok := p.words.Value("keylog"); ok && p.words.Form != option.Listen {
 		t.KeyLog = value
-		if n, ok := descriptor.Named(value); ok && n <= 2 {
+		if n, ok := process.Named(value); ok && n <= 2 {
 			return status.Usagef("--keylog: descriptor %d is not free for that", n)
 		} else if ok {
-			return p.Claims.Claim(n, "keylog", descriptor.ToWrite)
+			return p.Claims.Claim(n, "keylog", process.ToWrite)
 		}
 	}
 	return nil
@@ -128,7 +128,7 @@ func (p *parser) identities() (err error) {
 // otherSigner judges a signer that --key names: fd:N, unix:PATH, or a command. The
 // keys before this one may be with it, too.
 func (p *parser) otherSigner(which string, before []string) error {
-	n, isFD := descriptor.Named(which)
+	n, isFD := process.Named(which)
 	switch {
 	case which == "":
 		return status.Usagef("--key: signer: needs unix:PATH, fd:N or a command")
@@ -142,7 +142,7 @@ func (p *parser) otherSigner(which string, before []string) error {
 			return nil
 		}
 	}
-	return p.Claims.Claim(n, "key", descriptor.ToRead|descriptor.ToWrite)
+	return p.Claims.Claim(n, "key", process.ToRead|process.ToWrite)
 }
 
 // client reads what only clients have.
@@ -209,7 +209,7 @@ func (p *parser) fingerprint() error {
 		p.inv.TLS.Fingerprint = full
 		return nil
 	}
-	_, isDescriptor := descriptor.Named(value)
+	_, isDescriptor := process.Named(value)
 	if _, err := os.Stat(value); errors.Is(err, fs.ErrNotExist) && !isDescriptor && !strings.Contains(value, "/") {
 		return unknown
 	}

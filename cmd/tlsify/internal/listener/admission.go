@@ -7,10 +7,10 @@ import (
 	"sync"
 	"time"
 
-	"tlsify/cmd/tlsify/internal/invocation"
-	"tlsify/cmd/tlsify/internal/threads"
-
 	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/process"
 )
 
 // What a listener's clients can make it hold is bounded. A connection waits for
@@ -50,7 +50,7 @@ const (
 // threads ends those that it hits, and the listener and the signing process,
 // which has the listener's limits, are to be the last.
 func fit(l invocation.Admission, sockets int) invocation.Admission {
-	if allowed := threads.Allowed(os.Getuid()); allowed >= 0 {
+	if allowed := process.ThreadsAllowed(os.Getuid()); allowed >= 0 {
 		l.Connections = min(l.Connections, max(1, (allowed-spareThreads)/threadsEach))
 	}
 	var files unix.Rlimit

@@ -21,13 +21,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/acquire"
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/invocation"
-	"tlsify/cmd/tlsify/internal/restart"
-	"tlsify/cmd/tlsify/internal/source"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
-	"tlsify/cmd/tlsify/internal/threads"
 	"tlsify/stream"
 )
 
@@ -46,7 +43,7 @@ func Run(ctx context.Context, inv *acquire.Resources) error {
 		return err
 	}
 	tellUnreadable(inv)
-	threads.Reserve(len(sockets) + mostSpawning + mostSigning + 1)
+	process.ReserveThreads(len(sockets) + mostSpawning + mostSigning + 1)
 	inv.Listen.Admission = fit(inv.Listen.Admission, len(sockets))
 	s := newService(inv)
 	defer s.notices.Close(finishLimit)
@@ -164,7 +161,7 @@ func open(t invocation.Target) ([]*stream.FD, error) {
 		unixListener.SetUnlinkOnClose(false)
 	}
 	defer listener.Close()
-	n, err := descriptor.Own(listener.(syscall.Conn), invocation.FirstGiven)
+	n, err := process.Own(listener.(syscall.Conn), invocation.FirstGiven)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +211,7 @@ func (s *service) spawn(v *visitor, conn int) error {
 		return err
 	}
 	defer unix.Close(toSigner)
-	null, err := descriptor.OpenNull()
+	null, err := process.OpenNull()
 	if err != nil {
 		return err
 	}
@@ -223,11 +220,11 @@ func (s *service) spawn(v *visitor, conn int) error {
 	for n := range inv.HandedOn.Memory {
 		most = max(most, n+1)
 	}
-	files := descriptor.Inheritable(most, inv.Claims, null)
+	files := process.Inheritable(most, inv.Claims, null)
 	for n := range inv.HandedOn.Memory {
 		files[n] = uintptr(null) // until it asks for what is to be there
 	}
-	secrets, err := descriptor.SocketPair()
+	secrets, err := process.SocketPair()
 	if err != nil {
 		return os.NewSyscallError("socketpair", err)
 	}
@@ -238,7 +235,7 @@ func (s *service) spawn(v *visitor, conn int) error {
 	if toSigner >= 0 {
 		files[inv.HandedOn.SignerFD] = uintptr(toSigner)
 	}
-	said, err := descriptor.Pipe()
+	said, err := process.Pipe()
 	if err != nil {
 		ours.Close()
 		return os.NewSyscallError("pipe", err)
@@ -246,7 +243,7 @@ func (s *service) spawn(v *visitor, conn int) error {
 	defer unix.Close(said[1])
 	files[0], files[s.controlFD] = uintptr(conn), uintptr(said[1])
 	files[2], files[s.errorsFD] = uintptr(null), files[2]
-	pid, err := s.children.start(descriptor.OwnProgram, restart.Args(slices.Concat([]string{os.Args[0], HeardWord, strconv.Itoa(s.errorsFD), strconv.Itoa(s.secretsFD)},
+	pid, err := s.children.start(process.OwnProgram, process.WithSwitches(slices.Concat([]string{os.Args[0], HeardWord, strconv.Itoa(s.errorsFD), strconv.Itoa(s.secretsFD)},
 		[]string{"--control-fd=" + strconv.Itoa(s.controlFD)}, inv.HandedOn.Args[1:])),
 		&syscall.ProcAttr{Env: acceptEnvironment(), Files: files},
 		func(syscall.WaitStatus) { s.admission.over(v) })
@@ -309,7 +306,7 @@ func canRead(inv *acquire.Resources) error {
 	for _, file := range inv.Listen.Reread {
 		opened, err := os.Open(file.Name)
 		if err != nil {
-			return status.Usagef("--%s: %s, for user %v", file.Option, source.PathText(err), inv.Listen.User)
+			return status.Usagef("--%s: %s, for user %v", file.Option, status.PathText(err), inv.Listen.User)
 		}
 		opened.Close()
 	}

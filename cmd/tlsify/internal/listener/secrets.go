@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/process"
 )
 
 // What an accept finds on descriptors may be secret: ticket keys, and lines of an
@@ -58,7 +58,7 @@ func Receive(socket int) error {
 		if _, err := io.ReadFull(file, content); err != nil {
 			return err
 		}
-		memory, err := descriptor.MemoryFile(content)
+		memory, err := process.MemoryFile(content)
 		if err != nil {
 			return err
 		}

@@ -8,20 +8,20 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/process"
 )
 
 // Nothing secret is with an accept before it asks, and then all of it is where it
 // is to be.
 func TestSecretsAreAskedFor(t *testing.T) {
-	ends, err := descriptor.SocketPair()
+	ends, err := process.SocketPair()
 	if err != nil {
 		t.Fatal(err)
 	}
 	unix.SetNonblock(ends[0], true)
 	contents := map[int][]byte{}
 	for _, content := range []string{"a ticket key", "", string(bytes.Repeat([]byte("x"), 1<<20))} {
-		n, err := descriptor.OpenNull()
+		n, err := process.OpenNull()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func TestSecretsAreAskedFor(t *testing.T) {
 
 // One that never asks does not hold anything for ever.
 func TestSecretsAreNotWaitedForLong(t *testing.T) {
-	ends, err := descriptor.SocketPair()
+	ends, err := process.SocketPair()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,14 @@
-// Package privilege has what a process gives up for good: root's rights, for
-// those of an account, and what a sandbox takes.
+// Package privilege has what a process gives up for good: root's rights, for those of
+// an account (account.go), and, in a sandbox, all that the carrier of one connection
+// has no use for, so that whoever comes to run code of their own in it has little
+// more than that connection (sandbox.go). Landlock keeps the process from files
+// (landlock.go) and seccomp from system calls (seccomp.go); both hold for every
+// thread, for good, and for whatever the process would start. What --sandbox says
+// decides what it means that a measure cannot be taken (mode.go).
 //
-// It must not know when: connection and listener say what is dropped, and in
-// which order. Start reading at [Account] and [Mode].
+// It must not know what the process is for, which [Needs] says, nor when:
+// connection and listener say what is dropped, and in which order. Start reading at
+// [Account], [Mode] and [Prepare].
 package privilege
 
 import (
@@ -13,7 +19,6 @@ import (
 	"strings"
 	"syscall"
 
-	"tlsify/cmd/tlsify/internal/sandbox"
 	"tlsify/cmd/tlsify/internal/status"
 )
 
@@ -88,7 +93,7 @@ func (a *Account) Become() error {
 	if a == nil {
 		return nil
 	}
-	hardened := sandbox.Hardened()
+	hardened := Hardened()
 	err := syscall.Setgroups([]int{})
 	if err == nil {
 		err = syscall.Setgid(a.gid)
@@ -97,7 +102,7 @@ func (a *Account) Become() error {
 		err = syscall.Setuid(a.uid)
 	}
 	if err == nil && hardened {
-		err = sandbox.Harden()
+		err = Harden()
 	}
 	if err != nil {
 		return status.Usagef("cannot become user %v: %v", a, err)

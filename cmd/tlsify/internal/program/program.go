@@ -7,9 +7,7 @@ package program
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,15 +16,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/stream"
-)
-
-// PROG's statuses where it could not be started, as shells have them.
-const (
-	CannotRun = 126
-	NotFound  = 127
 )
 
 // Program is PROG. A client's has two pipes to it: unlike one socket they let it
@@ -48,34 +40,13 @@ type Program struct {
 	ended    chan syscall.WaitStatus
 }
 
-// Find looks PROG up in PATH, as execvp does.
-func Find(name string) (string, error) {
-	path, err := exec.LookPath(name)
-	if err == nil || errors.Is(err, exec.ErrDot) {
-		return path, nil
-	}
-	code := NotFound
-	if errors.Is(err, fs.ErrPermission) {
-		code = CannotRun
-	}
-	return "", &status.Failure{Status: code, Code: "usage", Text: "cannot start " + status.Cut(name) + ": " + plainExec(err)}
-}
-
-func plainExec(err error) string {
-	var e *exec.Error
-	if errors.As(err, &e) {
-		return e.Err.Error()
-	}
-	return err.Error()
-}
-
 // Plan is what a PROG is to be.
 type Plan struct {
 	Args    []string // its name and its arguments
 	In, Out int      // the descriptors on which it has the plaintext
 	// OneSocket: both are one, and not a pipe each.
 	OneSocket bool
-	Claims    *descriptor.Claims
+	Claims    *process.Claims
 	Extra     map[int]int // its further descriptors, and which of ours each is
 	Errors    int         // what it has as 2, where that is another; 0: the same
 	Env       []string    // its environment
@@ -85,12 +56,12 @@ type Plan struct {
 // plaintext makes PROG's ends of what it has the plaintext on, and ours.
 func (plan *Plan) plaintext() (ends struct{ in, out, toProg, fromProg int }, err error) {
 	if plan.OneSocket {
-		pair, err := descriptor.SocketPair()
+		pair, err := process.SocketPair()
 		ends.in, ends.out, ends.toProg, ends.fromProg = pair[1], pair[1], pair[0], pair[0]
 		return ends, err
 	}
-	in, err := descriptor.Pipe()
-	out, err2 := descriptor.Pipe()
+	in, err := process.Pipe()
+	out, err2 := process.Pipe()
 	ends.in, ends.out, ends.toProg, ends.fromProg = in[0], out[1], in[1], out[0]
 	return ends, errors.Join(err, err2)
 }
@@ -99,15 +70,15 @@ func (plan *Plan) plaintext() (ends struct{ in, out, toProg, fromProg int }, err
 // its descriptors. What it has inherited, and nobody has claimed, is then its
 // alone.
 func Prepare(plan Plan) (*Program, error) {
-	path, err := Find(plan.Args[0])
+	path, err := process.Find(plan.Args[0])
 	if err != nil {
 		return nil, err
 	}
 	cannot := func(what string, err error) error {
-		return &status.Failure{Status: CannotRun, Code: "usage", Text: "cannot " + what + ": " + err.Error()}
+		return &status.Failure{Status: status.CannotRun, Code: "usage", Text: "cannot " + what + ": " + err.Error()}
 	}
 	ends, err := plan.plaintext()
-	starter, err2 := descriptor.SocketPair()
+	starter, err2 := process.SocketPair()
 	if err := errors.Join(err, err2); err != nil {
 		return nil, cannot("make pipes and sockets", err)
 	}
@@ -115,7 +86,7 @@ func Prepare(plan Plan) (*Program, error) {
 	// it is time to end.
 	unix.SetNonblock(ends.toProg, true)
 	unix.SetNonblock(ends.fromProg, true)
-	null, err := descriptor.OpenNull()
+	null, err := process.OpenNull()
 	if err != nil {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
 	}
@@ -127,7 +98,7 @@ func Prepare(plan Plan) (*Program, error) {
 	}
 	// While it waits it has nothing as 2: what the runtime says when it comes to
 	// its end would wait for a reader.
-	errs := descriptor.Inheritable(3, plan.Claims, null)[2]
+	errs := process.Inheritable(3, plan.Claims, null)[2]
 	if plan.Errors != 0 {
 		errs = uintptr(plan.Errors)
 	}
@@ -135,22 +106,22 @@ func Prepare(plan Plan) (*Program, error) {
 	if err != nil {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
 	}
-	files := descriptor.Inheritable(kept+1, plan.Claims, null)
+	files := process.Inheritable(kept+1, plan.Claims, null)
 	files[2], files[kept] = uintptr(null), uintptr(kept)
 	files[plan.In], files[plan.Out], files[told] = uintptr(ends.in), uintptr(ends.out), uintptr(told)
 	for n, from := range plan.Extra {
 		files[n] = uintptr(from)
 	}
 	args := append([]string{os.Args[0], WaitWord, strconv.Itoa(told), strconv.Itoa(kept), strings.Join(plan.Names, ","), path}, plan.Args...)
-	pid, err := syscall.ForkExec(descriptor.OwnProgram, args, &syscall.ProcAttr{Env: []string{}, Files: files})
+	pid, err := syscall.ForkExec(process.OwnProgram, args, &syscall.ProcAttr{Env: []string{}, Files: files})
 	for _, n := range slices.Compact([]int{ends.in, ends.out, starter[1], told, kept, null}) {
 		unix.Close(n)
 	}
 	if err != nil {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
 	}
-	p := &Program{name: plan.Args[0], PID: pid, Handle: descriptor.OpenProcess(pid), starter: os.NewFile(uintptr(starter[0]), "starter"), ended: make(chan syscall.WaitStatus, 1)}
-	go func() { p.ended <- descriptor.Reap(pid) }()
+	p := &Program{name: plan.Args[0], PID: pid, Handle: process.OpenProcess(pid), starter: os.NewFile(uintptr(starter[0]), "starter"), ended: make(chan syscall.WaitStatus, 1)}
+	go func() { p.ended <- process.Reap(pid) }()
 	if err := sayInherited(p.starter, plan.Env); err != nil {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
 	}
@@ -166,7 +137,7 @@ func Prepare(plan Plan) (*Program, error) {
 func (p *Program) Start(env []string) error {
 	defer p.starter.Close()
 	if err := tellToStart(p.starter, env); err != nil {
-		return &status.Failure{Status: CannotRun, Code: "usage", Text: "cannot start " + status.Cut(p.name) + ": " + err.Error()}
+		return &status.Failure{Status: status.CannotRun, Code: "usage", Text: "cannot start " + status.Cut(p.name) + ": " + err.Error()}
 	}
 	return nil
 }
@@ -179,7 +150,7 @@ func (p *Program) Abandon() {
 
 func (p *Program) signal(signal syscall.Signal) {
 	if p.Handle >= 0 {
-		descriptor.SignalProcess(p.Handle, signal)
+		process.SignalProcess(p.Handle, signal)
 	} else {
 		syscall.Kill(p.PID, signal)
 	}

@@ -68,7 +68,7 @@ func Wait(args []string) int {
 		errors.As(syscall.Exec(args[3], args[4:], append(env, values...)), &errno)
 	}
 	io.WriteString(socket, strconv.Itoa(int(errno)))
-	return CannotRun
+	return status.CannotRun
 }
 
 // errForeign is what nobody but a taken-over process sends.

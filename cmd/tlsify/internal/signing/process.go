@@ -18,13 +18,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/privilege"
-	"tlsify/cmd/tlsify/internal/sandbox"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/signer"
 	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
-	"tlsify/cmd/tlsify/internal/threads"
 	"tlsify/stream"
 )
 
@@ -53,7 +51,7 @@ type Process struct {
 // startSigning starts a signing process for pairs of --cert and --key, and
 // gives their certificate chains. With an error there is none, or it ends.
 func startSigning(r Request, pairs [][2]string) (*Process, [][]byte, error) {
-	ends, err := descriptor.SocketPair()
+	ends, err := process.SocketPair()
 	if err != nil {
 		return nil, nil, status.Usagef("--key: cannot start a signing process: %v", err)
 	}
@@ -95,12 +93,12 @@ func (s *Process) start(r Request, pairs [][2]string, its int) error {
 			args = append(args, pair[i])
 		}
 	}
-	pid, err := descriptor.ForkSelf(args, given, r.Claims)
+	pid, err := process.ForkSelf(args, given, r.Claims)
 	if err != nil {
 		return status.Usagef("--key: cannot start a signing process: %v", err)
 	}
 	go func() {
-		descriptor.Reap(pid)
+		process.Reap(pid)
 		close(s.Ended)
 	}()
 	return nil
@@ -129,7 +127,7 @@ func (s *Process) chains(count int) ([][]byte, error) {
 // Connect gives a connection to the signing process: a descriptor, closed on
 // exec.
 func (s *Process) Connect() (int, error) {
-	ends, err := descriptor.SocketPair()
+	ends, err := process.SocketPair()
 	if err != nil {
 		return -1, os.NewSyscallError("socketpair", err)
 	}
@@ -155,7 +153,7 @@ const reserve = 3
 
 // Serve is all of the life of a signing process.
 func Serve(args []string) int {
-	sandbox.Harden() // what holds is reported by the sandbox
+	privilege.Harden() // what holds is reported by the sandbox
 	if len(args) < 6 || len(args)%2 != 0 {
 		return status.Usage
 	}
@@ -169,7 +167,7 @@ func Serve(args []string) int {
 	if err != nil {
 		return status.Usage
 	}
-	threads.Reserve(reserve)
+	process.ReserveThreads(reserve)
 	keys := &signer.Keys{TLS12: args[2] == "true", PerStream: 1}
 	chains, err := Prepare(keys, privilege.Mode(mode), args[3], args[4:])
 	if err != nil {
@@ -214,7 +212,7 @@ func Prepare(keys *signer.Keys, mode privilege.Mode, user string, names []string
 		}
 		chains = append(chains, chain)
 	}
-	descriptor.CloseInherited()
+	process.CloseInherited()
 	account, err := privilege.ParseNumbered(user)
 	if err != nil {
 		return nil, err
@@ -223,7 +221,7 @@ func Prepare(keys *signer.Keys, mode privilege.Mode, user string, names []string
 		return nil, err
 	}
 	if mode != privilege.Off {
-		if _, err := sandbox.Prepare(sandbox.Needs{}).Enter(); err != nil && mode == privilege.Require {
+		if _, err := privilege.Prepare(privilege.Needs{}).Enter(); err != nil && mode == privilege.Require {
 			return nil, privilege.Unavailable(err)
 		}
 	}
@@ -245,7 +243,7 @@ func nextConnection(supply *stream.FD) (*os.File, error) {
 	}
 	var word [1]byte
 	rights := make([]byte, unix.CmsgSpace(4))
-	n, rightsLen, err := descriptor.ReceiveRights(supply.Number(), word[:], rights)
+	n, rightsLen, err := process.ReceiveRights(supply.Number(), word[:], rights)
 	switch {
 	case err == unix.EINTR || err == unix.EAGAIN:
 		return nil, err

@@ -10,10 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tlsify/cmd/tlsify/internal/descriptor"
 	"tlsify/cmd/tlsify/internal/privilege"
-	"tlsify/cmd/tlsify/internal/program"
-	"tlsify/cmd/tlsify/internal/restart"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/signer"
 	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
@@ -32,7 +30,7 @@ type Request struct {
 	Listen      bool     // the signers are asked by accepts, each on streams of its own
 	TLS12       bool     // what TLS 1.2 has signed may be
 	Files       *source.Files
-	Claims      *descriptor.Claims
+	Claims      *process.Claims
 	Sandbox     privilege.Mode
 	User        *privilege.Account // whom the signing process becomes
 	Limit       time.Duration      // of one signature
@@ -122,7 +120,7 @@ func (k *Keys) otherSigners(r Request) error {
 			}
 		}
 		key := keyOf(k.Identities[i], clients[which])
-		if _, ready := descriptor.Named(which); !ready {
+		if _, ready := process.Named(which); !ready {
 			if err := key.Probe(signerTime); err != nil {
 				return status.Usagef("--key: %s has no key for %s: %v", status.Cut(name), status.Cut(r.Certs[i]), err)
 			}
@@ -158,7 +156,7 @@ func (k *Keys) ownSigner(r Request, pairs [][2]string) (*signer.Client, [][]byte
 // otherSigner opens the stream to a signer that --key names: fd:N, unix:PATH,
 // or a command.
 func (k *Keys) otherSigner(r Request, which string) (*signer.Client, error) {
-	n, isFD := descriptor.Named(which)
+	n, isFD := process.Named(which)
 	path, isPath := strings.CutPrefix(which, "unix:")
 	var err error
 	switch {
@@ -225,32 +223,32 @@ func dialSigner(path string) (int, error) {
 		return -1, err
 	}
 	defer conn.Close()
-	return descriptor.Own(conn.(*net.UnixConn), 3)
+	return process.Own(conn.(*net.UnixConn), 3)
 }
 
 // startSignerCommand has the shell start a signer, with the stream on its
 // descriptors 0 and 1, and gives our end.
-func startSignerCommand(command string, fds *descriptor.Claims) (int, error) {
-	ends, err := descriptor.SocketPair()
+func startSignerCommand(command string, fds *process.Claims) (int, error) {
+	ends, err := process.SocketPair()
 	if err != nil {
 		return -1, os.NewSyscallError("socketpair", err)
 	}
-	null, err := descriptor.OpenNull()
+	null, err := process.OpenNull()
 	if err != nil {
 		return -1, err
 	}
 	defer unix.Close(null)
-	shell, err := program.Find("sh")
+	shell, err := process.Find("sh")
 	if err != nil {
 		return -1, err
 	}
-	files := []uintptr{uintptr(ends[1]), uintptr(ends[1]), descriptor.Inheritable(3, fds, null)[2]}
-	pid, err := syscall.ForkExec(shell, []string{"sh", "-c", command}, &syscall.ProcAttr{Env: restart.Environ(), Files: files})
+	files := []uintptr{uintptr(ends[1]), uintptr(ends[1]), process.Inheritable(3, fds, null)[2]}
+	pid, err := syscall.ForkExec(shell, []string{"sh", "-c", command}, &syscall.ProcAttr{Env: process.Environ(), Files: files})
 	unix.Close(ends[1])
 	if err != nil {
 		unix.Close(ends[0])
 		return -1, err
 	}
-	go descriptor.Reap(pid)
+	go process.Reap(pid)
 	return ends[0], nil
 }

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"strconv"
@@ -19,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/credential"
-	"tlsify/cmd/tlsify/internal/descriptor"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/engine/trustanchor"
@@ -61,7 +60,7 @@ func (f *Files) Contents() map[int][]byte { return f.read }
 
 // Load reads a file for option what.
 func (f *Files) Load(what, name string) ([]byte, error) {
-	n, ok := descriptor.Named(name)
+	n, ok := process.Named(name)
 	if !ok {
 		return loadPath(what, name)
 	}
@@ -89,13 +88,13 @@ func loadPath(what, name string) ([]byte, error) {
 	// A FIFO that nobody writes to must not hold us for ever.
 	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, status.Usagef("--%s: %s", what, PathText(err))
+		return nil, status.Usagef("--%s: %s", what, status.PathText(err))
 	}
 	defer file.Close()
 	file.SetReadDeadline(time.Now().Add(fileTime)) // where that is possible it is needed
 	content, err := io.ReadAll(io.LimitReader(file, fileLimit+1))
 	if err != nil {
-		return nil, status.Usagef("--%s: %s", what, PathText(err))
+		return nil, status.Usagef("--%s: %s", what, status.PathText(err))
 	}
 	if len(content) > fileLimit {
 		return nil, status.Usagef("--%s: %s has more than %d bytes", what, name, fileLimit)
@@ -103,23 +102,14 @@ func loadPath(what, name string) ([]byte, error) {
 	return content, nil
 }
 
-// PathText says what is wrong with a file without the name of a system call.
-func PathText(err error) string {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return status.Cut(path.Path) + ": " + path.Err.Error()
-	}
-	return err.Error()
-}
-
 // Lines reads an options descriptor, byte by byte: behind the empty line it is
 // the caller's again.
-func Lines(claims *descriptor.Claims, value string) ([]string, error) {
+func Lines(claims *process.Claims, value string) ([]string, error) {
 	n, err := strconv.Atoi(value)
 	if err != nil || n <= 2 {
 		return nil, status.Usagef("--options-fd: %q is not a free descriptor", status.Cut(value))
 	}
-	if err := claims.Claim(n, "options-fd", descriptor.ToRead); err != nil {
+	if err := claims.Claim(n, "options-fd", process.ToRead); err != nil {
 		return nil, err
 	}
 	if err := claims.Take(); err != nil {
@@ -162,7 +152,7 @@ func Lines(claims *descriptor.Claims, value string) ([]string, error) {
 func (f *Files) Store(what, name string) (*verify.Store, error) {
 	var store *verify.Store
 	var err error
-	if _, ok := descriptor.Named(name); ok {
+	if _, ok := process.Named(name); ok {
 		content, loadErr := f.Load(what, name)
 		if loadErr != nil {
 			return nil, loadErr
@@ -194,17 +184,17 @@ func (f *Files) Pin(value string) (verify.Pin, error) {
 // read it: it gives the number, which is to be closed here, or else -1. One that
 // has been read already is put back into a memory file.
 func (f *Files) Pass(what, name string) (int, error) {
-	n, ok := descriptor.Named(name)
+	n, ok := process.Named(name)
 	if !ok || f.passed[n] {
 		return -1, nil
 	}
 	if content, ok := f.read[n]; ok {
-		memory, err := descriptor.MemoryFile(content)
+		memory, err := process.MemoryFile(content)
 		if err != nil {
 			return -1, status.Usagef("--%s: %v", what, err)
 		}
 		defer unix.Close(memory)
-		if err := descriptor.Replace(n, memory); err != nil {
+		if err := process.Replace(n, memory); err != nil {
 			return -1, status.Usagef("--%s: descriptor %d: %v", what, n, err)
 		}
 	}
@@ -301,14 +291,14 @@ func (f *Files) CRLs(name string) ([]*verify.CRL, error) {
 
 // Output opens a file to append secrets to.
 func (f *Files) Output(what, name string) (io.Writer, error) {
-	if n, ok := descriptor.Named(name); ok {
+	if n, ok := process.Named(name); ok {
 		fd, err := stream.NewFD(n)
 		return &output{fd, what}, err
 	}
 	// A FIFO that nobody reads must not hold us for ever.
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NONBLOCK, 0o600)
 	if err != nil {
-		return nil, status.Usagef("--%s: %s", what, PathText(err))
+		return nil, status.Usagef("--%s: %s", what, status.PathText(err))
 	}
 	return &output{file, what}, nil
 }
@@ -323,7 +313,7 @@ type output struct {
 func (o *output) Write(p []byte) (int, error) {
 	n, err := o.Writer.Write(p)
 	if err != nil {
-		err = status.Usagef("--%s: %s", o.option, PathText(err))
+		err = status.Usagef("--%s: %s", o.option, status.PathText(err))
 	}
 	return n, err
 }

@@ -10,7 +10,9 @@
 package status
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 )
 
@@ -29,6 +31,9 @@ const (
 	// WithProg is added to the status of a failure before PROG started, or
 	// where PROG itself ended with 0.
 	WithProg = 100
+	// PROG's statuses where it could not be started, as shells have them.
+	CannotRun = 126
+	NotFound  = 127
 	// Signal is added to the number of the signal that ended us.
 	Signal = 128
 )
@@ -82,4 +87,13 @@ func Cut(s string) string {
 		return s[:64] + "..."
 	}
 	return s
+}
+
+// PathText says what is wrong with a file without the name of a system call.
+func PathText(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return Cut(path.Path) + ": " + path.Err.Error()
+	}
+	return err.Error()
 }

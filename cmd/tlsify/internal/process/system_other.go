@@ -1,6 +1,6 @@
 //go:build !linux
 
-package descriptor
+package process
 
 import (
 	"errors"

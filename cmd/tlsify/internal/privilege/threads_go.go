@@ -1,6 +1,6 @@
 //go:build linux && !cgo
 
-package sandbox
+package privilege
 
 // ownThreads says that every thread is the runtime's own, which can have all of
 // them make a system call.

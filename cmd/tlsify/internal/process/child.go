@@ -1,10 +1,15 @@
-package descriptor
+package process
 
 import (
+	"errors"
+	"io/fs"
+	"os/exec"
 	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // Inheritable lists, for a child's descriptors below most, which of ours each
@@ -53,4 +58,25 @@ func ForkSelf(args []string, given []int, fds *Claims) (pid int, err error) {
 		}
 	}
 	return syscall.ForkExec(OwnProgram, args, &syscall.ProcAttr{Env: []string{}, Files: files})
+}
+
+// Find looks a program up in PATH, as execvp does.
+func Find(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil || errors.Is(err, exec.ErrDot) {
+		return path, nil
+	}
+	code := status.NotFound
+	if errors.Is(err, fs.ErrPermission) {
+		code = status.CannotRun
+	}
+	return "", &status.Failure{Status: code, Code: "usage", Text: "cannot start " + status.Cut(name) + ": " + plainExec(err)}
+}
+
+func plainExec(err error) string {
+	var e *exec.Error
+	if errors.As(err, &e) {
+		return e.Err.Error()
+	}
+	return err.Error()
 }

@@ -1,6 +1,6 @@
 //go:build linux && cgo
 
-package sandbox
+package privilege
 
 // With cgo threads need not be the runtime's own. The library that makes all of
 // them make a system call looks them up in /proc afterwards, which by then is

@@ -1,8 +1,4 @@
-// Package threads is about threads as something that there can be too few of:
-// the language's runtime ends a process that needs another and cannot have it.
-//
-// It must not know what the threads are for. Start reading at [Reserve].
-package threads
+package process
 
 import (
 	"bufio"
@@ -17,14 +13,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// There can be too few threads: the language's runtime ends a process that needs
+// another and cannot have it.
+
 // Processors is how many of its threads a process runs at once that has others
 // do the work.
 const Processors = 4
 
-// Reserve limits how many goroutines run at once to Processors, and sees to it
+// ReserveThreads limits how many goroutines run at once to Processors, and sees to it
 // that there are as many threads as that takes, and others for as many calls of
 // the system as may wait at a time. The runtime keeps what it has.
-func Reserve(calls int) {
+func ReserveThreads(calls int) {
 	n := min(runtime.GOMAXPROCS(0), Processors)
 	runtime.GOMAXPROCS(n)
 	// What is waited for by the runtime itself: the network, signals, time.
@@ -43,10 +42,10 @@ func Reserve(calls int) {
 	over.Wait()
 }
 
-// Allowed is how many more threads user uid may have in all of its processes by
+// ThreadsAllowed is how many more threads user uid may have in all of its processes by
 // the limits on them, or -1 where there is none. They hold for root only by its
 // control group.
-func Allowed(uid int) int {
+func ThreadsAllowed(uid int) int {
 	allowed := -1
 	take := func(n int) {
 		if n = max(0, n); allowed < 0 || n < allowed {

@@ -1,6 +1,6 @@
 //go:build linux && !amd64 && !arm64
 
-package sandbox
+package privilege
 
 // There is no filter for other architectures yet: each takes a file such as
 // calls_arm64.go, and a run of the tests. A 32-bit one also has calls of its own

@@ -1,9 +1,13 @@
-// Package descriptor keeps account of the descriptors that this process was
-// given, makes others that no child inherits, and decides which of them a child
-// gets. What differs between systems is in system_*.go.
+// Package process is what this process is to the system: the descriptors that it was
+// given and that an option may name (claims.go), those that it makes and no child
+// inherits (descriptor.go, memory.go), the children that it starts and which of the
+// descriptors each gets (child.go), its threads (threads.go), and its own new start
+// without the runtime's switches (restart.go). What differs between systems is in
+// system_*.go.
 //
-// It must not know what a descriptor carries. Start reading at [Claims].
-package descriptor
+// It must not know what a descriptor carries, or what a child is for. Start reading
+// at [Claims]; at [Clean] for what comes before all else.
+package process
 
 import (
 	"errors"

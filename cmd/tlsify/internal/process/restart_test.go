@@ -1,4 +1,4 @@
-package restart
+package process
 
 import (
 	"encoding/json"
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	if err := Clean(self); err != nil {
 		t.Err = err.Error()
 	}
-	t.PID, t.User, t.Args, t.Env, t.Children, t.Handed = os.Getpid(), os.Geteuid(), os.Args, os.Environ(), Environ(), Args(os.Args)
+	t.PID, t.User, t.Args, t.Env, t.Children, t.Handed = os.Getpid(), os.Geteuid(), os.Args, os.Environ(), Environ(), WithSwitches(os.Args)
 	json.NewEncoder(os.Stdout).Encode(t)
 	os.Exit(0)
 }

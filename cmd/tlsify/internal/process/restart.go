@@ -1,17 +1,4 @@
-// Package restart starts tlsify again where the environment has switches of
-// the language's runtime.
-//
-// The runtime reads them before any code of ours runs, and some of them hold
-// for the life of the process: schedtrace writes to descriptor 2, which may be
-// the network, and cpu.aes=off takes the processor's AES away. Emptying the
-// variable undoes none of that; a new start without it does. Only those who set
-// a switch pay for it.
-//
-// The switches are for the caller's own programs as much as before. The new
-// start has them in its arguments, which are the caller's alone: a variable
-// that brought them could come from whoever set the others. The package knows
-// nothing of what tlsify does. Clean is where to start reading.
-package restart
+package process
 
 import (
 	"fmt"
@@ -20,6 +7,18 @@ import (
 	"strings"
 	"syscall"
 )
+
+// tlsify starts again where the environment has switches of the language's
+// runtime. The runtime reads them before any code of ours runs, and some of them
+// hold for the life of the process: schedtrace writes to descriptor 2, which may be
+// the network, and cpu.aes=off takes the processor's AES away. Emptying the
+// variable undoes none of that; a new start without it does. Only those who set
+// a switch pay for it.
+//
+// The switches are for the caller's own programs as much as before. The new
+// start has them in its arguments, which are the caller's alone: a variable
+// that brought them could come from whoever set the others. Clean is where to
+// start reading.
 
 // marker is the first argument of a tlsify that was started again, or by one
 // that was. Behind it stand the original variables, one argument for each of
@@ -88,9 +87,9 @@ func join(argv []string, given [len(switches)]string) []string {
 	return slices.Concat(argv[:1], []string{marker}, given[:], argv[1:])
 }
 
-// Args is the arguments of another tlsify that is to have the original switches
+// WithSwitches is the arguments of another tlsify that is to have the original switches
 // for the caller's programs.
-func Args(argv []string) []string {
+func WithSwitches(argv []string) []string {
 	if original == [len(switches)]string{} {
 		return argv
 	}

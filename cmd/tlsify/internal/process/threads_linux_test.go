@@ -1,4 +1,4 @@
-package threads
+package process
 
 import (
 	"os"
@@ -26,7 +26,7 @@ func own(t *testing.T) int {
 func TestReserve(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	const calls = 5
-	Reserve(calls)
+	ReserveThreads(calls)
 	before := own(t)
 	var all sync.WaitGroup
 	for range calls {
@@ -53,7 +53,7 @@ func TestAllowed(t *testing.T) {
 		t.Errorf("user %s has %d threads, this process alone %d", strconv.Itoa(uid), n, own(t))
 	}
 	content, _ := os.ReadFile("/proc/self/limits")
-	if n := Allowed(12345678); n < 0 && !strings.Contains(string(content), "Max processes             unlimited") {
+	if n := ThreadsAllowed(12345678); n < 0 && !strings.Contains(string(content), "Max processes             unlimited") {
 		t.Logf("no limit: %d", n)
 	}
 }

@@ -1,4 +1,4 @@
-package sandbox
+package privilege
 
 // Needs is what a confined process still has to do beside carrying bytes
 // between the descriptors that it has. The zero Needs is nothing.

@@ -1,8 +1,6 @@
 //go:build !linux
 
-// Package sandbox takes away from this process what the carrier of one
-// connection has no use for. On this system it knows no way to.
-package sandbox
+package privilege
 
 import "errors"
 

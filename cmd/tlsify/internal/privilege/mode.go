@@ -1,0 +1,56 @@
+package privilege
+
+import (
+	"strings"
+
+	"tlsify/cmd/tlsify/internal/status"
+)
+
+// Mode is what --sandbox says.
+type Mode int
+
+// The modes.
+const (
+	Auto    Mode = iota // as far as the kernel can
+	Require             // or fail
+	Off
+)
+
+// Possible tells, as an error, what Require asks for and there is not.
+func Possible() error {
+	if err := Missing(); err != nil {
+		return Unavailable(err)
+	}
+	return nil
+}
+
+// Harden keeps other processes of the same user's away from this one. It comes
+// before any secret is read.
+func (m Mode) Harden(note func(string)) error {
+	if m == Off {
+		return nil
+	}
+	return m.Refuses(Harden(), note)
+}
+
+// Unavailable is the failure of an invocation that is to be confined or not to
+// be at all.
+func Unavailable(err error) error {
+	return &status.Failure{Status: status.Usage, Code: "sandbox-unavailable", Text: "--sandbox require: " + OneLine(err)}
+}
+
+// OneLine is the text of errors that were joined.
+func OneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// Refuses decides what a measure means that can't be taken: it is an error, or
+// noted.
+func (m Mode) Refuses(err error, note func(string)) error {
+	switch {
+	case err == nil:
+	case m == Require:
+		return Unavailable(err)
+	default:
+		note("not all of the sandbox: " + OneLine(err))
+	}
+	return nil
+}
