@@ -99,6 +99,25 @@ func TestKernelPumpEndings(t *testing.T) {
 	}
 }
 
+// A signal that comes while a close_notify is held back is no clean end.
+func TestKernelPumpStopped(t *testing.T) {
+	needKernelTLS(t)
+	for range 5 {
+		s, l := startServer(t, "late"), newLaunch(t)
+		c := newStarter(l, "pipes")
+		tlsify := l.start(connectTo(t, s, "--pump", "ktls", "--eof", "hold")...)
+		io.WriteString(c, "question")
+		c.end()
+		tlsify.await("ready")
+		time.Sleep(100 * time.Millisecond) // until it is held back
+		tlsify.signal(syscall.SIGTERM)
+		tlsify.expect(143, "pump ktls", "ready")
+		if notes := s.seen(t, 1); !strings.Contains(notes, `got "question"`) || strings.Contains(notes, "close_notify") {
+			t.Errorf("the server saw: %s", notes)
+		}
+	}
+}
+
 // A server's side, and a program's plaintext.
 func TestKernelPumpAccept(t *testing.T) {
 	needKernelTLS(t)
