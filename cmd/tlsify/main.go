@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,7 +54,7 @@ func main() { os.Exit(tlsify()) }
 //  1. the runtime's own switches are none: they can loosen what crypto/tls and
 //     crypto/x509 accept, and write where it is not to be written;
 //  2. a process that is to become PROG, or has the keys, goes its own way;
-//  3. the runtime is set up, and SIGPIPE caught;
+//  3. SIGPIPE is caught;
 //  4. under the name of another program, its descriptors are put where tlsify
 //     has them (call);
 //  5. nothing of ours can reach the network in clear any more (start);
@@ -98,9 +97,6 @@ func tlsify() int {
 			os.Args = slices.Concat(os.Args[:1], []string{string(option.Accept)}, os.Args[4:])
 		}
 	}
-	// The heap stays within a few megabytes, most of it buffers: collecting it
-	// early is cheap.
-	debug.SetGCPercent(50)
 	// Writing to a pipe whose reader has left is an error like another. It is
 	// caught rather than ignored, because PROG would inherit that.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
