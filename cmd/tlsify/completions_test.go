@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/option"
-	"tlsify/cmd/tlsify/internal/starttls"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/pump"
@@ -39,7 +39,7 @@ var namedWords = map[string][]string{
 	"engine":       {"std", "utls", "pq"},
 	"min-security": {"standard", "tls13", "pq", "pq-auth"},
 	"binding":      {"tls-exporter", "tls-server-end-point"},
-	"starttls":     starttls.Protocols(),
+	"starttls":     dial.StarttlsProtocols(),
 	"pump":         {string(pump.Auto), string(pump.Kernel), string(pump.Record), string(pump.Session)},
 	"handoff":      {"socketpair", "ktls", "auto"},
 	"groups":       {"X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024", "x25519", "secp256r1", "secp384r1", "MLKEM768", "MLKEM1024", "MLKEM512", "X-Wing"},

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"tlsify/cmd/tlsify/internal/caller"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/option"
-	"tlsify/cmd/tlsify/internal/personality"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
@@ -105,7 +105,7 @@ func printHelp(topic string) (int, error) {
 	case topic == "control":
 		b.WriteString(helpControl)
 	case topic == "s_client":
-		b.WriteString(personality.SClientHelp())
+		b.WriteString(caller.SClientHelp())
 	case topic == "status":
 		helpStatus(&b)
 	case topic == "engines" || topic == "version":

@@ -12,7 +12,6 @@ import (
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/process"
-	"tlsify/cmd/tlsify/internal/signer"
 	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
 )
@@ -65,7 +64,7 @@ func (r *Resources) handOn() error {
 	lines := slices.Clone(r.Listen.Lines)
 	for i, key := range r.TLS.Keys {
 		cert := r.TLS.Certs[i]
-		if _, ok := signer.Named(key); !ok {
+		if r.TLS.IsOwnKey(key) {
 			n := free()
 			h.Memory[n] = r.Keys.Chains[i]
 			cert, key = "fd:"+strconv.Itoa(n), "signer:fd:"+strconv.Itoa(h.SignerFD)
@@ -136,7 +135,7 @@ func (r *Resources) Unreadable() (why []string) {
 		}
 	}
 	for i, key := range r.TLS.Keys {
-		if _, ok := signer.Named(key); !ok {
+		if r.TLS.IsOwnKey(key) {
 			check("key", key)
 		}
 		check("cert", r.TLS.Certs[i])

@@ -192,6 +192,10 @@ type Teller struct {
 	info    *stream.FD // of couriertls, for what was negotiated; nil: none
 }
 
+// VariablesTo makes a teller of UCSPI-TLS's variables for a program that has asked
+// for them.
+func VariablesTo(fd *stream.FD) *Teller { return &Teller{Kind: personality.Variables, FD: fd} }
+
 // rearrange puts the descriptors of a call where tlsify has them, and adds to
 // its arguments where the network has gone.
 func rearrange(call *personality.Call) error {

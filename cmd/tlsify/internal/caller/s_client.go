@@ -19,6 +19,10 @@ import (
 	"tlsify/stream"
 )
 
+// SClientHelp lists the options of openssl s_client that are understood, for scripts
+// that look whether there is one.
+func SClientHelp() string { return personality.SClientHelp() }
+
 // sClient is what a caller of openssl s_client expects beside the stream.
 type sClient struct {
 	prints  bool

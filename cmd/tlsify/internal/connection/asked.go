@@ -5,13 +5,12 @@ import (
 	"errors"
 	"io"
 
+	"golang.org/x/sys/unix"
+
 	"tlsify/cmd/tlsify/internal/caller"
-	"tlsify/cmd/tlsify/internal/personality"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/pump"
 	"tlsify/stream"
-
-	"golang.org/x/sys/unix"
 )
 
 // ask starts PROG and waits until it asks for TLS.
@@ -47,7 +46,7 @@ func (c *connection) ask(ctx context.Context) error {
 	case err != nil:
 		err = &pump.LocalError{Err: err}
 	case command[0] == 'Y':
-		d.Tell = &caller.Teller{Kind: personality.Variables, FD: control}
+		d.Tell = caller.VariablesTo(control)
 		return nil
 	case command[0] != 'y':
 		err = status.Usagef("the program asks for TLS by %q, which is neither y nor Y", command)

@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"tlsify/cmd/tlsify/internal/dial"
-	"tlsify/cmd/tlsify/internal/starttls"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/pump"
@@ -37,7 +36,7 @@ var blames = []blame{
 	{Fits: is[*status.Failure], Failure: asIs},
 	{Fits: is[*dial.ProxyError], Status: status.Unreached, Code: "proxy"},
 	{Fits: is[*status.SignalError], Failure: bySignal},
-	{Fits: is[*starttls.Error], Status: status.Unreached, Code: "starttls"},
+	{Fits: is[*dial.StarttlsError], Status: status.Unreached, Code: "starttls"},
 	{Fits: equals(errConnectTimeout), Status: status.Unreached, Code: "connect-timeout"},
 	{Fits: equals(errHandshakeTimeout), Status: status.Unreached, Code: "handshake-timeout"},
 	{Fits: equals(errTimeout), Failure: byTimeout},

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"tlsify/cmd/tlsify/internal/dial"
-	"tlsify/cmd/tlsify/internal/starttls"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/pump"
@@ -28,7 +27,7 @@ var samples = []struct {
 	{status.Usagef("a choice"), status.Usage, "usage"},
 	{&dial.ProxyError{Err: errors.New("no")}, status.Unreached, "proxy"},
 	{&status.SignalError{Signal: syscall.SIGTERM}, status.Signal + 15, ""},
-	{&starttls.Error{Err: errors.New("no")}, status.Unreached, "starttls"},
+	{&dial.StarttlsError{Err: errors.New("no")}, status.Unreached, "starttls"},
 	{errConnectTimeout, status.Unreached, "connect-timeout"},
 	{errHandshakeTimeout, status.Unreached, "handshake-timeout"},
 	{errTimeout, status.Unreached, "timeout"},

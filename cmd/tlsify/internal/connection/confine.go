@@ -3,7 +3,6 @@ package connection
 import (
 	"path/filepath"
 
-	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/stream"
 )
@@ -35,7 +34,7 @@ func (c *connection) prepareConfinement() {
 // first bytes before that, so that it is done while the peer answers.
 func (c *connection) confine() error {
 	fd, ok := c.network.conn.(*stream.FD)
-	if !ok || c.inv.Form != option.Connect || c.inv.Session != nil {
+	if !ok || !c.inv.Form.Connects() || c.inv.Session != nil {
 		return c.enter()
 	}
 	fd.BeforeRead(c.enter)

@@ -17,11 +17,10 @@ import (
 
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/caller"
+	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/cmd/tlsify/internal/facts"
-	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/program"
-	"tlsify/cmd/tlsify/internal/starttls"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/engine/trustanchor"
@@ -87,7 +86,7 @@ func (c *connection) startName() string {
 		return name
 	}
 	local, _ := unix.Getsockname(c.network.in.Number())
-	return starttls.Literal(facts.AddressOf(local).Addr())
+	return dial.AddressLiteral(facts.AddressOf(local).Addr())
 }
 
 // leaveAfter is how long a peer may be silent that has been told that its client
@@ -104,7 +103,7 @@ func (c *connection) hasLeft(err error) bool {
 // certAsked tells whether we are a client that has shaken hands and whose server
 // asked for a certificate: alerts about certificates are then about ours.
 func (c *connection) certAsked() bool {
-	return c.inv.Form == option.Connect && c.session != nil && c.session.State().ClientCertRequested
+	return c.inv.Form.Connects() && c.session != nil && c.session.State().ClientCertRequested
 }
 
 // clock runs out once, after a time in which pauses do not count.
@@ -137,6 +136,6 @@ func (c *clock) resume() {
 // retries tells whether a second connection can become necessary, and can be
 // made: by TCP straight to the server.
 func (c *connection) retries() bool {
-	return c.inv.Form == option.Connect && c.inv.In == nil && c.inv.Target.Proxy == nil &&
+	return c.inv.Form.Connects() && c.inv.In == nil && c.inv.Target.Proxy == nil &&
 		strings.HasPrefix(c.inv.Target.Network, "tcp") && c.inv.Policy.MTC != nil && len(c.inv.Policy.MTC.Landmarks) > 0
 }

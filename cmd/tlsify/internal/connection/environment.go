@@ -4,7 +4,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/facts"
-	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/process"
 )
 
@@ -23,7 +22,7 @@ func (c *connection) inherits() []string {
 }
 
 func (c *connection) hasUCSPI() bool {
-	return c.inv.Form == option.Accept && facts.HasUCSPI(process.Environ())
+	return c.inv.Form.Accepts() && facts.HasUCSPI(process.Environ())
 }
 
 // progEnvironment is what the connection adds: the facts, and the addresses.

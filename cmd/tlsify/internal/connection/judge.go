@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"tlsify/cmd/tlsify/internal/facts"
-	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/verify"
@@ -28,7 +27,7 @@ var neverAsked = []verify.Code{verify.Revoked, verify.Malformed, verify.PinMisma
 // word where they may.
 func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 	return func(peer *engine.Peer) error {
-		if len(peer.Certificates) == 0 && c.inv.Form != option.Connect && c.inv.Server.ClientAuth == engine.ClientAuthRequest {
+		if len(peer.Certificates) == 0 && !c.inv.Form.Connects() && c.inv.Server.ClientAuth == engine.ClientAuthRequest {
 			return nil // a client that may come without
 		}
 		if len(peer.Certificates) == 0 {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/engine"
 )
 
@@ -13,7 +12,7 @@ import (
 // answered at all, what there was to take, and what may help.
 func (c *connection) offer(err error) string {
 	config := c.inv.Client
-	if c.inv.Form != option.Connect || c.at != Handshaking || config == nil || config.Fingerprint != "" || config.Hello != nil {
+	if !c.inv.Form.Connects() || c.at != Handshaking || config == nil || config.Fingerprint != "" || config.Hello != nil {
 		return ""
 	}
 	groups, groupsErr := config.ResolveGroups(c.inv.Engine)

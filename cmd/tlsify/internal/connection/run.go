@@ -12,9 +12,7 @@ import (
 	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/invocation"
-	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/program"
-	"tlsify/cmd/tlsify/internal/starttls"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/pump"
@@ -68,7 +66,7 @@ func (c *connection) open(ctx context.Context) error {
 	c.at = Dialing
 	if p := c.inv.Program; p.Args != nil {
 		program, err := program.Prepare(program.Plan{Args: p.Args, In: p.In, Out: p.Out,
-			OneSocket: c.inv.Form == option.Accept && c.caller.Delayed == nil, Claims: c.inv.Claims,
+			OneSocket: c.inv.Form.Accepts() && c.caller.Delayed == nil, Claims: c.inv.Claims,
 			Extra: c.caller.Delayed.Descriptors(), Errors: p.Errors, Env: c.caller.Without(c.inherits()), Names: append(facts.ProgramVariables(), c.caller.Variables()...)})
 		if err != nil {
 			return err
@@ -123,12 +121,12 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 	c.clock = startClock(c.inv.Limits.Handshake, func() { cancel(errHandshakeTimeout) })
 	defer c.clock.pause()
 	if c.inv.Starttls.Protocol != "" {
-		if err := starttls.Negotiate(ctx, c.network.conn, c.inv.Starttls.Protocol, c.startName()); err != nil {
+		if err := dial.Starttls(ctx, c.network.conn, c.inv.Starttls.Protocol, c.startName()); err != nil {
 			return err
 		}
 	}
 	stream := c.engineStream()
-	if c.inv.Form == option.Connect {
+	if c.inv.Form.Connects() {
 		config := *c.inv.Client
 		config.Verify, config.TrustAnchors = c.judge(ctx), c.anchors()
 		if c.kept != nil && c.asked == "" {
@@ -242,7 +240,7 @@ func (c *connection) plaintext(plan *pump.Plan) (err error) {
 			return err
 		}
 	}
-	one, server := stream.SameSocket(plan.In, plan.Out), c.inv.Form == option.Accept
+	one, server := stream.SameSocket(plan.In, plan.Out), c.inv.Form.Accepts()
 	plan.Answer = one || server || c.program != nil
 	// Whoever shuts one direction of a socket down means it, and a server has
 	// said all; but most servers take a client's close_notify for its leaving.

@@ -103,7 +103,7 @@ func (d *dialer) through(ctx context.Context, t Target, to string) (*Stream, err
 
 // endWith makes conn's calls fail when ctx ends, until it is released, which
 // returns false where that has happened.
-func endWith(ctx context.Context, conn net.Conn) (release func() bool) {
+func endWith(ctx context.Context, conn interface{ SetDeadline(time.Time) error }) (release func() bool) {
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		conn.SetDeadline(past)

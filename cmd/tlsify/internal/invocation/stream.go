@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"tlsify/cmd/tlsify/internal/starttls"
+	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/pump"
 )
@@ -111,17 +111,17 @@ func (p *parser) starttls() error {
 		return status.Usagef("--starttls-name is for --starttls")
 	case !ok:
 		return nil
-	case !slices.Contains(starttls.Protocols(), protocol):
-		return status.Usagef("--starttls: want one of %s, not %q", strings.Join(starttls.Protocols(), ", "), status.Cut(protocol))
+	case !slices.Contains(dial.StarttlsProtocols(), protocol):
+		return status.Usagef("--starttls: want one of %s, not %q", strings.Join(dial.StarttlsProtocols(), ", "), status.Cut(protocol))
 	case p.words.Has("tcp-fastopen"):
 		return status.Usagef("--tcp-fastopen is not for --starttls: TLS is not what is sent first")
 	}
 	p.inv.Starttls.Protocol = protocol
 	names := p.inv.Trust.Names
 	switch {
-	case named && !starttls.TakesName(protocol):
+	case named && !dial.StarttlsTakesName(protocol):
 		return status.Usagef("--starttls-name is for smtp, lmtp, xmpp and xmpp-server: with %s nobody is asked for a name", protocol)
-	case named && !starttls.IsName(name):
+	case named && !dial.IsStarttlsName(name):
 		return status.Usagef("--starttls-name: %q is neither a host's name nor an address in brackets", status.Cut(name))
 	case named:
 		p.inv.Starttls.Name = name

@@ -125,6 +125,13 @@ func (p *parser) identities() (err error) {
 	return nil
 }
 
+// IsOwnKey tells whether a key is a file's, which our own signing process reads, and
+// not with a signer.
+func (TLS) IsOwnKey(key string) bool {
+	_, other := signer.Named(key)
+	return !other
+}
+
 // otherSigner judges a signer that --key names: fd:N, unix:PATH, or a command. The
 // keys before this one may be with it, too.
 func (p *parser) otherSigner(which string, before []string) error {

@@ -34,6 +34,12 @@ const (
 	Help        Form = "help"
 )
 
+// Connects tells whether one is a client's: inspect is carried out as a connect.
+func (f Form) Connects() bool { return f == Connect }
+
+// Accepts tells whether one is the server's side of one connection.
+func (f Form) Accepts() bool { return f == Accept }
+
 // Forms are all of them.
 var Forms = []Form{Connect, Accept, Listen, Inspect, Engines, Fingerprint, Version, Help}
 

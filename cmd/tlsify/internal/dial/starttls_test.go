@@ -1,4 +1,4 @@
-package starttls
+package dial
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 // Every protocol comes to TLS, however the bytes are cut, and the stream is
 // then as it was: the next byte either way is the handshake's.
 func TestGood(t *testing.T) {
-	for _, protocol := range Protocols() {
+	for _, protocol := range StarttlsProtocols() {
 		if len(good[protocol]) == 0 {
 			t.Errorf("there is no dialogue of %s", protocol)
 		}
@@ -27,7 +27,7 @@ func TestGood(t *testing.T) {
 				}
 				io.WriteString(s.conn, "world")
 			})
-			if err := Negotiate(limited(t), fd, protocol, "peer.test"); err != nil {
+			if err := Starttls(limited(t), fd, protocol, "peer.test"); err != nil {
 				t.Fatal(err)
 			}
 			io.WriteString(fd, "hello")
@@ -46,7 +46,7 @@ func TestInjection(t *testing.T) {
 			turns = slices.Clone(turns)
 			turns[len(turns)-1].say += injected
 			fd, _ := dial(t, turns, false, hold)
-			if err := Negotiate(limited(t), fd, protocol, "peer.test"); !errors.Is(err, errBehind) && (protocol != "mysql" || !errors.Is(err, errUnasked)) {
+			if err := Starttls(limited(t), fd, protocol, "peer.test"); !errors.Is(err, errBehind) && (protocol != "mysql" || !errors.Is(err, errUnasked)) {
 				t.Errorf("the error is %v", err)
 			}
 		})
@@ -57,7 +57,7 @@ func TestInjection(t *testing.T) {
 // proxy is.
 func TestInjectionWithoutPoll(t *testing.T) {
 	fd, _ := dial(t, []turn{{"+OK hi\r\n", "STLS\r\n"}, {"+OK go\r\n+OK more\r\n", ""}}, false, hold)
-	if err := Negotiate(limited(t), struct{ Stream }{fd}, "pop3", ""); !errors.Is(err, errBehind) {
+	if err := Starttls(limited(t), struct{ ClearStream }{fd}, "pop3", ""); !errors.Is(err, errBehind) {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -70,7 +70,7 @@ func TestAnswerBeforeQuestion(t *testing.T) {
 		}
 		early := turns[0].say + turns[1].say
 		fd, _ := dial(t, []turn{{early, turns[0].hear}}, false, hold)
-		if err := Negotiate(limited(t), fd, protocol, "peer.test"); !errors.Is(err, errUnasked) {
+		if err := Starttls(limited(t), fd, protocol, "peer.test"); !errors.Is(err, errUnasked) {
 			t.Errorf("the error is %v", err)
 		}
 	})
@@ -86,7 +86,7 @@ func TestCutOff(t *testing.T) {
 					pieces[j] = []byte(now.say)
 				}
 				pieces[i] = []byte(turns[i].say[:n])
-				err := Negotiate(limited(t), newPlaying(1<<20, pieces...), protocol, "peer.test")
+				err := Starttls(limited(t), newPlaying(1<<20, pieces...), protocol, "peer.test")
 				if !errors.Is(err, errCutOff) && !errors.Is(err, errClosed) {
 					t.Errorf("after %d bytes of turn %d: %v", n, i, err)
 				}
@@ -113,7 +113,7 @@ func TestSilence(t *testing.T) {
 					}
 					cancel(limit)
 				}()
-				if err := Negotiate(ctx, fd, protocol, "peer.test"); !errors.Is(err, limit) {
+				if err := Starttls(ctx, fd, protocol, "peer.test"); !errors.Is(err, limit) {
 					t.Errorf("silence after %d bytes of turn %d: %v", n, i, err)
 				}
 			}
@@ -139,8 +139,8 @@ func TestEndless(t *testing.T) {
 						}
 					}
 				})
-				err := Negotiate(limited(t), fd, protocol, "peer.test")
-				var e *Error
+				err := Starttls(limited(t), fd, protocol, "peer.test")
+				var e *StarttlsError
 				if !errors.As(err, &e) || errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("%q for ever: %v", what, err)
 				}
@@ -215,7 +215,7 @@ func TestRefusals(t *testing.T) {
 				end = nil
 			}
 			fd, _ := dial(t, test.turns, false, end)
-			err := Negotiate(limited(t), fd, test.protocol, "peer.test")
+			err := Starttls(limited(t), fd, test.protocol, "peer.test")
 			if text := errorText(err); !regexp.MustCompile(test.text).MatchString(text) || !strings.HasPrefix(text, "STARTTLS with "+test.protocol+": ") {
 				t.Errorf("the error is %q, not %s", text, test.text)
 			}
@@ -226,13 +226,13 @@ func TestRefusals(t *testing.T) {
 // A name is data, whatever is in it.
 func TestXMPPName(t *testing.T) {
 	fd, _ := dial(t, []turn{{"", strings.Replace(xmppHello, "peer.test", "a&#39;&lt;b", 1)}, {xmppHead + xmppHas, xmppAsk}, {xmppYes, ""}}, false, hold)
-	if err := Negotiate(limited(t), fd, "xmpp", "a'<b"); err != nil {
+	if err := Starttls(limited(t), fd, "xmpp", "a'<b"); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestUnknownProtocol(t *testing.T) {
-	if err := Negotiate(limited(t), nil, "gopher", ""); err == nil {
+	if err := Starttls(limited(t), nil, "gopher", ""); err == nil {
 		t.Error("there is no error")
 	}
 }

@@ -1,4 +1,4 @@
-package starttls
+package dial
 
 import (
 	"context"
@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"tlsify/stream"
-
 	"golang.org/x/sys/unix"
+
+	"tlsify/stream"
 )
 
-// patience is how long anything may take.
-const patience = 20 * time.Second
+// answerTime is how long anything may take.
+const answerTime = 20 * time.Second
 
 // turn is what a scripted server says, and what it must hear then.
 type turn struct{ say, hear string }
@@ -121,7 +121,7 @@ func dial(t *testing.T, turns []turn, dribbles bool, end func(*server)) (*stream
 		t.Fatal(err)
 	}
 	l.Close()
-	s.conn.SetDeadline(time.Now().Add(patience))
+	s.conn.SetDeadline(time.Now().Add(answerTime))
 	raw, err := conn.(*net.TCPConn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func (s *server) play(turns []turn) {
 
 // limited is a context with an end that no test should come to.
 func limited(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), patience, context.DeadlineExceeded)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), answerTime, context.DeadlineExceeded)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -1,4 +1,4 @@
-package starttls
+package dial
 
 import (
 	"context"
@@ -61,14 +61,14 @@ func FuzzDialogue(f *testing.F) {
 			for i, now := range g.turns {
 				says[i] = now.say
 			}
-			f.Add(uint8(slices.Index(Protocols(), protocol)), []byte(says[0]), []byte(says[1]), []byte(says[2]))
+			f.Add(uint8(slices.Index(StarttlsProtocols(), protocol)), []byte(says[0]), []byte(says[1]), []byte(says[2]))
 		}
 	}
 	f.Fuzz(func(t *testing.T, which uint8, a, b, c []byte) {
-		protocol := Protocols()[int(which)%len(dialogues)]
+		protocol := StarttlsProtocols()[int(which)%len(dialogues)]
 		negotiate := func(piece int, pieces ...[]byte) (*playing, error) {
 			p := newPlaying(piece, pieces...)
-			return p, Negotiate(context.Background(), p, protocol, "peer.test")
+			return p, Starttls(context.Background(), p, protocol, "peer.test")
 		}
 		p, err := negotiate(1<<20, a, b, c)
 		if p.given > totalLimit {

@@ -1,14 +1,4 @@
-// Package starttls asks a server, in the clear, to go on with TLS: the part of
-// SMTP, IMAP, PostgreSQL and others that comes before the handshake.
-//
-// It knows a row of protocols, each as far as that point and no further, and
-// must not know TLS, options or names' rules. Nothing that a server says here
-// can be believed: anyone on the way may have said it. So nothing of it is kept
-// but the yes, and what comes behind the yes is refused (CVE-2011-0411 and the
-// NO STARTTLS findings of 2021 are of programs that went on with it).
-//
-// Start reading at [Negotiate]; the table of dialogues is [dialogues].
-package starttls
+package dial
 
 import (
 	"context"
@@ -17,6 +7,13 @@ import (
 	"slices"
 	"strings"
 )
+
+// STARTTLS asks a server, in the clear, to go on with TLS: the part of SMTP, IMAP,
+// PostgreSQL and others that comes before the handshake. There is a row of
+// protocols, each as far as that point and no further. Nothing that a server says
+// here can be believed: anyone on the way may have said it. So nothing of it is
+// kept but the yes, and what comes behind the yes is refused (CVE-2011-0411 and the
+// NO STARTTLS findings of 2021 are of programs that went on with it).
 
 // dialogue is how one protocol comes to TLS.
 type dialogue struct {
@@ -45,8 +42,8 @@ var dialogues = []dialogue{
 	{protocol: "mysql", ask: mysql},
 }
 
-// Protocols lists the protocols that Negotiate knows.
-func Protocols() []string {
+// StarttlsProtocols lists the protocols that Starttls knows.
+func StarttlsProtocols() []string {
 	var list []string
 	for _, d := range dialogues {
 		list = append(list, d.protocol)
@@ -54,16 +51,16 @@ func Protocols() []string {
 	return list
 }
 
-// Negotiate speaks one of Protocols to the server at the other end of stream,
+// Starttls speaks one of StarttlsProtocols to the server at the other end of stream,
 // of which nothing has been read, until the server waits for a ClientHello.
 // Name is what the server is to take itself for, or us, where the protocol asks:
-// see [TakesName].
+// see [StarttlsTakesName].
 //
-// An error is always an *Error; where ctx has ended it wraps context.Cause.
-func Negotiate(ctx context.Context, stream Stream, protocol, name string) error {
+// An error is always an *StarttlsError; where ctx has ended it wraps context.Cause.
+func Starttls(ctx context.Context, stream ClearStream, protocol, name string) error {
 	at := slices.IndexFunc(dialogues, func(d dialogue) bool { return d.protocol == protocol })
 	if at < 0 {
-		return &Error{protocol, errors.New("there is no such protocol")}
+		return &StarttlsError{protocol, errors.New("there is no such protocol")}
 	}
 	c := &conversation{ctx: ctx, stream: stream, left: totalLimit, unasked: dialogues[at].unasked}
 	release := endWith(ctx, stream)
@@ -76,20 +73,20 @@ func Negotiate(ctx context.Context, stream Stream, protocol, name string) error 
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		return &Error{protocol, err}
+		return &StarttlsError{protocol, err}
 	}
 	return nil
 }
 
-// TakesName tells whether a protocol asks for a name: SMTP and LMTP for ours, XMPP
+// StarttlsTakesName tells whether a protocol asks for a name: SMTP and LMTP for ours, XMPP
 // for the server's domain.
-func TakesName(protocol string) bool {
+func StarttlsTakesName(protocol string) bool {
 	return slices.Contains([]string{"smtp", "lmtp", "xmpp", "xmpp-server"}, protocol)
 }
 
-// IsName tells whether a name can be given: a host's, or an address in brackets
+// IsStarttlsName tells whether a name can be given: a host's, or an address in brackets
 // (RFC 5321, section 4.1.3).
-func IsName(name string) bool {
+func IsStarttlsName(name string) bool {
 	inner, open := strings.CutPrefix(name, "[")
 	inner, closed := strings.CutSuffix(inner, "]")
 	if open != closed || inner == "" || len(name) > nameLimit {
@@ -103,8 +100,8 @@ func IsName(name string) bool {
 // nameLimit is the length of the longest name (RFC 5321, section 4.5.3.1.2).
 const nameLimit = 255
 
-// Literal is an address as a name.
-func Literal(address netip.Addr) string {
+// AddressLiteral is an address as a name.
+func AddressLiteral(address netip.Addr) string {
 	switch address = address.Unmap().WithZone(""); {
 	case address.Is4():
 		return "[" + address.String() + "]"
@@ -112,18 +109,4 @@ func Literal(address netip.Addr) string {
 		return "[IPv6:" + address.String() + "]"
 	}
 	return "[127.0.0.1]" // there is none: this is a host without a name
-}
-
-// endWith makes the stream's calls fail when ctx ends, until it is released.
-func endWith(ctx context.Context, stream Stream) (release func()) {
-	done := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		stream.SetDeadline(past)
-		close(done)
-	})
-	return func() {
-		if !stop() {
-			<-done
-		}
-	}
 }

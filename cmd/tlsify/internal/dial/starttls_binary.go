@@ -1,4 +1,4 @@
-package starttls
+package dial
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package starttls
+package dial
 
 import (
 	"context"
@@ -34,7 +34,7 @@ var (
 // nothing of the handshake's to be read too early.
 type conversation struct {
 	ctx     context.Context
-	stream  Stream
+	stream  ClearStream
 	unasked bool
 
 	store  [4 << 10]byte
@@ -186,33 +186,30 @@ func words(s string) string {
 	return strconv.QuoteToASCII(s)
 }
 
-// Stream is the network before TLS. Its deadline, which Negotiate sets and
+// ClearStream is the network before TLS. Its deadline, which Starttls sets and
 // resets, must end a Read or Write that waits.
-type Stream interface {
+type ClearStream interface {
 	io.ReadWriter
 	SetDeadline(time.Time) error
 }
 
-// waiter is a Stream that can tell whether there is something to read, as a
+// waiter is a ClearStream that can tell whether there is something to read, as a
 // [stream.FD] can.
 type waiter interface {
 	WaitReadable() error // until the deadline
 }
 
-// Error is a server that did not come to the point where TLS begins, or a
+// StarttlsError is a server that did not come to the point where TLS begins, or a
 // connection that broke before it. The server's words are in it, quoted, and
 // short.
-type Error struct {
+type StarttlsError struct {
 	Protocol string
 	Err      error
 }
 
-func (e *Error) Error() string { return "STARTTLS with " + e.Protocol + ": " + e.Err.Error() }
+func (e *StarttlsError) Error() string { return "STARTTLS with " + e.Protocol + ": " + e.Err.Error() }
 
-func (e *Error) Unwrap() error { return e.Err }
+func (e *StarttlsError) Unwrap() error { return e.Err }
 
 // errBehind is an injection, or a server that is as bad.
 var errBehind = errors.New("there are bytes in the clear behind the server's answer, which someone on the way may have put there")
-
-// past is a deadline that has passed.
-var past = time.Unix(1, 0)

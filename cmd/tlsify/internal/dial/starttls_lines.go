@@ -1,4 +1,4 @@
-package starttls
+package dial
 
 import (
 	"errors"
@@ -231,7 +231,7 @@ func (c *conversation) sieveResponse() (string, error) {
 		}
 		first := line
 		for {
-			n, ok := literal(line)
+			n, ok := literalLength(line)
 			if !ok {
 				break
 			}
@@ -251,8 +251,8 @@ func (c *conversation) sieveResponse() (string, error) {
 	}
 }
 
-// literal is the length of the literal that a line ends with the beginning of.
-func literal(line string) (int, bool) {
+// literalLength is the length of the literal that a line ends with the beginning of.
+func literalLength(line string) (int, bool) {
 	inner, ok := strings.CutSuffix(line, "}")
 	open := strings.LastIndexByte(inner, '{')
 	if !ok || open < 0 {
