@@ -94,6 +94,9 @@ func (r *Resources) configureClient() (err error) {
 	if err := r.trustAnchors(c); err != nil {
 		return err
 	}
+	if err := r.preShared(&c.Config); err != nil {
+		return err
+	}
 	if len(t.Certs) > 0 {
 		if c.Identity, err = r.files.Identity(t.Certs[0], t.Keys[0]); err != nil {
 			return err
@@ -150,6 +153,17 @@ func (r *Resources) sessionKey() [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
+// preShared reads the keys of --psk: a client's is one.
+func (r *Resources) preShared(c *engine.Config) (err error) {
+	if r.TLS.PSK == "" {
+		return nil
+	}
+	if c.PSKs, err = r.files.PSKs(r.TLS.PSK); err == nil && r.Client != nil && len(c.PSKs) > 1 {
+		err = status.Usagef("--psk: %s has %d keys: a client has one", status.Cut(r.TLS.PSK), len(c.PSKs))
+	}
+	return err
+}
+
 // namesLimit is the most that the names of the acceptable CAs take in a request
 // for a client's certificate, in bytes: it is room for some hundred.
 const namesLimit = 12 << 10
@@ -174,6 +188,9 @@ func (r *Resources) configureServer() (err error) {
 	c := r.Server
 	if r.Policy != nil {
 		c.ClientCAs = acceptable(r.Policy.Trust)
+	}
+	if err := r.preShared(&c.Config); err != nil {
+		return err
 	}
 	if r.TLS.TicketKey != "" {
 		c.TicketKeys, err = r.files.TicketKeys(r.TLS.TicketKey)

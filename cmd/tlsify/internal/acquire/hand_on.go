@@ -71,7 +71,7 @@ func (r *Resources) handOn() error {
 		}
 		lines = append(lines, "cert "+cert, "key "+key)
 	}
-	if r.TLS.TicketKey == "" {
+	if r.TLS.TicketKey == "" && r.TLS.PSK == "" {
 		r.Say.Note("there is no --ticket-key, so no client can resume a session")
 	}
 	if r.TLS.TicketKey != "" {
@@ -80,6 +80,13 @@ func (r *Resources) handOn() error {
 			return err
 		}
 		lines = append(lines, "ticket-key "+name)
+	}
+	if r.TLS.PSK != "" {
+		name, err := load("psk", r.TLS.PSK)
+		if err != nil {
+			return err
+		}
+		lines = append(lines, "psk "+name)
 	}
 	if r.Trust != nil {
 		for _, crl := range r.Trust.CRLs {
@@ -141,6 +148,7 @@ func (r *Resources) Unreadable() (why []string) {
 		check("cert", r.TLS.Certs[i])
 	}
 	check("ticket-key", r.TLS.TicketKey)
+	check("psk", r.TLS.PSK)
 	if r.Trust != nil {
 		for _, crl := range r.Trust.CRLs {
 			check("crl", crl)

@@ -194,6 +194,7 @@ var faultCodes = map[engine.Fault]string{
 	engine.FaultRenegotiation:  "renegotiation",
 	engine.FaultClientCert:     "client-cert",
 	engine.FaultSecurityLevel:  "security-level",
+	engine.FaultPSK:            "psk",
 }
 
 // byPeer is a peer that has broken the protocol, or wants what we don't.
@@ -203,7 +204,7 @@ func byPeer(err error, at Phase, _ bool) *status.Failure {
 	switch {
 	case at == Established && peer.Fault != engine.FaultRenegotiation:
 		f.Status, f.Code = status.Lost, "tls-protocol"
-	case peer.Fault == engine.FaultCertificate:
+	case peer.Fault == engine.FaultCertificate || peer.Fault == engine.FaultPSK:
 		f.Status = status.Rejected
 	}
 	return f

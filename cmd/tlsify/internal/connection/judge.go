@@ -27,6 +27,10 @@ var neverAsked = []verify.Code{verify.Revoked, verify.Malformed, verify.PinMisma
 // word where they may.
 func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 	return func(peer *engine.Peer) error {
+		if peer.PSK != nil { // only where --psk has it
+			c.facts.Verified = []facts.Ground{{"psk", string(peer.PSK.Identity)}}
+			return nil
+		}
 		if len(peer.Certificates) == 0 && !c.inv.Form.Connects() && c.inv.Server.ClientAuth == engine.ClientAuthRequest {
 			return nil // a client that may come without
 		}

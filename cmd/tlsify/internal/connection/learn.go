@@ -56,9 +56,12 @@ func (c *connection) channelBinding() ([]byte, error) {
 		leaf = c.session.State().Shown
 		if own := c.inv.Server.Identities; leaf == nil && len(own) > 1 {
 			return nil, impossible("of a resumed connection, with several certificates")
-		} else if leaf == nil {
+		} else if leaf == nil && len(own) > 0 {
 			leaf = own[0].Leaf
 		}
+	}
+	if leaf == nil {
+		return nil, impossible("without a certificate")
 	}
 	// The hash is the signature's, but at least SHA-256; where the signature
 	// has none of its own the binding is undefined.

@@ -13,7 +13,7 @@ var progVariables = []string{
 	"TLSIFY_PROTOCOL", "TLSIFY_CIPHER", "TLSIFY_GROUP", "TLSIFY_SIGNATURE", "TLSIFY_ALPN",
 	"TLSIFY_RESUMED", "TLSIFY_SERVER_NAME", "TLSIFY_ECH", "TLSIFY_PEER_PIN", "TLSIFY_PEER_SUBJECT",
 	"TLSIFY_PEER_ISSUER", "TLSIFY_PEER_NAMES", "TLSIFY_PEER_NOT_AFTER", "TLSIFY_VERIFIED",
-	"TLSIFY_UNVERIFIED", "TLSIFY_BINDING",
+	"TLSIFY_UNVERIFIED", "TLSIFY_PSK", "TLSIFY_BINDING",
 }
 
 // ProgramVariables are the names that a connection has values for: those of the
@@ -44,6 +44,9 @@ func (f *Facts) Environment() (env []string) {
 	var kinds []string
 	for _, g := range f.Verified {
 		kinds = append(kinds, g[0])
+		if g[0] == "psk" {
+			set("PSK", g[1])
+		}
 	}
 	set("VERIFIED", strings.Join(kinds, " "))
 	set("UNVERIFIED", strings.Join(f.Unverified, " "))

@@ -199,6 +199,8 @@ type TLS struct {
 
 	ClientAuth engine.ClientAuth // a server's
 	TicketKey  string            // a file, or empty
+
+	PSK string // a file, or empty
 }
 
 // The kinds of channel binding.

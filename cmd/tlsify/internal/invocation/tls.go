@@ -57,6 +57,14 @@ func (p *parser) common() (err error) {
 		}
 		t.Binding = value
 	}
+	if name, ok := p.words.Value("psk"); ok {
+		if err := p.exclusions(); err != nil {
+			return err
+		}
+		if err := p.file("psk", name, &t.PSK); err != nil {
+			return err
+		}
+	}
 	if value, ok := p.words.Value("keylog"); ok && p.words.Form != option.Listen {
 		t.KeyLog = value
 		if n, ok := process.Named(value); ok && n <= 2 {
@@ -171,8 +179,8 @@ func (p *parser) server() (err error) {
 	if !Serves(p.inv.Engine) {
 		return p.Engines.elsewhere(&engine.UnsupportedError{Engine: p.inv.Engine.Name(), What: "the server's side"}, Serves)
 	}
-	if len(t.Certs) == 0 {
-		return status.Usagef("%s needs --cert and --key", p.words.Form)
+	if len(t.Certs) == 0 && t.PSK == "" {
+		return status.Usagef("%s needs --cert and --key, or --psk", p.words.Form)
 	}
 	switch value, _ := p.words.Value("client-auth"); value {
 	case "", "none":

@@ -76,6 +76,7 @@ var Codes = []Code{
 		"The line says which. The CA or the server's configuration is at fault."},
 	{"cert-revoked", "The certificate is on a revocation list, or its OCSP response says that it is revoked.", "Do not go on. The peer needs another certificate."},
 	{"cert-malformed", "A certificate cannot be read, or holds what no certificate may.", "The server's configuration is at fault."},
+	{"psk", "The peer has not proved to know the pre-shared key of --psk.", "Compare identity, key, hash and context at both ends; a server that is not set up for the key goes on with a certificate, and is refused."},
 	{"pin-mismatch", "The peer's key is none of those of --pin or --tlsa.", "The key was changed, or it is another peer. Compare the pin in the line before you take it over."},
 	{"staple", "The stapled OCSP response is missing where one has to be, or does not vouch for the certificate.", "The server's configuration is at fault; --staple off ignores it, but for a certificate that says must-staple."},
 

@@ -50,7 +50,7 @@ var Table = []struct {
 	{Internal, "a bug, or a crash", []string{"internal"}, "no"},
 	{Unreached, "not reached, or lost before `ready`", []string{"resolve", "connect", "proxy", "starttls", "connect-timeout", "handshake-timeout", "timeout", "network-io"}, "perhaps"},
 	{Handshake, "the handshake failed", []string{"tls-alert", "tls-protocol", "tls-version", "no-common-group", "security-level", "renegotiation", "client-cert", "ech-rejected", "signer"}, "no"},
-	{Rejected, "the peer was rejected", []string{"cert-untrusted", "cert-self-signed", "cert-expired", "cert-not-yet-valid", "cert-name", "cert-purpose", "cert-weak", "cert-constraint", "cert-revoked", "cert-malformed", "pin-mismatch", "staple"}, "no"},
+	{Rejected, "the peer was rejected", []string{"cert-untrusted", "cert-self-signed", "cert-expired", "cert-not-yet-valid", "cert-name", "cert-purpose", "cert-weak", "cert-constraint", "cert-revoked", "cert-malformed", "pin-mismatch", "staple", "psk"}, "no"},
 	{Truncated, "truncated by the peer", []string{"truncated"}, "perhaps"},
 	{Lost, "TLS or network failure after `ready`, idle limit", []string{"tls-alert", "tls-protocol", "network-io", "idle-timeout", "timeout"}, "perhaps"},
 	{Local, "the caller's side failed while data was still owed to it", []string{"local-io"}, ""},
