@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/option"
@@ -60,7 +61,7 @@ func TestNamedWords(t *testing.T) {
 			case "handoff":
 				args = append([]string{"connect", "--control-fd", "0"}, args[1:]...) // which is refused, but later
 			}
-			call, in, err := start(args, status.Reporter{})
+			call, in, err := acquire.Words(args, status.Reporter{}, built())
 			if err == nil {
 				_, err = invocation.Parse(call, in)
 			}

@@ -14,11 +14,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/caller"
@@ -26,11 +23,9 @@ import (
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/listener"
 	"tlsify/cmd/tlsify/internal/option"
-	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/program"
 	"tlsify/cmd/tlsify/internal/signing"
-	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
@@ -57,7 +52,7 @@ func main() { os.Exit(tlsify()) }
 //  3. SIGPIPE is caught;
 //  4. under the name of another program, its descriptors are put where tlsify
 //     has them (call);
-//  5. nothing of ours can reach the network in clear any more (start);
+//  5. nothing of ours can reach the network in clear any more (acquire.Words);
 //  6. the control channel is there, so that everything behind it is told;
 //  7. the words are complete, with those of an options descriptor, before which
 //     this process is hardened;
@@ -79,22 +74,11 @@ func tlsify() int {
 		case signing.ProcessWord:
 			return signing.Serve(os.Args[2:])
 		case listener.HeardWord:
-			if len(os.Args) < 4 {
-				return status.Usage
+			args, exit := []string(nil), 0
+			if errs, args, exit = listener.Heard(os.Args[2:]); exit != status.OK {
+				return exit
 			}
-			var secrets int
-			errs, _ = strconv.Atoi(os.Args[2])
-			if secrets, _ = strconv.Atoi(os.Args[3]); min(errs, secrets) < invocation.FirstGiven {
-				return status.Usage
-			}
-			unix.CloseOnExec(errs)
-			unix.CloseOnExec(secrets)
-			// What comes is secret: see to it that nobody else can look.
-			privilege.Harden()
-			if listener.Receive(secrets) != nil {
-				return status.Internal
-			}
-			os.Args = slices.Concat(os.Args[:1], []string{string(option.Accept)}, os.Args[4:])
+			os.Args = slices.Concat(os.Args[:1], []string{string(option.Accept)}, args)
 		}
 	}
 	// Writing to a pipe whose reader has left is an error like another. It is
@@ -138,7 +122,7 @@ func parse(argv []string, say status.Reporter) (*invocation.Invocation, caller.C
 		}
 		return &invocation.Invocation{Form: option.Help, Say: say}, who, err
 	}
-	words, in, err := start(args, say)
+	words, in, err := acquire.Words(args, say, built())
 	if err != nil {
 		return invocation.Unparsed(words, in), who, err
 	}
@@ -155,96 +139,6 @@ func parse(argv []string, say status.Reporter) (*invocation.Invocation, caller.C
 		inv.Trust.MaxPath = who.MaxPath
 	}
 	return inv, who, err
-}
-
-// start takes the arguments apart, mutes the network, opens the control channel
-// and reads an options descriptor. What it has comes back with an error as well.
-func start(args []string, say status.Reporter) (*option.Words, invocation.Context, error) {
-	words, err := option.Split(args)
-	in := invocation.Context{Env: environment(), Engines: built(), Claims: &process.Claims{}, Say: say}
-	if muteErr := mute(words, args, err); muteErr != nil {
-		return words, in, muteErr
-	}
-	channel, controlErr := openControl(words, args, in.Claims)
-	in.Say.Control = channel
-	if err == nil {
-		err = controlErr
-	}
-	if value, ok := words.Value("options-fd"); err == nil && ok && !words.Has("help") {
-		if mode, _ := words.Value("sandbox"); mode != "off" {
-			privilege.Harden() // lines may be secret; what holds is reported by the sandbox
-		}
-		err = readOptions(words, value, in.Claims)
-		if muteErr := mute(words, args, err); err == nil { // net-fd may stand there
-			err = muteErr
-		}
-	}
-	return words, in, err
-}
-
-// mute keeps everything that is said from now on, of which there may be a lot if
-// the command line is faulty, from going out in clear. Where it broke off before
-// it was clear which descriptor is the network, any may be.
-func mute(words *option.Words, args []string, fault error) error {
-	if fault != nil && (words.Form == option.Accept || slices.ContainsFunc(args, func(arg string) bool {
-		return strings.HasPrefix(arg, "--net-fd") || strings.HasPrefix(arg, "--options-fd")
-	})) {
-		return process.MuteAny()
-	}
-	if words.Form != option.Connect && words.Form != option.Inspect && words.Form != option.Accept {
-		return nil
-	}
-	value, ok := words.Value("net-fd")
-	switch {
-	case !ok && words.Form != option.Accept:
-		return nil
-	case !ok:
-		value = "0"
-	}
-	a, b, err := process.ParsePair("net-fd", value)
-	if err != nil {
-		return process.MuteAny() // and it will be said in its turn
-	}
-	return process.Mute([]int{a, b})
-}
-
-// openControl opens the control channel. Where the command line broke off before
-// it was seen, it is looked for behind the fault.
-func openControl(words *option.Words, args []string, claims *process.Claims) (*status.Channel, error) {
-	value, ok := words.Value("control-fd")
-	for i := 0; !ok && i < len(args) && args[i] != "--"; i++ {
-		if args[i] == "--control-fd" && i+1 < len(args) {
-			value, ok = args[i+1], true
-		} else if after, found := strings.CutPrefix(args[i], "--control-fd="); found {
-			value, ok = after, true
-		}
-	}
-	if !ok {
-		return nil, nil
-	}
-	if out, _, err := process.ParsePair("control-fd", value); err == nil && (out == 0 || out == 1 && words.Form != option.Listen) {
-		return nil, status.Usagef("--control-fd: descriptor %d is the plaintext's", out)
-	}
-	out, in, err := claims.TakePair("control-fd", value, process.ToWrite)
-	if err != nil {
-		return nil, err
-	}
-	if in == nil && out.IsSocket() {
-		in = out
-	}
-	return status.NewChannel(out, in), nil
-}
-
-// readOptions completes the words by those of an options descriptor.
-func readOptions(words *option.Words, value string, claims *process.Claims) error {
-	lines, err := source.Lines(claims, value)
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "control-fd ") }) {
-		return status.Usagef("--options-fd: control-fd must be in the arguments")
-	}
-	return words.AddLines(lines)
 }
 
 // greet says the first line of the control channel.
@@ -288,16 +182,6 @@ func carryOut(ctx context.Context, res *acquire.Resources, who caller.Caller) (i
 		return status.OK, listener.Run(ctx, res)
 	}
 	return connection.Run(ctx, res, who), nil
-}
-
-// environment is the environment's variables by name.
-func environment() map[string]string {
-	env := map[string]string{}
-	for _, entry := range os.Environ() {
-		name, value, _ := strings.Cut(entry, "=")
-		env[name] = value
-	}
-	return env
 }
 
 // untilSignal gives a context that a signal ends, with a *status.SignalError for a

@@ -36,7 +36,7 @@ var rooms = []struct {
 	// The contract kit knows the contract, and nothing of ours.
 	{"./cmd/tlsify-check", []string{"./cmd/tlsify-check", "golang.org/x/sys"}, []string{"testing"}},
 	// Landlock on every thread, and the assembler of seccomp's filters.
-	{"./cmd/tlsify/internal/privilege", []string{"./cmd/tlsify/internal/privilege", "./cmd/tlsify/internal/status", "./stream", "github.com/landlock-lsm/go-landlock",
+	{"./cmd/tlsify/internal/privilege", []string{"./cmd/tlsify/internal/privilege", "./cmd/tlsify/internal/process", "./cmd/tlsify/internal/status", "./stream", "github.com/landlock-lsm/go-landlock",
 		"kernel.org/pub/linux/libs/security/libcap/psx", "golang.org/x/sys", "golang.org/x/net/bpf"}, nil},
 	// DER that encoding/asn1 cannot do.
 	{"./cmd/tlsify/internal/credential", []string{"./cmd/tlsify/internal/credential", "./engine/trustanchor", "./verify/pemfile", "golang.org/x/crypto"}, []string{"crypto/tls"}},

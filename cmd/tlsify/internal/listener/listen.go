@@ -61,9 +61,8 @@ const finishLimit = time.Second
 
 // HeardWord is the first argument of an accept whose listener hears its control
 // channel, and tells people what it says there. Behind it stand the numbers of what
-// PROG is to have as descriptor 2 and of the socket for Receive, and the arguments
-// of accept. As a command it
-// would be a port without a host.
+// PROG is to have as descriptor 2 and of the socket for receive, and the arguments
+// of accept. As a command it would be a port without a host.
 const HeardWord = ":accept"
 
 // service serves those who come to any of the sockets.

@@ -4,11 +4,14 @@ import (
 	"encoding/binary"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/process"
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // What an accept finds on descriptors may be secret: ticket keys, and lines of an
@@ -35,9 +38,30 @@ func giveWhenAsked(socket *os.File, contents map[int][]byte, limit time.Duration
 	}
 }
 
-// Receive is the accept's: it puts what the listener has for it in memory files,
+// Heard is the beginning of such an accept: it takes its own arguments, hardens itself, and
+// has the listener give it what it has for it. The first descriptor is what PROG has
+// as 2.
+func Heard(args []string) (errs int, rest []string, exit int) {
+	if len(args) < 2 {
+		return 0, nil, status.Usage
+	}
+	errs, _ = strconv.Atoi(args[0])
+	socket, _ := strconv.Atoi(args[1])
+	if min(errs, socket) < invocation.FirstGiven {
+		return 0, nil, status.Usage
+	}
+	unix.CloseOnExec(errs)
+	unix.CloseOnExec(socket)
+	process.Harden() // what holds is reported by the sandbox
+	if receive(socket) != nil {
+		return 0, nil, status.Internal
+	}
+	return errs, args[2:], status.OK
+}
+
+// receive puts what the listener has for it in memory files,
 // on the descriptors that it is for.
-func Receive(socket int) error {
+func receive(socket int) error {
 	file := os.NewFile(uintptr(socket), "listener")
 	defer file.Close()
 	if _, err := file.Write([]byte{1}); err != nil {

@@ -37,7 +37,7 @@ func TestSecretsAreAskedFor(t *testing.T) {
 	if n, _, err := unix.Recvfrom(ends[1], make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT); err != unix.EAGAIN {
 		t.Fatalf("there is something before it was asked for: %d, %v", n, err)
 	}
-	if err := Receive(ends[1]); err != nil {
+	if err := receive(ends[1]); err != nil {
 		t.Fatal(err)
 	}
 	<-given

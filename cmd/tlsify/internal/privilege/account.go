@@ -19,6 +19,7 @@ import (
 	"strings"
 	"syscall"
 
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 )
 
@@ -93,7 +94,7 @@ func (a *Account) Become() error {
 	if a == nil {
 		return nil
 	}
-	hardened := Hardened()
+	hardened := process.Hardened()
 	err := syscall.Setgroups([]int{})
 	if err == nil {
 		err = syscall.Setgid(a.gid)
@@ -102,7 +103,7 @@ func (a *Account) Become() error {
 		err = syscall.Setuid(a.uid)
 	}
 	if err == nil && hardened {
-		err = Harden()
+		err = process.Harden()
 	}
 	if err != nil {
 		return status.Usagef("cannot become user %v: %v", a, err)

@@ -3,6 +3,7 @@ package privilege
 import (
 	"strings"
 
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 )
 
@@ -30,7 +31,7 @@ func (m Mode) Harden(note func(string)) error {
 	if m == Off {
 		return nil
 	}
-	return m.Refuses(Harden(), note)
+	return m.Refuses(process.Harden(), note)
 }
 
 // Unavailable is the failure of an invocation that is to be confined or not to

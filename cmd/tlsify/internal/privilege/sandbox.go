@@ -10,20 +10,9 @@ import (
 
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/process"
 )
-
-// Harden keeps other processes of the same user out of this one's memory, and
-// its memory out of a core file. It does not outlast an exec: it is for every
-// process that comes to hold secrets, from its start.
-func Harden() error {
-	return os.NewSyscallError("prctl PR_SET_DUMPABLE", unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0))
-}
-
-// Hardened tells whether that holds.
-func Hardened() bool {
-	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
-	return err == nil && dumpable == 0
-}
 
 // Confinement is what a process is about to enter.
 type Confinement struct {
@@ -54,7 +43,7 @@ func (c *Confinement) Enter() (measures []string, err error) {
 		}
 		measures = append(measures, measure)
 	}
-	take("not-dumpable", Harden())
+	take("not-dumpable", process.Harden())
 	take("no-core", os.NewSyscallError("setrlimit RLIMIT_CORE", unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})))
 	// The ruleset was made before the filter, which rules that out, and is put
 	// in force behind it, because it is by way of the filter that every thread

@@ -6,12 +6,6 @@ import "errors"
 
 var errNone = errors.New("there is no sandbox for this system yet: Landlock and seccomp are Linux's")
 
-// Harden keeps other processes of the same user out of this one's memory.
-func Harden() error { return errNone }
-
-// Hardened tells whether that holds.
-func Hardened() bool { return false }
-
 // Confinement is what a process is about to enter.
 type Confinement struct{}
 

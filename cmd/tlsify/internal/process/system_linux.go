@@ -56,3 +56,16 @@ func OpenProcess(pid int) int {
 // SignalProcess sends a signal to the child behind that descriptor, and to no
 // other that comes to have its number.
 func SignalProcess(n int, signal unix.Signal) error { return unix.PidfdSendSignal(n, signal, nil, 0) }
+
+// Harden keeps other processes of the same user out of this one's memory, and
+// its memory out of a core file. It does not outlast an exec: it is for every
+// process that comes to hold secrets, from its start.
+func Harden() error {
+	return os.NewSyscallError("prctl PR_SET_DUMPABLE", unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0))
+}
+
+// Hardened tells whether that holds.
+func Hardened() bool {
+	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	return err == nil && dumpable == 0
+}

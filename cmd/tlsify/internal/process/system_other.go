@@ -85,3 +85,11 @@ func OpenProcess(int) int { return -1 }
 
 // SignalProcess would send a signal by one.
 func SignalProcess(int, unix.Signal) error { return unix.ENOSYS }
+
+// Harden would keep other processes of the same user out of this one's memory.
+func Harden() error {
+	return errors.New("this system has no way that is known here to keep other processes out of one's memory")
+}
+
+// Hardened tells whether that holds.
+func Hardened() bool { return false }

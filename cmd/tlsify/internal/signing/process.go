@@ -153,7 +153,7 @@ const reserve = 3
 
 // Serve is all of the life of a signing process.
 func Serve(args []string) int {
-	privilege.Harden() // what holds is reported by the sandbox
+	process.Harden() // what holds is reported by the sandbox
 	if len(args) < 6 || len(args)%2 != 0 {
 		return status.Usage
 	}

@@ -1,0 +1,114 @@
+package acquire
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/process"
+	"tlsify/cmd/tlsify/internal/source"
+	"tlsify/cmd/tlsify/internal/status"
+)
+
+// Words takes the arguments apart, mutes the network, opens the control channel
+// and reads an options descriptor, so that the words are complete. What it has comes
+// back with an error as well.
+func Words(args []string, say status.Reporter, engines invocation.Engines) (*option.Words, invocation.Context, error) {
+	words, err := option.Split(args)
+	in := invocation.Context{Env: environment(), Engines: engines, Claims: &process.Claims{}, Say: say}
+	if muteErr := mute(words, args, err); muteErr != nil {
+		return words, in, muteErr
+	}
+	channel, controlErr := openControl(words, args, in.Claims)
+	in.Say.Control = channel
+	if err == nil {
+		err = controlErr
+	}
+	if value, ok := words.Value("options-fd"); err == nil && ok && !words.Has("help") {
+		if mode, _ := words.Value("sandbox"); mode != "off" {
+			process.Harden() // lines may be secret; what holds is reported by the sandbox
+		}
+		err = readOptions(words, value, in.Claims)
+		if muteErr := mute(words, args, err); err == nil { // net-fd may stand there
+			err = muteErr
+		}
+	}
+	return words, in, err
+}
+
+// mute keeps everything that is said from now on, of which there may be a lot if
+// the command line is faulty, from going out in clear. Where it broke off before
+// it was clear which descriptor is the network, any may be.
+func mute(words *option.Words, args []string, fault error) error {
+	if fault != nil && (words.Form == option.Accept || slices.ContainsFunc(args, func(arg string) bool {
+		return strings.HasPrefix(arg, "--net-fd") || strings.HasPrefix(arg, "--options-fd")
+	})) {
+		return process.MuteAny()
+	}
+	if words.Form != option.Connect && words.Form != option.Inspect && words.Form != option.Accept {
+		return nil
+	}
+	value, ok := words.Value("net-fd")
+	switch {
+	case !ok && words.Form != option.Accept:
+		return nil
+	case !ok:
+		value = "0"
+	}
+	a, b, err := process.ParsePair("net-fd", value)
+	if err != nil {
+		return process.MuteAny() // and it will be said in its turn
+	}
+	return process.Mute([]int{a, b})
+}
+
+// openControl opens the control channel. Where the command line broke off before
+// it was seen, it is looked for behind the fault.
+func openControl(words *option.Words, args []string, claims *process.Claims) (*status.Channel, error) {
+	value, ok := words.Value("control-fd")
+	for i := 0; !ok && i < len(args) && args[i] != "--"; i++ {
+		if args[i] == "--control-fd" && i+1 < len(args) {
+			value, ok = args[i+1], true
+		} else if after, found := strings.CutPrefix(args[i], "--control-fd="); found {
+			value, ok = after, true
+		}
+	}
+	if !ok {
+		return nil, nil
+	}
+	if out, _, err := process.ParsePair("control-fd", value); err == nil && (out == 0 || out == 1 && words.Form != option.Listen) {
+		return nil, status.Usagef("--control-fd: descriptor %d is the plaintext's", out)
+	}
+	out, in, err := claims.TakePair("control-fd", value, process.ToWrite)
+	if err != nil {
+		return nil, err
+	}
+	if in == nil && out.IsSocket() {
+		in = out
+	}
+	return status.NewChannel(out, in), nil
+}
+
+// readOptions completes the words by those of an options descriptor.
+func readOptions(words *option.Words, value string, claims *process.Claims) error {
+	lines, err := source.Lines(claims, value)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "control-fd ") }) {
+		return status.Usagef("--options-fd: control-fd must be in the arguments")
+	}
+	return words.AddLines(lines)
+}
+
+// environment is the environment's variables by name.
+func environment() map[string]string {
+	env := map[string]string{}
+	for _, entry := range os.Environ() {
+		name, value, _ := strings.Cut(entry, "=")
+		env[name] = value
+	}
+	return env
+}
