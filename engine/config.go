@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/x509"
 	"io"
@@ -54,9 +55,11 @@ type ClientConfig struct {
 	// it has no part in verification.
 	ServerName string
 
-	// Identity, where not nil, is sent if the server asks for a certificate,
-	// and only to a server that Verify has accepted.
-	Identity *Identity
+	// Identities are what may be sent if the server asks for a certificate, and
+	// only to a server that Verify has accepted. The engine picks the first that
+	// the server can check and whose issuer it names; else, because its names
+	// are a hint, the first that it can check.
+	Identities []*Identity
 	// IdentityInClear allows that under TLS 1.2 too, where everyone on the
 	// way can read the certificate.
 	IdentityInClear bool
@@ -121,6 +124,26 @@ type Identity struct {
 	// better than others for it.
 	Anchors *trustanchor.Properties
 	Small   bool
+}
+
+// IssuedBy tells whether one of the names (raw distinguished names, as in
+// RFC 8446, section 4.2.4) is an issuer's of the chain.
+func (id *Identity) IssuedBy(names [][]byte) bool {
+	for i, der := range id.Chain {
+		c := id.Leaf
+		if i > 0 {
+			var err error
+			if c, err = x509.ParseCertificate(der); err != nil {
+				continue
+			}
+		}
+		for _, name := range names {
+			if bytes.Equal(name, c.RawIssuer) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Peer is what an engine shows to Verify.

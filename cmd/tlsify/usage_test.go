@@ -93,7 +93,6 @@ var usageErrors = []struct {
 	{"key-encrypted-old", "connect|--cert|GOOD.pem|--key|DIR/dek.key|localhost:1", `the private key is encrypted`, ""},
 	{"key-malformed", "connect|--cert|GOOD.pem|--key|DIR/bad.key|localhost:1", `malformed or of an unknown kind`, ""},
 	{"key-none", "connect|--cert|GOOD.pem|--key|GOOD.pem|localhost:1", `no PEM private key`, ""},
-	{"client-two-certs", "connect|--trust|CA|--cert|GOOD.pem|--key|GOOD.key|--cert|RSA.pem|--key|RSA.key|localhost:1", `a client has one --cert`, ""},
 	{"in-clear-without-cert", "connect|--trust|CA|--client-cert-in-clear|localhost:1", `without --cert`, ""},
 
 	{"ask-and-opportunistic", "connect|--ask|--opportunistic|localhost:1", `exclude each other`, ""},

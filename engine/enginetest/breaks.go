@@ -133,7 +133,7 @@ func (r *rig) brokenTrial() *trial {
 	t := r.trial()
 	t.peerShows(TLSCertificate(Chain(r, "good")))
 	if t.role == asClient {
-		t.client.Identity, t.client.IdentityInClear = Identity(Chain(r, "good")), true
+		t.client.Identities, t.client.IdentityInClear = []*engine.Identity{Identity(Chain(r, "good"))}, true
 		t.peer.ClientAuth = tls.RequireAnyClientCert
 	}
 	return t

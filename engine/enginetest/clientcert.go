@@ -22,6 +22,7 @@ var clientCertificates = []row{
 	{"client-cert-held-in-clear", clientOnly, only12, testCertHeldInClear},
 	{"client-cert-sent-in-clear", clientOnly, only12, testCertSentInClear},
 	{"client-cert-other-hints", clientOnly, only13, testCertOtherHints},
+	{"client-cert-chosen", clientOnly, only13, testCertChosen},
 	{"client-cert-required", clientOnly, eachVersion, testCertRequired},
 	{"client-cert-refused", clientOnly, eachVersion, testCertRefused},
 	{"request-none", serverOnly, eachVersion, testRequestNone},
@@ -54,7 +55,7 @@ func (t *trial) asks() (shown *[][]byte, key *watchedKey) {
 	key = &watchedKey{Signer: client.Key}
 	identity := Identity(client)
 	identity.Key = key
-	t.client.Identity = identity
+	t.client.Identities = []*engine.Identity{identity}
 	shown = new([][]byte)
 	t.peer.ClientAuth = tls.RequestClientCert
 	t.peer.VerifyPeerCertificate = func(raw [][]byte, _ [][]*x509.Certificate) error {
@@ -76,7 +77,7 @@ func testCertSent(r *rig) {
 	}
 	o := t.mustRun()
 	o.exchange("a", "b")
-	if !sameChain(*shown, t.client.Identity.Chain) || !o.session.State().ClientCertRequested {
+	if !sameChain(*shown, t.client.Identities[0].Chain) || !o.session.State().ClientCertRequested {
 		r.Errorf("the server got %d certificates; state %+v", len(*shown), o.session.State())
 	}
 }
@@ -126,7 +127,7 @@ func testCertSentInClear(r *rig) {
 	shown, _ := t.asks()
 	o := t.mustRun()
 	o.exchange("a", "b")
-	if !sameChain(*shown, t.client.Identity.Chain) || !o.session.State().ClientCertRequested {
+	if !sameChain(*shown, t.client.Identities[0].Chain) || !o.session.State().ClientCertRequested {
 		r.Errorf("the server got %d certificates; state %+v", len(*shown), o.session.State())
 	}
 }
@@ -138,8 +139,24 @@ func testCertOtherHints(r *rig) {
 	shown, _ := t.asks()
 	t.peer.ClientCAs = PKI(r).Other.Pool()
 	t.mustRun().exchange("a", "b")
-	if !sameChain(*shown, t.client.Identity.Chain) {
+	if !sameChain(*shown, t.client.Identities[0].Chain) {
 		r.Errorf("the server got %d certificates", len(*shown))
+	}
+}
+
+// Of several certificates the client shows the one whose issuer the server names,
+// and without one of those the first.
+func testCertChosen(r *rig) {
+	other := Identity(Chain(r, "untrusted-root-sent"))
+	for want, cas := range []*x509.CertPool{PKI(r).Root.Pool(), PKI(r).Other.Pool(), nil} {
+		t := r.trial()
+		shown, _ := t.asks()
+		t.client.Identities = append(t.client.Identities, other)
+		t.peer.ClientCAs = cas
+		t.mustRun().exchange("a", "b")
+		if !sameChain(*shown, t.client.Identities[want%2].Chain) {
+			r.Errorf("case %d: the server got another chain", want)
+		}
 	}
 }
 

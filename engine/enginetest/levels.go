@@ -150,7 +150,7 @@ func (t *trial) shows(server, client *Credential) *Credential {
 	t.peer.InsecureSkipVerify = true // some chains are only for those who can be told of their root
 	if t.role == asClient {
 		t.peer.Certificates, t.peer.ClientAuth = []tls.Certificate{TLSCertificate(server)}, tls.RequireAnyClientCert
-		t.client.Identity = Identity(client)
+		t.client.Identities = []*engine.Identity{Identity(client)}
 		return server
 	}
 	t.server.Identities = []*engine.Identity{Identity(server)}
@@ -189,13 +189,13 @@ func testPQAuthIdentities(r *rig) {
 	t := r.trial()
 	t.config.Level = engine.LevelPQAuth
 	if r.role == asClient {
-		t.client.Identity = Identity(Chain(r, "client"))
+		t.client.Identities = []*engine.Identity{Identity(Chain(r, "client"))}
 	}
 	if err := t.check(); !errors.As(err, new(*engine.UnsupportedError)) {
 		r.Errorf("classical keys: %v", err)
 	}
 	if r.role == asClient {
-		t.client.Identity = Identity(Chain(r, "pq-client"))
+		t.client.Identities = []*engine.Identity{Identity(Chain(r, "pq-client"))}
 		if err := t.check(); err != nil {
 			r.Errorf("a post-quantum key: %v", err)
 		}

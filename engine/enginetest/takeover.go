@@ -83,7 +83,7 @@ func testTakeOverClientCertificate(r *rig) {
 	t := r.trial()
 	t.taken = true
 	if r.role == asClient {
-		t.client.Identity = Identity(Chain(r, "client"))
+		t.client.Identities = []*engine.Identity{Identity(Chain(r, "client"))}
 		t.peer.ClientAuth = tls.RequireAnyClientCert
 	} else {
 		t.peerShows(TLSCertificate(Chain(r, "client")))

@@ -213,7 +213,7 @@ func (b *bogo) role(e *pqEngine, stream net.Conn, identities []*engine.Identity)
 	}
 	cfg := &engine.ClientConfig{Config: config, ServerName: b.serverName, Ticket: b.ticket}
 	if len(identities) > 0 {
-		cfg.Identity = identities[0]
+		cfg.Identities = identities
 	}
 	if !b.noTicket {
 		cfg.KeepTicket = func(ticket []byte) { b.ticket = ticket }

@@ -222,7 +222,7 @@ func TestClientChainsOverConnections(t *testing.T) {
 				ClientAuth: engine.ClientAuthRequire, Identities: []*engine.Identity{enginetest.Identity(enginetest.Chain(t, "pq-mldsa65"))},
 			}
 			c := &engine.ClientConfig{Config: engine.Config{Verify: anyone}, ServerName: enginetest.Host,
-				Identity: enginetest.Identity(enginetest.Chain(t, name))}
+				Identities: []*engine.Identity{enginetest.Identity(enginetest.Chain(t, name))}}
 			client, server := meet(t, c, s)
 			got := codes(t, verdict)
 			if want == "" && len(got) > 0 || want != "" && !slices.Contains(got, want) {
@@ -257,7 +257,7 @@ func TestPQAuthOverConnections(t *testing.T) {
 			}
 			c := &engine.ClientConfig{
 				Config:     engine.Config{Level: engine.LevelPQAuth, Verify: judged(policy(verify.ServerAuth), &ofServer)},
-				ServerName: enginetest.Host, Identity: enginetest.Identity(enginetest.Chain(t, tt.client)),
+				ServerName: enginetest.Host, Identities: []*engine.Identity{enginetest.Identity(enginetest.Chain(t, tt.client))},
 			}
 			meet(t, c, s)
 			if got := strings.Join(codes(t, ofServer), " "); got != tt.clientFault {

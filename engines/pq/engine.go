@@ -59,8 +59,11 @@ func (e *pqEngine) CheckClient(c *engine.ClientConfig) error {
 		return unsupported("--ech")
 	case c.Fingerprint != "" || c.Hello != nil:
 		return unsupported("--fingerprint")
-	case c.Identity != nil && !e.fits(c.Identity, c.Level):
-		return unsupported("the client certificate's kind of key at this security level")
+	}
+	for _, id := range c.Identities {
+		if !e.fits(id, c.Level) {
+			return unsupported("the client certificate's kind of key at this security level")
+		}
 	}
 	return e.checkCommon(&c.Config)
 }

@@ -77,7 +77,7 @@ func FuzzClientHandshake(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		c, s := configs("p256")
 		c.ALPN, s.ALPN = []string{"a", "b"}, []string{"b"}
-		c.Groups, c.Identity = []string{"x25519"}, testIdentity("ed25519")
+		c.Groups, c.Identities = []string{"x25519"}, []*engine.Identity{testIdentity("ed25519")}
 		s.ClientAuth = engine.ClientAuthRequest
 		clientConn, serverConn := pair(t)
 		deadline(clientConn, serverConn)
@@ -137,7 +137,7 @@ func FuzzServerHandshake(f *testing.F) {
 	f.Add([]byte{0, 90, 3, 6}, []byte{1, 0, 3, 5})
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		c, s := configs("p256")
-		c.Groups, c.Identity = []string{"x25519"}, testIdentity("ed25519")
+		c.Groups, c.Identities = []string{"x25519"}, []*engine.Identity{testIdentity("ed25519")}
 		c.ALPN, s.ALPN = []string{"a", "b"}, []string{"b"}
 		s.ClientAuth, s.Verify = engine.ClientAuthRequire, expectPeer(testIdentity("ed25519"))
 		clientConn, serverConn := pair(t)

@@ -107,13 +107,30 @@ func (h *clientHandshake) sendSecondFlight() (*session, error) {
 // we have none. One that we have and cannot use ends the handshake, because to
 // go on without it is not what was asked for.
 func (h *clientHandshake) sendClientIdentity() error {
-	if h.cfg.Identity == nil {
+	if len(h.cfg.Identities) == 0 {
 		return h.send((&certificateMessage{}).marshal())
 	}
-	s := selectScheme(identityKey(h.cfg.Identity), h.request.schemes, h.prefs.signable(h.cfg.Level))
-	if s == nil {
+	id, s := h.selectIdentity(h.request)
+	if id == nil {
 		return blame(engine.FaultNoCommonCipher, engine.AlertHandshakeFailure,
 			"the server takes no signature by the client's kind of key")
 	}
-	return h.sendIdentity(h.cfg.Identity, s, &certificateMessage{chain: h.cfg.Identity.Chain})
+	return h.sendIdentity(id, s, &certificateMessage{chain: id.Chain})
+}
+
+// selectIdentity picks the certificate for a request: one whose issuer it names
+// before others, because who has chosen the certificates may know more than the
+// server lists.
+func (h *clientHandshake) selectIdentity(r *certificateRequest) (chosen *engine.Identity, with *scheme) {
+	for _, id := range h.cfg.Identities {
+		s := selectScheme(identityKey(id), r.schemes, h.prefs.signable(h.cfg.Level))
+		switch {
+		case s == nil:
+		case id.IssuedBy(r.cas):
+			return id, s
+		case chosen == nil:
+			chosen, with = id, s
+		}
+	}
+	return chosen, with
 }

@@ -25,7 +25,7 @@ func TestIdentitiesAgainstOurselves(t *testing.T) {
 	for _, kind := range testKinds {
 		t.Run(kind, func(t *testing.T) {
 			c, s := configs(kind)
-			c.Identity = testIdentity(kind)
+			c.Identities = []*engine.Identity{testIdentity(kind)}
 			s.ClientAuth, s.Verify = engine.ClientAuthRequire, expectPeer(testIdentity(kind))
 			client, server := connected(t, c, s)
 			if client.State().Signature == "" || client.State().Signature != server.State().Signature {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"tlsify/engine"
 )
 
 // gnutls-cli as the peer: the one that speaks record_size_limit.
@@ -66,7 +68,7 @@ func TestClientWithGnuTLS(t *testing.T) {
 				"--require-client-cert", "--verify-client-cert", "--recordsize", "512", "--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.3")
 			awaitPort(t, port)
 			c, _ := configs(kind)
-			c.Identity = testIdentity(kind)
+			c.Identities = []*engine.Identity{testIdentity(kind)}
 			c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
 			for i := range 2 {
 				session := dial(t, port, c)

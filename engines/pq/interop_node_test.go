@@ -126,7 +126,7 @@ func clientWithNode(t *testing.T, node string, with pairing) {
 		p := start(t, node, "-e", nodeServer, cert, key, cert, openSSLName(with.group), "yes")
 		port := p.expect(t, "PORT ")
 		c, _ := configs(with.kind)
-		c.Identity, c.ALPN, c.Groups = testIdentity(with.kind), []string{"echo"}, []string{with.group}
+		c.Identities, c.ALPN, c.Groups = []*engine.Identity{testIdentity(with.kind)}, []string{"echo"}, []string{with.group}
 		c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
 		for i := range 2 {
 			session := dialBy(t, with.e, port, c)
@@ -230,7 +230,7 @@ func chainsWithNode(t *testing.T, node string, e engine.ServerEngine) {
 			cert, key := enginetest.WriteFiles(t, chain, dir, name)
 			p := start(t, node, "-e", nodeServer, cert, key, ca, "X25519MLKEM768", "yes")
 			c := &engine.ClientConfig{Config: engine.Config{Verify: expectPeer(enginetest.Identity(chain))},
-				ServerName: enginetest.Host, Identity: enginetest.Identity(ours)}
+				ServerName: enginetest.Host, Identities: []*engine.Identity{enginetest.Identity(ours)}}
 			session := dialBy(t, e, p.expect(t, "PORT "), c)
 			session.Write([]byte("hello"))
 			line(t, session, "hello")

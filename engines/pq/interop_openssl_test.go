@@ -224,7 +224,7 @@ func clientWithOpenSSL(t *testing.T, openssl string, with pairing) {
 			"-groups", openSSLName(with.group), "-verify", "1", "-verify_return_error", "-CAfile", cert, "-rev", "-alpn", "x,y")
 		port := p.expect(t, "ACCEPT 127.0.0.1:")
 		c, _ := configs(with.kind)
-		c.ALPN, c.Identity, c.Groups = []string{"y"}, testIdentity(with.kind), []string{with.group}
+		c.ALPN, c.Identities, c.Groups = []string{"y"}, []*engine.Identity{testIdentity(with.kind)}, []string{with.group}
 		c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
 		for i := range 2 {
 			session := dialBy(t, with.e, port, c)

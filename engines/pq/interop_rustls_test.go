@@ -70,7 +70,7 @@ func TestClientWithRustls(t *testing.T) {
 			c := &engine.ClientConfig{
 				Config: engine.Config{Verify: expectPeer(enginetest.Identity(server)), ALPN: []string{"echo"},
 					Groups: []string{group}},
-				ServerName: enginetest.Host, Identity: enginetest.Identity(client),
+				ServerName: enginetest.Host, Identities: []*engine.Identity{enginetest.Identity(client)},
 			}
 			c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
 			data := strings.Repeat("tlsify ", 10000)
@@ -131,7 +131,7 @@ func TestRetryWithRustls(t *testing.T) {
 	c := &engine.ClientConfig{
 		Config: engine.Config{Verify: expectPeer(enginetest.Identity(server)), ALPN: []string{"echo"},
 			Groups: []string{"X25519MLKEM768", "MLKEM1024"}},
-		ServerName: enginetest.Host, Identity: enginetest.Identity(client),
+		ServerName: enginetest.Host, Identities: []*engine.Identity{enginetest.Identity(client)},
 	}
 	session := dial(t, p.expect(t, "PORT "), c)
 	if session.State().Group != "MLKEM1024" {

@@ -123,7 +123,7 @@ func TestClientWithStdCertificates(t *testing.T) {
 	for _, kind := range testKinds {
 		t.Run(kind, func(t *testing.T) {
 			c, _ := configs(kind)
-			c.Identity = testIdentity(kind)
+			c.Identities = []*engine.Identity{testIdentity(kind)}
 			c.ALPN = []string{"b", "a"}
 			s := stdServerConfig(kind)
 			s.ClientAuth, s.ClientCAs = tls.RequireAnyClientCert, x509.NewCertPool()

@@ -101,7 +101,7 @@ func TestLevels(t *testing.T) {
 		c.Level, s.Level = level, level
 		c.Groups = []string{"x25519", "X25519Kyber768Draft00", "MLKEM512"}
 		s.Groups = c.Groups
-		c.Identity = testIdentity(kind)
+		c.Identities = []*engine.Identity{testIdentity(kind)}
 		s.ClientAuth, s.Verify = engine.ClientAuthRequire, expectPeer(testIdentity(kind))
 		client, _ := connected(t, c, s)
 		if got := client.State().Group; engine.PostQuantumGroup(got) != (level >= engine.LevelPQ) {
@@ -118,8 +118,10 @@ func TestCheck(t *testing.T) {
 		"fingerprint": func(c *engine.ClientConfig) { c.Fingerprint = "x" },
 		"group":       func(c *engine.ClientConfig) { c.Groups = []string{"nonesuch"} },
 		"post":        func(c *engine.ClientConfig) { c.Level, c.Groups = engine.LevelPQ, []string{"x25519"} },
-		"certificate": func(c *engine.ClientConfig) { c.Level, c.Identity = engine.LevelPQAuth, testIdentity("rsa") },
-		"protocol":    func(c *engine.ClientConfig) { c.ALPN = []string{""} },
+		"certificate": func(c *engine.ClientConfig) {
+			c.Level, c.Identities = engine.LevelPQAuth, []*engine.Identity{testIdentity("rsa")}
+		},
+		"protocol": func(c *engine.ClientConfig) { c.ALPN = []string{""} },
 	} {
 		c, _ := configs("rsa")
 		change(c)
@@ -227,7 +229,7 @@ func TestTicketsRefused(t *testing.T) {
 		"level":        func(c *engine.ClientConfig, s *engine.ServerConfig) { c.Level, c.Groups = engine.LevelPQ, nil },
 		"server level": func(c *engine.ClientConfig, s *engine.ServerConfig) { s.Level, c.Groups = engine.LevelPQ, nil },
 		"client needed": func(c *engine.ClientConfig, s *engine.ServerConfig) {
-			c.Identity = testIdentity("rsa")
+			c.Identities = []*engine.Identity{testIdentity("rsa")}
 			s.ClientAuth, s.Verify = engine.ClientAuthRequire, expectPeer(testIdentity("rsa"))
 		},
 	} {

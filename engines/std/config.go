@@ -81,8 +81,8 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 	if c.Fingerprint != "" || c.Hello != nil {
 		return nil, &engine.UnsupportedError{Engine: e.Name(), What: "the imitation of a ClientHello"}
 	}
-	if c.Identity != nil {
-		if err := e.checkKey(c.Identity, c.Level); err != nil {
+	for _, id := range c.Identities {
+		if err := e.checkKey(id, c.Level); err != nil {
 			return nil, err
 		}
 	}

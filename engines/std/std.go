@@ -199,7 +199,7 @@ func peerOf(cs tls.ConnectionState) *engine.Peer {
 	}
 }
 
-// offerIdentity makes config offer c.Identity by the seam's rules.
+// offerIdentity makes config offer c.Identities by the seam's rules.
 //
 // Crypto/tls asks for the certificate only after the server's has been
 // verified: in TLS 1.3 after the server's Finished, in TLS 1.2 while the
@@ -208,17 +208,25 @@ func (h *handshake) offerIdentity(config *tls.Config, c *engine.ClientConfig) {
 	config.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		h.requested = true
 		none := &tls.Certificate{}
-		if c.Identity == nil || request.Version < tls.VersionTLS13 && !c.IdentityInClear {
+		if len(c.Identities) == 0 || request.Version < tls.VersionTLS13 && !c.IdentityInClear {
 			return none, nil
 		}
-		certificate := certificateOf(c.Identity)
-		// The caller chose the certificate: whether its issuer is in the
+		chosen := none
+		cas := request.AcceptableCAs
+		// The caller chose the certificates: whether the issuer is in the
 		// server's list of hints is for the server to judge.
 		request.AcceptableCAs = nil
-		if request.SupportsCertificate(&certificate) != nil {
-			return none, nil
+		for _, id := range c.Identities {
+			certificate := certificateOf(id)
+			switch {
+			case request.SupportsCertificate(&certificate) != nil:
+			case id.IssuedBy(cas):
+				return &certificate, nil
+			case chosen == none:
+				chosen = &certificate
+			}
 		}
-		return &certificate, nil
+		return chosen, nil
 	}
 }
 

@@ -37,8 +37,8 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 		// fingerprint's, and passes over the error where it cannot make one.
 		return nil, e.unsupported("an encrypted ClientHello with a fingerprint")
 	}
-	if c.Identity != nil {
-		if err := e.checkKey(c.Identity); err != nil {
+	for _, id := range c.Identities {
+		if err := e.checkKey(id); err != nil {
 			return nil, err
 		}
 	}

@@ -253,18 +253,25 @@ func peerOf(cs tls.ConnectionState) *engine.Peer {
 func (h *handshake) certificate(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	h.requested = true
 	none := &tls.Certificate{}
-	id := h.config.Identity
-	if id == nil || request.Version < tls.VersionTLS13 && !h.config.IdentityInClear {
+	if len(h.config.Identities) == 0 || request.Version < tls.VersionTLS13 && !h.config.IdentityInClear {
 		return none, nil
 	}
-	certificate := tls.Certificate{Certificate: id.Chain, PrivateKey: id.Key, Leaf: id.Leaf, OCSPStaple: id.Staple}
-	// The caller chose the certificate: whether its issuer is in the server's
+	chosen := none
+	cas := request.AcceptableCAs
+	// The caller chose the certificates: whether the issuer is in the server's
 	// list of hints is for the server to judge.
 	request.AcceptableCAs = nil
-	if request.SupportsCertificate(&certificate) != nil {
-		return none, nil
+	for _, id := range h.config.Identities {
+		certificate := tls.Certificate{Certificate: id.Chain, PrivateKey: id.Key, Leaf: id.Leaf, OCSPStaple: id.Staple}
+		switch {
+		case request.SupportsCertificate(&certificate) != nil:
+		case id.IssuedBy(cas):
+			return &certificate, nil
+		case chosen == none:
+			chosen = &certificate
+		}
 	}
-	return &certificate, nil
+	return chosen, nil
 }
 
 var errNoVerify = errors.New("utls: a configuration without Verify")

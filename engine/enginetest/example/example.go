@@ -44,7 +44,7 @@ func (e Engine) config(c *engine.ClientConfig) (*tls.Config, error) {
 	switch {
 	case c.Verify == nil:
 		return nil, errors.New("example: a configuration without Verify")
-	case c.Identity != nil && !canSign(c.Identity.Key):
+	case len(c.Identities) > 0 && !canSign(c.Identities[0].Key):
 		what = "a certificate with this kind of key"
 	case c.ECHConfigList != nil:
 		what = "an encrypted ClientHello"
@@ -106,10 +106,10 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	// It is called only after the server has been verified.
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		asked = true
-		if c.Identity == nil {
+		if len(c.Identities) == 0 {
 			return &tls.Certificate{}, nil
 		}
-		return &tls.Certificate{Certificate: c.Identity.Chain, PrivateKey: c.Identity.Key}, nil
+		return &tls.Certificate{Certificate: c.Identities[0].Chain, PrivateKey: c.Identities[0].Key}, nil
 	}
 	conn := tls.Client(records, config)
 	if err := conn.HandshakeContext(ctx); err != nil {

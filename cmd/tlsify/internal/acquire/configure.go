@@ -97,10 +97,12 @@ func (r *Resources) configureClient() (err error) {
 	if err := r.preShared(&c.Config); err != nil {
 		return err
 	}
-	if len(t.Certs) > 0 {
-		if c.Identity, err = r.files.Identity(t.Certs[0], t.Keys[0]); err != nil {
+	for i, cert := range t.Certs {
+		id, err := r.files.Identity(cert, t.Keys[i])
+		if err != nil {
 			return err
 		}
+		c.Identities = append(c.Identities, id)
 	}
 	if t.ECH != "" {
 		if c.ECHConfigList, err = r.files.ECHConfigs(t.ECH); err != nil {
@@ -147,8 +149,8 @@ func (r *Resources) sessionKey() [32]byte {
 	for _, values := range r.Session.Bound {
 		put(values...)
 	}
-	if c.Identity != nil {
-		put(string(c.Identity.Chain[0]))
+	for _, id := range c.Identities {
+		put(string(id.Chain[0]))
 	}
 	return [32]byte(h.Sum(nil))
 }

@@ -42,7 +42,9 @@ func TestSessionKeyBindsTheConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &Resources{Invocation: inv, Client: inv.Client(), Policy: inv.Trust.Policy(verify.ServerAuth, inv.TLS.Level)}
-		r.Client.Identity = c.identity
+		if c.identity != nil {
+			r.Client.Identities = []*engine.Identity{c.identity}
+		}
 		return r.sessionKey()
 	}
 	with := func(args ...string) func(*call) {

@@ -164,10 +164,7 @@ func (p *parser) otherSigner(which string, before []string) error {
 func (p *parser) client() error {
 	t := &p.inv.TLS
 	t.InClear = p.words.Has("client-cert-in-clear")
-	switch {
-	case len(t.Certs) > 1:
-		return status.Usagef("a client has one --cert")
-	case len(t.Certs) == 0 && t.InClear:
+	if len(t.Certs) == 0 && t.InClear {
 		return status.Usagef("--client-cert-in-clear without --cert")
 	}
 	return nil

@@ -91,7 +91,7 @@ var Table = []Option{
 	{Name: "opportunistic", Forms: "c", Topic: "trust", Excludes: []string{"pin", "tlsa", "trust", "cert", "session"},
 		Help: "go on unverified and say so on the control channel (RFC 7435); never in clear"},
 	{Name: "cert", Arg: "FILE", Repeats: true, Forms: "cial", Topic: "identity", Own: true,
-		Help: "our certificate chain, PEM, leaf first; its key may be in the same file; a server may have several, chosen by the client's server name"},
+		Help: "our certificate chain, PEM, leaf first; its key may be in the same file; a server may have several, chosen by the client's server name, and a client, by what the server asks for"},
 	{Name: "key", Arg: "FILE", Repeats: true, Forms: "cial", Topic: "identity", Own: true,
 		Help: "the private key of the --cert before or behind it, PEM; without any --key each --cert has its own; a server's may be with a signer: signer:unix:PATH, signer:fd:N, or signer:COMMAND, which is started"},
 	{Name: "staple-file", Arg: "FILE", Repeats: true, Forms: "al", Topic: "identity", Reread: true,
