@@ -29,7 +29,7 @@ func (r *run) mayGoTogether() (*recordCarrier, bool) {
 func (r *run) together(c *recordCarrier) {
 	p := &pair{run: r, carrier: c}
 	for _, fd := range []*stream.FD{r.In, r.Out, c.network} {
-		fd.BeforeWait(p.part)
+		fd.BeforeWait(p.goOn)
 	}
 	for early := c.early; ; early = false {
 		fromIn, fromNetwork := false, early
@@ -52,14 +52,22 @@ func (r *run) together(c *recordCarrier) {
 type pair struct {
 	*run
 	carrier *recordCarrier
-	apart   atomic.Bool
+	parted  atomic.Bool
 	other   func() // the direction that is not at work
 }
 
 // part gives the other direction a goroutine of its own.
 func (p *pair) part() {
-	if p.apart.CompareAndSwap(false, true) {
+	if p.parted.CompareAndSwap(false, true) {
 		go p.other()
+	}
+}
+
+// goOn is part where this direction goes on as well.
+func (p *pair) goOn() {
+	if !p.parted.Load() {
+		p.apart()
+		p.part()
 	}
 }
 
@@ -71,10 +79,13 @@ func (p *pair) allFromPeer() { p.fromDone <- p.fromPeer(p.carrier.receive()) }
 func (p *pair) stepToPeer() (over bool) {
 	p.other = p.allFromPeer
 	n, err := p.carrier.take(p.In)
-	if err != nil || n >= forTwo {
+	switch {
+	case err != nil:
 		p.part()
+	case n >= forTwo:
+		p.goOn()
 	}
-	if p.apart.Load() {
+	if p.parted.Load() {
 		p.toDone <- p.toPeer(n, err)
 		return true
 	}
@@ -83,7 +94,7 @@ func (p *pair) stepToPeer() (over bool) {
 		p.toDone <- err
 		return true
 	}
-	if p.apart.Load() {
+	if p.parted.Load() {
 		p.allToPeer()
 		return true
 	}
@@ -94,10 +105,13 @@ func (p *pair) stepToPeer() (over bool) {
 func (p *pair) stepFromPeer() (over bool) {
 	p.other = p.allToPeer
 	err := p.carrier.receive()
-	if err != nil || p.carrier.received >= forTwo || p.carrier.conn.Ended() {
+	switch {
+	case err != nil || p.carrier.conn.Ended():
 		p.part()
+	case p.carrier.received >= forTwo:
+		p.goOn()
 	}
-	if p.apart.Load() {
+	if p.parted.Load() {
 		p.fromDone <- p.fromPeer(err)
 		return true
 	}
@@ -106,7 +120,7 @@ func (p *pair) stepFromPeer() (over bool) {
 		p.fromDone <- err
 		return true
 	}
-	if p.apart.Load() {
+	if p.parted.Load() {
 		p.allFromPeer()
 		return true
 	}

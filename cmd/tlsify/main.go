@@ -41,7 +41,11 @@ var engines []engine.Engine
 // built lists the engines of this build, the default first.
 func built() invocation.Engines { return invocation.InOrder(engines) }
 
-func main() { os.Exit(tlsify()) }
+func main() {
+	process.OneProcessor()
+	process.DeepStack()
+	os.Exit(tlsify())
+}
 
 // tlsify is main with an exit status for a result. Its first steps stand in this
 // order, because each is only worth something before the next:
@@ -72,6 +76,7 @@ func tlsify() int {
 		case program.WaitWord:
 			return program.Wait(os.Args[2:])
 		case signing.ProcessWord:
+			process.AllProcessors() // it may have many to sign for
 			return signing.Serve(os.Args[2:])
 		case listener.HeardWord:
 			args, exit := []string(nil), 0
@@ -179,6 +184,7 @@ func carryOut(ctx context.Context, res *acquire.Resources, who caller.Caller) (i
 	case option.Help:
 		return printHelp(res.Topic)
 	case option.Listen:
+		process.AllProcessors()
 		return status.OK, listener.Run(ctx, res)
 	}
 	return connection.Run(ctx, res, who), nil

@@ -12,6 +12,7 @@ import (
 	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/program"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
@@ -196,6 +197,7 @@ func (c *connection) stream(ctx context.Context) int {
 		Idle:    c.inv.Stream.Idle,
 		Report:  c.reportEnding,
 		Close:   c.hear(),
+		Apart:   process.AllProcessors,
 	}
 	if c.caller.Leaves {
 		plan.LeaveAfter = leaveAfter

@@ -1,0 +1,39 @@
+package process
+
+import (
+	"runtime"
+	"sync"
+)
+
+// A connection is set up by one goroutine, and short messages are carried by one.
+// With one processor the runtime starts no threads to look for more to do, each
+// of which has to be confined, and has memory for allocations once.
+
+// processors is how many the runtime had given itself before OneProcessor.
+var processors int
+
+// OneProcessor has one goroutine run at a time. It must be called before anything
+// else is done.
+func OneProcessor() { processors = runtime.GOMAXPROCS(1) }
+
+// AllProcessors takes OneProcessor back, where there is work for several.
+var AllProcessors = sync.OnceFunc(func() {
+	if processors > 1 {
+		runtime.GOMAXPROCS(processors)
+	}
+})
+
+// DeepStack gives this goroutine at once the stack that a handshake takes, which
+// else is made anew, and copied, each time that it turns out to be too small.
+func DeepStack() { deep(0) }
+
+// deep has a frame that is never used, and so not even zeroed.
+//
+//go:noinline
+func deep(at int) byte {
+	if at > 0 {
+		var room [24 << 10]byte
+		return room[at]
+	}
+	return 0
+}
