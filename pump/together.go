@@ -21,7 +21,7 @@ const forTwo = record.MaxPlaintext
 // wait behind the descriptors' backs.
 func (r *run) mayGoTogether() (*recordCarrier, bool) {
 	c, ok := r.Carrier.(*recordCarrier)
-	return c, ok && c.network != nil && c.network.IsSocket() && r.In.IsSocket() && r.Out.IsSocket()
+	return c, ok && c.network != nil && c.network.IsSocket() && r.In.NeedNotWait() && r.Out.NeedNotWait()
 }
 
 // together is toPeer and fromPeer in one goroutine, for as long as that will do,

@@ -19,12 +19,30 @@ import (
 	"tlsify/stream/streamtest"
 )
 
-// inOne stages an act on a record carrier over sockets, which begins in one
+// onEachTogether runs a test on the kinds of stream that begin in one goroutine:
+// sockets, and pipes where a call on them need not wait (Linux 6.4).
+func onEachTogether(t *testing.T, test func(t *testing.T, k streamtest.Kind)) {
+	kinds := []string{"socketpair"}
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.Preadv2(ends[0], [][]byte{make([]byte, 1)}, -1, unix.RWF_NOWAIT); err == unix.EAGAIN {
+		kinds = append(kinds, "pipe")
+	}
+	unix.Close(ends[0])
+	unix.Close(ends[1])
+	for _, name := range kinds {
+		t.Run(name, func(t *testing.T) { test(t, streamtest.Kind{Name: name, Waiting: true}) })
+	}
+}
+
+// inOne stages an act on a record carrier over a kind of stream that begins in one
 // goroutine.
-func inOne(t testing.TB) (*act, *scriptedPeer) {
+func inOne(t testing.TB, k streamtest.Kind) (*act, *scriptedPeer) {
 	t.Helper()
 	w := newWire(t, engine.AES128GCM, false)
-	a := stage(t, streamtest.Kind{Name: "socketpair", Waiting: true})
+	a := stage(t, k)
 	carrier, err := Choose(Record, keyed{w.keys})
 	if err != nil {
 		t.Fatal(err)
@@ -99,8 +117,10 @@ func pingPong(a *act, p *scriptedPeer, text string) {
 }
 
 // Small messages, and what is none, do not part the directions.
-func TestTogether(t *testing.T) {
-	a, p := inOne(t)
+func TestTogether(t *testing.T) { onEachTogether(t, testTogether) }
+
+func testTogether(t *testing.T, k streamtest.Kind) {
+	a, p := inOne(t, k)
 	a.begin()
 	p.send(record.TypeHandshake, 4, 0, 0, 1, 0) // a ticket
 	for range 50 {
@@ -228,8 +248,8 @@ func TestTogetherUntilOneIsStuck(t *testing.T) {
 		},
 	}
 	for name, happens := range stuck {
-		t.Run(name, func(t *testing.T) {
-			a, p := inOne(t)
+		test := func(t *testing.T, k streamtest.Kind) {
+			a, p := inOne(t, k)
 			a.begin()
 			pingPong(a, p, "before")
 			happens(a, p)
@@ -242,7 +262,8 @@ func TestTogetherUntilOneIsStuck(t *testing.T) {
 			p.send(record.TypeAlert, record.AlertWarning, byte(engine.AlertCloseNotify))
 			streamtest.WantRest(a, a.out, nil)
 			a.over(nil, "closed local", "closed peer")
-		})
+		}
+		t.Run(name, func(t *testing.T) { onEachTogether(t, test) })
 	}
 }
 
@@ -274,8 +295,8 @@ func TestTogetherEnds(t *testing.T) {
 		}, nil, []string{"closed local", "closed peer"}},
 	}
 	for name, ending := range endings {
-		t.Run(name, func(t *testing.T) {
-			a, p := inOne(t)
+		test := func(t *testing.T, k streamtest.Kind) {
+			a, p := inOne(t, k)
 			if ending.err == ErrIdle {
 				a.plan.Idle = 20 * streamtest.Beat
 			}
@@ -284,6 +305,7 @@ func TestTogetherEnds(t *testing.T) {
 			a.wantTogether()
 			ending.how(a, p)
 			a.over(ending.err, ending.report...)
-		})
+		}
+		t.Run(name, func(t *testing.T) { onEachTogether(t, test) })
 	}
 }

@@ -19,14 +19,14 @@ import (
 // FD is a stream on a file descriptor that others may share: the caller's
 // standard input, an inherited socket. It never changes the file status flags,
 // which belong to the open file description and so to the caller too, and it
-// takes blocking and non-blocking descriptors alike: it waits with poll(2) and
-// then moves bytes with MSG_DONTWAIT where there is such a thing. Package net
-// and package os would set O_NONBLOCK.
+// takes blocking and non-blocking descriptors alike: it moves bytes on sockets
+// with MSG_DONTWAIT and on pipes with RWF_NOWAIT, where the system has that, and
+// else behind a poll(2). Package net and package os would set O_NONBLOCK.
 //
 // It is a [net.Conn], with two differences. A deadline that has passed does
 // not stop a Read or Write that needs no waiting: reading with one takes what
-// is there. And a Write to a blocking pipe or file that has begun can be ended
-// by nothing.
+// is there. And a Write to a blocking file, or a pipe without RWF_NOWAIT, that has
+// begun can be ended by nothing.
 //
 // One goroutine may read while another one writes.
 type FD struct {
@@ -34,6 +34,9 @@ type FD struct {
 	isSocket bool
 	isPipe   bool
 	pollable bool
+	// readsNow and writesNow tell that there is a system call for each which never
+	// waits. It is taken for true of a pipe until it turns out otherwise.
+	readsNow, writesNow bool
 
 	rd, wr, gone, ended half           // each guarded by a mutex of its own
 	watchers            sync.WaitGroup // those in Gone and Ended
@@ -58,12 +61,15 @@ func NewFD(n int) (*FD, error) {
 		return nil, os.NewSyscallError("fstat", err)
 	}
 	kind := st.Mode & unix.S_IFMT
+	socket, pipe := kind == unix.S_IFSOCK, kind == unix.S_IFIFO
 	return &FD{
-		n:        n,
-		isSocket: kind == unix.S_IFSOCK,
-		isPipe:   kind == unix.S_IFIFO,
-		pollable: kind != unix.S_IFREG && kind != unix.S_IFDIR && kind != unix.S_IFBLK,
-		emptied:  true,
+		n:         n,
+		isSocket:  socket,
+		isPipe:    pipe,
+		readsNow:  socket || pipe && pipesNeedNotWait,
+		writesNow: socket || pipe && pipesNeedNotWait,
+		pollable:  kind != unix.S_IFREG && kind != unix.S_IFDIR && kind != unix.S_IFBLK,
+		emptied:   true,
 	}, nil
 }
 
@@ -78,6 +84,10 @@ func (f *FD) IsSocket() bool { return f.isSocket }
 func (f *FD) IsUnixSocket() bool {
 	return isUnix(f.n)
 }
+
+// NeedNotWait tells whether there are system calls that move bytes and never wait,
+// as far as is known: where a call turns out to wait, BeforeWait's do comes first.
+func (f *FD) NeedNotWait() bool { return f.isSocket || f.isPipe && pipesNeedNotWait }
 
 // IsPipe tells whether the descriptor is a pipe's.
 func (f *FD) IsPipe() bool { return f.isPipe }
@@ -100,6 +110,9 @@ func (f *FD) Read(p []byte) (int, error) {
 		if f.isSocket {
 			return recv(f.n, p)
 		}
+		if f.readsNow {
+			return readvNow(f.n, [][]byte{p})
+		}
 		return unix.Read(f.n, p)
 	})
 }
@@ -110,12 +123,15 @@ func (f *FD) Readv(p [][]byte) (int, error) {
 		if f.isSocket {
 			return recvv(f.n, p)
 		}
+		if f.readsNow {
+			return readvNow(f.n, p)
+		}
 		return readv(f.n, p)
 	})
 }
 
-// receive reads once, by read, where it must not wait on a socket, up to room
-// bytes.
+// receive reads once, by read, which must not wait where readsNow says so, up to
+// room bytes.
 func (f *FD) receive(room int, read func() (int, error)) (int, error) {
 	if f.beforeRead != nil {
 		if err := f.beforeRead(); err != nil {
@@ -123,7 +139,7 @@ func (f *FD) receive(room int, read func() (int, error)) (int, error) {
 		}
 		f.beforeRead = nil
 	}
-	wait := f.pollable && (f.emptied && !f.expected || !f.isSocket)
+	wait := f.pollable && (f.emptied && !f.expected || !f.readsNow)
 	f.expected = false
 	for {
 		if wait {
@@ -139,6 +155,8 @@ func (f *FD) receive(room int, read func() (int, error)) (int, error) {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
 			wait = true
+		case f.isPipe && f.readsNow && notThere(err):
+			f.readsNow, wait = false, true
 		case err != nil:
 			return 0, os.NewSyscallError("read", err)
 		case n == 0 && f.wasReset():
@@ -214,6 +232,9 @@ func (f *FD) write(p []byte) (int, error) {
 	if f.isSocket {
 		return f.sends(func() (int, error) { return send(f.n, p) })
 	}
+	if f.writesNow {
+		return writevNow(f.n, [][]byte{p})
+	}
 	return unix.Write(f.n, p)
 }
 
@@ -239,12 +260,16 @@ func (f *FD) writev(p [][]byte) (int, error) {
 	if f.isSocket {
 		return f.sends(func() (int, error) { return sendv(f.n, p) })
 	}
+	if f.writesNow {
+		return writevNow(f.n, p)
+	}
 	return writev(f.n, p)
 }
 
-// sendAll calls send, which must not wait on a socket, until it is done.
+// sendAll calls send, which must not wait where writesNow says so, until it is
+// done.
 func (f *FD) sendAll(send func() (done bool, err error)) error {
-	wait := f.pollable && !f.isSocket
+	wait := f.pollable && !f.writesNow
 	for {
 		if wait {
 			f.aboutToWait()
@@ -259,6 +284,8 @@ func (f *FD) sendAll(send func() (done bool, err error)) error {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
 			wait = true
+		case f.isPipe && f.writesNow && notThere(err):
+			f.writesNow, wait = false, true
 		case err != nil:
 			return os.NewSyscallError("write", err)
 		case done:

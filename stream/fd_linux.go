@@ -58,6 +58,31 @@ func message(call uintptr, n int, p [][]byte, flags uintptr) (int, error) {
 	return result(moved, errno)
 }
 
+// pipesNeedNotWait: since Linux 6.4 they need not; before that, notThere.
+const pipesNeedNotWait = true
+
+// notThere tells whether a system call is not to be had, or not for pipes. EPERM is
+// what a filter around us says of what it does not know.
+func notThere(err error) bool {
+	return err == unix.EOPNOTSUPP || err == unix.ENOSYS || err == unix.EINVAL || err == unix.EPERM
+}
+
+// readvNow is readv, and writevNow writev, of what can be moved without waiting.
+func readvNow(n int, p [][]byte) (int, error)  { return vector(unix.SYS_PREADV2, n, p) }
+func writevNow(n int, p [][]byte) (int, error) { return vector(unix.SYS_PWRITEV2, n, p) }
+
+func vector(call uintptr, n int, p [][]byte) (int, error) {
+	var pieces [64]unix.Iovec
+	used := min(len(p), len(pieces))
+	for i, piece := range p[:used] {
+		pieces[i].Base = unsafe.SliceData(piece)
+		pieces[i].SetLen(len(piece))
+	}
+	const here = ^uintptr(0) // an offset of -1, in two halves: a pipe has none
+	moved, _, errno := unix.RawSyscall6(call, uintptr(n), uintptr(unsafe.Pointer(&pieces[0])), uintptr(used), here, here, unix.RWF_NOWAIT)
+	return result(moved, errno)
+}
+
 func result(n uintptr, errno unix.Errno) (int, error) {
 	if errno != 0 {
 		return 0, errno

@@ -9,6 +9,13 @@ import "golang.org/x/sys/unix"
 func readv(n int, p [][]byte) (int, error)  { return unix.Read(n, p[0]) }
 func writev(n int, p [][]byte) (int, error) { return unix.Write(n, p[0]) }
 
+// Nor is there a way to move bytes on a pipe without waiting.
+const pipesNeedNotWait = false
+
+func notThere(error) bool                  { return false }
+func readvNow(int, [][]byte) (int, error)  { return 0, unix.ENOTSUP }
+func writevNow(int, [][]byte) (int, error) { return 0, unix.ENOTSUP }
+
 // What waits in a socket, and what the peer has not acknowledged, is not known:
 // FD.Settle does nothing, and a reset may overtake the last bytes where a
 // connection is closed with bytes of the peer's unread.

@@ -315,6 +315,34 @@ func TestFullBlockingPipe(t *testing.T) {
 	}
 }
 
+// Where the kernel has no calls on pipes that do not wait, they are waited for. Full
+// is a device without such calls.
+func TestPipesThatWait(t *testing.T) {
+	n, err := unix.Open("/dev/full", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	streamtest.CloseLater(t, n)
+	f, waits := openFD(t, n), 0
+	f.isPipe, f.readsNow, f.writesNow = true, pipesNeedNotWait, pipesNeedNotWait
+	f.BeforeWait(func() { waits++ })
+	if m, err := f.Read([]byte{1}); m != 1 || err != nil || f.readsNow {
+		t.Errorf("read %d, %v", m, err)
+	}
+	if _, err := f.Write([]byte{1}); !errors.Is(err, unix.ENOSPC) || f.writesNow || waits == 0 {
+		t.Errorf("write %v, with %d waits", err, waits)
+	}
+	from, to := streamtest.Kinds[0].Flow(t)
+	r, w := openFD(t, to), openFD(t, from)
+	r.readsNow, w.writesNow = false, false
+	data := streamtest.Noise(300_000)
+	written := streamtest.Started(func() error { _, err := w.Write(data); w.End(); return err })
+	streamtest.WantRest(t, r, data)
+	if err := streamtest.Soon(t, "writing", written); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestBrokenStreams(t *testing.T) {
 	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
 		from, to := k.Flow(t)

@@ -65,6 +65,8 @@ func rules(n Needs, pid int) []rule {
 		unix.SYS_SHUTDOWN, unix.SYS_CLOSE, unix.SYS_FSTAT, unix.SYS_DUP3,
 		unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME, unix.SYS_GETSOCKOPT, unix.SYS_PREAD64)
 	add(byteCalls...)
+	when(unix.SYS_PREADV2, oneOf(5, unix.RWF_NOWAIT))
+	when(unix.SYS_PWRITEV2, oneOf(5, unix.RWF_NOWAIT))
 	// The runtime: memory, threads, signals, time.
 	add(unix.SYS_MUNMAP, unix.SYS_MADVISE, unix.SYS_BRK, unix.SYS_MINCORE,
 		unix.SYS_EXIT, unix.SYS_EXIT_GROUP, unix.SYS_GETTID, unix.SYS_GETPID, unix.SYS_SCHED_YIELD, unix.SYS_SCHED_GETAFFINITY,
