@@ -41,6 +41,9 @@ type Config struct {
 	// Identities, if it has any.
 	PSKs          []*PSK
 	OrCertificate bool
+	// PeerTypes are the types of certificate that the peer may show, best first.
+	// Nil: CertificateX509 alone, which is all that most engines can do.
+	PeerTypes []CertificateType
 	// KeyLog, where not nil, gets the secrets in the NSS key log format, so
 	// that a capture can be read. It voids the connection's secrecy.
 	KeyLog io.Writer
@@ -118,6 +121,7 @@ type Identity struct {
 	Chain  [][]byte          // DER, leaf first, at least one
 	Leaf   *x509.Certificate // Chain[0], parsed
 	Key    crypto.Signer     // fits Leaf
+	RawKey []byte            // in place of Chain and Leaf: Key's SubjectPublicKeyInfo, DER
 	Staple []byte            // an OCSP response to staple, DER, or nil
 	// Anchors, where not nil, say for which clients the chain is. Small says
 	// that it relies on what those have beside their trust anchors, and is
@@ -155,6 +159,9 @@ type Peer struct {
 	// Malformed are those that can't be parsed. They are not among
 	// Certificates, but for a leaf whose key can be read; see ParseChain.
 	Malformed []Malformed
+	// RawKey is the peer's SubjectPublicKeyInfo, DER, where it has shown a raw
+	// public key. There are no Certificates then.
+	RawKey []byte
 	// PSK is the external key that the peer has proved to know, or nil. There
 	// are no Certificates then.
 	PSK *PSK

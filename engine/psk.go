@@ -27,5 +27,8 @@ func (c *Config) CertificatesAlone(e Engine) error {
 	if len(c.PSKs) > 0 {
 		return &UnsupportedError{e.Name(), "--psk"}
 	}
+	if c.Accepts(CertificateRawKey) {
+		return &UnsupportedError{e.Name(), "--raw-public-key"}
+	}
 	return nil
 }

@@ -24,6 +24,8 @@ const (
 	extSignatureAlgorithms uint16 = 13
 	extALPN                uint16 = 16
 	extSCT                 uint16 = 18
+	extClientCertType      uint16 = 19
+	extServerCertType      uint16 = 20
 	extCompressCertificate uint16 = 27
 	extRecordSizeLimit     uint16 = 28
 	extPreSharedKey        uint16 = 41

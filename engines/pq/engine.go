@@ -99,7 +99,7 @@ func (e *pqEngine) checkCommon(c *engine.Config) error {
 
 // fits tells whether there is a scheme to sign with for an identity.
 func (e *pqEngine) fits(id *engine.Identity, level engine.Level) bool {
-	if id.Key == nil || len(id.Chain) == 0 {
+	if id.Key == nil || len(shown(id)) == 0 {
 		return false
 	}
 	all := e.prefs.signable(level)

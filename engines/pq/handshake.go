@@ -1,6 +1,7 @@
 package pq
 
 import (
+	"crypto"
 	"crypto/hmac"
 	"crypto/rand"
 	"time"
@@ -26,6 +27,9 @@ type handshake struct {
 
 	state engine.State
 	peer  engine.Peer
+	// What the peer shows, and with which key it signs.
+	peerType engine.CertificateType
+	peerKey  crypto.PublicKey
 	// origin is the group of the handshake that authenticated the peer: on a
 	// resumed connection an earlier one.
 	origin string
@@ -44,7 +48,10 @@ type preferences struct {
 	signing []uint16 // to sign with; nil: as schemes
 	suites  []uint16 // in order of preference
 	shares  []uint16 // groups of a client's first key shares; nil: firstShares
-	now     func() time.Time
+	// ownTypes are the types of certificate that a client offers; nil: those of
+	// its identities.
+	ownTypes []engine.CertificateType
+	now      func() time.Time
 }
 
 func (p *preferences) accepted(level engine.Level) []uint16 {
@@ -165,21 +172,22 @@ func (h *handshake) readFinished(base []byte) error {
 
 // takeCertificate keeps the certificates of the peer's message, parsed.
 func (h *handshake) takeCertificate(m *certificateMessage) error {
+	if h.peerType == engine.CertificateRawKey {
+		return h.takeRawKey(m)
+	}
 	certs, malformed, err := engine.ParseChain(m.chain)
 	if err != nil {
 		return blame(engine.FaultCertificate, engine.AlertBadCertificate, "the peer's certificate: %w", err)
 	}
 	h.peer.Certificates, h.peer.Malformed, h.peer.Staple, h.peer.SCTs = certs, malformed, m.staple, m.scts
+	if h.peerKey, err = certificateKey(certs[0]); err != nil {
+		return blame(engine.FaultCertificate, engine.AlertUnsupportedCert, "the peer's certificate: %w", err)
+	}
 	return nil
 }
 
 // readCertificateVerify checks that the peer has the key of its leaf.
 func (h *handshake) readCertificateVerify() error {
-	leaf := h.peer.Certificates[0]
-	public, err := certificateKey(leaf)
-	if err != nil {
-		return blame(engine.FaultCertificate, engine.AlertUnsupportedCert, "the peer's certificate: %w", err)
-	}
 	msg, err := h.read(typeCertificateVerify)
 	if err != nil {
 		return err
@@ -189,10 +197,10 @@ func (h *handshake) readCertificateVerify() error {
 		return err
 	}
 	s := schemeByID(m.scheme)
-	if s == nil || !contains(h.prefs.accepted(h.config.Level), m.scheme) || !s.fits(public) {
+	if s == nil || !contains(h.prefs.accepted(h.config.Level), m.scheme) || !s.fits(h.peerKey) {
 		return illegal("the peer signed with 0x%04x, which was not offered or is not its key's", m.scheme)
 	}
-	if !s.verify(public, signedMessage(h.server, h.transcript.sum()), m.signature) {
+	if !s.verify(h.peerKey, signedMessage(h.server, h.transcript.sum()), m.signature) {
 		return broken(engine.AlertDecryptError, "the peer's signature is wrong")
 	}
 	h.transcript.add(msg)
@@ -231,10 +239,16 @@ func (h *handshake) judge() error {
 
 // identityKey is the public key of an identity, in the form that schemes take.
 func identityKey(id *engine.Identity) any {
-	if id == nil || id.Leaf == nil {
+	var public any
+	var err error
+	switch {
+	case id == nil:
 		return nil
+	case id.RawKey != nil:
+		public, err = parseRawKey(id.RawKey)
+	case id.Leaf != nil:
+		public, err = certificateKey(id.Leaf)
 	}
-	public, err := certificateKey(id.Leaf)
 	if err != nil {
 		return nil
 	}

@@ -16,10 +16,11 @@ type clientHandshake struct {
 
 	hello    *clientHello
 	helloRaw []byte
-	shares   []ownShare          // the private halves of hello.keyShares
-	ticket   *clientTicket       // to offer, and after serverHello: accepted
-	offers   []offer             // of hello.psk
-	accepted *offer              // one of them, or nil
+	shares   []ownShare    // the private halves of hello.keyShares
+	ticket   *clientTicket // to offer, and after serverHello: accepted
+	offers   []offer       // of hello.psk
+	accepted *offer        // one of them, or nil
+	ownType  engine.CertificateType
 	request  *certificateRequest // nil: the server asked for no certificate
 }
 
@@ -94,6 +95,8 @@ func (h *clientHandshake) makeHello() error {
 		compressCerts:   []uint16{compressionZlib},
 		recordSizeLimit: ourRecordSizeLimit,
 		versions:        []uint16{versionTLS13},
+		clientTypes:     offeredTypes(h.ownTypes()),
+		serverTypes:     offeredTypes(h.cfg.AcceptedTypes()),
 		trustAnchors:    h.cfg.TrustAnchors,
 	}
 	if h.cfg.KeepTicket != nil || h.ticket != nil || len(h.cfg.PSKs) > 0 {
@@ -122,6 +125,14 @@ func (h *clientHandshake) makeShares(list []*group) error {
 		h.hello.keyShares = append(h.hello.keyShares, keyShare{g.id, share})
 	}
 	return nil
+}
+
+// ownTypes are the types of certificate that we can show.
+func (h *clientHandshake) ownTypes() []engine.CertificateType {
+	if h.prefs.ownTypes != nil {
+		return h.prefs.ownTypes
+	}
+	return typesOf(h.cfg.Identities)
 }
 
 // needsPSK tells whether no certificate is taken.

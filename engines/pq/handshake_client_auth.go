@@ -27,6 +27,9 @@ func (h *clientHandshake) readServerParameters() error {
 	h.state.ALPN = m.alpn
 	h.peer.Anchors = m.trustAnchors
 	h.takeLimit(m.recordSizeLimit)
+	if err := h.selectTypes(m); err != nil {
+		return err
+	}
 	h.transcript.add(raw)
 	return nil
 }
@@ -36,7 +39,7 @@ func (h *clientHandshake) readServerParameters() error {
 func (h *clientHandshake) readServerAuthentication() error {
 	if h.ticket != nil {
 		h.peer.Certificates, h.peer.Malformed = h.ticket.certificates, h.ticket.malformed
-		h.peer.Staple, h.peer.SCTs = h.ticket.staple, h.ticket.scts
+		h.peer.Staple, h.peer.SCTs, h.peer.RawKey = h.ticket.staple, h.ticket.scts, h.ticket.rawKey
 		h.origin = h.ticket.origin
 		h.peer.PSK = pskMarked(h.cfg.PSKs, h.ticket.mark)
 		return nil
@@ -111,11 +114,14 @@ func (h *clientHandshake) sendClientIdentity() error {
 		return h.send((&certificateMessage{}).marshal())
 	}
 	id, s := h.selectIdentity(h.request)
+	if id == nil && !slices.Contains(typesOf(h.cfg.Identities), h.ownType) {
+		return wrongType("the server asks for a type of certificate that the client does not have")
+	}
 	if id == nil {
 		return blame(engine.FaultNoCommonCipher, engine.AlertHandshakeFailure,
 			"the server takes no signature by the client's kind of key")
 	}
-	return h.sendIdentity(id, s, &certificateMessage{chain: id.Chain})
+	return h.sendIdentity(id, s, &certificateMessage{chain: shown(id)})
 }
 
 // selectIdentity picks the certificate for a request: one whose issuer it names
@@ -125,7 +131,7 @@ func (h *clientHandshake) selectIdentity(r *certificateRequest) (chosen *engine.
 	for _, id := range h.cfg.Identities {
 		s := selectScheme(identityKey(id), r.schemes, h.prefs.signable(h.cfg.Level))
 		switch {
-		case s == nil:
+		case s == nil || id.Type() != h.ownType:
 		case id.IssuedBy(r.cas):
 			return id, s
 		case chosen == nil:

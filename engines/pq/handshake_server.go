@@ -258,7 +258,8 @@ func sameHello(a, b *clientHello) bool {
 		string(a.sessionID) == string(b.sessionID) && slices.Equal(a.ciphers, b.ciphers) &&
 		slices.Equal(a.groups, b.groups) && slices.Equal(a.schemes, b.schemes) &&
 		slices.Equal(a.alpn, b.alpn) && a.serverName == b.serverName &&
-		slices.Equal(a.versions, b.versions) && slices.Equal(a.trustAnchors, b.trustAnchors) && a.recordSizeLimit == b.recordSizeLimit
+		slices.Equal(a.versions, b.versions) && slices.Equal(a.trustAnchors, b.trustAnchors) && a.recordSizeLimit == b.recordSizeLimit &&
+		string(a.clientTypes) == string(b.clientTypes) && string(a.serverTypes) == string(b.serverTypes)
 }
 
 // selectTicket looks for a ticket that we can resume, or else an external key,

@@ -16,7 +16,7 @@ func (h *serverHandshake) resume() error {
 		return internal("a ticket's certificates: %w", err)
 	}
 	h.peer.Certificates, h.peer.Malformed, h.origin = certs, malformed, h.ticket.origin
-	h.peer.PSK = pskMarked(h.cfg.PSKs, h.ticket.mark)
+	h.peer.PSK, h.peer.RawKey = pskMarked(h.cfg.PSKs, h.ticket.mark), h.ticket.rawKey
 	return nil
 }
 
@@ -24,6 +24,9 @@ func (h *serverHandshake) resume() error {
 func (h *serverHandshake) sendFirstFlight() error {
 	if h.accepted == nil {
 		if err := h.selectIdentity(); err != nil {
+			return err
+		}
+		if err := h.selectPeerType(); err != nil {
 			return err
 		}
 	}
@@ -37,6 +40,7 @@ func (h *serverHandshake) sendFirstFlight() error {
 	if h.hello.recordSizeLimit != 0 {
 		parameters.recordSizeLimit = ourRecordSizeLimit
 	}
+	h.certificateTypes(&parameters)
 	if err := h.send(parameters.marshal()); err != nil {
 		return err
 	}
@@ -98,7 +102,7 @@ func (h *serverHandshake) sendAuthentication() error {
 			return err
 		}
 	}
-	m := certificateMessage{chain: h.identity.Chain, matched: h.matched}
+	m := certificateMessage{chain: shown(h.identity), matched: h.matched}
 	if h.hello.statusRequest {
 		m.staple = h.identity.Staple
 	}
@@ -161,10 +165,11 @@ func (h *serverHandshake) resumes(t *resumable) bool {
 		t.serverName != h.hello.serverName {
 		return false
 	}
-	if h.cfg.ClientAuth == engine.ClientAuthRequire && len(t.chain)+len(t.mark) == 0 {
+	if h.cfg.ClientAuth == engine.ClientAuthRequire && t.shows() == 0 {
 		return false
 	}
-	return t.usable(h.prefs.now(), h.cfg.Level) && t.byKey(h.cfg.PSKs, len(h.cfg.Identities) > 0)
+	return t.usable(h.prefs.now(), h.cfg.Level) && t.byKey(h.cfg.PSKs, len(h.cfg.Identities) > 0) &&
+		t.byType(&h.cfg.Config)
 }
 
 // ticketLifetime is a day: the keys that seal tickets are the command's to
@@ -192,6 +197,7 @@ func (h *serverHandshake) sendTicket() error {
 		serverName: h.hello.serverName,
 		origin:     h.ticketOrigin(),
 		chain:      rawChain(h.peer.Certificates),
+		rawKey:     h.peer.RawKey,
 	}
 	if h.peer.PSK != nil {
 		t.mark = pskMark(h.peer.PSK)

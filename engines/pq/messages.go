@@ -13,6 +13,8 @@ type encryptedExtensions struct {
 	recordSizeLimit uint16
 	serverName      bool             // acknowledged
 	trustAnchors    []trustanchor.ID // nil: absent; never empty
+	clientType      *engine.CertificateType
+	serverType      *engine.CertificateType
 
 	extensions []uint16
 }
@@ -30,6 +32,12 @@ func (m *encryptedExtensions) marshal() ([]byte, error) {
 			}
 			if m.recordSizeLimit != 0 {
 				addExtension(b, extRecordSizeLimit, func(b *cryptobyte.Builder) { b.AddUint16(m.recordSizeLimit) })
+			}
+			if m.clientType != nil {
+				addExtension(b, extClientCertType, func(b *cryptobyte.Builder) { b.AddUint8(uint8(*m.clientType)) })
+			}
+			if m.serverType != nil {
+				addExtension(b, extServerCertType, func(b *cryptobyte.Builder) { b.AddUint8(uint8(*m.serverType)) })
 			}
 			if m.trustAnchors != nil {
 				addExtension(b, extTrustAnchors, func(b *cryptobyte.Builder) { addTrustAnchors(b, m.trustAnchors) })
@@ -60,8 +68,12 @@ func parseEncryptedExtensions(raw []byte, offered func(ext uint16) bool) (*encry
 	return m, err
 }
 
-func (m *encryptedExtensions) parseExtension(ext uint16, s *cryptobyte.String) error {
+func (m *encryptedExtensions) parseExtension(ext uint16, s *cryptobyte.String) (err error) {
 	switch ext {
+	case extClientCertType:
+		m.clientType, err = readType(s)
+	case extServerCertType:
+		m.serverType, err = readType(s)
 	case extServerName:
 		m.serverName = true
 	case extSupportedGroups:
@@ -91,10 +103,10 @@ func (m *encryptedExtensions) parseExtension(ext uint16, s *cryptobyte.String) e
 	default:
 		return illegal("extension %d in EncryptedExtensions", ext)
 	}
-	if !s.Empty() {
+	if err == nil && !s.Empty() {
 		return malformed("EncryptedExtensions extension")
 	}
-	return nil
+	return err
 }
 
 // newSessionTicket is a NewSessionTicket (RFC 8446, section 4.6.1).

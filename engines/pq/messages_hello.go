@@ -23,6 +23,8 @@ type clientHello struct {
 	schemes         []uint16
 	alpn            []string
 	sct             bool
+	clientTypes     []byte // of certificates; nil: absent
+	serverTypes     []byte
 	compressCerts   []uint16
 	recordSizeLimit uint16
 	trustAnchors    []trustanchor.ID // nil: absent; empty: present
@@ -59,6 +61,7 @@ func (m *clientHello) allowsPSK() bool {
 // leaveOutCertificates makes it the hello of a client that takes none.
 func (m *clientHello) leaveOutCertificates() {
 	m.schemes, m.statusRequest, m.sct, m.compressCerts, m.trustAnchors = nil, false, false, nil, nil
+	m.clientTypes, m.serverTypes = nil, nil
 }
 
 // marshal writes the message, and notes in extensions and bindersAt what and
@@ -107,6 +110,8 @@ func (m *clientHello) marshalExtensions(b *cryptobyte.Builder) {
 	add(extSignatureAlgorithms, m.schemes != nil, func(b *cryptobyte.Builder) { addUint16s(b, m.schemes) })
 	add(extALPN, len(m.alpn) > 0, func(b *cryptobyte.Builder) { addProtocols(b, m.alpn) })
 	add(extSCT, m.sct, nil)
+	add(extClientCertType, m.clientTypes != nil, func(b *cryptobyte.Builder) { addOpaque8(b, m.clientTypes) })
+	add(extServerCertType, m.serverTypes != nil, func(b *cryptobyte.Builder) { addOpaque8(b, m.serverTypes) })
 	add(extCompressCertificate, m.compressCerts != nil, func(b *cryptobyte.Builder) {
 		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { appendUint16s(b, m.compressCerts) })
 	})
@@ -197,6 +202,10 @@ func (m *clientHello) parseExtension(ext uint16, s *cryptobyte.String) error {
 		m.alpn, ok = readProtocols(s)
 	case extSCT:
 		m.sct = true
+	case extClientCertType:
+		return readTypes(s, &m.clientTypes)
+	case extServerCertType:
+		return readTypes(s, &m.serverTypes)
 	case extCompressCertificate:
 		ok = readUint16sIn8(s, &m.compressCerts)
 	case extRecordSizeLimit:

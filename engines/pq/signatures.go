@@ -12,7 +12,6 @@ import (
 	_ "crypto/sha512"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"strings"
 
 	"tlsify/engine"
@@ -153,16 +152,7 @@ const maxRSABits = 8192
 // certificateKey gives a certificate's public key, if it is one to compute
 // with.
 func certificateKey(cert *x509.Certificate) (crypto.PublicKey, error) {
-	switch key := cert.PublicKey.(type) {
-	case *ecdsa.PublicKey, ed25519.PublicKey, *mldsa.PublicKey:
-		return key, nil
-	case *rsa.PublicKey:
-		if size := key.N.BitLen(); size > maxRSABits {
-			return nil, fmt.Errorf("an RSA key of %d bits is more than the %d that are computed with", size, maxRSABits)
-		}
-		return key, nil
-	}
-	return nil, fmt.Errorf("a %T cannot sign in TLS 1.3", cert.PublicKey)
+	return usableKey(cert.PublicKey)
 }
 
 // errKeyUsage is a certificate whose key is not meant to sign.

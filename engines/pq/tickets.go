@@ -31,11 +31,12 @@ type resumable struct {
 	chain      [][]byte
 	staple     []byte
 	scts       [][]byte
+	rawKey     []byte // of the peer, in place of a chain
 	mark       []byte // of the external key that stood for certificates; empty: none did
 }
 
 // ticketVersion changes with the form below.
-const ticketVersion = 2
+const ticketVersion = 3
 
 var errTicket = errors.New("not a ticket of ours")
 
@@ -51,6 +52,7 @@ func (r *resumable) marshal(b *cryptobyte.Builder) {
 	addOpaques24(b, r.chain)
 	addOpaque24(b, r.staple)
 	addOpaques24(b, r.scts)
+	addOpaque16(b, r.rawKey)
 	addOpaque8(b, r.mark)
 }
 
@@ -61,12 +63,16 @@ func (r *resumable) parse(s *cryptobyte.String) error {
 	if !s.ReadUint8(&version) || version != ticketVersion || !s.ReadUint16(&suite) ||
 		!readOpaque8(s, &r.psk) || !s.ReadUint64(&r.created) || !s.ReadUint32(&r.lifetime) ||
 		!s.ReadUint32(&r.ageAdd) || !readOpaque8(s, &serverName) || !readOpaque8(s, &origin) ||
-		!readOpaques24(s, &r.chain) || !readOpaque24(s, &r.staple) || !readOpaques24(s, &r.scts) || !readOpaque8(s, &r.mark) {
+		!readOpaques24(s, &r.chain) || !readOpaque24(s, &r.staple) || !readOpaques24(s, &r.scts) || !readOpaque16(s, &r.rawKey) ||
+		!readOpaque8(s, &r.mark) {
 		return errTicket
 	}
 	r.serverName, r.origin = string(serverName), string(origin)
 	if len(r.staple) == 0 {
 		r.staple = nil
+	}
+	if len(r.rawKey) == 0 {
+		r.rawKey = nil
 	}
 	r.suite = record.SuiteOf(engine.Cipher(suite))
 	if r.suite == nil || len(r.psk) != r.suite.Hash().Size() {
@@ -103,6 +109,20 @@ func (r *resumable) usable(now time.Time, level engine.Level) bool {
 		return false
 	}
 	return level < engine.LevelPQ || engine.PostQuantumGroup(r.origin)
+}
+
+// byType tells whether a configuration takes what the peer has shown.
+func (r *resumable) byType(c *engine.Config) bool {
+	return (len(r.chain) == 0 || c.Accepts(engine.CertificateX509)) && (r.rawKey == nil || c.Accepts(engine.CertificateRawKey))
+}
+
+// shows tells in how many ways the peer is known: one, but for a server's client
+// that has shown nothing.
+func (r *resumable) shows() (ways int) {
+	for _, n := range []int{len(r.chain), len(r.rawKey), len(r.mark)} {
+		ways += min(n, 1)
+	}
+	return ways
 }
 
 // byKey tells whether a ticket fits what a configuration says of external keys:

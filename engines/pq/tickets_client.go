@@ -35,7 +35,7 @@ func parseClientTicket(data []byte) (*clientTicket, error) {
 	if err := t.resumable.parse(&s); err != nil {
 		return nil, err
 	}
-	if !readOpaque16(&s, &t.identity) || len(t.identity) == 0 || !s.Empty() || (len(t.chain) == 0) == (len(t.mark) == 0) {
+	if !readOpaque16(&s, &t.identity) || len(t.identity) == 0 || !s.Empty() || t.shows() != 1 {
 		return nil, errTicket
 	}
 	var err error
@@ -47,7 +47,7 @@ func parseClientTicket(data []byte) (*clientTicket, error) {
 // that may be offered.
 func usableTicket(c *engine.ClientConfig, now time.Time) *clientTicket {
 	t, err := parseClientTicket(c.Ticket)
-	if err != nil || t.serverName != c.ServerName || !t.usable(now, c.Level) || !t.byKey(c.PSKs, c.OrCertificate) {
+	if err != nil || t.serverName != c.ServerName || !t.usable(now, c.Level) || !t.byKey(c.PSKs, c.OrCertificate) || !t.byType(&c.Config) {
 		return nil
 	}
 	return t
@@ -77,6 +77,7 @@ func (h *clientHandshake) takeTicket(msg []byte) error {
 			chain:      rawChain(h.peer.Certificates),
 			staple:     h.peer.Staple,
 			scts:       h.peer.SCTs,
+			rawKey:     h.peer.RawKey,
 		},
 		identity: m.ticket,
 	}

@@ -53,14 +53,18 @@ const (
 func (h *serverHandshake) selectIdentity() error {
 	allowed := h.prefs.signable(h.cfg.Level)
 	var list []candidate
-	signable := false
+	signable, typed := false, false
 	for _, id := range h.cfg.Identities {
+		if !takes(h.hello.serverTypes, id.Type()) {
+			continue
+		}
+		typed = true
 		s := selectScheme(identityKey(id), h.hello.schemes, allowed)
 		if s == nil {
 			continue
 		}
 		signable = true
-		named := h.hello.serverName != "" && id.Leaf.VerifyHostname(h.hello.serverName) == nil
+		named := h.hello.serverName != "" && id.Leaf != nil && id.Leaf.VerifyHostname(h.hello.serverName) == nil
 		list = append(list, candidate{id, s, named, rankOf(id, h.hello.trustAnchors)})
 	}
 	slices.SortStableFunc(list, func(a, b candidate) int {
@@ -78,6 +82,9 @@ func (h *serverHandshake) selectIdentity() error {
 			h.identity, h.scheme, h.matched = c.id, c.scheme, c.rank <= rankMatch
 			return nil
 		}
+	}
+	if !typed {
+		return wrongType("the client takes no type of certificate that we have")
 	}
 	if signable {
 		return blame(engine.FaultNoCommonCipher, engine.AlertHandshakeFailure,

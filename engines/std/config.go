@@ -130,6 +130,9 @@ func (e Engine) serverConfig(c *engine.ServerConfig) (*tls.Config, error) {
 
 // checkKey refuses a key that crypto/tls cannot sign with, or not at a level.
 func (e Engine) checkKey(i *engine.Identity, level engine.Level) error {
+	if i.RawKey != nil {
+		return &engine.UnsupportedError{Engine: e.Name(), What: "a raw public key"}
+	}
 	switch i.Key.Public().(type) {
 	case *mldsa.PublicKey:
 		return nil

@@ -83,6 +83,9 @@ func lowestVersion(level engine.Level) uint16 {
 
 // checkKey refuses a key that the library cannot sign with.
 func (e Engine) checkKey(i *engine.Identity) error {
+	if i.RawKey != nil {
+		return e.unsupported("a raw public key")
+	}
 	switch i.Key.Public().(type) {
 	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
 		return nil
