@@ -19,7 +19,7 @@ WITH_GO = GOTOOLCHAIN=$$($(GO) env GOVERSION)
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: matrix help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd reload endings engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
+.PHONY: browsers matrix help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd reload endings engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -83,6 +83,10 @@ crowd: toolchain ## listen under CROWD idle connections and as many unfinished h
 
 matrix: ## every TLS peer of this machine in both roles against every engine, a table; takes minutes
 	@TLSIFY_MATRIX=1 $(GOTEST) -count=1 -v -timeout 30m -run 'TestMatrix$$' ./cmd/tlsify
+
+browsers: toolchain ## capture the ClientHellos of this machine's chromium and firefox-esr (with certutil) for --fingerprint
+	@TLSIFY_WRITE_BROWSERS="$$PWD/engines/utls/browsers" $(GOTEST) -count=1 -v -run 'TestWriteBrowsers$$' ./cmd/tlsify/internal/fingerprint | sed -n '/json: /p; /^FAIL/p'
+	@TLSIFY_WRITE_ENGINES=1 $(GOTEST) -count=1 -run 'Documented$$' ./engines/utls
 
 vet: toolchain ## gofmt, go vet and staticcheck (which is fetched from the module proxy)
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && test -z "$$unformatted" || { echo "$$unformatted"; false; }

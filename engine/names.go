@@ -87,6 +87,7 @@ var ciphers = map[Cipher]string{
 var groups = map[uint16]string{
 	0x0017: "secp256r1",
 	0x0018: "secp384r1",
+	0x0019: "secp521r1",
 	0x001d: "x25519",
 	0x0200: "MLKEM512",
 	0x0201: "MLKEM768",

@@ -225,6 +225,12 @@ func printEngines(verbose bool) (int, error) {
 			}
 			if f, ok := e.(invocation.Imitator); ok {
 				fmt.Fprintf(&b, "\tfingerprints: %s\n", strings.Join(f.Fingerprints(), " "))
+				for _, name := range f.Fingerprints() {
+					program, _, _ := strings.Cut(name, "-")
+					if newest, err := f.ResolveFingerprint(program); err == nil && newest == name && name != program {
+						fmt.Fprintf(&b, "\tfingerprint %s: %s, of %s\n", program, name, f.Origin(name))
+					}
+				}
 			}
 		}
 	}

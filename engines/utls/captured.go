@@ -1,6 +1,7 @@
 package utls
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ const helloLimit = 1 << 14
 const (
 	extSignatureAlgorithms = 13
 	extPreSharedKey        = 41
+	extKeyShare            = 51
 )
 
 // promises are the extensions by which a client promises something that the
@@ -30,47 +32,48 @@ var promises = map[uint16]string{
 // replay makes the profile of a captured ClientHello: a handshake message with
 // its header. Everything in it may be hostile.
 func (p *profile) replay(message []byte) error {
-	sessionID, err := checkCaptured(message)
+	if err := p.checkCaptured(message); err != nil {
+		return fmt.Errorf("this ClientHello: %w", err)
+	}
+	record := binary.BigEndian.AppendUint16([]byte{22, 3, 1}, uint16(len(message)))
+	reader := tls.Fingerprinter{AllowBluntMimicry: true}
+	spec, err := reader.RawClientHello(append(record, message...))
 	if err != nil {
 		return fmt.Errorf("this ClientHello: %w", err)
 	}
-	p.noSessionID = len(sessionID) == 0
-	record := binary.BigEndian.AppendUint16([]byte{22, 3, 1}, uint16(len(message)))
-	reader := tls.Fingerprinter{AllowBluntMimicry: true}
-	if p.spec, err = reader.RawClientHello(append(record, message...)); err != nil {
-		return fmt.Errorf("this ClientHello: %w", err)
-	}
+	p.spec, p.manner = spec, mannerOf(spec)
 	return nil
 }
 
 // checkCaptured reads the frame of a ClientHello (RFC 8446, section 4.1.2) and
-// refuses what the library would stumble over.
-func checkCaptured(message []byte) (sessionID []byte, err error) {
+// refuses what the library would stumble over. It notes what the library does
+// not.
+func (p *profile) checkCaptured(message []byte) error {
 	malformed := errors.New("it is malformed")
 	if len(message) > helloLimit {
-		return nil, fmt.Errorf("it has more than %d bytes", helloLimit)
+		return fmt.Errorf("it has more than %d bytes", helloLimit)
 	}
 	in := cryptobyte.String(message)
 	var kind uint8
 	var body, id, suites, compression, extensions cryptobyte.String
 	if !in.ReadUint8(&kind) || kind != 1 || !in.ReadUint24LengthPrefixed(&body) || !in.Empty() {
-		return nil, errors.New("it is no ClientHello message")
+		return errors.New("it is no ClientHello message")
 	}
 	if !body.Skip(2+32) || !body.ReadUint8LengthPrefixed(&id) || len(id) > 32 ||
 		!body.ReadUint16LengthPrefixed(&suites) || len(suites) == 0 || len(suites)%2 != 0 ||
 		!body.ReadUint8LengthPrefixed(&compression) || len(compression) == 0 {
-		return nil, malformed
+		return malformed
 	}
-	if body.Empty() {
-		return id, nil
+	if p.noSessionID = len(id) == 0; body.Empty() {
+		return nil
 	}
 	if !body.ReadUint16LengthPrefixed(&extensions) || !body.Empty() {
-		return nil, malformed
+		return malformed
 	}
-	return id, checkExtensions(extensions)
+	return p.checkExtensions(extensions)
 }
 
-func checkExtensions(list cryptobyte.String) error {
+func (p *profile) checkExtensions(list cryptobyte.String) error {
 	seen := map[uint16]bool{}
 	grease := 0
 	for !list.Empty() {
@@ -88,6 +91,8 @@ func checkExtensions(list cryptobyte.String) error {
 			return errors.New("it promises " + promises[id])
 		case id == extPreSharedKey && !list.Empty():
 			return errors.New("pre_shared_key is not its last extension")
+		case id == extKeyShare:
+			p.oneX25519 = hasOneX25519(body)
 		}
 		seen[id] = true
 	}
@@ -95,4 +100,17 @@ func checkExtensions(list cryptobyte.String) error {
 		return fmt.Errorf("it has %d GREASE extensions", grease)
 	}
 	return nil
+}
+
+// hasOneX25519 tells whether the shares for X25519MLKEM768 and for x25519 have
+// the same key, which is the last of the former.
+func hasOneX25519(body cryptobyte.String) bool {
+	var shares, share cryptobyte.String
+	var group uint16
+	keys := map[tls.CurveID][]byte{}
+	for body.ReadUint16LengthPrefixed(&shares); shares.ReadUint16(&group) && shares.ReadUint16LengthPrefixed(&share); {
+		keys[tls.CurveID(group)] = share
+	}
+	plain := keys[tls.X25519]
+	return plain != nil && bytes.HasSuffix(keys[tls.X25519MLKEM768], plain)
 }

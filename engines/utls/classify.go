@@ -29,7 +29,7 @@ var dialect = adapter.Dialect{
 		{Part: "tls: server selected unsupported curve", Fault: engine.FaultNoCommonGroup},
 		{Part: "tls: failed to parse certificate from server", Fault: engine.FaultCertificate},
 		{Part: "tls: server sent certificate containing RSA key larger", Fault: engine.FaultCertificate},
-		{Part: "tls: server's certificate contains an unsupported type of public key", Fault: engine.FaultCertificate},
+		{Part: textKeyType, Fault: engine.FaultCertificate},
 	},
 }
 
@@ -37,6 +37,7 @@ const (
 	textRetryGroup = "tls: CurvePreferences includes unsupported curve"
 	textRetryPSK   = "uTLS does not support reprocessing of PSK key"
 	textSuite      = "tls: server chose an unconfigured cipher suite"
+	textKeyType    = "tls: server's certificate contains an unsupported type of public key"
 )
 
 // classify types an error of the handshake by blame.
@@ -60,6 +61,9 @@ func (h *handshake) ownFault(text string) error {
 	case strings.Contains(text, textRetryGroup):
 		return Engine{}.unsupported("the key exchange " + engine.GroupName(uint16(h.hello.group)) +
 			", which the fingerprint offers and the server asks for by HelloRetryRequest")
+	case strings.Contains(text, textKeyType+": *mldsa.PublicKey") && h.profile != nil && h.profile.offersMLDSA():
+		return Engine{}.unsupported("signatures of ML-DSA, which the fingerprint offers, and which the server's certificate is for: " +
+			"the engines std and pq can, without a fingerprint")
 	case strings.Contains(text, textSuite) && slices.Contains(h.conn.HandshakeState.Hello.CipherSuites, h.hello.suite):
 		return Engine{}.unsupported(fmt.Sprintf("the cipher suite %v, which the fingerprint offers and the server chose", engine.Cipher(h.hello.suite)))
 	}

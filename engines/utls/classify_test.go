@@ -187,6 +187,14 @@ func TestOwnFaults(t *testing.T) {
 		s.client.Hello = hello
 		wantUnsupported(t, s.answers(tls.VersionTLS12, 0x1304, [32]byte{}, tls13, extension(51, append([]byte{0, 0x1d, 0, 32}, noise(32)...)...)), "0x1304")
 	})
+	t.Run("ML-DSA", func(t *testing.T) {
+		for _, chain := range []string{"pq-mldsa44", "pq-mldsa65", "pq-mldsa87"} {
+			s := newScene(t)
+			s.client.Fingerprint = "chrome"
+			s.peer.Certificates = []tls.Certificate{enginetest.TLSCertificate(enginetest.Chain(t, chain))}
+			wantUnsupported(t, s.play(), "ML-DSA")
+		}
+	})
 	t.Run("retry with a session", func(t *testing.T) {
 		s := newScene(t)
 		s.client.Fingerprint = "chrome"

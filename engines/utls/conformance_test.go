@@ -19,8 +19,6 @@ const (
 	ownALPN   = "the fingerprint offers h2, which is refused unless --alpn says that the application speaks it"
 	ownSuites = "the fingerprint offers weak suites: that the server takes one is not its fault, but refused all the same"
 	ownSigs   = "the fingerprint does not offer Ed25519"
-	noPQ      = "no fingerprint of this browser has a post-quantum key share"
-	noSCTs    = "the fingerprint does not ask for signed certificate timestamps"
 	ownOrder  = "the library has an order of its own"
 	sameKeys  = "the library goes on with what follows a KeyUpdate in its record; what is after the handshake is of the peer that was verified"
 	signature = "the library does not tell; under TLS 1.3 the key does, but for RSA"
@@ -72,12 +70,7 @@ func TestFingerprintConformanceChrome(t *testing.T) {
 }
 
 func TestFingerprintConformanceFirefox(t *testing.T) {
-	enginetest.Run(t, like{utls.New(), "firefox"}, append([]enginetest.Gap{
-		{Test: "client/any/level-pq", Reason: noPQ},
-		{Test: "client/any/level-pq-against*", Reason: noPQ},
-		{Test: "client/tls12/timestamps", Reason: noSCTs},
-		{Test: "client/tls13/timestamps", Reason: noSCTs},
-	}, fingerprintGaps...)...).Document(t, "utls as firefox", gaps...)
+	enginetest.Run(t, like{utls.New(), "firefox"}, fingerprintGaps...).Document(t, "utls as firefox", gaps...)
 }
 
 // like is the engine with a fingerprint for every connection that does not

@@ -1,6 +1,7 @@
 package utls
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,7 +13,8 @@ import (
 )
 
 // A named fingerprint is a program, its version and, sometimes, a variant, as
-// in chrome-120-pq; "" stands for the library's own ClientHello.
+// in chrome-120-pq: one of the library's, or one of our captures (browsers.go).
+// "" stands for the library's own ClientHello.
 type named struct {
 	name string
 	id   tls.ClientHelloID
@@ -70,11 +72,20 @@ var fingerprints = [...]named{
 // Fingerprints lists what ClientConfig.Fingerprint can be, less the programs'
 // bare names, which mean the highest version of each, and the seeds of random.
 func (Engine) Fingerprints() []string {
-	var names []string
+	names := captureNames()
 	for _, f := range fingerprints {
 		names = append(names, f.name)
 	}
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Or(strings.Compare(programOf(a), programOf(b)), slices.Compare(versionOf(a), versionOf(b)))
+	})
 	return names
+}
+
+// programOf and versionOf part a name: ios and 11.1.
+func programOf(name string) string {
+	program, _, _ := strings.Cut(name, "-")
+	return program
 }
 
 // ResolveFingerprint gives the name in full: "chrome" becomes the highest
@@ -91,6 +102,9 @@ func (e Engine) ResolveFingerprint(name string) (string, error) {
 	if newest := newestOf(name); newest != "" {
 		return newest, nil
 	}
+	if captures()[name] != nil {
+		return name, nil
+	}
 	id, err := e.lookUp(name)
 	if err == nil && isRandom(id) {
 		var seed [8]byte
@@ -105,18 +119,19 @@ func (e Engine) ResolveFingerprint(name string) (string, error) {
 // version it is the plain one.
 func newestOf(program string) string {
 	var newest string
-	for _, f := range fingerprints {
-		rest, ok := strings.CutPrefix(f.name, program+"-")
-		if ok && versionOf(rest) != nil && (newest == "" || slices.Compare(versionOf(rest), versionOf(newest[len(program)+1:])) > 0) {
-			newest = f.name
+	for _, name := range (Engine{}).Fingerprints() {
+		if programOf(name) == program && slices.Compare(versionOf(name), versionOf(newest)) > 0 {
+			newest = name
 		}
 	}
 	return newest
 }
 
-// versionOf reads the numbers that s begins with: 16.0, or 120-pq.
-func versionOf(s string) []int {
-	text, _, _ := strings.Cut(s, "-")
+// versionOf reads the numbers behind the program: those of ios-11.1, or of
+// chrome-120-pq. It is nil where there are none.
+func versionOf(name string) []int {
+	_, text, _ := strings.Cut(name, "-")
+	text, _, _ = strings.Cut(text, "-")
 	var version []int
 	for part := range strings.SplitSeq(text, ".") {
 		n, err := strconv.Atoi(part)

@@ -13,14 +13,16 @@ import (
 // library would keep only the first of several.
 type keyShares map[tls.CurveID]*tls.KeySharePrivateKeys
 
-// generate fills in the shares, but those of GREASE.
-func (k keyShares) generate(shares []tls.KeyShare) error {
+// generate fills in the shares, but those of GREASE. oneX25519 has one key of
+// X25519 serve all groups that want one.
+func (k keyShares) generate(shares []tls.KeyShare, oneX25519 bool) error {
+	var x25519 *ecdh.PrivateKey
 	for i := range shares {
 		group := shares[i].Group
 		if isGREASE(uint16(group)) {
 			continue
 		}
-		public, private, err := newKey(group)
+		public, private, err := newKey(group, x25519)
 		if err != nil {
 			return err
 		}
@@ -28,6 +30,9 @@ func (k keyShares) generate(shares []tls.KeyShare) error {
 			return fmt.Errorf("two key shares for group 0x%04x", uint16(group))
 		}
 		shares[i].Data, k[group] = public, private
+		if oneX25519 && private.Ecdhe.Curve() == ecdh.X25519() {
+			x25519 = private.Ecdhe
+		}
 	}
 	return nil
 }
@@ -42,8 +47,8 @@ func (k keyShares) any() *tls.KeySharePrivateKeys {
 }
 
 // newKey makes a key pair for a group. The two hybrids are X25519 with
-// ML-KEM-768, in either order.
-func newKey(group tls.CurveID) (public []byte, private *tls.KeySharePrivateKeys, err error) {
+// ML-KEM-768, in either order. Its X25519 key is x25519, where that is not nil.
+func newKey(group tls.CurveID, x25519 *ecdh.PrivateKey) (public []byte, private *tls.KeySharePrivateKeys, err error) {
 	var curve ecdh.Curve
 	switch group {
 	case tls.X25519, tls.X25519MLKEM768, tls.X25519Kyber768Draft00:
@@ -57,9 +62,11 @@ func newKey(group tls.CurveID) (public []byte, private *tls.KeySharePrivateKeys,
 	default:
 		return nil, nil, fmt.Errorf("the key share for group 0x%04x", uint16(group))
 	}
-	classical, err := curve.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, nil, err
+	classical := x25519
+	if classical == nil || curve != ecdh.X25519() {
+		if classical, err = curve.GenerateKey(rand.Reader); err != nil {
+			return nil, nil, err
+		}
 	}
 	public = classical.PublicKey().Bytes()
 	private = &tls.KeySharePrivateKeys{CurveID: group, Ecdhe: classical}

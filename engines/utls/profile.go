@@ -1,8 +1,10 @@
 package utls
 
 import (
-	"crypto/rand"
+	crand "crypto/rand"
+	"encoding/binary"
 	"errors"
+	"math/rand/v2"
 	"slices"
 
 	tls "github.com/refraction-networking/utls"
@@ -15,8 +17,13 @@ import (
 type profile struct {
 	spec *tls.ClientHelloSpec
 	keys keyShares
+	// manner is how a captured ClientHello's browser varies.
+	manner manner
 	// noSessionID says that the captured ClientHello had none.
 	noSessionID bool
+	// oneX25519 says that its shares for x25519 and for X25519MLKEM768 had the
+	// same key.
+	oneX25519 bool
 }
 
 // profileFor reads what c says of the fingerprint. It is nil where the
@@ -30,7 +37,7 @@ func (e Engine) profileFor(c *engine.ClientConfig) (*profile, error) {
 	case c.Hello != nil:
 		err = p.replay(c.Hello)
 	case c.Fingerprint != "":
-		if p.spec, err = e.specOf(c.Fingerprint); err != nil {
+		if err := p.byName(c.Fingerprint); err != nil {
 			return nil, err
 		}
 	}
@@ -49,13 +56,26 @@ func (e Engine) profileFor(c *engine.ClientConfig) (*profile, error) {
 	return p, e.checkLevel(p, c)
 }
 
-// specOf gives a named fingerprint's specification, or nil for the library's
-// own ClientHello.
-func (e Engine) specOf(name string) (*tls.ClientHelloSpec, error) {
+// byName takes a named fingerprint. It stays without a specification for the
+// library's own ClientHello. The error is a *engine.UnsupportedError.
+func (p *profile) byName(name string) error {
+	e := Engine{}
 	full, err := e.ResolveFingerprint(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	if c := captures()[full]; c != nil {
+		if err := p.replayOurs(c); err != nil {
+			return e.unsupported(err.Error())
+		}
+		return nil
+	}
+	p.spec, err = e.specOf(full)
+	return err
+}
+
+// specOf gives the specification of one of the library's fingerprints.
+func (e Engine) specOf(full string) (*tls.ClientHelloSpec, error) {
 	id, err := e.lookUp(full)
 	if err != nil || id == tls.HelloGolang {
 		return nil, err
@@ -110,7 +130,8 @@ func extensionOf[T tls.TLSExtension](spec *tls.ClientHelloSpec) T {
 func (p *profile) adapt(c *engine.ClientConfig) error {
 	p.setServerName(c.ServerName)
 	p.setProtocols(c.ALPN)
-	p.setPSK(c.Ticket != nil)
+	session, _ := newOneTicket(c).Get("")
+	p.setPSK(session)
 	for i, e := range p.spec.Extensions {
 		switch e := e.(type) {
 		case *tls.RenegotiationInfoExtension:
@@ -119,11 +140,12 @@ func (p *profile) adapt(c *engine.ClientConfig) error {
 			// As bytes, which keeps the library from accepting all of it.
 			p.spec.Extensions[i] = asBytes(e)
 		case *tls.KeyShareExtension:
-			if err := p.keys.generate(e.KeyShares); err != nil {
+			if err := p.keys.generate(e.KeyShares, p.oneX25519); err != nil {
 				return err
 			}
 		}
 	}
+	p.vary(session)
 	if p.highestVersion() >= tls.VersionTLS13 {
 		return p.checkTLS13()
 	}
@@ -156,11 +178,24 @@ func (p *profile) setServerName(name string) {
 }
 
 // setProtocols replaces the fingerprint's application protocols by ours, if
-// there are any.
+// there are any. It has settings for the protocols that it offers alone.
 func (p *profile) setProtocols(protocols []string) {
 	if len(protocols) == 0 {
 		return
 	}
+	p.spec.Extensions = slices.DeleteFunc(p.spec.Extensions, func(e tls.TLSExtension) bool {
+		var settings *[]string
+		switch e := e.(type) {
+		case *tls.ApplicationSettingsExtension:
+			settings = &e.SupportedProtocols
+		case *tls.ApplicationSettingsExtensionNew:
+			settings = &e.SupportedProtocols
+		default:
+			return false
+		}
+		*settings = slices.DeleteFunc(slices.Clone(*settings), func(s string) bool { return !slices.Contains(protocols, s) })
+		return len(*settings) == 0
+	})
 	if alpn := extensionOf[*tls.ALPNExtension](p.spec); alpn != nil {
 		alpn.AlpnProtocols = protocols
 		return
@@ -185,7 +220,14 @@ func isTail(e tls.TLSExtension) bool {
 // (RFC 8446, section 4.2.11): the library leaves it out where there is none.
 // Without one, a captured pre_shared_key is sent with random content of the
 // same lengths: servers pass over identities that they do not know.
-func (p *profile) setPSK(offer bool) {
+func (p *profile) setPSK(session *tls.ClientSessionState) {
+	offer := session != nil
+	if offer && session.Vers() >= tls.VersionTLS13 && p.manner.TicketOrPSK {
+		p.spec.Extensions = slices.DeleteFunc(p.spec.Extensions, func(e tls.TLSExtension) bool {
+			_, is := e.(*tls.SessionTicketExtension)
+			return is
+		})
+	}
 	exts, last := p.spec.Extensions, len(p.spec.Extensions)-1
 	psk, has := tls.TLSExtension(nil), false
 	if last >= 0 {
@@ -201,10 +243,10 @@ func (p *profile) setPSK(offer bool) {
 		p.spec.Extensions = append(exts, &tls.UtlsPreSharedKeyExtension{})
 	case captured:
 		for i := range fake.Identities {
-			rand.Read(fake.Identities[i].Label)
+			crand.Read(fake.Identities[i].Label)
 		}
 		for _, binder := range fake.Binders {
-			rand.Read(binder)
+			crand.Read(binder)
 		}
 	}
 }
@@ -216,12 +258,36 @@ func (p *profile) offersPSK() bool {
 	return modes != nil && slices.Contains(modes.Modes, tls.PskModeDHE) && p.highestVersion() >= tls.VersionTLS13
 }
 
-// asBytes is an extension of the same content that the library sends without
-// understanding it.
+// asBytes is an extension of the same content, a list of code points, that the
+// library sends without understanding it; GREASE in it is fresh.
 func asBytes(e tls.TLSExtension) *tls.GenericExtension {
 	b := make([]byte, e.Len())
 	e.Read(b)
+	const listAt = 6
+	for i := listAt; i+1 < len(b); i += 2 {
+		if isGREASE(binary.BigEndian.Uint16(b[i:])) {
+			v := byte(rand.N(16)<<4 | 0x0a)
+			b[i], b[i+1] = v, v
+		}
+	}
 	return &tls.GenericExtension{Id: uint16(b[0])<<8 | uint16(b[1]), Data: b[4:]}
+}
+
+// offersMLDSA tells whether the fingerprint says that it can check signatures
+// of ML-DSA (RFC 8446, section 4.2.3). It is what the browsers of today say, and
+// the library cannot: only a server that has no other certificate, or that
+// prefers one of these, makes a difference of it.
+func (p *profile) offersMLDSA() bool {
+	for _, e := range p.spec.Extensions {
+		if g, ok := e.(*tls.GenericExtension); ok && g.Id == extSignatureAlgorithms {
+			for i := 2; i+1 < len(g.Data); i += 2 {
+				if v := binary.BigEndian.Uint16(g.Data[i:]); v >= 0x0904 && v <= 0x0906 {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // highestVersion is the highest protocol version that is offered.

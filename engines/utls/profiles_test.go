@@ -43,11 +43,11 @@ func names() []string {
 // offers tells whether a fingerprint offers a protocol version.
 func offers(t *testing.T, name string, version engine.Version) bool {
 	t.Helper()
-	spec, err := Engine{}.specOf(name)
-	if err != nil {
+	p := &profile{}
+	if err := p.byName(name); err != nil {
 		t.Fatal(err)
 	}
-	return spec == nil || version == engine.TLS12 || (&profile{spec: spec}).highestVersion() >= uint16(version)
+	return p.spec == nil || version == engine.TLS12 || p.highestVersion() >= uint16(version)
 }
 
 // eachHandshake makes a handshake with every fingerprint that offers version.
@@ -192,9 +192,9 @@ func TestFingerprintsAreComplete(t *testing.T) {
 
 func TestResolveFingerprint(t *testing.T) {
 	for name, want := range map[string]string{
-		"chrome": "chrome-133", "firefox": "firefox-120", "safari": "safari-16.0", "ios": "ios-14", "edge": "edge-106",
+		"chrome": "chrome-156", "firefox": "firefox-153", "safari": "safari-16.0", "ios": "ios-14", "edge": "edge-106",
 		"360": "360-11.0", "qq": "qq-11.1", "android": "android-11-okhttp",
-		"chrome-120": "chrome-120", "chrome-120-pq": "chrome-120-pq", "golang": "golang", "random:7": "random:7",
+		"chrome-120": "chrome-120", "chrome-156": "chrome-156", "chrome-120-pq": "chrome-120-pq", "golang": "golang", "random:7": "random:7",
 	} {
 		if got, err := (Engine{}).ResolveFingerprint(name); got != want || err != nil {
 			t.Errorf("%s is %s, %v; want %s", name, got, err, want)

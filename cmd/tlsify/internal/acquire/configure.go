@@ -110,7 +110,7 @@ func (r *Resources) configureClient() (err error) {
 		}
 	}
 	if t.Fingerprint != "" {
-		r.Say.Note("the ClientHello is " + t.Fingerprint)
+		r.Say.Note("the ClientHello is " + t.Fingerprint + ", of " + r.Engine.(invocation.Imitator).Origin(t.Fingerprint))
 	}
 	if t.FingerprintFile != "" {
 		content, err := r.files.Load("fingerprint", t.FingerprintFile)

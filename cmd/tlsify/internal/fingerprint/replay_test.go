@@ -3,12 +3,9 @@ package fingerprint_test
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -176,30 +173,4 @@ func TestReplayOfPrograms(t *testing.T) {
 			}))
 		})
 	}
-}
-
-// TLSIFY_BROWSER_CAPTURES is how often the browser is started.
-func TestReplayOfChromium(t *testing.T) {
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("needs chromium")
-	}
-	count, err := strconv.Atoi(os.Getenv("TLSIFY_BROWSER_CAPTURES"))
-	if err != nil {
-		count = 2
-	}
-	orders := map[string]bool{}
-	for i := range count {
-		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			hello := captureOf(t, func(port string) *exec.Cmd {
-				return exec.Command(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-					"--disable-background-networking", "--disable-component-update", "--disable-sync", "--ignore-certificate-errors",
-					"--disable-dev-shm-usage", "--user-data-dir="+t.TempDir(), "--host-resolver-rules=MAP tlsify.test 127.0.0.1",
-					"--dump-dom", "https://tlsify.test:"+port+"/")
-			})
-			orders[parse(t, hello).JA4RO()] = true
-			wantReplay(t, hello)
-		})
-	}
-	t.Logf("%d orders in %d captures", len(orders), count)
 }

@@ -67,7 +67,10 @@ type Imitator interface {
 	engine.Engine
 	// Fingerprints lists the names that there are.
 	Fingerprints() []string
-	// ResolveFingerprint gives a name in full: chrome-133 for chrome, and a
+	// ResolveFingerprint gives a name in full: chrome-156 for chrome, and a
 	// seed for random.
 	ResolveFingerprint(name string) (string, error)
+	// Origin says of which release a full name's ClientHello is, and from when,
+	// as far as that is known.
+	Origin(name string) string
 }

@@ -105,7 +105,7 @@ var Table = []Option{
 	{Name: "engine", Arg: "NAME", Forms: "cial", Topic: "session",
 		Help: "the TLS engine; the first of `tlsify engines` by default"},
 	{Name: "fingerprint", Arg: "NAME|FILE", Forms: "ci", Topic: "session",
-		Help: "send the ClientHello of another program: NAME of `tlsify engines -v`, chrome, firefox, safari, ios or edge for the newest of each, random or random:SEED; or the one captured in FILE (pcap, pcapng, a record or message, binary or hex)"},
+		Help: "send the ClientHello of another program: NAME of `tlsify engines -v`, chrome, firefox, safari, ios or edge for the newest that there is of each (it and `-v` say which release, and from when), random or random:SEED; or the one captured in FILE (pcap, pcapng, a record or message, binary or hex)"},
 	{Name: "groups", Arg: "LIST", Forms: "cial", Topic: "session", Binds: true,
 		Help: "the key exchange groups to offer, comma-separated, best first"},
 	{Name: "alpn", Arg: "LIST", Forms: "cial", Topic: "session", Binds: true,
