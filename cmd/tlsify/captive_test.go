@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +26,7 @@ import (
 // says, on a thread that was there before it was confined and on one that was
 // not, and says on descriptor 2 what came of it:
 //
+//	door        where an accept of a listener's waits for its connection
 //	handshake   where the engine has read the first bytes of the peer
 //	ready       where the stream would be carried
 //	signing     in the signing process, when it has the keys
@@ -63,6 +65,19 @@ func captive() {
 			try()
 		}
 		os.Exit(99)
+	}
+	if os.Getenv("CAPTIVE_AT") == "door" {
+		go func() {
+			isFiltered := func() bool {
+				_, err := unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0)
+				return err == unix.EPERM
+			}
+			for !isFiltered() {
+				time.Sleep(time.Millisecond)
+			}
+			time.Sleep(50 * time.Millisecond) // Landlock comes last
+			try()
+		}()
 	}
 	atHandshake := os.Getenv("CAPTIVE_AT") == "handshake"
 	for i, e := range engines {

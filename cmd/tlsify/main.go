@@ -70,7 +70,7 @@ func tlsify() int {
 		process.MuteAny() // any may be the network
 		return failed(&invocation.Invocation{Form: option.Help}, status.Usagef("%v", err))
 	}
-	errs := 0 // what PROG has as 2, where that is not ours
+	var heard listener.Heard // of a listener's accept
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case program.WaitWord:
@@ -79,23 +79,23 @@ func tlsify() int {
 			process.AllProcessors() // it may have many to sign for
 			return signing.Serve(os.Args[2:])
 		case listener.HeardWord:
-			args, exit := []string(nil), 0
-			if errs, args, exit = listener.Heard(os.Args[2:]); exit != status.OK {
+			exit := 0
+			if heard, exit = listener.Begin(os.Args[2:]); exit != status.OK {
 				return exit
 			}
-			os.Args = slices.Concat(os.Args[:1], []string{string(option.Accept)}, args)
+			os.Args = slices.Concat(os.Args[:1], []string{string(option.Accept)}, heard.Args)
 		}
 	}
 	// Writing to a pipe whose reader has left is an error like another. It is
 	// caught rather than ignored, because PROG would inherit that.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	return run(status.Reporter{Heard: errs > 0}, errs)
+	return run(status.Reporter{Heard: heard.Errors > 0}, heard)
 }
 
 // run is the three phases, and what is said around them.
-func run(say status.Reporter, errs int) int {
+func run(say status.Reporter, heard listener.Heard) int {
 	inv, who, err := parse(os.Args, say)
-	inv.Program.Errors = errs
+	inv.Program.Errors, inv.Door = heard.Errors, heard.Door
 	var res *acquire.Resources
 	if err == nil {
 		res, err = acquire.Acquire(inv, built())

@@ -268,8 +268,8 @@ func TestKeyIsInOneMemory(t *testing.T) {
 		t.Error("the search does not find the key where it is")
 	}
 	children := childrenOf(server.process.Pid)
-	if len(children) != 1 {
-		t.Errorf("the listener has the children %v", children)
+	if len(children) == 0 {
+		t.Error("the listener has no children")
 	}
 	ours, theirs := tcpPair(t)
 	defer ours.Close()

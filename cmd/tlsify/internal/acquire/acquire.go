@@ -29,7 +29,7 @@ type Resources struct {
 	engines invocation.Engines
 	files   *source.Files
 
-	// In and Out are the network, where it was given; else nil.
+	// In and Out are the network, where it is there; else nil.
 	In, Out *stream.FD
 
 	Client *engine.ClientConfig // connect; its Verify comes with the connection
@@ -87,6 +87,9 @@ func (r *Resources) descriptors() (err error) {
 				return status.Usagef("descriptor %d, which carries the plaintext, %s", n, err)
 			}
 		}
+	}
+	if r.Door != 0 {
+		return nil // the network comes later
 	}
 	for i, n := range r.Network {
 		fd := r.In

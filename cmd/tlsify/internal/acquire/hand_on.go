@@ -103,6 +103,12 @@ func (r *Resources) handOn() error {
 	return nil
 }
 
+// SignsItself tells whether all of a server's keys are with a signing process of
+// ours.
+func (r *Resources) SignsItself() bool {
+	return !slices.ContainsFunc(r.TLS.Keys, func(key string) bool { return !r.TLS.IsOwnKey(key) })
+}
+
 // Again reads a listener's certificates, keys, lists of revoked certificates and
 // ticket keys once more, as whoever we are now, and has another signing process
 // for them. Nothing of r is changed.

@@ -27,6 +27,15 @@ func Run(ctx context.Context, inv *acquire.Resources, who caller.Caller) int {
 }
 
 func (c *connection) run(ctx context.Context) int {
+	if c.inv.Door != 0 {
+		switch err := c.comeIn(ctx); {
+		case err == errUnneeded:
+			c.program.Abandon()
+			return status.OK
+		case err != nil:
+			return c.failed(ctx, err)
+		}
+	}
 	if limit := c.inv.Limits.Total; limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, errTimeout)
@@ -62,8 +71,9 @@ func (c *connection) failed(ctx context.Context, err error) int {
 	return c.inv.Status(f)
 }
 
-// open dials, unless the network was given.
-func (c *connection) open(ctx context.Context) error {
+// prepare does what takes no network: PROG's process is started, and this one
+// gets ready to be confined.
+func (c *connection) prepare() error {
 	c.at = Dialing
 	if p := c.inv.Program; p.Args != nil {
 		program, err := program.Prepare(program.Plan{Args: p.Args, In: p.In, Out: p.Out,
@@ -84,6 +94,16 @@ func (c *connection) open(ctx context.Context) error {
 		return err
 	}
 	c.prepareConfinement()
+	return nil
+}
+
+// open dials, unless the network is there.
+func (c *connection) open(ctx context.Context) error {
+	if c.inv.Door == 0 {
+		if err := c.prepare(); err != nil {
+			return err
+		}
+	}
 	if c.network != nil {
 		return nil
 	}

@@ -43,6 +43,7 @@ type Invocation struct {
 	Host    verify.Name // connect: HOST; zero where there is none
 	Target  dial.Target // connect, where there is no Network
 	Network []int       // the network's descriptor, or two; nil: dial
+	Door    int         // an accept's of a listener: by which its connection comes; 0: it is there
 	Listen  Listen
 	Program Program
 

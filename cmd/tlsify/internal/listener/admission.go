@@ -285,6 +285,13 @@ func (a *admission) makeRoom() {
 	a.endOldest(a.waiting, anyone)
 }
 
+// room is how many processes there may be beside those that there are.
+func (a *admission) room() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.limits.Connections - a.processes
+}
+
 func anyone(*visitor) bool { return true }
 
 // endUnfinished ends the oldest unfinished handshake of those it may be, if

@@ -6,14 +6,10 @@
 package listener
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"net"
 	"os"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -59,12 +55,6 @@ func Run(ctx context.Context, inv *acquire.Resources) error {
 // them.
 const finishLimit = time.Second
 
-// HeardWord is the first argument of an accept whose listener hears its control
-// channel, and tells people what it says there. Behind it stand the numbers of what
-// PROG is to have as descriptor 2 and of the socket for receive, and the arguments
-// of accept. As a command it would be a port without a host.
-const HeardWord = ":accept"
-
 // service serves those who come to any of the sockets.
 type service struct {
 	inv       *acquire.Resources
@@ -77,16 +67,13 @@ type service struct {
 	// as 2. The accepts themselves have nothing there: what the runtime says of
 	// its end would be many lines, and would wait for their reader.
 	controlFD, errorsFD int
-	secretsFD           int // where they ask for what is to be on others
+	doorFD              int // of the door: door.go
 
 	spawning chan struct{} // who is starting a process
+	pool     pool
 
 	mu sync.RWMutex // of inv, which is replaced as a whole
 }
-
-// mostSpawning is how many processes are started at a time: each takes a thread
-// until it is there.
-const mostSpawning = 4
 
 func newService(inv *acquire.Resources) *service {
 	s := &service{inv: inv, limit: inv.Limits.Handshake, children: newChildren(), admission: newAdmission(inv.Listen.Admission, time.Now),
@@ -94,7 +81,13 @@ func newService(inv *acquire.Resources) *service {
 		spawning: make(chan struct{}, mostSpawning)}
 	s.controlFD = s.free(invocation.FirstGiven)
 	s.errorsFD = s.free(s.controlFD + 1)
-	s.secretsFD = s.free(s.errorsFD + 1)
+	s.doorFD = s.free(s.errorsFD + 1)
+	s.pool = pool{start: s.start, dismiss: s.dismiss, room: func() int {
+		if !s.current().SignsItself() {
+			return 0
+		}
+		return min(mostReady, s.admission.room()/readyShare)
+	}}
 	return s
 }
 
@@ -199,106 +192,6 @@ func boundAddress(n int) string {
 	return "-"
 }
 
-// spawn starts an accept for one connection, which it gets as descriptor 0.
-// What options-fd and fd:N gave us is handed on under the same numbers, so that
-// nothing private comes to stand in the child's arguments: see secrets.go.
-func (s *service) spawn(v *visitor, conn int) error {
-	s.spawning <- struct{}{}
-	defer func() { <-s.spawning }()
-	inv, toSigner, err := s.material()
-	if err != nil {
-		return err
-	}
-	defer unix.Close(toSigner)
-	null, err := process.OpenNull()
-	if err != nil {
-		return err
-	}
-	defer unix.Close(null)
-	most := max(s.secretsFD, inv.HandedOn.SignerFD) + 1
-	for n := range inv.HandedOn.Memory {
-		most = max(most, n+1)
-	}
-	files := process.Inheritable(most, inv.Claims, null)
-	for n := range inv.HandedOn.Memory {
-		files[n] = uintptr(null) // until it asks for what is to be there
-	}
-	secrets, err := process.SocketPair()
-	if err != nil {
-		return os.NewSyscallError("socketpair", err)
-	}
-	defer unix.Close(secrets[1])
-	unix.SetNonblock(secrets[0], true)
-	ours := os.NewFile(uintptr(secrets[0]), "secrets")
-	files[s.secretsFD] = uintptr(secrets[1])
-	if toSigner >= 0 {
-		files[inv.HandedOn.SignerFD] = uintptr(toSigner)
-	}
-	said, err := process.Pipe()
-	if err != nil {
-		ours.Close()
-		return os.NewSyscallError("pipe", err)
-	}
-	defer unix.Close(said[1])
-	files[0], files[s.controlFD] = uintptr(conn), uintptr(said[1])
-	files[2], files[s.errorsFD] = uintptr(null), files[2]
-	pid, err := s.children.start(process.OwnProgram, process.WithSwitches(slices.Concat([]string{os.Args[0], HeardWord, strconv.Itoa(s.errorsFD), strconv.Itoa(s.secretsFD)},
-		[]string{"--control-fd=" + strconv.Itoa(s.controlFD)}, inv.HandedOn.Args[1:])),
-		&syscall.ProcAttr{Env: acceptEnvironment(), Files: files},
-		func(syscall.WaitStatus) { s.admission.over(v) })
-	if err != nil {
-		ours.Close()
-		unix.Close(said[0])
-		return os.NewSyscallError("fork", err)
-	}
-	go giveWhenAsked(ours, inv.HandedOn.Memory, s.limit)
-	s.admission.started(v, func() { s.children.kill(pid) })
-	unix.SetNonblock(said[0], true) // the runtime can wait for all of them together then
-	go s.hear(v, os.NewFile(uintptr(said[0]), "control"))
-	return nil
-}
-
-// material is what the next accept gets, with its connection to the signing
-// process, or -1.
-func (s *service) material() (*acquire.Resources, int, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.inv.Keys.Process == nil {
-		return s.inv, -1, nil
-	}
-	toSigner, err := s.inv.Keys.Process.Connect()
-	return s.inv, toSigner, err
-}
-
-// hear listens to an accept until its end: for the end of its handshake, and for
-// what people are to be told of.
-func (s *service) hear(v *visitor, said *os.File) {
-	defer said.Close()
-	ended := false
-	for lines := bufio.NewReaderSize(said, 512); ; {
-		line, more, err := lines.ReadLine()
-		if err != nil {
-			if !ended && !s.admission.endedByUs(v) {
-				s.notices.Tell("died", v.client, "the connection's process has died, by a fault or for want of memory or threads (internal)")
-			}
-			return
-		}
-		keyword, value, _ := strings.Cut(string(line), " ")
-		switch {
-		case keyword == "ready" && !more:
-			s.admission.established(v)
-		case keyword == "end":
-			ended = true
-		case keyword == "error":
-			code, text, _ := strings.Cut(value, " ")
-			s.notices.Tell(code, v.client, status.Unescape(text)+" ("+code+")")
-		}
-		for more && err == nil {
-			_, more, err = lines.ReadLine()
-		}
-	}
-}
-
 // canRead checks that whoever the listener has become can read what its accepts
 // will.
 func canRead(inv *acquire.Resources) error {
@@ -310,9 +203,4 @@ func canRead(inv *acquire.Resources) error {
 		opened.Close()
 	}
 	return nil
-}
-
-// acceptEnvironment is ours without what was said to us alone.
-func acceptEnvironment() []string {
-	return slices.DeleteFunc(facts.WithoutUCSPI(os.Environ()), func(entry string) bool { return strings.HasPrefix(entry, "LISTEN_") })
 }

@@ -69,6 +69,7 @@ func (s *service) replace(again *acquire.Resources, err error) {
 	old := s.inv
 	s.inv = again
 	s.mu.Unlock()
+	s.pool.empty()
 	old.Keys.Finish()
 	again.Say.Control.Say("reloaded", "yes")
 	s.notices.Tell("reloaded", "listener", "certificates, keys, revocation lists and ticket keys have been read again")

@@ -9,7 +9,6 @@ package signing
 import (
 	"crypto"
 	"crypto/rand"
-	"errors"
 	"io"
 	"os"
 	"slices"
@@ -131,7 +130,7 @@ func (s *Process) Connect() (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("socketpair", err)
 	}
-	err = unix.Sendmsg(s.supply.Number(), []byte{1}, unix.UnixRights(ends[1]), nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+	err = process.Give(s.supply.Number(), ends[1])
 	unix.Close(ends[1])
 	if err != nil {
 		unix.Close(ends[0])
@@ -238,28 +237,12 @@ func SignWith(key crypto.Signer) signer.Sign {
 // nextConnection takes the next connection from the supply. The error is io.EOF
 // when there will be none.
 func nextConnection(supply *stream.FD) (*os.File, error) {
-	if err := supply.WaitReadable(); err != nil {
-		return nil, io.EOF
-	}
-	var word [1]byte
-	rights := make([]byte, unix.CmsgSpace(4))
-	n, rightsLen, err := process.ReceiveRights(supply.Number(), word[:], rights)
-	switch {
-	case err == unix.EINTR || err == unix.EAGAIN:
+	n, err := process.TakeGiven(supply)
+	if err != nil {
 		return nil, err
-	case err != nil || n == 0:
-		return nil, io.EOF
-	}
-	messages, err := unix.ParseSocketControlMessage(rights[:rightsLen])
-	if err != nil || len(messages) != 1 {
-		return nil, errors.New("there is no descriptor")
-	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) != 1 {
-		return nil, errors.New("there is no descriptor")
 	}
 	// The runtime waits for all of them together: there may be many, and each
 	// that waited by itself would take a thread.
-	unix.SetNonblock(fds[0], true)
-	return os.NewFile(uintptr(fds[0]), "connection"), nil
+	unix.SetNonblock(n, true)
+	return os.NewFile(uintptr(n), "connection"), nil
 }

@@ -1,0 +1,133 @@
+package listener
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/process"
+	"tlsify/cmd/tlsify/internal/status"
+)
+
+// An accept has a socket to its listener, the door. By it comes, in this order,
+// what it is to find on its descriptors, and the one connection that it serves.
+//
+// What an accept finds on descriptors may be secret: ticket keys, and lines of an
+// options process. Between its exec and the moment when it has hardened itself
+// any process of its user's can look at its descriptors. So it has /dev/null there
+// at first, and asks at the door when it is hardened. What comes then is a number
+// and a length, 4 bytes each, and the content, for each descriptor; and at the end
+// a number that is no descriptor's, and no length.
+//
+// The connection comes when there is one (process.Give), which may be long
+// afterwards: pool.go. If the door ends before, there will be none.
+
+const (
+	// secretsLimit is more than a listener has read of any file.
+	secretsLimit = 32 << 20
+	// noDescriptor ends what is for descriptors.
+	noDescriptor = 1<<32 - 1
+)
+
+// giveWhenAsked is the listener's side of what comes first.
+func giveWhenAsked(door *os.File, contents map[int][]byte, limit time.Duration) error {
+	door.SetDeadline(time.Now().Add(limit))
+	if _, err := door.Read(make([]byte, 1)); err != nil {
+		return err
+	}
+	head := func(n uint32, length int) []byte {
+		return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, n), uint32(length))
+	}
+	for n, content := range contents {
+		if _, err := door.Write(append(head(uint32(n), len(content)), content...)); err != nil {
+			return err
+		}
+	}
+	_, err := door.Write(head(noDescriptor, 0))
+	return err
+}
+
+// Heard is what an accept of a listener's is told by its arguments.
+type Heard struct {
+	Errors int      // the descriptor that PROG has as 2
+	Door   int      // the door's
+	Args   []string // of accept
+}
+
+// Begin is the beginning of such an accept: it takes its own arguments, hardens
+// itself, and has the listener give it what it has for it.
+func Begin(args []string) (heard Heard, exit int) {
+	if len(args) < 2 {
+		return heard, status.Usage
+	}
+	heard.Errors, _ = strconv.Atoi(args[0])
+	heard.Door, _ = strconv.Atoi(args[1])
+	if min(heard.Errors, heard.Door) < invocation.FirstGiven {
+		return heard, status.Usage
+	}
+	unix.CloseOnExec(heard.Errors)
+	unix.CloseOnExec(heard.Door)
+	process.Harden() // what holds is reported by the sandbox
+	if receive(heard.Door) != nil {
+		return heard, status.Internal
+	}
+	heard.Args = args[2:]
+	return heard, status.OK
+}
+
+// receive puts what the listener has for it in memory files, on the descriptors
+// that it is for. The door stays open.
+func receive(door int) error {
+	if _, err := unix.Write(door, []byte{1}); err != nil {
+		return os.NewSyscallError("write", err)
+	}
+	for {
+		var head [8]byte
+		if err := readFull(door, head[:]); err != nil {
+			return err
+		}
+		n, length := binary.BigEndian.Uint32(head[:]), binary.BigEndian.Uint32(head[4:])
+		if n == noDescriptor {
+			return nil
+		}
+		if length > secretsLimit {
+			return unix.EFBIG
+		}
+		content := make([]byte, length)
+		if err := readFull(door, content); err != nil {
+			return err
+		}
+		memory, err := process.MemoryFile(content)
+		if err != nil {
+			return err
+		}
+		err = unix.Dup2(memory, int(n))
+		unix.Close(memory)
+		if err != nil {
+			return os.NewSyscallError("dup2", err)
+		}
+	}
+}
+
+// readFull fills p from a descriptor that blocks.
+func readFull(n int, p []byte) error {
+	for len(p) > 0 {
+		count, err := unix.Read(n, p)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return os.NewSyscallError("read", err)
+		case count == 0:
+			return io.ErrUnexpectedEOF
+		default:
+			p = p[count:]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package listener
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"tlsify/cmd/tlsify/internal/acquire"
+)
+
+// trial is a pool whose accepts are no processes.
+type trial struct {
+	*pool
+	inv       *acquire.Resources
+	room      int
+	failing   bool
+	started   int
+	dismissed []*accept
+}
+
+func newTrial() *trial {
+	s := &trial{inv: &acquire.Resources{}, room: 100}
+	s.pool = &pool{
+		start: func() (*accept, error) {
+			if s.failing {
+				return nil, errors.New("there is no room")
+			}
+			s.started++
+			return &accept{inv: s.inv}, nil
+		},
+		dismiss: func(a *accept) { s.dismissed = append(s.dismissed, a) },
+		room:    func() int { return min(s.room, mostReady) },
+	}
+	return s
+}
+
+// waiting fills the pool and returns how many wait.
+func (s *trial) waiting() int {
+	s.fill()
+	for {
+		s.mu.Lock()
+		filling, n := s.filler, len(s.ready)
+		s.mu.Unlock()
+		if !filling {
+			return n
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestPoolFollowsDemand(t *testing.T) {
+	s := newTrial()
+	if n := s.waiting(); n != 0 {
+		t.Fatalf("%d wait before anybody has come", n)
+	}
+	for _, want := range []int{1, 2, 4, 8, 8} {
+		for s.take(s.inv) != nil {
+		}
+		if n := s.waiting(); n != want {
+			t.Fatalf("%d wait, want %d", n, want)
+		}
+	}
+	if s.take(s.inv) == nil || s.waiting() != 8 {
+		t.Error("one that is taken is not replaced")
+	}
+	for _, want := range []int{8, 0} { // many came, and then none
+		s.shrink()
+		if n := s.waiting(); n != want {
+			t.Errorf("%d wait, want %d", n, want)
+		}
+	}
+	if len(s.dismissed) != 8 {
+		t.Errorf("%d were dismissed", len(s.dismissed))
+	}
+	for range 3 {
+		s.take(s.inv)
+	}
+	s.shrink()
+	if n := s.waiting(); n != 3 {
+		t.Errorf("%d wait where 3 have come", n)
+	}
+}
+
+// None waits that there is no room for, or that cannot be started.
+func TestPoolHasBounds(t *testing.T) {
+	s := newTrial()
+	s.room, s.wanted = 2, 8
+	if n := s.waiting(); n != 2 {
+		t.Errorf("%d wait in a room for 2", n)
+	}
+	s.room, s.failing = 100, true
+	if n := s.waiting(); n != 2 {
+		t.Errorf("%d wait where none can be started", n)
+	}
+}
+
+// What was started for other certificates, or has ended, gets no connection.
+func TestPoolHasNothingStale(t *testing.T) {
+	s := newTrial()
+	s.wanted = 3
+	s.waiting()
+	s.ready[0].end()
+	alive := s.ready[1]
+	if s.take(s.inv) != alive || len(s.dismissed) != 1 {
+		t.Error("one that has ended was taken")
+	}
+	if s.take(&acquire.Resources{}) != nil || len(s.dismissed) != 2 {
+		t.Error("one of other certificates was taken")
+	}
+	s.waiting()
+	s.empty()
+	if s.take(s.inv) != nil {
+		t.Error("one was taken of an empty pool")
+	}
+}
