@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -23,8 +24,23 @@ func TestFewThreads(t *testing.T) {
 		t.Skip("needs prlimit")
 	}
 	whole := hello(t)
-	for i, most := range []int{60, 120, 300} {
-		t.Run(strconv.Itoa(most), func(t *testing.T) {
+	// What another user can read.
+	dir := t.TempDir()
+	os.Chmod(dir, 0o755)
+	os.Chmod(filepath.Dir(dir), 0o755)
+	own := []string{"--cert=" + dir + "/cert", "--key=" + dir + "/key"}
+	for from, to := range map[string]string{"/good.pem": "/cert", "/good.key": "/key"} {
+		content, _ := os.ReadFile(pkiFiles(t) + from)
+		os.WriteFile(dir+to, content, 0o644)
+	}
+	env := append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+	linkProgram(t, dir)
+	for i, most := range []int{60, 120, 300, -60} {
+		name, byRoot := strconv.Itoa(most), most > 0
+		if !byRoot {
+			name, most = "60-not-by-root", -most
+		}
+		t.Run(name, func(t *testing.T) {
 			unread, log, err := os.Pipe()
 			if err != nil {
 				t.Fatal(err)
@@ -33,9 +49,14 @@ func TestFewThreads(t *testing.T) {
 			unix.FcntlInt(log.Fd(), unix.F_SETPIPE_SZ, 4096)
 			log.Write(make([]byte, 4096))
 			// Nobody else has this user.
-			user := strconv.Itoa(200_000 + 3*(os.Getpid()%10_000) + i)
-			l, err := startListenerBy(log, os.Environ(), []string{prlimit, "--nproc=" + strconv.Itoa(most)},
-				append(identity(t), "--user="+user+":"+user, "127.0.0.1:0", "--", "cat")...)
+			user := strconv.Itoa(200_000 + 4*(os.Getpid()%10_000) + i)
+			by, args := []string{prlimit, "--nproc=" + strconv.Itoa(most)}, append(own, "127.0.0.1:0", "--", "cat")
+			if byRoot {
+				args = append([]string{"--user=" + user + ":" + user}, args...)
+			} else {
+				by = append([]string{"setpriv", "--reuid=" + user, "--regid=" + user, "--clear-groups"}, by...)
+			}
+			l, err := startListenerBy(log, env, by, args...)
 			log.Close()
 			if err != nil {
 				t.Fatal(err)
@@ -75,5 +96,20 @@ func TestFewThreads(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// linkProgram puts tlsify where other users find it.
+func linkProgram(t *testing.T, dir string) {
+	t.Helper()
+	program, err := exec.LookPath("tlsify")
+	if err == nil {
+		program, err = filepath.EvalSymlinks(program)
+	}
+	if err == nil {
+		err = os.Link(program, dir+"/tlsify")
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -67,8 +67,8 @@ func main() {
 //     confined before the peer's first byte is read (connection.Run).
 func tlsify() int {
 	if err := process.Clean(process.OwnProgram); err != nil {
-		process.MuteAny() // any may be the network
-		return failed(&invocation.Invocation{Form: option.Help}, status.Usagef("%v", err))
+		muted, _ := process.MuteAny() // any may be the network
+		return failed(&invocation.Invocation{Form: option.Help, Say: status.Reporter{Muted: muted}}, status.Usagef("%v", err))
 	}
 	var heard listener.Heard // of a listener's accept
 	if len(os.Args) > 1 {
@@ -123,7 +123,7 @@ func parse(argv []string, say status.Reporter) (*invocation.Invocation, caller.C
 	if err != nil {
 		// Which descriptor is the network is not known yet: any may be.
 		if !who.Dials {
-			process.MuteAny()
+			say.Muted, _ = process.MuteAny()
 		}
 		return &invocation.Invocation{Form: option.Help, Say: say}, who, err
 	}

@@ -18,7 +18,8 @@ import (
 func Words(args []string, say status.Reporter, engines invocation.Engines) (*option.Words, invocation.Context, error) {
 	words, err := option.Split(args)
 	in := invocation.Context{Env: environment(), Engines: engines, Claims: &process.Claims{}, Say: say}
-	if muteErr := mute(words, args, err); muteErr != nil {
+	var muteErr error
+	if in.Say.Muted, muteErr = mute(words, args, err); muteErr != nil {
 		return words, in, muteErr
 	}
 	channel, controlErr := openControl(words, args, in.Claims)
@@ -31,7 +32,8 @@ func Words(args []string, say status.Reporter, engines invocation.Engines) (*opt
 			process.Harden() // lines may be secret; what holds is reported by the sandbox
 		}
 		err = readOptions(words, value, in.Claims)
-		if muteErr := mute(words, args, err); err == nil { // net-fd may stand there
+		muted, muteErr := mute(words, args, err) // net-fd may stand there
+		if in.Say.Muted = in.Say.Muted || muted; err == nil {
 			err = muteErr
 		}
 	}
@@ -40,20 +42,21 @@ func Words(args []string, say status.Reporter, engines invocation.Engines) (*opt
 
 // mute keeps everything that is said from now on, of which there may be a lot if
 // the command line is faulty, from going out in clear. Where it broke off before
-// it was clear which descriptor is the network, any may be.
-func mute(words *option.Words, args []string, fault error) error {
+// it was clear which descriptor is the network, any may be. It tells whether
+// descriptor 2 is muted.
+func mute(words *option.Words, args []string, fault error) (muted bool, err error) {
 	if fault != nil && (words.Form == option.Accept || slices.ContainsFunc(args, func(arg string) bool {
 		return strings.HasPrefix(arg, "--net-fd") || strings.HasPrefix(arg, "--options-fd")
 	})) {
 		return process.MuteAny()
 	}
 	if words.Form != option.Connect && words.Form != option.Inspect && words.Form != option.Accept {
-		return nil
+		return false, nil
 	}
 	value, ok := words.Value("net-fd")
 	switch {
 	case !ok && words.Form != option.Accept:
-		return nil
+		return false, nil
 	case !ok:
 		value = "0"
 	}

@@ -81,8 +81,8 @@ func Own(c syscall.Conn, least int) (n int, err error) {
 // Mute puts /dev/null where descriptor 1 or 2 is the network itself, as
 // inetd and systemd have it: nothing of ours, and nothing of PROG's, is to
 // reach the network in clear. One that was named as the network stays it, but for
-// 2, which is refused in its turn.
-func Mute(network []int) error {
+// 2, which is refused in its turn. It tells whether 2 was muted.
+func Mute(network []int) (muted bool, err error) {
 	for _, n := range []int{1, 2} {
 		for _, net := range network {
 			if net < 0 || n == 1 && slices.Contains(network, n) || !SameFile(n, net) {
@@ -90,21 +90,22 @@ func Mute(network []int) error {
 			}
 			null, err := OpenNull()
 			if err != nil {
-				return status.Usagef("%v", err)
+				return muted, status.Usagef("%v", err)
 			}
 			defer unix.Close(null)
 			if err := unix.Dup2(null, n); err != nil {
-				return status.Usagef("descriptor %d: %v", n, err)
+				return muted, status.Usagef("descriptor %d: %v", n, err)
 			}
+			muted = n == 2
 		}
 	}
-	return nil
+	return muted, nil
 }
 
 // MuteAny is Mute for what may be the network as far as is known yet: any socket
 // that we have. A terminal, or a file that 1 and 2 share, is not, nor is a socket
 // that is 2 alone.
-func MuteAny() error {
+func MuteAny() (muted bool, err error) {
 	network := slices.DeleteFunc(Inherited(), func(n int) bool {
 		var st unix.Stat_t
 		return n == 2 || unix.Fstat(n, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK

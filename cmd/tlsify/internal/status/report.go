@@ -2,6 +2,7 @@ package status
 
 import (
 	"encoding/base64"
+	"strings"
 )
 
 // Reporter is whom there is to tell.
@@ -10,6 +11,9 @@ type Reporter struct {
 	Verbose bool
 	// Heard tells that our listener hears the channel, and tells people.
 	Heard bool
+	// Muted tells that descriptor 2 was the network. People are told by the
+	// system's log then, for as long as that can be reached.
+	Muted bool
 	// Failed, where not nil, is told what people are: a program that waits for
 	// us under another name.
 	Failed func(*Failure)
@@ -40,6 +44,9 @@ func (r *Reporter) Failure(f *Failure) {
 		line += ", and more: see -v"
 	}
 	Write(line)
+	if r.Muted {
+		writeLog(strings.TrimPrefix(line, "tlsify: "))
+	}
 	if r.Verbose {
 		for _, reason := range f.More {
 			Write("tlsify: and " + reason.Text + " (" + reason.Code + ")")
