@@ -24,6 +24,8 @@ const (
 	// flightSize is room for BatchSize bytes in full records, of which each
 	// may be 256 bytes longer than its plaintext (RFC 8446, section 5.2).
 	flightSize = engine.BatchSize/16384*(recordHeaderLen+16384+256) + 4096
+	// firstSize is room for what many peers send in a handshake.
+	firstSize = 4 << 10
 	// queueLimit bounds what may wait behind a write that the peer does not
 	// take. Only answers to its own KeyUpdates can: a peer that sends ten
 	// thousands of them and reads nothing is an attacker.
@@ -166,7 +168,11 @@ func (c *RecordConn) wholeRecord() bool {
 // fill waits until n bytes at least are in the buffer.
 func (c *RecordConn) fill(n int) error {
 	if c.in == nil {
-		c.in = make([]byte, flightSize)
+		c.in = make([]byte, firstSize)
+	}
+	if c.w == len(c.in) && len(c.in) < flightSize { // there is more than that
+		size := min(4*len(c.in), flightSize)
+		c.in = append(make([]byte, 0, size), c.in...)[:size]
 	}
 	if c.r == c.w {
 		c.r, c.w = 0, 0
@@ -258,14 +264,14 @@ func (c *RecordConn) Write(p []byte) (n int, err error) {
 		c.writeErr = errors.New("the peer makes us answer but takes no answers")
 		return 0, c.writeErr
 	}
-	c.out = append(c.out, p...)
 	if c.keep {
 		c.kept = append(c.kept, p...)
 	}
 	if c.held || c.sending {
+		c.out = append(c.out, p...)
 		return len(p), nil
 	}
-	if err := c.send(); err != nil {
+	if err := c.send(p); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -311,21 +317,27 @@ func (c *RecordConn) Release() error {
 	for c.sending {
 		c.flushed.Wait()
 	}
-	return c.send()
+	return c.send(nil)
 }
 
-// send writes out to the stream until it is empty. It is called with mu held
-// and gives it up while it writes.
-func (c *RecordConn) send() error {
+// send writes first, which is not kept, and then out to the stream, until there
+// is no more. It is called with mu held and gives it up while it writes.
+func (c *RecordConn) send(first []byte) error {
 	c.sending = true
+	write := func(p []byte) {
+		c.mu.Unlock()
+		_, err := c.stream.Write(p)
+		c.mu.Lock()
+		c.writeErr = err
+	}
+	if len(first) > 0 && c.writeErr == nil {
+		write(first)
+	}
 	for len(c.out) > 0 && c.writeErr == nil {
 		batch := c.out
 		c.out = c.spare[:0]
-		c.mu.Unlock()
-		_, err := c.stream.Write(batch)
-		c.mu.Lock()
+		write(batch)
 		c.spare = batch
-		c.writeErr = err
 	}
 	c.sending = false
 	c.flushed.Broadcast()
