@@ -15,6 +15,7 @@ package dial
 import (
 	"context"
 	"net"
+	"net/netip"
 )
 
 // Dial opens a stream. It ends early with context.Cause(ctx), but where a
@@ -58,9 +59,13 @@ func (d *dialer) socket(ctx context.Context, t Target) (*Stream, error) {
 	if t.TCPFastOpen {
 		return d.fastOpen(ctx, t, host, port)
 	}
-	conn, err := d.race(ctx, t.Network, host, port)
+	won, err := d.race(ctx, t.Network, host, port)
 	if err != nil {
 		return nil, err
 	}
-	return t.stream(conn, conn.RemoteAddr().String())
+	to := won.to
+	if !to.Addr().IsLinkLocalUnicast() {
+		to = netip.AddrPortFrom(to.Addr().WithZone(""), port) // which has no sense
+	}
+	return t.stream(won.conn, to.String())
 }

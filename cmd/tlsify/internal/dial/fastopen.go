@@ -173,13 +173,12 @@ func (f *fallback) replace() error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	n, err := duplicate(conn)
+	fd, err := withoutNet(conn)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(n)
-	return replace(f.Number(), n)
+	defer fd.Close()
+	return replace(f.Number(), fd.Number())
 }
 
 // connected tells whether the error is one of a peer that was there.

@@ -3,15 +3,24 @@
 package dial
 
 import (
+	"context"
+	"net"
+	"net/netip"
 	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// set is a net.Dialer's Control. TCP Fast Open by connect(2) is Linux's: here
-// the connection is made in the ordinary way.
-func (o socketOptions) set(string, string, syscall.RawConn) error { return nil }
+// connect is a dialer's connect. TCP Fast Open by connect(2) is Linux's: here the
+// connection is made in the ordinary way.
+func connect(ctx context.Context, to netip.AddrPort, how socketOptions) (net.Conn, error) {
+	d := net.Dialer{}
+	if how.from.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(how.from)
+	}
+	return d.DialContext(ctx, "tcp", to.String())
+}
 
 // sendSYN has nothing to do: no SYN waits.
 func sendSYN(int) {}

@@ -20,7 +20,7 @@ const (
 
 // race connects to host by RFC 8305: whichever address answers first. It ends
 // with an error of ctx's when ctx does.
-func (d *dialer) race(ctx context.Context, network, host string, port uint16) (net.Conn, error) {
+func (d *dialer) race(ctx context.Context, network, host string, port uint16) (attempt, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answers, n := d.ask(ctx, network, host)
@@ -31,17 +31,18 @@ func (d *dialer) race(ctx context.Context, network, host string, port uint16) (n
 		answers:  answers,
 		waiting:  n,
 		finished: make(chan attempt),
-		next:     time.NewTimer(time.Hour),
 		mayBegin: true,
 	}
-	defer r.next.Stop()
-	conn, err := r.run(ctx)
-	if failed := r.failures; err == errNone && len(failed) > 0 {
-		return nil, failed.together(join(host, port))
-	} else if err == errNone {
-		return nil, r.lookupErr // without any address there is one
+	won, err := r.run(ctx)
+	if r.timer != nil {
+		r.timer.Stop()
 	}
-	return conn, err
+	if failed := r.failures; err == errNone && len(failed) > 0 {
+		return won, failed.together(join(host, port))
+	} else if err == errNone {
+		return won, r.lookupErr // without any address there is one
+	}
+	return won, err
 }
 
 // errNone is how run says that all attempts, if any, have failed.
@@ -59,8 +60,9 @@ type race struct {
 	finished chan attempt
 	running  int
 
-	next     *time.Timer // when the next attempt may begin
-	mayBegin bool        // it may begin now
+	timer    *time.Timer      // nil until there is something to wait for
+	next     <-chan time.Time // when the next attempt may begin
+	mayBegin bool             // it may begin now
 
 	failures  attempts
 	lookupErr error
@@ -74,30 +76,50 @@ type attempt struct {
 }
 
 // run returns the first connection, or errNone, or ctx's error.
-func (r *race) run(ctx context.Context) (net.Conn, error) {
+func (r *race) run(ctx context.Context) (attempt, error) {
 	for {
 		if r.mayBegin {
-			r.begin(ctx)
+			if addr, ok := r.queue.next(); ok && r.isLast() {
+				if a := r.attempt(ctx, addr); r.ended(a) {
+					return a, nil
+				}
+			} else if ok {
+				r.begin(ctx, addr)
+			}
 		}
-		if r.running == 0 && r.waiting == 0 && r.queue.empty() {
-			return nil, errNone
+		if ctx.Err() != nil {
+			return attempt{}, ctx.Err()
+		}
+		if r.isLast() {
+			return attempt{}, errNone
 		}
 		select {
 		case a := <-r.answers:
 			r.learn(a)
 		case a := <-r.finished:
 			r.running--
-			if a.err == nil {
-				return a.conn, nil
+			if r.ended(a) {
+				return a, nil
 			}
-			r.failures = append(r.failures, plain(a.err, a.to.String()))
 			r.mayBegin = true
-		case <-r.next.C:
+		case <-r.next:
 			r.mayBegin = true
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return attempt{}, ctx.Err()
 		}
 	}
+}
+
+// isLast tells whether nothing more is to come than what is being done.
+func (r *race) isLast() bool { return r.running == 0 && r.waiting == 0 && r.queue.empty() }
+
+// ended tells whether an attempt is the one that won. The failure of another is
+// kept.
+func (r *race) ended(a attempt) bool {
+	if a.err != nil {
+		r.failures = append(r.failures, plain(a.err, a.to.String()))
+	}
+	return a.err == nil
 }
 
 // learn takes one family's addresses. IPv4 ones that come first wait a little
@@ -113,22 +135,28 @@ func (r *race) learn(a answer) {
 	}
 	r.mayBegin = a.network == "ip6" || r.waiting == 0
 	if !r.mayBegin {
-		r.next.Reset(resolutionDelay)
+		r.wait(resolutionDelay)
 	}
 }
 
-// begin starts the next attempt, if there is an address for it.
-func (r *race) begin(ctx context.Context) {
-	addr, ok := r.queue.next()
-	if !ok {
+// wait has the next attempt begin no sooner than after d.
+func (r *race) wait(d time.Duration) {
+	if r.timer == nil {
+		r.timer = time.NewTimer(d)
+		r.next = r.timer.C
 		return
 	}
+	r.timer.Reset(d)
+}
+
+// begin starts an attempt beside which others may begin. The last one that there
+// is needs no goroutine.
+func (r *race) begin(ctx context.Context, addr netip.Addr) {
 	r.mayBegin = false
-	r.next.Reset(attemptDelay)
+	r.wait(attemptDelay)
 	r.running++
 	go func() {
-		a := attempt{to: netip.AddrPortFrom(addr, r.port)}
-		a.conn, a.err = r.connect(ctx, a.to, socketOptions{from: r.from})
+		a := r.attempt(ctx, addr)
 		select {
 		case r.finished <- a:
 		case <-ctx.Done(): // another one has won, or it is too late
@@ -137,4 +165,10 @@ func (r *race) begin(ctx context.Context) {
 			}
 		}
 	}()
+}
+
+func (r *race) attempt(ctx context.Context, addr netip.Addr) attempt {
+	a := attempt{to: netip.AddrPortFrom(addr, r.port)}
+	a.conn, a.err = r.connect(ctx, a.to, socketOptions{from: r.from})
+	return a
 }

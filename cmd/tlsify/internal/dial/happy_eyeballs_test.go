@@ -199,11 +199,11 @@ func TestHappyEyeballs(t *testing.T) {
 				if family == "" {
 					family = "tcp"
 				}
-				conn, err := d.race(ctx, family, "a.test", 443)
+				won, err := d.race(ctx, family, "a.test", 443)
 				var ended string
 				switch {
 				case err == nil:
-					ended = fmt.Sprintf("%s@%d", conn.(*fakeConn).address, time.Since(n.start).Milliseconds())
+					ended = fmt.Sprintf("%s@%d", won.conn.(*fakeConn).address, time.Since(n.start).Milliseconds())
 				case ctx.Err() != nil:
 					ended = context.Cause(ctx).Error()
 				default:

@@ -85,18 +85,6 @@ func newDialer() *dialer {
 	return &dialer{lookup: net.DefaultResolver.LookupNetIP, connect: connect}
 }
 
-// connect is a dialer's connect.
-func connect(ctx context.Context, to netip.AddrPort, how socketOptions) (net.Conn, error) {
-	d := net.Dialer{}
-	if how.from.IsValid() {
-		d.LocalAddr = net.TCPAddrFromAddrPort(how.from)
-	}
-	if how.fastOpen || how.soon {
-		d.Control = how.set
-	}
-	return d.DialContext(ctx, "tcp", to.String())
-}
-
 // expired tells whether ctx has ended. Package net sets deadlines by that of
 // ctx, which may be noticed a moment before ctx itself has ended.
 func expired(ctx context.Context) bool {
@@ -106,8 +94,22 @@ func expired(ctx context.Context) bool {
 	return ctx.Err() != nil
 }
 
-// stream makes a stream of a connection of package net's, which it closes.
+// stream makes a stream of a connection, which it takes.
 func (t *Target) stream(conn net.Conn, address string) (*Stream, error) {
+	fd, err := withoutNet(conn)
+	if err != nil {
+		return nil, err
+	}
+	t.dialed(address)
+	return &Stream{Conn: fd, FD: fd}, nil
+}
+
+// withoutNet takes the socket of a connection out of package net, if it is one of
+// its, which would go on to poll it.
+func withoutNet(conn net.Conn) (*stream.FD, error) {
+	if fd, is := conn.(*stream.FD); is {
+		return fd, nil
+	}
 	defer conn.Close()
 	n, err := duplicate(conn)
 	if err != nil {
@@ -116,10 +118,8 @@ func (t *Target) stream(conn net.Conn, address string) (*Stream, error) {
 	fd, err := stream.NewFD(n)
 	if err != nil {
 		unix.Close(n)
-		return nil, err
 	}
-	t.dialed(address)
-	return &Stream{Conn: fd, FD: fd}, nil
+	return fd, err
 }
 
 func (t *Target) dialed(address string) {
