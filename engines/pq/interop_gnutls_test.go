@@ -4,14 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os/exec"
-	"strconv"
 	"testing"
-	"time"
 
 	"tlsify/engine"
+	"tlsify/engine/enginetest"
 )
 
 // gnutls-cli as the peer: the one that speaks record_size_limit.
@@ -63,10 +60,10 @@ func TestClientWithGnuTLS(t *testing.T) {
 	for _, kind := range classicalKinds {
 		t.Run(kind, func(t *testing.T) {
 			cert, key := writeIdentity(t, testIdentity(kind))
-			port := freePort(t)
+			port := enginetest.FreePort(t)
 			start(t, name, "--echo", "--port", port, "--x509certfile", cert, "--x509keyfile", key, "--x509cafile", cert,
 				"--require-client-cert", "--verify-client-cert", "--recordsize", "512", "--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.3")
-			awaitPort(t, port)
+			enginetest.AwaitPort(t, port)
 			c, _ := configs(kind)
 			c.Identities = []*engine.Identity{testIdentity(kind)}
 			c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
@@ -81,33 +78,4 @@ func TestClientWithGnuTLS(t *testing.T) {
 			}
 		})
 	}
-}
-
-// freePort is a port that nobody had a moment ago, and that the kernel gives to
-// nobody who does not ask for it: it takes those from 32768 on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(10000 + rand.IntN(10000))
-		l, err := net.Listen("tcp", ":"+port)
-		if err == nil {
-			l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
-}
-
-// awaitPort waits until somebody listens, who says so only on standard error.
-func awaitPort(t *testing.T, port string) {
-	t.Helper()
-	for range 200 {
-		if conn, err := net.Dial("tcp4", "127.0.0.1:"+port); err == nil {
-			conn.Close()
-			return
-		}
-		time.Sleep(25 * time.Millisecond)
-	}
-	t.Fatal("nobody listens")
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tlsify/engine/enginetest"
 )
 
 const nginxConfig = `daemon off; master_process off; pid nginx.pid; error_log stderr; events {}
@@ -26,13 +28,13 @@ func TestClientWithNginx(t *testing.T) {
 	if err != nil {
 		t.Skip("no nginx in PATH")
 	}
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), enginetest.FreePort(t)
 	cert, key := writeIdentity(t, testIdentity("rsa"))
 	content := strings.Repeat("tlsify\n", 3<<20/7)
 	os.WriteFile(filepath.Join(dir, "file"), []byte(content), 0o644)
 	os.WriteFile(filepath.Join(dir, "conf"), fmt.Appendf(nil, nginxConfig, port, testName, cert, key), 0o644)
 	start(t, nginx, "-p", dir, "-c", "conf")
-	awaitPort(t, port)
+	enginetest.AwaitPort(t, port)
 	c, _ := configs("rsa")
 	c.ALPN = []string{"http/1.1"}
 	c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"tlsify/engine"
+	"tlsify/engine/enginetest"
 )
 
 func testPSK(name string) *engine.PSK {
@@ -252,9 +253,9 @@ func TestPSKWithGnuTLS(t *testing.T) {
 		if err := os.WriteFile(file, []byte("one:"+hex.EncodeToString(p.Key)+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		port := freePort(t)
+		port := enginetest.FreePort(t)
 		start(t, name, "--echo", "--port", port, "--pskpasswd", file, "--priority", priority)
-		awaitPort(t, port)
+		enginetest.AwaitPort(t, port)
 		c, _ := withPSK(p)
 		session := dial(t, port, c)
 		fmt.Fprintln(session, "hello")

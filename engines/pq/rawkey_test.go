@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"tlsify/engine"
+	"tlsify/engine/enginetest"
 )
 
 var (
@@ -185,9 +186,9 @@ func TestRawKeysWithGnuTLS(t *testing.T) {
 		if err != nil {
 			t.Skip("no gnutls-serv in PATH")
 		}
-		port := freePort(t)
+		port := enginetest.FreePort(t)
 		start(t, name, "--echo", "--port", port, "--rawpkfile", public, "--rawpkkeyfile", key, "--require-client-cert", "--priority", priority)
-		awaitPort(t, port)
+		enginetest.AwaitPort(t, port)
 		c, _ := rawConfigs("p256")
 		session := dial(t, port, c)
 		fmt.Fprintln(session, "hello")
