@@ -19,6 +19,14 @@ func (id *Identity) Type() CertificateType {
 	return CertificateX509
 }
 
+// PublicKeyInfo is the SubjectPublicKeyInfo of an identity, DER.
+func (id *Identity) PublicKeyInfo() []byte {
+	if id.RawKey != nil {
+		return id.RawKey
+	}
+	return id.Leaf.RawSubjectPublicKeyInfo
+}
+
 // Accepts tells whether the peer may show a type of certificate.
 func (c *Config) Accepts(t CertificateType) bool {
 	return slices.Contains(c.AcceptedTypes(), t)

@@ -34,6 +34,9 @@ type nameKeys struct{ subject, issuer string }
 // Check judges a peer. The error is an *Error where the peer is rejected, and a
 // *StoreError where a source of trust of ours, or a CRL, cannot be used.
 func (p *Policy) Check(e Evidence) (*Result, error) {
+	if e.RawKey != nil {
+		return p.checkRawKey(e.RawKey)
+	}
 	if len(e.Certificates) == 0 {
 		return nil, &Error{Reasons: []Reason{reason(Untrusted, "the peer showed no certificate")}}
 	}

@@ -111,6 +111,8 @@ const (
 type Evidence struct {
 	// Certificates as the peer sent them, leaf first, at least one.
 	Certificates []*x509.Certificate
+	// RawKey, in their place, is the SubjectPublicKeyInfo that it showed, DER.
+	RawKey []byte
 	// Unparsed are those of what the peer sent that can't be parsed. Of them
 	// only a leaf is among Certificates, with what of it can be read.
 	Unparsed []Unparsed

@@ -115,7 +115,7 @@ func (h *clientHandshake) sendClientIdentity() error {
 	}
 	id, s := h.selectIdentity(h.request)
 	if id == nil && !slices.Contains(typesOf(h.cfg.Identities), h.ownType) {
-		return wrongType("the server asks for a type of certificate that the client does not have")
+		return wrongType(engine.FaultNoCommonCipher, "the server asks for a type of certificate that the client does not have")
 	}
 	if id == nil {
 		return blame(engine.FaultNoCommonCipher, engine.AlertHandshakeFailure,

@@ -96,7 +96,7 @@ func (h *serverHandshake) sendServerHello() error {
 // sendAuthentication asks for the client's certificate, if it should, and
 // sends our own.
 func (h *serverHandshake) sendAuthentication() error {
-	if h.cfg.ClientAuth != engine.ClientAuthNone {
+	if h.asks {
 		request := certificateRequest{schemes: h.prefs.accepted(h.cfg.Level), cas: h.cfg.ClientCAs}
 		if err := h.send(request.marshal()); err != nil {
 			return err
@@ -113,7 +113,7 @@ func (h *serverHandshake) sendAuthentication() error {
 // readClientAuthentication reads the client's certificate where one was asked
 // for.
 func (h *serverHandshake) readClientAuthentication() error {
-	if h.cfg.ClientAuth == engine.ClientAuthNone || h.accepted != nil {
+	if !h.asks {
 		return nil
 	}
 	raw, err := h.read(typeCertificate)

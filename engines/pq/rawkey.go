@@ -69,8 +69,8 @@ func takes(list []byte, t engine.CertificateType) bool {
 	return slices.Contains(list, byte(t))
 }
 
-func wrongType(text string) error {
-	return blame(engine.FaultCertificate, engine.AlertUnsupportedCert, "%s", text)
+func wrongType(fault engine.Fault, text string) error {
+	return blame(fault, engine.AlertUnsupportedCert, "%s", text)
 }
 
 // selectTypes takes the server's choices out of EncryptedExtensions; without one
@@ -78,7 +78,7 @@ func wrongType(text string) error {
 func (h *clientHandshake) selectTypes(m *encryptedExtensions) error {
 	if m.clientType != nil {
 		if !takes(h.hello.clientTypes, *m.clientType) {
-			return wrongType("the server asks for a type of certificate that was not offered")
+			return wrongType(engine.FaultProtocol, "the server asks for a type of certificate that was not offered")
 		}
 		h.ownType = *m.clientType
 	}
@@ -86,14 +86,15 @@ func (h *clientHandshake) selectTypes(m *encryptedExtensions) error {
 		h.peerType = *m.serverType
 	}
 	if h.accepted == nil && !h.cfg.Accepts(h.peerType) {
-		return wrongType("the server shows a type of certificate that was not asked for")
+		return wrongType(engine.FaultProtocol, "the server shows a type of certificate that was not asked for")
 	}
 	return nil
 }
 
-// selectPeerType picks the type that the client is to show, if it is asked to.
+// selectPeerType picks the type that the client is to show, and settles whether it
+// is asked to.
 func (h *serverHandshake) selectPeerType() error {
-	if h.cfg.ClientAuth == engine.ClientAuthNone {
+	if h.asks = h.cfg.ClientAuth != engine.ClientAuthNone; !h.asks {
 		return nil
 	}
 	for _, t := range h.cfg.AcceptedTypes() {
@@ -102,7 +103,11 @@ func (h *serverHandshake) selectPeerType() error {
 			return nil
 		}
 	}
-	return wrongType("the client has no type of certificate that is taken here")
+	if h.cfg.ClientAuth == engine.ClientAuthRequire {
+		return wrongType(engine.FaultClientCert, "the client has no type of certificate that is taken here")
+	}
+	h.asks = false // for what it cannot have
+	return nil
 }
 
 // certificateTypes are what EncryptedExtensions answers to the client's lists: in
@@ -115,7 +120,7 @@ func (h *serverHandshake) certificateTypes(m *encryptedExtensions) {
 		t := h.identity.Type()
 		m.serverType = &t
 	}
-	if h.hello.clientTypes != nil && h.cfg.ClientAuth != engine.ClientAuthNone {
+	if h.hello.clientTypes != nil && h.asks {
 		m.clientType = &h.peerType
 	}
 }

@@ -100,21 +100,21 @@ func TestRawKeysAndCertificates(t *testing.T) {
 
 // TestRawKeysRefused has sides that have no type in common.
 func TestRawKeysRefused(t *testing.T) {
-	for name, change := range map[string]func(*engine.ClientConfig, *engine.ServerConfig){
-		"a server with a certificate": func(_ *engine.ClientConfig, s *engine.ServerConfig) {
-			s.Identities = []*engine.Identity{testIdentity("p256")}
-		},
-		"a client with a certificate": func(c *engine.ClientConfig, _ *engine.ServerConfig) {
-			c.Identities = []*engine.Identity{testIdentity("p256")}
-		},
-		"a client of certificates":       func(c *engine.ClientConfig, _ *engine.ServerConfig) { c.PeerTypes = nil },
-		"a server that takes no raw key": func(_ *engine.ClientConfig, s *engine.ServerConfig) { s.PeerTypes = nil },
+	certificate := []*engine.Identity{testIdentity("p256")}
+	for name, test := range map[string]struct {
+		fault  engine.Fault
+		change func(*engine.ClientConfig, *engine.ServerConfig)
+	}{
+		"a server with a certificate":    {engine.FaultNoCommonCipher, func(_ *engine.ClientConfig, s *engine.ServerConfig) { s.Identities = certificate }},
+		"a client with a certificate":    {engine.FaultClientCert, func(c *engine.ClientConfig, _ *engine.ServerConfig) { c.Identities = certificate }},
+		"a client of certificates":       {engine.FaultNoCommonCipher, func(c *engine.ClientConfig, _ *engine.ServerConfig) { c.PeerTypes = nil }},
+		"a server that takes no raw key": {engine.FaultClientCert, func(_ *engine.ClientConfig, s *engine.ServerConfig) { s.PeerTypes = nil }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, s := rawConfigs("p256")
-			change(c, s)
+			test.change(c, s)
 			rc, rs := handshakes(t, c, s)
-			wantFault(t, rs.err, engine.FaultCertificate)
+			wantFault(t, rs.err, test.fault)
 			var alert *engine.AlertError
 			if a, ok := rc.err.(*engine.AlertError); ok {
 				alert = a
@@ -124,6 +124,18 @@ func TestRawKeysRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRawKeyNotAsked has a server that would take a raw key, and a client that has
+// none: it is not asked for a certificate instead.
+func TestRawKeyNotAsked(t *testing.T) {
+	c, s := rawConfigs("p256")
+	c.Identities, s.ClientAuth, s.Verify = nil, engine.ClientAuthRequest, expectPeer(nil)
+	client, server := connected(t, c, s)
+	if client.State().ClientCertRequested {
+		t.Error("asked")
+	}
+	exchange(t, client, server)
 }
 
 // writeRaw writes an identity's public key beside its private one.

@@ -84,7 +84,7 @@ func (h *serverHandshake) selectIdentity() error {
 		}
 	}
 	if !typed {
-		return wrongType("the client takes no type of certificate that we have")
+		return wrongType(engine.FaultNoCommonCipher, "the client takes no type of certificate that we have")
 	}
 	if signable {
 		return blame(engine.FaultNoCommonCipher, engine.AlertHandshakeFailure,

@@ -150,7 +150,7 @@ func (r *Resources) sessionKey() [32]byte {
 		put(values...)
 	}
 	for _, id := range c.Identities {
-		put(string(id.Chain[0]))
+		put(string(id.Chain[0])) // no session goes with raw keys
 	}
 	return [32]byte(h.Sum(nil))
 }
@@ -218,7 +218,7 @@ func (r *Resources) signers() error {
 		}
 	}
 	keys, err := signing.Open(signing.Request{
-		Certs: r.TLS.Certs, Keys: r.TLS.Keys, Listen: r.Form == option.Listen,
+		Certs: r.TLS.Certs, Keys: r.TLS.Keys, Raw: r.TLS.Raw, Listen: r.Form == option.Listen,
 		TLS12: r.TLS.Level == engine.LevelStandard,
 		Files: r.files, Claims: r.Claims, Sandbox: r.Sandbox, User: r.Listen.User, Limit: r.Limits.Handshake,
 		Check: func(identities []*engine.Identity) error {

@@ -31,10 +31,11 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 			c.facts.Verified = []facts.Ground{{"psk", string(peer.PSK.Identity)}}
 			return nil
 		}
-		if len(peer.Certificates) == 0 && !c.inv.Form.Connects() && c.inv.Server.ClientAuth == engine.ClientAuthRequest {
+		shown := len(peer.Certificates) > 0 || peer.RawKey != nil
+		if !shown && !c.inv.Form.Connects() && c.inv.Server.ClientAuth == engine.ClientAuthRequest {
 			return nil // a client that may come without
 		}
-		if len(peer.Certificates) == 0 {
+		if !shown {
 			return &engine.PeerError{Fault: engine.FaultProtocol, Err: errors.New("the peer has shown no certificate")}
 		}
 		c.showPeer(peer)
@@ -140,7 +141,13 @@ func (c *connection) showPeer(peer *engine.Peer) {
 	for i, certificate := range peer.Certificates {
 		c.say.Say("peer-certificate", strconv.Itoa(i), base64.StdEncoding.EncodeToString(certificate.Raw))
 	}
-	c.shown, c.facts.Leaf, c.facts.Chain = peer, peer.Certificates[0], peer.Certificates
+	c.shown, c.facts.Chain = peer, peer.Certificates
+	if peer.RawKey != nil {
+		c.facts.PeerPin = verify.RawKeyPin(peer.RawKey)
+		c.say.Say("peer-pin", c.facts.PeerPin)
+		return
+	}
+	c.facts.Leaf = peer.Certificates[0]
 	c.facts.PeerPin = verify.KeyPin(peer.Certificates[0])
 	c.say.Say("peer-pin", c.facts.PeerPin)
 	facts.SayPeer(c.say, c.facts.Leaf)

@@ -95,7 +95,7 @@ func (k *keptSession) save() {
 
 // EvidenceFrom is what a peer has shown, for a policy.
 func EvidenceFrom(peer *engine.Peer) verify.Evidence {
-	e := verify.Evidence{Certificates: peer.Certificates, Staple: peer.Staple, SCTs: peer.SCTs}
+	e := verify.Evidence{Certificates: peer.Certificates, Staple: peer.Staple, SCTs: peer.SCTs, RawKey: peer.RawKey}
 	for _, m := range peer.Malformed {
 		e.Unparsed = append(e.Unparsed, verify.Unparsed(m))
 	}

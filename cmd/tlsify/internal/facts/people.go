@@ -14,7 +14,9 @@ func (f *Facts) ForPeople(address string) []string {
 	if address != "" {
 		who += " to " + address
 	}
-	if f.Leaf != nil {
+	if f.Leaf == nil && f.PeerPin != "" {
+		who += ": the peer has a raw public key"
+	} else if f.Leaf != nil {
 		who += ": " + f.Leaf.Subject.String() + ", issued by " + f.Leaf.Issuer.String()
 	} else {
 		who += ": the peer has no certificate"

@@ -202,6 +202,14 @@ type TLS struct {
 	TicketKey  string            // a file, or empty
 
 	PSK string // a file, or empty
+	Raw bool   // raw public keys in place of certificates, on both sides
+}
+
+func (t *TLS) peerTypes() []engine.CertificateType {
+	if t.Raw {
+		return []engine.CertificateType{engine.CertificateRawKey}
+	}
+	return nil
 }
 
 // The kinds of channel binding.
@@ -237,7 +245,7 @@ func (inv *Invocation) Server() *engine.ServerConfig {
 }
 
 func (inv *Invocation) common() engine.Config {
-	return engine.Config{Level: inv.TLS.Level, Groups: inv.TLS.Groups, ALPN: inv.TLS.ALPN,
+	return engine.Config{Level: inv.TLS.Level, Groups: inv.TLS.Groups, ALPN: inv.TLS.ALPN, PeerTypes: inv.TLS.peerTypes(),
 		// The engine refuses to run without one; the real one needs the connection
 		// that it judges for.
 		Verify: func(*engine.Peer) error { return status.Usagef("nothing judges the peer") }}

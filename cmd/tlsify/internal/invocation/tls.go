@@ -57,6 +57,7 @@ func (p *parser) common() (err error) {
 		}
 		t.Binding = value
 	}
+	t.Raw = p.words.Has("raw-public-key")
 	if name, ok := p.words.Value("psk"); ok {
 		if err := p.exclusions(); err != nil {
 			return err
@@ -99,6 +100,12 @@ func (p *parser) list(what string) ([]string, error) {
 func (p *parser) identities() (err error) {
 	t, w := &p.inv.TLS, p.words
 	keys := w.Values["key"]
+	if t.Raw {
+		err := p.rawKeys(keys)
+		if err != nil || len(w.Values["cert"]) == 0 {
+			return err
+		}
+	}
 	if len(keys) == 0 {
 		keys = w.Values["cert"] // both in one file
 	}
@@ -138,6 +145,27 @@ func (p *parser) identities() (err error) {
 func (TLS) IsOwnKey(key string) bool {
 	_, other := signer.Named(key)
 	return !other
+}
+
+// rawKeys reads the names of keys that stand for themselves. One that a signer has
+// needs its public key, as --cert.
+func (p *parser) rawKeys(keys []string) error {
+	t, certs := &p.inv.TLS, p.words.Values["cert"]
+	for _, key := range keys {
+		if _, signed := signer.Named(key); signed != (len(certs) > 0) {
+			return status.Usagef("--raw-public-key: --cert is for the public key of a --key signer:..., and for nothing else")
+		}
+	}
+	if len(certs) > 0 {
+		return nil
+	}
+	t.Certs, t.Keys = make([]string, len(keys)), make([]string, len(keys))
+	for i, key := range keys {
+		if err := p.file("key", key, &t.Keys[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // otherSigner judges a signer that --key names: fd:N, unix:PATH, or a command. The

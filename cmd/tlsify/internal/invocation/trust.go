@@ -113,6 +113,12 @@ func (p *parser) trust(t *Trust, byItself string) (err error) {
 		return err
 	}
 	values := p.words.Values[t.Option]
+	if p.inv.TLS.Raw && len(values) == 0 {
+		values = []string{"none"}
+	}
+	if p.inv.TLS.Raw && !slices.Equal(values, []string{"none"}) {
+		return status.Usagef("--raw-public-key: nobody vouches for a key: it needs a --pin or a --tlsa record, and no --%s", t.Option)
+	}
 	// Trust that was asked for is meant, whatever a record says.
 	t.TrustToo = len(values) > 0
 	if len(values) == 0 {

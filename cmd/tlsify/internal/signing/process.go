@@ -204,7 +204,7 @@ func Prepare(keys *signer.Keys, mode privilege.Mode, user string, names []string
 		if err != nil {
 			return nil, err
 		}
-		keys.Add(id.Leaf.RawSubjectPublicKeyInfo, SignWith(id.Key))
+		keys.Add(id.PublicKeyInfo(), SignWith(id.Key))
 		chain, err := source.ChainPEM(id)
 		if err != nil {
 			return nil, err

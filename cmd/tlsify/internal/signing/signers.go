@@ -2,6 +2,7 @@ package signing
 
 import (
 	"context"
+	"crypto/x509"
 	"net"
 	"os"
 	"strings"
@@ -27,6 +28,7 @@ const signerTime = 10 * time.Second
 // their keys.
 type Request struct {
 	Certs, Keys []string // --cert and --key, in pairs
+	Raw         bool     // their public keys are meant, and not the certificates
 	Listen      bool     // the signers are asked by accepts, each on streams of its own
 	TLS12       bool     // what TLS 1.2 has signed may be
 	Files       *source.Files
@@ -84,7 +86,11 @@ func (k *Keys) open(r Request) error {
 			asked = client
 			k.Chains[i], chains = chains[0], chains[1:]
 		}
-		id, err := source.Chain(r.Certs[i], k.Chains[i])
+		read := source.Chain
+		if r.Raw {
+			read = source.RawKey
+		}
+		id, err := read(r.Certs[i], k.Chains[i])
 		if err != nil {
 			return err
 		}
@@ -98,7 +104,11 @@ func (k *Keys) open(r Request) error {
 }
 
 func keyOf(id *engine.Identity, asked *signer.Client) *signer.Key {
-	return asked.Key(id.Leaf.RawSubjectPublicKeyInfo, id.Leaf.PublicKey)
+	if id.Leaf != nil {
+		return asked.Key(id.PublicKeyInfo(), id.Leaf.PublicKey)
+	}
+	public, _ := x509.ParsePKIXPublicKey(id.RawKey) // it has been read before
+	return asked.Key(id.RawKey, public)
 }
 
 // otherSigners reaches the signers that --key names, each once, and sees whether

@@ -205,6 +205,9 @@ func (f *Files) Pass(what, name string) (int, error) {
 // Identity reads a certificate chain and the key that fits its leaf, which may be
 // in the same file.
 func (f *Files) Identity(certName, keyName string) (*engine.Identity, error) {
+	if certName == NoCert {
+		return f.rawIdentity(keyName)
+	}
 	content, err := f.Load("cert", certName)
 	if err != nil {
 		return nil, err
@@ -240,6 +243,34 @@ func (f *Files) Identity(certName, keyName string) (*engine.Identity, error) {
 	return id, nil
 }
 
+// NoCert stands for the name of a certificate's file where there is none: the
+// identity is a raw public key.
+const NoCert = ""
+
+func (f *Files) rawIdentity(keyName string) (*engine.Identity, error) {
+	content, err := f.Load("key", keyName)
+	if err != nil {
+		return nil, err
+	}
+	id := new(engine.Identity)
+	if id.Key, err = credential.ReadKey(content); err == nil {
+		id.RawKey, err = credential.PublicKeyOf(id.Key)
+	}
+	if err != nil {
+		return nil, status.Usagef("--key: %s: %v", status.Cut(keyName), err)
+	}
+	return id, nil
+}
+
+// RawKey reads the public key of an identity, or its certificate for its key.
+func RawKey(name string, content []byte) (*engine.Identity, error) {
+	key, err := credential.PublicKey(content)
+	if err != nil {
+		return nil, status.Usagef("--cert: %s: %v", status.Cut(name), err)
+	}
+	return &engine.Identity{RawKey: key}, nil
+}
+
 // Chain reads the certificate chain of an identity.
 func Chain(name string, content []byte) (*engine.Identity, error) {
 	chain, err := credential.ReadChain(content)
@@ -259,10 +290,13 @@ func identity(chain *credential.Chain) *engine.Identity {
 	return id
 }
 
-// ChainPEM is what Chain reads: for another process, all that is said of the
-// chain.
+// ChainPEM is what Chain or RawKey reads: for another process, all that is said of
+// the chain.
 func ChainPEM(id *engine.Identity) ([]byte, error) {
 	var out bytes.Buffer
+	if id.RawKey != nil {
+		pem.Encode(&out, &pem.Block{Type: "PUBLIC KEY", Bytes: id.RawKey})
+	}
 	if id.Anchors != nil {
 		properties, err := id.Anchors.Marshal()
 		if err != nil {
