@@ -124,8 +124,11 @@ var usageErrors = []struct {
 	{"listen-address-taken", "listen|--cert|GOOD.pem|--key|GOOD.key|192.0.2.1:1|--|prog", `cannot listen`, ""},
 	{"program-empty", "connect|--trust|CA|localhost:1|--", `no program behind --`, ""},
 	{"prog-fds-without-program", "connect|--trust|CA|--prog-fds|0,1|localhost:1", `--prog-fds is for a program`, ""},
-	{"prog-fds-one", "connect|--trust|CA|--prog-fds|5|localhost:1|--|prog", `two different descriptors`, ""},
-	{"prog-fds-2", "connect|--trust|CA|--prog-fds|2,5|localhost:1|--|prog", `neither of them 2`, ""},
+	{"prog-fds-one", "connect|--trust|CA|--prog-fds|5|localhost:1|--|prog", `two or three different descriptors`, ""},
+	{"prog-fds-four", "connect|--trust|CA|--prog-fds|5,6,7,8|localhost:1|--|prog", `two or three different descriptors`, ""},
+	{"prog-fds-thrice", "connect|--trust|CA|--prog-fds|5,6,5|localhost:1|--|prog", `two or three different descriptors`, ""},
+	{"prog-fds-end-0", "connect|--trust|CA|--prog-fds|5,6,0|localhost:1|--|prog", `0 is no place`, ""},
+	{"prog-fds-2", "connect|--trust|CA|--prog-fds|2,5|localhost:1|--|prog", `none of them 2`, ""},
 }
 
 func TestUsage(t *testing.T) {

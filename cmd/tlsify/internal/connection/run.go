@@ -76,7 +76,7 @@ func (c *connection) failed(ctx context.Context, err error) int {
 func (c *connection) prepare() error {
 	c.at = Dialing
 	if p := c.inv.Program; p.Args != nil {
-		program, err := program.Prepare(program.Plan{Args: p.Args, In: p.In, Out: p.Out,
+		program, err := program.Prepare(program.Plan{Args: p.Args, In: p.In, Out: p.Out, End: p.End,
 			OneSocket: c.inv.Form.Accepts() && c.caller.Delayed == nil, Claims: c.inv.Claims,
 			Extra: c.caller.Delayed.Descriptors(), Errors: p.Errors, Env: c.caller.Without(c.inherits()), Names: append(facts.ProgramVariables(), c.caller.Variables()...)})
 		if err != nil {
@@ -283,11 +283,13 @@ func (c *connection) plaintext(plan *pump.Plan) (err error) {
 func (c *connection) reportEnding(event pump.Event, err error) {
 	switch event {
 	case pump.ClosedPeer:
+		c.program.TellEnd("closed peer")
 		c.say.Say("closed", "peer")
 	case pump.ClosedLocal:
 		c.closed = true
 		c.say.Say("closed", "local")
 	case pump.Truncated, pump.TruncatedAfter:
+		c.program.TellEnd("truncated")
 		c.say.Say("truncated")
 		if !c.inv.Stream.Tolerate && !c.hasLeft(err) {
 			f := Blame(err, c.at, c.certAsked())
@@ -301,7 +303,9 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 		if c.hasLeft(err) {
 			return
 		}
-		c.inv.Say.Failure(Blame(err, c.at, c.certAsked()))
+		f := Blame(err, c.at, c.certAsked())
+		c.program.TellEnd("error " + f.Code)
+		c.inv.Say.Failure(f)
 	}
 }
 

@@ -79,6 +79,7 @@ const (
 type Program struct {
 	Args    []string // nil: there is none
 	In, Out int      // the descriptors on which it has the plaintext
+	End     int      // and where it reads how the peer's stream has ended; 0: nowhere
 	Errors  int      // what it has as 2, where that is another; 0: the same
 }
 

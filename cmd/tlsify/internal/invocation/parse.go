@@ -7,7 +7,6 @@ import (
 
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/privilege"
-	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
@@ -146,14 +145,24 @@ func (p *parser) program() error {
 	if w.Prog == nil {
 		return status.Usagef("--prog-fds is for a program behind --")
 	}
-	in, out, err := process.ParsePair("prog-fds", value)
-	if err != nil {
-		return err
+	var fds []int
+	for word := range strings.SplitSeq(value, ",") {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 0 || n > 255 || n == 2 || slices.Contains(fds, n) {
+			fds = nil
+			break
+		}
+		fds = append(fds, n)
 	}
-	if out < 0 || in == out || in > 255 || out > 255 || in == 2 || out == 2 {
-		return status.Usagef("--prog-fds: two different descriptors of at most 255, neither of them 2")
+	switch {
+	case len(fds) != 2 && len(fds) != 3:
+		return status.Usagef("--prog-fds: two or three different descriptors of at most 255, none of them 2")
+	case len(fds) == 3 && fds[2] == 0:
+		return status.Usagef("--prog-fds: descriptor 0 is no place for how the stream has ended")
+	case len(fds) == 3:
+		program.End = fds[2]
 	}
-	program.In, program.Out = in, out
+	program.In, program.Out = fds[0], fds[1]
 	return nil
 }
 

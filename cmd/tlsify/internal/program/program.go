@@ -7,6 +7,7 @@ package program
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -37,6 +38,7 @@ type Program struct {
 	starter  *os.File // what tells it to become PROG
 	ToProg   *stream.FD
 	FromProg *stream.FD // the same, where it is one socket
+	toEnd    *os.File   // takes the line that says how the stream has ended; or nil
 	ended    chan syscall.WaitStatus
 }
 
@@ -44,6 +46,7 @@ type Program struct {
 type Plan struct {
 	Args    []string // its name and its arguments
 	In, Out int      // the descriptors on which it has the plaintext
+	End     int      // where it reads how that has ended; 0: nowhere
 	// OneSocket: both are one, and not a pipe each.
 	OneSocket bool
 	Claims    *process.Claims
@@ -79,7 +82,11 @@ func Prepare(plan Plan) (*Program, error) {
 	}
 	ends, err := plan.plaintext()
 	starter, err2 := process.SocketPair()
-	if err := errors.Join(err, err2); err != nil {
+	end, err3 := [2]int{-1, -1}, error(nil)
+	if plan.End != 0 {
+		end, err3 = process.Pipe()
+	}
+	if err := errors.Join(err, err2, err3); err != nil {
 		return nil, cannot("make pipes and sockets", err)
 	}
 	// Our ends are ours alone: a write must not get stuck in a full pipe when
@@ -91,7 +98,7 @@ func Prepare(plan Plan) (*Program, error) {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
 	}
 	// The socket gets a number that is of no use to PROG.
-	most := max(plan.In, plan.Out, 2) + 1
+	most := max(plan.In, plan.Out, plan.End, 2) + 1
 	told, err := unix.FcntlInt(uintptr(starter[1]), unix.F_DUPFD_CLOEXEC, most)
 	if err != nil {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
@@ -109,18 +116,24 @@ func Prepare(plan Plan) (*Program, error) {
 	files := process.Inheritable(kept+1, plan.Claims, null)
 	files[2], files[kept] = uintptr(null), uintptr(kept)
 	files[plan.In], files[plan.Out], files[told] = uintptr(ends.in), uintptr(ends.out), uintptr(told)
+	if plan.End != 0 {
+		files[plan.End] = uintptr(end[0])
+	}
 	for n, from := range plan.Extra {
 		files[n] = uintptr(from)
 	}
 	args := append([]string{os.Args[0], WaitWord, strconv.Itoa(told), strconv.Itoa(kept), strings.Join(plan.Names, ","), path}, plan.Args...)
 	pid, err := syscall.ForkExec(process.OwnProgram, args, &syscall.ProcAttr{Env: []string{}, Files: files})
-	for _, n := range slices.Compact([]int{ends.in, ends.out, starter[1], told, kept, null}) {
+	for _, n := range slices.Compact([]int{ends.in, ends.out, end[0], starter[1], told, kept, null}) {
 		unix.Close(n)
 	}
 	if err != nil {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
 	}
 	p := &Program{name: plan.Args[0], PID: pid, Handle: process.OpenProcess(pid), starter: os.NewFile(uintptr(starter[0]), "starter"), ended: make(chan syscall.WaitStatus, 1)}
+	if plan.End != 0 {
+		p.toEnd = os.NewFile(uintptr(end[1]), "end")
+	}
 	go func() { p.ended <- process.Reap(pid) }()
 	if err := sayInherited(p.starter, plan.Env); err != nil {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
@@ -140,6 +153,15 @@ func (p *Program) Start(env []string) error {
 		return &status.Failure{Status: status.CannotRun, Code: "usage", Text: "cannot start " + status.Cut(p.name) + ": " + err.Error()}
 	}
 	return nil
+}
+
+// TellEnd tells PROG how the peer's stream has ended, before it can see the end
+// itself. Where nothing is told, tlsify has died.
+func (p *Program) TellEnd(line string) {
+	if p != nil && p.toEnd != nil {
+		io.WriteString(p.toEnd, line+"\n")
+		p.toEnd.Close()
+	}
 }
 
 // Abandon ends what has not become PROG.
