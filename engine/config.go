@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"io"
 
+	"tlsify/engine/ech"
 	"tlsify/engine/trustanchor"
 )
 
@@ -85,6 +86,11 @@ type ClientConfig struct {
 	// *ECHRejectedError, after Verify has judged it with Peer.ECHPublicName.
 	ECHConfigList []byte
 
+	// ECHGrease sends, where there is no list, an encrypted_client_hello of
+	// random bytes, so that those that mean something do not stand out
+	// (RFC 9849, section 6.2).
+	ECHGrease bool
+
 	// Fingerprint, where not empty, is the name of the ClientHello to imitate.
 	Fingerprint string
 	// Hello, where not nil, is a captured ClientHello to imitate: the
@@ -108,6 +114,11 @@ type ServerConfig struct {
 	// ClientCAs are raw distinguished names (RFC 8446, section 4.2.4) to put
 	// into the request. Nil sends none.
 	ClientCAs [][]byte
+
+	// ECHKeys, where there are any, open Encrypted Client Hellos (RFC 9849), each
+	// those that were made with its configuration. A client that none of them
+	// serves is told of all their configurations.
+	ECHKeys []ech.Key
 
 	// TicketKeys seal and open session tickets: the first seals, all open.
 	// Each is 32 random bytes, from which the engine derives what it needs.

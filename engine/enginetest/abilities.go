@@ -49,8 +49,8 @@ var abilities = []ability{
 		"mutations", "cut-anywhere", "break-in-*", "late-message", "renegotiation"}},
 	{"time limits and cancellation", []string{"context-*"}},
 	{"`--fingerprint`", []string{"imitation"}},
-	{"`--ech` with another KEM than X25519, post-quantum ones too", []string{"ech-kems"}},
-	{"`--ech`", []string{"ech*"}},
+	{"`--ech`, `--ech-key` with another KEM than X25519, post-quantum ones too", []string{"ech-kems", "ech-served-kems"}},
+	{"`--ech`, `--ech-key`", []string{"ech*"}},
 	{"take-over of keys", []string{"take-over*"}},
 }
 

@@ -26,6 +26,12 @@ var clientHellos = []row{
 	{"ech-rejected", clientOnly, anyVersion, testECHRejected},
 	{"ech-rejected-by-an-impostor", clientOnly, anyVersion, testECHRejectedByAnImpostor},
 	{"ech-unusable", clientOnly, anyVersion, testECHUnusable},
+	{"ech-served", serverOnly, anyVersion, testECHServed},
+	{"ech-served-kems", serverOnly, anyVersion, testECHServedKEMs},
+	{"ech-served-hello-retry", serverOnly, anyVersion, testECHServedHelloRetry},
+	{"ech-served-resumed", serverOnly, anyVersion, testECHServedResumed},
+	{"ech-served-by-each-key", serverOnly, anyVersion, testECHServedByEachKey},
+	{"ech-refused", serverOnly, anyVersion, testECHRefused},
 }
 
 // The least preferred group first.

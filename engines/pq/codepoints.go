@@ -1,5 +1,7 @@
 package pq
 
+import "tlsify/engine/ech"
+
 // Handshake message types (RFC 8446, section 4; RFC 8879, section 4).
 const (
 	typeHelloRequest          uint8 = 0 // of earlier versions
@@ -35,6 +37,8 @@ const (
 	extPSKModes            uint16 = 45
 	extCertAuthorities     uint16 = 47
 	extKeyShare            uint16 = 51
+	extECHOuterExtensions  uint16 = 0xfd00 // RFC 9849, section 5.1
+	extECH                 uint16 = ech.Version
 	// The experiment's, until there is one (draft-ietf-tls-trust-anchor-ids).
 	extTrustAnchors uint16 = 0xca34
 )

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tlsify/engine"
+	"tlsify/engine/ech"
 )
 
 const name = "pq"
@@ -55,14 +56,20 @@ func (e *pqEngine) CheckClient(c *engine.ClientConfig) error {
 	switch {
 	case c.Verify == nil:
 		return unsupported("a handshake that nobody verifies")
-	case c.ECHConfigList != nil:
-		return unsupported("--ech")
 	case c.Fingerprint != "" || c.Hello != nil:
 		return unsupported("--fingerprint")
+	case c.ECHConfigList != nil && len(c.PSKs) > 0:
+		// Who rejects it has only a certificate to show.
+		return unsupported("--ech together with a pre-shared key")
 	}
 	for _, id := range c.Identities {
 		if !e.fits(id, c.Level) {
 			return unsupported("the client certificate's kind of key at this security level")
+		}
+	}
+	if c.ECHConfigList != nil {
+		if _, err := ech.Choose(c.ECHConfigList); err != nil {
+			return unsupported("--ech: " + err.Error())
 		}
 	}
 	return e.checkCommon(&c.Config)

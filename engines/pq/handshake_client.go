@@ -17,6 +17,7 @@ type clientHandshake struct {
 	hello    *clientHello
 	helloRaw []byte
 	shares   []ownShare    // the private halves of hello.keyShares
+	ech      *hiddenHello  // nil: the hello is not encrypted
 	ticket   *clientTicket // to offer, and after serverHello: accepted
 	offers   []offer       // of hello.psk
 	accepted *offer        // one of them, or nil
@@ -47,7 +48,7 @@ func (h *clientHandshake) run() (*session, error) {
 
 // proceed does what follows once there is a ClientHello.
 func (h *clientHandshake) proceed() (*session, error) {
-	if err := h.c.out.flushFirst(h.helloRaw); err != nil {
+	if err := h.c.out.flushFirst(h.wire()); err != nil {
 		return nil, err
 	}
 	h.c.in.ccs = true
@@ -109,7 +110,13 @@ func (h *clientHandshake) makeHello() error {
 		return err
 	}
 	h.offerPSKs()
-	return h.marshalHello(nil)
+	if err := h.markECH(); err != nil {
+		return err
+	}
+	if err := h.marshalHello(nil); err != nil {
+		return err
+	}
+	return h.hide()
 }
 
 // makeShares generates a key share for each group.
@@ -186,6 +193,9 @@ func (h *clientHandshake) readServerHello() error {
 	if err != nil {
 		return err
 	}
+	if err := h.settleECH(m, raw); err != nil {
+		return err
+	}
 	if m.retry() {
 		if err := h.retry(m, raw); err != nil {
 			return err
@@ -195,6 +205,9 @@ func (h *clientHandshake) readServerHello() error {
 		}
 		if m.retry() {
 			return unexpected("a second HelloRetryRequest")
+		}
+		if err := h.settleECH(m, raw); err != nil {
+			return err
 		}
 	}
 	if err := h.selectSuite(m.cipher); err != nil {
@@ -240,6 +253,9 @@ func (h *clientHandshake) nextServerHello() (*serverHello, []byte, error) {
 	allowed := []uint16{extSupportedVersions, extKeyShare, extPreSharedKey}
 	if m.retry() {
 		allowed = []uint16{extSupportedVersions, extKeyShare, extCookie}
+		if h.hello.ech != nil {
+			allowed = append(allowed, extECH)
+		}
 	}
 	switch {
 	case m.version == 0:
@@ -321,9 +337,12 @@ func (h *clientHandshake) retry(m *serverHello, raw []byte) error {
 	if err := h.marshalHello(h.transcript); err != nil {
 		return err
 	}
+	if err := h.hideAgain(); err != nil {
+		return err
+	}
 	h.changeCipherSpec()
 	h.transcript.add(h.helloRaw)
-	h.c.out.queue(h.helloRaw)
+	h.c.out.queue(h.wire())
 	return h.c.out.flush()
 }
 
@@ -335,6 +354,9 @@ func (h *clientHandshake) selectPSK(m *serverHello) error {
 			return errNoPSK(engine.AlertMissingExtension, "the server does not take the pre-shared key")
 		}
 		return nil
+	}
+	if h.offers == nil && h.hello.psk != nil { // RFC 9849, section 6.1.2
+		return illegal("a ServerHello that resumes a session of random bytes")
 	}
 	if h.offers == nil {
 		return broken(engine.AlertUnsupportedExtension, "a ServerHello that resumes what was not offered")

@@ -24,6 +24,9 @@ func (h *clientHandshake) readServerParameters() error {
 	if m.alpn != "" && !slices.Contains(h.cfg.ALPN, m.alpn) {
 		return illegal("the server chose an application protocol that was not offered")
 	}
+	if err := h.takeRetryConfigs(m.retryConfigs); err != nil {
+		return err
+	}
 	h.state.ALPN = m.alpn
 	h.peer.Anchors = m.trustAnchors
 	h.takeLimit(m.recordSizeLimit)
@@ -100,17 +103,21 @@ func (h *clientHandshake) sendSecondFlight() (*session, error) {
 	if err := h.c.out.flush(); err != nil {
 		return nil, err
 	}
+	if h.ech != nil && h.ech.rejected {
+		return nil, h.ech.errRejected()
+	}
 	h.secrets.resumption = h.schedule.derive("res master", h.transcript.sum())
 	// takeTicket keeps h for as long as the session lives.
-	h.hello, h.helloRaw, h.ticket, h.offers, h.accepted = nil, nil, nil, nil, nil
+	h.hello, h.helloRaw, h.ech, h.ticket, h.offers, h.accepted = nil, nil, nil, nil, nil, nil
 	return h.establish(h.takeTicket), nil
 }
 
 // sendClientIdentity answers a CertificateRequest: with no certificate where
-// we have none. One that we have and cannot use ends the handshake, because to
-// go on without it is not what was asked for.
+// we have none, or the server is not the one that it is for (RFC 9849, section
+// 6.1.7). One that we have and cannot use ends the handshake, because to go on
+// without it is not what was asked for.
 func (h *clientHandshake) sendClientIdentity() error {
-	if len(h.cfg.Identities) == 0 {
+	if len(h.cfg.Identities) == 0 || h.ech != nil && h.ech.rejected {
 		return h.send((&certificateMessage{}).marshal())
 	}
 	id, s := h.selectIdentity(h.request)

@@ -18,6 +18,7 @@ type serverHandshake struct {
 
 	hello    *clientHello
 	helloRaw []byte
+	ech      openedHello
 	group    *group
 	ticket   *resumable // the ticket that is resumed, or nil
 	accepted *offer     // the ticket or external key that is taken; nil: a full handshake
@@ -67,7 +68,7 @@ func (h *serverHandshake) run() (*session, error) {
 // readClientHello reads the ClientHello, negotiates, and asks for another one
 // where the group we want has no key share in it.
 func (h *serverHandshake) readClientHello() error {
-	if err := h.nextClientHello(); err != nil {
+	if err := h.nextClientHello(h.openHello); err != nil {
 		return err
 	}
 	h.c.in.ccs = true
@@ -91,20 +92,24 @@ func (h *serverHandshake) readClientHello() error {
 		}
 	}
 	h.state.Version, h.state.Cipher = engine.TLS13, h.suite.ID
+	h.state.ECH = h.ech.recipient != nil
 	h.state.Group, h.state.ServerName = h.group.name, h.hello.serverName
 	h.takeLimit(h.hello.recordSizeLimit)
 	return nil
 }
 
 // nextClientHello reads a ClientHello and checks what does not depend on what
-// we would choose.
-func (h *serverHandshake) nextClientHello() error {
+// we would choose. Open gives the hello that counts.
+func (h *serverHandshake) nextClientHello(open func(*clientHello, []byte) (*clientHello, []byte, error)) error {
 	raw, err := h.read(typeClientHello)
 	if err != nil {
 		return err
 	}
 	m, err := parseClientHello(raw)
 	if err != nil {
+		return err
+	}
+	if m, raw, err = open(m, raw); err != nil {
 		return err
 	}
 	h.hello, h.helloRaw = m, raw
@@ -228,6 +233,9 @@ func (h *serverHandshake) retry() error {
 		version:       versionTLS13,
 		group:         h.group.id,
 	}
+	if err := h.confirmECH(&request); err != nil {
+		return err
+	}
 	if err := h.send(request.marshal()); err != nil {
 		return err
 	}
@@ -235,7 +243,7 @@ func (h *serverHandshake) retry() error {
 	if err := h.c.out.flush(); err != nil {
 		return err
 	}
-	if err := h.nextClientHello(); err != nil {
+	if err := h.nextClientHello(h.openSecondHello); err != nil {
 		return err
 	}
 	h.c.in.skip = 0

@@ -33,7 +33,11 @@ func (h *serverHandshake) sendFirstFlight() error {
 	if err := h.sendServerHello(); err != nil {
 		return err
 	}
-	parameters := encryptedExtensions{alpn: h.state.ALPN, trustAnchors: h.anchors}
+	configs, err := h.retryConfigs()
+	if err != nil {
+		return err
+	}
+	parameters := encryptedExtensions{alpn: h.state.ALPN, trustAnchors: h.anchors, retryConfigs: configs}
 	// RFC 6066, section 3: where the name was used, which in a resumption it
 	// is not.
 	parameters.serverName = h.hello.serverName != "" && h.ticket == nil
@@ -78,6 +82,9 @@ func (h *serverHandshake) sendServerHello() error {
 	if h.accepted != nil {
 		m.psk, m.pskIndex = true, h.pskIndex
 		psk = h.accepted.secret()
+	}
+	if err := h.confirmECH(&m); err != nil {
+		return err
 	}
 	if err := h.send(m.marshal()); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 
 	"tlsify/engine"
+	"tlsify/engine/ech"
 	"tlsify/engine/trustanchor"
 )
 
@@ -15,6 +16,7 @@ type encryptedExtensions struct {
 	trustAnchors    []trustanchor.ID // nil: absent; never empty
 	clientType      *engine.CertificateType
 	serverType      *engine.CertificateType
+	retryConfigs    []byte // an ECHConfigList; nil: absent
 
 	extensions []uint16
 }
@@ -41,6 +43,9 @@ func (m *encryptedExtensions) marshal() ([]byte, error) {
 			}
 			if m.trustAnchors != nil {
 				addExtension(b, extTrustAnchors, func(b *cryptobyte.Builder) { addTrustAnchors(b, m.trustAnchors) })
+			}
+			if m.retryConfigs != nil {
+				addExtension(b, extECH, func(b *cryptobyte.Builder) { b.AddBytes(m.retryConfigs) })
 			}
 		})
 	})
@@ -100,6 +105,11 @@ func (m *encryptedExtensions) parseExtension(ext uint16, s *cryptobyte.String) (
 		if m.trustAnchors, ok = readTrustAnchors(s); !ok || len(m.trustAnchors) == 0 {
 			return malformed("trust_anchors")
 		}
+	case extECH:
+		if _, err := ech.ParseList(*s); err != nil {
+			return malformed("list of retry configurations")
+		}
+		s.ReadBytes(&m.retryConfigs, len(*s))
 	default:
 		return illegal("extension %d in EncryptedExtensions", ext)
 	}

@@ -18,6 +18,7 @@ type clientHello struct {
 	compressions  []byte
 
 	serverName      string
+	ech             []byte // encrypted_client_hello, see ech.go
 	statusRequest   bool
 	groups          []uint16
 	schemes         []uint16
@@ -101,6 +102,7 @@ func (m *clientHello) marshalExtensions(b *cryptobyte.Builder) {
 			addOpaque16(b, []byte(m.serverName))
 		})
 	})
+	add(extECH, m.ech != nil, func(b *cryptobyte.Builder) { b.AddBytes(m.ech) })
 	add(extStatusRequest, m.statusRequest, func(b *cryptobyte.Builder) {
 		b.AddUint8(statusTypeOCSP)
 		b.AddUint16(0) // any responder
@@ -184,6 +186,8 @@ func (m *clientHello) parseExtension(ext uint16, s *cryptobyte.String) error {
 	switch ext {
 	case extServerName:
 		ok = readServerName(s, &m.serverName)
+	case extECH:
+		ok = s.ReadBytes(&m.ech, len(*s)) && len(m.ech) > 0
 	case extStatusRequest:
 		var kind uint8
 		var responders, more []byte

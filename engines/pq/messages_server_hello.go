@@ -17,6 +17,7 @@ type serverHello struct {
 	share    *keyShare
 	group    uint16 // HelloRetryRequest: the group to try again with; 0 where absent
 	cookie   []byte // HelloRetryRequest only
+	ech      []byte // HelloRetryRequest only: the confirmation, see ech.go
 	psk      bool
 	pskIndex uint16
 
@@ -53,6 +54,9 @@ func (m *serverHello) marshalExtensions(b *cryptobyte.Builder) {
 	}
 	if m.cookie != nil {
 		addExtension(b, extCookie, func(b *cryptobyte.Builder) { addOpaque16(b, m.cookie) })
+	}
+	if m.ech != nil {
+		addExtension(b, extECH, func(b *cryptobyte.Builder) { b.AddBytes(m.ech) })
 	}
 	if m.psk {
 		addExtension(b, extPreSharedKey, func(b *cryptobyte.Builder) { b.AddUint16(m.pskIndex) })
@@ -99,6 +103,8 @@ func (m *serverHello) parseExtension(ext uint16, s *cryptobyte.String) error {
 		}
 	case extCookie:
 		ok = readOpaque16(s, &m.cookie) && len(m.cookie) > 0
+	case extECH:
+		ok = s.ReadBytes(&m.ech, echConfirmationLen)
 	case extPreSharedKey:
 		m.psk = true
 		ok = s.ReadUint16(&m.pskIndex)

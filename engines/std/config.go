@@ -81,6 +81,9 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 	if c.Fingerprint != "" || c.Hello != nil {
 		return nil, &engine.UnsupportedError{Engine: e.Name(), What: "the imitation of a ClientHello"}
 	}
+	if c.ECHGrease {
+		return nil, &engine.UnsupportedError{Engine: e.Name(), What: "--ech grease"}
+	}
 	for _, id := range c.Identities {
 		if err := e.checkKey(id, c.Level); err != nil {
 			return nil, err
@@ -120,6 +123,14 @@ func (e Engine) serverConfig(c *engine.ServerConfig) (*tls.Config, error) {
 		for _, name := range c.ClientCAs {
 			config.ClientCAs.AddCert(&x509.Certificate{Raw: name, RawSubject: name})
 		}
+	}
+	for _, key := range c.ECHKeys {
+		private, err := key.Private.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		config.EncryptedClientHelloKeys = append(config.EncryptedClientHelloKeys,
+			tls.EncryptedClientHelloKey{Config: key.Raw, PrivateKey: private, SendAsRetry: true})
 	}
 	if len(c.TicketKeys) > 0 {
 		config.SessionTicketsDisabled = false

@@ -32,6 +32,9 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.ECHGrease {
+		return nil, e.unsupported("--ech grease, but by a fingerprint that has it")
+	}
 	if c.ECHConfigList != nil && (c.Fingerprint != "" || c.Hello != nil) {
 		// The library makes an inner ClientHello that is none of the
 		// fingerprint's, and passes over the error where it cannot make one.
