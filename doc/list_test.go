@@ -102,6 +102,7 @@ END
 		await 8443
 		[ "$(tlsify --session session localhost:8443)" = no ]
 		[ "$(tlsify --session session localhost:8443)" = yes ]`},
+	{page: "recipes.md", begins: "go run ./cmd/tlsify-ech", test: "TestECHKey"},
 	{page: "recipes.md", begins: "tlsify --options-fd", tools: []string{"socat"}, script: page + `
 		cat >proxy.sh <<'END'
 		asked=no

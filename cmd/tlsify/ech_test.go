@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/ecdh"
 	"crypto/rand"
 	"crypto/tls"
@@ -13,11 +14,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
 
+	"tlsify/engine/ech"
 	"tlsify/engine/enginetest"
 )
 
@@ -81,9 +84,7 @@ func startECH(t *testing.T, key tls.EncryptedClientHelloKey, outer string) strin
 // that cannot show a certificate for the public name has no say in it.
 func TestECH(t *testing.T) {
 	for _, e := range built() {
-		if e.Name() != "pq" {
-			t.Run(e.Name(), func(t *testing.T) { testECH(t, e.Name()) })
-		}
+		t.Run(e.Name(), func(t *testing.T) { testECH(t, e.Name()) })
 	}
 }
 
@@ -172,9 +173,6 @@ func TestECHWithOpenSSL(t *testing.T) {
 	s := startOpenSSLAs(t, openssl, "-cert", cert, "-key", key, "-servername", enginetest.Host,
 		"-cert2", pki+"/good.pem", "-key2", pki+"/good.key", "-ech_key", config, "-rev")
 	for _, e := range built() {
-		if e.Name() == "pq" {
-			continue // it has no Encrypted Client Hello: ENGINES.md
-		}
 		connect := func(configs string) *child {
 			l := newLaunch(t)
 			w := l.feed(0)
@@ -195,5 +193,129 @@ func TestECHWithOpenSSL(t *testing.T) {
 			t.Fatal(err)
 		}
 		connect(retry).expect(0, "ech accepted", "end 0")
+	}
+}
+
+// OpenSSL 4.0's client finds what is hidden behind our public name, and is told
+// what to use where it has an old configuration.
+func TestECHKeyWithOpenSSL(t *testing.T) {
+	openssl := os.Getenv("TLSIFY_TEST_OPENSSL")
+	config := filepath.Join(t.TempDir(), "ech.pem")
+	if openssl == "" || exec.Command(openssl, "ech", "-public_name", publicName, "-out", config).Run() != nil {
+		t.Skip("no OpenSSL 4.0 or later (TLSIFY_TEST_OPENSSL)")
+	}
+	theirs, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, theirs, _ = bytes.Cut(theirs, []byte("-----BEGIN ECHCONFIG-----"))
+	theirs, _, _ = bytes.Cut(theirs, []byte("-----END"))
+	stale := makeECH(t, "x25519", filepath.Join(t.TempDir(), "stale.pem"))
+	ours := filepath.Join(t.TempDir(), "ours.pem")
+	for _, e := range built() {
+		if e.Name() == "utls" {
+			continue // it is a client
+		}
+		for file, list := range map[string]string{config: strings.Join(strings.Fields(string(theirs)), ""), ours: makeECH(t, "x25519", ours)} {
+			s := listenECH(t, e.Name(), file)
+			for _, tt := range []struct {
+				list  string
+				group string
+				want  []string
+			}{
+				{list, "X25519MLKEM768", []string{"ECH: success"}},
+				{list, "X448:P-384", []string{"ECH: success"}}, // by a HelloRetryRequest
+				{stale, "X25519", []string{"ECH: failed+retry-configs"}},
+			} {
+				// Without -tls1_3 its inner hello offers TLS 1.2 as well, which
+				// RFC 9849, section 6.1, forbids.
+				cmd := exec.Command(openssl, "s_client", "-tls1_3", "-connect", s.address, "-servername", enginetest.Host, "-CAfile", pkiFiles(t)+"/ca.pem",
+					"-ech_config_list", tt.list, "-groups", tt.group)
+				out, _ := cmd.CombinedOutput()
+				for _, want := range tt.want {
+					if !strings.Contains(string(out), want) {
+						t.Errorf("%s, %s: no %q in %s", e.Name(), tt.group, want, out)
+					}
+				}
+			}
+		}
+	}
+}
+
+// echServer is a listener with a hidden name and a public one.
+type echServer struct {
+	address string
+	listen  *child
+}
+
+func listenECH(t *testing.T, engine, keys string) echServer {
+	t.Helper()
+	pki, dir := pkiFiles(t), t.TempDir()
+	cert, key := enginetest.WriteFiles(t, enginetest.Issue(t, enginetest.PKI(t).Root, enginetest.CertOptions{DNS: []string{publicName}}), dir, "public")
+	tlsify := newLaunch(t).start("listen", "--engine", engine, "--cert", pki+"/good.pem", "--key", pki+"/good.key",
+		"--cert", cert, "--key", key, "--ech-key", keys, "127.0.0.1:0", "--", "prog", "cat")
+	return echServer{strings.TrimPrefix(tlsify.await("listening"), "listening "), tlsify}
+}
+
+// makeECH has tlsify-ech make a key.
+func makeECH(t *testing.T, kem, file string) (list string) {
+	t.Helper()
+	made, err := ech.Generate(kem, publicName, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	label, private, err := made.MarshalPrivate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	configs, err := ech.RetryConfigs([]ech.Key{*made})
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := append(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: private}), pem.EncodeToMemory(&pem.Block{Type: ech.PEMConfig, Bytes: configs})...)
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(configs)
+}
+
+// A listener with a key serves its hidden name to clients that have the
+// configuration, tells others which to use, and takes a new key at SIGHUP.
+func TestECHKey(t *testing.T) {
+	for _, e := range built() {
+		if e.Name() == "utls" {
+			continue // it is a client
+		}
+		t.Run(e.Name(), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			list := makeECH(t, "mlkem768-x25519", dir+"/key.pem")
+			s := listenECH(t, e.Name(), dir+"/key.pem")
+			connect := func(list string) *child {
+				configs := dir + "/list"
+				if err := os.WriteFile(configs, []byte(list), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				l := newLaunch(t)
+				w := l.feed(0)
+				fmt.Fprintln(w, "hidden")
+				w.Close()
+				return l.start("connect", "--engine", e.Name(), "--name", enginetest.Host, "--sni", enginetest.Host,
+					"--trust", pkiFiles(t)+"/ca.pem", "--ech", configs, "--eof", "half-close", s.address)
+			}
+			first := connect(list)
+			first.expect(0, "ech accepted", "verified trust .*", "ready", "end 0")
+			if got := first.out.all(); got != "hidden\n" {
+				t.Errorf("got %q", got)
+			}
+			fresh := makeECH(t, "x25519", dir+"/key.pem")
+			s.listen.signal(syscall.SIGHUP)
+			s.listen.await("reloaded")
+			rejected := connect(list)
+			rejected.expect(4, "ech-retry .*", "error ech-rejected .*", "end 4")
+			if retry := rejected.await("ech-retry"); retry != fresh {
+				t.Errorf("ech-retry %s, want %s", retry, fresh)
+			}
+		})
 	}
 }

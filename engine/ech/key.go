@@ -54,6 +54,16 @@ func KEMs() (names []string) {
 	return names
 }
 
+// KEMName is the name of a KEM, or its number.
+func KEMName(id uint16) string {
+	for _, k := range kems {
+		if k.kem.ID() == id {
+			return k.name
+		}
+	}
+	return fmt.Sprintf("0x%04x", id)
+}
+
 // Generate makes a key and its configuration. Names up to maxName bytes long
 // are hidden by padding (RFC 9849, section 6.1.3).
 func Generate(kem, publicName string, maxName uint8) (*Key, error) {

@@ -195,7 +195,12 @@ func (r *Resources) configureServer() (err error) {
 		return err
 	}
 	if r.TLS.TicketKey != "" {
-		c.TicketKeys, err = r.files.TicketKeys(r.TLS.TicketKey)
+		if c.TicketKeys, err = r.files.TicketKeys(r.TLS.TicketKey); err != nil {
+			return err
+		}
+	}
+	if r.TLS.ECHKey != "" {
+		c.ECHKeys, err = r.files.ECHKeys(r.TLS.ECHKey)
 	}
 	return err
 }

@@ -74,19 +74,12 @@ func (r *Resources) handOn() error {
 	if r.TLS.TicketKey == "" && r.TLS.PSK == "" {
 		r.Say.Note("there is no --ticket-key, so no client can resume a session")
 	}
-	if r.TLS.TicketKey != "" {
-		name, err := load("ticket-key", r.TLS.TicketKey)
+	for _, own := range r.ownFiles() {
+		name, err := load(own.Option, own.Name)
 		if err != nil {
 			return err
 		}
-		lines = append(lines, "ticket-key "+name)
-	}
-	if r.TLS.PSK != "" {
-		name, err := load("psk", r.TLS.PSK)
-		if err != nil {
-			return err
-		}
-		lines = append(lines, "psk "+name)
+		lines = append(lines, own.Option+" "+name)
 	}
 	if r.Trust != nil {
 		for _, crl := range r.Trust.CRLs {
@@ -109,9 +102,21 @@ func (r *Resources) SignsItself() bool {
 	return !slices.ContainsFunc(r.TLS.Keys, func(key string) bool { return !r.TLS.IsOwnKey(key) })
 }
 
-// Again reads a listener's certificates, keys, lists of revoked certificates and
-// ticket keys once more, as whoever we are now, and has another signing process
-// for them. Nothing of r is changed.
+// ownFiles are those with secrets that a listener shares with its accepts.
+func (r *Resources) ownFiles() (files []invocation.NamedFile) {
+	for _, f := range []invocation.NamedFile{
+		{Option: "ticket-key", Name: r.TLS.TicketKey}, {Option: "ech-key", Name: r.TLS.ECHKey}, {Option: "psk", Name: r.TLS.PSK},
+	} {
+		if f.Name != "" {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+// Again reads a listener's certificates, keys, lists of revoked certificates,
+// pre-shared keys and those for tickets and ECH once more, as whoever we are now,
+// and has another signing process for them. Nothing of r is changed.
 func (r *Resources) Again() (*Resources, error) {
 	for i, key := range r.TLS.Keys {
 		for option, name := range map[string]string{"cert": r.TLS.Certs[i], "key": key} {
@@ -153,8 +158,9 @@ func (r *Resources) Unreadable() (why []string) {
 		}
 		check("cert", r.TLS.Certs[i])
 	}
-	check("ticket-key", r.TLS.TicketKey)
-	check("psk", r.TLS.PSK)
+	for _, own := range r.ownFiles() {
+		check(own.Option, own.Name)
+	}
 	if r.Trust != nil {
 		for _, crl := range r.Trust.CRLs {
 			check("crl", crl)

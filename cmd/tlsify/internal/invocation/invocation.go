@@ -196,11 +196,13 @@ type TLS struct {
 	ServerName      string // a client's, to send; empty: none
 	InClear         bool
 	ECH             string // a file, or empty
+	ECHGrease       bool   // in place of it
 	Fingerprint     string // a name in full, or empty
 	FingerprintFile string // a capture, or empty
 
 	ClientAuth engine.ClientAuth // a server's
 	TicketKey  string            // a file, or empty
+	ECHKey     string            // a file, or empty
 
 	PSK string // a file, or empty
 	Raw bool   // raw public keys in place of certificates, on both sides
@@ -233,7 +235,7 @@ func (inv *Invocation) Client() *engine.ClientConfig {
 		return nil
 	}
 	return &engine.ClientConfig{Config: inv.common(), ServerName: inv.TLS.ServerName,
-		IdentityInClear: inv.TLS.InClear, Fingerprint: inv.TLS.Fingerprint}
+		IdentityInClear: inv.TLS.InClear, ECHGrease: inv.TLS.ECHGrease, Fingerprint: inv.TLS.Fingerprint}
 }
 
 // Server is the configuration of a server, without what is in files, and nil for

@@ -217,7 +217,12 @@ func (p *parser) server() (err error) {
 		return status.Usagef("--client-auth: want none, request or require, not %q", status.Cut(value))
 	}
 	if name, ok := p.words.Value("ticket-key"); ok {
-		return p.file("ticket-key", name, &t.TicketKey)
+		if err := p.file("ticket-key", name, &t.TicketKey); err != nil {
+			return err
+		}
+	}
+	if name, ok := p.words.Value("ech-key"); ok {
+		return p.file("ech-key", name, &t.ECHKey)
 	}
 	return nil
 }
@@ -227,7 +232,8 @@ func (p *parser) hidden() error {
 	name, ok := p.words.Value("ech")
 	if ok && p.inv.TLS.ServerName == "" {
 		return status.Usagef("--ech needs a server name to hide")
-	} else if ok {
+	}
+	if p.inv.TLS.ECHGrease = name == "grease"; ok && !p.inv.TLS.ECHGrease {
 		return p.file("ech", name, &p.inv.TLS.ECH)
 	}
 	return nil

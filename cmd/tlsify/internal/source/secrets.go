@@ -4,10 +4,12 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
 	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/engine/ech"
 	"tlsify/verify/pemfile"
 )
 
@@ -89,4 +91,73 @@ func (f *Files) ECHConfigs(name string) ([]byte, error) {
 		return nil, status.Usagef("--ech: %s is not an ECHConfigList, binary, base64 or PEM", status.Cut(name))
 	}
 	return list, nil
+}
+
+// echKeyLimit is the most configurations of a file that are used.
+const echKeyLimit = 16
+
+// ECHKeys reads --ech-key: private keys, each before the ECHConfigList that it
+// is for (RFC 9934), the newest first.
+func (f *Files) ECHKeys(name string) ([]ech.Key, error) {
+	content, err := f.Load("ech-key", name)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := readECHKeys(content)
+	if err != nil {
+		return nil, status.Usagef("--ech-key: %s: %v", status.Cut(name), err)
+	}
+	return keys, nil
+}
+
+func readECHKeys(content []byte) (keys []ech.Key, err error) {
+	var private *pemfile.Block
+	for r := pemfile.NewReader(content); ; {
+		block, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		wrong := func(what string) error { return &pemfile.Error{Line: block.Line(), What: what} }
+		switch {
+		case block.Label == ech.PEMPKCS8 || block.Label == ech.PEMHPKE:
+			if private != nil {
+				return nil, wrong("there is no ECHCONFIG between this private key and the one before it")
+			}
+			private = block
+		case block.Label == ech.PEMConfig && private == nil:
+			return nil, wrong("there is no private key before this ECHCONFIG")
+		case block.Label == ech.PEMConfig:
+			more, err := joinECH(private, block)
+			if err != nil {
+				return nil, err
+			}
+			keys, private = append(keys, more...), nil
+		}
+	}
+	switch {
+	case private != nil:
+		return nil, &pemfile.Error{Line: private.Line(), What: "there is no ECHCONFIG after this private key"}
+	case len(keys) == 0 || len(keys) > echKeyLimit:
+		return nil, fmt.Errorf("it has %d private keys with an ECHCONFIG behind them, not 1 to %d", len(keys), echKeyLimit)
+	}
+	return keys, nil
+}
+
+func joinECH(private, config *pemfile.Block) ([]ech.Key, error) {
+	key, err := private.Decode(nil)
+	if err != nil {
+		return nil, err
+	}
+	list, err := config.Decode(nil)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := ech.Keys(private.Label, key, list)
+	if err != nil {
+		return nil, &pemfile.Error{Line: private.Line(), What: err.Error()}
+	}
+	return keys, nil
 }
