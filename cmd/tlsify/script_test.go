@@ -26,7 +26,8 @@ import (
 //
 // and, where they begin with interop_, $TLS (1.2 or 1.3) and $CHAIN (good or
 // good-rsa): each is run with every pair of these, and can ask for the
-// conditions [tls1.2] and [tls1.3]. Every script can ask for [root].
+// conditions [tls1.2] and [tls1.3]. Every script can ask for [root], and for
+// [dropin:NAME], a program that .ci/dropins has put below $DROPINS.
 
 func TestScript(t *testing.T) { runScripts(t, isScenario) }
 
@@ -67,13 +68,17 @@ func runScripts(t *testing.T, wanted func(name string) bool, env ...string) {
 	testscript.RunT(scriptT{T: t, engine: engine}, testscript.Params{
 		Files: files,
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, "PKI="+pki, "HOST="+enginetest.Host, "LC_ALL=C", "ENGINE="+engine)
+			e.Vars = append(e.Vars, "DROPINS="+os.Getenv("TLSIFY_DROPINS"), "PKI="+pki, "HOST="+enginetest.Host, "LC_ALL=C", "ENGINE="+engine)
 			e.Vars = append(e.Vars, env...)
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "root" {
 				return os.Getuid() == 0, nil
+			}
+			if program, ok := strings.CutPrefix(name, "dropin:"); ok {
+				_, err := os.Stat(filepath.Join(os.Getenv("TLSIFY_DROPINS"), program))
+				return os.Getenv("TLSIFY_DROPINS") != "" && err == nil, nil
 			}
 			for _, entry := range env {
 				if version, ok := strings.CutPrefix(entry, "TLS="); ok {

@@ -103,7 +103,7 @@ func (call *Call) courierClient(values map[string]string, env Environment) error
 	call.Args = []string{"connect"}
 	level, _ := env.Get("TLS_VERIFYPEER")
 	if name := values["verify"]; name != "" {
-		call.Args = append(call.Args, "--name="+name)
+		call.Args = append(call.Args, "--name="+splitPort(name)) // courieresmtp has addresses in brackets
 	} else if values["host"] == "" {
 		call.AnyName = true
 		switch level {

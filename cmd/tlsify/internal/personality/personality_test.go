@@ -153,6 +153,7 @@ var calls = []struct {
 	{"couriertls", "TLS_CERTFILE=c: -remotefd=5 -statusfd=7", "connect net 5,5 any-name unverified tell 2 on 7"},
 	{"couriertls", "TLS_VERIFYPEER=PEER TLS_CERTFILE=c: -remotefd=5 -localfd=6", "connect --cert=c --key=c net 5,5 plain 6,6 any-name"},
 	{"couriertls", "TLS_VERIFYPEER=SOMETIMES: -remotefd=5", "!TLS_VERIFYPEER"},
+	{"couriertls", "-remotefd=5 -localfd=6 -verify=[192.0.2.1]", "connect --name=192.0.2.1 net 5,5 plain 6,6"},
 	{"couriertls", "TLS_VERIFYPEER=NONE: -remotefd=5 -verify=a.test", "connect --name=a.test net 5,5"},
 	{"couriertls", "-remotefd=5 -domain=a.test -statusfd=7", "!there is no -domain here tell 2 on 7"},
 	{"couriertls", "-remotefd=0 -verify=a.test", "!needs -localfd"},
