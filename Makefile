@@ -19,7 +19,7 @@ WITH_GO = GOTOOLCHAIN=$$($(GO) env GOVERSION)
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: browsers matrix help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd reload endings engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
+.PHONY: browsers dropins matrix help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd reload endings engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -80,6 +80,10 @@ endings: build ## what real servers make of a request, into doc/endings.md; need
 CROWD = 2000
 crowd: toolchain ## listen under CROWD idle connections and as many unfinished handshakes, beside stunnel; needs 6 GB of memory
 	@TLSIFY_CROWD=$(CROWD) TLSIFY_FLOOD=5000 $(GOTEST) -count=1 -timeout 30m -run "TestCrowd|TestFlood" -v ./cmd/tlsify
+
+dropins: ## tlsify beside Courier, s6-networking, qmail-remote, BusyBox, Emacs and others as they are; fetches or builds them (.ci/dropins)
+	@.ci/dropins
+	@TLSIFY_DROPINS="$$PWD/bin/dropins" $(GOTEST) -count=1 -v -timeout 30m -run 'TestScript/(program|signer)_' ./cmd/tlsify
 
 matrix: ## every TLS peer of this machine in both roles against every engine, a table; takes minutes
 	@TLSIFY_MATRIX=1 $(GOTEST) -count=1 -v -timeout 30m -run 'TestMatrix$$' ./cmd/tlsify
