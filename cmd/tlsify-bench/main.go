@@ -16,13 +16,6 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Exit statuses.
-const (
-	statusOK     = 0
-	statusWorse  = 1 // compare: a contestant is slower; quick, run: a goal was missed
-	statusFailed = 2
-)
-
 // command is one word that the program understands.
 type command struct {
 	Name   string

@@ -215,3 +215,6 @@ func (a *authority) pool() *x509.CertPool {
 	pool.AddCert(a.root.leaf)
 	return pool
 }
+
+// publicName is what stands in clear where the name is encrypted.
+const publicName = "public.tlsify-check.test"

@@ -7,13 +7,16 @@
 // nothing of any implementation: it starts PROGRAM as an application would,
 // plays the peer with certificates and servers of its own, and looks at what
 // comes out. Each rule has an id, the sentence of the contract that it is about,
-// and the numbers of that sentence in doc/contract.md (clauses.go). The status is 0 where every rule that applies is kept, 1 where one is
-// not, and 2 where nothing could be tried.
+// and the numbers of that sentence in doc/contract.md (clauses.go). The status is 0
+// where every rule that applies is kept, 1 where one is not, and 2 where nothing
+// could be tried.
 //
 // Start reading at rule.go, which says what a rule is; the rules themselves
-// are in rules_*.go. call.go starts PROGRAM; server.go, client.go and proxy.go
-// play the peer, forge.go sends what crypto/tls would not; authority.go makes
-// the certificates, staple.go what vouches for them.
+// are in rules_*.go, in the order of rules.go, with the steps that several of them
+// take in steps.go. trial.go is a rule that is being tried, and run.go tries them.
+// call.go starts PROGRAM; server.go, client.go and proxy.go play the peer, forge.go
+// sends what crypto/tls would not; authority.go makes the certificates, staple.go
+// what vouches for them.
 package main
 
 import (
@@ -31,17 +34,6 @@ import (
 )
 
 func main() { os.Exit(check(os.Args[1:], os.Stdout, os.Stderr)) }
-
-// settings are what the command line says.
-type settings struct {
-	program  []string // PROGRAM and its arguments
-	engine   string
-	only     []string // ids; empty: all
-	quick    bool
-	list     bool
-	patience time.Duration
-	parallel int
-}
 
 // check is main, with an exit status for a result.
 func check(args []string, out, complaints io.Writer) int {

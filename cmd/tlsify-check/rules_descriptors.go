@@ -249,27 +249,6 @@ var rulesDescriptors = []rule{
 	}},
 }
 
-// everyByte is all bytes, with lines that other programs take for commands,
-// and more than a record.
-func everyByte() string {
-	var b strings.Builder
-	for _, word := range []string{"Q\n", "R\n", "k\n", "K\n", "~.\n", "\x04", "\x1a"} {
-		b.WriteString(word)
-	}
-	for i := range 100_000 {
-		b.WriteByte(byte(i * (i>>8 + 1)))
-	}
-	return b.String()
-}
-
-// took checks how long something took: at most three times the limit, because
-// the machine may have other work.
-func (t *trial) took(began time.Time, least, limit time.Duration) {
-	if took := time.Since(began); took < least || took > 3*limit+5*time.Second {
-		t.fault("it took %v, with a limit of %v", took.Round(time.Millisecond), limit)
-	}
-}
-
 func (t *trial) keepsFlags(kind string, nonblocking bool) {
 	c := t.call()
 	var mine []int // duplicates of what the child has

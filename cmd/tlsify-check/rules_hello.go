@@ -12,9 +12,6 @@ import (
 	"slices"
 )
 
-// publicName is what stands in clear where the name is encrypted.
-const publicName = "public.tlsify-check.test"
-
 const (
 	noECH         = "no Encrypted Client Hello"
 	noFingerprint = "no other program's ClientHello"

@@ -12,12 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// classicGroups are no post-quantum ones.
-var classicGroups = []tls.CurveID{tls.X25519, tls.CurveP256}
-
-// askingClients has the server ask for a certificate, of whichever kind.
-func askingClients(s *server) { s.config.ClientAuth = tls.RequestClientCert }
-
 var rulesIdentity = []rule{
 	{"client-cert", "A client certificate (--cert, --key) is sent only to a verified server and only under TLS 1.3, where it is encrypted", nothing, func(t *trial) {
 		client := t.authority.chains["client"]
@@ -59,10 +53,6 @@ var rulesIdentity = []rule{
 		c.start(t.serve(talk, onlyTLS13, require).to()...).expectError(4, "client-cert")
 	}},
 }
-
-// keepingTickets has the server resume sessions, and its clients hear of them
-// before anything ends.
-func keepingTickets(s *server) { s.config.SessionTicketsDisabled = false }
 
 var rulesOptions = []rule{
 	{"alpn", "--alpn LIST", nothing, func(t *trial) {

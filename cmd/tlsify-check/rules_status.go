@@ -1,11 +1,8 @@
 package main
 
 import (
-	"strconv"
 	"strings"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 var rulesStatus = []rule{
 	{"status-0", "0 both directions ended properly", nothing, func(t *trial) {

@@ -11,12 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bothClosed stands for closed local and closed peer, one each: the contract
-// does not say which of two directions is told of first.
-const bothClosed = "closed (local|peer)"
-
-func literal(text string) string { return regexp.QuoteMeta(text) }
-
 var rulesControl = []rule{
 	{"control-lines", "Lines of UTF-8, KEYWORD [VALUE]...; a byte that would break a token is %XX", nothing, func(t *trial) {
 		for _, args := range [][]string{

@@ -14,21 +14,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
+	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	"tlsify/engine/pki"
 )
-
-// pages are the replies, by path. The big one is more than the buffers on the
-// way hold.
-var pages = map[string][]byte{
-	"/small": []byte("hello\n"),
-	"/slow":  []byte("sorry\n"),
-	"/big":   []byte(strings.Repeat("all the way\n", 250_000)),
-}
 
 //go:embed testdata
 var programs embed.FS
@@ -40,16 +31,6 @@ type house struct {
 	values map[string]string
 	back   *http.Server
 }
-
-// site is a server under way.
-type site struct {
-	values  map[string]string
-	address string
-	stop    func()
-	log     *os.File
-}
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // newHouse makes a directory that every user can read, for servers that give
 // up root's rights.
@@ -153,15 +134,6 @@ func (h *house) fillAll(words []string, own map[string]string) (filled []string)
 	return filled
 }
 
-// lookPath looks in the administrator's directories as well.
-func lookPath(program string) (string, error) {
-	path, err := exec.LookPath(program)
-	if errors.Is(err, exec.ErrNotFound) {
-		return exec.LookPath("/usr/sbin/" + program)
-	}
-	return path, err
-}
-
 func (h *house) hasModule(name string) bool {
 	return exec.Command(h.values["python"], "-c", "import "+name).Run() == nil
 }
@@ -221,31 +193,6 @@ func (h *house) start(ctx context.Context, s server, version string) (*site, err
 	return nil, fmt.Errorf("it does not listen: %.400s", said)
 }
 
-// begin starts the process, with a group of its own, which ends as a whole.
-func (t *site) begin(ctx context.Context, words, env []string) (err error) {
-	program, err := lookPath(words[0])
-	if err != nil {
-		return err
-	}
-	if t.log, err = os.Create(filepath.Join(t.values["dir"], "said")); err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, program, words[1:]...)
-	cmd.Dir = t.values["dir"]
-	cmd.Stdout, cmd.Stderr = t.log, t.log
-	cmd.Env = append(os.Environ(), env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	t.stop = func() {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		cmd.Wait()
-		t.log.Close()
-	}
-	return nil
-}
-
 // answer is a server's program, as inetd would start it: it reads the head of
 // a request and writes a page of root's.
 func answer(root string, in io.Reader, out io.Writer) int {
@@ -266,3 +213,5 @@ func answer(root string, in io.Reader, out io.Writer) int {
 	}
 	return 0
 }
+
+func runtimeVersion() string { return runtime.Version() }

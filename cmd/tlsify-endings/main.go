@@ -19,16 +19,6 @@ import (
 	"time"
 )
 
-// options are those of the command line.
-type options struct {
-	tools string // where node20, node24 and venv are, if anywhere
-	into  string // the document
-	tries int
-	only  string
-	auto  bool
-	limit time.Duration
-}
-
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "answer" {
 		os.Exit(answer(os.Args[2], os.Stdin, os.Stdout))

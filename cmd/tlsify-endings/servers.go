@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
 	"io"
 	"log"
@@ -9,25 +8,9 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"time"
 )
-
-// server is a row of the table. In its words, files and variables, {name}
-// stands for a value of the site's (house.go).
-type server struct {
-	name    string
-	version []string          // the command that prints it
-	run     []string          // the command that serves
-	files   map[string]string // what it reads, by name in {dir}
-	env     []string
-	modules []string // what Python must be able to import
-	only13  bool
-	// silent servers never send a close_notify: status 6 is what is true of
-	// them.
-	silent bool
-	// serve is a server of this program's own, in Go.
-	serve func(l net.Listener, s *site)
-}
 
 // opensslConf is for the programs that have no option for a version.
 const opensslConf = `openssl_conf = a
@@ -205,28 +188,10 @@ func serveGo(handler http.Handler) func(net.Listener, *site) {
 	}
 }
 
-// slow is how long a slow reply takes.
-const slow = 300 * time.Millisecond
-
 // reply is the handler of most applications.
 func reply(w http.ResponseWriter, q *http.Request) {
 	if q.URL.Path == "/slow" {
 		time.Sleep(slow)
-	}
-	writePage(w, q)
-}
-
-// replyUnlessGone is one that works for its client alone.
-func replyUnlessGone(w http.ResponseWriter, q *http.Request) {
-	after := time.Duration(0)
-	if q.URL.Path == "/slow" {
-		after = slow
-	}
-	ctx, cancel := context.WithTimeout(q.Context(), after)
-	defer cancel()
-	<-ctx.Done()
-	if q.Context().Err() != nil {
-		panic(http.ErrAbortHandler)
 	}
 	writePage(w, q)
 }
@@ -237,6 +202,6 @@ func writePage(w http.ResponseWriter, q *http.Request) {
 		http.NotFound(w, q)
 		return
 	}
-	w.Header().Set("Content-Length", itoa(len(page)))
+	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
 	w.Write(page)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -71,7 +72,7 @@ func cell(results []result) string {
 	counts := map[string]int{}
 	var times []time.Duration
 	for _, r := range results {
-		kind := r.reply + " " + itoa(r.status)
+		kind := r.reply + " " + strconv.Itoa(r.status)
 		if r.waited {
 			kind = r.reply + ", waits"
 		}
@@ -84,7 +85,7 @@ func cell(results []result) string {
 	if len(kinds) > 1 {
 		slices.SortFunc(kinds, func(a, b string) int { return counts[b] - counts[a] })
 		for i, kind := range kinds {
-			kinds[i] = itoa(counts[kind]) + " x " + kind
+			kinds[i] = strconv.Itoa(counts[kind]) + " x " + kind
 		}
 	}
 	median := times[len(times)/2]
@@ -93,4 +94,30 @@ func cell(results []result) string {
 		took = fmt.Sprintf("%.0f s", median.Seconds())
 	}
 	return strings.Join(kinds, ", ") + "; " + took
+}
+
+// bad lists the cells of the default that are not as they should be.
+func (r row) bad() (bad []string) {
+	name := strings.TrimSpace(r.server.name + " " + r.version + ", TLS " + r.tls + ", " + r.page)
+	if r.failure != "" {
+		return []string{name + ": " + r.failure}
+	}
+	for _, c := range []string{"auto", "BusyBox wget"} {
+		if slices.ContainsFunc(r.cells[c], func(one result) bool {
+			return one.reply != "whole" || one.waited || one.status != 0 && (one.status != 6 || !r.server.silent)
+		}) {
+			bad = append(bad, name+", "+c+": "+cell(r.cells[c]))
+		}
+	}
+	return bad
+}
+
+func (r row) line(o options) string {
+	line := r.server.name + " " + r.version + ", TLS " + r.tls + ", " + r.page + ":"
+	for _, c := range clients {
+		if len(r.cells[c.name]) > 0 {
+			line += " " + c.name + " " + cell(r.cells[c.name]) + ";"
+		}
+	}
+	return strings.TrimSuffix(line, ";")
 }

@@ -10,13 +10,10 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"runtime"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
-
-func runtimeVersion() string { return runtime.Version() }
 
 // client is a way to ask.
 type client struct {
@@ -95,7 +92,7 @@ func (h *house) ask(ctx context.Context, t *site, c client, p page, turn int, li
 			args = append(args, "--eof", c.eof)
 		}
 		cmd = exec.CommandContext(ctx, h.values["tlsify"], append(args, t.address)...)
-		request := "GET " + p.path + " HTTP/1." + itoa(turn%2) + "\r\nHost: localhost\r\n"
+		request := "GET " + p.path + " HTTP/1." + strconv.Itoa(turn%2) + "\r\nHost: localhost\r\n"
 		if turn%2 == 1 {
 			request += "Connection: close\r\n"
 		}
@@ -132,35 +129,9 @@ func judge(came, page []byte, alone bool) string {
 	body, err := io.ReadAll(reply.Body)
 	switch {
 	case reply.StatusCode != http.StatusOK:
-		return itoa(reply.StatusCode)
+		return strconv.Itoa(reply.StatusCode)
 	case err != nil || !bytes.Equal(body, page):
 		return "cut"
 	}
 	return "whole"
-}
-
-// bad lists the cells of the default that are not as they should be.
-func (r row) bad() (bad []string) {
-	name := strings.TrimSpace(r.server.name + " " + r.version + ", TLS " + r.tls + ", " + r.page)
-	if r.failure != "" {
-		return []string{name + ": " + r.failure}
-	}
-	for _, c := range []string{"auto", "BusyBox wget"} {
-		if slices.ContainsFunc(r.cells[c], func(one result) bool {
-			return one.reply != "whole" || one.waited || one.status != 0 && (one.status != 6 || !r.server.silent)
-		}) {
-			bad = append(bad, name+", "+c+": "+cell(r.cells[c]))
-		}
-	}
-	return bad
-}
-
-func (r row) line(o options) string {
-	line := r.server.name + " " + r.version + ", TLS " + r.tls + ", " + r.page + ":"
-	for _, c := range clients {
-		if len(r.cells[c.name]) > 0 {
-			line += " " + c.name + " " + cell(r.cells[c.name]) + ";"
-		}
-	}
-	return strings.TrimSuffix(line, ";")
 }

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"io"
+	"os"
+	"strings"
+)
+
+var rulesProg = []rule{
+	{"prog-fds", "plaintext on its 0/1 (accept, listen) or on 6/7 (connect, as UCSPI clients have it; --prog-fds 0,1 for the other)", nothing, func(t *trial) {
+		s := t.serve(echo)
+		r := t.call().start(append(s.to(), prog("echo there and back >&7; read -r line <&6; echo it said $line")...)...)
+		r.expect(0, "ready")
+		r.wantOut("it said there and back\n")
+		r = t.call().start(append(s.to("--prog-fds", "0,1"), prog("echo there and back; read -r line; echo it said $line >&2")...)...)
+		r.expect(0, "ready")
+		if got := r.err.all(t.patience); got != "it said there and back\n" {
+			t.fault("with --prog-fds 0,1: %s", r.report())
+		}
+	}},
+	{"prog-verified-only", "With -- PROG, PROG starts only after the handshake is verified", nothing, func(t *trial) {
+		started := t.path("")
+		r := t.call().start(append(t.serve(talk, with("wrong-name")).to(), prog("echo >"+started)...)...)
+		r.expectError(105, "cert-name")
+		if _, err := os.Stat(started); err == nil {
+			t.fault("PROG was started")
+		}
+	}},
+	{"prog-env", "It finds TLSIFY_PROTOCOL, TLSIFY_PEER_PIN, TLSIFY_VERIFIED and the like in its environment; inherited ones of these names are removed first", nothing, func(t *trial) {
+		c := t.call()
+		c.setenv("TLSIFY_UNVERIFIED=inherited", "TLSIFY_PEER_PIN=inherited", "TLSIFY_ALPN=inherited", "GODEBUG=x509usepolicies=0", "GOTRACEBACK=single")
+		r := c.start(append(t.serve(talk).to(), prog(`echo "$TLSIFY_PROTOCOL|$TLSIFY_PEER_PIN|${TLSIFY_VERIFIED:+yes}|${TLSIFY_UNVERIFIED-}|${TLSIFY_ALPN-}|$GODEBUG|$GOTRACEBACK"`)...)...)
+		r.expect(0, "ready")
+		r.wantOut("TLSv1.3|" + t.authority.chains["good"].pin() + "|yes|||x509usepolicies=0|single\n")
+	}},
+	{"prog-status", "With -- PROG: PROG's own status (128+n if a signal ended it, 126 or 127 if it couldn't start)", nothing, func(t *trial) {
+		s := t.serve(quiet)
+		t.call().start(append(s.to(), prog("exit 42")...)...).expect(42)
+		t.call().start(append(s.to(), prog("kill -9 $$")...)...).expect(137)
+		t.call().start(append(s.to(), "--", t.path("-missing"))...).expect(127)
+		t.call().start(append(s.to(), "--", t.file("-not-executable", nil))...).expect(126)
+	}},
+	{"prog-failed", "100 + STATUS where tlsify failed before PROG started", nothing, func(t *trial) {
+		t.call().start(append(t.serve(quiet, with("expired")).to(), prog("exit 42")...)...).expectError(105, "cert-expired")
+		t.call().start(append(t.instead(closing).to(), prog("exit 42")...)...).expectError(103, "network-io")
+		t.call().start(append(t.instead(saying("220 hello\r\n")).to(), prog("exit 42")...)...).expectError(104, "tls-protocol")
+		t.call().start("connect", "--no-such-option", "localhost:1", "--", "true").expectError(101, "usage")
+	}},
+	{"prog-stream-failed", "and 106 or 107 where PROG ended with 0 but its stream was truncated or failed", nothing, func(t *trial) {
+		t.call().start(append(t.serve(cut).to(), prog("cat <&6")...)...).expectError(106, "truncated")
+		t.call().start(append(t.serve(badRecord).to(), prog("cat <&6")...)...).expectError(107, "tls-protocol")
+		t.call().start(append(t.serve(cut).to(), prog("cat <&6; exit 42")...)...).expect(42)
+	}},
+	{"prog-descriptors", "Every descriptor that was not named is closed at start, but where PROG is given; the named ones never reach PROG", nothing, func(t *trial) {
+		c := t.call()
+		options := c.feed(9)
+		c.capture(4)
+		r := c.start(append(t.serve(talk).to("--options-fd", "9"), prog(`for n in 3 4 9; do (eval ": >&$n") 2>/dev/null && echo $n is open; (eval ": <&$n") 2>/dev/null && echo $n is open; done; :`)...)...)
+		io.WriteString(options, "linger 1s\n\n")
+		r.expect(0, "ready")
+		switch got := r.out.all(t.patience); {
+		case strings.Contains(got, "3") || strings.Contains(got, "9"):
+			t.fault("named ones reach PROG: %s", quote(got))
+		case !strings.Contains(got, "4"):
+			t.fault("PROG lacks a descriptor that was not named: %s", quote(got))
+		}
+	}},
+	{"prog-leaves", "Once PROG has been started, the process that speaks to the network closes every inherited descriptor that was not named", nothing, func(t *trial) {
+		c := t.call()
+		held := c.capture(4)
+		r := c.start(append(t.serve(quiet).to(), prog("exec 4>&-; read -r line <&6; :")...)...)
+		r.await("ready")
+		if !t.becomes(held.over) {
+			t.fault("somebody still holds a descriptor that PROG has closed")
+		}
+	}},
+	{"prog-kinds", "PROG of accept and listen has one socketpair on 0 and 1 ...; PROG of connect has two pipes on 6 and 7", nothing, func(t *trial) {
+		r := t.call().start(append(t.serve(talk).to(), prog("in=$(readlink /proc/$$/fd/6) out=$(readlink /proc/$$/fd/7); echo $in $out >&2")...)...)
+		r.status()
+		if kinds := strings.Fields(r.err.all(t.patience)); len(kinds) != 2 || kinds[0] == kinds[1] || !strings.HasPrefix(kinds[0], "pipe:") || !strings.HasPrefix(kinds[1], "pipe:") {
+			t.fault("PROG of connect has %q", kinds)
+		}
+		if t.can&serverSide == 0 {
+			return
+		}
+		r, ours := t.call().accepting(prog("in=$(readlink /proc/$$/fd/0) out=$(readlink /proc/$$/fd/1); echo $in $out >&2")...)
+		client, err := t.join(ours, t.clientConfig())
+		t.must(err)
+		client.ask("")
+		r.status()
+		if kinds := strings.Fields(r.err.all(t.patience)); len(kinds) != 2 || kinds[0] != kinds[1] || !strings.HasPrefix(kinds[0], "socket:") {
+			t.fault("PROG of accept has %q", kinds)
+		}
+	}},
+	{"prog-unread", "PROG is not gone because it does not read: what the peer sends is then dropped. Its half ends when nobody holds its output any more; its status is its own", nothing, func(t *trial) {
+		for what, script := range map[string]string{
+			"no input":              "exec <&- 6<&-; sleep 0.3; echo late%s; exit 42",
+			"somebody else's input": "exec </dev/null 6</dev/null; sleep 0.3; echo late%s; exit 42",
+			"a background job":      "(sleep 0.3; echo late%s) & exit 42",
+		} {
+			s := t.serve(func(m *meeting) { io.WriteString(m, greeting); m.readAll(); m.CloseWrite(); m.drain() })
+			r := t.call().start(append(s.to(), prog(strings.ReplaceAll(script, "%s", " >&7"))...)...)
+			if status, m := r.status(), s.met(); status != 42 || m.got != "late\n" || m.ended != "close_notify" {
+				t.fault("%s: status %d; the server got %s and %s", what, status, quote(m.got), m.ended)
+			}
+			if t.can&serverSide == 0 {
+				continue
+			}
+			r, ours := t.call().accepting(prog(strings.ReplaceAll(script, "%s", ""))...)
+			client, err := t.join(ours, t.clientConfig())
+			t.must(err)
+			io.WriteString(client, greeting)
+			got, ended := client.hear()
+			ours.Close()
+			if status := r.status(); status != 42 || got != "late\n" || ended != "close_notify" {
+				t.fault("%s: status %d; the client got %s and %s", what, status, quote(got), ended)
+			}
+		}
+	}},
+}
