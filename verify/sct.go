@@ -2,8 +2,6 @@ package verify
 
 import (
 	"encoding/asn1"
-	"encoding/base64"
-	"fmt"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -16,11 +14,6 @@ type SCT struct {
 	From  string // "certificate", "handshake" or "staple"
 	LogID [32]byte
 	Time  time.Time
-}
-
-// String is the SCT for a person.
-func (s SCT) String() string {
-	return fmt.Sprintf("%s %s %s", s.From, base64.StdEncoding.EncodeToString(s.LogID[:]), s.Time.UTC().Format(time.RFC3339))
 }
 
 // Where lists of SCTs are embedded (RFC 6962, section 3.3).

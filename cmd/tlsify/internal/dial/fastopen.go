@@ -11,9 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"tlsify/stream"
-
 	"golang.org/x/sys/unix"
+
+	"tlsify/stream"
 )
 
 // replayLimit is the most that is kept to be said again at another address. A
@@ -178,7 +178,7 @@ func (f *fallback) replace() error {
 		return err
 	}
 	defer fd.Close()
-	return replace(f.Number(), fd.Number())
+	return stream.Replace(f.Number(), fd.Number())
 }
 
 // connected tells whether the error is one of a peer that was there.

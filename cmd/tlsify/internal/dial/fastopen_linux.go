@@ -1,8 +1,6 @@
 package dial
 
 import (
-	"os"
-
 	"golang.org/x/sys/unix"
 )
 
@@ -10,10 +8,4 @@ import (
 // it does nothing. What is wrong the next read says.
 func sendSYN(fd int) {
 	_, _ = unix.SendmsgN(fd, nil, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
-}
-
-// replace makes the descriptor old another one for what n is. No child inherits
-// it.
-func replace(old, n int) error {
-	return os.NewSyscallError("dup3", unix.Dup3(n, old, unix.O_CLOEXEC))
 }

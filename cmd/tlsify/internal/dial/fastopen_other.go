@@ -6,10 +6,6 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"os"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // connect is a dialer's connect. TCP Fast Open by connect(2) is Linux's: here the
@@ -24,15 +20,3 @@ func connect(ctx context.Context, to netip.AddrPort, how socketOptions) (net.Con
 
 // sendSYN has nothing to do: no SYN waits.
 func sendSYN(int) {}
-
-// replace makes the descriptor old another one for what n is. No child inherits
-// it.
-func replace(old, n int) error {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	if err := unix.Dup2(n, old); err != nil {
-		return os.NewSyscallError("dup2", err)
-	}
-	unix.CloseOnExec(old)
-	return nil
-}

@@ -2,10 +2,8 @@ package dial
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
-	"os"
 	"syscall"
 	"time"
 
@@ -111,7 +109,7 @@ func withoutNet(conn net.Conn) (*stream.FD, error) {
 		return fd, nil
 	}
 	defer conn.Close()
-	n, err := duplicate(conn)
+	n, err := stream.Duplicate(conn.(syscall.Conn), 3)
 	if err != nil {
 		return nil, err
 	}
@@ -126,20 +124,6 @@ func (t *Target) dialed(address string) {
 	if t.Dialed != nil {
 		t.Dialed(address)
 	}
-}
-
-// duplicate takes the socket out of package net, which would go on to poll it.
-func duplicate(conn net.Conn) (int, error) {
-	raw, err := conn.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	n := -1
-	var dupErr error
-	err = raw.Control(func(fd uintptr) {
-		n, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 3)
-	})
-	return n, errors.Join(err, os.NewSyscallError("fcntl", dupErr))
 }
 
 // past is a deadline that has passed.

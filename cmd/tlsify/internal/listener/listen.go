@@ -153,7 +153,7 @@ func open(t invocation.Target) ([]*stream.FD, error) {
 		unixListener.SetUnlinkOnClose(false)
 	}
 	defer listener.Close()
-	n, err := process.Own(listener.(syscall.Conn), invocation.FirstGiven)
+	n, err := stream.Duplicate(listener.(syscall.Conn), invocation.FirstGiven)
 	if err != nil {
 		return nil, err
 	}

@@ -381,10 +381,10 @@ func (w *Words) AddLines(lines []string) error {
 	return w.checkForm()
 }
 
-// checkForm refuses options that the form does not have.
 // notOfName tells what is in no option's name.
 func notOfName(r rune) bool { return !('a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '-') }
 
+// checkForm refuses options that the form does not have.
 func (w *Words) checkForm() error {
 	for _, o := range Table {
 		if w.Has(o.Name) && !o.IsFor(w.Form) {

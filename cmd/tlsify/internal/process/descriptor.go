@@ -10,12 +10,10 @@
 package process
 
 import (
-	"errors"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -65,17 +63,6 @@ func SameFile(a, b int) bool {
 func OpenNull() (int, error) {
 	n, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	return n, os.NewSyscallError("open /dev/null", err)
-}
-
-// Own gives a descriptor of its own, from least on, for what package
-// net has opened, whose flags that package has set.
-func Own(c syscall.Conn, least int) (n int, err error) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	controlErr := raw.Control(func(fd uintptr) { n, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, least) })
-	return n, errors.Join(controlErr, os.NewSyscallError("fcntl", err))
 }
 
 // Mute puts /dev/null where descriptor 1 or 2 is the network itself, as

@@ -33,10 +33,6 @@ func ReceiveRights(socket int, p, rights []byte) (n, rightsLen int, err error) {
 	return n, rightsLen, err
 }
 
-// Replace makes old another one for what n is, which no child
-// inherits.
-func Replace(old, n int) error { return unix.Dup3(n, old, unix.O_CLOEXEC) }
-
 // newMemory makes an empty file that is nowhere but in memory.
 func newMemory() (int, error) {
 	n, err := unix.MemfdCreate("tlsify", unix.MFD_CLOEXEC)

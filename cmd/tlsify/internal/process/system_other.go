@@ -66,16 +66,6 @@ func ReceiveRights(socket int, p, rights []byte) (n, rightsLen int, err error) {
 	return n, rightsLen, err
 }
 
-func Replace(old, n int) error {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	if err := unix.Dup2(n, old); err != nil {
-		return err
-	}
-	unix.CloseOnExec(old)
-	return nil
-}
-
 func newMemory() (int, error) {
 	return -1, errors.New("this system has no files in memory, to pass a descriptor's content on; name a file")
 }

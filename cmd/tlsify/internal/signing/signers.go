@@ -233,7 +233,7 @@ func dialSigner(path string) (int, error) {
 		return -1, err
 	}
 	defer conn.Close()
-	return process.Own(conn.(*net.UnixConn), 3)
+	return stream.Duplicate(conn.(*net.UnixConn), 3)
 }
 
 // startSignerCommand has the shell start a signer, with the stream on its

@@ -194,7 +194,7 @@ func (f *Files) Pass(what, name string) (int, error) {
 			return -1, status.Usagef("--%s: %v", what, err)
 		}
 		defer unix.Close(memory)
-		if err := process.Replace(n, memory); err != nil {
+		if err := stream.Replace(n, memory); err != nil {
 			return -1, status.Usagef("--%s: descriptor %d: %v", what, n, err)
 		}
 	}

@@ -1,0 +1,177 @@
+package listener
+
+import (
+	"bufio"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/acquire"
+	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/cmd/tlsify/internal/process"
+	"tlsify/cmd/tlsify/internal/status"
+)
+
+// mostSpawning is how many processes are started at a time: each takes a thread
+// until it is there.
+const mostSpawning = 4
+
+// spawn has a connection served by an accept that waits for one, or else by a new
+// one.
+func (s *service) spawn(v *visitor, conn int) error {
+	inv := s.current()
+	for a := s.pool.take(inv); a != nil; a = s.pool.take(inv) {
+		s.admission.started(v, func() { s.children.kill(a.pid) })
+		if a.let(conn) == nil {
+			s.follow(a, v)
+			return nil
+		}
+		s.dismiss(a)
+	}
+	a, err := s.start()
+	if err != nil {
+		return err
+	}
+	s.admission.started(v, func() { s.children.kill(a.pid) })
+	a.let(conn) // where that fails it has said why, or has died
+	s.follow(a, v)
+	return nil
+}
+
+// follow has an accept that has its connection heard, and its end be that of the
+// visitor's.
+func (s *service) follow(a *accept, v *visitor) {
+	if a.attach(v) != nil {
+		s.admission.over(v)
+	}
+	go s.hear(v, a.said)
+}
+
+// dismiss ends an accept that has no connection.
+func (s *service) dismiss(a *accept) {
+	s.children.kill(a.pid)
+	a.door.Close()
+	a.said.Close()
+}
+
+// start starts an accept. What options-fd and fd:N gave us is handed on under the
+// same numbers, so that nothing private comes to stand in the child's arguments.
+func (s *service) start() (*accept, error) {
+	s.spawning <- struct{}{}
+	defer func() { <-s.spawning }()
+	inv, toSigner, err := s.material()
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(toSigner)
+	null, err := process.OpenNull()
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(null)
+	most := max(s.doorFD, inv.HandedOn.SignerFD) + 1
+	for n := range inv.HandedOn.Memory {
+		most = max(most, n+1)
+	}
+	files := process.Inheritable(most, inv.Claims, null)
+	for n := range inv.HandedOn.Memory {
+		files[n] = uintptr(null) // until it asks for what is to be there
+	}
+	door, err := process.SocketPair()
+	if err != nil {
+		return nil, os.NewSyscallError("socketpair", err)
+	}
+	defer unix.Close(door[1])
+	said, err := process.Pipe()
+	if err != nil {
+		unix.Close(door[0])
+		return nil, os.NewSyscallError("pipe", err)
+	}
+	defer unix.Close(said[1])
+	for _, n := range []int{door[0], said[0]} {
+		unix.SetNonblock(n, true) // the runtime can wait for all of them together then
+	}
+	a := &accept{inv: inv, furnished: make(chan struct{}), door: os.NewFile(uintptr(door[0]), "door"), said: os.NewFile(uintptr(said[0]), "control")}
+	if toSigner >= 0 {
+		files[inv.HandedOn.SignerFD] = uintptr(toSigner)
+	}
+	files[0], files[s.doorFD], files[s.controlFD] = uintptr(null), uintptr(door[1]), uintptr(said[1])
+	files[2], files[s.errorsFD] = uintptr(null), files[2]
+	a.pid, err = s.children.start(process.OwnProgram, process.WithSwitches(slices.Concat([]string{os.Args[0], HeardWord, strconv.Itoa(s.errorsFD), strconv.Itoa(s.doorFD)},
+		[]string{"--control-fd=" + strconv.Itoa(s.controlFD)}, inv.HandedOn.Args[1:])),
+		&syscall.ProcAttr{Env: acceptEnvironment(), Files: files},
+		func(syscall.WaitStatus) {
+			if v := a.end(); v != nil {
+				s.admission.over(v)
+				s.pool.fill()
+			}
+		})
+	if err != nil {
+		a.door.Close()
+		a.said.Close()
+		return nil, os.NewSyscallError("fork", err)
+	}
+	go func() {
+		a.unfit = giveWhenAsked(a.door, inv.HandedOn.Memory, s.limit)
+		close(a.furnished)
+	}()
+	return a, nil
+}
+
+// material is what the next accept gets, with its connection to the signing
+// process, or -1.
+func (s *service) material() (*acquire.Resources, int, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.inv.Keys.Process == nil {
+		return s.inv, -1, nil
+	}
+	toSigner, err := s.inv.Keys.Process.Connect()
+	return s.inv, toSigner, err
+}
+
+// current is what connections that come now are served with.
+func (s *service) current() *acquire.Resources {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.inv
+}
+
+// hear listens to an accept until its end: for the end of its handshake, and for
+// what people are to be told of.
+func (s *service) hear(v *visitor, said *os.File) {
+	defer said.Close()
+	ended := false
+	for lines := bufio.NewReaderSize(said, 512); ; {
+		line, more, err := lines.ReadLine()
+		if err != nil {
+			if !ended && !s.admission.endedByUs(v) {
+				s.notices.Tell("died", v.client, "the connection's process has died, by a fault or for want of memory or threads (internal)")
+			}
+			return
+		}
+		keyword, value, _ := strings.Cut(string(line), " ")
+		switch {
+		case keyword == "ready" && !more:
+			s.admission.established(v)
+			s.pool.fill()
+		case keyword == "end":
+			ended = true
+		case keyword == "error":
+			code, text, _ := strings.Cut(value, " ")
+			s.notices.Tell(code, v.client, status.Unescape(text)+" ("+code+")")
+		}
+		for more && err == nil {
+			_, more, err = lines.ReadLine()
+		}
+	}
+}
+
+// acceptEnvironment is ours without what was said to us alone.
+func acceptEnvironment() []string {
+	return slices.DeleteFunc(facts.WithoutUCSPI(os.Environ()), func(entry string) bool { return strings.HasPrefix(entry, "LISTEN_") })
+}
