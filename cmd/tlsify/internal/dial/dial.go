@@ -69,3 +69,7 @@ func (d *dialer) socket(ctx context.Context, t Target) (*Stream, error) {
 	}
 	return t.stream(won.conn, to.String())
 }
+
+func newDialer() *dialer {
+	return &dialer{lookup: net.DefaultResolver.LookupNetIP, connect: connect}
+}

@@ -101,23 +101,6 @@ func (d *dialer) through(ctx context.Context, t Target, to string) (*Stream, err
 	return s, nil
 }
 
-// endWith makes conn's calls fail when ctx ends, until it is released, which
-// returns false where that has happened.
-func endWith(ctx context.Context, conn interface{ SetDeadline(time.Time) error }) (release func() bool) {
-	done := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		conn.SetDeadline(past)
-		close(done)
-	})
-	return func() bool {
-		if stop() {
-			return true
-		}
-		<-done // conn may be closed after this
-		return false
-	}
-}
-
 func (t *Target) tlsTo(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	if t.ProxyTLS == nil {
 		return nil, errors.New("no TLS can be had for it")

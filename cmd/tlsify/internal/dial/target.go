@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -79,19 +78,6 @@ type socketOptions struct {
 	from netip.AddrPort // not valid: any address of ours
 }
 
-func newDialer() *dialer {
-	return &dialer{lookup: net.DefaultResolver.LookupNetIP, connect: connect}
-}
-
-// expired tells whether ctx has ended. Package net sets deadlines by that of
-// ctx, which may be noticed a moment before ctx itself has ended.
-func expired(ctx context.Context) bool {
-	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
-		<-ctx.Done()
-	}
-	return ctx.Err() != nil
-}
-
 // stream makes a stream of a connection, which it takes.
 func (t *Target) stream(conn net.Conn, address string) (*Stream, error) {
 	fd, err := withoutNet(conn)
@@ -125,6 +111,3 @@ func (t *Target) dialed(address string) {
 		t.Dialed(address)
 	}
 }
-
-// past is a deadline that has passed.
-var past = time.Unix(1, 0)
