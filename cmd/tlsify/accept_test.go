@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -255,5 +256,57 @@ func TestConnectedSocket(t *testing.T) {
 	tlsify.expect(0, "tlsify 1 std", "peer-certificate .*", "ready", "closed local", "closed peer", "end 0")
 	if notes := s.seen(t, 1); c.out.all() != "late reply\n" || !strings.Contains(notes, "hello "+enginetest.Host) || strings.Contains(l.said.text(), "dialed") {
 		t.Errorf("got %q; the server saw: %s", c.out.all(), notes)
+	}
+}
+
+// Browsers send the dot of `https://host./` as a part of the name, which RFC 6066
+// does not allow. Each engine that serves takes the name without it, or, where its
+// library does not let anyone see the ClientHello before, refuses it with an alert.
+func TestServerNameWithDot(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("needs openssl")
+	}
+	wants := map[string]struct {
+		status int
+		line   string
+	}{"std": {4, "error tls-protocol .*"}, "pq": {0, "server-name " + enginetest.Host}}
+	for _, e := range built() {
+		engine := e.Name()
+		want, ok := wants[engine]
+		if !ok {
+			continue // it does not serve
+		}
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			l := newLaunch(t)
+			c := newStarter(l, "socket")
+			ours, tlsify := acceptOver(t, l, "--engine", engine)
+			file, err := ours.File()
+			if err != nil {
+				t.Fatal(err)
+			}
+			ours.Close()
+			// It takes no socket that is connected already.
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			client := exec.Command(openssl, "s_client", "-quiet", "-no_ign_eof", "-connect", listener.Addr().String(), "-servername", enginetest.Host+".")
+			if err := client.Start(); err != nil {
+				t.Fatal(err)
+			}
+			conn, err := listener.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			inner, _ := net.FileConn(file)
+			file.Close()
+			go func() { io.Copy(inner, conn); inner.(*net.TCPConn).CloseWrite() }()
+			go func() { io.Copy(conn, inner); conn.(*net.TCPConn).CloseWrite() }()
+			c.end()
+			client.Wait()
+			tlsify.expect(want.status, want.line, "end .*")
+		})
 	}
 }

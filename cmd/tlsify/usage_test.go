@@ -114,6 +114,8 @@ var usageErrors = []struct {
 	{"client-auth-without-trust", "accept|--client-auth|require|--cert|GOOD.pem|--key|GOOD.key|--|prog", `needs --client-trust or --pin`, ""},
 	{"client-trust-without-auth", "accept|--client-trust|CA|--cert|GOOD.pem|--key|GOOD.key|--|prog", `need --client-auth`, ""},
 	{"session-in-tmp", "connect|--sandbox|require|--session|/tmp/tlsify-session|a.test:1", `directory of its own, below /tmp`, ""},
+	{"session-in-var-tmp", "connect|--sandbox|require|--session|/var/tmp/../tmp/tlsify-session|a.test:1", `directory of its own, below /var/tmp`, ""},
+	{"session-in-home", "connect|--sandbox|require|--session|HOME/.tlsify-session|a.test:1", `directory of its own, below `, ""},
 	{"session-in-root", "connect|--sandbox|require|--session|/tlsify-session|a.test:1", `directory of its own, below /`, ""},
 	{"client-trust-system", "accept|--client-auth|require|--client-trust|system|--cert|GOOD.pem|--key|GOOD.key|--|prog", `name a file`, ""},
 	{"client-auth-unknown", "accept|--client-auth|maybe|--cert|GOOD.pem|--key|GOOD.key|--|prog", `--client-auth: want none, request or require, not "maybe"`, ""},
@@ -177,7 +179,7 @@ func usageWords(t *testing.T) *strings.Replacer {
 		t.Fatal(err)
 	}
 	return strings.NewReplacer(
-		"CA", pki+"/ca.pem", "GOOD", pki+"/good", "RSA", pki+"/good-rsa", "OTHER", pki+"/good-direct", "DIR", dir,
+		"CA", pki+"/ca.pem", "GOOD", pki+"/good", "RSA", pki+"/good-rsa", "OTHER", pki+"/good-direct", "DIR", dir, "HOME", os.Getenv("HOME"),
 		"PIN", "sha256//"+strings.Repeat("A", 43)+"=", "HASH", strings.Repeat("ab", 32),
 		"LONG", strings.Repeat("long.", 60)+"test", "LABEL", strings.Repeat("a", 64),
 	)
