@@ -81,6 +81,10 @@ type ClientConfig struct {
 	// hint to the server, and have no part in verification.
 	TrustAnchors []trustanchor.ID
 
+	// CAs, where not nil, are raw distinguished names (RFC 8446, section 4.2.4)
+	// of issuers to tell the server of, by an engine that can: a hint, too.
+	CAs [][]byte
+
 	// ECHConfigList, where not nil, is used to encrypt the ClientHello
 	// (RFC 9849). A server that rejects it ends the handshake with a
 	// *ECHRejectedError, after Verify has judged it with Peer.ECHPublicName.
@@ -139,11 +143,17 @@ type Identity struct {
 	// better than others for it.
 	Anchors *trustanchor.Properties
 	Small   bool
+	// OnCall says that it is only for a peer that names an issuer of the chain or
+	// one of its trust anchors. Engines that know nothing of that send it to all.
+	OnCall bool
 }
 
 // IssuedBy tells whether one of the names (raw distinguished names, as in
 // RFC 8446, section 4.2.4) is an issuer's of the chain.
 func (id *Identity) IssuedBy(names [][]byte) bool {
+	if len(names) == 0 {
+		return false
+	}
 	for i, der := range id.Chain {
 		c := id.Leaf
 		if i > 0 {

@@ -1,7 +1,9 @@
 package pq
 
 import (
+	"crypto"
 	"encoding/base64"
+	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +29,10 @@ type bogoConfig struct {
 	clientAuth     engine.ClientAuth
 	verifyFail     bool
 	noTicket       bool
+	peerTypes      []engine.CertificateType
+	ownTypes       []engine.CertificateType
+	clientCAs      [][]byte
+	failStaple     bool
 	delay          int // seconds, of the clock on a resumption
 
 	writesFirst, shutsDown, checkClose bool
@@ -46,6 +52,9 @@ type bogoConfig struct {
 	expectStaple, expectSCTs     []byte
 	expectNoPeerCert             bool
 	expectCredential             *int
+	expectPeerType               int // one more; 0: none is expected
+	expectRawKey                 []byte
+	expectCAs                    [][]byte
 }
 
 // bogoCredential is a certificate chain with its key.
@@ -54,6 +63,9 @@ type bogoCredential struct {
 	certFile, keyFile string
 	staple            []byte
 	signing           []uint16
+	raw, onCall       bool
+	anchors           []byte
+	psk               *engine.PSK // or
 }
 
 // credential is the one that flags speak of now.
@@ -63,6 +75,11 @@ func (b *bogoConfig) credential() *bogoCredential {
 		b.credentials = append(b.credentials, b.current)
 	}
 	return b.current
+}
+
+func (b *bogoConfig) newPSK() {
+	b.newCredential()
+	b.current.psk = &engine.PSK{Imported: true, Hash: crypto.SHA256}
 }
 
 func (b *bogoConfig) newCredential() {
@@ -85,6 +102,14 @@ var bogoBools = map[string]func(*bogoConfig){
 	"no-tls1":                           nil,
 	"no-tls11":                          nil,
 	"new-x509-credential":               (*bogoConfig).newCredential,
+	"new-rpk-credential":                func(b *bogoConfig) { b.newCredential(); b.current.raw = true },
+	"new-psk-credential":                (*bogoConfig).newPSK,
+	"psk-importer-sha256":               func(b *bogoConfig) { b.current.psk.Hash = crypto.SHA256 },
+	"psk-importer-sha384":               func(b *bogoConfig) { b.current.psk.Hash = crypto.SHA384 },
+	"must-match-issuer":                 func(b *bogoConfig) { b.credential().onCall = true },
+	"use-early-callback":                nil, // when a server learns its certificates makes no difference
+	"fail-ocsp-callback":                func(b *bogoConfig) { b.failStaple = true },
+	"decline-ocsp-callback":             func(b *bogoConfig) { b.credential().staple = nil },
 	"async":                             nil, // Client, Server, Read and Write wait
 	"use-old-client-cert-callback":      nil,
 	"expect-verify-result":              nil, // a failed verification is a failed handshake
@@ -153,6 +178,17 @@ var bogoValues = map[string]func(*bogoConfig, string){
 	"export-label":           func(b *bogoConfig, v string) { b.exportLabel = v },
 	"export-context":         func(b *bogoConfig, v string) { b.exportContext = v },
 
+	"accepted-peer-cert-types":    func(b *bogoConfig, v string) { b.peerTypes = append(b.peerTypes, engine.CertificateType(number(v))) },
+	"available-client-cert-types": func(b *bogoConfig, v string) { b.ownTypes = append(b.ownTypes, engine.CertificateType(number(v))) },
+	"psk-importer-key":            func(b *bogoConfig, v string) { b.current.psk.Key = base64Value(v) },
+	"psk-importer-identity":       func(b *bogoConfig, v string) { b.current.psk.Identity = base64Value(v) },
+	"psk-importer-context":        func(b *bogoConfig, v string) { b.current.psk.Context = base64Value(v) },
+	"cert-properties":             func(b *bogoConfig, v string) { b.credential().anchors = base64Value(v) },
+	"use-client-ca-list":          func(b *bogoConfig, v string) { b.clientCAs = names(v) },
+
+	"expect-client-ca-list":           func(b *bogoConfig, v string) { b.expectCAs = names(v) },
+	"expect-peer-certificate-type":    func(b *bogoConfig, v string) { b.expectPeerType = 1 + number(v) },
+	"expect-peer-rpk-sha256":          func(b *bogoConfig, v string) { b.expectRawKey = base64Value(v) },
 	"expect-alpn":                     func(b *bogoConfig, v string) { b.expectALPN = &v },
 	"expect-server-name":              func(b *bogoConfig, v string) { b.expectServerName = &v },
 	"expect-advertised-alpn":          func(b *bogoConfig, v string) { b.expectAdvertised = protocols(v) },
@@ -197,10 +233,21 @@ func parseBogo(args []string, connection int) (b bogoConfig, unknown string) {
 	if b.maxVersion < 0x0304 {
 		return b, "no TLS 1.3"
 	}
-	if !b.server && len(b.credentials) > 1 {
-		return b, "a client's choice of certificates"
+	if b.server && b.failStaple {
+		return b, "a staple that cannot be had" // it is a file's here
 	}
 	return b, ""
+}
+
+// names splits a list of distinguished names, in hexadecimal.
+func names(v string) (list [][]byte) {
+	if v == "<NULL>" || v == "<EMPTY>" {
+		return nil
+	}
+	for name := range strings.SplitSeq(v, ",") {
+		list = append(list, must(hex.DecodeString(name)))
+	}
+	return list
 }
 
 func allGroups() (list []*group) {

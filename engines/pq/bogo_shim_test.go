@@ -3,6 +3,7 @@ package pq
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -32,7 +33,10 @@ func init() {
 	}
 }
 
-var errBogoVerify = errors.New("the peer was not accepted")
+var (
+	errBogoVerify = errors.New("the peer was not accepted")
+	errBogoStaple = errors.New("the staple was not accepted")
+)
 
 // bogo is the shim's state from one connection to the next.
 type bogo struct {
@@ -164,7 +168,7 @@ func (b *bogo) handshake(stream net.Conn) (*session, error) {
 		return nil, err
 	}
 	e := newEngine(preferences{
-		schemes: b.schemes, signing: signing, shares: b.shares,
+		schemes: b.schemes, signing: signing, shares: b.shares, ownTypes: b.ownTypes,
 		now: func() time.Time { return now },
 	})
 	h, run := b.role(e, stream, identities)
@@ -196,9 +200,10 @@ func (b *bogo) handshake(stream net.Conn) (*session, error) {
 
 // role makes the handshake of the role that was asked for.
 func (b *bogo) role(e *pqEngine, stream net.Conn, identities []*engine.Identity) (*handshake, func() (*session, error)) {
-	config := engine.Config{Verify: b.verify, ALPN: b.alpn}
+	config := engine.Config{Verify: b.verify, ALPN: b.alpn, PSKs: b.psks(), PeerTypes: b.peerTypes,
+		OrCertificate: b.clientAuth != engine.ClientAuthNone} // -verify-peer
 	if b.server {
-		cfg := &engine.ServerConfig{Config: config, ClientAuth: b.clientAuth, Identities: identities}
+		cfg := &engine.ServerConfig{Config: config, ClientAuth: b.clientAuth, Identities: identities, ClientCAs: b.clientCAs}
 		server := &serverHandshake{handshake: e.handshake(stream, &cfg.Config, true), cfg: cfg}
 		if !b.noTicket {
 			server.sealer = sealer{b.keys}
@@ -206,15 +211,13 @@ func (b *bogo) role(e *pqEngine, stream net.Conn, identities []*engine.Identity)
 		return &server.handshake, func() (*session, error) {
 			s, err := server.run()
 			if err == nil {
-				err = b.checkSelected(identities, server.identity)
+				err = b.checkSelected(identities, server.identity, server.peer.PSK)
 			}
 			return s, b.checkHello(server.hello, err)
 		}
 	}
 	cfg := &engine.ClientConfig{Config: config, ServerName: b.serverName, Ticket: b.ticket}
-	if len(identities) > 0 {
-		cfg.Identities = identities
-	}
+	cfg.Identities = identities
 	if !b.noTicket {
 		cfg.KeepTicket = func(ticket []byte) { b.ticket = ticket }
 	}
@@ -222,12 +225,30 @@ func (b *bogo) role(e *pqEngine, stream net.Conn, identities []*engine.Identity)
 	if b.resumed {
 		client.ticket = usableTicket(cfg, e.prefs.now())
 	}
-	return &client.handshake, func() (*session, error) { s, err := client.run(); return s, b.checkRequest(client.request, err) }
+	return &client.handshake, func() (*session, error) {
+		s, err := client.run()
+		if err == nil && !b.resumed {
+			err = b.checkSelected(identities, client.identity, client.peer.PSK)
+		}
+		return s, b.checkRequest(client.request, err)
+	}
 }
 
 func (b *bogo) verify(p *engine.Peer) error {
 	if b.verifyFail && b.clientAuth != engine.ClientAuthNone { // without -verify-peer the result is not looked at
 		return errBogoVerify
+	}
+	if b.verifyFail && p.RawKey != nil {
+		return errBogoVerify
+	}
+	if b.failStaple {
+		return &engine.RefusedError{Alert: engine.AlertBadCertStatus, Err: errBogoStaple}
+	}
+	if b.expectPeerType != 0 && (b.expectPeerType-1 == int(engine.CertificateRawKey)) != (p.RawKey != nil) {
+		return errors.New("another type of certificate")
+	}
+	if sum := sha256.Sum256(p.RawKey); b.expectRawKey != nil && !bytes.Equal(sum[:], b.expectRawKey) {
+		return errors.New("another raw public key")
 	}
 	if b.expectStaple != nil && !bytes.Equal(p.Staple, b.expectStaple) {
 		return errors.New("another OCSP response")
@@ -257,6 +278,9 @@ func (b *bogo) checkHello(m *clientHello, err error) error {
 func (b *bogo) checkRequest(m *certificateRequest, err error) error {
 	if err != nil || m == nil {
 		return err
+	}
+	if b.expectCAs != nil && !slices.EqualFunc(b.expectCAs, m.cas, bytes.Equal) {
+		return errors.New("other names of CAs")
 	}
 	return b.checkPrefs(m.schemes)
 }

@@ -22,6 +22,7 @@ type clientHandshake struct {
 	offers   []offer       // of hello.psk
 	accepted *offer        // one of them, or nil
 	ownType  engine.CertificateType
+	identity *engine.Identity    // that was shown, or nil
 	request  *certificateRequest // nil: the server asked for no certificate
 }
 
@@ -99,6 +100,7 @@ func (h *clientHandshake) makeHello() error {
 		clientTypes:     offeredTypes(h.ownTypes()),
 		serverTypes:     offeredTypes(h.cfg.AcceptedTypes()),
 		trustAnchors:    h.cfg.TrustAnchors,
+		cas:             h.cfg.CAs,
 	}
 	if h.cfg.KeepTicket != nil || h.ticket != nil || len(h.cfg.PSKs) > 0 {
 		h.hello.pskModes = []byte{pskModeDHE}

@@ -126,8 +126,9 @@ func (h *clientHandshake) sendClientIdentity() error {
 	}
 	if id == nil {
 		return blame(engine.FaultNoCommonCipher, engine.AlertHandshakeFailure,
-			"the server takes no signature by the client's kind of key")
+			"the server takes no signature by the client's kind of key, or names none of its issuers")
 	}
+	h.identity = id
 	return h.sendIdentity(id, s, &certificateMessage{chain: shown(id)})
 }
 
@@ -141,6 +142,7 @@ func (h *clientHandshake) selectIdentity(r *certificateRequest) (chosen *engine.
 		case s == nil || id.Type() != h.ownType:
 		case id.IssuedBy(r.cas):
 			return id, s
+		case id.OnCall:
 		case chosen == nil:
 			chosen, with = id, s
 		}

@@ -1,6 +1,7 @@
 package pq
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"slices"
 
@@ -268,7 +269,8 @@ func sameHello(a, b *clientHello) bool {
 		slices.Equal(a.groups, b.groups) && slices.Equal(a.schemes, b.schemes) &&
 		slices.Equal(a.alpn, b.alpn) && a.serverName == b.serverName &&
 		slices.Equal(a.versions, b.versions) && slices.Equal(a.trustAnchors, b.trustAnchors) && a.recordSizeLimit == b.recordSizeLimit &&
-		string(a.clientTypes) == string(b.clientTypes) && string(a.serverTypes) == string(b.serverTypes)
+		string(a.clientTypes) == string(b.clientTypes) && string(a.serverTypes) == string(b.serverTypes) &&
+		slices.EqualFunc(a.cas, b.cas, bytes.Equal)
 }
 
 // selectTicket looks for a ticket that we can resume, or else an external key,

@@ -26,13 +26,7 @@ func (m *certificateRequest) marshal() ([]byte, error) {
 		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
 			addExtension(b, extSignatureAlgorithms, func(b *cryptobyte.Builder) { addUint16s(b, m.schemes) })
 			if len(m.cas) > 0 {
-				addExtension(b, extCertAuthorities, func(b *cryptobyte.Builder) {
-					b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
-						for _, name := range m.cas {
-							addOpaque16(b, name)
-						}
-					})
-				})
+				addExtension(b, extCertAuthorities, func(b *cryptobyte.Builder) { addNames(b, m.cas) })
 			}
 		})
 	})

@@ -26,6 +26,7 @@ type clientHello struct {
 	sct             bool
 	clientTypes     []byte // of certificates; nil: absent
 	serverTypes     []byte
+	cas             [][]byte // raw distinguished names; nil: absent
 	compressCerts   []uint16
 	recordSizeLimit uint16
 	trustAnchors    []trustanchor.ID // nil: absent; empty: present
@@ -62,7 +63,7 @@ func (m *clientHello) allowsPSK() bool {
 // leaveOutCertificates makes it the hello of a client that takes none.
 func (m *clientHello) leaveOutCertificates() {
 	m.schemes, m.statusRequest, m.sct, m.compressCerts, m.trustAnchors = nil, false, false, nil, nil
-	m.clientTypes, m.serverTypes = nil, nil
+	m.clientTypes, m.serverTypes, m.cas = nil, nil, nil
 }
 
 // marshal writes the message, and notes in extensions and bindersAt what and
@@ -122,6 +123,7 @@ func (m *clientHello) marshalExtensions(b *cryptobyte.Builder) {
 	add(extSupportedVersions, m.versions != nil, func(b *cryptobyte.Builder) {
 		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { appendUint16s(b, m.versions) })
 	})
+	add(extCertAuthorities, m.cas != nil, func(b *cryptobyte.Builder) { addNames(b, m.cas) })
 	add(extCookie, m.cookie != nil, func(b *cryptobyte.Builder) { addOpaque16(b, m.cookie) })
 	add(extPSKModes, m.pskModes != nil, func(b *cryptobyte.Builder) { addOpaque8(b, m.pskModes) })
 	add(extKeyShare, m.keyShares != nil, func(b *cryptobyte.Builder) {
@@ -228,7 +230,7 @@ func (m *clientHello) parseExtension(ext uint16, s *cryptobyte.String) error {
 	case extPSKModes:
 		ok = readOpaque8(s, &m.pskModes) && len(m.pskModes) > 0
 	case extCertAuthorities:
-		_, ok = readNames(s) // of no use to us, but to be of the right form
+		m.cas, ok = readNames(s)
 	case extKeyShare:
 		return m.parseKeyShares(s)
 	default:

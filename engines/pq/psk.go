@@ -189,7 +189,7 @@ func (h *serverHandshake) withoutPSK() error {
 	case len(h.cfg.Identities) > 0:
 		return nil
 	case h.hello.psk == nil:
-		return errNoPSK(engine.AlertHandshakeFailure, "the client offers no pre-shared key")
+		return errNoPSK(engine.AlertMissingExtension, "the client offers no pre-shared key")
 	case !h.hello.allowsPSK():
 		return errNoPSK(engine.AlertHandshakeFailure, "the client offers its pre-shared key without a key exchange alone")
 	}

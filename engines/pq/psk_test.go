@@ -118,7 +118,7 @@ func TestPSKRefused(t *testing.T) {
 		"another key":       {wrong, nil, engine.AlertDecryptError},
 		"another identity":  {testPSK("two"), nil, engine.AlertDecryptError},
 		"imported":          {imported, nil, engine.AlertDecryptError},
-		"no key":            {nil, nil, engine.AlertHandshakeFailure},
+		"no key":            {nil, nil, engine.AlertMissingExtension},
 		"a certificate":     {testPSK("one"), cert, engine.AlertHandshakeFailure},
 		"a certificate too": {testPSK("two"), &engine.ServerConfig{Identities: cert.Identities}, engine.AlertHandshakeFailure},
 	} {

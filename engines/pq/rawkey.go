@@ -110,15 +110,17 @@ func (h *serverHandshake) selectPeerType() error {
 	return nil
 }
 
-// certificateTypes are what EncryptedExtensions answers to the client's lists: in
-// a full handshake, and of the client's where a certificate is asked for.
+// certificateTypes are what EncryptedExtensions answers to the client's lists: of
+// the client's type where a certificate is asked for. In a resumption it is the
+// type that would have been chosen, for clients that look for an answer.
 func (h *serverHandshake) certificateTypes(m *encryptedExtensions) {
-	if h.accepted != nil {
-		return
-	}
-	if h.hello.serverTypes != nil {
-		t := h.identity.Type()
-		m.serverType = &t
+	if h.hello.serverTypes != nil && h.peer.PSK == nil {
+		for _, t := range typesOf(h.cfg.Identities) {
+			if h.identity == nil && takes(h.hello.serverTypes, t) || h.identity != nil && h.identity.Type() == t {
+				m.serverType = &t
+				break
+			}
+		}
 	}
 	if h.hello.clientTypes != nil && h.asks {
 		m.clientType = &h.peerType

@@ -34,6 +34,7 @@ type candidate struct {
 	scheme *scheme
 	named  bool // it is for the name that the client asked for
 	rank   identityRank
+	asked  bool // the client asked for its trust anchor
 }
 
 // identityRank says how good an identity is by what the client trusts: the less
@@ -65,7 +66,8 @@ func (h *serverHandshake) selectIdentity() error {
 		}
 		signable = true
 		named := h.hello.serverName != "" && id.Leaf != nil && id.Leaf.VerifyHostname(h.hello.serverName) == nil
-		list = append(list, candidate{id, s, named, rankOf(id, h.hello.trustAnchors)})
+		rank, asked := rankOf(id, h.hello)
+		list = append(list, candidate{id, s, named, rank, asked})
 	}
 	slices.SortStableFunc(list, func(a, b candidate) int {
 		if a.named != b.named {
@@ -79,7 +81,7 @@ func (h *serverHandshake) selectIdentity() error {
 	h.anchors = h.availableAnchors(list)
 	for _, c := range list {
 		if c.rank < rankOnCall {
-			h.identity, h.scheme, h.matched = c.id, c.scheme, c.rank <= rankMatch
+			h.identity, h.scheme, h.matched = c.id, c.scheme, c.asked
 			return nil
 		}
 	}
@@ -94,19 +96,20 @@ func (h *serverHandshake) selectIdentity() error {
 		"the client takes no signature by our kinds of key")
 }
 
-func rankOf(id *engine.Identity, asked []trustanchor.ID) identityRank {
+// rankOf ranks an identity by the trust anchors and the issuers that the client
+// names, and tells whether it was one of the former.
+func rankOf(id *engine.Identity, m *clientHello) (rank identityRank, asked bool) {
 	p := id.Anchors
+	asked = p != nil && p.Match(m.trustAnchors)
 	switch {
-	case p == nil:
-		return rankAny
-	case p.Match(asked) && id.Small:
-		return rankSmall
-	case p.Match(asked):
-		return rankMatch
-	case p.OnDemand:
-		return rankOnCall
+	case asked && id.Small:
+		return rankSmall, true
+	case asked || id.IssuedBy(m.cas):
+		return rankMatch, asked
+	case id.OnCall || p != nil && p.OnDemand:
+		return rankOnCall, false
 	}
-	return rankAny
+	return rankAny, false
 }
 
 // availableAnchors are the trust anchors of all that the client could have had,

@@ -141,6 +141,14 @@ func readProtocols(s *cryptobyte.String) ([]string, bool) {
 	return protocols, true
 }
 
+func addNames(b *cryptobyte.Builder, names [][]byte) {
+	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+		for _, name := range names {
+			addOpaque16(b, name)
+		}
+	})
+}
+
 // readNames reads distinguished names, at least one (RFC 8446, section 4.2.4).
 func readNames(s *cryptobyte.String) ([][]byte, bool) {
 	var list cryptobyte.String
