@@ -65,7 +65,8 @@ func (h *serverHandshake) selectIdentity() error {
 			continue
 		}
 		signable = true
-		named := h.hello.serverName != "" && id.Leaf != nil && id.Leaf.VerifyHostname(h.hello.serverName) == nil
+		// A raw key has no name, and so is for every one.
+		named := h.hello.serverName != "" && (id.RawKey != nil || id.Leaf.VerifyHostname(h.hello.serverName) == nil)
 		rank, asked := rankOf(id, h.hello)
 		list = append(list, candidate{id, s, named, rank, asked})
 	}
