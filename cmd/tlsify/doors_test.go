@@ -17,7 +17,7 @@ var doors = map[string]string{
 	"cmd/tlsify/internal/credential":  "/engine/trustanchor /verify/pemfile",
 	"cmd/tlsify/internal/dial":        "/stream",
 	"cmd/tlsify/internal/facts":       "status /engine /verify /verify/mtc",
-	"cmd/tlsify/internal/fingerprint": "",
+	"cmd/tlsify/internal/fingerprint": "/engine/trustanchor",
 	"cmd/tlsify/internal/invocation":  "dial option privilege process signer status /engine /pump /verify",
 	"cmd/tlsify/internal/listener":    "acquire facts invocation process status /engine /stream",
 	"cmd/tlsify/internal/option":      "status",

@@ -41,7 +41,7 @@ Its forms:
   tlsify accept    [OPTION]... --cert FILE --key FILE [--net-fd N]
   tlsify listen    [OPTION]... --cert FILE --key FILE [ADDR] -- PROG
   tlsify inspect   [OPTION]... [--json | --pem] HOST:PORT
-  tlsify fingerprint [--json] [FILE | --listen ADDR]
+  tlsify fingerprint [--json] [FILE | --listen ADDR [--save FILE] | --compare A B]
   tlsify engines | version | help [TOPIC]
 
 A failure is one line with a word in brackets, its CODE: tlsify help CODE says what

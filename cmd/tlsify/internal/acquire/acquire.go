@@ -8,6 +8,7 @@ package acquire
 
 import (
 	"bytes"
+	"io"
 	"os"
 
 	"tlsify/cmd/tlsify/internal/fingerprint"
@@ -44,7 +45,10 @@ type Resources struct {
 	HandedOn   HandedOn       // listen
 	given      map[int][]byte // listen: what descriptors had
 
-	Hello []byte // fingerprint: the ClientHello, or nil
+	// Hellos are what fingerprint is to look at, and Damaged says why there may
+	// be more in the capture that could not be read.
+	Hellos  []fingerprint.Captured
+	Damaged error
 }
 
 // Acquire gets everything, in this order. What can be refused without starting
@@ -112,20 +116,38 @@ func (r *Resources) capture() error {
 	if r.Form != option.Fingerprint || r.Listen.Target.Network != "" || r.Listen.Target.Given != nil {
 		return nil
 	}
-	var err error
-	if r.Capture == "" {
-		r.Hello, err = fingerprint.Capture(os.Stdin)
-	} else {
-		var content []byte
-		if content, err = r.files.Load("fingerprint", r.Capture); err != nil {
+	names := []string{r.Capture}
+	if r.Compare != "" {
+		names = []string{r.Compare, r.Capture}
+	}
+	for _, name := range names {
+		found, err := r.captured(name)
+		if len(found) == 0 {
 			return err
 		}
-		r.Hello, err = fingerprint.Capture(bytes.NewReader(content))
-	}
-	if err != nil {
-		return status.Usagef("fingerprint: %v", err)
+		if r.Compare != "" {
+			found = found[:1]
+		}
+		r.Hellos = append(r.Hellos, found...)
+		r.Damaged = err
 	}
 	return nil
+}
+
+// captured finds what is in a capture; an empty name is descriptor 0.
+func (r *Resources) captured(name string) (found []fingerprint.Captured, err error) {
+	in := io.Reader(os.Stdin)
+	if name != "" {
+		content, err := r.files.Load("fingerprint", name)
+		if err != nil {
+			return nil, err
+		}
+		in = bytes.NewReader(content)
+	}
+	if found, err = fingerprint.CaptureAll(in); err != nil {
+		err = status.Usagef("fingerprint: %v", err)
+	}
+	return found, err
 }
 
 // checkEngine asks the engine whether it can do all of it, and then opens the

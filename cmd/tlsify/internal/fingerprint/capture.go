@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
+	"os"
 	"strings"
 )
 
@@ -18,11 +20,30 @@ const (
 	clientHello     = 1
 )
 
-// Capture finds the first ClientHello in r: in a pcap or pcapng file, or in a
-// TLS record or handshake message, binary or in hexadecimal digits, which white
-// space and colons may part. The message is returned with its header, and is
-// one that [Parse] accepts.
+// A Captured is a ClientHello that was found: the message with its header, which
+// [Parse] accepts.
+type Captured struct {
+	Message []byte
+	// From and To are the client and the server, where the capture has them.
+	From, To netip.AddrPort
+}
+
+// Capture finds the first ClientHello in r, as [CaptureAll] does.
 func Capture(r io.Reader) (hello []byte, err error) {
+	found, err := capture(r, 1)
+	if len(found) == 0 {
+		return nil, err
+	}
+	return found[0].Message, nil
+}
+
+// CaptureAll finds every ClientHello in r: in a pcap or pcapng file, or the one
+// in a TLS record or handshake message, binary or in hexadecimal digits, which
+// white space and colons may part. Where a capture is damaged, there is an error
+// beside what was found before.
+func CaptureAll(r io.Reader) ([]Captured, error) { return capture(r, fileLimit) }
+
+func capture(r io.Reader, limit int) ([]Captured, error) {
 	content, err := io.ReadAll(io.LimitReader(r, fileLimit+1))
 	if err != nil {
 		return nil, err
@@ -34,15 +55,36 @@ func Capture(r io.Reader) (hello []byte, err error) {
 	case len(content) == 0:
 		return nil, errors.New("the capture is empty")
 	case isCaptureFile(content):
-		return fromPackets(content)
+		return fromPackets(content, limit)
 	}
-	if hello, err = fromBinary(content); err == nil {
-		return hello, nil
+	hello, err := fromBinary(content)
+	if binary, ok := fromHex(content); err != nil && ok {
+		hello, err = fromBinary(binary)
 	}
-	if binary, ok := fromHex(content); ok {
-		return fromBinary(binary)
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
+	return []Captured{{Message: hello}}, nil
+}
+
+// Parse reads what was found.
+func (c Captured) Parse() (*Hello, error) {
+	h, err := Parse(c.Message)
+	if err == nil && c.From.IsValid() {
+		h.from, h.to = c.From.String(), c.To.String()
+	}
+	return h, err
+}
+
+// Save writes a ClientHello to a file that is not there yet, in hexadecimal
+// digits, which [Capture] reads.
+func Save(path string, hello []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(file, "%x\n", hello)
+	return errors.Join(err, file.Close())
 }
 
 // fromBinary takes a record or a message.

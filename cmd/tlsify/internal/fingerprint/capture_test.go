@@ -203,8 +203,14 @@ func FuzzCapture(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := Parse(hello); err != nil {
-			t.Errorf("what was found cannot be parsed: %v", err)
+		all, _ := CaptureAll(bytes.NewReader(capture))
+		if len(all) == 0 || !bytes.Equal(all[0].Message, hello) {
+			t.Errorf("of %d that were found the first is another", len(all))
+		}
+		for _, found := range all {
+			if _, err := found.Parse(); err != nil {
+				t.Errorf("what was found cannot be parsed: %v", err)
+			}
 		}
 		// What was found is found again in what was found.
 		if again, err := Capture(bytes.NewReader(hello)); err != nil || !bytes.Equal(again, hello) {

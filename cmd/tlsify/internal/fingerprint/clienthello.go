@@ -20,6 +20,8 @@ type Hello struct {
 	Compression []uint8
 	Extensions  []Extension
 
+	from, to string // client and server, where they are known
+
 	// What the extensions say, as far as a fingerprint needs it.
 	versions     []uint16
 	groups       []uint16
@@ -33,6 +35,8 @@ type Extension struct {
 	ID     uint16
 	Length int      // of the body, in bytes
 	Values []string // what the body says, for people; nil where that is not known
+
+	body []byte
 }
 
 var errMalformed = errors.New("the ClientHello is malformed")

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
+
+	"tlsify/engine/trustanchor"
 )
 
 // The extensions that a fingerprint or a reader wants to know more of.
@@ -28,6 +30,7 @@ const (
 	extKeyShare            = 51
 	extALPSOld             = 17513
 	extALPS                = 17613
+	extTrustAnchors        = 0xca34
 	extECH                 = 0xfe0d
 	extRenegotiationInfo   = 0xff01
 )
@@ -82,10 +85,45 @@ func (h *Hello) readBody(id uint16, body cryptobyte.String) (values []string, ok
 		var limit uint16
 		ok = body.ReadUint16(&limit) && body.Empty()
 		values = []string{strconv.Itoa(int(limit))}
+	case extTrustAnchors:
+		// It and the next are read where they can be: their forms are young.
+		return readTrustAnchors(body), true
+	case extECH:
+		return readECH(body), true
 	default:
 		return nil, true
 	}
 	return values, ok
+}
+
+// readTrustAnchors is draft-ietf-tls-trust-anchor-ids: identifiers below
+// 1.3.6.1.4.1.
+func readTrustAnchors(body cryptobyte.String) (ids []string) {
+	var list cryptobyte.String
+	if !body.ReadUint16LengthPrefixed(&list) || !body.Empty() {
+		return nil
+	}
+	for !list.Empty() {
+		var id cryptobyte.String
+		if !list.ReadUint8LengthPrefixed(&id) || !trustanchor.ID(id).Valid() {
+			return nil
+		}
+		ids = append(ids, trustanchor.ID(id).String())
+	}
+	return ids
+}
+
+// readECH is RFC 9849, section 5, of the outer ClientHello: the HPKE suite and
+// two lengths, which is all that one of GREASE has.
+func readECH(body cryptobyte.String) (values []string) {
+	var kind, config uint8
+	var kdf, aead uint16
+	var key, payload cryptobyte.String
+	if !body.ReadUint8(&kind) || kind != 0 || !body.ReadUint16(&kdf) || !body.ReadUint16(&aead) || !body.ReadUint8(&config) ||
+		!body.ReadUint16LengthPrefixed(&key) || !body.ReadUint16LengthPrefixed(&payload) || !body.Empty() {
+		return nil
+	}
+	return []string{nameOf(kdf, kdfNames[:]), nameOf(aead, aeadNames[:]), fmt.Sprintf("key (%d)", len(key)), fmt.Sprintf("payload (%d)", len(payload))}
 }
 
 // readList16 reads code points behind a length of two bytes; at least one.

@@ -14,13 +14,24 @@ const segmentLimit = 64
 // may begin in clear (a proxy's CONNECT, STARTTLS) or before the capture does.
 type flows struct {
 	segments map[flowKey][]segment
+	found    map[helloKey]bool
 	err      error // the last of a ClientHello that is none, or not whole
+}
+
+// helloKey is where a ClientHello that was found begins: what is sent again is
+// not another. A flow has two where the server answers by a HelloRetryRequest.
+type helloKey struct {
+	flow flowKey
+	seq  uint32
 }
 
 // add takes a segment, and returns the ClientHello that is complete with it.
 func (f *flows) add(s segment) []byte {
 	if f.segments == nil {
-		f.segments = map[flowKey][]segment{}
+		f.segments, f.found = map[flowKey][]segment{}, map[helloKey]bool{}
+	}
+	if rest, ok := bytes.CutPrefix(s.data, changeCipherSpec); ok {
+		s.seq, s.data = s.seq+uint32(len(changeCipherSpec)), rest
 	}
 	flow := append(f.segments[s.flow], s)
 	if len(flow) > segmentLimit {
@@ -28,7 +39,8 @@ func (f *flows) add(s segment) []byte {
 	}
 	f.segments[s.flow] = flow
 	for _, first := range flow {
-		if !beginsHello(first.data) {
+		key := helloKey{s.flow, first.seq}
+		if !beginsHello(first.data) || f.found[key] {
 			continue
 		}
 		hello, err := ReadHello(bytes.NewReader(joined(flow, first)))
@@ -36,12 +48,17 @@ func (f *flows) add(s segment) []byte {
 			_, err = Parse(hello)
 		}
 		if err == nil {
+			f.found[key] = true
 			return hello
 		}
 		f.err = err
 	}
 	return nil
 }
+
+// changeCipherSpec is the record that a client may send before its second
+// ClientHello (RFC 8446, appendix D.4).
+var changeCipherSpec = []byte{20, 3, 3, 0, 1, 1}
 
 // beginsHello tells whether a segment may be the first of a ClientHello's.
 func beginsHello(b []byte) bool {

@@ -63,7 +63,7 @@ func (h *Hello) readExtensions(list cryptobyte.String) error {
 		if !ok {
 			return fmt.Errorf("the extension %s is malformed", extensionName(id))
 		}
-		h.Extensions = append(h.Extensions, Extension{id, len(body), values})
+		h.Extensions = append(h.Extensions, Extension{id, len(body), values, body})
 	}
 	return nil
 }

@@ -35,15 +35,18 @@ func pcapOrder(content []byte) (binary.ByteOrder, bool) {
 	return nil, false
 }
 
-// fromPackets finds the first ClientHello that is complete.
-func fromPackets(content []byte) ([]byte, error) {
+// fromPackets finds ClientHellos in the order in which they are complete, and no
+// more than limit.
+func fromPackets(content []byte, limit int) ([]Captured, error) {
 	var flows flows
-	var found []byte
+	var found []Captured
 	take := func(link uint32, frame []byte) bool {
 		if segment, ok := segmentOf(link, frame); ok {
-			found = flows.add(segment)
+			if hello := flows.add(segment); hello != nil {
+				found = append(found, Captured{hello, segment.flow.from, segment.flow.to})
+			}
 		}
-		return found == nil
+		return len(found) < limit
 	}
 	var err error
 	if order, ok := pcapOrder(content); ok {
@@ -51,16 +54,13 @@ func fromPackets(content []byte) ([]byte, error) {
 	} else {
 		err = eachPcapng(content, take)
 	}
-	if found != nil {
-		return found, nil
-	}
-	if err == nil {
+	if err == nil && found == nil {
 		err = flows.failure()
 	}
-	return nil, err
+	return found, err
 }
 
-var errNoPacket = errors.New("the capture file is cut off or damaged, and has no ClientHello before that")
+var errNoPacket = errors.New("the capture file is cut off or damaged")
 
 // eachPcap hands the packets of a pcap file to take, until that returns false.
 func eachPcap(content []byte, order binary.ByteOrder, take func(link uint32, frame []byte) bool) error {

@@ -11,6 +11,9 @@ import (
 
 // report is the form of the JSON.
 type report struct {
+	Client string `json:"client,omitempty"`
+	Server string `json:"server,omitempty"`
+
 	JA3     string `json:"ja3"`
 	JA3Hash string `json:"ja3_hash"`
 	JA4     string `json:"ja4"`
@@ -39,6 +42,7 @@ type reportExtension struct {
 
 func (h *Hello) report() *report {
 	r := &report{
+		Client: h.from, Server: h.to,
 		JA3: h.JA3(), JA3Hash: h.JA3Hash(), JA4: h.JA4(), JA4R: h.JA4R(), JA4RO: h.JA4RO(),
 		Length: h.Length, Version: nameOf(h.Version, versionNames[:]),
 		Random: hex.EncodeToString(h.Random), SessionID: hex.EncodeToString(h.SessionID),
@@ -58,11 +62,10 @@ func (h *Hello) report() *report {
 	return r
 }
 
-// WriteJSON writes everything as one JSON object and a line's end.
+// WriteJSON writes everything as one JSON object, on one line.
 func (h *Hello) WriteJSON(w io.Writer) error {
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
-	out.SetIndent("", "  ")
 	return out.Encode(h.report())
 }
 
@@ -70,6 +73,9 @@ func (h *Hello) WriteJSON(w io.Writer) error {
 func (h *Hello) WriteText(w io.Writer) error {
 	r := h.report()
 	var b strings.Builder
+	if r.Client != "" {
+		fmt.Fprintf(&b, "client: %s\nserver: %s\n", r.Client, r.Server)
+	}
 	for _, f := range [][2]string{
 		{"JA3", r.JA3Hash}, {"JA3 string", r.JA3}, {"JA4", r.JA4}, {"JA4_r", r.JA4R}, {"JA4_ro", r.JA4RO},
 		{"length", fmt.Sprint(r.Length)}, {"legacy_version", r.Version}, {"random", r.Random}, {"session_id", r.SessionID},

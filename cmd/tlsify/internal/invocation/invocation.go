@@ -34,6 +34,10 @@ type Invocation struct {
 	// Capture is the file of a ClientHello for fingerprint; empty: descriptor 0,
 	// or Listen.Target where that is set.
 	Capture string
+	// Compare is the capture that Capture is compared with, or empty.
+	Compare string
+	// Save is the file for the ClientHello that was heard, or empty.
+	Save string
 
 	Say     status.Reporter
 	Claims  *process.Claims

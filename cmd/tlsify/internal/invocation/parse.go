@@ -81,10 +81,20 @@ func (p *parser) nothingElse(most int) error {
 // capture reads what `tlsify fingerprint` is to look at.
 func (p *parser) capture() (err error) {
 	value, listens := p.words.Value("listen")
+	other, compares := p.words.Value("compare")
 	p.inv.JSON = p.words.Has("json")
+	p.inv.Save, _ = p.words.Value("save")
 	switch {
 	case len(p.words.Rest) > 1 || listens && len(p.words.Rest) > 0 || p.words.Prog != nil:
 		return status.Usagef("fingerprint: a capture, or --listen ADDR, and nothing else")
+	case p.words.Has("save") && (!listens || p.inv.Save == ""):
+		return status.Usagef("fingerprint: --save FILE is for what --listen hears")
+	case compares && (listens || len(p.words.Rest) == 0):
+		return status.Usagef("fingerprint: --compare A B wants two captures")
+	case compares:
+		if err := p.file("compare", other, &p.inv.Compare); err != nil {
+			return err
+		}
 	case listens:
 		p.inv.Listen.Target, err = p.listenAddress(value)
 		return err

@@ -1,0 +1,130 @@
+package fingerprint
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// A Difference is something in which two ClientHellos differ, beyond what is
+// random in all: "-" is what one of them lacks.
+type Difference struct {
+	What string `json:"what"`
+	A    string `json:"a"`
+	B    string `json:"b"`
+}
+
+// absent stands for what a ClientHello has not.
+const absent = "-"
+
+// Compare says in what two ClientHellos differ: the frame, the order of the
+// extensions, and each extension by itself. Values of GREASE, keys, tickets and
+// the like count by their place and length alone.
+func Compare(a, b *Hello) (list []Difference) {
+	note := func(what, of, other string) {
+		if of != other {
+			list = append(list, Difference{what, of, other})
+		}
+	}
+	note("JA4", a.JA4(), b.JA4())
+	note("legacy_version", nameOf(a.Version, versionNames[:]), nameOf(b.Version, versionNames[:]))
+	note("session_id", fmt.Sprintf("%d bytes", len(a.SessionID)), fmt.Sprintf("%d bytes", len(b.SessionID)))
+	note("cipher_suites", suiteList(a.Suites), suiteList(b.Suites))
+	note("compression_methods", fmt.Sprint(a.Compression), fmt.Sprint(b.Compression))
+	ofA, ofB := a.contents(), b.contents()
+	for _, e := range ofA {
+		note(e.label, e.content, contentOf(ofB, e.label))
+	}
+	for _, e := range ofB {
+		if contentOf(ofA, e.label) == absent {
+			note(e.label, absent, e.content)
+		}
+	}
+	note("order of the extensions", order(ofA, ofB), order(ofB, ofA))
+	return list
+}
+
+// labelled is an extension as it is compared. Of GREASE there are several.
+type labelled struct{ label, content string }
+
+func (h *Hello) contents() (list []labelled) {
+	grease := 0
+	for _, e := range h.Extensions {
+		label := extensionName(e.ID)
+		if isGREASE(e.ID) {
+			grease++
+			label = fmt.Sprintf("GREASE extension %d", grease)
+		}
+		list = append(list, labelled{label, e.content()})
+	}
+	return list
+}
+
+// content is what of an extension is the same in two ClientHellos of one
+// program.
+func (e *Extension) content() string {
+	length := fmt.Sprintf("%d bytes", e.Length)
+	switch e.ID {
+	case extSessionTicket, extPadding:
+		return length
+	}
+	if e.Values != nil {
+		return length + ": " + strings.Join(e.Values, ", ")
+	}
+	if len(e.body) == 0 {
+		return length
+	}
+	return length + ": " + hex.EncodeToString(e.body)
+}
+
+func contentOf(list []labelled, label string) string {
+	if i := slices.IndexFunc(list, func(e labelled) bool { return e.label == label }); i >= 0 {
+		return list[i].content
+	}
+	return absent
+}
+
+// order is that of those extensions that the other has as well.
+func order(list, other []labelled) string {
+	var labels []string
+	for _, e := range list {
+		if contentOf(other, e.label) != absent {
+			labels = append(labels, e.label)
+		}
+	}
+	return strings.Join(labels, " ")
+}
+
+func suiteList(suites []uint16) string {
+	var names []string
+	for _, s := range suites {
+		names = append(names, suiteName(s))
+	}
+	return strings.Join(names, " ")
+}
+
+// WriteComparison writes the differences for people, or as one JSON object on a
+// line.
+func WriteComparison(w io.Writer, list []Difference, asJSON bool) error {
+	var b bytes.Buffer
+	if asJSON {
+		out := json.NewEncoder(&b)
+		out.SetEscapeHTML(false)
+		if list == nil {
+			list = []Difference{}
+		}
+		out.Encode(map[string]any{"alike": len(list) == 0, "differences": list})
+	} else if len(list) == 0 {
+		b.WriteString("alike, but for what is random\n")
+	} else {
+		for _, d := range list {
+			fmt.Fprintf(&b, "%s:\n  A %s\n  B %s\n", d.What, d.A, d.B)
+		}
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
