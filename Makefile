@@ -79,7 +79,7 @@ endings: build ## what real servers make of a request, into doc/endings.md; need
 
 CROWD = 2000
 crowd: toolchain ## listen under CROWD idle connections and as many unfinished handshakes, beside stunnel; needs 6 GB of memory
-	@TLSIFY_CROWD=$(CROWD) TLSIFY_FLOOD=5000 $(GOTEST) -count=1 -timeout 30m -run "TestCrowd|TestFlood" -v ./cmd/tlsify
+	@TLSIFY_CROWD=$(CROWD) TLSIFY_FLOOD=5000 TLSIFY_ROUNDS=3 $(GOTEST) -count=1 -timeout 60m -run "TestCrowd|TestFlood" -v ./cmd/tlsify
 
 dropins: ## tlsify beside Courier, s6-networking, qmail-remote, BusyBox, Emacs and others as they are; fetches or builds them (.ci/dropins)
 	@.ci/dropins
