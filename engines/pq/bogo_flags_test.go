@@ -33,6 +33,7 @@ type bogoConfig struct {
 	ownTypes       []engine.CertificateType
 	clientCAs      [][]byte
 	failStaple     bool
+	ech            bogoECH
 	delay          int // seconds, of the clock on a resumption
 
 	writesFirst, shutsDown, checkClose bool
@@ -147,7 +148,6 @@ var bogoBools = map[string]func(*bogoConfig){
 	"decline-alpn":                      func(b *bogoConfig) { b.alpn = nil },
 	"reject-alpn":                       func(b *bogoConfig) { b.alpn = []string{"unnegotiable"} },
 	"no-key-shares":                     func(b *bogoConfig) { b.shares = []uint16{} },
-	"expect-no-ech-name-override":       nil,
 	"expect-no-server-name":             func(b *bogoConfig) { b.expectServerName = new(string) },
 	"expect-not-resumable-across-names": nil,
 }
@@ -232,6 +232,9 @@ func parseBogo(args []string, connection int) (b bogoConfig, unknown string) {
 	}
 	if b.maxVersion < 0x0304 {
 		return b, "no TLS 1.3"
+	}
+	if b.ech.unsayable {
+		return b, "an ECH configuration that clients are not told of"
 	}
 	if b.server && b.failStaple {
 		return b, "a staple that cannot be had" // it is a file's here

@@ -203,7 +203,7 @@ func (b *bogo) role(e *pqEngine, stream net.Conn, identities []*engine.Identity)
 	config := engine.Config{Verify: b.verify, ALPN: b.alpn, PSKs: b.psks(), PeerTypes: b.peerTypes,
 		OrCertificate: b.clientAuth != engine.ClientAuthNone} // -verify-peer
 	if b.server {
-		cfg := &engine.ServerConfig{Config: config, ClientAuth: b.clientAuth, Identities: identities, ClientCAs: b.clientCAs}
+		cfg := &engine.ServerConfig{Config: config, ClientAuth: b.clientAuth, Identities: identities, ClientCAs: b.clientCAs, ECHKeys: b.ech.keys}
 		server := &serverHandshake{handshake: e.handshake(stream, &cfg.Config, true), cfg: cfg}
 		if !b.noTicket {
 			server.sealer = sealer{b.keys}
@@ -213,10 +213,11 @@ func (b *bogo) role(e *pqEngine, stream net.Conn, identities []*engine.Identity)
 			if err == nil {
 				err = b.checkSelected(identities, server.identity, server.peer.PSK)
 			}
-			return s, b.checkHello(server.hello, err)
+			return s, b.checkHello(server.hello, b.ech.checkEnd(s, err))
 		}
 	}
-	cfg := &engine.ClientConfig{Config: config, ServerName: b.serverName, Ticket: b.ticket}
+	cfg := &engine.ClientConfig{Config: config, ServerName: b.serverName, Ticket: b.ticket,
+		ECHConfigList: b.ech.configs, ECHGrease: b.ech.grease}
 	cfg.Identities = identities
 	if !b.noTicket {
 		cfg.KeepTicket = func(ticket []byte) { b.ticket = ticket }
@@ -230,7 +231,7 @@ func (b *bogo) role(e *pqEngine, stream net.Conn, identities []*engine.Identity)
 		if err == nil && !b.resumed {
 			err = b.checkSelected(identities, client.identity, client.peer.PSK)
 		}
-		return s, b.checkRequest(client.request, err)
+		return s, b.checkRequest(client.request, b.ech.checkEnd(s, err))
 	}
 }
 
@@ -240,6 +241,9 @@ func (b *bogo) verify(p *engine.Peer) error {
 	}
 	if b.verifyFail && p.RawKey != nil {
 		return errBogoVerify
+	}
+	if err := b.ech.checkName(p); err != nil {
+		return err
 	}
 	if b.failStaple {
 		return &engine.RefusedError{Alert: engine.AlertBadCertStatus, Err: errBogoStaple}

@@ -178,7 +178,8 @@ func commonRun(inner, outer []helloExtension) (before []helloExtension, kinds []
 	begin, end := 0, 0
 	for i, e := range inner {
 		at := slices.IndexFunc(outer, func(o helloExtension) bool { return o.kind == e.kind && bytes.Equal(o.content, e.content) })
-		if at < 0 || e.kind == extECH || len(kinds) == mostOuterExtensions {
+		// The name stands by itself, so that its being the public one shows nowhere.
+		if at < 0 || e.kind == extECH || e.kind == extServerName || len(kinds) == mostOuterExtensions {
 			if len(kinds) > 0 {
 				break
 			}
