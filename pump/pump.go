@@ -123,12 +123,8 @@ func Run(ctx context.Context, plan Plan) error {
 		r.apart()
 		go func() { r.toDone <- r.toPeer(r.Carrier.take(r.In)) }()
 		go func() { r.fromDone <- r.fromPeer(r.Carrier.receive()) }()
+		go r.watchOut()
 	}
-	go func() {
-		if r.Out.Gone() {
-			r.gone <- struct{}{}
-		}
-	}()
 	err := r.untilEnded(ctx)
 	r.stop()
 	if r.In == r.Out {
@@ -250,6 +246,13 @@ func (r *run) deliver() error {
 func (r *run) apart() {
 	if r.Apart != nil {
 		r.Apart()
+	}
+}
+
+// watchOut tells untilEnded when nobody reads Out any more.
+func (r *run) watchOut() {
+	if r.Out.Gone() {
+		r.gone <- struct{}{}
 	}
 }
 

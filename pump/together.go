@@ -34,7 +34,7 @@ func (r *run) together(c *recordCarrier) {
 	for early := c.early; ; early = false {
 		fromIn, fromNetwork := false, early
 		if !early {
-			fromIn, fromNetwork = stream.EitherReadable(r.In, c.network)
+			fromIn, fromNetwork = stream.EitherReadable(r.In, c.network, r.Out)
 		}
 		switch {
 		case fromIn && p.stepToPeer(), fromNetwork && p.stepFromPeer():
@@ -59,6 +59,7 @@ type pair struct {
 // part gives the other direction a goroutine of its own.
 func (p *pair) part() {
 	if p.parted.CompareAndSwap(false, true) {
+		go p.watchOut()
 		go p.other()
 	}
 }

@@ -4,8 +4,9 @@ import "golang.org/x/sys/unix"
 
 // EitherReadable waits for bytes on one of two descriptors, and tells on which.
 // It is neither where one of them has been stopped or has got a deadline: whoever
-// reads then will see.
-func EitherReadable(a, b *FD) (fromA, fromB bool) {
+// reads then will see; nor where Gone would tell that nobody reads what is written
+// to out, which may be a.
+func EitherReadable(a, b, out *FD) (fromA, fromB bool) {
 	for {
 		limitA, bellA, errA := a.rd.prepare()
 		limitB, bellB, errB := b.rd.prepare()
@@ -15,6 +16,10 @@ func EitherReadable(a, b *FD) (fromA, fromB bool) {
 		fds := [...]unix.PollFd{
 			{Fd: int32(a.n), Events: unix.POLLIN}, {Fd: int32(bellA.fd()), Events: unix.POLLIN},
 			{Fd: int32(b.n), Events: unix.POLLIN}, {Fd: int32(bellB.fd()), Events: unix.POLLIN},
+			{Fd: -1}, // poll(2) passes over -1
+		}
+		if out != a { // else a's events tell
+			fds[4].Fd = int32(out.n)
 		}
 		n, err := pollBriefly(fds[:])
 		if n == 0 && err == nil {
@@ -31,7 +36,7 @@ func EitherReadable(a, b *FD) (fromA, fromB bool) {
 			b.rd.answer(bellB)
 		}
 		a.expected, b.expected = fds[0].Revents != 0, fds[2].Revents != 0
-		if a.expected || b.expected {
+		if a.expected || b.expected || fds[4].Revents != 0 {
 			return a.expected, b.expected
 		}
 	}
