@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"tlsify/verify/pemfile"
 )
@@ -66,37 +65,26 @@ func (e *StoreError) Unwrap() error { return e.Err }
 // (openssl-rehash(1)) is used by hash only, as OpenSSL does; of any other all
 // files named *.pem, *.crt or *.cer are read.
 func LoadStore(path string) (*Store, error) {
-	info, err := os.Stat(path)
+	n, info, err := openFile(path)
 	if err != nil {
 		return nil, &StoreError{Source: path, Err: err}
 	}
-	if info.IsDir() {
+	if isDirectory(&info) {
+		syscall.Close(n)
 		sources, err := openDirectory(path)
 		if err != nil {
 			return nil, err
 		}
 		return &Store{sources: sources}, nil
 	}
-	text, err := readFile(path)
+	text, err := readOpen(n, &info, path)
 	if err != nil {
 		return nil, &StoreError{Source: path, Err: err}
 	}
 	return StoreFromPEM(path, text)
 }
 
-// fileTime is how long a FIFO's writer may take.
-const fileTime = 30 * time.Second
-
-// readFile is os.ReadFile that does not wait for a FIFO's writer to come.
-func readFile(path string) ([]byte, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	file.SetReadDeadline(time.Now().Add(fileTime)) // where that is possible it is needed
-	return io.ReadAll(file)
-}
+func isDirectory(info *syscall.Stat_t) bool { return info.Mode&syscall.S_IFMT == syscall.S_IFDIR }
 
 // StoreFromPEM is a store of the certificates in data, which it keeps: PEM, or
 // one certificate in DER. The name is for messages.
@@ -108,21 +96,24 @@ func StoreFromPEM(name string, data []byte) (*Store, error) {
 	return &Store{sources: []source{b}}, nil
 }
 
-// Paths are the files and directories that a search opens, where not all of
-// the store has been read already.
+// Paths are the directories that a search opens files in.
 func (s *Store) Paths() []string {
 	var paths []string
 	for _, source := range s.sources {
-		switch source := source.(type) {
-		case *hashedDirectory:
-			paths = append(paths, source.path)
-		case *bundle:
-			if source.unread {
-				paths = append(paths, source.name)
-			}
+		if d, ok := source.(*hashedDirectory); ok {
+			paths = append(paths, d.path)
 		}
 	}
 	return paths
+}
+
+// Close closes the files that a search reads. There must be none after it.
+func (s *Store) Close() {
+	for _, source := range s.sources {
+		if b, ok := source.(*bundle); ok && b.file != nil {
+			b.file.close()
+		}
+	}
 }
 
 // kind is the Kind of the grounds that rest on s.
@@ -208,9 +199,8 @@ func (s *nameSet) add(name []byte) {
 type bundle struct {
 	name string
 	text []byte
-	// unread says that there is no text yet: it is read from the path that is
-	// the name, each time it is needed.
-	unread bool
+	// file, where not nil, has the text, which is read each time it is needed.
+	file *openBundle
 }
 
 // fewRoots is how many certificates of a file are all parsed at once, to find
@@ -274,9 +264,9 @@ func (b *bundle) find(names *nameSet, all bool) ([]*x509.Certificate, error) {
 // scan calls each with every certificate and its subject.
 func (b *bundle) scan(each func(der, subject []byte) error) error {
 	text := b.text
-	if b.unread {
+	if b.file != nil {
 		var err error
-		if text, err = os.ReadFile(b.name); err != nil {
+		if text, err = b.file.read(b.name); err != nil {
 			return err
 		}
 	}
@@ -308,7 +298,7 @@ func (d *hashedDirectory) find(names *nameSet, all bool) ([]*x509.Certificate, e
 		// nowhere is no gap.
 		for n := 0; ; n++ {
 			path := filepath.Join(d.path, fmt.Sprintf("%s.%d", hash, n))
-			text, err := os.ReadFile(path)
+			text, err := readFile(path)
 			if errors.Is(err, fs.ErrNotExist) {
 				if _, err := os.Lstat(path); err == nil {
 					names.unreadable(&StoreError{Source: path, Err: errors.New("the link leads to no file: run `openssl rehash` on the directory")})
@@ -340,7 +330,7 @@ func openDirectory(path string) ([]source, error) {
 	}
 	var sources []source
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		text, err := readFile(file)
 		if err != nil {
 			return nil, &StoreError{Source: file, Err: err}
 		}

@@ -2,8 +2,8 @@ package verify
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // The places where distributions keep the system's roots, the commonest first.
@@ -44,10 +44,11 @@ func SystemStore(certFile, certDir string) (*Store, error) {
 		s.sources = append(s.sources, sources...)
 	}
 	if certFile != "" {
-		if err := readable(certFile); err != nil {
+		b, err := openedBundle(certFile)
+		if err != nil {
 			return nil, &StoreError{Source: certFile, Err: err}
 		}
-		s.sources = append(s.sources, &bundle{name: certFile, unread: true})
+		s.sources = append(s.sources, b)
 	}
 	return s, nil
 }
@@ -61,8 +62,8 @@ func wellKnownStore() (*Store, error) {
 		}
 	}
 	for _, file := range systemFiles {
-		if readable(file) == nil {
-			s.sources = append(s.sources, &bundle{name: file, unread: true})
+		if b, err := openedBundle(file); err == nil {
+			s.sources = append(s.sources, b)
 			break
 		}
 	}
@@ -79,17 +80,37 @@ func wellKnownStore() (*Store, error) {
 	return s, nil
 }
 
-// readable opens the file, so that a mistake in a path shows before there is
-// any network traffic; its contents are read when they are needed.
-func readable(path string) error {
-	f, err := os.Open(path)
+// openBundle is a file of roots that is open: it can be read when no file can be
+// opened any more, and a mistake in its path shows before there is any network
+// traffic.
+type openBundle struct{ n int }
+
+// openedBundle is a bundle whose file is open, until it is closed.
+func openedBundle(path string) (*bundle, error) {
+	n, info, err := openFile(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = errors.New("it is a directory")
+	switch {
+	case isDirectory(&info):
+		syscall.Close(n)
+		return nil, errors.New("it is a directory")
+	case info.Mode&syscall.S_IFMT != syscall.S_IFREG: // what it gives it gives once
+		text, err := readOpen(n, &info, path)
+		return &bundle{name: path, text: text}, err
 	}
-	return err
+	return &bundle{name: path, file: &openBundle{n}}, nil
+}
+
+func (f *openBundle) read(name string) ([]byte, error) {
+	var info syscall.Stat_t
+	if err := syscall.Fstat(f.n, &info); err != nil {
+		return nil, err
+	}
+	return readFrom(f.n, info.Size, name)
+}
+
+func (f *openBundle) close() {
+	syscall.Close(f.n)
+	f.n = -1
 }

@@ -53,17 +53,16 @@ func main() {
 //  1. the runtime's own switches are none: they can loosen what crypto/tls and
 //     crypto/x509 accept, and write where it is not to be written;
 //  2. a process that is to become PROG, or has the keys, goes its own way;
-//  3. SIGPIPE is caught;
-//  4. under the name of another program, its descriptors are put where tlsify
+//  3. under the name of another program, its descriptors are put where tlsify
 //     has them (call);
-//  5. nothing of ours can reach the network in clear any more (acquire.Words);
-//  6. the control channel is there, so that everything behind it is told;
-//  7. the words are complete, with those of an options descriptor, before which
+//  4. nothing of ours can reach the network in clear any more (acquire.Words);
+//  5. the control channel is there, so that everything behind it is told;
+//  6. the words are complete, with those of an options descriptor, before which
 //     this process is hardened;
-//  8. parse: every word is judged, and nothing opened, started or waited for;
-//  9. acquire: this process is hardened before any secret is read, and what
+//  7. parse: every word is judged, and nothing opened, started or waited for;
+//  8. acquire: this process is hardened before any secret is read, and what
 //     can be refused is, before a process is started (acquire.Acquire);
-//  10. run: PROG's process is started before this one is confined, and this one
+//  9. run: PROG's process is started before this one is confined, and this one
 //     confined before the peer's first byte is read (connection.Run).
 func tlsify() int {
 	if err := process.Clean(process.OwnProgram); err != nil {
@@ -86,9 +85,6 @@ func tlsify() int {
 			os.Args = slices.Concat(os.Args[:1], []string{string(option.Accept)}, heard.Args)
 		}
 	}
-	// Writing to a pipe whose reader has left is an error like another. It is
-	// caught rather than ignored, because PROG would inherit that.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	return run(status.Reporter{Heard: heard.Errors > 0}, heard)
 }
 
@@ -174,6 +170,11 @@ func ended(inv *invocation.Invocation, exit int) int {
 // carryOut does what the form says. The error is of something that went wrong
 // before any connection was there to report it.
 func carryOut(ctx context.Context, res *acquire.Resources, who caller.Caller) (int, error) {
+	if res.Inspect != "" || !slices.Contains([]option.Form{option.Connect, option.Accept, option.Listen}, res.Form) {
+		// These print by package os, which takes a reader that has left for our
+		// end. It is caught rather than ignored, because nobody is to inherit that.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	}
 	switch res.Form {
 	case option.Engines:
 		return printEngines(res.Say.Verbose)

@@ -239,8 +239,9 @@ func TestCaptiveSigner(t *testing.T) {
 }
 
 // What the handshake needs of the file system is all that can be opened while
-// it lasts: the places of the roots, and the directory of the session. Only the
-// latter stays, and with it the calls by which files are opened.
+// it lasts: the directory of the roots, and that of the session. Only the latter
+// stays, and with it the calls by which files are opened. A file of roots is open
+// before, and needs nothing.
 func TestCaptiveFiles(t *testing.T) {
 	needSandbox(t)
 	pki := pkiFiles(t)
@@ -250,6 +251,9 @@ func TestCaptiveFiles(t *testing.T) {
 		content, _ := os.ReadFile(pki + "/ca.pem")
 		os.WriteFile(filepath.Join(dir, name, "file"), content, 0o600)
 	}
+	const hashed = "00000000.0" // has it used by name
+	os.WriteFile(filepath.Join(dir, "roots", hashed), nil, 0o600)
+	const bundle = "SSL_CERT_DIR=" // none: the bundle alone
 	for _, c := range []struct{ at, try, path, option, want string }{
 		{"handshake", "open", "roots/file", "", "done"},
 		{"handshake", "make", "roots/new", "", "EACCES"},
@@ -257,6 +261,9 @@ func TestCaptiveFiles(t *testing.T) {
 		{"handshake", "make", "elsewhere/new", "", "EACCES"},
 		{"handshake", "mem", "", "", "EACCES"},
 		{"handshake", "remove", "roots/file", "", "EPERM"},
+		{"handshake", "open", "roots/file", bundle, "EPERM"},
+		{"handshake", "make", "roots/new", bundle, "EPERM"},
+		{"ready", "open", "roots/file", bundle, "EPERM"},
 		{"ready", "open", "roots/file", "", "EPERM"},
 		{"ready", "open", "session/file", "--session=session/s", "done"},
 		{"ready", "make", "session/new", "--session=session/s", "done"},
@@ -267,13 +274,16 @@ func TestCaptiveFiles(t *testing.T) {
 		{"ready", "socket", "", "--session=session/s", "EPERM"},
 		{"ready", "exec", "", "--session=session/s", "killed"},
 	} {
-		t.Run(c.at+"-"+c.try+"-"+strings.ReplaceAll(c.path, "/", "-"), func(t *testing.T) {
+		t.Run(c.at+"-"+c.try+"-"+strings.ReplaceAll(c.path, "/", "-")+c.option[:min(len(c.option), 12)], func(t *testing.T) {
 			s := startServer(t, "quiet")
 			l := newLaunch(t)
 			l.env = slices.DeleteFunc(l.env, func(entry string) bool { return strings.HasPrefix(entry, "SSL_CERT_") })
 			l.env = append(l.env, "SSL_CERT_FILE="+dir+"/roots/file")
+			if c.option != bundle {
+				l.env = append(l.env, "SSL_CERT_DIR="+dir+"/roots")
+			}
 			args := []string{"connect", "--name", enginetest.Host, s.address}
-			if c.option != "" {
+			if c.option != "" && c.option != bundle {
 				args = append(args, strings.Replace(c.option, "=", "="+dir+"/", 1))
 			}
 			try(t, l, c.at, c.try, filepath.Join(dir, c.path), c.want, args...)

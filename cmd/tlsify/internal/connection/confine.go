@@ -53,6 +53,11 @@ func (c *connection) enter() error {
 
 // confineFurther takes away what only the handshake took.
 func (c *connection) confineFurther() error {
+	if c.inv.Policy != nil {
+		for _, store := range c.inv.Policy.Trust {
+			store.Close()
+		}
+	}
 	if err := c.enter(); err != nil || !c.mayNarrow {
 		return err
 	}

@@ -29,19 +29,37 @@ func Inherited() []int {
 	})
 }
 
-// openDescriptors lists what may be open, by /proc or else by trying.
-func openDescriptors() []int {
-	var list []int
-	if dir, err := os.Open("/proc/self/fd"); err == nil {
-		names, _ := dir.Readdirnames(-1)
-		dir.Close()
+// listedDescriptors are those that /proc lists. Package os would bring the runtime's
+// poller for it.
+func listedDescriptors() (list []int, ok bool) {
+	dir, err := unix.Open("/proc/self/fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, false
+	}
+	defer unix.Close(dir)
+	for entries := make([]byte, 4<<10); ; {
+		n, err := unix.ReadDirent(dir, entries)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n <= 0 {
+			return list, err == nil
+		}
+		_, _, names := unix.ParseDirent(entries[:n], -1, nil)
 		for _, name := range names {
-			if n, err := strconv.Atoi(name); err == nil {
+			if n, err := strconv.Atoi(name); err == nil && n != dir {
 				list = append(list, n)
 			}
 		}
+	}
+}
+
+// openDescriptors lists what may be open, by /proc or else by trying.
+func openDescriptors() []int {
+	if list, ok := listedDescriptors(); ok {
 		return list
 	}
+	var list []int
 	var limit unix.Rlimit
 	most := 1024
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil {
