@@ -108,19 +108,23 @@ func (p *Plan) parallel(rig *Rig, contestants []Contestant, kind ServerKind) {
 		p.transfer(rig, contestants, kind, fmt.Sprintf("%d connections at a time", connections),
 			transfer{verb, 16 * mib, burst, connections}, repeatBulk)
 	}
-	resumers := those(contestants, func(c Contestant) bool { return c.Resumes })
 	for _, at := range []int{1, runtime.NumCPU()} {
-		for _, resumed := range []bool{false, true} {
-			word, able := "full", contestants
-			if resumed {
-				word, able = "resumed", resumers
-			}
-			p.Experiments = append(p.Experiments, Experiment{
-				Workload: "rate", Case: fmt.Sprintf("%s %d", word, at), Metrics: rateMetrics(),
-				Title:       fmt.Sprintf("Connections per second, %s handshakes, each by a helper of its own, %d at a time", word, at),
-				Contestants: able, Repeat: repeatRate, Trial: rig.rate(kind, at, 25*at, resumed),
-			})
+		p.rates(rig, contestants, kind, at)
+	}
+}
+
+// rates adds connections a second, so many at a time.
+func (p *Plan) rates(rig *Rig, contestants []Contestant, kind ServerKind, at int) {
+	for _, resumed := range []bool{false, true} {
+		word, able := "full", contestants
+		if resumed {
+			word, able = "resumed", those(contestants, func(c Contestant) bool { return c.Resumes })
 		}
+		p.Experiments = append(p.Experiments, Experiment{
+			Workload: "rate", Case: fmt.Sprintf("%s %d", word, at), Metrics: rateMetrics(),
+			Title:       fmt.Sprintf("Connections per second, %s handshakes, each by a helper of its own, %d at a time", word, at),
+			Contestants: able, Repeat: repeatRate, Trial: rig.rate(kind, at, 25*at, resumed),
+		})
 	}
 }
 
@@ -156,17 +160,14 @@ func (p *Plan) handshakes(rig *Rig, contestants []Contestant, ours string) {
 	})
 	classical := ServerKind{PQ: true, Key: KeyP256, Group: "x25519"}
 	var byGroup, byKey []Contestant
-	for _, group := range []string{
-		"x25519", "secp256r1", "secp384r1", "X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024",
-		"MLKEM512", "MLKEM768", "MLKEM1024",
-	} {
+	for _, group := range Groups(choosers) {
 		kind := classical
 		kind.Group = group
 		for _, c := range those(choosers, func(c Contestant) bool { return slices.Contains(c.Groups, group) }) {
 			byGroup = append(byGroup, c.facing(kind, group))
 		}
 	}
-	for _, key := range []KeyKind{KeyP256, KeyRSA, KeyMLDSA44, KeyMLDSA65, KeyMLDSA87, KeyMTC1, KeyMTC3, KeyMTCMark} {
+	for _, key := range Keys {
 		kind := classical
 		kind.Key = key
 		for _, c := range those(choosers, func(c Contestant) bool { return c.verifies(key) }) {

@@ -58,10 +58,12 @@ func Serve(ctx context.Context, listener net.Listener, config ServerConfig) erro
 		go func() {
 			defer conn.Close()
 			conn.SetDeadline(time.Now().Add(handshakeLimit))
-			s, err := handshake(ctx, conn)
+			wire := &countedConn{Conn: conn}
+			s, err := handshake(ctx, wire)
 			if err != nil {
 				return // the helper has the reason
 			}
+			s.greeting = onTheWire(wire.read.Load(), wire.written.Load()) + s.greeting
 			conn.SetDeadline(time.Time{})
 			s.obey(config.AfterClient)
 		}()
@@ -244,6 +246,24 @@ func echo(out io.Writer, in io.Reader, o order) error {
 		}
 	}
 	return nil
+}
+
+// countedConn counts the bytes of both directions.
+type countedConn struct {
+	net.Conn
+	read, written atomic.Int64
+}
+
+func (c *countedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.read.Add(int64(n))
+	return n, err
+}
+
+func (c *countedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.written.Add(int64(n))
+	return n, err
 }
 
 // corkedConn collects what is written while it is corked. crypto/tls writes

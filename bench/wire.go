@@ -28,6 +28,20 @@ const (
 	burst = 256 << 10
 )
 
+// onTheWire begins what the greeting says: how many bytes the handshake took, up
+// to the end of the server's part of it, records' headers included.
+func onTheWire(sent, received int64) string { return fmt.Sprintf("%d/%d ", sent, received) }
+
+// cutWire takes that from what a greeting says: what the client sent, and what it
+// received.
+func cutWire(said string) (sent, received int64, negotiated string) {
+	counts, rest, _ := strings.Cut(said, " ")
+	if n, err := fmt.Sscanf(counts, "%d/%d", &sent, &received); n == 2 && err == nil {
+		return sent, received, rest
+	}
+	return 0, 0, said
+}
+
 // order is one order to the server.
 type order struct {
 	verb  string

@@ -14,6 +14,9 @@ func startupMetrics() []Metric {
 		{Name: "latency", Unit: "ms"}, // from fork to the server's first byte
 		{Name: "cpu", Unit: "ms"},     // the helper's, up to then
 		{Name: "memory", Unit: "MiB"},
+		// What the handshake took on the wire, records' headers included.
+		{Name: "sent", Unit: "B"},
+		{Name: "received", Unit: "B"},
 	}
 }
 
@@ -46,6 +49,7 @@ func startOnce(ctx context.Context, c Contestant, target Target, resumed bool) (
 	if err != nil {
 		return Outcome{}, h.fail(err)
 	}
+	sent, received, negotiated := cutWire(negotiated)
 	if wasResumed := resumedGreeting(negotiated); wasResumed != resumed {
 		return Outcome{}, h.fail(fmt.Errorf("resumed: %v, where it was to be %v", wasResumed, resumed))
 	}
@@ -62,6 +66,7 @@ func startOnce(ctx context.Context, c Contestant, target Target, resumed bool) (
 		"latency": milliseconds(latency),
 		"cpu":     milliseconds(used),
 		"memory":  float64(peak) / mib,
+		"sent":    float64(sent), "received": float64(received),
 	}}, nil
 }
 

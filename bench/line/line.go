@@ -20,12 +20,22 @@ type Link struct {
 	Delay time.Duration // one way
 	Rate  int64         // bytes per second in each direction; 0: no limit
 	Netem bool          // made by the kernel: netem.go
+	// Loss is how many packets of a hundred do not get there, and Window TCP's
+	// initial window in segments, 0 for the system's: by the kernel alone.
+	Loss   float64
+	Window int
 }
 
 func (l Link) String() string {
 	text := fmt.Sprintf("%g ms of delay each way", l.Delay.Seconds()*1e3)
 	if l.Rate > 0 {
 		text += fmt.Sprintf(", %.3g Mbit/s", float64(l.Rate)*8/1e6)
+	}
+	if l.Loss > 0 {
+		text += fmt.Sprintf(", %g%% of loss", l.Loss)
+	}
+	if l.Window > 0 {
+		text += fmt.Sprintf(", an initial window of %d", l.Window)
 	}
 	if l.Netem {
 		return text + ", made by netem"
@@ -36,7 +46,7 @@ func (l Link) String() string {
 // Args gives the arguments with which the role `link` makes it.
 func (l Link) Args(to string) []string {
 	return []string{"link", "--to", to, fmt.Sprintf("--delay=%v", l.Delay),
-		fmt.Sprintf("--rate=%d", l.Rate), fmt.Sprintf("--netem=%v", l.Netem)}
+		fmt.Sprintf("--rate=%d", l.Rate), fmt.Sprintf("--netem=%v", l.Netem), fmt.Sprintf("--loss=%g", l.Loss), fmt.Sprintf("--window=%d", l.Window)}
 }
 
 const (

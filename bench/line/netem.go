@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -80,10 +81,25 @@ func (l Link) lay(device, address string) error {
 	if l.Rate > 0 {
 		netem = append(netem, "rate", fmt.Sprintf("%dbit", 8*l.Rate))
 	}
-	return errors.Join(
+	if l.Loss > 0 {
+		netem = append(netem, "loss", fmt.Sprintf("%g%%", l.Loss))
+	}
+	err := errors.Join(
 		command("ip", "address", "add", address+"/30", "dev", device),
 		command("ip", "link", "set", device, "up"),
 		command(netem...))
+	if err != nil || l.Window == 0 {
+		return err
+	}
+	// The route to the other end has the window, in place of the one that came
+	// with the address.
+	return command("ip", "route", "change", networkOf(address), "dev", device, "src", address, "initcwnd", fmt.Sprint(l.Window))
+}
+
+// networkOf gives the network of four that an address is in.
+func networkOf(address string) string {
+	prefix, _ := netip.MustParseAddr(address).Prefix(30)
+	return prefix.String()
 }
 
 func command(words ...string) error {

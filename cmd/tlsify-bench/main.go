@@ -29,6 +29,7 @@ func commands() []command {
 	return []command{
 		{"quick", "", "start, CPU per GiB and memory, in 90 seconds", false, quick},
 		{"run", "", "every workload, with many suites, groups, keys and links, in 10 minutes", false, full},
+		{"--list", "", "the contestants, results, groups, certificates and suites that there are", false, list},
 		{"engines", "NAME=PATH...", "size and start of builds of tlsify with each of their engines, as Markdown", false, engines},
 		{"show", "FILE.json", "a kept report as a table, page, CSV, benchstat's form or drawing", false, show},
 		{"compare", "EARLIER.json LATER.json", "what became better or worse; status 1 where a contestant is worse", false, compare},

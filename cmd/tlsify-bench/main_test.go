@@ -35,6 +35,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("quick", programs.testQuick)
 	t.Run("run", programs.testRun)
 	t.Run("forms", programs.testForms)
+	t.Run("choice", programs.testChoice)
 	t.Run("engines", programs.testEngines)
 }
 
@@ -95,6 +96,32 @@ func (p programs) testRun(t *testing.T) {
 	}
 	if certificates := report.Result("handshake/certificates"); certificates == nil || certificates.Entrant("tlsify pq, ML-DSA-87") == nil {
 		t.Error("no chain with ML-DSA")
+	}
+}
+
+// A name that there is not is an error, and what is chosen is measured, with the
+// bytes on the wire.
+func (p programs) testChoice(t *testing.T) {
+	for _, args := range [][]string{
+		{"--group", "nosuch"}, {"--cert", "nosuch"}, {"--cipher", "nosuch"}, {"--link", "nosuch"}, {"--only", "nosuch"},
+		{"--contestants", "nosuch"}, {"--parallel", "-1"},
+	} {
+		command := exec.Command(p.self, append([]string{"run", "--tlsify", p.tlsify, "--budget", "1s"}, args...)...)
+		if said, err := command.CombinedOutput(); command.ProcessState.ExitCode() != statusFailed || !strings.Contains(string(said), args[1]) && args[0] != "--parallel" {
+			t.Errorf("%v: %v\n%s", args, err, said)
+		}
+	}
+	kept := filepath.Join(t.TempDir(), "chosen.json")
+	p.run(t, "run", "--tlsify", p.tlsify, "--json", kept, "--budget", "1s", "--contestants", "tlsify",
+		"--group", "x25519,X-Wing", "--cert", "P-256,ML-DSA-65", "--link", "1ms,100mbit", "--cipher", "TLS_CHACHA20_POLY1305_SHA256", "--only", "link|bulk/up")
+	p.kept = kept
+	report := p.report(t)
+	if len(report.Results) != 2 || !strings.HasPrefix(report.Results[0].Entrants[0].Negotiated, "TLSv1.3 TLS_CHACHA20_POLY1305_SHA256") {
+		t.Fatalf("%+v", report.Results)
+	}
+	trace := report.Results[1].Entrant("tlsify pq, X-Wing, ML-DSA-65")
+	if trace == nil || len(trace.Samples["sent"]) == 0 || trace.Samples["sent"][0] < 1216 || trace.Samples["received"][0] < 15000 {
+		t.Errorf("a KEM that only pq has, with its bytes: %+v", trace)
 	}
 }
 

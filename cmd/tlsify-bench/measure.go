@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"tlsify/bench"
+	"tlsify/bench/line"
 )
 
 // measurement is the options that quick and run have in common.
@@ -24,6 +25,38 @@ type measurement struct {
 	json   string
 	with   []string
 	only   string
+}
+
+// choice is what `run` is asked about, as it was written.
+type choice struct {
+	groups, certs, ciphers, links []string
+	parallel                      int
+}
+
+func (c *choice) add(flags *pflag.FlagSet) {
+	flags.StringSliceVar(&c.groups, "group", nil, "only handshakes, with these `GROUPS`")
+	flags.StringSliceVar(&c.certs, "cert", nil, "only handshakes, with chains of these `KEYS`, as P-256,ML-DSA-65")
+	flags.StringSliceVar(&c.ciphers, "cipher", nil, "only transfers, under these `SUITES`")
+	flags.StringArrayVar(&c.links, "link", nil, "only handshakes, over this `LINE`, as 20ms,10mbit,1%,iw=10: the delay each way, the rate, loss and TCP's initial window, the last two where the kernel has netem; repeatable")
+	flags.IntVar(&c.parallel, "parallel", 0, "only connections a second, `N` at a time")
+}
+
+func (c *choice) parse() (bench.Choice, error) {
+	parsed := bench.Choice{Groups: c.groups, Ciphers: c.ciphers, Parallel: c.parallel}
+	for _, key := range c.certs {
+		parsed.Keys = append(parsed.Keys, bench.KeyKind(key))
+	}
+	for _, text := range c.links {
+		link, err := line.Parse(text)
+		if err != nil {
+			return parsed, fmt.Errorf("--link: %w", err)
+		}
+		parsed.Links = append(parsed.Links, link)
+	}
+	if c.parallel < 0 || c.parallel > 1000 {
+		return parsed, errors.New("--parallel: at most 1000")
+	}
+	return parsed, nil
 }
 
 func newMeasurement(name string) *measurement {
@@ -56,6 +89,11 @@ func (m *measurement) muster(ctx context.Context, rig *bench.Rig) ([]bench.Conte
 	}
 	if m.only != "" {
 		words := strings.Split(m.only, ",")
+		for _, word := range words {
+			if !slices.ContainsFunc(all, func(c bench.Contestant) bool { return strings.Contains(c.Name, word) }) {
+				return nil, nil, fmt.Errorf("--contestants: there is none with %q in its name: tlsify-bench --list", word)
+			}
+		}
 		all = slices.DeleteFunc(all, func(c bench.Contestant) bool {
 			return !slices.ContainsFunc(words, func(word string) bool { return strings.Contains(c.Name, word) })
 		})
@@ -135,10 +173,16 @@ func full(ctx context.Context, args []string) (int, error) {
 	budget := m.flags.Duration("budget", 8*time.Minute, "how long it takes, about: `TIME`")
 	only := m.flags.String("only", "", "only the results whose names, as in bulk/up, match the regular expression `RE`")
 	resume := m.flags.Bool("resume", false, "go on with the report in --json, where it was interrupted")
+	var about choice
+	about.add(m.flags)
 	if err := m.flags.Parse(args); err != nil {
 		return statusFailed, err
 	}
 	pattern, err := regexp.Compile(*only)
+	if err != nil {
+		return statusFailed, err
+	}
+	chosen, err := about.parse()
 	if err != nil {
 		return statusFailed, err
 	}
@@ -150,7 +194,17 @@ func full(ctx context.Context, args []string) (int, error) {
 			}
 		}
 		plan := bench.FullPlan(rig, present, ours, *budget)
+		if !chosen.Empty() {
+			var err error
+			if plan, err = bench.ChosenPlan(rig, present, ours, chosen); err != nil {
+				return statusFailed, err
+			}
+			plan.Budget = *budget
+		}
 		plan.Keep(pattern)
+		if len(plan.Experiments) == 0 {
+			return statusFailed, fmt.Errorf("there is no result whose name matches %q: tlsify-bench --list", *only)
+		}
 		return m.carryOut(ctx, plan, report)
 	})
 }

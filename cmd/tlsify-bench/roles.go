@@ -56,6 +56,8 @@ func link(ctx context.Context, args []string) (int, error) {
 	to := flags.String("to", "", "the `ADDRESS` at the other end")
 	flags.DurationVar(&link.Delay, "delay", 0, "how long data takes to get there")
 	flags.Int64Var(&link.Rate, "rate", 0, "how many bytes get there in a second")
+	flags.Float64Var(&link.Loss, "loss", 0, "how many packets of a hundred are lost")
+	flags.IntVar(&link.Window, "window", 0, "TCP's initial window in segments")
 	flags.BoolVar(&link.Netem, "netem", false, "have the kernel make it")
 	probe := flags.Bool("probe", false, "only try whether that can be done")
 	if err := flags.Parse(args); err != nil {
