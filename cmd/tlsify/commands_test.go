@@ -157,7 +157,7 @@ func setAddress(ts *testscript.TestScript, name, address string) {
 // environmentOf is what programs of a script's find.
 func environmentOf(ts *testscript.TestScript) []string {
 	env := os.Environ()
-	for _, name := range []string{"WORK", "PKI", "HOST", "PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GODEBUG", "TLSIFY_ENGINE"} {
+	for _, name := range []string{"WORK", "EXAMPLES", "DROPINS", "PKI", "HOST", "PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GODEBUG", "TLSIFY_ENGINE"} {
 		if value := ts.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
 		}

@@ -23,6 +23,7 @@ import (
 //	          for every ready-made chain (good, good-rsa, client, expired, ...)
 //	$HOST     what the good chains are for
 //	$ENGINE   the engine that tlsify will use
+//	$EXAMPLES the directory examples
 //
 // and, where they begin with interop_, $TLS (1.2 or 1.3) and $CHAIN (good or
 // good-rsa): each is run with every pair of these, and can ask for the
@@ -59,6 +60,10 @@ func runScripts(t *testing.T, wanted func(name string) bool, env ...string) {
 		}
 	}
 	pki := pkiFiles(t)
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
 	engine := built()[0].Name()
 	for _, entry := range env {
 		if name, ok := strings.CutPrefix(entry, "ENGINE="); ok {
@@ -68,7 +73,7 @@ func runScripts(t *testing.T, wanted func(name string) bool, env ...string) {
 	testscript.RunT(scriptT{T: t, engine: engine}, testscript.Params{
 		Files: files,
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, "DROPINS="+os.Getenv("TLSIFY_DROPINS"), "PKI="+pki, "HOST="+enginetest.Host, "LC_ALL=C", "ENGINE="+engine)
+			e.Vars = append(e.Vars, "DROPINS="+os.Getenv("TLSIFY_DROPINS"), "EXAMPLES="+examples, "PKI="+pki, "HOST="+enginetest.Host, "LC_ALL=C", "ENGINE="+engine)
 			e.Vars = append(e.Vars, env...)
 			return nil
 		},
