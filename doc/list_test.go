@@ -151,6 +151,7 @@ END
 	{page: "recipes.md", begins: "tlsify listen --cert chain.pem --key key.pem :9418", test: "program_git"},
 	{page: "recipes.md", begins: "tlsify listen --cert chain.pem --key key.pem :874", test: "program_rsync"},
 	{page: "recipes.md", begins: "set tunnel=", test: "program_mutt"},
+	{page: "recipes.md", begins: "export PKCS11_MODULE", test: "recipe_pkcs11"},
 	{page: "recipes.md", begins: "poll ", tools: []string{"fetchmail"}, script: fetchmail},
 	{page: "recipes.md", begins: "Tunnel", test: "program_mbsync"},
 	{page: "recipes.md", begins: "RSYNC_CONNECT_PROG", test: "personality_rsync"},
