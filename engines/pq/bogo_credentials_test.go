@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
+	"slices"
 
 	"tlsify/engine"
 	"tlsify/engine/trustanchor"
@@ -15,6 +16,7 @@ import (
 // with, which are the engine's and not a certificate's: two lists that differ
 // cannot be had.
 func (b *bogo) identities() (list []*engine.Identity, signing []uint16, err error) {
+	signing = slices.Clip(b.signing)
 	for _, c := range b.credentials {
 		if c.psk != nil {
 			continue

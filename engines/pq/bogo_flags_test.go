@@ -24,6 +24,8 @@ type bogoConfig struct {
 	created        int
 	curves, shares []uint16
 	schemes        []uint16
+	suites         []uint16
+	signing        []uint16 // of every credential; nil: all
 	alpn           []string
 	serverName     string
 	clientAuth     engine.ClientAuth

@@ -168,7 +168,7 @@ func (b *bogo) handshake(stream net.Conn) (*session, error) {
 		return nil, err
 	}
 	e := newEngine(preferences{
-		schemes: b.schemes, signing: signing, shares: b.shares, ownTypes: b.ownTypes,
+		suites: b.suites, schemes: b.schemes, signing: signing, shares: b.shares, ownTypes: b.ownTypes,
 		now: func() time.Time { return now },
 	})
 	h, run := b.role(e, stream, identities)
