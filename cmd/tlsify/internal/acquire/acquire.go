@@ -58,6 +58,8 @@ func Acquire(inv *invocation.Invocation, engines invocation.Engines) (*Resources
 	steps := []func() error{r.descriptors, r.capture}
 	if inv.Engine != nil {
 		steps = []func() error{
+			process.EnoughMemory, // before it is missing in the middle of something
+
 			r.harden,      // 1. before any secret is read
 			r.descriptors, // 2. all that were named are there
 			r.trust,       // 3. files: whom to trust
