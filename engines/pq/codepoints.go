@@ -45,11 +45,10 @@ const (
 
 // Values inside messages.
 const (
-	versionTLS12    uint16 = 0x0303
-	versionTLS13    uint16 = 0x0304
-	pskModeDHE      uint8  = 1
-	statusTypeOCSP  uint8  = 1
-	compressionZlib uint16 = 1 // RFC 8879, section 7.3
+	versionTLS12   uint16 = 0x0303
+	versionTLS13   uint16 = 0x0304
+	pskModeDHE     uint8  = 1
+	statusTypeOCSP uint8  = 1
 
 	// helloRetryRequestRandom marks a ServerHello as a HelloRetryRequest: it is
 	// the SHA-256 of "HelloRetryRequest" (RFC 8446, section 4.1.3).

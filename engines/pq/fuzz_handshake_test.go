@@ -204,7 +204,7 @@ func compressed(certificate []byte) []byte {
 	var b cryptobyte.Builder
 	b.AddUint8(typeCompressedCertificate)
 	b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
-		b.AddUint16(compressionZlib)
+		b.AddUint16(1) // zlib
 		b.AddUint24(uint32(len(plain)))
 		addOpaque24(b, z.Bytes())
 	})

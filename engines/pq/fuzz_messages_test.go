@@ -110,12 +110,15 @@ func FuzzCertificate(f *testing.F) {
 func FuzzCompressedCertificate(f *testing.F) {
 	f.Add(compressed(must((&certificateMessage{chain: [][]byte{bytes.Repeat([]byte("leaf"), 100)}}).marshal())))
 	f.Add(compressed(nil))
+	for _, c := range compressions {
+		f.Add(compressCertificate(bytes.Repeat([]byte{typeCertificate, 0, 8, 0, 7}, 500), []uint16{c.id}))
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		plain, err := decompressCertificate(raw)
+		plain, err := decompressCertificate(raw, maxCertificateMessage)
 		if err != nil {
 			return
 		}
-		if again, err := decompressCertificate(compressed(plain)); err != nil || !bytes.Equal(again, plain) {
+		if again, err := decompressCertificate(compressed(plain), maxCertificateMessage); err != nil || !bytes.Equal(again, plain) {
 			t.Errorf("%x: %v", plain, err)
 		}
 	})

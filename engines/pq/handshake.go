@@ -44,10 +44,11 @@ type secrets struct {
 
 // preferences are what tests can change about an engine, and nobody else.
 type preferences struct {
-	schemes []uint16 // to accept signatures of; nil: by the level
-	signing []uint16 // to sign with; nil: as schemes
-	suites  []uint16 // in order of preference
-	shares  []uint16 // groups of a client's first key shares; nil: firstShares
+	schemes      []uint16 // to accept signatures of; nil: by the level
+	signing      []uint16 // to sign with; nil: as schemes
+	suites       []uint16 // in order of preference
+	compressions []uint16 // of certificates, to offer; nil: all
+	shares       []uint16 // groups of a client's first key shares; nil: firstShares
 	// ownTypes are the types of certificate that a client offers; nil: those of
 	// its identities.
 	ownTypes []engine.CertificateType
@@ -170,6 +171,22 @@ func (h *handshake) readFinished(base []byte) error {
 	return nil
 }
 
+// readCertificate makes a Certificate, compressed or not, of a message that is due
+// to be one. Limit is the most bytes of its content.
+func readCertificate(raw []byte, limit int, offered func(ext uint16) bool) (*certificateMessage, error) {
+	switch raw[0] {
+	case typeCertificate:
+	case typeCompressedCertificate:
+		var err error
+		if raw, err = decompressCertificate(raw, limit); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, unexpected("handshake message %d where a certificate was due", raw[0])
+	}
+	return parseCertificate(raw, offered)
+}
+
 // takeCertificate keeps the certificates of the peer's message, parsed.
 func (h *handshake) takeCertificate(m *certificateMessage) error {
 	if h.peerType == engine.CertificateRawKey {
@@ -209,9 +226,14 @@ func (h *handshake) readCertificateVerify() error {
 	return nil
 }
 
-// sendIdentity queues Certificate and CertificateVerify.
-func (h *handshake) sendIdentity(id *engine.Identity, s *scheme, m *certificateMessage) error {
-	if err := h.send(m.marshal()); err != nil {
+// sendIdentity queues Certificate, compressed by one of these algorithms, and
+// CertificateVerify.
+func (h *handshake) sendIdentity(id *engine.Identity, s *scheme, m *certificateMessage, compressions []uint16) error {
+	raw, err := m.marshal()
+	if err != nil {
+		return internal("%w", err)
+	}
+	if err := h.send(compressCertificate(raw, compressions), nil); err != nil {
 		return err
 	}
 	signature, err := s.sign(id.Key, signedMessage(!h.server, h.transcript.sum()))

@@ -94,7 +94,7 @@ func (h *clientHandshake) makeHello() error {
 		schemes:         h.prefs.accepted(h.cfg.Level),
 		alpn:            h.cfg.ALPN,
 		sct:             true,
-		compressCerts:   []uint16{compressionZlib},
+		compressCerts:   h.prefs.compressionIDs(),
 		recordSizeLimit: ourRecordSizeLimit,
 		versions:        []uint16{versionTLS13},
 		clientTypes:     offeredTypes(h.ownTypes()),

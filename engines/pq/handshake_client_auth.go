@@ -65,17 +65,7 @@ func (h *clientHandshake) readServerAuthentication() error {
 			return err
 		}
 	}
-	plain := raw
-	switch raw[0] {
-	case typeCertificate:
-	case typeCompressedCertificate:
-		if plain, err = decompressCertificate(raw); err != nil {
-			return err
-		}
-	default:
-		return unexpected("handshake message %d where a certificate was due", raw[0])
-	}
-	m, err := parseCertificate(plain, h.hello.has)
+	m, err := readCertificate(raw, maxCertificateMessage, h.hello.has)
 	if err != nil {
 		return err
 	}
@@ -129,7 +119,7 @@ func (h *clientHandshake) sendClientIdentity() error {
 			"the server takes no signature by the client's kind of key, or names none of its issuers")
 	}
 	h.identity = id
-	return h.sendIdentity(id, s, &certificateMessage{chain: shown(id)})
+	return h.sendIdentity(id, s, &certificateMessage{chain: shown(id)}, h.request.compressCerts)
 }
 
 // selectIdentity picks the certificate for a request: one whose issuer it names

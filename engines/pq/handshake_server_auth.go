@@ -104,7 +104,7 @@ func (h *serverHandshake) sendServerHello() error {
 // sends our own.
 func (h *serverHandshake) sendAuthentication() error {
 	if h.asks {
-		request := certificateRequest{schemes: h.prefs.accepted(h.cfg.Level), cas: h.cfg.ClientCAs}
+		request := certificateRequest{schemes: h.prefs.accepted(h.cfg.Level), cas: h.cfg.ClientCAs, compressCerts: h.prefs.compressionIDs()}
 		if err := h.send(request.marshal()); err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (h *serverHandshake) sendAuthentication() error {
 		m.staple = h.identity.Staple
 	}
 	h.state.Shown = h.identity.Leaf
-	return h.sendIdentity(h.identity, h.scheme, &m)
+	return h.sendIdentity(h.identity, h.scheme, &m, h.hello.compressCerts)
 }
 
 // readClientAuthentication reads the client's certificate where one was asked
@@ -123,11 +123,11 @@ func (h *serverHandshake) readClientAuthentication() error {
 	if !h.asks {
 		return nil
 	}
-	raw, err := h.read(typeCertificate)
+	raw, err := h.c.readMessage()
 	if err != nil {
 		return err
 	}
-	m, err := parseCertificate(raw, func(uint16) bool { return false })
+	m, err := readCertificate(raw, maxClientCertificate, func(uint16) bool { return false })
 	if err != nil {
 		return err
 	}

@@ -235,7 +235,7 @@ func TestCompressedCertificate(t *testing.T) {
 		t.Errorf("%v; %v", client, server)
 	}
 	for name, change := range map[string]func([]byte) []byte{
-		"another algorithm": func(m []byte) []byte { m[5] = 2; return m },
+		"another algorithm": func(m []byte) []byte { m[5] = 4; return m },
 		"shorter than said": func(m []byte) []byte { m[8]++; return m },
 		"longer than said":  func(m []byte) []byte { m[8]--; return m },
 		"much longer":       func(m []byte) []byte { m[6] = 0xff; return m },

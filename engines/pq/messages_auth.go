@@ -1,10 +1,6 @@
 package pq
 
 import (
-	"bytes"
-	"compress/zlib"
-	"io"
-
 	"golang.org/x/crypto/cryptobyte"
 
 	"tlsify/engine"
@@ -14,8 +10,9 @@ import (
 // an empty context, and take no other: there is no authentication after the
 // handshake.
 type certificateRequest struct {
-	schemes []uint16
-	cas     [][]byte // nil: the extension is absent
+	schemes       []uint16
+	cas           [][]byte // nil: the extension is absent
+	compressCerts []uint16 // nil: the extension is absent
 }
 
 func (m *certificateRequest) marshal() ([]byte, error) {
@@ -27,6 +24,11 @@ func (m *certificateRequest) marshal() ([]byte, error) {
 			addExtension(b, extSignatureAlgorithms, func(b *cryptobyte.Builder) { addUint16s(b, m.schemes) })
 			if len(m.cas) > 0 {
 				addExtension(b, extCertAuthorities, func(b *cryptobyte.Builder) { addNames(b, m.cas) })
+			}
+			if m.compressCerts != nil {
+				addExtension(b, extCompressCertificate, func(b *cryptobyte.Builder) {
+					b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { appendUint16s(b, m.compressCerts) })
+				})
 			}
 		})
 	})
@@ -56,6 +58,10 @@ func parseCertificateRequest(raw []byte) (*certificateRequest, error) {
 			var ok bool
 			if m.cas, ok = readNames(s); !ok || !s.Empty() {
 				return malformed("certificate_authorities")
+			}
+		case extCompressCertificate:
+			if !readUint16sIn8(s, &m.compressCerts) || !s.Empty() {
+				return malformed("compress_certificate")
 			}
 		}
 		return nil // the others that may be here ask for what we don't have
@@ -180,42 +186,6 @@ func (m *certificateMessage) parseExtension(ext uint16, s *cryptobyte.String, le
 		m.scts = scts
 	}
 	return nil
-}
-
-// decompressCertificate undoes RFC 8879: it returns the Certificate message
-// that a CompressedCertificate stands for. Its length is declared, limited and
-// checked, so that a small message cannot become a large one.
-func decompressCertificate(raw []byte) ([]byte, error) {
-	s, err := body(raw, "CompressedCertificate")
-	if err != nil {
-		return nil, err
-	}
-	var algorithm uint16
-	var length uint32
-	var compressed []byte
-	if !s.ReadUint16(&algorithm) || !s.ReadUint24(&length) || !readOpaque24(&s, &compressed) || !s.Empty() {
-		return nil, malformed("CompressedCertificate")
-	}
-	if algorithm != compressionZlib {
-		return nil, illegal("certificate compression %d was not offered", algorithm)
-	}
-	if length > maxCertificateMessage {
-		return nil, broken(engine.AlertBadCertificate, "a compressed certificate of %d bytes", length)
-	}
-	bad := broken(engine.AlertBadCertificate, "a compressed certificate that does not decompress")
-	r, err := zlib.NewReader(bytes.NewReader(compressed))
-	if err != nil {
-		return nil, bad
-	}
-	out := make([]byte, 4+length)
-	out[0], out[1], out[2], out[3] = typeCertificate, byte(length>>16), byte(length>>8), byte(length)
-	if _, err := io.ReadFull(r, out[4:]); err != nil {
-		return nil, bad
-	}
-	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
-		return nil, bad
-	}
-	return out, nil
 }
 
 // certificateVerify is a CertificateVerify (RFC 8446, section 4.4.3).

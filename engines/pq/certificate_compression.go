@@ -1,0 +1,229 @@
+package pq
+
+import (
+	"bytes"
+	"compress/zlib"
+	"io"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/crypto/cryptobyte"
+
+	"tlsify/engine"
+)
+
+// Certificate compression (RFC 8879), in both directions and both roles. What
+// comes is from somebody whom we do not know yet, so it costs no more than it may:
+// the announced length has the limit of a message in clear, is no more than
+// maxRatio times what came, and is all that is ever written.
+
+// compression is an algorithm of RFC 8879, section 7.3. decompress fills into,
+// and fails where there is more or less than that.
+type compression struct {
+	id         uint16
+	compress   func(plain []byte) ([]byte, error)
+	decompress func(into, compressed []byte) error
+}
+
+// compressions are in our order of preference.
+var compressions = []compression{
+	{2, brotliCompress, brotliDecompress},
+	{3, zstdCompress, zstdDecompress},
+	{1, zlibCompress, zlibDecompress},
+}
+
+const (
+	// maxRatio is far above what certificates come to, unless made for it.
+	maxRatio = 64
+	// fewToCompress is about what fits into one packet anyway.
+	fewToCompress = 1400
+)
+
+func compressionByID(id uint16) *compression {
+	for i := range compressions {
+		if compressions[i].id == id {
+			return &compressions[i]
+		}
+	}
+	return nil
+}
+
+// compressionIDs are for ClientHello and CertificateRequest.
+func (p *preferences) compressionIDs() (ids []uint16) {
+	if p.compressions != nil {
+		return p.compressions
+	}
+	for _, c := range compressions {
+		ids = append(ids, c.id)
+	}
+	return ids
+}
+
+// compressCertificate gives a CompressedCertificate for a Certificate message, if
+// the peer takes one and it is worth it, and else the message itself.
+func compressCertificate(raw []byte, theirs []uint16) []byte {
+	if len(raw) < fewToCompress {
+		return raw
+	}
+	for _, c := range compressions {
+		if !contains(theirs, c.id) {
+			continue
+		}
+		compressed, err := c.compress(raw[4:])
+		if err != nil || len(compressed) > len(raw)-len(raw)/16 {
+			return raw
+		}
+		var b cryptobyte.Builder
+		b.AddUint8(typeCompressedCertificate)
+		b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
+			b.AddUint16(c.id)
+			b.AddUint24(uint32(len(raw) - 4))
+			addOpaque24(b, compressed)
+		})
+		return b.BytesOrPanic() // shorter than raw
+	}
+	return raw
+}
+
+// decompressCertificate gives the Certificate message that a
+// CompressedCertificate stands for. Its content has at most limit bytes.
+func decompressCertificate(raw []byte, limit int) ([]byte, error) {
+	s, err := body(raw, "CompressedCertificate")
+	if err != nil {
+		return nil, err
+	}
+	var algorithm uint16
+	var length uint32
+	var compressed []byte
+	if !s.ReadUint16(&algorithm) || !s.ReadUint24(&length) || !readOpaque24(&s, &compressed) || len(compressed) == 0 || !s.Empty() {
+		return nil, malformed("CompressedCertificate")
+	}
+	c := compressionByID(algorithm)
+	if c == nil {
+		return nil, illegal("certificate compression %d was not offered", algorithm)
+	}
+	if int(length) > min(limit, maxRatio*len(compressed)) {
+		return nil, broken(engine.AlertBadCertificate, "a compressed certificate of %d bytes in %d", length, len(compressed))
+	}
+	out := make([]byte, 4+length)
+	out[0], out[1], out[2], out[3] = typeCertificate, byte(length>>16), byte(length>>8), byte(length)
+	if err := c.decompress(out[4:], compressed); err != nil {
+		return nil, broken(engine.AlertBadCertificate, "a compressed certificate that does not decompress: %w", err)
+	}
+	return out, nil
+}
+
+// readAll fills into with all that a decompressor gives.
+func readAll(into []byte, r io.Reader) error {
+	if _, err := io.ReadFull(r, into); err != nil {
+		return err
+	}
+	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		return errTooMuch
+	}
+	return nil
+}
+
+var errTooMuch = decompressError("more comes out of it than was announced")
+
+type decompressError string
+
+func (e decompressError) Error() string { return string(e) }
+
+func zlibCompress(plain []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w := zlib.NewWriter(&b)
+	if _, err := w.Write(plain); err != nil {
+		return nil, err
+	}
+	err := w.Close()
+	return b.Bytes(), err
+}
+
+func zlibDecompress(into, compressed []byte) error {
+	r, err := zlib.NewReader(bytes.NewReader(compressed))
+	if err != nil {
+		return err
+	}
+	return readAll(into, r)
+}
+
+// A window of 64 KiB is as long as the chains that are worth it, and quality 5 is
+// where more begins to cost more than it saves.
+const (
+	brotliWindow  = 16
+	brotliQuality = 5
+)
+
+func brotliCompress(plain []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w := brotli.NewWriterOptions(&b, brotli.WriterOptions{Quality: brotliQuality, LGWin: brotliWindow})
+	if _, err := w.Write(plain); err != nil {
+		return nil, err
+	}
+	err := w.Close()
+	return b.Bytes(), err
+}
+
+// brotliDecompress takes a stream of one piece, as one call of an encoder makes
+// it: a decoder reserves what the head of a piece announces, up to 16 MiB.
+func brotliDecompress(into, compressed []byte) error {
+	if length, only := brotliHead(compressed); !only || length != len(into) {
+		return decompressError("a brotli stream of several pieces, or of another length")
+	}
+	return readAll(into, brotli.NewReader(bytes.NewReader(compressed)))
+}
+
+// brotliHead gives the length of a stream's first meta-block, and whether it is
+// the only one (RFC 7932, sections 9.1 and 9.2).
+func brotliHead(stream []byte) (length int, only bool) {
+	var bits uint64
+	for i, b := range stream[:min(8, len(stream))] {
+		bits |= uint64(b) << (8 * i)
+	}
+	take := func(n int) int {
+		v := int(bits & (1<<n - 1))
+		bits >>= n
+		return v
+	}
+	// WBITS: 0, or 1 and three bits, which where they are 0 are followed by three.
+	if take(1) == 1 && take(3) == 0 {
+		take(3)
+	}
+	if take(1) == 0 || take(1) == 1 { // ISLAST, ISLASTEMPTY
+		return 0, false
+	}
+	nibbles := 4 + take(2)
+	if nibbles == 7 { // metadata
+		return 0, false
+	}
+	return 1 + take(4*nibbles), true
+}
+
+func zstdCompress(plain []byte) ([]byte, error) {
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<17), zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	return w.EncodeAll(plain, nil), nil
+}
+
+// zstdDecompress takes no frame with a window above the announced length, which no
+// encoder that knows the length makes.
+func zstdDecompress(into, compressed []byte) error {
+	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxMemory(uint64(max(1, len(into)))))
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	out, err := r.DecodeAll(compressed, into[:0:len(into)])
+	if err == nil && len(out) != len(into) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err == nil && len(out) > 0 && &out[0] != &into[0] {
+		copy(into, out)
+	}
+	return err
+}
