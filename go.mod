@@ -14,10 +14,9 @@ godebug x509negativeserial=1
 godebug containermaxprocs=0
 
 require (
-	github.com/andybalholm/brotli v1.2.8 // certificate compression, of engines/pq and of utls
 	github.com/cloudflare/circl v1.6.5
 	github.com/google/go-cmp v0.7.0
-	github.com/klauspost/compress v1.20.2 // the same, zstd
+	github.com/klauspost/compress v1.20.2 // zstd, of compressed certificates: of engines/pq and of utls
 	github.com/landlock-lsm/go-landlock v0.11.0 // the sandbox of cmd/tlsify: Landlock on every thread
 	github.com/refraction-networking/utls v1.8.2
 	github.com/rogpeppe/go-internal v1.16.0
@@ -28,6 +27,7 @@ require (
 )
 
 require (
+	github.com/andybalholm/brotli v1.2.8 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	kernel.org/pub/linux/libs/security/libcap/psx v1.2.77 // indirect

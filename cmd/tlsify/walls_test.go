@@ -25,7 +25,7 @@ var rooms = []struct {
 	// Whoever uses engine/adapter has what engine/record stands on.
 	{"./engine/enginetest/example", []string{"./engine", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, []string{"testing"}},
 	{"./engines/std", []string{"./engine", "./engines/std", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, nil},
-	{"./engines/pq", []string{"./engine", "./engines/pq", "github.com/cloudflare/circl", "github.com/andybalholm/brotli", "github.com/klauspost/compress", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
+	{"./engines/pq", []string{"./engine", "./engines/pq", "github.com/cloudflare/circl", "github.com/klauspost/compress", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
 	{"./engines/utls", []string{"./engine", "./engines/utls", "github.com/refraction-networking/utls", "github.com/cloudflare/circl",
 		"github.com/andybalholm/brotli", "github.com/klauspost/compress", "golang.org/x"}, nil},
 	// U-labels, public suffixes, and DER that encoding/asn1 cannot do.

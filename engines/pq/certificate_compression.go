@@ -5,7 +5,6 @@ import (
 	"compress/zlib"
 	"io"
 
-	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/crypto/cryptobyte"
 
@@ -18,7 +17,8 @@ import (
 // maxRatio times what came, and is all that is ever written.
 
 // compression is an algorithm of RFC 8879, section 7.3. decompress fills into,
-// and fails where there is more or less than that.
+// and fails where there is more or less than that; compress is nil where another
+// algorithm does it, because every peer that has this one has that one, too.
 type compression struct {
 	id         uint16
 	compress   func(plain []byte) ([]byte, error)
@@ -27,8 +27,7 @@ type compression struct {
 
 // compressions are in our order of preference.
 var compressions = []compression{
-	{2, brotliCompress, brotliDecompress},
-	{3, zstdCompress, zstdDecompress},
+	{3, nil, zstdDecompress},
 	{1, zlibCompress, zlibDecompress},
 }
 
@@ -66,7 +65,7 @@ func compressCertificate(raw []byte, theirs []uint16) []byte {
 		return raw
 	}
 	for _, c := range compressions {
-		if !contains(theirs, c.id) {
+		if c.compress == nil || !contains(theirs, c.id) {
 			continue
 		}
 		compressed, err := c.compress(raw[4:])
@@ -146,67 +145,6 @@ func zlibDecompress(into, compressed []byte) error {
 		return err
 	}
 	return readAll(into, r)
-}
-
-// A window of 64 KiB is as long as the chains that are worth it, and quality 5 is
-// where more begins to cost more than it saves.
-const (
-	brotliWindow  = 16
-	brotliQuality = 5
-)
-
-func brotliCompress(plain []byte) ([]byte, error) {
-	var b bytes.Buffer
-	w := brotli.NewWriterOptions(&b, brotli.WriterOptions{Quality: brotliQuality, LGWin: brotliWindow})
-	if _, err := w.Write(plain); err != nil {
-		return nil, err
-	}
-	err := w.Close()
-	return b.Bytes(), err
-}
-
-// brotliDecompress takes a stream of one piece, as one call of an encoder makes
-// it: a decoder reserves what the head of a piece announces, up to 16 MiB.
-func brotliDecompress(into, compressed []byte) error {
-	if length, only := brotliHead(compressed); !only || length != len(into) {
-		return decompressError("a brotli stream of several pieces, or of another length")
-	}
-	return readAll(into, brotli.NewReader(bytes.NewReader(compressed)))
-}
-
-// brotliHead gives the length of a stream's first meta-block, and whether it is
-// the only one (RFC 7932, sections 9.1 and 9.2).
-func brotliHead(stream []byte) (length int, only bool) {
-	var bits uint64
-	for i, b := range stream[:min(8, len(stream))] {
-		bits |= uint64(b) << (8 * i)
-	}
-	take := func(n int) int {
-		v := int(bits & (1<<n - 1))
-		bits >>= n
-		return v
-	}
-	// WBITS: 0, or 1 and three bits, which where they are 0 are followed by three.
-	if take(1) == 1 && take(3) == 0 {
-		take(3)
-	}
-	if take(1) == 0 || take(1) == 1 { // ISLAST, ISLASTEMPTY
-		return 0, false
-	}
-	nibbles := 4 + take(2)
-	if nibbles == 7 { // metadata
-		return 0, false
-	}
-	return 1 + take(4*nibbles), true
-}
-
-func zstdCompress(plain []byte) ([]byte, error) {
-	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<17), zstd.WithLowerEncoderMem(true))
-	if err != nil {
-		return nil, err
-	}
-	defer w.Close()
-	return w.EncodeAll(plain, nil), nil
 }
 
 // zstdDecompress takes no frame with a window above the announced length, which no
