@@ -85,8 +85,9 @@ dropins: ## tlsify beside Courier, s6-networking, qmail-remote, BusyBox, Emacs a
 	@.ci/dropins
 	@TLSIFY_DROPINS="$$PWD/bin/dropins" $(GOTEST) -count=1 -v -timeout 30m -run 'TestScript/(program|signer)_' ./cmd/tlsify
 
-matrix: ## every TLS peer of this machine in both roles against every engine, a table; takes minutes
-	@TLSIFY_MATRIX=1 $(GOTEST) -count=1 -v -timeout 30m -run 'TestMatrix$$' ./cmd/tlsify
+matrix: build ## every TLS library that packages have, in both roles with every engine, into doc/matrix.md; builds for half an hour at first
+	@cmd/tlsify/testdata/matrix/build bin/matrix
+	@TLSIFY_MATRIX=$(CURDIR)/bin/matrix TLSIFY_MATRIX_INTO=$(CURDIR)/doc/matrix.md $(GOTEST) -count=1 -timeout 60m -run "TestMatrix$$" ./cmd/tlsify
 
 browsers: toolchain ## capture the ClientHellos of this machine's chromium and firefox-esr (with certutil) for --fingerprint
 	@TLSIFY_WRITE_BROWSERS="$$PWD/engines/utls/browsers" $(GOTEST) -count=1 -v -run 'TestWriteBrowsers$$' ./cmd/tlsify/internal/fingerprint | sed -n '/json: /p; /^FAIL/p'

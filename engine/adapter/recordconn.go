@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tlsify/engine"
+	"tlsify/engine/record"
 )
 
 const (
@@ -60,6 +61,7 @@ type RecordConn struct {
 	ended   bool          // the stream has said io.EOF
 	lastErr error         // what ReadBatch ended with
 	alert   *engine.Alert // the last record, where it was an alert in clear
+	shown   uint64        // records of application data, and what looks like them
 
 	keepIn bool   // what is received is kept
 	keptIn []byte // what has been received since KeepReceived, up to a limit
@@ -111,6 +113,9 @@ func (c *RecordConn) Read(p []byte) (int, error) {
 		}
 		c.left = c.recordLen()
 		c.noteAlert()
+		if record.Type(c.in[c.r]) == record.TypeApplicationData {
+			c.shown++
+		}
 	}
 	if c.r == c.w {
 		if err := c.fill(1); err != nil {
@@ -142,8 +147,8 @@ func (c *RecordConn) recordLen() int {
 func (c *RecordConn) noteAlert() {
 	const alertRecord, alertLen = 21, 2
 	c.alert = nil
-	if record := c.in[c.r:c.w]; c.left == recordHeaderLen+alertLen && len(record) >= c.left && record[0] == alertRecord {
-		alert := engine.Alert(record[recordHeaderLen+1])
+	if rec := c.in[c.r:c.w]; c.left == recordHeaderLen+alertLen && len(rec) >= c.left && rec[0] == alertRecord {
+		alert := engine.Alert(rec[recordHeaderLen+1])
 		c.alert = &alert
 	}
 }
@@ -159,6 +164,10 @@ func (c *RecordConn) ClearAlert() (alert engine.Alert, ok bool) {
 	}
 	return *c.alert, true
 }
+
+// Protected is how many records the library has been shown that may be protected:
+// it has opened all of them but those that came before it had keys.
+func (c *RecordConn) Protected() uint64 { return c.shown }
 
 // wholeRecord tells whether the next record can be read without waiting.
 func (c *RecordConn) wholeRecord() bool {

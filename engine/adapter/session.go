@@ -22,15 +22,31 @@ type LibrarySession struct {
 	// Limit is the most content that the peer takes in a record, where the
 	// library does not know; 0: it does.
 	Limit int
+	// Tap is there on a client whose library takes user_canceled for the end, as
+	// crypto/tls did before Go 1.25: what follows is read without it. Protected is
+	// what Records said when the handshake had ended.
+	Tap       *Tap
+	Protected uint64
+
+	rest io.Reader // nil: the library reads
 }
 
 // Read fills p with what has been received, record by record.
 func (s *LibrarySession) Read(p []byte) (int, error) {
-	n, err := s.Records.ReadBatch(p, s.Conn.Read)
-	if err != nil {
-		return n, s.Dialect.BlameRead(err, s.Records)
+	if s.rest != nil {
+		return s.rest.Read(p)
 	}
-	return n, nil
+	n, err := s.Records.ReadBatch(p, s.Conn.Read)
+	if err == nil {
+		return n, nil
+	}
+	err = s.Dialect.BlameRead(err, s.Records)
+	if alert, ok := err.(*engine.AlertError); ok && alert.Alert == engine.AlertUserCanceled && s.Tap != nil {
+		if s.rest = s.Tap.rest(s.Records, s.Negotiated, s.Records.Protected()-s.Protected); s.rest != nil {
+			return s.rest.Read(p)
+		}
+	}
+	return n, err
 }
 
 // Write sends a batch of records with each system call.

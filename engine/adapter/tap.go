@@ -97,6 +97,28 @@ func (t *Tap) ServerKeys(name string, records *RecordConn, s *engine.State, sent
 	return keys, err
 }
 
+// rest reads what a server sends behind the first records under its first key,
+// which the library has opened. It is for the time between user_canceled and
+// close_notify (RFC 8446, section 6.1): nothing is answered. Nil: it cannot be read.
+func (t *Tap) rest(records *RecordConn, s *engine.State, opened uint64) io.Reader {
+	suite := record.SuiteOf(s.Cipher)
+	if s.Version < engine.TLS13 || suite == nil || len(t.server) != suite.Hash().Size() {
+		return nil
+	}
+	return record.NewConn(&engine.Keys{
+		Stream:      unanswered{records},
+		In:          engine.TrafficKey{Cipher: s.Cipher, Secret: bytes.Clone(t.server), Sequence: opened},
+		Out:         engine.TrafficKey{Cipher: s.Cipher, Secret: bytes.Clone(t.server)},
+		RecordLimit: record.MaxPlaintext,
+		Ticket:      func([]byte) error { return nil },
+	})
+}
+
+// unanswered is a RecordConn whose sending side is the library's.
+type unanswered struct{ *RecordConn }
+
+func (unanswered) Write(p []byte) (int, error) { return len(p), nil }
+
 func (t *Tap) keys(name string, records *RecordConn, s *engine.State, in, out []byte) (*engine.Keys, error) {
 	if s.Version < engine.TLS13 {
 		return nil, unsupported(name, "a TLS 1.2 connection")

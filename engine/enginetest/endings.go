@@ -113,6 +113,10 @@ func testUserCanceled(r *rig) {
 	f := r.trial().forge()
 	f.send(f.data("last"), f.alert(engine.AlertUserCanceled), f.alert(engine.AlertCloseNotify))
 	f.wantEnd("last", io.EOF)
+
+	f = r.trial().forge()
+	f.send(f.data("first"), f.alert(engine.AlertUserCanceled), f.data("last"), f.alert(engine.AlertCloseNotify))
+	f.wantEnd("firstlast", io.EOF)
 }
 
 func testWriteToReset(r *rig) {

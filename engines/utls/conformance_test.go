@@ -14,7 +14,6 @@ const (
 	early = "utls calls VerifyConnection before it has the peer's proof of possession; " +
 		"without one the handshake fails all the same"
 	allOrNone = "utls parses all certificates before anyone may see them, and lets go of all where one is malformed"
-	canceled  = "utls takes user_canceled for the end, as crypto/tls did before Go 1.25"
 	ownGroups = "a fingerprint has its own groups, so that --groups is refused"
 	ownALPN   = "the fingerprint offers h2, which is refused unless --alpn says that the application speaks it"
 	ownSuites = "the fingerprint offers weak suites: that the server takes one is not its fault, but refused all the same"
@@ -32,7 +31,6 @@ var gaps = []enginetest.Gap{
 	{Test: "client/tls13/verify-after-proof", Reason: early},
 	{Test: "client/tls12/malformed-needless", Reason: allOrNone},
 	{Test: "client/tls13/malformed-needless", Reason: allOrNone},
-	{Test: "client/tls13/user-canceled", Reason: canceled},
 	{Test: "client/tls13/key-update-span", Reason: sameKeys},
 	{Test: "client/any/level-pq-auth*", Reason: noMLDSA},
 	{Test: "client/tls13/mldsa*", Reason: noMLDSA},

@@ -186,7 +186,7 @@ func (h *handshake) run(ctx context.Context) (engine.Session, error) {
 		}
 		return nil, err
 	}
-	limit := h.tap.ShownLimit(h.records.Received())
+	limit, protected := h.tap.ShownLimit(h.records.Received()), h.records.Protected()
 	cs := h.conn.ConnectionState()
 	state := stateOf(cs)
 	if state.Version >= engine.TLS13 && h.spans() {
@@ -209,6 +209,7 @@ func (h *handshake) run(ctx context.Context) (engine.Session, error) {
 			return keys, err
 		},
 		Limit: limit,
+		Tap:   &h.tap, Protected: protected,
 	}, nil
 }
 
