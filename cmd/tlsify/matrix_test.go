@@ -4,9 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -15,159 +14,308 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	"tlsify/engine"
 	"tlsify/engine/enginetest"
 )
 
-// A matrixPeer is another program that does TLS, as this machine has it. Its
-// server echoes, its client is sent what it has sent.
+// A matrixPeer is another TLS library, as a program that does what
+// testdata/matrix/peer.c says.
 type matrixPeer struct {
-	name           string
-	server, client func(m *matrix, port, version string) []string // nil: it has none
-	versions       []string
-	late           bool   // its server answers after our half-close, and names the client
-	resumed        string // what its client says of a resumed session; "": it does not
+	program, name string
+	cannot        map[string]string // by the word for it, why
 }
 
-// matrix has the files that all use: a server's identity with a chain of 20 kB, a
-// client's, the root, and 200 kB to be sent.
-type matrix struct{ dir string }
+// A matrixRow is a peer in one role under one version of TLS with one engine.
+type matrixRow struct {
+	peer          *matrixPeer
+	version, role string
+	engine        engine.Engine
+	cells         map[string]string // by column: "yes", or what went wrong; what was not tried is not there
+}
 
-func (m *matrix) file(name string) string { return filepath.Join(m.dir, name) }
+// The columns of the matrix.
+var matrixColumns = []string{"handshake", chain20, "data", "half-close", "truncation", "KeyUpdate", "resumption", "client certificate"}
 
-// TestMatrix runs every peer of the machine in both roles against every engine,
-// and prints a table. It takes minutes, and more peers than most machines have.
+const (
+	chain20      = "20 kB chain"
+	matrixPieces = 14 // as in peer.c
+	matrixSize   = 16000 * matrixPieces
+)
+
+// TestMatrix runs every peer in TLSIFY_MATRIX/peers (testdata/matrix/build makes
+// them) in both roles against every engine, and writes the table into the file
+// TLSIFY_MATRIX_INTO, where that is given.
 func TestMatrix(t *testing.T) {
-	if os.Getenv("TLSIFY_MATRIX") == "" {
+	dir := os.Getenv("TLSIFY_MATRIX")
+	if dir == "" {
 		t.Skip("prints a table only where TLSIFY_MATRIX asks for one")
 	}
 	m := newMatrix(t)
-	var table bytes.Buffer
-	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprint(w, "peer\tversion\trole")
-	for _, e := range built() {
-		fmt.Fprintf(w, "\t%s", e.Name())
-	}
-	fmt.Fprintln(w)
-	for _, p := range matrixPeers(t) {
-		for _, version := range p.versions {
-			for _, role := range []string{"server", "client"} {
-				fmt.Fprintf(w, "%s\t%s\t%s", p.name, version, role)
-				for _, e := range built() {
-					cell := m.cell(t, p, version, role, e)
-					if strings.Contains(cell, "NO") {
-						t.Errorf("%s %s as %s with %s: %s", p.name, version, role, e.Name(), cell)
+	peers := matrixPeers(t, dir)
+	var rows []*matrixRow
+	turn := make(chan bool, 3) // a JDK is a lot to start
+	t.Run("peers", func(t *testing.T) {
+		for _, peer := range peers {
+			for _, version := range []string{"TLSv1.2", "TLSv1.3"} {
+				for _, role := range []string{"server", "client"} {
+					for _, e := range built() {
+						_, serves := e.(engine.ServerEngine)
+						if e.Name() == "pq" && version == "TLSv1.2" || role == "client" && !serves {
+							continue
+						}
+						row := &matrixRow{peer, version, role, e, map[string]string{}}
+						rows = append(rows, row)
+						t.Run(filepath.Base(peer.program)+"/"+version+"/"+role+"/"+e.Name(), func(t *testing.T) {
+							t.Parallel()
+							turn <- true
+							defer func() { <-turn }()
+							if role == "server" {
+								m.withServer(t, row)
+							} else {
+								m.withClient(t, row)
+							}
+							row.judge(t)
+						})
 					}
-					fmt.Fprintf(w, "\t%s", cell)
 				}
-				fmt.Fprintln(w)
 			}
 		}
+	})
+	into := os.Getenv("TLSIFY_MATRIX_INTO")
+	if table := matrixTable(peers, rows); into == "" {
+		fmt.Println(table)
+	} else if err := os.WriteFile(into, []byte(table), 0o644); err != nil {
+		t.Error(err)
 	}
-	w.Flush()
-	fmt.Println(table.String())
 }
 
-// cell is what went well, or NO and what did not.
-func (m *matrix) cell(t *testing.T, p matrixPeer, version, role string, e engine.Engine) string {
-	_, serves := e.(engine.ServerEngine)
-	switch {
-	case e.Name() == "pq" && version != "TLSv1.3", role == "client" && !serves, role == "client" && p.client == nil, role == "server" && p.server == nil:
-		return "-"
-	case role == "server":
-		return m.withServer(t, p, version, e.Name())
+// judge complains of what is wrong and not known.
+func (r *matrixRow) judge(t *testing.T) {
+	for _, column := range matrixColumns {
+		said, tried := r.cells[column]
+		if _, excused := r.excuse(column); tried && said != "yes" && !excused {
+			t.Errorf("%s: %s", column, said)
+		}
 	}
-	return m.withClient(t, p, version, e.Name())
 }
 
-// withServer connects twice to the peer's server.
-func (m *matrix) withServer(t *testing.T, p matrixPeer, version, name string) string {
-	port := m.start(t, p.server, version)
-	session := filepath.Join(t.TempDir(), "session")
-	var done []string
-	for i := range 2 {
-		args := []string{"connect", "--engine", name, "--trust", m.file("ca.pem"), "--name", enginetest.Host, "--control-fd", "2", "--session", session,
-			"--cert", m.file("client.pem"), "--key", m.file("client.key"), "127.0.0.1:" + port}
-		if p.late {
-			args = append(args[:1], append([]string{"--eof", "half-close"}, args[1:]...)...)
-		} else {
-			args = append(args[:1], append([]string{"--eof-wait", "2s"}, args[1:]...)...)
-		}
-		out, control := m.run(t, nil, "tlsify", args...)
-		want, _ := os.ReadFile(m.file("input"))
-		switch {
-		case !bytes.HasPrefix(out, want):
-			return fmt.Sprintf("NO data (%d bytes): %s", len(out), lastLine(control))
-		case p.late && !bytes.Contains(out, []byte("client CN=tlsify test client")):
-			return "NO client certificate: " + lastLine(control)
-		case !strings.Contains(control, "\nend 0\n"):
-			return "NO end: " + lastLine(control)
-		}
-		if i == 1 && strings.Contains(control, "\nresumed yes\n") {
-			done = append(done, "resumed")
+// excuse says why a cell may be other than yes.
+func (r *matrixRow) excuse(column string) (why string, excused bool) {
+	plain := strings.ReplaceAll(column, "-", " ")
+	for _, word := range []string{plain, plain + " as " + r.role} {
+		if why, excused = r.peer.cannot[word]; excused {
+			return why, true
 		}
 	}
-	done = append([]string{"data"}, done...)
-	if p.late {
-		done = append(done, "late", "cert")
+	for _, x := range matrixExcuses {
+		if strings.HasPrefix(r.peer.name, x.peer) && (x.version == "" || x.version == r.version) && (x.role == "" || x.role == r.role) &&
+			(x.engine == "" || x.engine == r.engine.Name()) && x.column == column {
+			return x.why, true
+		}
 	}
-	return strings.Join(done, " ")
+	return "", false
 }
 
-// withClient has the peer's client connect twice to a listener of ours.
-func (m *matrix) withClient(t *testing.T, p matrixPeer, version, name string) string {
+func (r *matrixRow) set(column string, ok bool, format string, args ...any) bool {
+	if was := r.cells[column]; was != "" && was != "yes" {
+		return ok
+	}
+	r.cells[column] = "yes"
+	if !ok {
+		r.cells[column] = fmt.Sprintf(format, args...)
+	}
+	return ok
+}
+
+// matrix has the files that all use: a server's identity with a chain of 20 kB, a
+// client's, and the root.
+type matrix struct{ dir string }
+
+// identity is the server's: the one with the long chain, where its peer can.
+func (m *matrix) identity(r *matrixRow) string {
+	if r.peer.cannot[chain20] != "" {
+		r.cells[chain20] = "no"
+		return m.file("small")
+	}
+	return m.file("big")
+}
+
+func (m *matrix) file(name string) string { return filepath.Join(m.dir, name) }
+
+// connect runs tlsify with the input, and gives what it wrote, its control channel
+// and its status.
+func (m *matrix) connect(t *testing.T, r *matrixRow, port, session, input string, options ...string) (out []byte, control string, status int) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	l := exec.CommandContext(ctx, "tlsify", "listen", "--engine", name, "--cert", m.file("big.pem"), "--key", m.file("big.key"), "--client-auth", "request", "--client-trust", m.file("ca.pem"),
-		"--ticket-key", m.file("ticket"), "--control-fd", "2", "127.0.0.1:0", "--", "cat")
-	stderr, err := l.StderrPipe()
-	if err != nil || l.Start() != nil {
-		return "NO listener"
+	cmd := exec.CommandContext(ctx, "tlsify", m.connectArgs(r, port, session, options...)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
+	cmd.WaitDelay = time.Second
+	cmd.Run()
+	return stdout.Bytes(), stderr.String(), cmd.ProcessState.ExitCode()
+}
+
+func (m *matrix) connectArgs(r *matrixRow, port, session string, options ...string) []string {
+	args := append([]string{"connect", "--engine", r.engine.Name(), "--trust", m.file("ca.pem"), "--name", enginetest.Host, "--control-fd", "2", "--handshake-timeout", "2m"}, options...)
+	if session != "" {
+		args = append(args, "--session", session)
 	}
-	defer l.Wait()
-	defer l.Process.Signal(os.Interrupt)
-	lines := bufio.NewScanner(stderr)
-	port := ""
-	for port == "" && lines.Scan() {
-		if address, ok := strings.CutPrefix(lines.Text(), "listening "); ok {
-			_, port, _ = net.SplitHostPort(address)
+	if r.version == "TLSv1.2" {
+		args = append(args, "--client-cert-in-clear")
+	}
+	return append(args, "--cert", m.file("client.pem"), "--key", m.file("client.key"), "127.0.0.1:"+port)
+}
+
+// withServer has tlsify connect to the peer's server.
+func (m *matrix) withServer(t *testing.T, r *matrixRow) {
+	port, notes := m.start(t, r)
+	session, data := filepath.Join(t.TempDir(), "session"), matrixData()
+	echo := fmt.Sprintf("echo %d\n%s", matrixSize, data)
+	late := r.version == "TLSv1.3" // TLS 1.2 has no half-close
+	for i := range 2 {
+		input, options := echo, []string{"--eof", "hold"}
+		if i == 1 && late {
+			input, options = "late\n"+data, []string{"--eof", "half-close"}
+		}
+		out, control, status := m.connect(t, r, port, session, input, options...)
+		if !r.set("handshake", strings.Contains(control, "\nready\n"), "%s", lastLine(control)) {
+			return
+		}
+		r.set(chain20, true, "")
+		same := bytes.HasPrefix(out, []byte(data))
+		column := "data"
+		if i == 1 && late {
+			column = "half-close"
+		}
+		r.set(column, same && status == 0 && strings.Contains(control, "\nclosed peer\n"), "%d bytes, status %d: %s", len(out), status, lastLine(control))
+		trailer := string(out[min(len(data), len(out)):])
+		if i == 1 {
+			r.set("resumption", strings.Contains(control, "\nresumed yes\n"), "resumed: no; %s", trailer)
+			continue
+		}
+		r.set("client certificate", strings.Contains(trailer, "CN=tlsify test client"), "%q", trailer)
+		if late && r.peer.cannot["count"] == "" {
+			r.set("KeyUpdate", same && status == 0 && !strings.Contains(trailer, "updates 0"), "%s%s", trailer, lastLine(control))
 		}
 	}
-	go func() {
-		for lines.Scan() {
-		}
-	}()
-	input, _ := os.ReadFile(m.file("input"))
-	args := p.client(m, port, version)
-	out, control := m.run(t, input, args[0], args[1:]...)
-	if p.resumed == "" {
-		if !bytes.Contains(out, input[:1000]) {
-			return fmt.Sprintf("NO data (%d bytes): %s", len(out), lastLine(control))
-		}
-		return "data"
+	if late && r.peer.cannot["count"] != "" {
+		port, _ := m.start(t, r, "PEER_UPDATES=1")
+		out, control, status := m.connect(t, r, port, "", echo, "--eof", "hold")
+		r.set("KeyUpdate", bytes.HasPrefix(out, []byte(data)) && status == 0, "%d bytes, status %d: %s", len(out), status, lastLine(control))
 	}
-	if bytes.Count(out, []byte("same")) != 2 {
-		return "NO data: " + lastLine(string(out)+control)
+	out, control, status := m.connect(t, r, port, "", "cut\n", "--eof", "hold")
+	r.set("truncation", string(out) == "partial\n" && status == 6, "cut: %q, status %d: %s", out, status, lastLine(control))
+
+	// And that we end without close_notify where we are killed.
+	cmd := exec.Command("tlsify", m.connectArgs(r, port, "")...)
+	in, err := cmd.StdinPipe()
+	control2, err2 := cmd.StderrPipe()
+	if err != nil || err2 != nil || cmd.Start() != nil {
+		t.Fatal("not started")
 	}
-	if p.resumed == "created" {
-		var times []string
-		for line := range strings.Lines(string(out)) {
-			if at, ok := strings.CutPrefix(line, "created "); ok {
-				times = append(times, at)
-			}
+	io.WriteString(in, "gone\n")
+	for lines := bufio.NewScanner(control2); lines.Scan() && lines.Text() != "ready"; {
+	}
+	time.Sleep(time.Second / 2)
+	cmd.Process.Kill()
+	cmd.Wait()
+	said := notes()
+	r.set("truncation", said == "gone truncated", "a client that is killed: %q", said)
+}
+
+// withClient has the peer's client connect to tlsify accept, once for each task.
+func (m *matrix) withClient(t *testing.T, r *matrixRow) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	tasks := []string{"echo", "late", "cut", "drop"}
+	if r.version == "TLSv1.2" {
+		tasks[1] = "echo"
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	client := exec.CommandContext(ctx, r.peer.program, append([]string{"client", port, r.version, m.file("client"), m.file("ca.pem"), enginetest.Host}, tasks...)...)
+	var said, complaints bytes.Buffer
+	client.Stdout, client.Stderr, client.Env = &said, &complaints, append(os.Environ(), "PEER_UPDATES=1")
+	if err := client.Start(); err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan struct{})
+	go func() { client.Wait(); l.Close(); close(over) }()
+	var controls []string
+	for _, task := range tasks {
+		conn, err := l.Accept()
+		if err != nil {
+			break
 		}
-		if len(times) == 2 && times[0] == times[1] {
-			return "data resumed"
+		controls = append(controls, m.accept(t, r, conn.(*net.TCPConn), task))
+	}
+	<-over
+	t.Logf("it says %q, and %q", said.String(), complaints.String())
+	results := strings.Split(strings.TrimSpace(said.String()), "\n")
+	for len(results) < len(tasks) {
+		results = append(results, "")
+	}
+	for len(controls) < len(tasks) {
+		controls = append(controls, "")
+	}
+	if !r.set("handshake", strings.Contains(controls[0], "\nready\n"), "%s; %s%s", lastLine(controls[0]), results[0], complaints.String()) {
+		return
+	}
+	r.set(chain20, true, "")
+	for i, task := range tasks[:2] {
+		column := map[string]string{"late": "half-close", "echo": "data"}[task]
+		r.set(column, strings.HasPrefix(results[i], task+" same closed") && strings.HasSuffix(controls[i], "\nend 0\n"), "%s: %s", results[i], lastLine(controls[i]))
+	}
+	r.set("client certificate", strings.Contains(controls[0], "\npeer-subject CN=tlsify%20test%20client\n"), "%s", lastLine(controls[0]))
+	r.set("resumption", strings.Contains(controls[1], "\nresumed yes\n"), "%s", results[1])
+	if r.version == "TLSv1.3" {
+		r.set("KeyUpdate", strings.HasPrefix(results[0], "echo same") && (r.peer.cannot["count"] != "" || !strings.Contains(results[0], "updates 0")), "%s", results[0])
+	}
+	r.set("truncation", strings.Contains(controls[3], "\ntruncated\n"), "a client that is gone: %s", lastLine(controls[3]))
+	r.set("truncation", results[2] == "cut truncated", "a server that is killed: %s", results[2])
+}
+
+// accept serves one connection and gives the control channel's lines.
+func (m *matrix) accept(t *testing.T, r *matrixRow, conn *net.TCPConn, task string) string {
+	file, err := conn.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	prog := []string{"cat"}
+	if task == "late" {
+		prog = []string{"sh", "-c", `all=$(mktemp) && cat >"$all" && cat "$all"; rm "$all"`}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "tlsify", append([]string{"accept", "--engine", r.engine.Name(), "--net-fd", "3", "--control-fd", "2",
+		"--cert", m.identity(r) + ".pem", "--key", m.identity(r) + ".key", "--client-auth", "request", "--client-trust", m.file("ca.pem"), "--ticket-key", m.file("ticket"), "--"}, prog...)...)
+	cmd.ExtraFiles = []*os.File{file}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	var control strings.Builder
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		control.WriteString(lines.Text() + "\n")
+		if lines.Text() == "ready" && task == "cut" {
+			time.Sleep(time.Second / 2)
+			cmd.Process.Kill()
+			break
 		}
-		return "data"
 	}
-	if bytes.Contains(out, []byte(p.resumed)) {
-		return "data resumed"
-	}
-	return "data"
+	cmd.Wait()
+	return control.String()
 }
 
 func lastLine(text string) string {
@@ -180,39 +328,36 @@ func lastLine(text string) string {
 	return ""
 }
 
-// run gives what a program writes, within half a minute. Without input it has
-// the file's.
-func (m *matrix) run(t *testing.T, input []byte, name string, args ...string) (out []byte, errs string) {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if input != nil {
-		cmd.Stdin = bytes.NewReader(input)
-	} else if file, err := os.Open(m.file("input")); err == nil {
-		defer file.Close()
-		cmd.Stdin = file
-	}
-	cmd.WaitDelay = time.Second
-	cmd.Run()
-	return stdout.Bytes(), stderr.String()
+func matrixData() string {
+	line := "a line of the matrix, of which there are many\n"
+	return strings.Repeat(line, matrixSize/len(line)+1)[:matrixSize]
 }
 
-// start starts a server and gives its port.
-func (m *matrix) start(t *testing.T, server func(*matrix, string, string) []string, version string) string {
+// start starts the peer's server. notes waits for the next line of its own.
+func (m *matrix) start(t *testing.T, r *matrixRow, env ...string) (port string, notes func() string) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	port = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 	l.Close()
-	args := server(m, port, version)
-	cmd := exec.Command(args[0], args[1:]...)
+	var complaints bytes.Buffer
+	cmd := exec.Command(r.peer.program, "server", port, r.version, m.identity(r), m.file("ca.pem"), enginetest.Host)
+	cmd.Stderr, cmd.Env = &complaints, append(os.Environ(), env...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait(); t.Logf("it says %q", complaints.String()) })
+	lines := make(chan string, 10)
+	go func() {
+		for s := bufio.NewScanner(out); s.Scan(); {
+			lines <- s.Text()
+		}
+	}()
 	for range 1200 { // a loaded machine takes its time to start a JDK
 		if conn, err := net.Dial("tcp4", "127.0.0.1:"+port); err == nil {
 			conn.Close()
@@ -220,104 +365,12 @@ func (m *matrix) start(t *testing.T, server func(*matrix, string, string) []stri
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	return port
-}
-
-func newMatrix(t *testing.T) *matrix {
-	m := &matrix{t.TempDir()}
-	set := enginetest.PKI(t)
-	write := func(name string, content []byte) {
-		if err := os.WriteFile(m.file(name), content, 0o600); err != nil {
-			t.Fatal(err)
+	return port, func() string {
+		select {
+		case line := <-lines:
+			return line
+		case <-time.After(25 * time.Second):
+			return "nothing"
 		}
 	}
-	// An extension that nobody knows, as long as a certificate's names may be.
-	filler := pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}, Value: append([]byte{4, 0x82, 0x40, 0}, make([]byte, 0x4000)...)}
-	big := enginetest.Issue(t, set.Root, enginetest.CertOptions{DNS: []string{enginetest.Host}, Extensions: []pkix.Extension{filler}})
-	enginetest.WriteFiles(t, big, m.dir, "big")
-	enginetest.WriteFiles(t, enginetest.Chain(t, "client"), m.dir, "client")
-	write("ca.pem", set.Root.PEM())
-	write("ticket", []byte("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"))
-	write("input", bytes.Repeat([]byte("a line of the matrix, of which there are many\n"), 4400))
-	for _, name := range []string{"big", "client"} {
-		if out, err := exec.Command("openssl", "pkcs12", "-export", "-in", m.file(name+".pem"), "-inkey", m.file(name+".key"), "-out", m.file(name+".p12"), "-passout", "pass:password").CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
-	return m
-}
-
-// matrixPeers are those that the machine has.
-func matrixPeers(t *testing.T) (peers []matrixPeer) {
-	both := []string{"TLSv1.2", "TLSv1.3"}
-	last := both[1:]
-	flags := map[string]string{"TLSv1.2": "-tls1_2", "TLSv1.3": "-tls1_3"}
-	has := func(name string) bool { _, err := exec.LookPath(name); return err == nil }
-	if has("openssl") {
-		peers = append(peers, matrixPeer{name: toolVersion("openssl", "version"), versions: both,
-			client: func(m *matrix, port, version string) []string {
-				return []string{"sh", "-c", `(cat; sleep 3) | openssl s_client -quiet -no_ign_eof -connect 127.0.0.1:"$1" "$2" -CAfile "$3" -verify_return_error`, "sh", port, flags[version], m.file("ca.pem")}
-			},
-		})
-	}
-	if has("gnutls-serv") {
-		priority := map[string]string{"TLSv1.2": "NORMAL:-VERS-ALL:+VERS-TLS1.2", "TLSv1.3": "NORMAL:-VERS-ALL:+VERS-TLS1.3"}
-		peers = append(peers, matrixPeer{name: toolVersion("gnutls-cli", "--version"), versions: both,
-			server: func(m *matrix, port, version string) []string {
-				return []string{"gnutls-serv", "--quiet", "--echo", "--port", port, "--x509certfile", m.file("big.pem"), "--x509keyfile", m.file("big.key"), "--priority", priority[version]}
-			},
-		})
-	}
-	if has("node") {
-		script, _ := filepath.Abs("testdata/matrix/peer.js")
-		peers = append(peers, matrixPeer{name: "Node.js " + strings.TrimSpace(toolOutput("node", "--version")), versions: last, late: true, resumed: "resumed true",
-			server: func(m *matrix, port, version string) []string {
-				return []string{"node", script, "server", port, m.file("big.pem"), m.file("big.key"), m.file("ca.pem"), version}
-			},
-			client: func(m *matrix, port, version string) []string {
-				return []string{"node", script, "client", port, m.file("client.pem"), m.file("client.key"), m.file("ca.pem"), version}
-			},
-		})
-	}
-	source, _ := filepath.Abs("testdata/matrix/Peer.java")
-	virtual, _ := filepath.Glob("/usr/lib/jvm/*/bin/java")
-	seen := map[string]bool{}
-	for _, java := range virtual {
-		real, err := filepath.EvalSymlinks(java)
-		if err != nil || seen[real] {
-			continue
-		}
-		seen[real] = true
-		version := strings.Fields(toolOutput(real, "--version"))
-		if len(version) < 2 {
-			continue
-		}
-		limits := filepath.Join(t.TempDir(), "limits")
-		// The client's keys are used up after 64 kB, and KeyUpdates come. A JDK
-		// that still waits for the answer to one when the other side ends its half
-		// breaks off with unexpected_message, so its server has the usual limits.
-		if err := os.WriteFile(limits, []byte("jdk.tls.keyLimits=AES/GCM/NoPadding KeyUpdate 2^16, ChaCha20-Poly1305 KeyUpdate 2^16\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		run := func(m *matrix, role, port, identity, version string) []string {
-			args := []string{real}
-			if role == "client" {
-				args = append(args, "-Djava.security.properties="+limits)
-			}
-			return append(args, source, role, port, m.file(identity), m.file("ca.pem"), version)
-		}
-		peers = append(peers, matrixPeer{name: "JDK " + version[1], versions: last, late: true, resumed: "created",
-			server: func(m *matrix, port, version string) []string { return run(m, "server", port, "big.p12", version) },
-			client: func(m *matrix, port, version string) []string { return run(m, "client", port, "client.p12", version) },
-		})
-	}
-	return peers
-}
-
-func toolOutput(name, option string) string {
-	out, err := exec.Command(name, option).Output()
-	if err != nil {
-		return ""
-	}
-	return string(out)
 }

@@ -1,0 +1,107 @@
+// GnuTLS.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+
+#include "peer.h"
+
+struct tls { gnutls_session_t s; char name[200]; };
+
+static gnutls_certificate_credentials_t cred;
+static gnutls_priority_t priority;
+static gnutls_datum_t ticket_key, session;
+static const char *host; // NULL: we serve
+
+const char *lib_cannot[] = {NULL};
+
+const char *lib_name(void) {
+	static char name[50];
+	snprintf(name, sizeof name, "GnuTLS %s", gnutls_check_version(NULL));
+	return name;
+}
+
+void lib_setup(int server, int tls13, const char *chain, const char *key, const char *roots, const char *name) {
+	host = server ? NULL : name;
+	gnutls_certificate_allocate_credentials(&cred);
+	if (gnutls_certificate_set_x509_trust_file(cred, roots, GNUTLS_X509_FMT_PEM) < 1 ||
+	    gnutls_certificate_set_x509_key_file(cred, chain, key, GNUTLS_X509_FMT_PEM) < 0) die("no files");
+	gnutls_priority_init(&priority, tls13 ? "NORMAL:-VERS-ALL:+VERS-TLS1.3" : "NORMAL:-VERS-ALL:+VERS-TLS1.2", NULL);
+	gnutls_session_ticket_key_generate(&ticket_key);
+}
+
+struct tls *lib_handshake(int fd) {
+	struct tls *t = calloc(1, sizeof *t);
+	gnutls_init(&t->s, host ? GNUTLS_CLIENT : GNUTLS_SERVER);
+	gnutls_priority_set(t->s, priority);
+	gnutls_credentials_set(t->s, GNUTLS_CRD_CERTIFICATE, cred);
+	if (host) {
+		gnutls_server_name_set(t->s, GNUTLS_NAME_DNS, host, strlen(host));
+		gnutls_session_set_verify_cert(t->s, host, 0);
+		if (session.data) gnutls_session_set_data(t->s, session.data, session.size);
+	} else {
+		gnutls_certificate_server_set_request(t->s, GNUTLS_CERT_REQUEST);
+		gnutls_session_ticket_enable_server(t->s, &ticket_key);
+	}
+	gnutls_transport_set_int(t->s, fd);
+	int n;
+	while ((n = gnutls_handshake(t->s)) < 0 && !gnutls_error_is_fatal(n)) {}
+	if (n == 0) return t;
+	fprintf(stderr, "%s\n", gnutls_strerror(n));
+	gnutls_deinit(t->s);
+	free(t);
+	return NULL;
+}
+
+int lib_read(struct tls *t, char *buf, int len) {
+	ssize_t n;
+	time_t start = time(NULL); // it asks for another try for a record without content, too
+	while ((n = gnutls_record_recv(t->s, buf, len)) < 0 && !gnutls_error_is_fatal(n) && time(NULL) - start < 20) {}
+	if (n < 0) fprintf(stderr, "read: %s\n", gnutls_strerror(n));
+	return n < 0 ? -1 : n;
+}
+
+int lib_write(struct tls *t, const char *buf, int len) {
+	for (int done = 0; done < len;) {
+		ssize_t n = gnutls_record_send(t->s, buf + done, len - done);
+		if (n < 0 && gnutls_error_is_fatal(n)) {
+			fprintf(stderr, "write: %s\n", gnutls_strerror(n));
+			return -1;
+		}
+		if (n > 0) done += n;
+	}
+	return len;
+}
+
+// A session comes after the handshake, and is there when content has been read.
+static void keep(struct tls *t) {
+	if (!host) return;
+	gnutls_datum_t s;
+	if (gnutls_session_get_data2(t->s, &s) == 0) session = s;
+}
+
+void lib_close_notify(struct tls *t) { gnutls_bye(t->s, GNUTLS_SHUT_WR); }
+int lib_update(struct tls *t) { return gnutls_session_key_update(t->s, GNUTLS_KU_PEER); }
+int lib_resumed(struct tls *t) { return gnutls_session_is_resumed(t->s); }
+
+const char *lib_peer(struct tls *t) {
+	unsigned n = 0;
+	const gnutls_datum_t *list = gnutls_certificate_get_peers(t->s, &n);
+	strcpy(t->name, "none");
+	gnutls_x509_crt_t cert;
+	size_t size = sizeof t->name;
+	if (n > 0 && gnutls_x509_crt_init(&cert) == 0) {
+		if (gnutls_x509_crt_import(cert, list, GNUTLS_X509_FMT_DER) == 0)
+			gnutls_x509_crt_get_dn_by_oid(cert, GNUTLS_OID_X520_COMMON_NAME, 0, 0, t->name, &size);
+		gnutls_x509_crt_deinit(cert);
+	}
+	return t->name;
+}
+
+void lib_free(struct tls *t) {
+	keep(t);
+	gnutls_deinit(t->s);
+	free(t);
+}
