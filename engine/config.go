@@ -29,7 +29,7 @@ type Config struct {
 	Level Level
 	// Groups names the key exchange groups to offer, in order of preference.
 	// Nil means the engine's default. Names are matched without regard to
-	// case, and P-256, P-384 are understood for secp256r1, secp384r1.
+	// case, and P-256, P-384, P-521 are understood for secp256r1, secp384r1, secp521r1.
 	Groups []string
 	// ALPN lists the application protocols, in order of preference; each is 1
 	// to 255 bytes (RFC 7301). A server that is given a list refuses a client

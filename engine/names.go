@@ -117,6 +117,8 @@ func CanonicalGroup(name string) string {
 		return "secp256r1"
 	case "p384":
 		return "secp384r1"
+	case "p521":
+		return "secp521r1"
 	}
 	for _, known := range groups {
 		if strings.ToLower(known) == folded {

@@ -27,7 +27,7 @@ func TestCanonicalGroup(t *testing.T) {
 		"SecP384r1MLKEM1024":    "SecP384r1MLKEM1024",
 		"x25519kyber768draft00": "X25519Kyber768Draft00",
 		"X-Wing":                "X-Wing",
-		"P-521":                 "P-521",
+		"P-521":                 "secp521r1",
 		"":                      "",
 	} {
 		if got := CanonicalGroup(name); got != want {

@@ -16,6 +16,7 @@ var negotiation = []row{
 	{"state", bothRoles, eachVersion, testState},
 	{"signature-known", bothRoles, eachVersion, testSignatureKnown},
 	{"signature-known-rsa", bothRoles, eachVersion, testSignatureKnownRSA},
+	{"certificate-p521", clientOnly, eachVersion, testCertificateP521},
 	{"prefers-tls13", bothRoles, anyVersion, testPrefersTLS13},
 	{"alpn", bothRoles, eachVersion, testALPN},
 	{"alpn-none-in-common", bothRoles, eachVersion, testALPNNoneInCommon},
@@ -34,7 +35,7 @@ var negotiation = []row{
 
 // cryptoTLSGroups are those that crypto/tls has.
 var cryptoTLSGroups = []tls.CurveID{
-	tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024, tls.MLKEM1024, tls.X25519, tls.CurveP256, tls.CurveP384,
+	tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024, tls.MLKEM1024, tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521,
 }
 
 func testState(r *rig) {
@@ -78,6 +79,14 @@ func testSignatureKnownRSA(r *rig) {
 	if got := t.mustRun().session.State().Signature; !strings.HasPrefix(got, "rsa_pss_rsae_") {
 		r.Errorf("signature %q", got)
 	}
+}
+
+// A TLS 1.2 server shows a certificate with a P-521 key to those alone that offer
+// the curve as a group (RFC 8422, section 5.1.1).
+func testCertificateP521(r *rig) {
+	t := r.trial()
+	t.peerShows(TLSCertificate(Issue(r, PKI(r).Root, CertOptions{DNS: []string{Host}, Key: ECDSAP521})))
+	t.mustRun()
 }
 
 func testPrefersTLS13(r *rig) {

@@ -18,6 +18,7 @@ type KeyType int
 const (
 	ECDSAP256 KeyType = iota // the default: made in microseconds
 	ECDSAP384
+	ECDSAP521
 	Ed25519
 	RSA2048 // slow: a quarter of a second each
 	RSA1024 // too weak for anyone to accept
@@ -45,6 +46,8 @@ func newKey(kind KeyType) (crypto.Signer, error) {
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case ECDSAP384:
 		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case ECDSAP521:
+		return ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	case Ed25519:
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		return key, err

@@ -16,8 +16,8 @@ import (
 
 // groups are what crypto/tls can do: the defaults, in its own order of
 // preference, which is the one it uses whatever order it is given; and then
-// what must be named. P-521 is left out: it is slow, and RFC 9325 does not ask
-// for it.
+// what must be named. P-521 is the last choice, and there for TLS 1.2 servers whose
+// certificate has such a key: they look for it here (RFC 8422, section 5.1.1).
 var groups = [...]tls.CurveID{
 	tls.X25519MLKEM768,
 	tls.SecP256r1MLKEM768,
@@ -25,12 +25,13 @@ var groups = [...]tls.CurveID{
 	tls.X25519,
 	tls.CurveP256,
 	tls.CurveP384,
+	tls.CurveP521,
 	tls.MLKEM1024,
 }
 
 // defaultGroups is how many of groups are offered where none is named. A least
 // level of security that rules the classical ones out offers the others, too.
-const defaultGroups = 6
+const defaultGroups = 7
 
 var errNoVerify = errors.New("std: a configuration without Verify")
 

@@ -12,9 +12,9 @@ import (
 )
 
 // groups are what the library can do, in its own order of preference, for a
-// ClientHello without a fingerprint. P-521 is left out: it is slow, and RFC 9325
-// does not ask for it.
-var groups = [...]tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256, tls.CurveP384}
+// ClientHello without a fingerprint. P-521 is there for TLS 1.2 servers whose
+// certificate has such a key (RFC 8422, section 5.1.1).
+var groups = [...]tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}
 
 // clientConfig translates what does not depend on the fingerprint. With one,
 // the library takes versions, suites, groups and protocols from there instead.

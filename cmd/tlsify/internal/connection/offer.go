@@ -30,7 +30,7 @@ func offerOf(err error, groups []string, tls13 bool) string {
 		if tls13 {
 			what = "TLS 1.3 alone, which a server of TLS 1.2 may refuse like this"
 		}
-		return "; it was offered " + what + ", and the groups " + strings.Join(groups, ", ")
+		return "; it was offered " + what + ", and the groups " + strings.Join(groups, ", ") + "; certificates with RSASSA-PSS keys are not taken"
 	case (err == errHandshakeTimeout || is[*engine.TransportError](err)) && slices.ContainsFunc(groups, engine.PostQuantumGroup):
 		return "; if something on the way does not take a ClientHello of this size, --groups x25519,secp256r1 makes a small one"
 	}

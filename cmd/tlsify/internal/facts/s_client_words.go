@@ -73,6 +73,8 @@ func proof(state *engine.State) (lines []string) {
 		lines = append(lines, "Server Temp Key: ECDH, prime256v1, 256 bits")
 	case "secp384r1":
 		lines = append(lines, "Server Temp Key: ECDH, secp384r1, 384 bits")
+	case "secp521r1":
+		lines = append(lines, "Server Temp Key: ECDH, secp521r1, 521 bits")
 	default:
 		lines = append(lines, "Negotiated TLS1.3 group: "+group)
 	}

@@ -23,9 +23,10 @@ func isServerVerify(message []byte) bool {
 
 // shareLengths are the lengths of a TLS 1.2 server's ephemeral key, by group.
 var shareLengths = map[uint16]int{
-	0x0017: 65, // secp256r1, uncompressed
-	0x0018: 97, // secp384r1
-	0x001d: 32, // x25519
+	0x0017: 65,  // secp256r1, uncompressed
+	0x0018: 97,  // secp384r1
+	0x0019: 133, // secp521r1
+	0x001d: 32,  // x25519
 }
 
 // isServerKeyExchange tells whether the message is that of a TLS 1.2 server's
