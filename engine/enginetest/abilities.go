@@ -23,7 +23,7 @@ var abilities = []ability{
 	{"half-close", []string{"half-close-*", "close-write-keeps-stream"}},
 	{"a truncated stream is told from one that ended", []string{"end-*", "user-canceled", "write-to-reset"}},
 	{"Verify judges every handshake", []string{"verify-once", "verify-refuses", "verify-alerts", "verify-nil", "verify-takes-long", "verify-not-asked"}},
-	{"Verify is shown every kind of certificate, good and bad", []string{"matrix", "junk-certificate", "malformed-certificate", "huge-key"}},
+	{"Verify is shown every kind of certificate, good and bad", []string{"matrix", "junk-certificate", "malformed-certificate", "huge-key", "certificate-p521"}},
 	{"a malformed certificate that does not matter is no hindrance", []string{"malformed-needless"}},
 	{"Verify only after the proof of possession", []string{"verify-after-proof"}},
 	{"client certificates", []string{"client-cert-*", "request-*", "require-*"}},

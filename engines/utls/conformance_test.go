@@ -19,6 +19,7 @@ const (
 	ownSuites = "the fingerprint offers weak suites: that the server takes one is not its fault, but refused all the same"
 	ownSigs   = "the fingerprint does not offer Ed25519"
 	ownOrder  = "the library has an order of its own"
+	noP521    = "the fingerprint does not offer P-521"
 	sameKeys  = "the library goes on with what follows a KeyUpdate in its record; what is after the handshake is of the peer that was verified"
 	signature = "the library does not tell; under TLS 1.3 the key does, but for RSA"
 	noMLDSA   = "the library has no ML-DSA"
@@ -64,7 +65,7 @@ func TestConformance(t *testing.T) {
 // The same suite with browsers' ClientHellos. These gaps are the fingerprints',
 // not the engine's.
 func TestFingerprintConformanceChrome(t *testing.T) {
-	enginetest.Run(t, like{utls.New(), "chrome"}, fingerprintGaps...).Document(t, "utls as chrome", gaps...)
+	enginetest.Run(t, like{utls.New(), "chrome"}, append([]enginetest.Gap{{Test: "client/tls13/certificate-p521", Reason: noP521}}, fingerprintGaps...)...).Document(t, "utls as chrome", gaps...)
 }
 
 func TestFingerprintConformanceFirefox(t *testing.T) {
