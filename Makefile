@@ -85,8 +85,8 @@ dropins: ## tlsify beside Courier, s6-networking, qmail-remote, BusyBox, Emacs a
 	@.ci/dropins
 	@TLSIFY_DROPINS="$$PWD/bin/dropins" $(GOTEST) -count=1 -v -timeout 30m -run 'TestScript/(program|signer)_' ./cmd/tlsify
 
-matrix: build ## every TLS library that packages have, in both roles with every engine, into doc/matrix.md; builds for half an hour at first
-	@cmd/tlsify/testdata/matrix/build bin/matrix
+matrix: ## every TLS library that packages have, in both roles with every engine, into doc/matrix.md; builds for half an hour at first
+	@.ci/matrix bin/matrix
 	@TLSIFY_MATRIX=$(CURDIR)/bin/matrix TLSIFY_MATRIX_INTO=$(CURDIR)/doc/matrix.md $(GOTEST) -count=1 -timeout 60m -run "TestMatrix$$" ./cmd/tlsify
 
 browsers: toolchain ## capture the ClientHellos of this machine's chromium and firefox-esr (with certutil) for --fingerprint

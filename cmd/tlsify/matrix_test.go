@@ -44,7 +44,7 @@ const (
 	matrixSize   = 16000 * matrixPieces
 )
 
-// TestMatrix runs every peer in TLSIFY_MATRIX/peers (testdata/matrix/build makes
+// TestMatrix runs every peer in TLSIFY_MATRIX/peers (.ci/matrix makes
 // them) in both roles against every engine, and writes the table into the file
 // TLSIFY_MATRIX_INTO, where that is given.
 func TestMatrix(t *testing.T) {

@@ -20,13 +20,13 @@ public class Peer {
     public static void main(String[] args) throws Exception {
         if (args.length == 1 && args[0].equals("about")) {
             if (BC != null) {
-                System.out.println("name Bouncy Castle " + BC + " (JDK " + Runtime.version() + ")");
+                System.out.println("name Bouncy Castle " + BC + " (JDK " + Runtime.version().toString().split("[+-]")[0] + ")");
                 System.out.println("cannot half-close ends both directions at once");
                 System.out.println("cannot resumption has no tickets, and under TLS 1.3 no sessions");
                 System.out.println("cannot KeyUpdate has no function that sends a KeyUpdate");
                 return;
             }
-            System.out.println("name JDK " + Runtime.version());
+            System.out.println("name JDK " + Runtime.version().toString().split("[+-]")[0]);
             System.out.println("cannot count does not say how many KeyUpdates it sends after 64 kB (jdk.tls.keyLimits)");
             return;
         }

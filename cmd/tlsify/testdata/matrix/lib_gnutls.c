@@ -55,11 +55,20 @@ struct tls *lib_handshake(int fd) {
 	return NULL;
 }
 
+// A session comes after the handshake, and is there when content has been read. What
+// 3.8 gives after a KeyUpdate is not resumed.
+static void keep(struct tls *t) {
+	if (!host) return;
+	gnutls_datum_t s;
+	if (gnutls_session_get_data2(t->s, &s) == 0) session = s;
+}
+
 int lib_read(struct tls *t, char *buf, int len) {
 	ssize_t n;
 	time_t start = time(NULL); // it asks for another try for a record without content, too
 	while ((n = gnutls_record_recv(t->s, buf, len)) < 0 && !gnutls_error_is_fatal(n) && time(NULL) - start < 20) {}
 	if (n < 0) fprintf(stderr, "read: %s\n", gnutls_strerror(n));
+	if (n > 0 && !session.data) keep(t);
 	return n < 0 ? -1 : n;
 }
 
@@ -73,13 +82,6 @@ int lib_write(struct tls *t, const char *buf, int len) {
 		if (n > 0) done += n;
 	}
 	return len;
-}
-
-// A session comes after the handshake, and is there when content has been read.
-static void keep(struct tls *t) {
-	if (!host) return;
-	gnutls_datum_t s;
-	if (gnutls_session_get_data2(t->s, &s) == 0) session = s;
 }
 
 void lib_close_notify(struct tls *t) { gnutls_bye(t->s, GNUTLS_SHUT_WR); }
@@ -101,7 +103,6 @@ const char *lib_peer(struct tls *t) {
 }
 
 void lib_free(struct tls *t) {
-	keep(t);
 	gnutls_deinit(t->s);
 	free(t);
 }
