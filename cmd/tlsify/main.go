@@ -75,7 +75,6 @@ func tlsify() int {
 		case program.WaitWord:
 			return program.Wait(os.Args[2:])
 		case signing.ProcessWord:
-			process.AllProcessors() // it may have many to sign for
 			return signing.Serve(os.Args[2:])
 		case listener.HeardWord:
 			exit := 0

@@ -42,8 +42,8 @@ func Reap(pid int) (status syscall.WaitStatus) {
 }
 
 // ForkSelf starts another tlsify, which has of our descriptors those that are
-// given, under the same numbers, and 2.
-func ForkSelf(args []string, given []int, fds *Claims) (pid int, err error) {
+// given, under the same numbers, and 2; and this environment.
+func ForkSelf(args, env []string, given []int, fds *Claims) (pid int, err error) {
 	null, err := OpenNull()
 	if err != nil {
 		return 0, err
@@ -57,7 +57,7 @@ func ForkSelf(args []string, given []int, fds *Claims) (pid int, err error) {
 			files = append(files, ^uintptr(0))
 		}
 	}
-	return syscall.ForkExec(OwnProgram, args, &syscall.ProcAttr{Env: []string{}, Files: files})
+	return syscall.ForkExec(OwnProgram, args, &syscall.ProcAttr{Env: env, Files: files})
 }
 
 // Find looks a program up in PATH, as execvp does.

@@ -9,6 +9,10 @@ import (
 // With one processor the runtime starts no threads to look for more to do, each
 // of which has to be confined, and has memory for allocations once.
 
+// OfOneProcessor is the environment of a process of ours that never has work for
+// more: its runtime then has one from the start.
+var OfOneProcessor = []string{"GOMAXPROCS=1"}
+
 // processors is how many the runtime had given itself before OneProcessor.
 var processors int
 

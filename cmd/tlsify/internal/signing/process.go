@@ -37,8 +37,8 @@ import (
 // supply's end it serves those that it has, and ends.
 
 // ProcessWord is its first argument. Behind it stand the number of the
-// supply, the mode of the sandbox, whether TLS 1.2 is allowed, the user to
-// become or -, and a certificate and a key of each pair.
+// supply, the mode of the sandbox, whether TLS 1.2 is allowed, whether it is a
+// listener's, the user to become or -, and a certificate and a key of each pair.
 const ProcessWord = ":signer"
 
 // Process is our side of a signing process.
@@ -73,7 +73,7 @@ func startSigning(r Request, pairs [][2]string) (*Process, [][]byte, error) {
 
 // start starts it, with its end of the supply, which is closed here.
 func (s *Process) start(r Request, pairs [][2]string, its int) error {
-	args := []string{os.Args[0], ProcessWord, strconv.Itoa(its), strconv.Itoa(int(r.Sandbox)), strconv.FormatBool(r.TLS12), r.User.String()}
+	args := []string{os.Args[0], ProcessWord, strconv.Itoa(its), strconv.Itoa(int(r.Sandbox)), strconv.FormatBool(r.TLS12), strconv.FormatBool(r.Listen), r.User.String()}
 	given := []int{its}
 	defer func() {
 		for _, n := range given {
@@ -92,7 +92,11 @@ func (s *Process) start(r Request, pairs [][2]string, its int) error {
 			args = append(args, pair[i])
 		}
 	}
-	pid, err := process.ForkSelf(args, given, r.Claims)
+	env := []string{}
+	if !r.Listen {
+		env = process.OfOneProcessor
+	}
+	pid, err := process.ForkSelf(args, env, given, r.Claims)
 	if err != nil {
 		return status.Usagef("--key: cannot start a signing process: %v", err)
 	}
@@ -153,7 +157,7 @@ const reserve = 3
 // Serve is all of the life of a signing process.
 func Serve(args []string) int {
 	process.Harden() // what holds is reported by the sandbox
-	if len(args) < 6 || len(args)%2 != 0 {
+	if len(args) < 7 || len(args)%2 == 0 {
 		return status.Usage
 	}
 	n, err1 := strconv.Atoi(args[0])
@@ -166,9 +170,12 @@ func Serve(args []string) int {
 	if err != nil {
 		return status.Usage
 	}
-	process.ReserveThreads(reserve)
+	if args[3] == "true" { // there may be many to sign for
+		process.AllProcessors()
+		process.ReserveThreads(reserve)
+	}
 	keys := &signer.Keys{TLS12: args[2] == "true", PerStream: 1}
-	chains, err := Prepare(keys, privilege.Mode(mode), args[3], args[4:])
+	chains, err := Prepare(keys, privilege.Mode(mode), args[4], args[5:])
 	if err != nil {
 		signer.WriteFrame(supply, []byte(err.Error()))
 		return status.Usage
