@@ -22,6 +22,7 @@ require (
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/spf13/pflag v1.1.0
 	golang.org/x/crypto v0.58.0
+	golang.org/x/image v0.47.0 // bench: letters in its PNGs
 	golang.org/x/net v0.62.0
 	golang.org/x/sys v0.49.0
 )

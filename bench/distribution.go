@@ -13,8 +13,8 @@ var quantiles = []struct {
 	at     float64
 	detail bool
 }{
-	{"p5", 0.05, true}, {"p25", 0.25, true}, {"p50", 0.50, false}, {"p75", 0.75, true},
-	{"p95", 0.95, false}, {"p99", 0.99, false},
+	{"p1", 0.01, true}, {"p5", 0.05, true}, {"p10", 0.10, true}, {"p25", 0.25, true}, {"p50", 0.50, false}, {"p75", 0.75, true},
+	{"p90", 0.90, true}, {"p95", 0.95, false}, {"p99", 0.99, false}, {"p99.9", 0.999, false},
 }
 
 // quantileMetrics are those of a distribution in the unit. Tables leave the

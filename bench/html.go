@@ -54,16 +54,16 @@ type goalView struct {
 }
 
 type resultView struct {
-	Title, Anchor string
-	Metric        Metric
-	Base          string
-	Unit          string        // of Spread
-	Chart, Spread template.HTML // of inlineChart and inlineSpread, which escape
-	Rows          []rowView
-	Others        []Metric
-	Negotiated    []string
-	Remarks       []string
-	Complete      bool
+	Title, Anchor       string
+	Metric              Metric
+	Base                string
+	Unit                string        // of Spread
+	Chart, Spread, ECDF template.HTML // of the inline functions of svg.go and ecdf.go, which escape
+	Rows                []rowView
+	Others              []Metric
+	Negotiated          []string
+	Remarks             []string
+	Complete            bool
 }
 
 type rowView struct {
@@ -90,7 +90,7 @@ func (r *Report) view(ours string) pageView {
 		p := partView{Title: part.title, Text: part.text, Anchor: part.workload}
 		for i := range r.Results {
 			if r.Results[i].Workload == part.workload {
-				p.Results = append(p.Results, r.Results[i].view(ours, i))
+				p.Results = append(p.Results, r.Results[i].view(ours))
 			}
 		}
 		if len(p.Results) > 0 {
@@ -100,15 +100,26 @@ func (r *Report) view(ours string) pageView {
 	return v
 }
 
-func (r *Result) view(ours string, index int) resultView {
+// Anchor is a result's place in the page: the same in every report that has it.
+func (r *Result) Anchor() string {
+	return strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' {
+			return c
+		}
+		return '-'
+	}, r.Key())
+}
+
+func (r *Result) view(ours string) resultView {
 	v := resultView{
-		Title: r.Title, Anchor: fmt.Sprintf("r%d", index), Metric: r.Metrics[0], Others: r.shown()[1:],
+		Title: r.Title, Anchor: r.Anchor(), Metric: r.Metrics[0], Others: r.shown()[1:],
 		Chart: template.HTML(r.inlineChart(r.Metrics[0], ours)), Complete: r.Complete,
 		Base: r.base(ours),
 	}
 	if r.chartRows("p5") > 0 {
 		v.Unit = r.Metrics[len(r.Metrics)-1].Unit
 		v.Spread = template.HTML(r.inlineSpread(ours))
+		v.ECDF = template.HTML(r.inlineECDF(ours))
 	}
 	base := r.Entrant(v.Base)
 	for i := range r.Entrants {

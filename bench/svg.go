@@ -5,6 +5,7 @@ import (
 	"html"
 	"io"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -22,28 +23,54 @@ const (
 const chartStyle = `
 .chart text{font:14px system-ui,sans-serif;fill:#1c1c1c}
 .chart .track{fill:#ececec}.chart .bar{fill:#9aa7b5}.chart .ours .bar{fill:#2f6fb0}
-.chart .interval{stroke:#1c1c1c;stroke-width:2}.chart .sample{fill:#1c1c1c;fill-opacity:.35}
+.chart .interval{stroke:#1c1c1c;stroke-width:2}.chart .sample{stroke:#1c1c1c;stroke-opacity:.35;stroke-width:5;stroke-linecap:round;vector-effect:non-scaling-stroke}
 .chart .noise{fill:#a23c00}.chart .grid{stroke:#1c1c1c;stroke-opacity:.15}.chart .scale{font-size:12px;fill:#5a5a5a}
 @media (prefers-color-scheme:dark){
 .chart text{fill:#e8e8e8}.chart .track{fill:#2c2f33}.chart .bar{fill:#66727f}.chart .ours .bar{fill:#5b9bdc}
-.chart .interval{stroke:#f4f4f4}.chart .sample{fill:#fff}.chart .noise{fill:#ffb27a}.chart .grid{stroke:#fff}.chart .scale{fill:#a6a6a6}}
+.chart .interval{stroke:#f4f4f4}.chart .sample{stroke:#fff}.chart .noise{fill:#ffb27a}.chart .grid{stroke:#fff}.chart .scale{fill:#a6a6a6}}
 `
 
 // WriteChart draws one metric of a result as an SVG file of its own, of the
 // width in pixels, with a background of its own: it may be shown on any page.
 func (r *Result) WriteChart(out io.Writer, metric Metric, ours string, width int) error {
-	const margin, head = 12, 34
-	height := r.chartRows(metric.Name)*chartRow + head + margin
+	title := fmt.Sprintf("%s: %s, %s; %s is better", r.Title, metric.Name, metric.Unit, betterEnd(metric))
+	return r.writeDrawing(out, title, width, r.chartRows(metric.Name)*chartRow, r.chart(metric, ours))
+}
+
+// writeDrawing writes a drawing of the height as a file of its own, under a title
+// that takes as many lines as it needs.
+func (r *Result) writeDrawing(out io.Writer, title string, width, height int, drawing string) error {
+	const margin, lineHeight = 12, 20
+	lines := wrapped(title, (width-2*margin)/letterWidth)
+	head := 14 + lineHeight*len(lines)
+	var text strings.Builder
+	for i, line := range lines {
+		fmt.Fprintf(&text, "<text class=\"head\" x=\"%d\" y=\"%d\">%s</text>\n", margin, 22+i*lineHeight, html.EscapeString(line))
+	}
 	_, err := fmt.Fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" width=\"%d\" height=\"%d\" role=\"img\">\n"+
 		"<title>%s</title>\n<style>%s.chart .paper{fill:#fdfdfc}.chart .head{font-weight:600}\n"+
 		"@media (prefers-color-scheme:dark){.chart .paper{fill:#17191b}}</style>\n"+
 		"<rect class=\"paper\" width=\"100%%\" height=\"100%%\"/>\n"+
-		"<text class=\"head\" x=\"%d\" y=\"22\">%s: %s, %s; %s is better</text>\n"+
-		"<svg x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\">\n%s</svg></svg>\n",
-		width, height, html.EscapeString(r.Title), chartStyle,
-		margin, html.EscapeString(r.Title), metric.Name, metric.Unit, betterEnd(metric),
-		margin, head, width-2*margin, height-head, r.chart(metric, ours))
+		"%s<svg x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\">\n%s</svg></svg>\n",
+		width, head+height+margin, html.EscapeString(r.Title), chartStyle, text.String(),
+		margin, head, width-2*margin, height, drawing)
 	return err
+}
+
+// letterWidth is what a letter of a title takes at most on average, in pixels.
+const letterWidth = 8
+
+// wrapped parts a text into lines of at most so many letters, at its spaces.
+func wrapped(text string, letters int) (lines []string) {
+	for _, word := range strings.Fields(text) {
+		last := len(lines) - 1
+		if last < 0 || len(lines[last])+1+len(word) > letters {
+			lines = append(lines, word)
+			continue
+		}
+		lines[last] += " " + word
+	}
+	return lines
 }
 
 // betterEnd says which end of a bar is the better one.
@@ -131,14 +158,27 @@ func (r *Result) chart(metric Metric, ours string) string {
 		fmt.Fprintf(&b, "<rect class=\"track\" x=\"0\" y=\"%d\" width=\"100%%\" height=\"%d\"/>", top+chartBar, chartHeight)
 		fmt.Fprintf(&b, "<rect class=\"bar\" x=\"0\" y=\"%d\" width=\"%s\" height=\"%d\"/>", top+chartBar, percent(s.Median), chartHeight)
 		if s.Median <= widest {
-			fmt.Fprintf(&b, "<line class=\"interval\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\"/><g class=\"sample\">", percent(s.Low), percent(s.High), middle, middle)
-			for _, sample := range samples {
-				fmt.Fprintf(&b, "<circle cx=\"%s\" cy=\"%d\" r=\"2\"/>", percent(sample), middle)
-			}
-			b.WriteString("</g>")
+			fmt.Fprintf(&b, "<line class=\"interval\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\"/>", percent(s.Low), percent(s.High), middle, middle)
+			fmt.Fprintf(&b, "<svg y=\"%d\" width=\"100%%\" height=\"%d\" viewBox=\"0 0 1000 2\" preserveAspectRatio=\"none\"><path class=\"sample\" d=\"", top+chartBar, chartHeight)
+			b.WriteString(dots(samples, widest) + "\"/></svg>")
 		}
 		b.WriteString("</g>\n")
 		top += chartRow
+	}
+	return b.String()
+}
+
+// dots is the path of a dot for each sample, from 0 to 1000 and left to right;
+// those in one place are one.
+func dots(samples []float64, widest float64) string {
+	var b strings.Builder
+	b.WriteString("M0 1")
+	last := -1
+	for _, sample := range slices.Sorted(slices.Values(samples)) {
+		if at := int(980 * min(sample/widest, 1.02)); at != last {
+			fmt.Fprintf(&b, "m%d 0h0", at-max(last, 0))
+			last = at
+		}
 	}
 	return b.String()
 }

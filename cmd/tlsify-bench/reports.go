@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -18,7 +19,7 @@ import (
 // show writes a stored report in another form.
 func show(_ context.Context, args []string) (int, error) {
 	flags := pflag.NewFlagSet("show", pflag.ContinueOnError)
-	as := flags.String("as", "table", "`FORM`: table, html, csv, benchstat, svg, which needs --result, summary, or all, which needs --output")
+	as := flags.String("as", "table", "`FORM`: table, html, csv, benchstat; svg, png or ecdf, which need --result; summary; or all, which needs --output")
 	key := flags.String("result", "", "the one `RESULT` to draw, as in bulk/up")
 	width := flags.Int("width", 720, "the drawing's width in `PIXELS`")
 	output := flags.StringP("output", "o", "", "the `FILE` to write, instead of standard output; of all forms the beginning of their files' names")
@@ -79,20 +80,30 @@ func writeAll(report *bench.Report, stem string, width int) error {
 			return err
 		}
 	}
-	for _, key := range drawn {
-		if report.Result(key) == nil {
+	for _, result := range report.Results {
+		if !slices.Contains(drawn, result.Key()) && !chosen(report) {
 			continue
 		}
-		write, err := writerAs(report, "svg", key, width)
-		if err == nil {
-			err = writeFile(stem+"-"+path.Base(key)+".svg", write)
+		name := path.Base(result.Key())
+		if chosen(report) {
+			name = result.Anchor()
 		}
-		if err != nil {
-			return err
+		for _, form := range []string{"svg", "png"} {
+			write, err := writerAs(report, form, result.Key(), width)
+			if err == nil {
+				err = writeFile(stem+"-"+name+"."+form, write)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
+
+// chosen tells whether the report is about what somebody has named: then every
+// result of it is drawn.
+func chosen(report *bench.Report) bool { return report.Result(drawn[0]) == nil }
 
 func writeFile(name string, write func(io.Writer) error) error {
 	file, err := os.Create(name)
@@ -112,10 +123,19 @@ func writerAs(report *bench.Report, form, key string, width int) (func(io.Writer
 		return report.WriteCSV, nil
 	case "benchstat":
 		return report.WriteBenchstat, nil
-	case "svg":
+	case "svg", "png", "ecdf":
 		result := report.Result(key)
 		if result == nil {
 			return nil, fmt.Errorf("the report has no result %q", key)
+		}
+		switch form {
+		case "png":
+			return func(out io.Writer) error { return result.WritePNG(out, result.Metrics[0], ours, width) }, nil
+		case "ecdf":
+			if !result.HasDistribution() {
+				return nil, fmt.Errorf("%s has no distribution: echo and rate have", key)
+			}
+			return func(out io.Writer) error { return result.WriteECDF(out, ours, width) }, nil
 		}
 		return func(out io.Writer) error { return result.WriteChart(out, result.Metrics[0], ours, width) }, nil
 	}
