@@ -94,6 +94,19 @@ func Choose(kind Kind, session engine.Session) (Carrier, error) {
 	return &recordCarrier{conn: record.NewConn(keys), network: descriptor(keys.Stream), early: len(keys.Received) > 0}, nil
 }
 
+// Rekey sends a KeyUpdate now, which asks for the peer's in return. Any goroutine
+// may call it while the carrier is in use. It waits as a writer does. An error
+// means that nothing was sent, or that the connection has failed, which its
+// reader and writer are told too.
+func Rekey(c Carrier) error {
+	if keyed, ok := c.(interface{ rekey() error }); ok {
+		return keyed.rekey()
+	}
+	return errNoKeys
+}
+
+var errNoKeys = errors.New("the keys are with the engine's library, or TLS 1.2 has no new ones")
+
 func takeOver(session engine.Session) (*engine.Keys, error) {
 	if keyed, ok := session.(engine.KeyedSession); ok {
 		return keyed.TakeOver()

@@ -188,6 +188,21 @@ func (s *kernelSender) renewKey() error {
 	return newKey(installKey(s.sock, tlsTX, s.key))
 }
 
+// rekey sends a KeyUpdate that asks for the peer's in return. Where the kernel
+// takes no other key nothing is sent: that would be the connection's end.
+func (s *kernelSender) rekey() error {
+	if _, can := KernelTLS(); !can {
+		return errors.New("this kernel takes no other key")
+	}
+	return s.turns(func() (bool, error) {
+		if err := s.sendControl(record.TypeHandshake, []byte(record.KeyUpdateRequest)); err != nil {
+			return false, err
+		}
+		s.key.Update()
+		return true, newKey(installKey(s.sock, tlsTX, s.key))
+	})
+}
+
 // spent tells whether the key must not protect as many records more as may be
 // sent before the next look. It fails where there can be no other key: the
 // kernel is asked to take the one that it has once more.

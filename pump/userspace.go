@@ -56,6 +56,14 @@ func (c *sessionCarrier) deliver(out *stream.FD) error {
 
 func (c *sessionCarrier) drop() error { return nil }
 
+// rekey is for an engine whose session is our own records.
+func (c *sessionCarrier) rekey() error {
+	if keyed, ok := c.session.(interface{ Rekey() error }); ok {
+		return keyed.Rekey()
+	}
+	return errNoKeys
+}
+
 // recordCarrier holds the keys. The caller's bytes land where their records are
 // sealed, and the peer's are opened where they landed.
 type recordCarrier struct {
@@ -77,6 +85,7 @@ func (c *recordCarrier) take(in *stream.FD) (n int, err error) {
 
 func (c *recordCarrier) send() error       { return c.conn.Send(c.taken) }
 func (c *recordCarrier) closeWrite() error { return c.conn.CloseWrite() }
+func (c *recordCarrier) rekey() error      { return c.conn.Rekey() }
 
 func (c *recordCarrier) receive() (err error) {
 	c.pieces, err = c.conn.Pieces()

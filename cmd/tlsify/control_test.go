@@ -182,3 +182,37 @@ func TestTokensAreEscaped(t *testing.T) {
 		t.Errorf("%d lines: %q", n, fmt.Sprint(l.said.text()))
 	}
 }
+
+// Rekey has new keys sent for, by every engine that gives them away, while bytes
+// go both ways; with the library's own there are none.
+func TestRekey(t *testing.T) {
+	for _, e := range built() {
+		for pump, answer := range map[string]string{"record": "rekeyed", "session": "rekey-refused session "} {
+			t.Run(e.Name()+" "+pump, func(t *testing.T) {
+				if e.Name() == "pq" {
+					answer = "rekeyed" // its session is our own
+				}
+				t.Parallel()
+				l := newLaunch(t)
+				in := l.feed(4)
+				r, w := pipeRaw(t)
+				l.give(3, w)
+				l.control = "3,4"
+				c := newStarter(l, "pipes")
+				tlsify := l.start(connectTo(t, startServer(t, "echo"), "--engine", e.Name(), "--pump", pump)...)
+				said := capture(os.NewFile(uintptr(r), "control"))
+				becomes(func() bool { return strings.Contains(said.text(), "ready\n") })
+				for i := range 3 {
+					io.WriteString(in, "rekey\n")
+					becomes(func() bool { return strings.Count(said.text(), "\n"+answer) == i+1 })
+					fmt.Fprintf(c, "line %d\n", i)
+					becomes(func() bool { return strings.Contains(c.out.text(), fmt.Sprintf("line %d\n", i)) })
+				}
+				c.end()
+				if status := tlsify.wait(); status != 0 || strings.Count(said.all(), "\n"+answer) != 3 {
+					t.Errorf("status %d, %q", status, said.all())
+				}
+			})
+		}
+	}
+}

@@ -87,6 +87,8 @@ would break a token is %XX. Ignore a keyword that you don't know.
   closed peer, closed local           a close_notify came, or went
   truncated                           the peer's stream ended without one
   lost N                              so many lines were dropped: you don't read
+  rekeyed                             you sent rekey: a KeyUpdate went, for both directions
+  rekey-refused PUMP TEXT             it cannot be: why
   unknown WORD                        you sent a command that there isn't
   ech accepted
   ech-retry BASE64                    the ECHConfigList to use instead

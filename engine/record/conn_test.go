@@ -511,3 +511,34 @@ type fuzzStream struct {
 func (s fuzzStream) Read(p []byte) (int, error)         { return s.Reader.Read(p) }
 func (s fuzzStream) Write(p []byte) (int, error)        { return len(p), nil }
 func (s fuzzStream) SetWriteDeadline(t time.Time) error { return nil }
+
+// A KeyUpdate at will: the peer follows, and answers with its own before the next
+// that it sends.
+func TestRekey(t *testing.T) {
+	for _, cipher := range []engine.Cipher{engine.AES128GCM, engine.AES256GCM, engine.ChaCha20Poly1305} {
+		client, server := connected(t, cipher)
+		before := client.sealer.TrafficKey()
+		for i := range 3 {
+			if err := client.Rekey(); err != nil {
+				t.Fatal(err)
+			}
+			for _, way := range [][2]*Conn{{client, server}, {server, client}} {
+				if _, err := way[0].Write([]byte{byte(i)}); err != nil {
+					t.Fatal(err)
+				}
+				got := make([]byte, 1)
+				if _, err := way[1].Read(got); err != nil || got[0] != byte(i) {
+					t.Fatalf("%v, %v", got, err)
+				}
+			}
+		}
+		if after := client.sealer.TrafficKey(); bytes.Equal(before.Secret, after.Secret) || !bytes.Equal(after.Secret, server.opener.TrafficKey().Secret) ||
+			!bytes.Equal(client.opener.TrafficKey().Secret, server.sealer.TrafficKey().Secret) {
+			t.Error("the keys are not new, or not the same")
+		}
+		client.CloseWrite()
+		if err := client.Rekey(); err != ErrClosed {
+			t.Errorf("after close_notify: %v", err)
+		}
+	}
+}

@@ -42,6 +42,9 @@ const (
 // section 4.6.3).
 const KeyUpdate = "\x18\x00\x00\x01\x00"
 
+// KeyUpdateRequest is one that does.
+const KeyUpdateRequest = "\x18\x00\x00\x01\x01"
+
 // Control handles what a peer sends after the handshake in records that are not
 // application data, whoever opened them. Its zero value with a KeyUpdate is
 // ready.

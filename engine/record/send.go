@@ -100,6 +100,20 @@ func (s *sender) Abort(alert *engine.Alert, err error) { s.turn.Abort(alert, err
 // UpdateKey makes the next Send begin with a KeyUpdate.
 func (s *sender) UpdateKey() { s.turn.UpdateKey() }
 
+// Rekey sends a KeyUpdate that asks for the peer's in return, at once, and goes on
+// to the next key. It waits for its turn, and for the stream.
+func (s *sender) Rekey() error {
+	err := s.turn.Take()
+	defer s.turn.Pass()
+	if err != nil {
+		return err
+	}
+	slot := make([]byte, front)
+	message := s.sealer.Seal(slot, copy(slot[HeaderLen:], KeyUpdateRequest), TypeHandshake)
+	s.sealer.Update()
+	return s.write(message)
+}
+
 // sendFatal sends a fatal alert. No more is lost if it cannot be sent; and it may be
 // too late to set a deadline.
 func (s *sender) sendFatal(a engine.Alert) {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -55,6 +56,7 @@ type connection struct {
 	pair       *stream.FD       // our end of one that was
 	handedAway bool             // the network's socket was: there is no more to do
 	closed     bool             // our close_notify went out
+	rekeying   atomic.Int32     // commands that wait for a new key
 
 	confinement *privilege.Confinement // nil: --sandbox off
 	entered     bool                   // it was

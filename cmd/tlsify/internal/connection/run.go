@@ -323,6 +323,8 @@ func (c *connection) hear() <-chan struct{} {
 				return
 			}
 			switch {
+			case line == "rekey":
+				c.rekey()
 			case line != "close":
 				c.say.Say("unknown", firstWord(line))
 			case !closed:
@@ -332,4 +334,22 @@ func (c *connection) hear() <-chan struct{} {
 		}
 	}()
 	return closing
+}
+
+// rekey has a KeyUpdate sent, and says so. It may have to wait for the peer, and
+// commands do not wait for it; one that comes meanwhile is answered with it.
+func (c *connection) rekey() {
+	if c.rekeying.Add(1) > 1 {
+		return
+	}
+	go func() {
+		err := pump.Rekey(c.carrier)
+		for range c.rekeying.Swap(0) {
+			if err != nil {
+				c.say.SayText("rekey-refused", string(c.carrier.Name()), err.Error())
+			} else {
+				c.say.Say("rekeyed")
+			}
+		}
+	}()
 }
