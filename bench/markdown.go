@@ -24,6 +24,9 @@ var summaries = []struct {
 	{"memory of one of 100 helpers, shared pages counted once", "crowd/100", "memory", "MiB"},
 }
 
+// unbroken is a space at which a phone breaks no line: a figure stays with its unit.
+const unbroken = "\u00a0"
+
 // SummaryMarkdown gives the report in few words, with the drawings of which the
 // names begin with stem: ours beside the best of the peers that verify, and
 // beside the pass-through.
@@ -51,17 +54,18 @@ func (r *Report) SummaryMarkdown(ours, stem string) string {
 		if err != nil {
 			continue
 		}
+		value := func(samples []float64) string { return number(Summarize(samples).Median) + unbroken + line.unit }
 		cells := [3]string{"", "", ""}
 		if best := result.best(peers, line.metric); best != "" {
 			theirs, _ := result.samples(best, line.metric)
 			ratio := Ratio(samples, theirs)
-			cells[0] = fmt.Sprintf("%s %s %s", best, number(Summarize(theirs).Median), line.unit)
-			cells[1] = fmt.Sprintf("%.2f (%.2f .. %.2f)", ratio.Median, ratio.Low, ratio.High)
+			cells[0] = best + " " + value(theirs)
+			cells[1] = fmt.Sprintf("%.2f (%.2f%s..%s%.2f)", ratio.Median, ratio.Low, unbroken, unbroken, ratio.High)
 		}
 		if bare, err := result.samples("pass-through", line.metric); err == nil {
-			cells[2] = fmt.Sprintf("%s %s", number(Summarize(bare).Median), line.unit)
+			cells[2] = value(bare)
 		}
-		fmt.Fprintf(&b, "| %s | %s %s | %s | %s | %s |\n", line.text, number(Summarize(samples).Median), line.unit, cells[0], cells[1], cells[2])
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", line.text, value(samples), cells[0], cells[1], cells[2])
 	}
 	b.WriteString("\n")
 	for _, direction := range []string{"up", "down"} {
