@@ -81,7 +81,7 @@ CROWD = 2000
 crowd: toolchain ## listen under CROWD idle connections and as many unfinished handshakes, beside stunnel; needs 6 GB of memory
 	@TLSIFY_CROWD=$(CROWD) TLSIFY_FLOOD=5000 TLSIFY_ROUNDS=3 $(GOTEST) -count=1 -timeout 60m -run "TestCrowd|TestFlood" -v ./cmd/tlsify
 
-dropins: ## tlsify beside Courier, s6-networking, qmail-remote, BusyBox, Emacs and others as they are; fetches or builds them (.ci/dropins)
+dropins: ## tlsify beside Courier, s6-networking, qmail-remote, BusyBox and others as they are; fetches or builds them (.ci/dropins)
 	@.ci/dropins
 	@TLSIFY_DROPINS="$$PWD/bin/dropins" $(GOTEST) -count=1 -v -timeout 30m -run 'TestScript/(program|signer)_' ./cmd/tlsify
 

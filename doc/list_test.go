@@ -152,6 +152,8 @@ END
 	{page: "recipes.md", begins: "tlsify listen --cert chain.pem --key key.pem :874", test: "program_rsync"},
 	{page: "recipes.md", begins: "set tunnel=", test: "program_mutt"},
 	{page: "recipes.md", begins: "export PKCS11_MODULE", test: "recipe_pkcs11"},
+	{page: "recipes.md", begins: "sendmail -f", test: "program_busybox"},
+	{page: "recipes.md", begins: "PATH=/usr/local/lib/tlsify/bin", test: "program_monitors"},
 	{page: "recipes.md", begins: "poll ", tools: []string{"fetchmail"}, script: fetchmail},
 	{page: "recipes.md", begins: "Tunnel", test: "program_mbsync"},
 	{page: "recipes.md", begins: "RSYNC_CONNECT_PROG", test: "personality_rsync"},

@@ -9,7 +9,8 @@ import (
 
 // s6Client is `s6-tlsc-io [OPTION]... FDR FDW` of s6-networking: TLS on FDR and
 // FDW, the plaintext on 0 and 1. Without a name (-k) it is the chain alone that is
-// verified, as there: a server of whatever name will do.
+// verified, as there: a server of whatever name will do. With --no-verify-cert, by
+// which a mail server encrypts where it can, nothing is verified, which is said.
 func s6Client(args []string, env Environment) (*Call, error) {
 	s, err := readS6(args, s6ClientLong)
 	if err != nil {
@@ -96,7 +97,8 @@ func (s *s6Call) client(call *Call, env Environment) error {
 		call.AnyName = true
 	}
 	call.Args = append(append(call.Args, "--trust="+trust), s.common...)
-	if s.certificate == 'y' {
+	_, call.Unverified = s.values['!']
+	if s.certificate == 'y' && !call.Unverified { // nobody unknown gets our certificate
 		cert, key, err := s6Identity(env)
 		if err != nil {
 			return err
@@ -161,13 +163,13 @@ var s6Long = map[string]byte{
 type s6Side map[string]byte
 
 var (
-	s6ClientLong = s6Side{"no-client-cert": 'Y', "client-cert": 'y', "servername": 'k', "verify-cert": 0}
+	s6ClientLong = s6Side{"no-client-cert": 'Y', "client-cert": 'y', "servername": 'k', "verify-cert": '?', "no-verify-cert": '!'}
 	s6ServerLong = s6Side{"client-cert": 'Y', "mandatory-client-cert": 'y', "sni-level": 'k', "sni": '1', "mandatory-sni": '2'}
 )
 
 // read reads the options; of two that contradict the later one holds.
 func (s *s6Call) read(args []string, side s6Side) error {
-	opposite := map[byte]byte{'s': 'S', 'S': 's', 'j': 'J', 'J': 'j', 'z': 'Z', 'Z': 'z', 'Y': 'y', 'y': 'Y', '1': '2', '2': '1'}
+	opposite := map[byte]byte{'s': 'S', 'S': 's', 'j': 'J', 'J': 'j', 'z': 'Z', 'Z': 'z', 'Y': 'y', 'y': 'Y', '1': '2', '2': '1', '!': '?', '?': '!'}
 	set := func(letter byte, value string) {
 		delete(s.values, opposite[letter])
 		s.values[letter] = value
@@ -187,9 +189,7 @@ func (s *s6Call) read(args []string, side s6Side) error {
 			if !known || valued != (strings.IndexByte(s6Takers, letter) >= 0) {
 				return fmt.Errorf("there is no %s here", word)
 			}
-			if letter != 0 { // else it is so anyway
-				set(letter, value)
-			}
+			set(letter, value)
 			args = args[1:]
 			continue
 		}
