@@ -149,7 +149,7 @@ func (s *search) extend(path []*x509.Certificate) (*verdict, error) {
 		return nil, nil
 	}
 	last := path[len(path)-1]
-	for _, a := range s.anchors {
+	for _, a := range s.likeliestFirst(last) {
 		complete := path
 		if a.cert.Equal(last) {
 			// It is itself trusted. The anchor's own value is kept, so that it
@@ -187,6 +187,24 @@ func (s *search) extend(path []*x509.Certificate) (*verdict, error) {
 		}
 	}
 	return nil, nil
+}
+
+// likeliestFirst are the anchors, with those first that have the key that last says
+// it was signed by: a root that has got a new key often keeps its name.
+func (s *search) likeliestFirst(last *x509.Certificate) []anchor {
+	if len(s.anchors) < 2 || len(last.AuthorityKeyId) == 0 {
+		return s.anchors
+	}
+	likely := make([]anchor, 0, len(s.anchors))
+	var others []anchor
+	for _, a := range s.anchors {
+		if bytes.Equal(last.AuthorityKeyId, a.cert.SubjectKeyId) {
+			likely = append(likely, a)
+		} else {
+			others = append(others, a)
+		}
+	}
+	return append(likely, others...)
 }
 
 // issuers are the sent certificates that may have issued the path's last, the
@@ -240,11 +258,11 @@ func (s *search) link(child, parent *x509.Certificate) linkState {
 // judgePath judges a path that ends in an anchor, and returns it if there is
 // nothing wrong with it.
 func (s *search) judgePath(path []*x509.Certificate, a anchor) (*verdict, error) {
-	if s.judged++; s.judged > maxJudged || s.hasty && s.judged > maxHasty {
-		return nil, nil
-	}
 	n := len(path)
 	if !s.hasty && n > 1 && s.link(path[n-2], path[n-1]) == linkBad {
+		return nil, nil
+	}
+	if s.judged++; s.judged > maxJudged || s.hasty && s.judged > maxHasty {
 		return nil, nil
 	}
 	v := &verdict{path: path, anchor: a}

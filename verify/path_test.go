@@ -277,3 +277,24 @@ func withIntermediate(t testing.TB, root *entity, change func(*x509.Certificate)
 	mid := issue(t, "CA mid", root, nil, change)
 	return evidence(issue(t, "leaf", mid, nil), mid)
 }
+
+// A root that has got many new keys under one name is found, by the key's own
+// identifier or, where that is of no help, by trying.
+func TestRootsOfOneName(t *testing.T) {
+	for name, test := range map[string]struct {
+		count  int
+		change func(*x509.Certificate)
+	}{
+		"each with its identifier": {200, func(*x509.Certificate) {}},
+		"all with the same":        {60, func(c *x509.Certificate) { c.SubjectKeyId = []byte{1} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var roots []*entity
+			for range test.count {
+				roots = append(roots, issue(t, "CA of many keys", nil, nil, test.change))
+			}
+			wantCodes(t, policy(t, roots...), evidence(issue(t, "leaf", roots[test.count-1], nil)))
+		})
+	}
+}

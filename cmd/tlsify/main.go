@@ -41,11 +41,7 @@ var engines []engine.Engine
 // built lists the engines of this build, the default first.
 func built() invocation.Engines { return invocation.InOrder(engines) }
 
-func main() {
-	process.OneProcessor()
-	process.DeepStack()
-	os.Exit(tlsify())
-}
+func main() { os.Exit(tlsify()) }
 
 // tlsify is main with an exit status for a result. Its first steps stand in this
 // order, because each is only worth something before the next:
@@ -69,6 +65,8 @@ func tlsify() int {
 		muted, _ := process.MuteAny() // any may be the network
 		return failed(&invocation.Invocation{Form: option.Help, Say: status.Reporter{Muted: muted}}, status.Usagef("%v", err))
 	}
+	process.OneProcessor() // all that follows is cheaper with these two
+	process.DeepStack()
 	var heard listener.Heard // of a listener's accept
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
