@@ -104,12 +104,19 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 		return refusal
 	}
 	// It is called only after the server has been verified.
-	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	config.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		asked = true
 		if len(c.Identities) == 0 {
 			return &tls.Certificate{}, nil
 		}
-		return &tls.Certificate{Certificate: c.Identities[0].Chain, PrivateKey: c.Identities[0].Key}, nil
+		chosen := c.Identities[0]
+		for _, id := range c.Identities {
+			if id.IssuedBy(request.AcceptableCAs) {
+				chosen = id
+				break
+			}
+		}
+		return &tls.Certificate{Certificate: chosen.Chain, PrivateKey: chosen.Key}, nil
 	}
 	conn := tls.Client(records, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
