@@ -263,4 +263,22 @@ func TestSecurityNamesTests(t *testing.T) {
 	if len(names) == 0 {
 		t.Error("SECURITY.md names no test")
 	}
+	// Nor is there a promise without one, in bold, or as a line of the table.
+	_, promised, _ := strings.Cut(string(text), "## What is promised\n")
+	promised, _, ok := strings.Cut(promised, "\n## ")
+	promises := regexp.MustCompile(`(?m)^\*\*`).Split(promised, -1)
+	if len(promises) < 10 || !ok {
+		t.Fatalf("SECURITY.md has only %d promises", len(promises))
+	}
+	for _, promise := range promises[1:] {
+		if !strings.Contains(promise, "`Test") && !strings.Contains(promise, "`make ") {
+			t.Errorf("SECURITY.md names no test of this: **%.80s", promise)
+		}
+		for line := range strings.Lines(promise) {
+			cells := strings.Split(line, "|")
+			if len(cells) == 5 && !regexp.MustCompile("`Test|the same|tested by|---").MatchString(cells[3]) {
+				t.Errorf("SECURITY.md names no test of this: %s", line)
+			}
+		}
+	}
 }

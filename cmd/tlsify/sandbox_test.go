@@ -291,7 +291,7 @@ func TestCaptiveFiles(t *testing.T) {
 	}
 }
 
-// With --tcp-fastopen TCP sockets can be made until the handshake is over, and no
+// With --tcp-fastopen, and with --mtc-landmarks, TCP sockets can be made until the handshake is over, and no
 // others; and with --handoff the pair is made before there is anybody to abuse it.
 func TestCaptiveSockets(t *testing.T) {
 	needSandbox(t)
@@ -307,6 +307,9 @@ func TestCaptiveSockets(t *testing.T) {
 		{"handshake", "raw", "--tcp-fastopen", "EPERM"},
 		{"handshake", "datagram", "--tcp-fastopen", "EPERM"},
 		{"ready", "socket", "--tcp-fastopen", "EPERM"},
+		{"handshake", "socket", "--mtc-landmarks", "done"}, // it may dial once more
+		{"handshake", "datagram", "--mtc-landmarks", "EPERM"},
+		{"ready", "socket", "--mtc-landmarks", "EPERM"},
 		{"handshake", "pair", "--handoff=socketpair", "EPERM"},
 		{"handshake", "datagram", "--handoff=socketpair", "EPERM"},
 		{"ready", "datagram", "--session=" + filepath.Dir(path) + "/s", "EPERM"},
@@ -317,7 +320,12 @@ func TestCaptiveSockets(t *testing.T) {
 			if strings.HasPrefix(c.option, "--handoff") {
 				newHandoff(l)
 			}
-			try(t, l, c.at, c.try, path, c.want, connectTo(t, s, c.option)...)
+			options := []string{c.option}
+			if c.option == "--mtc-landmarks" {
+				dir := merkleFiles(t)
+				options = []string{"--trust", filepath.Join(dir, "ca/ca.pem"), c.option, filepath.Join(dir, "landmarks")}
+			}
+			try(t, l, c.at, c.try, path, c.want, connectTo(t, s, options...)...)
 		})
 	}
 }
