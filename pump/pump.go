@@ -1,11 +1,10 @@
-// Package pump moves an application's bytes: from its descriptors into an
-// established TLS session, towards the peer, and back.
+// Package pump moves an application's bytes: from its descriptors into an established
+// TLS session, towards the peer, and back.
 //
-// It must not know how a session came to be, who the peer is, or what an exit
-// status is. Start reading at [Run]; the two directions are toPeer and
-// fromPeer, here and everywhere; what each ending means for the other direction
-// is in ending.go. What carries the bytes is a [Carrier]: when to move them is
-// Run's business, how is the Carrier's.
+// It must not know how a session came to be, who the peer is, or what an exit status is.
+// Start reading at [Run]; the two directions are called toPeer and fromPeer everywhere.
+// ending.go says what the end of one direction means for the other. A [Carrier] moves the
+// bytes: Run decides when, the Carrier knows how.
 package pump
 
 import (

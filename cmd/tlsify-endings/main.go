@@ -1,10 +1,9 @@
-// Command tlsify-endings asks real servers for a page, as README's first
-// command does, and writes down what came of it: whether the reply was whole,
-// tlsify's status, and the time. The servers are those of other people, in the
-// versions that are installed; what isn't is left out with a reason.
+// Command tlsify-endings asks real servers for a page, as README's first command does,
+// and records the result: whether the reply was whole, tlsify's status, and the time. It
+// uses the servers that are installed, and gives a reason for each that is left out.
 //
-// Start reading at servers, the table of them; trial.go is one request, and
-// table.go the document.
+// Start reading at servers, the table of them; trial.go is one request, and table.go the
+// document.
 package main
 
 import (

@@ -1,10 +1,10 @@
-// Command tlsify does TLS for a program that started it and has none of its
-// own.
+// Command tlsify does TLS for a program that starts it as a child and has no TLS of
+// its own.
 //
-// Everything is in three phases: package invocation makes values of the words and
-// judges them, package acquire gets what they need, and package connection or
-// listener carries them out. Start reading at tlsify; doc/architecture.md walks
-// through the rooms.
+// It works in three phases. Package invocation parses the arguments into values, and
+// judges them. Package acquire opens and reads what they name. Package connection or
+// listener then does the work. Start reading at tlsify; doc/architecture.md walks
+// through the packages.
 package main
 
 import (

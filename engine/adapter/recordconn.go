@@ -1,10 +1,9 @@
-// Package adapter is what an engine stands on whose records are made by a
-// library, crypto/tls or one that is like it: few system calls, the truth about
-// the stream's end, errors by blame, and the way out of the library behind the
-// handshake.
+// Package adapter is for engines that are made of a library, crypto/tls or one like it.
+// It gives them few system calls, the truth about how the stream ended, errors by blame,
+// and a way to leave the library after the handshake.
 //
-// It must not know any particular library: what one of them says and keeps is
-// its engine's. Start reading at [LibrarySession], then [RecordConn].
+// It must not know any particular library: what is special to one is in its engine. Start
+// reading at [LibrarySession], then [RecordConn].
 package adapter
 
 import (

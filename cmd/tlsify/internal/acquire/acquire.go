@@ -1,9 +1,9 @@
-// Package acquire gets what an invocation needs to be carried out: the content
-// of files, descriptors, the process that has the keys, other signers; and asks
-// the engine whether it can do what comes out.
+// Package acquire gets everything that an invocation needs before it can run: the
+// complete arguments (words.go), the content of files, descriptors, the process that has
+// a server's keys, and other signers. At the end it asks the engine whether it can do
+// what is asked for.
 //
-// It must not know how an invocation is judged, nor carry it out. Start reading
-// at [Acquire].
+// It must not judge options, nor carry an invocation out. Start reading at [Acquire].
 package acquire
 
 import (

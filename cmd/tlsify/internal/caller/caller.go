@@ -1,9 +1,9 @@
-// Package caller keeps what the programs expect that call tlsify by another
-// name: where their descriptors are, and how they are told that the handshake is
-// made (package personality has their arguments).
+// Package caller serves programs that call tlsify by another program's name. It puts
+// their descriptors where tlsify expects them, and tells them that the handshake is
+// over in the way that they expect. Package personality translates their arguments.
 //
-// It must not know of options. Start reading at [Arguments] and [Teller]; UCSPI-TLS
-// is in ucspi_tls.go.
+// It must not know tlsify's options. Start reading at [Arguments] and [Teller];
+// UCSPI-TLS is in ucspi_tls.go.
 package caller
 
 import (

@@ -1,10 +1,9 @@
-// Package connection is the life of one connect or accept: it opens the network,
-// has the engine shake hands and the peer judged, tells what came of it, and has
-// the bytes carried. Every error of it becomes a CODE and a status in one place,
-// blame.go.
+// Package connection is the life of one connect or accept. It opens the network, starts
+// the handshake, has the peer verified, reports the result, and starts the transfer of
+// bytes. blame.go is the one place where an error becomes a CODE and a status.
 //
-// It must not know of arguments and options, nor of other connections. Start
-// reading at [Run].
+// It must not know arguments and options, nor other connections. Start reading at
+// [Run].
 package connection
 
 import (

@@ -1,11 +1,11 @@
-// Package credential reads what we prove ourselves with: a chain of certificates
-// (credential.go) and the private key of its first (privatekey.go; what crypto/x509
-// does not read of ML-DSA keys is in mldsa.go), from the text of the files that hold
-// them. A file that a lenient reader would take, and the peer would then refuse, is
-// an error with the line and what to do. Every engine gets the same.
+// Package credential parses what proves our own identity: a certificate chain
+// (credential.go) and the private key of its first certificate (privatekey.go; mldsa.go
+// has the forms of ML-DSA keys that crypto/x509 does not read). Some files would pass a
+// lenient parser, and then fail with the peer. Here they are an error, with the line and
+// what to do. Every engine gets the same result.
 //
-// The package must not know where the text comes from, what an option is called, or
-// what is signed. Start reading at [ReadChain] and [ParseKey].
+// It must not know where the text comes from, what an option is called, or what is
+// signed. Start reading at [ReadChain] and [ParseKey].
 package credential
 
 import (

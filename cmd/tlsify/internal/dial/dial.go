@@ -1,13 +1,12 @@
-// Package dial opens the network stream that a connection is made on: to the
-// address that answers first (happy_eyeballs.go), with the first bytes in the
-// SYN (fastopen.go), or through a proxy (proxy.go); and it asks the server at its
-// other end to go on with TLS, where a protocol wants that (starttls.go).
+// Package dial opens the network connection: to the address that answers first
+// (happy_eyeballs.go), with the first bytes in the SYN (fastopen.go), or through a proxy
+// (proxy.go). Where a protocol starts in clear, it then asks the server for TLS
+// (starttls.go).
 //
-// It knows names, addresses, proxies, the protocols of STARTTLS and time limits, and
-// must not know TLS or options:
-// for a proxy that is spoken to over TLS the caller lends it a function. What
-// it opens is a [stream.FD], as what is inherited is, so that everything behind
-// it deals with one kind of stream.
+// It knows names, addresses, proxies, the protocols of STARTTLS and time limits. It must
+// not know TLS or options: for a proxy that speaks TLS the caller passes in a function.
+// What it opens is a [stream.FD], as an inherited descriptor is, so that all other code
+// has one kind of stream.
 //
 // Start reading at [Dial], then [Starttls].
 package dial

@@ -1,11 +1,11 @@
-// Package facts has what is known of a connection, and the dialects that it is told
-// in: the lines of the control channel (control.go), PROG's environment
-// (environment.go), what both say of the peer (peer.go), a few lines for a person
-// (people.go), the variables of UCSPI and UCSPI-TLS (ucspi.go) and of couriertls
-// (courier_variables.go), what `openssl s_client` prints (s_client.go), and what
-// `tlsify inspect` says of a peer, for a person or as JSON (report.go).
+// Package facts has what is known of a connection, and reports it in several dialects:
+// lines of the control channel (control.go), PROG's environment (environment.go), what
+// both say of the peer (peer.go), a few lines for a person (people.go), the variables of
+// UCSPI and UCSPI-TLS (ucspi.go) and of couriertls (courier_variables.go), the output of
+// `openssl s_client` (s_client.go), and that of `tlsify inspect`, as text or JSON
+// (report.go).
 //
-// It must not know how the facts were found out, how one connects or judges, nor who
+// It must not know how the facts were found, how to connect or to judge a peer, or who
 // reads them. Start reading at [Facts]; at [Report] for inspect.
 package facts
 

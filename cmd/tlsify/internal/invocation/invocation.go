@@ -1,9 +1,9 @@
-// Package invocation makes of a command line's words what is to be done:
-// values alone, each of them judged. Nothing is opened, started or waited for
-// here, but for a look at the system's own lists of users, ports and, for a
-// --fingerprint, files; package acquire has the rest.
+// Package invocation parses a command line into values, and judges each of them. It opens
+// nothing, starts nothing and waits for nothing. It only looks things up in the system's
+// lists of users and ports, and sees whether the file of a --fingerprint is there; package
+// acquire does the rest.
 //
-// It must not know how anything is done. Start reading at [Invocation], then
+// It must not know how anything is carried out. Start reading at [Invocation], then
 // [Parse].
 package invocation
 

@@ -1,8 +1,8 @@
-// Package listener takes connections and starts a process for each, which is an
-// accept; it bounds what its clients can make it hold.
+// Package listener takes connections, and has a process serve each. It bounds how many
+// connections, handshakes and processes its clients can cause.
 //
-// It must not know of TLS beyond the first record's beginning, and has no keys.
-// Start reading at [Run]; who is let in and who has a turn is admission.go.
+// It must not know TLS beyond the beginning of the first record, and has no keys. Start
+// reading at [Run]; admission.go decides who is let in and who has a turn.
 package listener
 
 import (

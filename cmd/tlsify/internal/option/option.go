@@ -1,6 +1,7 @@
-// Package option has the table of options, takes a command line apart by it, and
-// answers options that are none of ours (foreign.go): those of other programs, with
-// what to use here or why there is no such thing, and misspelt ones, with the nearest.
+// Package option has the table of options, and splits a command line by it. It also
+// answers options that tlsify does not have (foreign.go): for an option of another
+// program it says what to use here, or why there is nothing; for a misspelt one it names
+// the nearest.
 //
 // It must not know what an option does. Start reading at [Table], then [Split].
 package option

@@ -1,10 +1,10 @@
-// Package personality makes a tlsify of another program: what that would have
-// been told, by its arguments and variables, said in tlsify's own.
+// Package personality lets tlsify stand in for another program: it translates that
+// program's arguments and environment variables into tlsify's arguments.
 //
-// Each personality is a translation in a file of its own, and translates no
-// more than its contract names: an option that tlsify has no like of is refused
-// by name, and none makes tlsify check less. Nothing here opens a descriptor,
-// or knows what tlsify does with its arguments.
+// Each personality is a translation in a file of its own. It translates only what its
+// contract names. It refuses an option that has no equivalent, by name, and no option
+// makes tlsify check less. The package opens no descriptor, and does not know what tlsify
+// does with its arguments.
 //
 // Start reading at [Translate].
 package personality

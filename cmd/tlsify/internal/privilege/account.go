@@ -1,14 +1,14 @@
-// Package privilege has what a process gives up for good: root's rights, for those of
-// an account (account.go), and, in a sandbox, all that the carrier of one connection
-// has no use for, so that whoever comes to run code of their own in it has little
-// more than that connection (sandbox.go). Landlock keeps the process from files
-// (landlock.go) and seccomp from system calls (seccomp.go); both hold for every
-// thread, for good, and for whatever the process would start. What --sandbox says
-// decides what it means that a measure cannot be taken (mode.go).
+// Package privilege has what a process gives up for good. With an account it gives up
+// root (account.go). In a sandbox it gives up everything that the carrier of one
+// connection does not need, so that an attacker who runs code in it has little more than
+// that connection (sandbox.go). Landlock keeps the process from files (landlock.go) and
+// seccomp from system calls (seccomp.go); both hold for every thread, for good, and for
+// whatever the process would start. --sandbox decides what happens when a measure is not
+// available (mode.go).
 //
-// It must not know what the process is for, which [Needs] says, nor when:
-// connection and listener say what is dropped, and in which order. Start reading at
-// [Account], [Mode] and [Prepare].
+// It must not know what the process is for: [Needs] says what to leave. Nor must it know
+// when: connection and listener decide what is dropped, and in which order. Start
+// reading at [Account], [Mode] and [Prepare].
 package privilege
 
 import (

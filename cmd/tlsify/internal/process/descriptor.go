@@ -1,12 +1,11 @@
-// Package process is what this process is to the system: the descriptors that it was
-// given and that an option may name (claims.go), those that it makes and no child
-// inherits (descriptor.go, memory.go), the children that it starts and which of the
-// descriptors each gets (child.go), its threads (threads.go), and its own new start
-// without the runtime's switches (restart.go). What differs between systems is in
-// system_*.go.
+// Package process has what the system knows of this process: the descriptors that it
+// inherited and that an option may name (claims.go); those that it opens and that no child
+// inherits (descriptor.go, memory.go); the children that it starts, and which descriptors
+// each gets (child.go); its threads (threads.go); and its restart without the switches of
+// Go's runtime (restart.go). The files system_*.go have what differs between systems.
 //
-// It must not know what a descriptor carries, or what a child is for. Start reading
-// at [Claims]; at [Clean] for what comes before all else.
+// It must not know what a descriptor carries, or what a child is for. Start reading at
+// [Claims]; at [Clean] for what comes before all else.
 package process
 
 import (

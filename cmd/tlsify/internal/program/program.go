@@ -1,7 +1,7 @@
-// Package program starts PROG, waits for it, and makes its status the whole's.
+// Package program starts PROG, waits for it, and makes its status tlsify's own.
 //
-// It must not know of TLS. Start reading at [Prepare]; wait.go is the life of
-// the process that becomes PROG.
+// It must not know TLS. Start reading at [Prepare]; wait.go is the process that becomes
+// PROG.
 package program
 
 import (

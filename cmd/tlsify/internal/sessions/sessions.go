@@ -1,16 +1,15 @@
-// Package sessions keeps a TLS session in a file, so that later processes can
-// resume it.
+// Package sessions keeps a TLS session in a file, so that later processes can resume it.
 //
-// A file holds one session, for one kind of connection: whoever takes it must
-// name the same key. It may have several tickets, as some servers give two and
-// none where one is used. Taking removes the newest, so that none is used twice,
-// but for those of TLS 1.2, which are good until the server gives another (RFC
-// 5077, section 3.3). Both hold a lock on the directory. Nothing here is
-// worth failing a connection for: what can't be read or written is as if it
-// weren't there, and the reason is returned for those who want to know.
+// A file holds one session for one kind of connection: whoever takes it must name the
+// same key. It may have several tickets, because some servers give two at once and none
+// when one is used. Taking removes the newest ticket, so that none is used twice. The
+// tickets of TLS 1.2 stay: they are good until the server gives another (RFC 5077,
+// section 3.3). Taking and putting hold a lock on the directory. No fault here fails a
+// connection: a file that cannot be read or written counts as absent, and the reason is
+// returned.
 //
-// Who can write the file can make up a session, and with it a server: a file
-// that is not the user's own, or that others may read or write, is not used.
+// Whoever can write the file can forge a session, and with it a server. So a file is not
+// used when it is not the user's own, or when others may read or write it.
 //
 // The package must not know what a key is made of or what a ticket holds.
 package sessions

@@ -1,10 +1,9 @@
-// Package signer keeps private keys out of the process that parses what comes
-// from the network: that process has a [Key], which asks for signatures over a
-// stream, and another one, which has the keys and nothing else to do, answers
-// them by [Serve].
+// Package signer keeps private keys out of the process that parses what comes from the
+// network. That process has a [Key], which asks for signatures over a stream. Another
+// process has the keys and nothing else to do; it answers by [Serve].
 //
-// A signer reads requests from the stream and answers each, in order. Numbers
-// are big-endian.
+// A signer reads requests from the stream and answers each, in order. Numbers are
+// big-endian.
 //
 //	request  length (4 bytes)
 //	         the key: SHA-256 of its certificate's SubjectPublicKeyInfo (32)
@@ -12,8 +11,8 @@
 //	         the message to sign, itself and not its hash
 //	answer   length (4 bytes), signature; or a length of 0: refused
 //
-// A request that ends behind the key asks whether the key is there, and any
-// answer that is not empty says so.
+// A request that ends after the key asks whether the key is there. Any answer that is
+// not empty means yes.
 //
 // The package must not know how processes and streams come to be.
 package signer

@@ -1,9 +1,9 @@
-// Package signing has a server's keys sign, which are never in the process that
-// talks to the peer: by our own signing process (process.go), or by a signer
-// that --key names (signers.go).
+// Package signing gets a server's handshakes signed. The keys are never in the process
+// that talks to the peer: they are in our own signing process (process.go), or with a
+// signer that --key names (signers.go).
 //
-// It must not know of connections and handshakes; the messages are package
-// signer's. Start reading at [Open].
+// It must not know connections and handshakes; package signer has the messages. Start
+// reading at [Open].
 package signing
 
 import (

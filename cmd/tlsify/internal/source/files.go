@@ -1,5 +1,5 @@
-// Package source reads what options name: a path, or fd:N for an inherited
-// descriptor; and makes of the content what it is to be.
+// Package source reads what options name, a path or fd:N for an inherited descriptor, and
+// parses the content.
 //
 // It must not know what an option decides. Start reading at [Files].
 package source

@@ -1,11 +1,11 @@
-// Package status is how an invocation tells what becomes of it: the contract's exit
+// Package status says how an invocation goes and how it ended. It has the contract's exit
 // statuses and CODEs (status.go) and what each means for a person (explain.go); the
-// control channel, lines that a program reads and may answer (control.go); lines for
-// people on descriptor 2, one by one (line.go) or a listener's, of which there could
-// be many (notices.go); and who is told of a failure (report.go).
+// control channel, whose lines a program reads and may answer (control.go); lines for
+// people on descriptor 2, one by one (line.go) or a listener's, of which there could be
+// many (notices.go); and who is told of a failure (report.go).
 //
-// It must not know what fails, nor what the channel's keywords mean: an error becomes
-// a CODE where it is known what was being done. Nothing in it waits for a reader.
+// It must not know what fails, nor what the keywords of the channel mean: the code that
+// knows what was being done makes a CODE of an error. Nothing here waits for a reader.
 // Start reading at [Table], then [Failure], [Channel.Say] and [Reporter].
 package status
 
