@@ -154,6 +154,42 @@ func tooMany(k, n int) bool {
 	return k > 0 && 1-fewer < 0.01
 }
 
+// WriteMachines sets reports of several machines side by side, by the names that
+// they are given: of every result the first metric, a column for each report. It
+// says nothing of better or worse, which is a matter of the machines.
+func WriteMachines(out io.Writer, names []string, reports []*Report) error {
+	w := &errorWriter{out: out}
+	for i, r := range reports {
+		fmt.Fprintf(w, "%s: %s\n", names[i], r.Began.Format("2 January 2006"))
+		r.Machine.write(w)
+	}
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprint(columns, "\t\t")
+	for _, name := range names {
+		fmt.Fprintf(columns, "\t%s\tinterval", name)
+	}
+	fmt.Fprintln(columns, "\t")
+	for _, result := range reports[0].Results {
+		metric := result.Metrics[0]
+		for _, trace := range result.Entrants {
+			fmt.Fprintf(columns, "%s\t%s\t%s, %s", result.Key(), trace.Contestant, metric.Name, metric.Unit)
+			for _, r := range reports {
+				cell := "-\t"
+				if other := r.Result(result.Key()); other != nil && other.Title == result.Title {
+					if t := other.Entrant(trace.Contestant); t != nil && len(t.Samples[metric.Name]) > 0 {
+						s := Summarize(t.Samples[metric.Name])
+						cell = number(s.Median) + "\t" + number(s.Low) + " .. " + number(s.High)
+					}
+				}
+				fmt.Fprintf(columns, "\t%s", cell)
+			}
+			fmt.Fprintln(columns, "\t")
+		}
+	}
+	columns.Flush()
+	return w.err
+}
+
 // WriteChanges writes them for people, under a warning where the reports are
 // not of the same machine.
 func WriteChanges(out io.Writer, earlier, later *Report, changes []Change) error {

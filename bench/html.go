@@ -45,6 +45,8 @@ var parts = []struct{ workload, title, text string }{
 	{"rate", "Connections per second", "Each connection is a helper of its own, as for a program that starts one whenever it needs TLS."},
 	{"crowd", "Memory", "Many helpers with an idle connection each; pages that several share are counted once."},
 	{"handshake", "Handshakes by group and certificate", "All with the same server, engine pq of tlsify, which has every group and certificate. Its own work is part of the time."},
+	{"foreign", "Against a server of somebody else's", "What any server shows: the start to the first byte of its answer, the whole answer, and round trips where it echoes. Its own work, and the way to it, are part of the time."},
+	{"listen", "Servers under load", "Clients that connect, shake hands, have one line echoed and leave, so many at a time. Client, server and the programs behind it share the processors."},
 	{"link", "The same over a slow link", "Where the kernel has netem, that makes the line; elsewhere a relay between two TCP connections delays the data and limits the bandwidth. A relay cannot model what TCP itself does on such a line: its handshake, slow start, and loss."},
 }
 

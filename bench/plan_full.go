@@ -41,7 +41,7 @@ var (
 
 // weights are the shares of a run's time. Transfers of all contestants take the
 // longest to be repeated often enough.
-var weights = map[string]int{"startup": 2, "bulk": 5, "echo": 4, "crowd": 6, "handshake": 2, "rate": 4, "link": 4}
+var weights = map[string]int{"startup": 2, "bulk": 5, "echo": 4, "crowd": 6, "handshake": 2, "rate": 4, "link": 4, "foreign": 2, "listen": 4}
 
 // share divides the time among the experiments.
 func share(experiments []Experiment, budget time.Duration) {

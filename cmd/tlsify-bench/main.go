@@ -32,7 +32,7 @@ func commands() []command {
 		{"--list", "", "the contestants, results, groups, certificates and suites that there are", false, list},
 		{"engines", "NAME=PATH...", "size and start of builds of tlsify with each of their engines, as Markdown", false, engines},
 		{"show", "FILE.json", "a kept report as a table, page, CSV, benchstat's form or drawing", false, show},
-		{"compare", "EARLIER.json LATER.json", "what became better or worse; status 1 where a contestant is worse", false, compare},
+		{"compare", "EARLIER.json LATER.json", "what became better or worse; status 1 where a contestant is worse; --machines sets several machines side by side", false, compare},
 		{"serve", "", "the server that the contestants talk to", true, serve},
 		{"link", "", "a slow stretch of network before the server", true, link},
 		{"pass", "ADDR", "the contestant that splices without TLS", true, pass},

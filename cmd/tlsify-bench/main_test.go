@@ -1,7 +1,9 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 	"testing"
 
 	"tlsify/bench"
+	"tlsify/engine/enginetest"
 )
 
 // build builds a command of this module into dir.
@@ -36,6 +39,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("run", programs.testRun)
 	t.Run("forms", programs.testForms)
 	t.Run("choice", programs.testChoice)
+	t.Run("server", programs.testServer)
 	t.Run("engines", programs.testEngines)
 }
 
@@ -125,6 +129,28 @@ func (p programs) testChoice(t *testing.T) {
 	}
 }
 
+// A server that is not ours is measured as far as any can be.
+func (p programs) testServer(t *testing.T) {
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{enginetest.TLSCertificate(enginetest.Chain(t, "good"))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go http.Serve(listener, http.NotFoundHandler())
+	authority, kept := filepath.Join(t.TempDir(), "ca.pem"), filepath.Join(t.TempDir(), "foreign.json")
+	if err := os.WriteFile(authority, enginetest.PKI(t).Root.PEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.run(t, "run", "--tlsify", p.tlsify, "--json", kept, "--budget", "1s", "--contestants", "tlsify",
+		"--server", listener.Addr().String(), "--server-name", enginetest.Host, "--server-ca", authority)
+	p.kept = kept
+	for _, result := range p.report(t).Results {
+		if trace := result.Entrant("tlsify"); trace.Failure != "" || len(trace.Samples[result.Metrics[0].Name]) == 0 {
+			t.Errorf("%s: %+v", result.Key(), trace)
+		}
+	}
+}
+
 func (p programs) testForms(t *testing.T) {
 	for form, want := range map[string]string{
 		"table": "Round trips", "summary": "| round trip of 64 bytes |",
@@ -138,6 +164,9 @@ func (p programs) testForms(t *testing.T) {
 	p.run(t, "show", "--as", "all", "--output", stem, p.kept)
 	if _, err := os.Stat(stem + ".html"); err != nil {
 		t.Error(err)
+	}
+	if out := p.run(t, "compare", "--machines", p.kept, p.kept, p.kept); strings.Count(out, "report: ") != 3 || !strings.Contains(out, "echo/64  ") {
+		t.Errorf("three machines:\n%s", out)
 	}
 	if out := p.run(t, "compare", p.kept, p.kept); !strings.Contains(out, "0 worse, 0 better") {
 		t.Errorf("compared with itself:\n%s", out)

@@ -175,6 +175,12 @@ func full(ctx context.Context, args []string) (int, error) {
 	resume := m.flags.Bool("resume", false, "go on with the report in --json, where it was interrupted")
 	var about choice
 	about.add(m.flags)
+	var foreign bench.Foreign
+	m.flags.StringVar(&foreign.Address, "server", "", "measure against the server at `HOST:PORT`, which is not ours")
+	m.flags.StringVar(&foreign.Name, "server-name", "", "the `NAME` that the certificate of --server must have; its HOST otherwise")
+	m.flags.StringVar(&foreign.CAFile, "server-ca", "", "trust the root in `FILE` for --server; the system's otherwise")
+	m.flags.StringVar(&foreign.Send, "send", "GET / HTTP/1.0\\r\\n\\r\\n", "what to say first to --server, with \\r and \\n")
+	m.flags.IntVar(&foreign.Echo, "echo", 0, "--server echoes: round trips of so many `BYTES`")
 	if err := m.flags.Parse(args); err != nil {
 		return statusFailed, err
 	}
@@ -186,6 +192,12 @@ func full(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return statusFailed, err
 	}
+	if foreign.Address != "" && !chosen.Empty() {
+		return statusFailed, errors.New("--server has its own groups, certificates and suites: none can be chosen")
+	}
+	if foreign.Echo < 0 || foreign.Echo > 1<<16 {
+		return statusFailed, errors.New("--echo: 1 to 65536 bytes")
+	}
 	return m.withRig(ctx, func(rig *bench.Rig, present []bench.Contestant, entries []bench.Entry) (int, error) {
 		report := bench.NewReport(entries)
 		if *resume {
@@ -194,7 +206,14 @@ func full(ctx context.Context, args []string) (int, error) {
 			}
 		}
 		plan := bench.FullPlan(rig, present, ours, *budget)
-		if !chosen.Empty() {
+		if foreign.Address != "" {
+			foreign.Send = strings.NewReplacer(`\r`, "\r", `\n`, "\n").Replace(foreign.Send)
+			var err error
+			if plan, err = bench.ForeignPlan(rig, present, foreign); err != nil {
+				return statusFailed, fmt.Errorf("--server: %w", err)
+			}
+			plan.Budget = *budget
+		} else if !chosen.Empty() {
 			var err error
 			if plan, err = bench.ChosenPlan(rig, present, ours, chosen); err != nil {
 				return statusFailed, err

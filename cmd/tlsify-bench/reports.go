@@ -146,11 +146,15 @@ func writerAs(report *bench.Report, form, key string, width int) (func(io.Writer
 func compare(_ context.Context, args []string) (int, error) {
 	flags := pflag.NewFlagSet("compare", pflag.ContinueOnError)
 	all := flags.Bool("all", false, "every metric, not just each result's first")
+	machines := flags.Bool("machines", false, "set two reports or more of several machines side by side")
 	if err := flags.Parse(args); err != nil {
 		return statusFailed, err
 	}
+	if *machines {
+		return compareMachines(flags.Args())
+	}
 	if flags.NArg() != 2 {
-		return statusFailed, errors.New("it takes two files: the earlier and the later")
+		return statusFailed, errors.New("it takes two files: the earlier and the later; or several, with --machines")
 	}
 	earlier, err := bench.Load(flags.Arg(0))
 	if err != nil {
@@ -170,4 +174,20 @@ func compare(_ context.Context, args []string) (int, error) {
 		}
 	}
 	return statusOK, nil
+}
+
+func compareMachines(files []string) (int, error) {
+	if len(files) < 2 {
+		return statusFailed, errors.New("--machines takes two files or more")
+	}
+	var names []string
+	var reports []*bench.Report
+	for _, file := range files {
+		report, err := bench.Load(file)
+		if err != nil {
+			return statusFailed, err
+		}
+		names, reports = append(names, strings.TrimSuffix(filepath.Base(file), ".json")), append(reports, report)
+	}
+	return statusOK, bench.WriteMachines(os.Stdout, names, reports)
 }
