@@ -59,7 +59,10 @@ func (r *Resources) store(name string) (*verify.Store, error) {
 		return r.files.Store(r.Trust.Option, name)
 	}
 	store, err := verify.SystemStore(r.Trust.SystemFile, r.Trust.SystemDir)
-	if err != nil {
+	switch {
+	case err != nil && r.Trust.SystemFile+r.Trust.SystemDir != "":
+		return nil, status.Usagef("the system's roots, where SSL_CERT_FILE and SSL_CERT_DIR have them: %v", err)
+	case err != nil:
 		return nil, status.Usagef("the system's roots: %v", err)
 	}
 	return store, nil

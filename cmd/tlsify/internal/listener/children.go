@@ -5,6 +5,8 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+
+	"tlsify/cmd/tlsify/internal/process"
 )
 
 // children are the processes that a listener has started. One goroutine waits
@@ -30,10 +32,10 @@ func newChildren() *children {
 }
 
 // start starts a process, and has ended called when it has come to its end.
-func (c *children) start(path string, args []string, attr *syscall.ProcAttr, ended func(syscall.WaitStatus)) (pid int, err error) {
+func (c *children) start(args []string, attr *syscall.ProcAttr, ended func(syscall.WaitStatus)) (pid int, err error) {
 	c.mu.Lock() // so that reap knows it, however short it lives
 	defer c.mu.Unlock()
-	pid, err = syscall.ForkExec(path, args, attr)
+	pid, err = process.Again(args, attr)
 	if err == nil {
 		c.ended[pid] = ended
 	}

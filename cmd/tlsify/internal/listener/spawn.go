@@ -101,7 +101,7 @@ func (s *service) start() (*accept, error) {
 	}
 	files[0], files[s.doorFD], files[s.controlFD] = uintptr(null), uintptr(door[1]), uintptr(said[1])
 	files[2], files[s.errorsFD] = uintptr(null), files[2]
-	a.pid, err = s.children.start(process.OwnProgram, process.WithSwitches(slices.Concat([]string{os.Args[0], HeardWord, strconv.Itoa(s.errorsFD), strconv.Itoa(s.doorFD)},
+	a.pid, err = s.children.start(process.WithSwitches(slices.Concat([]string{os.Args[0], HeardWord, strconv.Itoa(s.errorsFD), strconv.Itoa(s.doorFD)},
 		[]string{"--control-fd=" + strconv.Itoa(s.controlFD)}, inv.HandedOn.Args[1:])),
 		&syscall.ProcAttr{Env: acceptEnvironment(), Files: files},
 		func(syscall.WaitStatus) {

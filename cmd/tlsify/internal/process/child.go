@@ -2,6 +2,7 @@ package process
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os/exec"
 	"slices"
@@ -57,7 +58,21 @@ func ForkSelf(args, env []string, given []int, fds *Claims) (pid int, err error)
 			files = append(files, ^uintptr(0))
 		}
 	}
-	return syscall.ForkExec(OwnProgram, args, &syscall.ProcAttr{Env: env, Files: files})
+	return Again(args, &syscall.ProcAttr{Env: env, Files: files})
+}
+
+// Again starts this very program once more.
+func Again(args []string, attr *syscall.ProcAttr) (pid int, err error) {
+	pid, err = syscall.ForkExec(OwnProgram, args, attr)
+	if err == syscall.ENOENT {
+		err = missing(OwnProgram, err)
+	}
+	return pid, err
+}
+
+// missing says what is not there in a small root, and what goes without it.
+func missing(file string, err error) error {
+	return fmt.Errorf("%s: %w; of all forms only a client without PROG goes without it", file, err)
 }
 
 // Find looks a program up in PATH, as execvp does.

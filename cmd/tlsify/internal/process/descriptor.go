@@ -9,7 +9,6 @@
 package process
 
 import (
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,7 +78,10 @@ func SameFile(a, b int) bool {
 // OpenNull opens /dev/null, for others to have in place of a descriptor.
 func OpenNull() (int, error) {
 	n, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
-	return n, os.NewSyscallError("open /dev/null", err)
+	if err != nil {
+		err = missing("/dev/null", err)
+	}
+	return n, err
 }
 
 // Mute puts /dev/null where descriptor 1 or 2 is the network itself, as

@@ -123,7 +123,7 @@ func Prepare(plan Plan) (*Program, error) {
 		files[n] = uintptr(from)
 	}
 	args := append([]string{os.Args[0], WaitWord, strconv.Itoa(told), strconv.Itoa(kept), strings.Join(plan.Names, ","), path}, plan.Args...)
-	pid, err := syscall.ForkExec(process.OwnProgram, args, &syscall.ProcAttr{Env: process.OfOneProcessor, Files: files})
+	pid, err := process.Again(args, &syscall.ProcAttr{Env: process.OfOneProcessor, Files: files})
 	for _, n := range slices.Compact([]int{ends.in, ends.out, end[0], starter[1], told, kept, null}) {
 		unix.Close(n)
 	}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/engine/enginetest"
+)
+
+// A root without /proc, /dev/null and the system's roots, as some containers and
+// chroots have: a client without PROG goes without them, and all else says which
+// file is missing.
+func TestSmallRoot(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root, for a root directory of its own")
+	}
+	t.Parallel()
+	root := t.TempDir()
+	program, err := exec.LookPath("tlsify")
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "tlsify"), content, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	enginetest.WriteFiles(t, enginetest.Chain(t, "good"), root, "good")
+	if err := os.WriteFile(filepath.Join(root, "ca.pem"), enginetest.PKI(t).Root.PEM(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) (out, errs string) {
+		cmd := exec.CommandContext(t.Context(), "/tlsify", args...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
+		cmd.Dir, cmd.Env = "/", []string{}
+		var stdout, stderr bytes.Buffer
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader("hello"), &stdout, &stderr
+		cmd.Run()
+		return stdout.String(), stderr.String()
+	}
+	if _, errs := run("version"); strings.Contains(errs, "/lib") {
+		t.Skip("needs a test program without shared libraries")
+	}
+	s := startServer(t, "echo")
+	client := []string{"--trust", "/ca.pem", "--name", enginetest.Host, s.address}
+	if out, errs := run(client...); out != "hello" {
+		t.Errorf("a client: %q, %s", out, errs)
+	}
+	serve := []string{"listen", "--cert", "/good.pem", "--key", "/good.key", "127.0.0.1:0", "--", "/tlsify", "version"}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{serve, "/dev/null: no such file or directory; of all forms only a client without PROG goes without it"},
+		{append(client, "--", "/tlsify", "version"), "/dev/null: no such file or directory"},
+		{[]string{"--name", enginetest.Host, s.address}, "there are no roots in the usual places: install the distribution's ca-certificates, or set SSL_CERT_FILE"},
+	} {
+		if _, errs := run(c.args...); !strings.Contains(errs, c.want) {
+			t.Errorf("%q: %s, not %q", c.args, errs, c.want)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(root, "dev"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mknod(filepath.Join(root, "dev/null"), unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))); err != nil {
+		t.Skip("needs the right to mount a file system") // nor a device without it
+	}
+	for _, args := range [][]string{serve, append(client, "--", "/tlsify", "version")} {
+		if _, errs := run(args...); !strings.Contains(errs, "/proc/self/exe: no such file or directory; of all forms only a client without PROG goes without it") {
+			t.Errorf("%q: %s", args, errs)
+		}
+	}
+}
