@@ -71,6 +71,16 @@ func matrixPeers(t *testing.T, dir string) (peers []*matrixPeer) {
 	return peers
 }
 
+// library is the name without its version.
+func (p *matrixPeer) library() string {
+	words := strings.Fields(p.name)
+	n := slices.IndexFunc(words, func(w string) bool { return strings.ContainsAny(w[:1], "(0123456789") })
+	if n < 0 {
+		n = len(words)
+	}
+	return strings.Join(words[:n], " ")
+}
+
 // matrixTable is the page of the matrix.
 func matrixTable(peers []*matrixPeer, rows []*matrixRow) string {
 	var b bytes.Buffer
@@ -110,7 +120,7 @@ func matrixCell(rows []*matrixRow, column string, notes *[]string) string {
 			if !excused {
 				why = said
 			}
-			note := r.peer.name + ": " + why
+			note := r.peer.library() + ": " + why
 			n := slices.Index(*notes, note)
 			if n < 0 {
 				n = len(*notes)
