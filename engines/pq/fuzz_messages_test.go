@@ -2,6 +2,7 @@ package pq
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/binary"
 	"testing"
 
@@ -50,7 +51,8 @@ func helloSeeds(f *testing.F) {
 		sct: true, compressCerts: []uint16{1}, recordSizeLimit: 16385, versions: []uint16{0x0304}, cookie: []byte("cookie"),
 		pskModes: []byte{1}, keyShares: []keyShare{{0x001d, make([]byte, 32)}},
 		trustAnchors: []trustanchor.ID{"\x81\xfd\x59\x01"},
-		psk:          []pskIdentity{{[]byte("identity"), 7}}, binders: [][]byte{make([]byte, 32)},
+		clientTypes:  []byte{2, 0}, serverTypes: []byte{2}, cas: [][]byte{[]byte("name")},
+		psk: []pskIdentity{{[]byte("identity"), 7}}, binders: [][]byte{make([]byte, 32)},
 	}
 	f.Add(must(full.marshal()))
 	server := serverHello{
@@ -82,6 +84,8 @@ func FuzzServerHello(f *testing.F) {
 func FuzzEncryptedExtensions(f *testing.F) {
 	f.Add(must((&encryptedExtensions{alpn: "h2", recordSizeLimit: 1000, serverName: true}).marshal()))
 	f.Add(must((&encryptedExtensions{}).marshal()))
+	raw, plain := engine.CertificateRawKey, engine.CertificateX509
+	f.Add(must((&encryptedExtensions{clientType: &raw, serverType: &plain}).marshal()))
 	f.Add(must((&encryptedExtensions{trustAnchors: []trustanchor.ID{"\x01", "\x81\x02"}}).marshal()))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		parse := func(raw []byte) (*encryptedExtensions, error) { return parseEncryptedExtensions(raw, anyExtension) }
@@ -104,6 +108,26 @@ func FuzzCertificate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		parse := func(raw []byte) (*certificateMessage, error) { return parseCertificate(raw, anyExtension) }
 		roundTrip(t, raw, parse, (*certificateMessage).marshal)
+	})
+}
+
+// FuzzRawKey has a peer's raw public key: what is taken is one that is written
+// again as it was.
+func FuzzRawKey(f *testing.F) {
+	for _, kind := range testKinds {
+		f.Add(rawIdentity(kind).RawKey)
+	}
+	f.Fuzz(func(t *testing.T, spki []byte) {
+		key, err := parseRawKey(spki)
+		if err != nil {
+			return
+		}
+		if _, err := x509.MarshalPKIXPublicKey(key); err != nil {
+			t.Fatal(err)
+		}
+		if s := selectScheme(key, acceptedSchemes(engine.LevelStandard), acceptedSchemes(engine.LevelStandard)); s != nil && s.verify(key, nil, nil) {
+			t.Fatal("an empty signature is right")
+		}
 	})
 }
 
