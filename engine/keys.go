@@ -36,6 +36,11 @@ type Keys struct {
 	// Ticket takes a NewSessionTicket message, header included. On a server it
 	// is nil: such a message is then an error of the peer's.
 	Ticket func(msg []byte) error
+	// Request takes a CertificateRequest message that comes after the handshake,
+	// header included. It returns what makes the answer, all its messages, out of
+	// the traffic secret that it is sent under. Nil: such a message is an error of
+	// the peer's.
+	Request func(msg []byte) (answer func(secret []byte) ([]byte, error), err error)
 }
 
 // TrafficKey is one direction's key, from which the AEAD's key and nonces

@@ -70,7 +70,8 @@ func Prepare(kind Kind, stream net.Conn) error {
 // Choose puts a Carrier on a session that has just been established, and nobody
 // has read from or written to. Where it can't be the kind that was asked for,
 // the error is the engine's *engine.UnsupportedError or a *KernelError. Auto is
-// the kernel where Prepare has made that possible.
+// the kernel where Prepare has made that possible, and where the server cannot ask
+// for a certificate later, which the kernel's carrier does not answer.
 func Choose(kind Kind, session engine.Session) (Carrier, error) {
 	if kind == Session {
 		return &sessionCarrier{session: session}, nil
@@ -82,7 +83,7 @@ func Choose(kind Kind, session engine.Session) (Carrier, error) {
 		}
 		return nil, err
 	}
-	if kind == Kernel || kind == Auto && hasULP(descriptor(keys.Stream)) {
+	if kind == Kernel || kind == Auto && keys.Request == nil && hasULP(descriptor(keys.Stream)) {
 		carrier, err := newKernelCarrier(keys)
 		if err == nil {
 			return carrier, nil

@@ -1,6 +1,10 @@
 package record
 
-import "tlsify/engine"
+import (
+	"bytes"
+
+	"tlsify/engine"
+)
 
 // batch is how many records go to the stream, or come from it, with one call.
 const batch = engine.BatchSize / MaxPlaintext
@@ -14,6 +18,23 @@ const batch = engine.BatchSize / MaxPlaintext
 type Conn struct {
 	receiver
 	sender
+	request func([]byte) (func([]byte) ([]byte, error), error) // of the keys
+}
+
+// takeRequest has a request for a certificate answered. The reading side goes on
+// meanwhile: the peer may not read before it has been read from.
+func (c *Conn) takeRequest(msg []byte) error {
+	answer, err := c.request(bytes.Clone(msg))
+	if err != nil {
+		return err
+	}
+	go func() {
+		if err := c.answer(answer); err != nil && err != ErrClosed {
+			internal := engine.AlertInternalError
+			c.Abort(&internal, err)
+		}
+	}()
+	return nil
 }
 
 // NewConn makes a connection of keys, which become its own, with all the memory
@@ -23,6 +44,9 @@ func NewConn(keys *engine.Keys) *Conn {
 	c.records = Reader{Stream: keys.Stream, Most: batch * SlotLen, raw: keys.Received, end: len(keys.Received)}
 	c.opener = Resume(keys.In)
 	c.control = Control{Ticket: keys.Ticket, KeyUpdate: c.keyUpdate}
+	if c.request = keys.Request; c.request != nil {
+		c.control.Request = c.takeRequest
+	}
 	c.stream = keys.Stream
 	c.sealer = Resume(keys.Out)
 	c.limit = keys.RecordLimit
@@ -41,5 +65,6 @@ func (c *Conn) Keys() *engine.Keys {
 		Received:    c.records.Rest(),
 		RecordLimit: c.limit,
 		Ticket:      c.control.Ticket,
+		Request:     c.request,
 	}
 }

@@ -10,6 +10,9 @@ import (
 // What a peer may send that carries nothing, before it is taken for an
 // attacker.
 const (
+	// MaxRequests is how many certificates a server may ask for on one
+	// connection: each costs a signature.
+	MaxRequests = 16
 	MaxInARow   = 32 // records since the last application data
 	MaxWarnings = 4  // alerts that end nothing
 	// MaxUpdates is how many KeyUpdates may come since the last application
@@ -29,6 +32,7 @@ const (
 	msgHelloRequest     = 0
 	msgClientHello      = 1
 	msgNewSessionTicket = 4
+	msgCertRequest      = 13
 	msgKeyUpdate        = 24
 )
 
@@ -55,7 +59,11 @@ type Control struct {
 	// KeyUpdate is told that the peer's next record is under its next key, and
 	// whether it wants the same of us.
 	KeyUpdate func(requested bool) error
+	// Request takes a CertificateRequest message, header included. Nil: it is an
+	// error of the peer's.
+	Request func(msg []byte) error
 
+	requests int    // so far
 	hand     []byte // the beginning of a handshake message
 	inARow   int    // records since the last application data
 	updates  int    // KeyUpdates since then
@@ -160,6 +168,11 @@ func (c *Control) message(msg []byte) error {
 	switch {
 	case msg[0] == msgNewSessionTicket && c.Ticket != nil:
 		return c.Ticket(msg)
+	case msg[0] == msgCertRequest && c.Request != nil:
+		if c.requests++; c.requests > MaxRequests {
+			return unexpected("too many requests for a certificate")
+		}
+		return c.Request(msg)
 	case msg[0] == msgKeyUpdate:
 		return c.keyUpdate(msg)
 	case msg[0] == msgHelloRequest || msg[0] == msgClientHello:

@@ -114,6 +114,28 @@ func (s *sender) Rekey() error {
 	return s.write(message)
 }
 
+// answer sends handshake messages that depend on the secret that they are sent
+// under, in records of their own.
+func (s *sender) answer(build func(secret []byte) ([]byte, error)) error {
+	err := s.turn.Take()
+	defer s.turn.Pass()
+	if err != nil {
+		return err
+	}
+	message, err := build(s.sealer.TrafficKey().Secret)
+	if err != nil {
+		return err
+	}
+	var records []byte
+	for len(message) > 0 {
+		slot := make([]byte, min(len(message), s.limit)+Overhead)
+		n := copy(slot[HeaderLen:], message[:min(len(message), s.limit)])
+		records = append(records, s.sealer.Seal(slot, n, TypeHandshake)...)
+		message = message[n:]
+	}
+	return s.write(records)
+}
+
 // sendFatal sends a fatal alert. No more is lost if it cannot be sent; and it may be
 // too late to set a deadline.
 func (s *sender) sendFatal(a engine.Alert) {

@@ -36,6 +36,7 @@ const (
 	extCookie              uint16 = 44
 	extPSKModes            uint16 = 45
 	extCertAuthorities     uint16 = 47
+	extPostHandshakeAuth   uint16 = 49
 	extKeyShare            uint16 = 51
 	extECHOuterExtensions  uint16 = 0xfd00 // RFC 9849, section 5.1
 	extECH                 uint16 = ech.Version

@@ -285,9 +285,10 @@ func (h *handshake) takeLimit(limit uint16) {
 	}
 }
 
-// establish makes the session; ticket takes the tickets that come. What the
+// establish makes the session; ticket takes the tickets that come, and request the
+// requests for a certificate. What the
 // handshake needed to know is forgotten.
-func (h *handshake) establish(ticket func(msg []byte) error) *session {
+func (h *handshake) establish(ticket func(msg []byte) error, request lateRequest) *session {
 	for _, secret := range [][]byte{h.secrets.clientHandshake, h.secrets.serverHandshake, h.schedule.secret} {
 		clear(secret)
 	}
@@ -299,6 +300,7 @@ func (h *handshake) establish(ticket func(msg []byte) error) *session {
 		Received:    h.c.in.records.Rest(),
 		RecordLimit: h.c.out.limit,
 		Ticket:      ticket,
+		Request:     request,
 	})
 	h.c = nil
 	return &session{Conn: conn, suite: h.suite, state: h.state, exporter: h.secrets.exporter}

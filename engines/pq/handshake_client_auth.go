@@ -59,6 +59,9 @@ func (h *clientHandshake) readServerAuthentication() error {
 		if h.request, err = parseCertificateRequest(raw); err != nil {
 			return err
 		}
+		if len(h.request.context) > 0 {
+			return illegal("a CertificateRequest in the handshake has a context") // RFC 8446, section 4.3.2
+		}
 		h.state.ClientCertRequested = true
 		h.transcript.add(raw)
 		if raw, err = h.c.readMessage(); err != nil {
@@ -97,9 +100,13 @@ func (h *clientHandshake) sendSecondFlight() (*session, error) {
 		return nil, h.ech.errRejected()
 	}
 	h.secrets.resumption = h.schedule.derive("res master", h.transcript.sum())
+	var request lateRequest
+	if h.hello.lateAuth {
+		request = h.lateAnswerer()
+	}
 	// takeTicket keeps h for as long as the session lives.
 	h.hello, h.helloRaw, h.ech, h.ticket, h.offers, h.accepted = nil, nil, nil, nil, nil, nil
-	return h.establish(h.takeTicket), nil
+	return h.establish(h.takeTicket, request), nil
 }
 
 // sendClientIdentity answers a CertificateRequest: with no certificate where

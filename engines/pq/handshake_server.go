@@ -63,7 +63,7 @@ func (h *serverHandshake) run() (*session, error) {
 	if err := h.sendTicket(); err != nil {
 		return nil, err
 	}
-	return h.establish(nil), nil
+	return h.establish(nil, nil), nil
 }
 
 // readClientHello reads the ClientHello, negotiates, and asks for another one

@@ -88,12 +88,17 @@ func (t *transcript) sum() []byte        { return t.h.Sum(nil) }
 
 // with gives the hash with one more piece, which is not added.
 func (t *transcript) with(piece []byte) []byte {
+	c := t.clone()
+	c.add(piece)
+	return c.sum()
+}
+
+func (t *transcript) clone() *transcript {
 	h, err := t.h.(hash.Cloner).Clone() // every hash of the standard library has it
 	if err != nil {
 		panic("pq: " + err.Error())
 	}
-	h.Write(piece)
-	return h.Sum(nil)
+	return &transcript{h}
 }
 
 // retried replaces the first ClientHello by its hash, as a HelloRetryRequest

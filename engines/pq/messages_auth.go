@@ -6,10 +6,10 @@ import (
 	"tlsify/engine"
 )
 
-// certificateRequest is a CertificateRequest (RFC 8446, section 4.3.2). We send
-// an empty context, and take no other: there is no authentication after the
-// handshake.
+// certificateRequest is a CertificateRequest (RFC 8446, section 4.3.2). Its context
+// is empty in the handshake, and tells apart those that come after it.
 type certificateRequest struct {
+	context       []byte
 	schemes       []uint16
 	cas           [][]byte // nil: the extension is absent
 	compressCerts []uint16 // nil: the extension is absent
@@ -19,7 +19,7 @@ func (m *certificateRequest) marshal() ([]byte, error) {
 	var b cryptobyte.Builder
 	b.AddUint8(typeCertificateRequest)
 	b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
-		b.AddUint8(0)
+		addOpaque8(b, m.context)
 		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
 			addExtension(b, extSignatureAlgorithms, func(b *cryptobyte.Builder) { addUint16s(b, m.schemes) })
 			if len(m.cas) > 0 {
@@ -41,12 +41,8 @@ func parseCertificateRequest(raw []byte) (*certificateRequest, error) {
 	if err != nil {
 		return nil, err
 	}
-	var context []byte
-	if !readOpaque8(&s, &context) {
+	if !readOpaque8(&s, &m.context) {
 		return nil, malformed("CertificateRequest")
-	}
-	if len(context) > 0 {
-		return nil, illegal("a CertificateRequest in the handshake has a context") // RFC 8446, section 4.3.2
 	}
 	_, err = eachExtension(&s, "CertificateRequest", func(ext uint16, s *cryptobyte.String, _ bool) error {
 		switch ext {
@@ -77,9 +73,10 @@ func parseCertificateRequest(raw []byte) (*certificateRequest, error) {
 
 // certificateMessage is a Certificate (RFC 8446, section 4.4.2).
 type certificateMessage struct {
-	chain  [][]byte // DER, leaf first
-	staple []byte   // of the leaf
-	scts   [][]byte // of the leaf
+	context []byte   // of the request, where that came after the handshake
+	chain   [][]byte // DER, leaf first
+	staple  []byte   // of the leaf
+	scts    [][]byte // of the leaf
 	// matched says that the chain goes up to one of the trust anchors that the
 	// peer asked for.
 	matched bool
@@ -89,7 +86,7 @@ func (m *certificateMessage) marshal() ([]byte, error) {
 	var b cryptobyte.Builder
 	b.AddUint8(typeCertificate)
 	b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
-		b.AddUint8(0) // no context: it is in the handshake
+		addOpaque8(b, m.context)
 		b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
 			for i, der := range m.chain {
 				addOpaque24(b, der)

@@ -31,6 +31,7 @@ type clientHello struct {
 	recordSizeLimit uint16
 	trustAnchors    []trustanchor.ID // nil: absent; empty: present
 	earlyData       bool
+	lateAuth        bool // post_handshake_auth
 	versions        []uint16
 	cookie          []byte
 	pskModes        []byte
@@ -63,7 +64,7 @@ func (m *clientHello) allowsPSK() bool {
 // leaveOutCertificates makes it the hello of a client that takes none.
 func (m *clientHello) leaveOutCertificates() {
 	m.schemes, m.statusRequest, m.sct, m.compressCerts, m.trustAnchors = nil, false, false, nil, nil
-	m.clientTypes, m.serverTypes, m.cas = nil, nil, nil
+	m.clientTypes, m.serverTypes, m.cas, m.lateAuth = nil, nil, nil, false
 }
 
 // marshal writes the message, and notes in extensions and bindersAt what and
@@ -124,6 +125,7 @@ func (m *clientHello) marshalExtensions(b *cryptobyte.Builder) {
 		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { appendUint16s(b, m.versions) })
 	})
 	add(extCertAuthorities, m.cas != nil, func(b *cryptobyte.Builder) { addNames(b, m.cas) })
+	add(extPostHandshakeAuth, m.lateAuth, nil)
 	add(extCookie, m.cookie != nil, func(b *cryptobyte.Builder) { addOpaque16(b, m.cookie) })
 	add(extPSKModes, m.pskModes != nil, func(b *cryptobyte.Builder) { addOpaque8(b, m.pskModes) })
 	add(extKeyShare, m.keyShares != nil, func(b *cryptobyte.Builder) {
@@ -223,6 +225,8 @@ func (m *clientHello) parseExtension(ext uint16, s *cryptobyte.String) error {
 		m.trustAnchors, ok = readTrustAnchors(s)
 	case extEarlyData:
 		m.earlyData = true
+	case extPostHandshakeAuth:
+		m.lateAuth = true
 	case extSupportedVersions:
 		ok = readUint16sIn8(s, &m.versions)
 	case extCookie:
