@@ -17,6 +17,7 @@ func FullPlan(rig *Rig, contestants []Contestant, ours string, budget time.Durat
 	standard := ServerKind{Key: KeyP256}
 	p := Plan{Budget: budget}
 	p.starts(rig, contestants, repeatStart)
+	p.files(rig, contestants)
 	p.bulk(rig, contestants, standard, "", []string{"up", "down", "both"}, 128*mib, repeatBulk)
 	p.echoes(rig, contestants, standard, 2000, repeatEcho)
 	p.crowds(rig, contestants, standard)
@@ -71,6 +72,28 @@ func (p *Plan) crowds(rig *Rig, contestants []Contestant, kind ServerKind) {
 		Title:       fmt.Sprintf("Memory of one of %d helpers, shared pages counted once", connections),
 		Contestants: contestants, Repeat: repeatCrowd, Trial: rig.crowd(kind, connections),
 	})
+}
+
+// files adds starts of a program whose file has just been copied, which has it in
+// memory in larger pieces than a linker leaves, and of one whose file is not in
+// memory at all, as after the machine's start. What it loads beside its own file
+// stays where it is.
+func (p *Plan) files(rig *Rig, contestants []Contestant) {
+	able := those(contestants, func(c Contestant) bool { return !c.Direct && c.Only == nil && c.Variant == "" })
+	for _, file := range []struct {
+		name, title string
+		before      func(*Rig, *Contestant) error
+	}{
+		{"copied", "the program's file just copied", (*Rig).copyProgram},
+		{"cold", "the program's file not in memory", (*Rig).coolProgram},
+	} {
+		p.Experiments = append(p.Experiments, Experiment{
+			Workload: "startup", Case: file.name, Metrics: startupMetrics(),
+			Title:       "Start: fork to the server's first byte, one root, " + file.title,
+			Contestants: able, Repeat: repeatStart,
+			Trial: rig.startupAfter(file.before),
+		})
+	}
 }
 
 // suites adds transfers under other cipher suites than the usual.

@@ -89,7 +89,9 @@ func inParallel(parallel, n int, do func(i int) error) error {
 // crowdMetrics are what many helpers at a time measure.
 func crowdMetrics() []Metric {
 	return []Metric{
-		{Name: "memory", Unit: "MiB"}, // of one, pages that several share counted once
+		{Name: "memory", Unit: "MiB"},  // of one, pages that several share counted once
+		{Name: "private", Unit: "MiB"}, // of it, what is written and nobody else's
+		{Name: "threads", Unit: ""},
 	}
 }
 
@@ -106,28 +108,41 @@ func (r *Rig) crowd(kind ServerKind, connections int) func(context.Context, Cont
 		if err != nil {
 			return Outcome{}, err
 		}
-		total := int64(0)
+		var total idleCost
 		for _, h := range open {
-			share, err := h.shareOfMemory()
-			if err != nil {
+			if err := h.addIdleCost(&total); err != nil {
 				return Outcome{}, err
 			}
-			total += share
 		}
+		each := float64(connections)
 		return Outcome{Negotiated: negotiated, Values: map[string]float64{
-			"memory": float64(total) / mib / float64(connections),
+			"memory":  float64(total.share) / mib / each,
+			"private": float64(total.private) / mib / each,
+			"threads": float64(total.threads) / each,
 		}}, nil
 	}
 }
 
-// shareOfMemory gives the helper's resident memory in bytes, where a page that
-// several processes have counts for each in parts (Pss).
-func (h *helper) shareOfMemory() (int64, error) {
-	path := fmt.Sprintf("/proc/%d/smaps_rollup", h.process.Pid)
-	number, _, _ := strings.Cut(fields(path, ":")["Pss"], " ")
-	kib, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
-		return 0, errors.New("how its memory is shared is not to be read: the helper has ended, or hides from all but root")
+// idleCost is what connections take that stand and carry nothing.
+type idleCost struct {
+	share   int64 // bytes; a page that several processes have counts for each in parts (Pss)
+	private int64 // bytes that were written and are one process's alone
+	threads int64
+}
+
+// addIdleCost adds the helper's.
+func (h *helper) addIdleCost(to *idleCost) error {
+	dir := fmt.Sprintf("/proc/%d/", h.process.Pid)
+	memory := fields(dir+"smaps_rollup", ":")
+	for name, sum := range map[string]*int64{"Pss": &to.share, "Private_Dirty": &to.private} {
+		number, _, _ := strings.Cut(memory[name], " ")
+		kib, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return errors.New("how its memory is shared is not to be read: the helper has ended, or hides from all but root")
+		}
+		*sum += kib << 10
 	}
-	return kib << 10, nil
+	threads, err := strconv.ParseInt(fields(dir+"status", ":")["Threads"], 10, 64)
+	to.threads += threads
+	return err
 }

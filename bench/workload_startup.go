@@ -2,10 +2,16 @@ package bench
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // startupMetrics are what a start measures.
@@ -37,6 +43,60 @@ func (r *Rig) startup(kind ServerKind, store Store, resumed bool) func(context.C
 		}
 		return startOnce(ctx, c, target, resumed)
 	}
+}
+
+// startupAfter is a start on one root, after something was done to the
+// contestant's program.
+func (r *Rig) startupAfter(before func(*Rig, *Contestant) error) func(context.Context, Contestant) (Outcome, error) {
+	return func(ctx context.Context, c Contestant) (Outcome, error) {
+		target, err := r.Target(c.serverKind(ServerKind{Key: KeyP256}))
+		if err == nil {
+			err = before(r, &c)
+		}
+		if err != nil {
+			return Outcome{}, err
+		}
+		return startOnce(ctx, c, target, false)
+	}
+}
+
+// copyProgram has the contestant be a copy of itself, made once.
+func (r *Rig) copyProgram(c *Contestant) error {
+	path, err := exec.LookPath(c.Program)
+	if err != nil {
+		return err
+	}
+	name := sha256.Sum256([]byte(path))
+	copied := filepath.Join(r.dir, "copied-"+hex.EncodeToString(name[:8]), filepath.Base(path))
+	c.Program = copied
+	if _, err := os.Stat(copied); err == nil {
+		return nil
+	}
+	content, err := os.ReadFile(path)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(copied), 0o700)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(copied, content, 0o700)
+}
+
+// coolProgram has the kernel drop what it has in memory of a copy of the
+// contestant's program, which nobody else has open.
+func (r *Rig) coolProgram(c *Contestant) error {
+	if err := r.copyProgram(c); err != nil {
+		return err
+	}
+	f, err := os.Open(c.Program)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil { // what is not on the disk yet cannot be dropped
+		return err
+	}
+	return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
 }
 
 // startOnce is one start, and the helper's end.
