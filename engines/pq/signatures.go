@@ -22,9 +22,9 @@ type scheme struct {
 	id    uint16
 	name  string
 	kind  signatureKind
-	hash  crypto.Hash      // 0: the message itself is signed
-	curve elliptic.Curve   // ECDSA: TLS 1.3 binds the hash to it
-	mldsa mldsa.Parameters // ML-DSA
+	hash  crypto.Hash           // 0: the message itself is signed
+	curve func() elliptic.Curve // ECDSA: TLS 1.3 binds the hash to it; all curves are made when one is asked for
+	mldsa mldsa.Parameters      // ML-DSA
 }
 
 type signatureKind int
@@ -42,9 +42,9 @@ var schemes = []scheme{
 	{id: 0x0905, name: "mldsa65", mldsa: mldsa.MLDSA65()},
 	{id: 0x0906, name: "mldsa87", mldsa: mldsa.MLDSA87()},
 	{id: 0x0904, name: "mldsa44", mldsa: mldsa.MLDSA44()},
-	{id: 0x0403, name: "ecdsa_secp256r1_sha256", kind: kindECDSA, hash: crypto.SHA256, curve: elliptic.P256()},
-	{id: 0x0503, name: "ecdsa_secp384r1_sha384", kind: kindECDSA, hash: crypto.SHA384, curve: elliptic.P384()},
-	{id: 0x0603, name: "ecdsa_secp521r1_sha512", kind: kindECDSA, hash: crypto.SHA512, curve: elliptic.P521()},
+	{id: 0x0403, name: "ecdsa_secp256r1_sha256", kind: kindECDSA, hash: crypto.SHA256, curve: elliptic.P256},
+	{id: 0x0503, name: "ecdsa_secp384r1_sha384", kind: kindECDSA, hash: crypto.SHA384, curve: elliptic.P384},
+	{id: 0x0603, name: "ecdsa_secp521r1_sha512", kind: kindECDSA, hash: crypto.SHA512, curve: elliptic.P521},
 	{id: 0x0807, name: "ed25519", kind: kindEd25519},
 	{id: 0x0804, name: "rsa_pss_rsae_sha256", kind: kindPSS, hash: crypto.SHA256},
 	{id: 0x0805, name: "rsa_pss_rsae_sha384", kind: kindPSS, hash: crypto.SHA384},
@@ -79,7 +79,7 @@ func acceptedSchemes(level engine.Level) []uint16 {
 func (s *scheme) fits(public crypto.PublicKey) bool {
 	switch key := public.(type) {
 	case *ecdsa.PublicKey:
-		return s.kind == kindECDSA && key.Curve == s.curve
+		return s.kind == kindECDSA && key.Curve == s.curve()
 	case ed25519.PublicKey:
 		return s.kind == kindEd25519
 	case *rsa.PublicKey:
