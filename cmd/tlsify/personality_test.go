@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -65,6 +66,9 @@ func TestAsSSLClient(t *testing.T) {
 		{"good", "hangs-up", "good", "-s3 -n " + enginetest.Host + ":443", "late reply\n", "", 0},
 		{"two", "late", "good", "-e -s 3 -r 4 -n " + enginetest.Host, "late reply\n", "", 0},
 		{"expired", "late", "expired", "-s3 -n " + enginetest.Host, "", "(cert-expired)", 5},
+		// Alpine's, of wget --no-check-certificate
+		{"not to check", "late", "good", "-s3 -n " + enginetest.Host + " -e -I", "late reply\n", "", 0},
+		{"not to check, expired", "late", "expired", "-s3 -n " + enginetest.Host + " -e -I", "", "(cert-expired)", 5},
 		{"another name", "late", "good", "-s3 -n other.test", "", "(cert-name)", 5},
 		{"no name", "late", "good", "-s3", "", "as ssl_client: -n NAME is needed", 1},
 	} {
@@ -413,6 +417,36 @@ func TestAsCourierServer(t *testing.T) {
 		if got := tlsify.wait(); got != 4 {
 			t.Errorf("status %d: %s", got, tlsify.report())
 		}
+	})
+	t.Run("user", func(t *testing.T) {
+		t.Parallel()
+		if os.Getuid() != 0 {
+			t.Skip("needs root, to become another user")
+		}
+		ours, theirs := tcpPair(t)
+		l := under(t, "couriertls", env...)
+		for _, n := range []int{0, 1} {
+			l.give(n, rawOf(t, theirs))
+		}
+		theirs.Close()
+		tlsify := l.start("-server", "-tcpd", "-user=nobody", "sh", "-c", "id -u; cat")
+		client, err := newClient(ours, clientConfig(t))
+		if err != nil {
+			t.Fatal(err, tlsify.report())
+		}
+		nobody, err := user.Lookup("nobody")
+		if err != nil {
+			t.Fatal(err)
+		}
+		const want = "\nUid:\t%[1]s\t%[1]s\t%[1]s\t%[1]s\n"
+		if status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", tlsify.pid)); !strings.Contains(string(status), fmt.Sprintf(want, nobody.Uid)) {
+			t.Errorf("root's rights are still there: %s", status)
+		}
+		if got, how := client.talk("question\n"); got != "0\nquestion\n" || how != "close_notify" {
+			t.Errorf("%q, %s: %s", got, how, tlsify.report())
+		}
+		client.noter.Close()
+		tlsify.wait()
 	})
 	t.Run("local", func(t *testing.T) {
 		t.Parallel()
