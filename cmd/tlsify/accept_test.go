@@ -147,6 +147,10 @@ func TestFaultBeforeTheNetwork(t *testing.T) {
 		{"malformed", "connect --net-fd 5,x --name a.test", "", 1, "is not a descriptor"},
 		{"named-2", "connect --net-fd 2 --name a.test", "", 1, ""},
 		{"two-and-2", "connect --net-fd 5,2 --name a.test -- true", "", 101, ""},
+		{"control-channel", "connect --net-fd 5 --control-fd 5 --name a.test", "", 1, "is the network"},
+		{"control-channel-by-number", "connect --net-fd 5 --control-fd 6 --name a.test", "", 1, "is the network"},
+		{"control-channel-by-line", "connect --control-fd 6 --options-fd 9 --name a.test", "net-fd 5\n", 1, "is the network"},
+		{"control-channel-of-accept", "accept --control-fd 6 -- true", "", 101, "is the network"},
 		{"accept", "accept --no-such -- true", "", 101, "unknown option"},
 		{"accept-unparsed", "accept --cert", "", 1, "needs an argument"},
 		{"line-before", "connect --options-fd 9 --name a.test", "no-such\nnet-fd 5\n", 1, "unknown option"},
@@ -163,7 +167,7 @@ func TestFaultBeforeTheNetwork(t *testing.T) {
 				t.Helper()
 				l := newLaunch(t)
 				l.quietly()
-				for _, n := range []int{0, 1, 5} {
+				for _, n := range []int{0, 1, 5, 6} {
 					l.give(n, rawOf(t, all[0]))
 				}
 				l.give(2, rawOf(t, two))

@@ -37,6 +37,12 @@ func Words(args []string, say status.Reporter, engines invocation.Engines) (*opt
 			err = muteErr
 		}
 	}
+	for _, n := range network(words) {
+		if channel.IsOn(n) {
+			in.Say.Control = nil // not a word of it
+			return words, in, status.Usagef("--control-fd is the network, as descriptor %d is", n)
+		}
+	}
 	return words, in, err
 }
 
@@ -50,21 +56,31 @@ func mute(words *option.Words, args []string, fault error) (muted bool, err erro
 	})) {
 		return process.MuteAny()
 	}
-	if words.Form != option.Connect && words.Form != option.Inspect && words.Form != option.Accept {
-		return false, nil
+	numbers := network(words)
+	if numbers == nil && words.Has("net-fd") {
+		return process.MuteAny() // what is wrong with it will be said in its turn
 	}
+	return process.Mute(numbers)
+}
+
+// network is the descriptors that the words have for the network, or nil.
+func network(words *option.Words) []int {
 	value, ok := words.Value("net-fd")
 	switch {
-	case !ok && words.Form != option.Accept:
-		return false, nil
-	case !ok:
+	case ok:
+	case words.Form == option.Accept:
 		value = "0"
+	default:
+		return nil
 	}
 	a, b, err := process.ParsePair("net-fd", value)
-	if err != nil {
-		return process.MuteAny() // and it will be said in its turn
+	switch {
+	case err != nil:
+		return nil
+	case b < 0:
+		return []int{a}
 	}
-	return process.Mute([]int{a, b})
+	return []int{a, b}
 }
 
 // openControl opens the control channel. Where the command line broke off before

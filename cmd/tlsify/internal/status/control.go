@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/sys/unix"
+
 	"tlsify/stream"
 )
 
@@ -178,6 +180,12 @@ func (c *Channel) CanHear() bool { return c != nil && c.in != nil }
 
 // Uses tells whether it writes to descriptor n.
 func (c *Channel) Uses(n int) bool { return c != nil && c.out.Number() == n }
+
+// IsOn tells whether it writes to what descriptor n is, under whatever number.
+func (c *Channel) IsOn(n int) bool {
+	var own, other unix.Stat_t
+	return c != nil && unix.Fstat(c.out.Number(), &own) == nil && unix.Fstat(n, &other) == nil && own.Dev == other.Dev && own.Ino == other.Ino
+}
 
 // IsStream tells whether it is a socket or a pipe, behind which a program is.
 func (c *Channel) IsStream() bool { return c != nil && (c.out.IsSocket() || c.out.IsPipe()) }
