@@ -15,8 +15,9 @@ type Rig struct {
 	// servers and the reference contestants are processes of it.
 	Self string
 
-	dir     string
-	lock    sync.Mutex
+	dir string
+
+	mu      sync.Mutex // of what follows
 	servers map[ServerKind]*background
 	links   map[string]*background // by their arguments
 	chains  map[KeyKind]*chain
@@ -62,8 +63,8 @@ func (r *Rig) Close() error {
 // Target starts the server, if it does not run yet, and returns what a
 // contestant needs to reach it, trusting the root of its chain alone.
 func (r *Rig) Target(kind ServerKind) (Target, error) {
-	r.lock.Lock()
-	defer r.lock.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	server, err := r.server(kind)
 	if err != nil {
 		return Target{}, fmt.Errorf("start the server: %w", err)
