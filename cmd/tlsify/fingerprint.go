@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 
 	"tlsify/cmd/tlsify/internal/acquire"
@@ -29,12 +30,16 @@ func printFingerprint(ctx context.Context, res *acquire.Resources) (int, error) 
 		hellos = append(hellos, hello)
 	}
 	if res.Compare != "" {
-		return printed(fingerprint.WriteComparison(os.Stdout, fingerprint.Compare(hellos[0], hellos[1]), res.JSON))
+		differences := fingerprint.Compare(hellos[0], hellos[1])
+		if res.JSON {
+			return printed(status.WriteJSON(os.Stdout, fingerprint.Comparison(differences), ""))
+		}
+		return printed(fingerprint.WriteComparison(os.Stdout, differences))
 	}
 	for i, hello := range hellos {
 		write := hello.WriteText
 		if res.JSON {
-			write = hello.WriteJSON
+			write = func(w io.Writer) error { return status.WriteJSON(w, hello.Report(), "") }
 		} else if i > 0 {
 			fmt.Println()
 		}

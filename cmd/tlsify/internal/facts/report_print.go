@@ -1,7 +1,6 @@
 package facts
 
 import (
-	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -13,12 +12,7 @@ import (
 )
 
 // WriteJSON writes everything as one JSON object and a line's end.
-func (r *Report) WriteJSON(w io.Writer) error {
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	out.SetIndent("", "  ")
-	return out.Encode(r)
-}
+func (r *Report) WriteJSON(w io.Writer) error { return status.WriteJSON(w, r, "  ") }
 
 // WritePEM writes the chain as it was sent, the leaf first; nothing where none
 // came.

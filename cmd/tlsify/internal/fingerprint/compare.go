@@ -3,7 +3,6 @@ package fingerprint
 import (
 	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -107,23 +106,25 @@ func suiteList(suites []uint16) string {
 	return strings.Join(names, " ")
 }
 
-// WriteComparison writes the differences for people, or as one JSON object on a
-// line.
-func WriteComparison(w io.Writer, list []Difference, asJSON bool) error {
+// Comparison is the differences, with json tags for a program.
+func Comparison(list []Difference) any {
+	if list == nil {
+		list = []Difference{}
+	}
+	return &struct {
+		Alike       bool         `json:"alike"`
+		Differences []Difference `json:"differences"`
+	}{len(list) == 0, list}
+}
+
+// WriteComparison writes the differences for people.
+func WriteComparison(w io.Writer, list []Difference) error {
 	var b bytes.Buffer
-	if asJSON {
-		out := json.NewEncoder(&b)
-		out.SetEscapeHTML(false)
-		if list == nil {
-			list = []Difference{}
-		}
-		out.Encode(map[string]any{"alike": len(list) == 0, "differences": list})
-	} else if len(list) == 0 {
+	if len(list) == 0 {
 		b.WriteString("alike, but for what is random\n")
-	} else {
-		for _, d := range list {
-			fmt.Fprintf(&b, "%s:\n  A %s\n  B %s\n", d.What, d.A, d.B)
-		}
+	}
+	for _, d := range list {
+		fmt.Fprintf(&b, "%s:\n  A %s\n  B %s\n", d.What, d.A, d.B)
 	}
 	_, err := w.Write(b.Bytes())
 	return err

@@ -36,7 +36,7 @@ func TestCaptureAll(t *testing.T) {
 		}
 		h, err := found[1].Parse()
 		var out bytes.Buffer
-		if err != nil || h.WriteJSON(&out) != nil || strings.Count(out.String(), "\n") != 1 ||
+		if err != nil || json.NewEncoder(&out).Encode(h.Report()) != nil || strings.Count(out.String(), "\n") != 1 ||
 			!strings.Contains(out.String(), `"client":"[2001:db8::1]:50000","server":"[2001:db8::2]:443"`) {
 			t.Errorf("%s: %v, %s", name, err, out.String())
 		}
@@ -86,7 +86,7 @@ func TestCompare(t *testing.T) {
 		t.Errorf("without one, which JA4 shows as well: %+v", list)
 	}
 	var text, encoded bytes.Buffer
-	if WriteComparison(&text, list, false) != nil || WriteComparison(&encoded, list, true) != nil || !json.Valid(encoded.Bytes()) || !strings.Contains(text.String(), "  B -\n") {
+	if WriteComparison(&text, list) != nil || json.NewEncoder(&encoded).Encode(Comparison(list)) != nil || !json.Valid(encoded.Bytes()) || !strings.Contains(text.String(), "  B -\n") {
 		t.Errorf("%s%s", &text, &encoded)
 	}
 }
@@ -110,7 +110,7 @@ func FuzzCompare(f *testing.F) {
 			t.Errorf("%+v and %+v", there, back)
 		}
 		var text bytes.Buffer
-		if WriteComparison(&text, there, false) != nil {
+		if WriteComparison(&text, there) != nil {
 			t.Error("no text")
 		}
 		if at := strings.IndexFunc(text.String(), func(r rune) bool { return r < ' ' && r != '\n' || r >= 0x7f }); at >= 0 {

@@ -4,7 +4,7 @@
 // [Capture] finds the message in a file, whatever kind of file that is
 // (capture.go, pcap.go, packet.go, flow.go), and [ReadHello] in a stream.
 // [Parse] takes it apart (hello.go, extension.go), [Hello.WriteText] and
-// [Hello.WriteJSON] print it (report.go, ja3.go, ja4.go), and [Compare] says how
+// [Hello.Report] say what there is (report.go, ja3.go, ja4.go), and [Compare] says how
 // two differ (compare.go).
 //
 // JA4 is the one of its family whose definition is open (BSD 3-clause). Those of

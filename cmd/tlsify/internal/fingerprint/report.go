@@ -2,7 +2,6 @@ package fingerprint
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -62,12 +61,8 @@ func (h *Hello) report() *report {
 	return r
 }
 
-// WriteJSON writes everything as one JSON object, on one line.
-func (h *Hello) WriteJSON(w io.Writer) error {
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	return out.Encode(h.report())
-}
+// Report is everything, with json tags for a program.
+func (h *Hello) Report() any { return h.report() }
 
 // WriteText writes everything for people, a fact a line.
 func (h *Hello) WriteText(w io.Writer) error {

@@ -1,0 +1,62 @@
+package status
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"testing"
+)
+
+type inner struct {
+	ID string `json:"id"`
+}
+
+type outer struct {
+	inner
+	Text    string   `json:"text"`
+	Left    string   `json:"left,omitempty"`
+	Number  int      `json:"number"`
+	Yes     bool     `json:"yes"`
+	List    []string `json:"list"`
+	Nothing []string `json:"nothing"`
+	Empty   []inner  `json:"empty,omitempty"`
+	None    *inner   `json:"none"`
+	One     *inner   `json:"one"`
+	Nested  struct {
+		All []inner `json:"all"`
+	} `json:"nested"`
+	hidden int
+}
+
+// What is written is, byte by byte, what encoding/json makes of it.
+func TestWriteJSON(t *testing.T) {
+	v := outer{inner: inner{"a"}, Text: "quote \" back\\slash <&> \x00\x1b\xff \u00fc", Number: -3, Yes: true, List: []string{"", "x"},
+		Empty: []inner{}, One: &inner{"b"}, hidden: 1}
+	v.Nested.All = []inner{{"c"}, {"d"}}
+	for _, indent := range []string{"", "  "} {
+		for _, v := range []any{v, &v, outer{}} {
+			var want, got bytes.Buffer
+			theirs := json.NewEncoder(&want)
+			theirs.SetEscapeHTML(false)
+			theirs.SetIndent("", indent)
+			if err := theirs.Encode(v); err != nil {
+				t.Fatal(err)
+			}
+			if err := WriteJSON(&got, v, indent); err != nil || got.String() != want.String() {
+				t.Errorf("%v: it is %s, want %s", err, got.String(), want.String())
+			}
+		}
+	}
+	if err := WriteJSON(&bytes.Buffer{}, map[string]int{}, ""); err == nil {
+		t.Error("a map is written")
+	}
+	if err := WriteJSON(full{}, v, ""); !errors.Is(err, errFull) {
+		t.Errorf("the writer's error is %v", err)
+	}
+}
+
+var errFull = errors.New("full")
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
