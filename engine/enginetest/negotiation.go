@@ -199,13 +199,17 @@ func testServerNameSelects(r *rig) {
 
 // A client that can only do RSA gets the RSA certificate, though the other one
 // stands first. Only in TLS 1.2 can crypto/tls be made such a client.
+// So it does where it asks for a name that none of the certificates has.
 func testAlgorithmSelects(r *rig) {
-	t := r.trial()
-	t.server.Identities = append(t.server.Identities, Identity(Chain(r, "good-rsa")))
-	t.peer.CipherSuites = []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
-	o := t.mustRun()
-	if got := o.peer.ConnectionState().PeerCertificates[0]; got.PublicKeyAlgorithm != x509.RSA {
-		r.Errorf("the client got a certificate for %v", got.PublicKeyAlgorithm)
+	for _, name := range []string{Host, "another.test", ""} {
+		t := r.trial()
+		t.server.Identities = append(t.server.Identities, Identity(Chain(r, "good-rsa")))
+		t.peer.CipherSuites = []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
+		t.peer.ServerName, t.peer.InsecureSkipVerify = name, true
+		o := t.mustRun()
+		if got := o.peer.ConnectionState().PeerCertificates[0]; got.PublicKeyAlgorithm != x509.RSA {
+			r.Errorf("the client, which asked for %q, got a certificate for %v", name, got.PublicKeyAlgorithm)
+		}
 	}
 }
 

@@ -182,7 +182,26 @@ func (e Engine) addIdentities(config *tls.Config, c *engine.ServerConfig) error 
 	if !classical {
 		config.MinVersion = tls.VersionTLS13 // which alone has ML-DSA
 	}
+	config.GetCertificate = chooser(config.Certificates)
 	return nil
+}
+
+// chooser gives a client the certificate for the name that it asks for, as the
+// library does by itself; and where none is, the first that it has the signatures
+// for, in place of the first.
+func chooser(certificates []tls.Certificate) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		nameless := *hello
+		nameless.ServerName = ""
+		for _, asked := range []*tls.ClientHelloInfo{hello, &nameless} {
+			for i := range certificates {
+				if asked.SupportsCertificate(&certificates[i]) == nil {
+					return &certificates[i], nil
+				}
+			}
+		}
+		return &certificates[0], nil
+	}
 }
 
 func certificateOf(i *engine.Identity) tls.Certificate {
