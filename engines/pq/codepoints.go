@@ -59,7 +59,8 @@ const (
 
 // Limits, of the RFCs and, where they leave it open, our own.
 const (
-	maxHandshakeMessage   = 1 << 16       // bytes, but for certificates
+	maxHandshakeMessage   = 1 << 16       // bytes, but for certificates and ClientHello
+	maxClientHello        = 131396        // bytes: the most that the lengths in it can say
 	maxCertificateMessage = 1 << 18       // bytes, as in crypto/tls; an ML-DSA-87 certificate is about 8 KiB
 	maxClientCertificate  = 1 << 17       // bytes of that message of a client's, who may be anyone
 	maxTicketLifetime     = 7 * 24 * 3600 // seconds: RFC 8446, section 4.6.1

@@ -20,7 +20,7 @@ var halfDone = []struct {
 	{"silent", func(*testing.T, net.Conn, []byte) {}},
 	{"half a ClientHello", func(t *testing.T, conn net.Conn, hello []byte) { conn.Write(hello[:len(hello)/2]) }},
 	{"all but the end of the largest ClientHello", func(t *testing.T, conn net.Conn, hello []byte) {
-		all := handshakeRecords(typeClientHello, maxHandshakeMessage, 100)
+		all := handshakeRecords(typeClientHello, maxClientHello, 100)
 		conn.Write(all[:len(all)-1])
 	}},
 	{"the same in records of one byte", func(t *testing.T, conn net.Conn, hello []byte) {

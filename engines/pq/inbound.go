@@ -145,6 +145,9 @@ func (in *inbound) nextMessage() ([]byte, error) {
 	}
 	n := int(in.hand[1])<<16 | int(in.hand[2])<<8 | int(in.hand[3])
 	limit := maxHandshakeMessage
+	if in.server && in.hand[0] == typeClientHello {
+		limit = maxClientHello
+	}
 	// No certificate comes in clear (RFC 8446, section 2). A request may name
 	// all the CAs of the world.
 	if in.protect != nil && (in.hand[0] == typeCertificate || in.hand[0] == typeCompressedCertificate || in.hand[0] == typeCertificateRequest) {

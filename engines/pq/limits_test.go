@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -55,8 +56,8 @@ func TestClientHelloLimits(t *testing.T) {
 		data  []byte
 		alert engine.Alert
 	}{
-		"as large as may be":         {handshakeRecords(typeClientHello, maxHandshakeMessage, 100), engine.AlertDecodeError},
-		"one byte more":              {handshakeRecords(typeClientHello, maxHandshakeMessage+1, 1), engine.AlertIllegalParameter},
+		"as large as may be":         {handshakeRecords(typeClientHello, maxClientHello, 100), engine.AlertDecodeError},
+		"one byte more":              {handshakeRecords(typeClientHello, maxClientHello+1, 1), engine.AlertIllegalParameter},
 		"16 MiB":                     {handshakeRecords(typeClientHello, 1<<24-1, 1), engine.AlertIllegalParameter},
 		"a record too long":          {append([]byte{22, 3, 1, 0x40, 1}, make([]byte, 1<<14+1)...), engine.AlertRecordOverflow},
 		"ciphertext too long":        {[]byte{22, 3, 1, 0x41, 1}, engine.AlertRecordOverflow},
@@ -201,6 +202,41 @@ func TestClientCertificateLimits(t *testing.T) {
 		} else {
 			wantFault(t, <-done, engine.FaultProtocol)
 		}
+	}
+}
+
+// TestLargeClientHello has one above 64 KiB, of suites and an extension that nobody
+// knows, which is as good as any other.
+func TestLargeClientHello(t *testing.T) {
+	msg := testClientHello(t)[5:]
+	suites := 4 + 2 + 32 + 1 + int(msg[4+2+32])
+	n := int(binary.BigEndian.Uint16(msg[suites:]))
+	extensions := suites + 2 + n + 1 + int(msg[suites+2+n])
+	const more, padding = 20000, 50000
+	body := append(binary.BigEndian.AppendUint16(bytes.Clone(msg[4:suites]), uint16(n+more)), msg[suites+2:suites+2+n]...)
+	body = append(append(body, make([]byte, more)...), msg[suites+2+n:extensions]...)
+	body = binary.BigEndian.AppendUint16(body, binary.BigEndian.Uint16(msg[extensions:])+4+padding)
+	body = append(append(body, 0xfa, 0xfb, padding>>8, padding&0xff), make([]byte, padding)...)
+	body = append(body, msg[extensions+2:]...)
+	records := handshakeRecords(typeClientHello, len(body), 100)
+	at := 4 // of the message, which handshakeRecords has filled with zeros
+	for r, b := 5, 0; b < len(body); r += 5 {
+		for end := min(r+record.MaxPlaintext, len(records)); r < end; r++ {
+			if at > 0 {
+				at--
+				continue
+			}
+			records[r] = body[b]
+			b++
+		}
+	}
+	client, server := pair(t)
+	_, s := configs("p256")
+	go New().Server(t.Context(), server, s)
+	go client.Write(records)
+	answer := make([]byte, 6)
+	if _, err := io.ReadFull(client, answer); err != nil || answer[0] != 22 || answer[5] != typeServerHello {
+		t.Errorf("%d bytes are answered with % x, %v", len(body), answer, err)
 	}
 }
 
