@@ -40,6 +40,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("forms", programs.testForms)
 	t.Run("choice", programs.testChoice)
 	t.Run("server", programs.testServer)
+	t.Run("listen", programs.testListen)
 	t.Run("engines", programs.testEngines)
 }
 
@@ -148,6 +149,16 @@ func (p programs) testServer(t *testing.T) {
 		if trace := result.Entrant("tlsify"); trace.Failure != "" || len(trace.Samples[result.Metrics[0].Name]) == 0 {
 			t.Errorf("%s: %+v", result.Key(), trace)
 		}
+	}
+}
+
+func (p programs) testListen(t *testing.T) {
+	kept := filepath.Join(t.TempDir(), "listen.json")
+	p.run(t, "listen", "--tlsify", p.tlsify, "--json", kept, "--budget", "1s", "--clients", "2", "--contestants", "tlsify")
+	p.kept = kept
+	trace := p.report(t).Result("listen/2").Entrant("tlsify listen")
+	if trace == nil || trace.Failure != "" || len(trace.Samples["rate"]) == 0 || trace.Samples["p99.9"][0] <= 0 {
+		t.Errorf("%+v", trace)
 	}
 }
 

@@ -111,6 +111,11 @@ func (m *measurement) muster(ctx context.Context, rig *bench.Rig) ([]bench.Conte
 // carryOut runs the plan, keeps the report and shows it, also where the run comes
 // to an early end.
 func (m *measurement) carryOut(ctx context.Context, plan bench.Plan, report *bench.Report) (int, error) {
+	return m.carryOutFor(ctx, plan, report, ours)
+}
+
+// carryOutFor is carryOut where the others are set in relation to base.
+func (m *measurement) carryOutFor(ctx context.Context, plan bench.Plan, report *bench.Report, base string) (int, error) {
 	show := newProgress(os.Stderr)
 	failure := plan.Run(ctx, report, show.round, func() error {
 		if m.json == "" {
@@ -119,7 +124,7 @@ func (m *measurement) carryOut(ctx context.Context, plan bench.Plan, report *ben
 		return report.Save(m.json)
 	})
 	show.clear()
-	if err := report.WriteTable(os.Stdout, ours); err != nil {
+	if err := report.WriteTable(os.Stdout, base); err != nil {
 		return statusFailed, err
 	}
 	switch {

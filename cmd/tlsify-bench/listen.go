@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"tlsify/bench"
+)
+
+// listenUnderLoad measures servers.
+func listenUnderLoad(ctx context.Context, args []string) (int, error) {
+	flags := pflag.NewFlagSet("listen", pflag.ContinueOnError)
+	m := &measurement{}
+	flags.StringVar(&m.tlsify, "tlsify", "tlsify", "the tlsify to measure, a `PATH` or a name")
+	flags.StringVar(&m.json, "json", "", "keep the report in `FILE`, which `compare` reads")
+	flags.StringVar(&m.only, "contestants", "", "only those whose names contain one of these `WORDS`, comma-separated")
+	clients := flags.IntSlice("clients", []int{1, 8, 64}, "how many `CLIENTS` there are at a time")
+	budget := flags.Duration("budget", 4*time.Minute, "how long it takes, about: `TIME`")
+	if err := flags.Parse(args); err != nil {
+		return statusFailed, err
+	}
+	if len(*clients) == 0 || slices.ContainsFunc(*clients, func(n int) bool { return n < 1 || n > 1000 }) {
+		return statusFailed, errors.New("--clients: 1 to 1000")
+	}
+	path, err := exec.LookPath(m.tlsify)
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return statusFailed, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return statusFailed, err
+	}
+	rig, err := bench.NewRig(self)
+	if err != nil {
+		return statusFailed, err
+	}
+	defer rig.Close()
+	plan, entries, err := bench.ListenPlan(ctx, rig, path, *clients, func(name string) bool {
+		return slices.ContainsFunc(strings.Split(m.only, ","), func(word string) bool { return strings.Contains(name, word) })
+	})
+	if err != nil {
+		return statusFailed, err
+	}
+	plan.Budget = *budget
+	return m.carryOutFor(ctx, plan, bench.NewReport(entries), "tlsify listen")
+}
