@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
 
 	"tlsify/engine"
@@ -29,6 +30,69 @@ func BenchmarkHandshake(b *testing.B) {
 			measure(b, func() { oneHandshake(b, c, s) })
 		})
 	}
+}
+
+// BenchmarkWithoutCertificates is what stands in the place of certificates, and
+// the certificates themselves, with the bytes that each side sends.
+func BenchmarkWithoutCertificates(b *testing.B) {
+	run := func(name string, c *engine.ClientConfig, s *engine.ServerConfig) {
+		b.Run(name, func(b *testing.B) {
+			var sent, received atomic.Int64
+			measure(b, func() { handshakeCounted(b, c, s, &sent, &received) })
+			b.ReportMetric(float64(sent.Load())/float64(b.N), "client-bytes/op")
+			b.ReportMetric(float64(received.Load())/float64(b.N), "server-bytes/op")
+		})
+	}
+	imported := testPSK("imported")
+	imported.Imported = true
+	for _, p := range []*engine.PSK{testPSK("external"), imported} {
+		c, s := withPSK(p)
+		run("psk-"+string(p.Identity), c, s)
+	}
+	for _, kind := range []string{"p256", "ed25519", "mldsa65"} {
+		c, s := rawConfigs(kind)
+		s.TicketKeys = nil
+		run("raw-both-"+kind, c, s)
+		c, s = rawConfigs(kind)
+		c.Identities, s.ClientAuth, s.TicketKeys = nil, engine.ClientAuthNone, nil
+		run("raw-"+kind, c, s)
+		c, s = configs(kind)
+		run("certificate-"+kind, c, s)
+	}
+}
+
+// counted counts what goes over a client's connection.
+type counted struct {
+	net.Conn
+	sent, received *atomic.Int64
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	c.sent.Add(int64(len(p)))
+	return c.Conn.Write(p)
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.received.Add(int64(n))
+	return n, err
+}
+
+func handshakeCounted(b *testing.B, c *engine.ClientConfig, s *engine.ServerConfig, sent, received *atomic.Int64) {
+	client, server := pair(b)
+	done := make(chan error, 1)
+	go func() {
+		_, err := New().Server(b.Context(), server, s)
+		done <- err
+	}()
+	if _, err := New().Client(b.Context(), &counted{client, sent, received}, c); err != nil {
+		b.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		b.Fatal(err)
+	}
+	client.Close()
+	server.Close()
 }
 
 // measure reports the CPU of both sides, too.
