@@ -27,6 +27,9 @@ type Config struct {
 	// Level is the least that the handshake may negotiate. The engine offers
 	// and accepts nothing below it.
 	Level Level
+	// Profile, where not nil, is all that the handshake may be of, and its
+	// certificates. Level is then at least the profile's.
+	Profile *Profile
 	// Groups names the key exchange groups to offer, in order of preference.
 	// Nil means the engine's default. Names are matched without regard to
 	// case, and P-256, P-384, P-521 are understood for secp256r1, secp384r1, secp521r1.

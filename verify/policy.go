@@ -75,6 +75,10 @@ type Policy struct {
 	// PostQuantum demands that every key on the path, the leaf's included, is
 	// of a post-quantum algorithm.
 	PostQuantum bool
+	// Allows, where not nil, tells of every certificate on the path whether it
+	// may be there, by its key and its signature; AllowsBy is whose rule that is.
+	Allows   func(*x509.Certificate) bool
+	AllowsBy string
 	// Advice is how reasons say what to do next; the zero value names tlsify's
 	// own options.
 	Advice Advice

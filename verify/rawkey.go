@@ -20,6 +20,9 @@ func (p *Policy) checkRawKey(spki []byte) (*Result, error) {
 	if p.PostQuantum && !isPostQuantum(j.leaf) {
 		c.fault(reason(SecurityLevel, "the peer's raw public key is not post-quantum"))
 	}
+	if p.Allows != nil && !p.Allows(j.leaf) {
+		c.fault(reason(SecurityLevel, "the peer's raw public key is none that %s allows", p.AllowsBy))
+	}
 	if len(p.Trust) > 0 {
 		c.fault(reason(Untrusted, "the peer shows a raw public key, for which no root vouches"))
 	}

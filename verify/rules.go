@@ -41,9 +41,7 @@ func (j *judge) leafFaults() []Reason {
 	if extension(j.leaf, oidKeyUsage) != nil && j.leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
 		faults = append(faults, reason(PurposeBad, "the certificate's key may not be used for signatures (keyUsage), which TLS needs: it must be issued anew"))
 	}
-	if j.policy.PostQuantum {
-		faults = append(faults, j.postQuantumFaults(j.leaf)...)
-	}
+	faults = append(faults, j.levelFaults(j.leaf)...)
 	if m := j.unparsedLeaf(); m != nil && slices.ContainsFunc(m.Unread, isPurpose) {
 		faults = append(faults, reason(Malformed, "what the certificate's key is for can't be read (%s): it must be issued anew", oneLine(m.Err.Error())))
 	}
@@ -194,9 +192,7 @@ func (s *search) pathFaults(path []*x509.Certificate, a anchor) ([]Reason, error
 	if a.system {
 		faults = append(faults, j.profileFaults(path)...)
 	}
-	if j.policy.PostQuantum {
-		faults = append(faults, j.postQuantumFaults(path[1:]...)...)
-	}
+	faults = append(faults, j.levelFaults(path[1:]...)...)
 	if len(j.policy.CRLs) > 0 {
 		more, err := j.crlFaults(path, a, s.crlKeys)
 		if err != nil {
@@ -229,11 +225,15 @@ func (j *judge) pathLenFaults(path []*x509.Certificate) []Reason {
 	return nil
 }
 
-// postQuantumFaults finds the first key that is of no post-quantum algorithm.
-func (j *judge) postQuantumFaults(certs ...*x509.Certificate) []Reason {
+// levelFaults finds the first certificate that is below the level of security
+// that is asked for.
+func (j *judge) levelFaults(certs ...*x509.Certificate) []Reason {
 	for _, c := range certs {
-		if !isPostQuantum(c) {
+		if j.policy.PostQuantum && !isPostQuantum(c) {
 			return []Reason{reason(SecurityLevel, "%s has no post-quantum key (%v), which is asked for", j.whose(c), c.PublicKeyAlgorithm)}
+		}
+		if j.policy.Allows != nil && !j.policy.Allows(c) {
+			return []Reason{reason(SecurityLevel, "%s has a key (%v) or a signature (%v) that %s does not allow", j.whose(c), c.PublicKeyAlgorithm, c.SignatureAlgorithm, j.policy.AllowsBy)}
 		}
 	}
 	return nil

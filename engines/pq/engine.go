@@ -63,7 +63,7 @@ func (e *pqEngine) CheckClient(c *engine.ClientConfig) error {
 		return unsupported("--ech together with a pre-shared key")
 	}
 	for _, id := range c.Identities {
-		if !e.fits(id, c.Level) {
+		if !e.fits(id, &c.Config) {
 			return unsupported("the client certificate's kind of key at this security level")
 		}
 	}
@@ -83,7 +83,7 @@ func (e *pqEngine) CheckServer(c *engine.ServerConfig) error {
 	}
 	usable := false
 	for _, id := range c.Identities {
-		usable = usable || e.fits(id, c.Level)
+		usable = usable || e.fits(id, &c.Config)
 	}
 	if !usable && (len(c.Identities) > 0 || len(c.PSKs) == 0) {
 		return unsupported("the certificates' kinds of key at this security level")
@@ -105,11 +105,12 @@ func (e *pqEngine) checkCommon(c *engine.Config) error {
 }
 
 // fits tells whether there is a scheme to sign with for an identity.
-func (e *pqEngine) fits(id *engine.Identity, level engine.Level) bool {
+func (e *pqEngine) fits(id *engine.Identity, c *engine.Config) bool {
 	if id.Key == nil || len(shown(id)) == 0 {
 		return false
 	}
-	all := e.prefs.signable(level)
+	prefs := e.prefs.under(c.Profile)
+	all := prefs.signable(c.Level)
 	return selectScheme(identityKey(id), all, all) != nil
 }
 
@@ -137,7 +138,8 @@ func (e *pqEngine) Server(ctx context.Context, stream net.Conn, c *engine.Server
 
 func (e *pqEngine) handshake(stream net.Conn, c *engine.Config, server bool) handshake {
 	list, _ := resolveGroups(e, c) // Check has seen to it that there are some
-	return handshake{c: newConn(stream, server), config: c, prefs: &e.prefs, server: server, groups: list}
+	prefs := e.prefs.under(c.Profile)
+	return handshake{c: newConn(stream, server), config: c, prefs: &prefs, server: server, groups: list}
 }
 
 // within runs a handshake until ctx ends, and sends the alert for what went

@@ -54,9 +54,18 @@ func groupByID(list []*group, id uint16) *group {
 
 // resolveGroups gives the groups that a configuration allows, in its order.
 func resolveGroups(e engine.Engine, c *engine.Config) ([]*group, error) {
-	names, err := c.ResolveGroups(e)
+	wanted := *c
+	if c.Groups == nil && c.Profile != nil {
+		wanted.Groups = c.Profile.Groups
+	}
+	names, err := wanted.ResolveGroups(e)
 	if err != nil {
 		return nil, err
+	}
+	for _, name := range names {
+		if !c.Profile.AllowsGroup(name) {
+			return nil, unsupported("group " + name + ", which --min-security " + c.Profile.Name + " does not allow")
+		}
 	}
 	list := make([]*group, 0, len(names))
 	for _, name := range names {

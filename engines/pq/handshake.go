@@ -55,6 +55,27 @@ type preferences struct {
 	now      func() time.Time
 }
 
+// under gives the preferences as far as a profile has them; nil has all.
+func (p preferences) under(profile *engine.Profile) preferences {
+	if profile == nil {
+		return p
+	}
+	suites, schemes := p.suites, []uint16{}
+	p.suites = []uint16{}
+	for _, id := range profile.Ciphers {
+		if contains(suites, uint16(id)) {
+			p.suites = append(p.suites, uint16(id))
+		}
+	}
+	for _, name := range profile.Signatures {
+		if s := schemeByName(name); s != nil {
+			schemes = append(schemes, s.id)
+		}
+	}
+	p.schemes, p.signing = schemes, schemes
+	return p
+}
+
 func (p *preferences) accepted(level engine.Level) []uint16 {
 	if p.schemes != nil {
 		return p.schemes

@@ -64,6 +64,15 @@ func schemeByID(id uint16) *scheme {
 	return nil
 }
 
+func schemeByName(name string) *scheme {
+	for i := range schemes {
+		if schemes[i].name == name {
+			return &schemes[i]
+		}
+	}
+	return nil
+}
+
 // acceptedSchemes gives the code points to offer at a level.
 func acceptedSchemes(level engine.Level) []uint16 {
 	var ids []uint16

@@ -47,7 +47,7 @@ func parseClientTicket(data []byte) (*clientTicket, error) {
 // that may be offered.
 func usableTicket(c *engine.ClientConfig, now time.Time) *clientTicket {
 	t, err := parseClientTicket(c.Ticket)
-	if err != nil || t.serverName != c.ServerName || !t.usable(now, c.Level) || !t.byKey(c.PSKs, c.OrCertificate) || !t.byType(&c.Config) {
+	if err != nil || t.serverName != c.ServerName || !t.usable(now, c.Level) || !c.Profile.AllowsGroup(t.origin) || !t.byKey(c.PSKs, c.OrCertificate) || !t.byType(&c.Config) {
 		return nil
 	}
 	return t

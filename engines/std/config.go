@@ -40,6 +40,9 @@ func (e Engine) config(c *engine.Config) (*tls.Config, error) {
 	if c.Verify == nil {
 		return nil, errNoVerify
 	}
+	if c.Profile != nil { // crypto/tls cannot be told which cipher suites of TLS 1.3 to take
+		return nil, &engine.UnsupportedError{Engine: e.Name(), What: "--min-security " + c.Profile.Name}
+	}
 	if err := c.CertificatesAlone(e); err != nil {
 		return nil, err
 	}

@@ -22,6 +22,9 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 	if c.Verify == nil {
 		return nil, errNoVerify
 	}
+	if c.Profile != nil {
+		return nil, e.unsupported("--min-security " + c.Profile.Name)
+	}
 	if err := c.CertificatesAlone(e); err != nil {
 		return nil, err
 	}

@@ -26,6 +26,9 @@ func (r *Resources) trust() error {
 		purpose = verify.ClientAuth
 	}
 	r.Policy = t.Policy(purpose, r.TLS.Level)
+	if p := r.TLS.Profile; p != nil {
+		r.Policy.Allows, r.Policy.AllowsBy = p.AllowsCertificate, "--min-security "+p.Name
+	}
 	for _, name := range t.PinFiles {
 		pin, err := r.files.Pin(name)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/base64"
+	"slices"
 
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/invocation"
@@ -16,13 +17,14 @@ import (
 func (c *connection) learn() error {
 	state := c.session.State()
 	c.facts.State = state
-	level := engine.LevelStandard
+	var asked engine.Config
 	if c.inv.Client != nil {
-		level = c.inv.Client.Level
+		asked = c.inv.Client.Config
 	} else {
-		level = c.inv.Server.Level
+		asked = c.inv.Server.Config
 	}
-	if state.Version < engine.TLS12 ||
+	level, profile := asked.Level, asked.Profile
+	if state.Version < engine.TLS12 || profile != nil && (!profile.AllowsGroup(state.Group) || !slices.Contains(profile.Ciphers, state.Cipher)) ||
 		level >= engine.LevelTLS13 && state.Version < engine.TLS13 ||
 		level >= engine.LevelPQ && !engine.PostQuantumGroup(state.Group) {
 		return &status.Failure{Status: status.Handshake, Code: "security-level",

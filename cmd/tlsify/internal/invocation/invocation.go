@@ -191,6 +191,7 @@ const FirstGiven = 3
 // TLS is what the handshake is about, beside trust.
 type TLS struct {
 	Level        engine.Level
+	Profile      *engine.Profile // or nil
 	Groups, ALPN []string
 	Binding      string // its kind, or empty
 	KeyLog       string // a file, or empty
@@ -252,7 +253,7 @@ func (inv *Invocation) Server() *engine.ServerConfig {
 }
 
 func (inv *Invocation) common() engine.Config {
-	return engine.Config{Level: inv.TLS.Level, Groups: inv.TLS.Groups, ALPN: inv.TLS.ALPN, PeerTypes: inv.TLS.peerTypes(),
+	return engine.Config{Level: inv.TLS.Level, Profile: inv.TLS.Profile, Groups: inv.TLS.Groups, ALPN: inv.TLS.ALPN, PeerTypes: inv.TLS.peerTypes(),
 		// The engine refuses to run without one; the real one needs the connection
 		// that it judges for.
 		Verify: func(*engine.Peer) error { return status.Usagef("nothing judges the peer") }}

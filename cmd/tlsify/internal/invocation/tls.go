@@ -42,7 +42,11 @@ func (p *parser) common() (err error) {
 	t := &p.inv.TLS
 	if value, ok := p.words.Value("min-security"); ok {
 		if t.Level, ok = levels[value]; !ok {
-			return status.Usagef("--min-security: want standard, tls13, pq or pq-auth, not %q", status.Cut(value))
+			t.Profile = engine.ProfileByName(value)
+			if t.Profile == nil {
+				return status.Usagef("--min-security: want standard, tls13, pq, pq-auth, or one of %s, not %q", strings.Join(engine.ProfileNames(), ", "), status.Cut(value))
+			}
+			t.Level = t.Profile.Level
 		}
 	}
 	if t.Groups, err = p.list("groups"); err != nil {

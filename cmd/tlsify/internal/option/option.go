@@ -82,7 +82,7 @@ var Table = []Option{
 	{Name: "mtc-landmarks", Arg: "FILE", Repeats: true, Forms: "cial", Topic: "trust", Reread: true, Binds: true,
 		Help: "landmarks of a trusted Merkle Tree CA's log, for certificates that are relative to one of them; `tlsify-mtc landmarks` makes FILE"},
 	{Name: "min-security", Arg: "LEVEL", Forms: "cial", Topic: "trust", Binds: true,
-		Help: "the least to accept: standard (the default), tls13, pq (post-quantum key exchange), pq-auth (and certificates)"},
+		Help: "the least to accept: standard (the default), tls13, pq (post-quantum key exchange), pq-auth (and certificates); or a profile of the engine pq: cnsa2, bsi, fips202205, wpa202304"},
 	{Name: "psk", Arg: "FILE", Forms: "cal", Topic: "trust", Own: true,
 		Excludes: []string{"trust", "name", "pin", "tlsa", "crl", "staple", "mtc-cosigners", "mtc-landmarks", "ask", "opportunistic",
 			"cert", "key", "staple-file", "client-auth", "client-trust", "client-cert-in-clear", "session", "ticket-key", "ech", "fingerprint"},
