@@ -91,7 +91,7 @@ func crowdMetrics() []Metric {
 	return []Metric{
 		{Name: "memory", Unit: "MiB"},  // of one, pages that several share counted once
 		{Name: "private", Unit: "MiB"}, // of it, what is written and nobody else's
-		{Name: "threads", Unit: ""},
+		{Name: "threads", Unit: "each"},
 	}
 }
 
