@@ -111,7 +111,7 @@ func (p programs) testChoice(t *testing.T) {
 		{"--group", "nosuch"}, {"--cert", "nosuch"}, {"--cipher", "nosuch"}, {"--link", "nosuch"}, {"--only", "nosuch"},
 		{"--contestants", "nosuch"}, {"--parallel", "-1"},
 	} {
-		command := exec.Command(p.self, append([]string{"run", "--tlsify", p.tlsify, "--budget", "1s"}, args...)...)
+		command := exec.Command(p.self, append([]string{"run", "--tlsify", p.tlsify, "--budget", "1s", "--contestants", "tlsify"}, args...)...)
 		if said, err := command.CombinedOutput(); command.ProcessState.ExitCode() != statusFailed || !strings.Contains(string(said), args[1]) && args[0] != "--parallel" {
 			t.Errorf("%v: %v\n%s", args, err, said)
 		}
