@@ -70,6 +70,7 @@ func (p *pool) fill() {
 			p.mu.Lock()
 			if err == nil {
 				p.ready = append(p.ready, a)
+				p.trim() // fewer may be wanted by now
 			}
 			// Who cannot be started now is started for the next visitor, who
 			// is told why not.
@@ -91,12 +92,17 @@ func (p *pool) shrink() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.wanted, p.came, p.clock = min(p.wanted, p.came), 0, nil
+	p.trim()
+	if p.wanted > 0 {
+		p.clock = time.AfterFunc(readyTime, p.shrink)
+	}
+}
+
+// trim ends those that are too many.
+func (p *pool) trim() {
 	for len(p.ready) > p.wanted {
 		p.dismiss(p.ready[0])
 		p.ready = p.ready[1:]
-	}
-	if p.wanted > 0 {
-		p.clock = time.AfterFunc(readyTime, p.shrink)
 	}
 }
 

@@ -113,3 +113,17 @@ func TestPoolHasNothingStale(t *testing.T) {
 		t.Error("one was taken of an empty pool")
 	}
 }
+
+// One whose start takes so long that it is not wanted any more does not stay.
+func TestPoolStartsTooLate(t *testing.T) {
+	s := newTrial()
+	start := s.start
+	s.start = func() (*accept, error) {
+		s.shrink()
+		return start()
+	}
+	s.wanted = 1
+	if n := s.waiting(); n != 0 || len(s.dismissed) != 1 {
+		t.Errorf("%d wait, and %d were dismissed", n, len(s.dismissed))
+	}
+}
