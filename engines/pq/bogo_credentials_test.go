@@ -47,6 +47,18 @@ func (c *bogoCredential) load() (*engine.Identity, error) {
 		id.RawKey = must(x509.MarshalPKIXPublicKey(id.Key.Public()))
 		return id, nil
 	}
+	var err error
+	if id.Chain, err = c.chain(); err != nil {
+		return nil, err
+	}
+	if id.Leaf, err = x509.ParseCertificate(id.Chain[0]); err != nil {
+		return nil, err
+	}
+	id.Key, err = c.key()
+	return id, err
+}
+
+func (c *bogoCredential) chain() (chain [][]byte, err error) {
 	rest, err := os.ReadFile(c.certFile)
 	if err != nil {
 		return nil, err
@@ -54,15 +66,10 @@ func (c *bogoCredential) load() (*engine.Identity, error) {
 	for {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
-			break
+			return chain, nil
 		}
-		id.Chain = append(id.Chain, block.Bytes)
+		chain = append(chain, block.Bytes)
 	}
-	if id.Leaf, err = x509.ParseCertificate(id.Chain[0]); err != nil {
-		return nil, err
-	}
-	id.Key, err = c.key()
-	return id, err
 }
 
 func (c *bogoCredential) key() (crypto.Signer, error) {

@@ -3,12 +3,14 @@ package pq
 import (
 	"crypto"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
 
 	"tlsify/engine"
+	"tlsify/engine/trustanchor"
 )
 
 // bogoConfig is what the runner's flags ask of one connection.
@@ -36,6 +38,7 @@ type bogoConfig struct {
 	clientCAs      [][]byte
 	failStaple     bool
 	ech            bogoECH
+	trustAnchors   []trustanchor.ID
 	delay          int // seconds, of the clock on a resumption
 
 	writesFirst, shutsDown, checkClose bool
@@ -58,6 +61,8 @@ type bogoConfig struct {
 	expectPeerType               int // one more; 0: none is expected
 	expectRawKey                 []byte
 	expectCAs                    [][]byte
+	expectAnchors                []trustanchor.ID
+	expectChain                  string // a file
 }
 
 // bogoCredential is a certificate chain with its key.
@@ -186,20 +191,23 @@ var bogoValues = map[string]func(*bogoConfig, string){
 	"psk-importer-identity":       func(b *bogoConfig, v string) { b.current.psk.Identity = base64Value(v) },
 	"psk-importer-context":        func(b *bogoConfig, v string) { b.current.psk.Context = base64Value(v) },
 	"cert-properties":             func(b *bogoConfig, v string) { b.credential().anchors = base64Value(v) },
+	"requested-trust-anchors":     func(b *bogoConfig, v string) { b.trustAnchors = anchorList(v) },
 	"use-client-ca-list":          func(b *bogoConfig, v string) { b.clientCAs = names(v) },
 
-	"expect-client-ca-list":           func(b *bogoConfig, v string) { b.expectCAs = names(v) },
-	"expect-peer-certificate-type":    func(b *bogoConfig, v string) { b.expectPeerType = 1 + number(v) },
-	"expect-peer-rpk-sha256":          func(b *bogoConfig, v string) { b.expectRawKey = base64Value(v) },
-	"expect-alpn":                     func(b *bogoConfig, v string) { b.expectALPN = &v },
-	"expect-server-name":              func(b *bogoConfig, v string) { b.expectServerName = &v },
-	"expect-advertised-alpn":          func(b *bogoConfig, v string) { b.expectAdvertised = protocols(v) },
-	"expect-curve-id":                 func(b *bogoConfig, v string) { b.expectCurve = number(v) },
-	"expect-peer-signature-algorithm": func(b *bogoConfig, v string) { b.expectScheme = number(v) },
-	"expect-peer-verify-pref":         func(b *bogoConfig, v string) { b.expectPrefs = append(b.expectPrefs, uint16(number(v))) },
-	"expect-selected-credential":      func(b *bogoConfig, v string) { n := number(v); b.expectCredential = &n },
-	"expect-ocsp-response":            func(b *bogoConfig, v string) { b.expectStaple = base64Value(v) },
-	"expect-signed-cert-timestamps":   func(b *bogoConfig, v string) { b.expectSCTs = base64Value(v) },
+	"expect-peer-available-trust-anchors": func(b *bogoConfig, v string) { b.expectAnchors = anchorList(v) },
+	"expect-peer-cert-file":               func(b *bogoConfig, v string) { b.expectChain = v },
+	"expect-client-ca-list":               func(b *bogoConfig, v string) { b.expectCAs = names(v) },
+	"expect-peer-certificate-type":        func(b *bogoConfig, v string) { b.expectPeerType = 1 + number(v) },
+	"expect-peer-rpk-sha256":              func(b *bogoConfig, v string) { b.expectRawKey = base64Value(v) },
+	"expect-alpn":                         func(b *bogoConfig, v string) { b.expectALPN = &v },
+	"expect-server-name":                  func(b *bogoConfig, v string) { b.expectServerName = &v },
+	"expect-advertised-alpn":              func(b *bogoConfig, v string) { b.expectAdvertised = protocols(v) },
+	"expect-curve-id":                     func(b *bogoConfig, v string) { b.expectCurve = number(v) },
+	"expect-peer-signature-algorithm":     func(b *bogoConfig, v string) { b.expectScheme = number(v) },
+	"expect-peer-verify-pref":             func(b *bogoConfig, v string) { b.expectPrefs = append(b.expectPrefs, uint16(number(v))) },
+	"expect-selected-credential":          func(b *bogoConfig, v string) { n := number(v); b.expectCredential = &n },
+	"expect-ocsp-response":                func(b *bogoConfig, v string) { b.expectStaple = base64Value(v) },
+	"expect-signed-cert-timestamps":       func(b *bogoConfig, v string) { b.expectSCTs = base64Value(v) },
 }
 
 // parseBogo reads the flags for one connection; unknown is the first that we
@@ -242,6 +250,16 @@ func parseBogo(args []string, connection int) (b bogoConfig, unknown string) {
 		return b, "a staple that cannot be had" // it is a file's here
 	}
 	return b, ""
+}
+
+// anchorList is a list of trust anchors without its length.
+func anchorList(v string) []trustanchor.ID {
+	list := base64Value(v)
+	ids, ok := trustanchor.ParseList(append(binary.BigEndian.AppendUint16(nil, uint16(len(list))), list...))
+	if !ok {
+		panic("no trust anchors: " + v)
+	}
+	return ids
 }
 
 // names splits a list of distinguished names, in hexadecimal.

@@ -217,7 +217,7 @@ func (b *bogo) role(e *pqEngine, stream net.Conn, identities []*engine.Identity)
 		}
 	}
 	cfg := &engine.ClientConfig{Config: config, ServerName: b.serverName, Ticket: b.ticket,
-		ECHConfigList: b.ech.configs, ECHGrease: b.ech.grease}
+		TrustAnchors: b.trustAnchors, ECHConfigList: b.ech.configs, ECHGrease: b.ech.grease}
 	cfg.Identities = identities
 	if !b.noTicket {
 		cfg.KeepTicket = func(ticket []byte) { b.ticket = ticket }
@@ -241,6 +241,15 @@ func (b *bogo) verify(p *engine.Peer) error {
 	}
 	if b.verifyFail && p.RawKey != nil {
 		return errBogoVerify
+	}
+	if b.expectAnchors != nil && !slices.Equal(b.expectAnchors, p.Anchors) {
+		return errors.New("other trust anchors")
+	}
+	if b.expectChain != "" {
+		want := bogoCredential{certFile: b.expectChain}
+		if chain, err := want.chain(); err != nil || !slices.EqualFunc(chain, rawChain(p.Certificates), bytes.Equal) {
+			return errors.New("another chain")
+		}
 	}
 	if err := b.ech.checkName(p); err != nil {
 		return err
