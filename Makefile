@@ -178,7 +178,7 @@ bogo: toolchain ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/
 	@TLSIFY_BOGO_RUNNER='$(RUNNER)' $(GOTEST) -count=1 -timeout 30m -run TestBoGo -v ./engines/pq
 
 pq-table: toolchain ## measure what handshakes cost, and put the tables into ENGINES.md; needs Node.js 24 as TLSIFY_TEST_NODE, and a quiet machine
-	@TLSIFY_HANDSHAKE_TABLE=200 TLSIFY_HANDSHAKE_DOC="$$PWD/ENGINES.md" $(GOTEST) -count=1 -timeout 60m -run 'TestHandshakeTable|TestCertificateTable' -v ./engines/pq
+	@TLSIFY_HANDSHAKE_TABLE=200 TLSIFY_HANDSHAKE_DOC="$$PWD/ENGINES.md" $(GOTEST) -count=1 -timeout 60m -run 'TestHandshakeTable|TestCertificateTable|TestFeatureTable' -v ./engines/pq
 
 BENCHFLAGS = -buildvcs=false -trimpath -ldflags='-s -w'
 ENGINE = std
