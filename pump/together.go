@@ -1,7 +1,7 @@
 package pump
 
 import (
-	"sync/atomic"
+	"sync"
 
 	"tlsify/engine/record"
 	"tlsify/stream"
@@ -40,8 +40,8 @@ func (r *run) together(c *recordCarrier) {
 		case fromIn && p.stepToPeer(), fromNetwork && p.stepFromPeer():
 			return
 		case !fromIn && !fromNetwork:
-			p.other = p.allFromPeer
-			p.part()
+			p.begin(p.allFromPeer)
+			p.part(false)
 			p.allToPeer()
 			return
 		}
@@ -52,25 +52,53 @@ func (r *run) together(c *recordCarrier) {
 type pair struct {
 	*run
 	carrier *recordCarrier
-	parted  atomic.Bool
-	other   func() // the direction that is not at work
+
+	mu     sync.Mutex
+	atWork bool // there is a step under way
+	parted bool
+	other  func() // the direction whose step it is not
 }
 
-// part gives the other direction a goroutine of its own.
-func (p *pair) part() {
-	if p.parted.CompareAndSwap(false, true) {
-		go p.watchOut()
-		go p.other()
+// begin begins a step of one direction.
+func (p *pair) begin(other func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.atWork, p.other = true, other
+}
+
+// ended ends a step, and tells whether the directions have parted in it.
+func (p *pair) ended() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.atWork = p.parted
+	return p.parted
+}
+
+func (p *pair) haveParted() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.parted
+}
+
+// part gives the other direction a goroutine of its own; goesOn tells that this one
+// has more to do as well. Between two steps it does nothing: who waits then is
+// neither of the two, but sends a command's new key or a late certificate, and
+// stepToPeer does not wait behind that.
+func (p *pair) part(goesOn bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.atWork || p.parted {
+		return
 	}
+	if p.parted = true; goesOn {
+		p.apart()
+	}
+	go p.watchOut()
+	go p.other()
 }
 
 // goOn is part where this direction goes on as well.
-func (p *pair) goOn() {
-	if !p.parted.Load() {
-		p.apart()
-		p.part()
-	}
-}
+func (p *pair) goOn() { p.part(true) }
 
 func (p *pair) allToPeer()   { p.toDone <- p.toPeer(p.carrier.take(p.In)) }
 func (p *pair) allFromPeer() { p.fromDone <- p.fromPeer(p.carrier.receive()) }
@@ -78,24 +106,24 @@ func (p *pair) allFromPeer() { p.fromDone <- p.fromPeer(p.carrier.receive()) }
 // stepToPeer moves once what the caller has, and tells whether that was the last
 // of this direction's in one goroutine with the other.
 func (p *pair) stepToPeer() (over bool) {
-	p.other = p.allFromPeer
+	p.begin(p.allFromPeer)
 	n, err := p.carrier.take(p.In)
 	switch {
 	case err != nil:
-		p.part()
-	case n >= forTwo:
+		p.part(false)
+	case n >= forTwo || p.carrier.conn.IsSending():
 		p.goOn()
 	}
-	if p.parted.Load() {
+	if p.haveParted() {
 		p.toDone <- p.toPeer(n, err)
 		return true
 	}
 	if err := p.send(); err != nil {
-		p.part()
+		p.part(false)
 		p.toDone <- err
 		return true
 	}
-	if p.parted.Load() {
+	if p.ended() {
 		p.allToPeer()
 		return true
 	}
@@ -104,24 +132,24 @@ func (p *pair) stepToPeer() (over bool) {
 
 // stepFromPeer is stepToPeer the other way round.
 func (p *pair) stepFromPeer() (over bool) {
-	p.other = p.allToPeer
+	p.begin(p.allToPeer)
 	err := p.carrier.receive()
 	switch {
 	case err != nil || p.carrier.conn.Ended():
-		p.part()
+		p.part(false)
 	case p.carrier.received >= forTwo:
 		p.goOn()
 	}
-	if p.parted.Load() {
+	if p.haveParted() {
 		p.fromDone <- p.fromPeer(err)
 		return true
 	}
 	if err := p.deliver(); err != nil {
-		p.part()
+		p.part(false)
 		p.fromDone <- err
 		return true
 	}
-	if p.parted.Load() {
+	if p.ended() {
 		p.allFromPeer()
 		return true
 	}

@@ -64,10 +64,13 @@ func (k keyed) Export(string, []byte, int) (out []byte, err error) { panic("Expo
 
 // goroutines tells which of Run's are there.
 func goroutines() (one, toPeer, fromPeer bool) {
+	return runs("pump.(*run).together("), runs("pump.(*run).toPeer("), runs("pump.(*run).fromPeer(")
+}
+
+// runs tells whether a function is under way.
+func runs(name string) bool {
 	stacks := make([]byte, 1<<20)
-	text := string(stacks[:runtime.Stack(stacks, true)])
-	has := func(name string) bool { return strings.Contains(text, "pump.(*run)."+name+"(") }
-	return has("together"), has("toPeer"), has("fromPeer")
+	return strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), name)
 }
 
 func (a *act) wantTogether() {
@@ -308,4 +311,64 @@ func TestTogetherEnds(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) { onEachTogether(t, test) })
 	}
+}
+
+// A new key that waits for the peer is neither direction's: both go on as they
+// should, and bytes are taken once.
+func TestTogetherWhileARekeyIsStuck(t *testing.T) { onEachTogether(t, testTogetherWhileARekeyIsStuck) }
+
+func testTogetherWhileARekeyIsStuck(t *testing.T, k streamtest.Kind) {
+	a, p := inOne(t, k)
+	a.begin()
+	pingPong(a, p, "before")
+	full := 0
+	for { // there is no room from here on
+		n, err := unix.SendmsgN(a.plan.Carrier.(*recordCarrier).network.Number(), make([]byte, 1<<16), nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		if err == unix.EAGAIN {
+			if time.Sleep(streamtest.Beat); n <= 0 && !roomFor(a) {
+				break
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		full += n
+	}
+	rekeyed := make(chan error, 1)
+	go func() { rekeyed <- Rekey(a.plan.Carrier) }()
+	time.Sleep(streamtest.Beat)
+	if a.wantTogether(); runs("pump.(*pair).allToPeer(") {
+		t.Error("a direction has begun a second time")
+	}
+	a.writes("behind it")
+	time.Sleep(streamtest.Beat)
+	for _, text := range []string{"meanwhile", "and on"} {
+		p.says(text)
+		streamtest.WantRead(a, a.out, text)
+	}
+	if _, err := io.CopyN(io.Discard, p.socket, int64(full)); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := p.next(); err != nil || r.t != record.TypeHandshake {
+		t.Fatalf("record %v, %v", r.t, err)
+	}
+	p.opener.Update()
+	if err := <-rekeyed; err != nil {
+		t.Error(err)
+	}
+	p.hears(record.TypeApplicationData, "behind it")
+	pingPong(a, p, "after")
+	a.finishes()
+	a.hearsClose(p)
+	p.send(record.TypeAlert, record.AlertWarning, byte(engine.AlertCloseNotify))
+	streamtest.WantRest(a, a.out, nil)
+	a.over(nil, "closed local", "closed peer")
+}
+
+// roomFor tells whether something can be sent.
+func roomFor(a *act) bool {
+	fds := []unix.PollFd{{Fd: int32(a.plan.Carrier.(*recordCarrier).network.Number()), Events: unix.POLLOUT}}
+	n, _ := unix.Poll(fds, 0)
+	return n > 0
 }

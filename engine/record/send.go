@@ -114,6 +114,15 @@ func (s *sender) Rekey() error {
 	return s.write(message)
 }
 
+// IsSending tells whether somebody is sending, for whom a Send would wait.
+func (s *sender) IsSending() bool {
+	if !s.turn.TryTake() {
+		return true
+	}
+	s.turn.Pass()
+	return false
+}
+
 // answer sends handshake messages that depend on the secret that they are sent
 // under, in records of their own.
 func (s *sender) answer(build func(secret []byte) ([]byte, error)) error {
