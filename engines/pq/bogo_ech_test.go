@@ -18,6 +18,7 @@ type bogoECH struct {
 	grease     bool
 	keys       []ech.Key // a server's; of the last the private key is still to come
 	unsayable  bool      // a configuration that is to be kept from clients
+	required   bool      // a list of which nothing can be used is refused: as always
 	accept     bool
 	override   *string // the public name that a rejecting server is judged by
 	retry      []byte
@@ -26,6 +27,7 @@ type bogoECH struct {
 
 func init() {
 	for name, set := range map[string]func(*bogoECH){
+		"reject-unusable-ech-config":  func(e *bogoECH) { e.required = true },
 		"enable-ech-grease":           func(e *bogoECH) { e.grease = true },
 		"expect-ech-accept":           func(e *bogoECH) { e.accept = true },
 		"expect-no-ech-name-override": func(e *bogoECH) { e.override = new(string) },

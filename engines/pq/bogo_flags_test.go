@@ -32,6 +32,8 @@ type bogoConfig struct {
 	serverName     string
 	clientAuth     engine.ClientAuth
 	verifyFail     bool
+	customVerify   bool
+	profile        *engine.Profile
 	noTicket       bool
 	peerTypes      []engine.CertificateType
 	ownTypes       []engine.CertificateType
@@ -53,6 +55,7 @@ type bogoConfig struct {
 	expectAdvertised             []string
 	expectHRR, expectNoHRR       bool
 	expectCurve, expectScheme    int
+	expectCipher                 int
 	expectPrefs                  []uint16
 	expectMiss, expectNoSession  bool
 	expectStaple, expectSCTs     []byte
@@ -63,6 +66,7 @@ type bogoConfig struct {
 	expectCAs                    [][]byte
 	expectAnchors                []trustanchor.ID
 	expectChain                  string // a file
+	earlyData                    bool   // something is expected of it
 }
 
 // bogoCredential is a certificate chain with its key.
@@ -124,7 +128,14 @@ var bogoBools = map[string]func(*bogoConfig){
 	"verify-peer":                       func(b *bogoConfig) { b.clientAuth = max(b.clientAuth, engine.ClientAuthRequest) },
 	"require-any-client-certificate":    func(b *bogoConfig) { b.clientAuth = engine.ClientAuthRequire },
 	"verify-fail":                       func(b *bogoConfig) { b.verifyFail = true },
-	"use-custom-verify-callback":        nil,
+	"use-custom-verify-callback":        func(b *bogoConfig) { b.customVerify = true },
+	"install-ddos-callback":             nil, // its answer, unless a flag says so, is to go on
+	"allow-hint-mismatch":               nil, // there is no handshaker to take hints from
+	"use-ticket-callback":               nil, // who seals tickets makes no difference
+	"use-ticket-aead-callback":          nil,
+	"renew-ticket":                      nil, // always
+	"skip-ticket":                       func(b *bogoConfig) { b.noTicket = true },
+	"expect-no-session-id":              nil, // all of a session is in its ticket
 	"reverify-on-resume":                nil, // always
 	"no-ticket":                         func(b *bogoConfig) { b.noTicket = true },
 	"shim-writes-first":                 func(b *bogoConfig) { b.writesFirst = true },
@@ -199,6 +210,9 @@ var bogoValues = map[string]func(*bogoConfig, string){
 	"expect-client-ca-list":               func(b *bogoConfig, v string) { b.expectCAs = names(v) },
 	"expect-peer-certificate-type":        func(b *bogoConfig, v string) { b.expectPeerType = 1 + number(v) },
 	"expect-peer-rpk-sha256":              func(b *bogoConfig, v string) { b.expectRawKey = base64Value(v) },
+	"expect-cipher-aes":                   func(b *bogoConfig, v string) { b.expectCipher = number(v) },
+	"expect-cipher-no-aes":                func(*bogoConfig, string) {}, // processors without AES are not told apart
+	"expect-early-data-reason":            func(b *bogoConfig, v string) { b.earlyData = b.earlyData || v != "disabled" },
 	"expect-alpn":                         func(b *bogoConfig, v string) { b.expectALPN = &v },
 	"expect-server-name":                  func(b *bogoConfig, v string) { b.expectServerName = &v },
 	"expect-advertised-alpn":              func(b *bogoConfig, v string) { b.expectAdvertised = protocols(v) },
@@ -219,7 +233,9 @@ func parseBogo(args []string, connection int) (b bogoConfig, unknown string) {
 		args = args[1:]
 		name, initial := strings.CutPrefix(flag, "on-initial-")
 		name, resume := strings.CutPrefix(name, "on-resume-")
-		applies := !(initial && connection > 0 || resume && connection == 0)
+		name, _ = strings.CutPrefix(name, "on-shim-")
+		name, elsewhere := strings.CutPrefix(name, "on-handshaker-")
+		applies := !(initial && connection > 0 || resume && connection == 0 || elsewhere)
 		if set, ok := bogoBools[name]; ok {
 			if applies && set != nil {
 				set(&b)
@@ -242,6 +258,12 @@ func parseBogo(args []string, connection int) (b bogoConfig, unknown string) {
 	}
 	if b.maxVersion < 0x0304 {
 		return b, "no TLS 1.3"
+	}
+	if b.earlyData {
+		return b, "early data"
+	}
+	if b.ech.required && b.ech.configs == nil {
+		return b, "ECH that has to be, with nothing to do it with"
 	}
 	if b.ech.unsayable {
 		return b, "an ECH configuration that clients are not told of"

@@ -1,21 +1,18 @@
 package pq
 
-import "slices"
+import (
+	"slices"
 
-// bogoPolicies are the runner's compliance policies: lists of what is allowed,
-// which hold the engine to them in both roles. They are the runner's own, and
-// those of what we have.
+	"tlsify/engine"
+)
+
+// bogoProfiles are the runner's compliance policies that are profiles of ours.
+var bogoProfiles = map[string]string{"fips-202205": "fips202205", "wpa-202304": "wpa202304"}
+
+// bogoPolicies are the others: lists of what is allowed, which hold the engine to
+// them in both roles. They are the runner's own, and those of what we have. Its CNSA
+// 2.0 has classical signatures, which our profile has not.
 var bogoPolicies = map[string]struct{ suites, groups, schemes []uint16 }{
-	"fips-202205": {
-		suites:  []uint16{0x1301, 0x1302},
-		groups:  []uint16{0x0017, 0x0018},
-		schemes: []uint16{0x0403, 0x0503, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601},
-	},
-	"wpa-202304": {
-		suites:  []uint16{0x1302},
-		groups:  []uint16{0x0018},
-		schemes: []uint16{0x0503, 0x0805, 0x0806, 0x0501, 0x0601},
-	},
 	"cnsa1-202603": {
 		suites:  []uint16{0x1302},
 		groups:  []uint16{0x0202, 0x0018},
@@ -30,6 +27,9 @@ var bogoPolicies = map[string]struct{ suites, groups, schemes []uint16 }{
 }
 
 func init() {
+	for flag, name := range bogoProfiles {
+		bogoBools[flag] = func(b *bogoConfig) { b.profile = engine.ProfileByName(name) }
+	}
 	for name, policy := range bogoPolicies {
 		bogoBools[name] = func(b *bogoConfig) {
 			b.suites = policy.suites

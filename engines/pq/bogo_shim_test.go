@@ -97,6 +97,9 @@ func (b *bogo) connect() error {
 	if err := b.checkState(s.State()); err != nil {
 		return err
 	}
+	if b.expectCipher != 0 && int(s.suite.ID) != b.expectCipher {
+		return fmt.Errorf("cipher suite %x", s.suite.ID)
+	}
 	gotTicket := false
 	if keys := s.Keys(); keys.Ticket != nil {
 		take := keys.Ticket
@@ -201,7 +204,7 @@ func (b *bogo) handshake(stream net.Conn) (*session, error) {
 // role makes the handshake of the role that was asked for.
 func (b *bogo) role(e *pqEngine, stream net.Conn, identities []*engine.Identity) (*handshake, func() (*session, error)) {
 	config := engine.Config{Verify: b.verify, ALPN: b.alpn, PSKs: b.psks(), PeerTypes: b.peerTypes,
-		OrCertificate: b.clientAuth != engine.ClientAuthNone} // -verify-peer
+		Profile: b.profile, OrCertificate: b.clientAuth != engine.ClientAuthNone} // -verify-peer
 	if b.server {
 		cfg := &engine.ServerConfig{Config: config, ClientAuth: b.clientAuth, Identities: identities, ClientCAs: b.clientCAs, ECHKeys: b.ech.keys}
 		server := &serverHandshake{handshake: e.handshake(stream, &cfg.Config, true), cfg: cfg}
@@ -237,6 +240,11 @@ func (b *bogo) role(e *pqEngine, stream net.Conn, identities []*engine.Identity)
 
 func (b *bogo) verify(p *engine.Peer) error {
 	if b.verifyFail && b.clientAuth != engine.ClientAuthNone { // without -verify-peer the result is not looked at
+		if !b.customVerify {
+			// The error that the runner has its other callback give is one
+			// that goes with this alert.
+			return &engine.RefusedError{Alert: engine.AlertHandshakeFailure, Err: errBogoVerify}
+		}
 		return errBogoVerify
 	}
 	if b.verifyFail && p.RawKey != nil {

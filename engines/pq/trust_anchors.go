@@ -70,6 +70,7 @@ func (h *serverHandshake) selectIdentity() error {
 		rank, asked := rankOf(id, h.hello)
 		list = append(list, candidate{id, s, named, rank, asked})
 	}
+	h.anchors = h.availableAnchors(list)
 	slices.SortStableFunc(list, func(a, b candidate) int {
 		if a.named != b.named {
 			if a.named {
@@ -79,7 +80,6 @@ func (h *serverHandshake) selectIdentity() error {
 		}
 		return int(a.rank) - int(b.rank)
 	})
-	h.anchors = h.availableAnchors(list)
 	for _, c := range list {
 		if c.rank < rankOnCall {
 			h.identity, h.scheme, h.matched = c.id, c.scheme, c.asked
@@ -114,15 +114,17 @@ func rankOf(id *engine.Identity, m *clientHello) (rank identityRank, asked bool)
 }
 
 // availableAnchors are the trust anchors of all that the client could have had,
-// for it to ask again (section 4.3), what we would rather send first: only those
-// for its name, if there are any, so that no others are told of.
+// for it to ask again (section 4.3), in our own order of preference, which what it
+// has asked for does not change: small ones first. If there are any for its name, no
+// others are told of.
 func (h *serverHandshake) availableAnchors(list []candidate) (ids []trustanchor.ID) {
 	if h.hello.trustAnchors == nil {
 		return nil
 	}
+	named := slices.ContainsFunc(list, func(c candidate) bool { return c.named })
 	for _, small := range []bool{true, false} {
 		for _, c := range list {
-			if p := c.id.Anchors; c.named == list[0].named && c.id.Small == small && p != nil && p.ID != "" && !slices.Contains(ids, p.ID) {
+			if p := c.id.Anchors; c.named == named && c.id.Small == small && p != nil && p.ID != "" && !slices.Contains(ids, p.ID) {
 				ids = append(ids, p.ID)
 			}
 		}

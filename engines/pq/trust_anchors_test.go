@@ -46,6 +46,8 @@ func TestTrustAnchors(t *testing.T) {
 		{"a group", []*engine.Identity{classical, standalone, small}, anchorIDs("5", "32473.1.2.1.44"), "small", anchorIDs("32473.1.1.1.42", "32473.1")},
 		{"a group with an older landmark", []*engine.Identity{classical, standalone, small}, anchorIDs("32473.1.2.1.39"), "classical", anchorIDs("32473.1.1.1.42", "32473.1")},
 		{"another", []*engine.Identity{classical, other}, anchorIDs("32473.9"), "other", anchorIDs("32473.9")},
+		{"the second of two", []*engine.Identity{standalone, other}, anchorIDs("32473.9"), "other", anchorIDs("32473.1", "32473.9")},
+		{"the first of two", []*engine.Identity{standalone, other}, anchorIDs("32473.1"), "standalone", anchorIDs("32473.1", "32473.9")},
 		{"another, not asked for", []*engine.Identity{other, classical}, anchorIDs("32473.8"), "other", anchorIDs("32473.9")},
 		{"nothing for this client", []*engine.Identity{small, standalone}, anchorIDs("32473.8"), "", nil},
 		{"no anchors", []*engine.Identity{classical}, anchorIDs("32473.8"), "classical", nil},
