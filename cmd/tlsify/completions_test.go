@@ -38,7 +38,7 @@ func TestCompletions(t *testing.T) {
 // Those of an engine's are the same in every build (TestNamedWords).
 var namedWords = map[string][]string{
 	"engine":       {"std", "utls", "pq"},
-	"min-security": {"standard", "tls13", "pq", "pq-auth"},
+	"min-security": {"standard", "tls13", "pq", "pq-auth", "cnsa2", "bsi", "fips202205", "wpa202304"},
 	"binding":      {"tls-exporter", "tls-server-end-point"},
 	"starttls":     dial.StarttlsProtocols(),
 	"pump":         {string(pump.Auto), string(pump.Kernel), string(pump.Record), string(pump.Session)},
@@ -101,25 +101,6 @@ func brief(o option.Option) string {
 func takesFile(o option.Option) bool {
 	parts := strings.Split(o.Arg, "|")
 	return slices.Contains(parts, "FILE") || slices.Contains(parts, "DIR")
-}
-
-// topics are all that there is help on.
-func topics() (all []string) {
-	add := func(topic string) {
-		if topic != "" && !slices.Contains(all, topic) {
-			all = append(all, topic)
-		}
-	}
-	for _, topic := range []string{"connect", "accept", "listen", "control", "status", "engines"} {
-		add(topic)
-	}
-	for _, o := range option.Table {
-		add(o.Topic)
-	}
-	for _, code := range status.Codes {
-		add(code.Name)
-	}
-	return all
 }
 
 func formNames() (names []string) {

@@ -122,6 +122,9 @@ func printHelp(topic string) (int, error) {
 			helpCode(&b, code)
 		}
 		if !found && !isCode {
+			if near := option.Nearest(topic, topics()); near != "" {
+				return 0, status.Usagef("there is no help on %q: did you mean %s?", status.Cut(topic), near)
+			}
 			return 0, status.Usagef("there is no help on %q; see tlsify help", status.Cut(topic))
 		}
 	}
@@ -150,13 +153,30 @@ func helpCode(b *strings.Builder, code status.Code) {
 	}
 }
 
-// helpOptions describes the options of a topic or of a form.
+// topics are all that there is help on; an option's own name is one, too.
+func topics() (all []string) {
+	all = []string{"connect", "accept", "listen", "inspect", "control", "status", "engines"}
+	for _, o := range option.Table {
+		if o.Topic != "" && !slices.Contains(all, o.Topic) {
+			all = append(all, o.Topic)
+		}
+	}
+	for _, code := range status.Codes {
+		if !slices.Contains(all, code.Name) {
+			all = append(all, code.Name)
+		}
+	}
+	return all
+}
+
+// helpOptions describes the options of a topic or of a form, or the one of that name.
 func helpOptions(b *strings.Builder, topic string) bool {
 	letter, isForm := option.FormLetters[option.Form(topic)]
+	isTopic := slices.ContainsFunc(option.Table, func(o option.Option) bool { return o.Topic == topic })
 	found := false
 	w := tabwriter.NewWriter(b, 0, 8, 2, ' ', 0)
 	for _, o := range option.Table {
-		if o.Topic == topic || isForm && o.Topic != "" && strings.Contains(o.Forms, letter) {
+		if o.Topic == topic || !isTopic && o.Name == topic || isForm && o.Topic != "" && strings.Contains(o.Forms, letter) {
 			found = true
 			for i, line := range wrap(o.Help, 48) {
 				if i > 0 {

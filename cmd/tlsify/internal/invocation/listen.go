@@ -66,6 +66,9 @@ func (p *parser) listenAddress(s string) (t Target, err error) {
 		return Target{Network: "unix", Address: path}, nil
 	}
 	host, port, err := net.SplitHostPort(s)
+	if isNumber(s) {
+		return t, status.Usagef("%q is not HOST:PORT: 127.0.0.1:%s is for this machine alone, :%s for every address", s, s, s)
+	}
 	if err != nil {
 		return t, status.Usagef("%q is not HOST:PORT (an IPv6 address stands in brackets)", status.Cut(s))
 	}

@@ -62,6 +62,8 @@ func (p *parser) place() (err error) {
 		return err
 	case len(rest) == 0:
 		return status.Usagef("connect needs HOST:PORT, or unix:PATH, or --net-fd; see tlsify help")
+	case len(rest) == 2 && isNumber(rest[1]) && !strings.Contains(rest[0], ":"):
+		return status.Usagef("HOST:PORT is one word: %s:%s", status.Cut(rest[0]), status.Cut(rest[1]))
 	case len(rest) > 1 && !strings.Contains(rest[0], ":"):
 		return status.Usagef("%s", option.NoForm(rest[0]))
 	case len(rest) > 1:
@@ -106,6 +108,12 @@ func (p *parser) dialling(address string) error {
 	return nil
 }
 
+// isNumber is whether a word looks like a port's number.
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
+}
+
 // endpoint is a HOST: how to dial it, and what it is called.
 type endpoint struct {
 	dial string // in ASCII, with the zone of an address
@@ -118,7 +126,10 @@ func splitHostPort(s string) (host endpoint, port string, err error) {
 	if url, urlErr := url.Parse(s); urlErr == nil && url.Host != "" {
 		return host, "", status.Usagef("this is a URL: tlsify speaks no HTTP, and connects to %s", status.Cut(net.JoinHostPort(url.Hostname(), cmp.Or(url.Port(), "443"))))
 	}
-	if name, nameErr := verify.ParseName(s); nameErr == nil && name.IsDNS() {
+	if err != nil && strings.HasPrefix(strings.ToLower(s), "openssl") && strings.Contains(s, ":") {
+		return host, "", status.Usagef("%q is an address of socat's: here it is HOST:PORT alone, with the options before it; a server is tlsify listen", status.Cut(s))
+	}
+	if name, nameErr := verify.ParseName(s); nameErr == nil && !strings.Contains(s, ":") && (name.IsDNS() || name.IsIP()) {
 		return host, "", status.Usagef("%q is not HOST:PORT: which port? That of HTTPS would be %s:443", status.Cut(s), status.Cut(s))
 	}
 	if err != nil || text == "" || port == "" {
