@@ -124,6 +124,7 @@ var clauses = map[string][]string{
 	"control-lost":    {"6.10"},
 	"control-closed":  {"6.11"},
 	"control-unknown": {"6.12"},
+	"control-rekey":   {"6.14"},
 	"control-close":   {"6.13"},
 
 	"half-close":           {"7.2", "7.3"},

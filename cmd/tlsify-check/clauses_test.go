@@ -18,6 +18,8 @@ var unseen = map[string]string{
 	"4.11": "it needs a signer; cmd/tlsify tests it",
 	"7.20": "which pump there is, is the implementation's own; cmd/tlsify tests each",
 	"4.12": "crypto/tls, by which the kit plays the peer, has no keys shared beforehand; cmd/tlsify and engines/pq test it",
+	"4.13": "crypto/tls knows no raw public keys; cmd/tlsify and engines/pq test them",
+	"4.14": "crypto/tls asks for no certificate after the handshake; engines/pq tests it",
 	"10.9": "which file is read when, is seen in files that change; cmd/tlsify tests it",
 	"11.1": "a signer's own side",
 	"12.1": "what was given up can be seen only from inside",

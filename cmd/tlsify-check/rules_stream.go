@@ -125,6 +125,32 @@ var rulesControl = []rule{
 			t.fault("got %s", quote(back))
 		}
 	}},
+	{"control-rekey", "rekey has a KeyUpdate sent now, and is answered rekeyed, or rekey-refused PUMP TEXT", nothing, func(t *trial) {
+		c := t.call()
+		control := c.socket(3)
+		c.said = take(control)
+		caller := c.socket(0, 1)
+		r := c.start(t.serve(echo).to("--eof", "half-close")...)
+		r.await("ready")
+		io.WriteString(caller, "before")
+		io.ReadFull(caller, make([]byte, len("before")))
+		io.WriteString(control, "rekey\n")
+		answered := func() bool {
+			return slices.ContainsFunc(complete(r.said.text()), func(line string) bool {
+				return line == "rekeyed" || strings.HasPrefix(line, "rekey-refused ")
+			})
+		}
+		if !r.becomes(answered) {
+			t.fault("rekey is not answered")
+		}
+		io.WriteString(caller, "still here")
+		caller.CloseWrite()
+		back := t.rest(caller)
+		r.expect(0, "rekey(ed|-refused .+ .+)", "closed local")
+		if back != "still here" {
+			t.fault("got %s", quote(back))
+		}
+	}},
 	{"control-close", "close on the control channel is an end of file on fd 0", nothing, func(t *trial) {
 		c := t.call()
 		control := c.socket(3)

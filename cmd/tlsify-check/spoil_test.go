@@ -282,6 +282,7 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 	{"ready-late", "control-ready", func(w *wrapper) { w.holds("ready") }},
 	{"reason-late", "control-reason", func(w *wrapper) { w.holds("closed ", "truncated", "error ") }},
 	{"unknown-unanswered", "control-unknown", func(w *wrapper) { w.mute("unknown") }},
+	{"rekey-unanswered", "control-rekey", func(w *wrapper) { w.mute("rekeyed") }},
 	{"no-close", "control-close", func(w *wrapper) {
 		w.hear = func(line string) string { return strings.TrimPrefix(line, "close") }
 	}},

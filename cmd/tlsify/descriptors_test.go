@@ -158,7 +158,7 @@ func TestWrongDescriptors(t *testing.T) {
 		{"net-one-way", func(l *launch) { l.feed(7) }, "--net-fd 7", "is not open for writing"},
 		{"net-swapped", func(l *launch) { l.feed(7); l.capture(8) }, "--net-fd 8,7", "is not open for reading"},
 		{"net-plaintext", func(l *launch) {}, "--net-fd 0,1", "are the caller's"},
-		{"net-is-control", func(l *launch) { l.socket(3) }, "--net-fd 3", "used for --control-fd already"},
+		{"net-is-control", func(l *launch) { l.socket(3) }, "--net-fd 3", "which is the network"},
 		{"net-no-number", func(l *launch) {}, "--net-fd five", "is not a descriptor"},
 		{"net-too-many", func(l *launch) {}, "--net-fd 5,6,7", "is not a descriptor"},
 		{"trust-closed", func(l *launch) {}, "--net-fd 5 --trust fd:9", "descriptor 9 is not open"},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -84,6 +85,9 @@ func runScripts(t *testing.T, wanted func(name string) bool, env ...string) {
 			if program, ok := strings.CutPrefix(name, "dropin:"); ok {
 				_, err := os.Stat(filepath.Join(os.Getenv("TLSIFY_DROPINS"), program))
 				return os.Getenv("TLSIFY_DROPINS") != "" && err == nil, nil
+			}
+			if engine, ok := strings.CutPrefix(name, "engine:"); ok {
+				return slices.Contains(env, "ENGINE="+engine), nil
 			}
 			for _, entry := range env {
 				if version, ok := strings.CutPrefix(entry, "TLS="); ok {

@@ -40,7 +40,7 @@ func Words(args []string, say status.Reporter, engines invocation.Engines) (*opt
 	for _, n := range network(words) {
 		if channel.IsOn(n) {
 			in.Say.Control = nil // not a word of it
-			return words, in, status.Usagef("--control-fd is the network, as descriptor %d is", n)
+			return words, in, status.Usagef("--control-fd: it is the same as descriptor %d, which is the network", n)
 		}
 	}
 	return words, in, err
