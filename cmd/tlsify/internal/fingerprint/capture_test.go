@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 // wantCapture checks that the hello is found.
@@ -104,6 +105,25 @@ func TestReassembly(t *testing.T) {
 			packets = append(packets, packet{clientV4, serverV4, 61, false, record[60:]})
 		}
 		wantCapture(t, name, pcap(binary.LittleEndian, magicMicroseconds, linkRaw, packets...), message)
+	}
+}
+
+// A capture whose every segment begins a ClientHello, none of them whole, took 20
+// seconds; and it hides none that comes behind.
+func TestManyBegun(t *testing.T) {
+	record := helloRecord(t, "tlsify.test")
+	segment := append([]byte{22, 3, 1, 0x40, 0, 1, 0, 0xff, 0}, make([]byte, 1391)...)
+	var packets []packet
+	seq := uint32(1)
+	for range 8000 {
+		packets = append(packets, packet{clientV4, serverV4, seq, false, segment})
+		seq += uint32(len(segment))
+	}
+	packets = append(packets, packet{clientV4, serverV4, seq, false, record})
+	begin := time.Now()
+	wantCapture(t, "many begun", pcap(binary.LittleEndian, magicMicroseconds, linkRaw, packets...), record[5:])
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("it took %v", took)
 	}
 }
 

@@ -5,17 +5,23 @@ import (
 	"errors"
 )
 
-// segmentLimit is how many of a flow's latest segments are kept: a ClientHello
-// comes in a few.
-const segmentLimit = 64
+const (
+	// segmentLimit is how many of a flow's latest segments are kept: a
+	// ClientHello comes in a few.
+	segmentLimit = 64
+	// begunLimit is how many ClientHellos, of those that a flow may have begun,
+	// are looked at with each segment: one comes after another, and a capture
+	// that begins one with each segment is not to take minutes.
+	begunLimit = 4
+)
 
 // flows puts the segments of TCP connections into order, as far as it takes to
 // find a ClientHello. A hello may begin with any segment, because a connection
 // may begin in clear (a proxy's CONNECT, STARTTLS) or before the capture does.
 type flows struct {
 	segments map[flowKey][]segment
-	found    map[helloKey]bool
-	err      error // the last of a ClientHello that is none, or not whole
+	done     map[helloKey]bool // found, or not to be
+	err      error             // the last of a ClientHello that is none, or not whole
 }
 
 // helloKey is where a ClientHello that was found begins: what is sent again is
@@ -28,7 +34,7 @@ type helloKey struct {
 // add takes a segment, and returns the ClientHello that is complete with it.
 func (f *flows) add(s segment) []byte {
 	if f.segments == nil {
-		f.segments, f.found = map[flowKey][]segment{}, map[helloKey]bool{}
+		f.segments, f.done = map[flowKey][]segment{}, map[helloKey]bool{}
 	}
 	if rest, ok := bytes.CutPrefix(s.data, changeCipherSpec); ok {
 		s.seq, s.data = s.seq+uint32(len(changeCipherSpec)), rest
@@ -38,22 +44,29 @@ func (f *flows) add(s segment) []byte {
 		flow = flow[1:]
 	}
 	f.segments[s.flow] = flow
-	for _, first := range flow {
-		key := helloKey{s.flow, first.seq}
-		if !beginsHello(first.data) || f.found[key] {
-			continue
-		}
+	for _, first := range f.begun(flow) {
 		hello, err := ReadHello(bytes.NewReader(joined(flow, first)))
 		if err == nil {
 			_, err = Parse(hello)
 		}
+		f.done[helloKey{first.flow, first.seq}] = err != errCutOff
 		if err == nil {
-			f.found[key] = true
 			return hello
 		}
 		f.err = err
 	}
 	return nil
+}
+
+// begun are the latest segments that may begin a ClientHello which was not found
+// yet.
+func (f *flows) begun(flow []segment) (list []segment) {
+	for _, s := range flow {
+		if beginsHello(s.data) && !f.done[helloKey{s.flow, s.seq}] {
+			list = append(list, s)
+		}
+	}
+	return list[max(0, len(list)-begunLimit):]
 }
 
 // changeCipherSpec is the record that a client may send before its second
