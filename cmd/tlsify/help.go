@@ -95,7 +95,8 @@ would break a token is %XX. Ignore a keyword that you don't know.
   error CODE TEXT                     see the topic status
   end STATUS                          last, always
 
-Commands: trust PIN, close (as an end of file on descriptor 0).
+Commands: trust PIN; close (as an end of file on descriptor 0); rekey (new keys,
+in both directions).
 `
 
 // printHelp writes the help on a topic.
