@@ -147,11 +147,15 @@ func zlibDecompress(into, compressed []byte) error {
 	return readAll(into, r)
 }
 
-// zstdDecompress takes no frame with a window above the announced length, which no
-// encoder that knows the length makes.
+// zstdWindow is the window that every decoder should take (RFC 8878, section
+// 3.1.1.1.2). An encoder that is not told the length, as OpenSSL's, says one of
+// megabytes for a certificate of one kilobyte. It costs nothing: what has come out
+// is the window.
+const zstdWindow = 8 << 20
+
 func zstdDecompress(into, compressed []byte) error {
 	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxMemory(uint64(max(1, len(into)))))
+		zstd.WithDecoderMaxMemory(zstdWindow), zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		return err
 	}
