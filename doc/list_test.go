@@ -172,6 +172,41 @@ END
 		sed -i 's/>= 14/>= 0/' block
 		[ "$(sh block)" = '' ]`},
 
+	{page: "psk.md", begins: "umask 077", tools: []string{"openssl"}, script: `
+		printf '#!/bin/sh\nread -r line && echo "got $line of $TLSIFY_PSK"\n' >my-server && chmod +x my-server
+		grep -v ^tlsify block >key && . ./key
+		grep 'tlsify listen' block >server && sh server 2>server.log &
+		await 8443
+		tail -n 1 block >client
+		[ "$(echo hello | sh client)" = 'got hello of device-17' ]
+		. ./key # another
+		fails 4 sh client </dev/null 2>reason
+		grep decrypt_error reason`},
+	{page: "raw-public-keys.md", begins: "openssl genpkey", tools: []string{"openssl"}, script: `
+		printf '#!/bin/sh\nread -r line && echo "got $line"\n' >my-server && chmod +x my-server
+		grep ^openssl block >key && sh key
+		grep 'tlsify listen' block >server && sh server 2>server.log &
+		await 8443
+		tail -n 1 block >client
+		[ "$(echo hello | sh client)" = 'got hello' ]
+		sh key # another
+		fails 5 sh client </dev/null 2>reason
+		grep pin-mismatch reason`},
+	{page: "raw-public-keys.md", begins: "tlsify listen --engine pq --raw-public-key", tools: []string{"openssl"}, script: `
+		printf '#!/bin/sh\nread -r line && echo "$TLSIFY_PEER_PIN"\n' >my-server && chmod +x my-server
+		for name in server one two; do
+			openssl genpkey -algorithm ed25519 -out $name.key
+			openssl pkey -in $name.key -pubout -out $name.pub
+		done
+		sed '$d' block >server && sh server 2>server.log &
+		await 8443
+		tail -n 1 block >client
+		pin=sha256//$(openssl pkey -pubin -in one.pub -outform DER | openssl dgst -sha256 -binary | openssl base64)
+		[ "$(echo hello | sh client)" = "$pin" ]
+		cp server.key one.key # which is none that the server knows
+		got=$(echo hello | sh client 2>reason) && exit 1
+		[ -z "$got" ]`},
+
 	{page: "contract.md", begins: "tlsify [connect]", not: "a grammar: the rules behind it have their tests"},
 	{page: "contract.md", begins: "line    =", not: "a grammar: rule 6.1 has its test"},
 	{page: "contract.md", begins: "tlsify 1 ENGINE", test: "TestKeywords"},

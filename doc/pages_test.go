@@ -72,7 +72,7 @@ type how struct {
 // Every block is in the list, and everything in the list is a block.
 func TestBlocks(t *testing.T) {
 	pages := map[string][]block{}
-	for _, page := range []string{"../README.md", "recipes.md", "inspect.md", "contract.md"} {
+	for _, page := range []string{"../README.md", "recipes.md", "inspect.md", "contract.md", "psk.md", "raw-public-keys.md"} {
 		pages[page] = blocks(t, page)
 		for _, b := range pages[page] {
 			n := 0

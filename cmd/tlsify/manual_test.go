@@ -78,6 +78,12 @@ func TestManualForms(t *testing.T) {
 			t.Errorf("the manual page does not say what %s is", f)
 		}
 	}
+	synopsis, _, _ := strings.Cut(string(text), "\n.Sh DESCRIPTION\n")
+	for _, o := range option.Table {
+		if o.Forms == option.FormLetters[option.Fingerprint] && (!strings.Contains(synopsis, "Fl Fl "+o.Name+" ") || !strings.Contains(helpOverview, "--"+o.Name+" ")) {
+			t.Errorf("the synopsis of the manual page, or of tlsify help, lacks --%s", o.Name)
+		}
+	}
 }
 
 // mandoc has nothing to say against the manual page.
