@@ -124,7 +124,8 @@ func testECH(t *testing.T, engine string) {
 
 	impostor := startECH(t, key, "other.test")
 	l = newLaunch(t)
-	connect(l, impostor, file("stale", stale)).expect(5, "peer-certificate 0 .*", "error cert-name .*", "end 5")
+	connect(l, impostor, file("stale", stale)).expect(5, "peer-certificate 0 .*",
+		"error cert-name the server rejected the encrypted ClientHello and does not show that it may speak for "+publicName+": .*", "end 5")
 
 	// To go on with a server that nobody knows is not to believe it what it says of
 	// the name behind: --ask and --opportunistic do not get past that.
@@ -153,6 +154,7 @@ func testECH(t *testing.T, engine string) {
 	}
 
 	connect(newLaunch(t), address, file("garbage", []byte("!!"))).expect(1, "error usage .*")
+	connect(newLaunch(t), address, file("damaged", []byte("\x00\x08\xfe\x0d\x00\x04abcd"))).expect(1, "error usage .*")
 	connect(newLaunch(t), address, file("unknown", []byte{0, 6, 0x12, 0x34, 0, 2, 0, 0})).expect(1, "error engine-unsupported .*")
 }
 

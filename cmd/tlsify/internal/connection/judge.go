@@ -60,6 +60,8 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 			return err
 		case slices.ContainsFunc(rejection.Reasons, isFinal):
 		case peer.ECHPublicName != "": // its retry configurations would be anyone's
+			first := &rejection.Reasons[0]
+			first.Text = "the server rejected the encrypted ClientHello and does not show that it may speak for " + peer.ECHPublicName + ": " + first.Text
 		case c.inv.Answering.Opportunistic:
 			c.facts.Unverified = Codes(rejection)
 			return nil

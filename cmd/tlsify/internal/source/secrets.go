@@ -2,7 +2,6 @@ package source
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -87,8 +86,8 @@ func (f *Files) ECHConfigs(name string) ([]byte, error) {
 	if err != nil {
 		return nil, status.Usagef("--ech: %s: %v", status.Cut(name), err)
 	}
-	if len(list) < 2+4 || int(binary.BigEndian.Uint16(list)) != len(list)-2 {
-		return nil, status.Usagef("--ech: %s is not an ECHConfigList, binary, base64 or PEM", status.Cut(name))
+	if _, err := ech.ParseList(list); err != nil {
+		return nil, status.Usagef("--ech: %s is not an ECHConfigList, binary, base64 or PEM: %v", status.Cut(name), err)
 	}
 	return list, nil
 }
