@@ -119,6 +119,9 @@ func TestCaptiveInThePool(t *testing.T) {
 		}
 		for _, at := range []string{"door", "handshake", "ready"} {
 			for _, jailbreak := range jailbreaks {
+				if at == "door" && e != built()[0] {
+					continue // no engine has had a part in it
+				}
 				t.Run(e.Name()+"/"+at+"/"+jailbreak.try, func(t *testing.T) {
 					t.Parallel()
 					secret := filepath.Join(t.TempDir(), "secret")
