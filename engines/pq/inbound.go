@@ -56,9 +56,8 @@ func (in *inbound) pull() ([]byte, error) {
 				return nil, unexpected("too many alerts that mean nothing")
 			}
 		case record.TypeApplicationData:
-			if len(content) > 0 {
-				return nil, unexpected("application data in the handshake")
-			}
+			// Even without content it has no place here.
+			return nil, unexpected("application data in the handshake")
 		}
 		if in.inARow++; in.inARow > record.MaxInARow {
 			return nil, unexpected("too many records that carry nothing")

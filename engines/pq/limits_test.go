@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -358,6 +359,22 @@ func TestSkippedEarlyData(t *testing.T) {
 	for n := range maxSkippedEarlyData + 1 {
 		if _, _, err := in.skipEarlyData(overhead); (err != nil) != (n == maxSkippedEarlyData) {
 			t.Fatalf("%d empty ones: %v", n, err)
+		}
+	}
+}
+
+// Application data has no place in a handshake, not even an empty record under the
+// handshake's keys.
+func TestApplicationDataInHandshake(t *testing.T) {
+	suite := record.SuiteOf(engine.AES128GCM)
+	secret := make([]byte, suite.Hash().Size())
+	for n := range 2 {
+		rec := record.New(suite, secret).Seal(make([]byte, n+record.Overhead), n, record.TypeApplicationData)
+		in := &inbound{protect: record.New(suite, secret)}
+		in.records = record.Reader{Stream: bytes.NewReader(rec), Most: maxHandshakeRead}
+		_, err := in.pull()
+		if fatal := new(record.Fatal); !errors.As(err, &fatal) || fatal.Alert != engine.AlertUnexpectedMessage {
+			t.Errorf("%d bytes: %v", n, err)
 		}
 	}
 }
