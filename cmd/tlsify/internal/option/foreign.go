@@ -22,6 +22,23 @@ func Answer(argument string, ours []string) string {
 	if near := Nearest(name, ours); near != "" {
 		return "did you mean --" + near + "?"
 	}
+	return misspelt(argument)
+}
+
+// misspelt is the answer to an option of another program that this is but for one
+// letter. Short ones are too near to each other.
+func misspelt(argument string) string {
+	const short, longest = 6, 32
+	if len(argument) <= short || len(argument) > longest {
+		return ""
+	}
+	for _, a := range answers {
+		for option := range strings.FieldsSeq(a.options) {
+			if len(option) > short && option[:2] == argument[:2] && distance(argument, option) == 1 {
+				return "like " + option + ": " + a.text
+			}
+		}
+	}
 	return ""
 }
 
