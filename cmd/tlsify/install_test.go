@@ -115,6 +115,15 @@ func TestDebianPackage(t *testing.T) {
 			t.Errorf("the package lacks %q", want)
 		}
 	}
+	pages, err := filepath.Glob("../../doc/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatal("no pages", err)
+	}
+	for _, page := range pages {
+		if !strings.Contains(string(list), "./usr/share/doc/tlsify/doc/"+filepath.Base(page)+"\n") {
+			t.Errorf("the package lacks %s", page)
+		}
+	}
 }
 
 // Where the Go that the project is built with cannot be had, make says so in
