@@ -154,7 +154,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// The README is a page that is read to its end.
+// The README is a page that is read to its end, and leads to all others.
 func TestReadmeIsShort(t *testing.T) {
 	text, err := os.ReadFile("../README.md")
 	if err != nil {
@@ -162,6 +162,15 @@ func TestReadmeIsShort(t *testing.T) {
 	}
 	if n := strings.Count(string(text), "\n"); n > 150 {
 		t.Errorf("README.md has %d lines, and may have 150", n)
+	}
+	pages, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages {
+		if !strings.Contains(string(text), "(doc/"+page+")") {
+			t.Errorf("README.md does not lead to doc/%s", page)
+		}
 	}
 }
 
