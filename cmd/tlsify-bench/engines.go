@@ -44,11 +44,7 @@ func engines(ctx context.Context, args []string) (int, error) {
 }
 
 func measureBuilds(ctx context.Context, builds []bench.Build, starts int) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	rig, err := bench.NewRig(self)
+	rig, err := newRig()
 	if err != nil {
 		return "", err
 	}

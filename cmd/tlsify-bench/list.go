@@ -16,11 +16,7 @@ func list(ctx context.Context, args []string) (int, error) {
 	if err := m.flags.Parse(args); err != nil {
 		return statusFailed, err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return statusFailed, err
-	}
-	rig, err := bench.NewRig(self)
+	rig, err := newRig()
 	if err != nil {
 		return statusFailed, err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -37,11 +36,7 @@ func listenUnderLoad(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return statusFailed, err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return statusFailed, err
-	}
-	rig, err := bench.NewRig(self)
+	rig, err := newRig()
 	if err != nil {
 		return statusFailed, err
 	}

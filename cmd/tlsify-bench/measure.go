@@ -233,14 +233,19 @@ func full(ctx context.Context, args []string) (int, error) {
 	})
 }
 
+// newRig is a rig that starts this very program for its servers.
+func newRig() (*bench.Rig, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return bench.NewRig(self)
+}
+
 // withRig sets up what a measurement needs, and takes it down.
 func (m *measurement) withRig(ctx context.Context, measure func(*bench.Rig, []bench.Contestant, []bench.Entry) (int, error)) (int, error) {
 	began := time.Now()
-	self, err := os.Executable()
-	if err != nil {
-		return statusFailed, err
-	}
-	rig, err := bench.NewRig(self)
+	rig, err := newRig()
 	if err != nil {
 		return statusFailed, err
 	}
