@@ -3,7 +3,7 @@
 // file for tlsify's --ech-key (RFC 9934), and the list of configurations for
 // clients and for the DNS.
 //
-// Start reading at [commands].
+// Start reading at program.
 package main
 
 import (
@@ -17,22 +17,22 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"tlsify/cmd/internal/subcommand"
 	"tlsify/engine/ech"
 	"tlsify/verify/pemfile"
 )
 
-// command is a row of the table of commands.
-type command struct {
-	name string
-	args string // what it takes, for people
-	help string
-	run  func(f *flags, files []string, out io.Writer) error
-}
-
-var commands = []command{
-	{"key", "--name NAME FILE", "make a private key and its configuration, with NAME as what everyone may see, in FILE, which must not be there yet", runKey},
-	{"list", "FILE...", "print the ECHConfigList of all configurations in the files, in base64: for --ech of a client, and the ech parameter of an HTTPS or SVCB record", runList},
-	{"show", "FILE...", "print what the configurations in the files are, a line each", runShow},
+var program = subcommand.Program[flags]{
+	Name: "tlsify-ech", Title: "keys and configurations for Encrypted Client Hello",
+	Define: (*flags).define,
+	Commands: []subcommand.Command[flags]{
+		{Name: "key", Args: "--name NAME FILE", Count: 1, Run: runKey,
+			Help: "make a private key and its configuration, with NAME as what everyone may see, in FILE, which must not be there yet"},
+		{Name: "list", Args: "FILE...", Run: runList,
+			Help: "print the ECHConfigList of all configurations in the files, in base64: for --ech of a client, and the ech parameter of an HTTPS or SVCB record"},
+		{Name: "show", Args: "FILE...", Run: runShow,
+			Help: "print what the configurations in the files are, a line each"},
+	},
 }
 
 // flags are all options of all commands.
@@ -41,50 +41,16 @@ type flags struct {
 	maxName   uint8
 }
 
-func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintf(os.Stderr, "tlsify-ech: %v\n", err)
-		os.Exit(1)
-	}
-}
-
-func run(args []string, out io.Writer) error {
-	var f flags
-	set := pflag.NewFlagSet("tlsify-ech", pflag.ContinueOnError)
-	set.SetOutput(io.Discard)
+func (f *flags) define(set *pflag.FlagSet) {
 	set.StringVar(&f.name, "name", "", "the public name: the server must have a certificate for it")
 	set.StringVar(&f.kem, "kem", "x25519", "the key encapsulation, one of "+strings.Join(ech.KEMs(), ", "))
 	set.Uint8Var(&f.maxName, "max-name", 64, "the length in bytes of the longest name to be hidden: shorter ones are padded to it")
-	err := set.Parse(args)
-	if errors.Is(err, pflag.ErrHelp) || err == nil && set.NArg() == 0 {
-		usage(set, out)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, c := range commands {
-		if c.name != set.Arg(0) {
-			continue
-		}
-		if files := set.Args()[1:]; len(files) > 0 {
-			return c.run(&f, files, out)
-		}
-		return fmt.Errorf("usage: tlsify-ech %s %s", c.name, c.args)
-	}
-	return fmt.Errorf("%q is no command; tlsify-ech --help lists them", set.Arg(0))
 }
 
-func usage(set *pflag.FlagSet, out io.Writer) {
-	fmt.Fprintln(out, "tlsify-ech: keys and configurations for Encrypted Client Hello")
-	for _, c := range commands {
-		fmt.Fprintf(out, "\n  tlsify-ech %s %s\n      %s\n", c.name, c.args, c.help)
-	}
-	fmt.Fprintf(out, "\n%s", set.FlagUsages())
-}
+func main() { program.Main() }
 
 func runKey(f *flags, files []string, _ io.Writer) error {
-	if len(files) != 1 || f.name == "" {
+	if f.name == "" {
 		return errors.New("usage: tlsify-ech key --name NAME FILE")
 	}
 	key, err := ech.Generate(f.kem, f.name, f.maxName)

@@ -13,7 +13,7 @@ import (
 func try(t *testing.T, line string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	err := run(strings.Fields(line), &out)
+	err := program.Run(strings.Fields(line), &out)
 	return out.String(), err
 }
 

@@ -7,37 +7,39 @@
 // It is no CA to rely on: its cosigners live in the same directory, nothing is
 // validated before it is certified, and one process at a time writes.
 //
-// Start reading at [commands]; authority.go is the directory, issue.go what is
+// Start reading at program; authority.go is the directory, issue.go what is
 // made of it.
 package main
 
 import (
-	"errors"
-	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"tlsify/cmd/internal/subcommand"
 )
 
-// command is a row of the table of commands.
-type command struct {
-	name string
-	args string // what it takes, for people
-	help string
-	run  func(f *flags, args []string, out io.Writer) error
-}
-
-var commands = []command{
-	{"init", "DIR --id ID", "make a CA: DIR/ca.pem is what to trust, DIR/log/1 what to publish", runInit},
-	{"cosigner", "DIR --id ID", "add a cosigner; DIR/cosigners.txt is for --mtc-cosigners", runCosigner},
-	{"key", "FILE", "make a private key, for a server", runKey},
-	{"issue", "DIR --name NAME... --key FILE --out FILE", "log a certificate for a public key and write the standalone one", runIssue},
-	{"fill", "DIR COUNT", "log so many entries for nobody, so that proofs are as long as elsewhere", runFill},
-	{"landmark", "DIR", "make the log's size a landmark", runLandmark},
-	{"relative", "DIR --cert FILE --out FILE", "write the landmark-relative certificate beside a standalone one", runRelative},
-	{"landmarks", "LOG --ca FILE", "check a log's checkpoint, tiles and landmarks, in a directory or at a URL, and print what --mtc-landmarks reads", runLandmarks},
+var program = subcommand.Program[flags]{
+	Name: "tlsify-mtc", Title: "a Merkle Tree CA to play with",
+	Define: (*flags).define,
+	Commands: []subcommand.Command[flags]{
+		{Name: "init", Args: "DIR --id ID", Count: 1, Run: runInit,
+			Help: "make a CA: DIR/ca.pem is what to trust, DIR/log/1 what to publish"},
+		{Name: "cosigner", Args: "DIR --id ID", Count: 1, Run: runCosigner,
+			Help: "add a cosigner; DIR/cosigners.txt is for --mtc-cosigners"},
+		{Name: "key", Args: "FILE", Count: 1, Run: runKey,
+			Help: "make a private key, for a server"},
+		{Name: "issue", Args: "DIR --name NAME... --key FILE --out FILE", Count: 1, Run: runIssue,
+			Help: "log a certificate for a public key and write the standalone one"},
+		{Name: "fill", Args: "DIR COUNT", Count: 2, Run: runFill,
+			Help: "log so many entries for nobody, so that proofs are as long as elsewhere"},
+		{Name: "landmark", Args: "DIR", Count: 1, Run: runLandmark,
+			Help: "make the log's size a landmark"},
+		{Name: "relative", Args: "DIR --cert FILE --out FILE", Count: 1, Run: runRelative,
+			Help: "write the landmark-relative certificate beside a standalone one"},
+		{Name: "landmarks", Args: "LOG --ca FILE", Count: 1, Run: runLandmarks,
+			Help: "check a log's checkpoint, tiles and landmarks, in a directory or at a URL, and print what --mtc-landmarks reads"},
+	},
 }
 
 // flags are all options of all commands; each command uses some.
@@ -66,42 +68,4 @@ func (f *flags) define(set *pflag.FlagSet) {
 	set.BoolVar(&f.onDemand, "on-demand", false, "the certificate is only for clients that ask for its trust anchor")
 }
 
-func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintf(os.Stderr, "tlsify-mtc: %v\n", err)
-		os.Exit(1)
-	}
-}
-
-func run(args []string, out io.Writer) error {
-	var f flags
-	set := pflag.NewFlagSet("tlsify-mtc", pflag.ContinueOnError)
-	set.SetOutput(io.Discard)
-	f.define(set)
-	err := set.Parse(args)
-	if errors.Is(err, pflag.ErrHelp) || err == nil && set.NArg() == 0 {
-		usage(set, out)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, c := range commands {
-		if c.name == set.Arg(0) {
-			if want := strings.Fields(c.args); len(want) > 1 && !strings.HasPrefix(want[1], "-") && set.NArg() != 3 ||
-				(len(want) == 1 || strings.HasPrefix(want[1], "-")) && set.NArg() != 2 {
-				return fmt.Errorf("usage: tlsify-mtc %s %s", c.name, c.args)
-			}
-			return c.run(&f, set.Args()[1:], out)
-		}
-	}
-	return fmt.Errorf("%q is no command; tlsify-mtc --help lists them", set.Arg(0))
-}
-
-func usage(set *pflag.FlagSet, out io.Writer) {
-	fmt.Fprintln(out, "tlsify-mtc: a Merkle Tree CA to play with")
-	for _, c := range commands {
-		fmt.Fprintf(out, "\n  tlsify-mtc %s %s\n      %s\n", c.name, c.args, c.help)
-	}
-	fmt.Fprintf(out, "\n%s", set.FlagUsages())
-}
+func main() { program.Main() }

@@ -28,7 +28,7 @@ func (x tool) try(words ...string) (string, error) {
 		words[i] = strings.ReplaceAll(word, "@", x.dir+"/")
 	}
 	var out bytes.Buffer
-	err := run(words, &out)
+	err := program.Run(words, &out)
 	return out.String(), err
 }
 

@@ -32,9 +32,10 @@ var doors = map[string]string{
 	"cmd/tlsify/internal/status":      "/stream",
 	"cmd/tlsify-bench":                "/bench /bench/line",
 	"cmd/tlsify-check":                "",
-	"cmd/tlsify-ech":                  "/engine/ech /verify/pemfile",
+	"cmd/tlsify-ech":                  "/cmd/internal/subcommand /engine/ech /verify/pemfile",
 	"cmd/tlsify-endings":              "/engine/pki",
-	"cmd/tlsify-mtc":                  "/engine/trustanchor /verify/mtc /verify/mtc/tlog",
+	"cmd/tlsify-mtc":                  "/cmd/internal/subcommand /engine/trustanchor /verify/mtc /verify/mtc/tlog",
+	"cmd/internal/subcommand":         "",
 	"bench":                           "/bench/line /engine /engine/pki /engines/pq /verify/mtc/pretend",
 	"bench/line":                      "",
 }
