@@ -70,6 +70,10 @@ type ClientConfig struct {
 	// IdentityInClear allows that under TLS 1.2 too, where everyone on the
 	// way can read the certificate.
 	IdentityInClear bool
+	// NoLateRequest is for a session whose keys go to somebody who answers no
+	// request for a certificate after the handshake (Keys.Request): an engine that
+	// can answer one does not say so in the ClientHello.
+	NoLateRequest bool
 
 	// Ticket is a session that KeepTicket was given by an earlier connection
 	// with the same engine, offered for resumption once. One that the engine

@@ -48,8 +48,8 @@ func RefusalAlert(err error) Alert {
 // AlertError is the peer's word: it ended the connection with this alert.
 type AlertError struct {
 	Alert Alert
-	// ClientCertRequested tells, in a client's handshake, that the server had
-	// asked for a certificate before.
+	// ClientCertRequested tells a client that the server had asked for a
+	// certificate before, in the handshake, or, if the alert came later, after it.
 	ClientCertRequested bool
 }
 

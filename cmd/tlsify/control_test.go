@@ -193,26 +193,31 @@ func TestRekey(t *testing.T) {
 					answer = "rekeyed" // its session is our own
 				}
 				t.Parallel()
-				l := newLaunch(t)
-				in := l.feed(4)
-				r, w := pipeRaw(t)
-				l.give(3, w)
-				l.control = "3,4"
-				c := newStarter(l, "pipes")
-				tlsify := l.start(connectTo(t, startServer(t, "echo"), "--engine", e.Name(), "--pump", pump)...)
-				said := capture(os.NewFile(uintptr(r), "control"))
-				becomes(func() bool { return strings.Contains(said.text(), "ready\n") })
-				for i := range 3 {
-					io.WriteString(in, "rekey\n")
-					becomes(func() bool { return strings.Count(said.text(), "\n"+answer) == i+1 })
-					fmt.Fprintf(c, "line %d\n", i)
-					becomes(func() bool { return strings.Contains(c.out.text(), fmt.Sprintf("line %d\n", i)) })
-				}
-				c.end()
-				if status := tlsify.wait(); status != 0 || strings.Count(said.all(), "\n"+answer) != 3 {
-					t.Errorf("status %d, %q", status, said.all())
-				}
+				rekeyed(t, answer, "--engine", e.Name(), "--pump", pump)
 			})
 		}
+	}
+}
+
+// rekeyed gives the command three times, with bytes both ways in between.
+func rekeyed(t *testing.T, answer string, options ...string) {
+	l := newLaunch(t)
+	in := l.feed(4)
+	r, w := pipeRaw(t)
+	l.give(3, w)
+	l.control = "3,4"
+	c := newStarter(l, "pipes")
+	tlsify := l.start(connectTo(t, startServer(t, "echo"), options...)...)
+	said := capture(os.NewFile(uintptr(r), "control"))
+	becomes(func() bool { return strings.Contains(said.text(), "ready\n") })
+	for i := range 3 {
+		io.WriteString(in, "rekey\n")
+		becomes(func() bool { return strings.Count(said.text(), "\n"+answer) == i+1 })
+		fmt.Fprintf(c, "line %d\n", i)
+		becomes(func() bool { return strings.Contains(c.out.text(), fmt.Sprintf("line %d\n", i)) })
+	}
+	c.end()
+	if status := tlsify.wait(); status != 0 || strings.Count(said.all(), "\n"+answer) != 3 {
+		t.Errorf("status %d, %q", status, said.all())
 	}
 }

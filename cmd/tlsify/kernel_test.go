@@ -256,6 +256,18 @@ func TestKernelOpenSSLKeyUpdate(t *testing.T) {
 	}
 }
 
+// The command rekey, with every engine: a kernel that takes no other key refuses
+// it, and the stream goes on.
+func TestKernelRekey(t *testing.T) {
+	answer := "rekey-refused ktls "
+	if needKernelTLS(t) {
+		answer = "rekeyed"
+	}
+	for _, e := range built() {
+		t.Run(e.Name(), func(t *testing.T) { rekeyed(t, answer, "--engine", e.Name(), "--pump", "ktls") })
+	}
+}
+
 // openSSL is an openssl s_server whose standard input is the test's.
 type openSSL struct {
 	address string
@@ -285,6 +297,7 @@ func startOpenSSLAs(t testing.TB, openssl string, options ...string) *openSSL {
 	if err != nil {
 		t.Fatal(err)
 	}
+	run.Stderr = run.Stdout // where it tells of its client's certificate
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}

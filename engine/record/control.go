@@ -100,7 +100,10 @@ func (c *Control) Take(t Type, content []byte) error {
 		return c.messages()
 	case TypeAlert:
 		err := ReadAlert(content)
-		if err == nil {
+		switch alert := (*engine.AlertError)(nil); {
+		case errors.As(err, &alert):
+			alert.ClientCertRequested = c.requests > 0
+		case err == nil:
 			if c.warnings++; c.warnings > MaxWarnings {
 				return unexpected("too many alerts that mean nothing")
 			}

@@ -101,7 +101,7 @@ func (h *clientHandshake) makeHello() error {
 		serverTypes:     offeredTypes(h.cfg.AcceptedTypes()),
 		trustAnchors:    h.cfg.TrustAnchors,
 		cas:             h.cfg.CAs,
-		lateAuth:        len(h.cfg.Identities) > 0, // never without one
+		lateAuth:        len(h.cfg.Identities) > 0 && !h.cfg.NoLateRequest,
 	}
 	if h.cfg.KeepTicket != nil || h.ticket != nil || len(h.cfg.PSKs) > 0 {
 		h.hello.pskModes = []byte{pskModeDHE}

@@ -73,4 +73,8 @@ func TestLateRequestWithoutCertificate(t *testing.T) {
 	if err := h.makeHello(); err != nil || !h.hello.has(extPostHandshakeAuth) {
 		t.Errorf("%v, extensions %v", err, h.hello.extensions)
 	}
+	c.NoLateRequest = true
+	if err := h.makeHello(); err != nil || h.hello.has(extPostHandshakeAuth) {
+		t.Errorf("nobody will answer: %v, extensions %v", err, h.hello.extensions)
+	}
 }

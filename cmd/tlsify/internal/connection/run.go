@@ -150,6 +150,7 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 	if c.inv.Form.Connects() {
 		config := *c.inv.Client
 		config.Verify, config.TrustAnchors = c.judge(ctx), c.anchors()
+		config.NoLateRequest = c.kind() == pump.Kernel
 		if c.kept != nil && c.asked == "" {
 			c.kept.offer(&config, c.inv.Policy)
 		}
