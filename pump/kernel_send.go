@@ -3,6 +3,7 @@
 package pump
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -189,23 +190,37 @@ func (s *kernelSender) renewKey() error {
 }
 
 // rekey sends a KeyUpdate that asks for the peer's in return. Where the kernel
-// takes no other key nothing is sent: that would be the connection's end.
-func (s *kernelSender) rekey() error {
-	if _, can := KernelTLS(); !can {
-		return errors.New("this kernel takes no other key")
-	}
-	return s.turns(func() (bool, error) {
+// takes no other key nothing is sent: that would be the connection's end. It is
+// asked itself, because a confined process cannot read what KernelTLS reads.
+func (s *kernelSender) rekey() (refused error) {
+	err := s.turns(func() (bool, error) {
+		sequence, err := kernelSequence(s.sock, s.key)
+		if err != nil {
+			return false, err
+		}
+		s.key.SetSequence(sequence)
+		switch err := s.again(); {
+		case err == errNoRekey:
+			refused = errors.New("this kernel takes no other key")
+			return true, nil
+		case err != nil:
+			return false, err
+		}
 		if err := s.sendControl(record.TypeHandshake, []byte(record.KeyUpdateRequest)); err != nil {
 			return false, err
 		}
 		s.key.Update()
 		return true, newKey(installKey(s.sock, tlsTX, s.key))
 	})
+	return cmp.Or(refused, err)
 }
 
+// again asks the kernel to take the key that it has once more: errNoRekey where
+// there can be no other.
+func (s *kernelSender) again() error { return newKey(installKey(s.sock, tlsTX, s.key)) }
+
 // spent tells whether the key must not protect as many records more as may be
-// sent before the next look. It fails where there can be no other key: the
-// kernel is asked to take the one that it has once more.
+// sent before the next look. It fails where there can be no other key.
 func (s *kernelSender) spent() (bool, error) {
 	sequence, err := kernelSequence(s.sock, s.key)
 	if err != nil {
@@ -216,7 +231,7 @@ func (s *kernelSender) spent() (bool, error) {
 		return false, nil
 	}
 	s.key.SetSequence(sequence)
-	return true, newKey(installKey(s.sock, tlsTX, s.key))
+	return true, s.again()
 }
 
 // newKey makes sense of what the kernel says to another key.
