@@ -193,16 +193,12 @@ func carryOut(ctx context.Context, res *acquire.Resources, who caller.Caller) (i
 // one that comes when the end has been told of: that was the status.
 func untilSignal(form option.Form) context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 1)
-	for _, s := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
-		switch {
-		case signal.Ignored(s):
-		case s == syscall.SIGHUP && form == option.Listen:
-			signal.Notify(make(chan os.Signal, 1), s) // until the listener hears it itself
-		default:
-			signal.Notify(signals, s)
-		}
+	ending := []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP}
+	if form == option.Listen && !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // until the listener hears it itself
+		ending = ending[:2]
 	}
-	go func() { cancel(&status.SignalError{Signal: (<-signals).(syscall.Signal)}) }()
+	wait := process.FirstSignal(ending...)
+	go func() { cancel(&status.SignalError{Signal: wait()}) }()
 	return ctx
 }

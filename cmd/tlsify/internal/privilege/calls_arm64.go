@@ -16,3 +16,12 @@ var (
 	fileCalls    = []int{unix.SYS_FSTATAT}
 	renameCalls  = []int{unix.SYS_RENAMEAT}
 )
+
+// filterAll gives the thread that it is called on no_new_privs and a filter, which
+// all others then take over, and returns 0, a negative errno, or the thread
+// that cannot. Between the two calls a goroutine could come to another thread, if
+// it were Go; to keep it on one (runtime.LockOSThread) would have the runtime
+// start two threads more.
+//
+//go:noescape
+func filterAll(program *unix.SockFprog) int

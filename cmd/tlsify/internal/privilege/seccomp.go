@@ -207,19 +207,13 @@ func install(program []bpf.Instruction) error {
 	for i, in := range assembled {
 		filter[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
 	}
-	// Both belong to one thread, from which the other ones take them over.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return os.NewSyscallError("prctl PR_SET_NO_NEW_PRIVS", err)
-	}
 	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	thread, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&prog)))
+	thread := filterAll(&prog)
 	runtime.KeepAlive(filter)
 	switch {
-	case errno != 0:
-		return os.NewSyscallError("seccomp", errno)
-	case thread != 0: // the one that has another filter of its own
+	case thread < 0:
+		return os.NewSyscallError("seccomp", unix.Errno(-thread))
+	case thread > 0: // the one that has another filter of its own
 		return fmt.Errorf("seccomp: thread %d cannot be filtered", thread)
 	}
 	return nil
