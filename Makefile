@@ -19,7 +19,7 @@ WITH_GO = GOTOOLCHAIN=$$($(GO) env GOVERSION)
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: browsers dropins matrix help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd reload endings engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
+.PHONY: browsers browsers-ech dropins matrix help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd reload endings engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -92,6 +92,9 @@ matrix: ## every TLS library that packages have, in both roles with every engine
 browsers: toolchain ## capture the ClientHellos of this machine's chromium and firefox-esr (with certutil) for --fingerprint
 	@TLSIFY_WRITE_BROWSERS="$$PWD/engines/utls/browsers" $(GOTEST) -count=1 -v -run 'TestWriteBrowsers$$' ./cmd/tlsify/internal/fingerprint | sed -n '/json: /p; /^FAIL/p'
 	@TLSIFY_WRITE_ENGINES=1 $(GOTEST) -count=1 -run 'Documented$$' ./engines/utls
+
+browsers-ech: toolchain ## Encrypted Client Hello with this machine's chromium and firefox-esr (with certutil, python3), from the DNS on
+	@TLSIFY_BROWSERS_ECH=1 $(GOTEST) -count=1 -v -run 'TestBrowsersECH$$' ./cmd/tlsify
 
 vet: toolchain ## gofmt, go vet and staticcheck (which is fetched from the module proxy)
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && test -z "$$unformatted" || { echo "$$unformatted"; false; }

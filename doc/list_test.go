@@ -103,6 +103,17 @@ END
 		[ "$(tlsify --session session localhost:8443)" = no ]
 		[ "$(tlsify --session session localhost:8443)" = yes ]`},
 	{page: "recipes.md", begins: "go run ./cmd/tlsify-ech", test: "TestECHKey"},
+	{page: "recipes.md", begins: "hidden.example.", not: "lines of a zone"},
+	{page: "recipes.md", begins: "issue() {", tools: []string{"openssl", "python3", "base64"}, script: `
+		sed 's|go run ./cmd/||' "$BLOCK" >block.sh
+		. ./block.sh
+		await 8443
+		await 8053
+		printf 'GET / HTTP/1.0\r\n\r\n' | tlsify --trust ca.pem --name hidden.example --ech ech.list 127.0.0.1:8443 | grep 'Hello: accepted'
+		# The HTTPS record of _8443._https.hidden.example.
+		query=AAABAAABAAAAAAAABV84NDQzBl9odHRwcwZoaWRkZW4HZXhhbXBsZQAAQQAB
+		printf 'GET /dns-query?dns=%s HTTP/1.1\r\n\r\n' "$query" | tlsify --trust ca.pem 127.0.0.1:8053 >answer
+		grep -aq public.example answer && grep -aq 'Content-Type: application/dns-message' answer`},
 	{page: "recipes.md", begins: "tlsify --options-fd", tools: []string{"socat"}, script: page + `
 		cat >proxy.sh <<'END'
 		asked=no

@@ -133,12 +133,12 @@ func names(t *testing.T) map[string]bool {
 	return all
 }
 
-// tlsify builds the program, with every engine, once.
+// tlsify builds the program, with every engine, and tlsify-ech, once.
 var tlsify = sync.OnceValues(func() (dir string, err error) {
 	if dir, err = os.MkdirTemp("", "tlsify-pages"); err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-tags", "utls,pq", "-o", dir+"/tlsify", "../cmd/tlsify")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-tags", "utls,pq", "-o", dir+"/", "../cmd/tlsify", "../cmd/tlsify-ech")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return dir, &os.PathError{Op: "go build", Path: string(out), Err: err}

@@ -73,6 +73,9 @@ func try(t *testing.T, h how, text string) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.CopyFS(dir+"/examples", os.DirFS("../examples")); err != nil {
+		t.Fatal(err)
+	}
 	certify(t, dir)
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()

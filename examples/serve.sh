@@ -5,3 +5,4 @@ while read -r header && [ "$header" != "$(printf '\r')" ]; do :; done
 printf 'HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n'
 echo "This page came over $TLSIFY_PROTOCOL with $TLSIFY_CIPHER"
 echo "and $TLSIFY_GROUP; you asked for $path."
+echo "Encrypted Client Hello: ${TLSIFY_ECH:-no}."

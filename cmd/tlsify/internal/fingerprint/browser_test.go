@@ -8,97 +8,15 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"tlsify/cmd/tlsify/internal/fingerprint"
 	"tlsify/engine/enginetest"
+	"tlsify/engine/enginetest/browser"
 )
-
-// A browser is one that the machine has.
-type browser struct {
-	name    string // of our fingerprints, without the version
-	title   string
-	program string // in PATH
-	// command starts it without a screen, with a new profile below home, on a
-	// page of [visit]'s server. The authority of that server's certificate is in
-	// a file of home's, and hosts below .tlsify.test are to be found at 127.0.0.1.
-	command func(t *testing.T, program, home, page string) *exec.Cmd
-}
-
-// authorityFile is the name of the authority's certificate in a browser's home.
-const authorityFile = "authority.pem"
-
-var browsers = [...]browser{
-	{"chrome", "Chromium", "chromium", func(t *testing.T, program, home, page string) *exec.Cmd {
-		return exec.Command(program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-			"--disable-background-networking", "--disable-component-update", "--disable-sync", "--ignore-certificate-errors",
-			"--disable-dev-shm-usage", "--user-data-dir="+home, "--host-resolver-rules=MAP *.tlsify.test 127.0.0.1",
-			"--remote-debugging-port=0", page)
-	}},
-	{"firefox", "Firefox ESR", "firefox-esr", func(t *testing.T, program, home, page string) *exec.Cmd {
-		certutil, err := exec.LookPath("certutil")
-		if err != nil {
-			t.Skip("needs certutil")
-		}
-		profile := filepath.Join(home, "profile")
-		os.Mkdir(profile, 0o700)
-		for _, args := range [][]string{{"-N", "--empty-password"}, {"-A", "-n", "authority", "-t", "C,,", "-i", filepath.Join(home, authorityFile)}} {
-			if out, err := exec.Command(certutil, append(args, "-d", "sql:"+profile)...).CombinedOutput(); err != nil {
-				t.Fatalf("certutil: %v: %s", err, out)
-			}
-		}
-		if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(firefoxPreferences), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command(program, "--headless", "--no-remote", "--profile", profile, page)
-		cmd.Env = append(os.Environ(), "HOME="+home, "MOZ_DISABLE_AUTO_SAFE_MODE=1")
-		return cmd
-	}},
-}
-
-// firefoxPreferences keep it from everything but the page, and change nothing
-// of its TLS.
-const firefoxPreferences = `
-user_pref("network.dns.forceResolve", "127.0.0.1");
-user_pref("network.captive-portal-service.enabled", false);
-user_pref("network.connectivity-service.enabled", false);
-user_pref("browser.shell.checkDefaultBrowser", false);
-user_pref("browser.startup.homepage_override.mstone", "ignore");
-user_pref("browser.aboutwelcome.enabled", false);
-user_pref("browser.newtabpage.enabled", false);
-user_pref("browser.topsites.contile.enabled", false);
-user_pref("browser.safebrowsing.malware.enabled", false);
-user_pref("browser.safebrowsing.phishing.enabled", false);
-user_pref("browser.safebrowsing.downloads.remote.enabled", false);
-user_pref("datareporting.policy.dataSubmissionEnabled", false);
-user_pref("toolkit.telemetry.enabled", false);
-user_pref("app.update.auto", false);
-user_pref("app.normandy.enabled", false);
-user_pref("extensions.update.enabled", false);
-user_pref("extensions.systemAddon.update.enabled", false);
-user_pref("services.settings.server", "data:,");
-`
-
-// versionOf asks a browser for its version.
-func (b *browser) versionOf(t *testing.T) string {
-	t.Helper()
-	out, err := exec.Command(b.program, "--version").Output()
-	fields := strings.Fields(string(out))
-	for _, f := range fields {
-		if f[0] >= '0' && f[0] <= '9' {
-			return strings.TrimSuffix(f, "esr")
-		}
-	}
-	t.Fatalf("%s: %v: %s", b.program, err, out)
-	return ""
-}
 
 // A visit is what a browser said on its way through a page: a first ClientHello
 // to each of the hosts, a later one, when it had a session of each, and one for a
@@ -119,18 +37,10 @@ const next = () => { if (--left == 0 && round++ == 0) { left = %[1]d; setTimeout
 load(); new WebSocket("wss://socket.tlsify.test:%[2]s/")</script>`
 
 // take starts a browser and has it say count ClientHellos of each kind.
-func (b *browser) take(t *testing.T, count int) *visit {
+func take(t *testing.T, b *browser.Browser, count int) *visit {
 	t.Helper()
-	program, err := exec.LookPath(b.program)
-	if err != nil {
-		t.Skip("needs " + b.program)
-	}
-	home := t.TempDir()
 	root := enginetest.NewRoot(t, enginetest.CertOptions{})
 	leaf := enginetest.Issue(t, root, enginetest.CertOptions{DNS: []string{"tlsify.test", "*.tlsify.test"}})
-	if err := os.WriteFile(filepath.Join(home, authorityFile), root.PEM(), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -138,18 +48,8 @@ func (b *browser) take(t *testing.T, count int) *visit {
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	seen := serveAll(t, l, leaf, fmt.Sprintf(pageScript, count, port))
-	cmd := b.command(t, program, home, "https://first.tlsify.test:"+port+"/")
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &output, &output, time.Second
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a browser is many processes
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		l.Close()
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		cmd.Wait()
-	}()
+	stop := b.Start(t, browser.Options{Authority: root.PEM(), Page: "https://first.tlsify.test:" + port + "/"})
+	defer stop()
 	v := &visit{messages: map[*fingerprint.Hello][]byte{}}
 	for limit := time.After(3 * patience); len(v.cold) < count || len(v.resumed) < count || v.socket == nil; {
 		select {
@@ -166,7 +66,7 @@ func (b *browser) take(t *testing.T, count int) *visit {
 				v.cold = append(v.cold, hello)
 			}
 		case <-limit:
-			t.Fatalf("%d and %d ClientHellos of %d: %s", len(v.cold), len(v.resumed), count, &output)
+			t.Fatalf("%d and %d ClientHellos of %d: %s", len(v.cold), len(v.resumed), count, stop())
 		}
 	}
 	return v

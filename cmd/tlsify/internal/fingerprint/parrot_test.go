@@ -18,6 +18,7 @@ import (
 	"tlsify/cmd/tlsify/internal/fingerprint"
 	"tlsify/engine"
 	"tlsify/engine/enginetest"
+	"tlsify/engine/enginetest/browser"
 	"tlsify/engines/utls"
 )
 
@@ -118,15 +119,14 @@ func TestWriteBrowsers(t *testing.T) {
 	if dir == "" {
 		t.Skip("writes captures only where TLSIFY_WRITE_BROWSERS asks for them")
 	}
-	for i := range browsers {
-		b := &browsers[i]
-		t.Run(b.name, func(t *testing.T) {
-			l := b.take(t, 40).learn(t)
-			l.Version = b.versionOf(t)
-			l.Browser, l.System, l.Taken = b.title, systemName(), time.Now().UTC().Format(time.DateOnly)
+	for _, b := range browser.Each() {
+		t.Run(b.Name, func(t *testing.T) {
+			l := take(t, b, 40).learn(t)
+			l.Version = b.Version(t)
+			l.Browser, l.System, l.Taken = b.Title, systemName(), time.Now().UTC().Format(time.DateOnly)
 			major, _, _ := strings.Cut(l.Version, ".")
 			content, _ := json.MarshalIndent(l, "", "\t")
-			file := fmt.Sprintf("%s/%s-%s.json", dir, b.name, major)
+			file := fmt.Sprintf("%s/%s-%s.json", dir, b.Name, major)
 			if err := os.WriteFile(file, append(content, '\n'), 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -154,13 +154,12 @@ func captureCount() int {
 // What is sent under a browser's name, and what is sent for a file with one of
 // its ClientHellos, cannot be told from what the browser of this machine sends.
 func TestParrots(t *testing.T) {
-	for i := range browsers {
-		b := &browsers[i]
-		t.Run(b.name, func(t *testing.T) {
+	for _, b := range browser.Each() {
+		t.Run(b.Name, func(t *testing.T) {
 			count := captureCount()
-			v := b.take(t, count)
-			major, _, _ := strings.Cut(b.versionOf(t), ".")
-			name := b.name + "-" + major
+			v := take(t, b, count)
+			major, _, _ := strings.Cut(b.Version(t), ".")
+			name := b.Name + "-" + major
 			if !slices.Contains(utls.Engine{}.Fingerprints(), name) {
 				t.Logf("there is no %s yet: make browsers", name)
 				name = ""
