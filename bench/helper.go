@@ -94,7 +94,7 @@ func (r *Rig) greet(ctx context.Context, c Contestant, kind ServerKind) (h *help
 	if negotiated, _, err = h.greeted(); err != nil {
 		return nil, "", h.fail(err)
 	}
-	_, _, negotiated = cutWire(negotiated)
+	_, negotiated = cutWire(negotiated)
 	return h, negotiated, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 )
 
@@ -19,7 +18,7 @@ type Rig struct {
 
 	mu      sync.Mutex // of what follows
 	servers map[ServerKind]*background
-	links   map[string]*background // by their arguments
+	links   map[string]*background // by what they are, and whither
 	chains  map[KeyKind]*chain
 }
 
@@ -70,7 +69,7 @@ func (r *Rig) Target(kind ServerKind) (Target, error) {
 		return Target{}, fmt.Errorf("start the server: %w", err)
 	}
 	addr := server.Addr
-	if kind.Link != (Link{}) {
+	if kind.Link != (Link{}) && !kind.Link.Netem {
 		if addr, err = r.link(kind.Link, addr); err != nil {
 			return Target{}, fmt.Errorf("start the link: %w", err)
 		}
@@ -84,10 +83,9 @@ func (r *Rig) Target(kind ServerKind) (Target, error) {
 
 // link gives the address at which addr is reached over the link.
 func (r *Rig) link(link Link, addr string) (string, error) {
-	args := link.Args(addr)
-	key := strings.Join(args, " ")
+	key := link.Form() + " " + addr
 	if r.links[key] == nil {
-		relay, err := startBackground(r.Self, nil, args...)
+		relay, err := startBackground(r.Self, nil, "link", "--to", addr, "--line", link.Form())
 		if err != nil {
 			return "", err
 		}
@@ -97,13 +95,18 @@ func (r *Rig) link(link Link, addr string) (string, error) {
 }
 
 func (r *Rig) server(kind ServerKind) (*background, error) {
-	kind.Link = Link{} // is before the server
+	if !kind.Link.Netem {
+		kind.Link = Link{} // is before the server
+	}
 	if server := r.servers[kind]; server != nil {
 		return server, nil
 	}
 	config := ServerConfig{
 		Plain: kind.Plain, PQ: kind.PQ, Version: kind.Version, Suite: kind.Suite, Group: kind.Group,
 		AfterClient: kind.AfterClient,
+	}
+	if kind.Link.Netem {
+		config.Line = kind.Link.Form()
 	}
 	if !kind.Plain {
 		chain, err := r.chain(kind.Key)

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tlsify/engine"
 )
 
@@ -27,6 +29,9 @@ type ServerConfig struct {
 	// AfterClient has the greeting wait for a line, for clients that do not
 	// see what a server says first.
 	AfterClient bool
+	// Line is where it listens, if not on loopback: at the end of such a line,
+	// which the kernel makes.
+	Line string
 }
 
 // handshakeLimit bounds a handshake, and idleLimit the wait for an order.
@@ -63,7 +68,7 @@ func Serve(ctx context.Context, listener net.Listener, config ServerConfig) erro
 			if err != nil {
 				return // the helper has the reason
 			}
-			s.greeting = onTheWire(wire.read.Load(), wire.written.Load()) + s.greeting
+			s.greeting = wire.took().String() + s.greeting
 			conn.SetDeadline(time.Time{})
 			s.obey(config.AfterClient)
 		}()
@@ -264,6 +269,31 @@ func (c *countedConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	c.written.Add(int64(n))
 	return n, err
+}
+
+// took says what has gone over the connection, which is a server's.
+func (c *countedConn) took() wire {
+	w := wire{Sent: c.read.Load(), Received: c.written.Load()}
+	if info, err := tcpInfo(c.Conn); err == nil {
+		w.PacketsSent, w.PacketsReceived, w.Resent = int64(info.Data_segs_in), int64(info.Data_segs_out), int64(info.Total_retrans)
+	}
+	return w
+}
+
+// tcpInfo asks the kernel what it knows of a connection.
+func tcpInfo(conn net.Conn) (info *unix.TCPInfo, err error) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return nil, errors.New("no TCP connection")
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	failed := raw.Control(func(fd uintptr) {
+		info, err = unix.GetsockoptTCPInfo(int(fd), unix.SOL_TCP, unix.TCP_INFO)
+	})
+	return info, errors.Join(failed, err)
 }
 
 // corkedConn collects what is written while it is corked. crypto/tls writes

@@ -64,6 +64,9 @@ func (b *background) stop() {
 // args gives the arguments with which `serve` makes this configuration again.
 func (c ServerConfig) args() []string {
 	args := []string{"serve"}
+	if c.Line != "" {
+		args = append(args, "--line", c.Line)
+	}
 	if c.Plain {
 		return append(args, "--plain")
 	}

@@ -28,18 +28,26 @@ const (
 	burst = 256 << 10
 )
 
-// onTheWire begins what the greeting says: how many bytes the handshake took, up
-// to the end of the server's part of it, records' headers included.
-func onTheWire(sent, received int64) string { return fmt.Sprintf("%d/%d ", sent, received) }
+// wire is what a handshake took, up to the end of the server's part of it: bytes
+// with records' headers, and TCP's segments that had data in them. Of the latter
+// a server knows what it has sent, what it has sent again, and what has arrived.
+type wire struct {
+	Sent, Received, PacketsSent, PacketsReceived, Resent int64 // by the client
+}
 
-// cutWire takes that from what a greeting says: what the client sent, and what it
-// received.
-func cutWire(said string) (sent, received int64, negotiated string) {
+// String begins what the greeting says.
+func (w wire) String() string {
+	return fmt.Sprintf("%d/%d/%d/%d/%d ", w.Sent, w.Received, w.PacketsSent, w.PacketsReceived, w.Resent)
+}
+
+// cutWire takes that from what a greeting says.
+func cutWire(said string) (w wire, negotiated string) {
 	counts, rest, _ := strings.Cut(said, " ")
-	if n, err := fmt.Sscanf(counts, "%d/%d", &sent, &received); n == 2 && err == nil {
-		return sent, received, rest
+	n, err := fmt.Sscanf(counts, "%d/%d/%d/%d/%d", &w.Sent, &w.Received, &w.PacketsSent, &w.PacketsReceived, &w.Resent)
+	if n != 5 || err != nil {
+		return wire{}, said
 	}
-	return 0, 0, said
+	return w, rest
 }
 
 // order is one order to the server.

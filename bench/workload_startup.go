@@ -109,7 +109,7 @@ func startOnce(ctx context.Context, c Contestant, target Target, resumed bool) (
 	if err != nil {
 		return Outcome{}, h.fail(err)
 	}
-	sent, received, negotiated := cutWire(negotiated)
+	took, negotiated := cutWire(negotiated)
 	if wasResumed := resumedGreeting(negotiated); wasResumed != resumed {
 		return Outcome{}, h.fail(fmt.Errorf("resumed: %v, where it was to be %v", wasResumed, resumed))
 	}
@@ -126,7 +126,7 @@ func startOnce(ctx context.Context, c Contestant, target Target, resumed bool) (
 		"latency": milliseconds(latency),
 		"cpu":     milliseconds(used),
 		"memory":  float64(peak) / mib,
-		"sent":    float64(sent), "received": float64(received),
+		"sent":    float64(took.Sent), "received": float64(took.Received),
 	}}, nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -43,10 +45,19 @@ func (l Link) String() string {
 	return text + ", made by a relay: no loss, and nothing of TCP's slow start"
 }
 
-// Args gives the arguments with which the role `link` makes it.
-func (l Link) Args(to string) []string {
-	return []string{"link", "--to", to, fmt.Sprintf("--delay=%v", l.Delay),
-		fmt.Sprintf("--rate=%d", l.Rate), fmt.Sprintf("--netem=%v", l.Netem), fmt.Sprintf("--loss=%g", l.Loss), fmt.Sprintf("--window=%d", l.Window)}
+// Form gives the line as Parse reads it, without who makes it.
+func (l Link) Form() string {
+	words := []string{l.Delay.String()}
+	if l.Rate > 0 {
+		words = append(words, strconv.FormatFloat(float64(l.Rate)*8/1e3, 'f', -1, 64)+"kbit")
+	}
+	if l.Loss > 0 {
+		words = append(words, strconv.FormatFloat(l.Loss, 'f', -1, 64)+"%")
+	}
+	if l.Window > 0 {
+		words = append(words, fmt.Sprintf("iw=%d", l.Window))
+	}
+	return strings.Join(words, ",")
 }
 
 const (
@@ -57,12 +68,9 @@ const (
 	linkQueue = 4096
 )
 
-// Relay connects every connection that listener accepts with the address to,
-// until ctx ends: over the link or, where the way to listener is that, straight.
+// Relay connects every connection that listener accepts with the address to over
+// the link, until ctx ends.
 func (l Link) Relay(ctx context.Context, listener net.Listener, to string) error {
-	if l.Netem {
-		l = Link{}
-	}
 	stop := context.AfterFunc(ctx, func() { listener.Close() })
 	defer stop()
 	for {

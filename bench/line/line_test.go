@@ -14,6 +14,12 @@ func echoServer(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	echoes(t, listener)
+	return listener.Addr().String()
+}
+
+// echoes has a listener be that of an echo server.
+func echoes(t *testing.T, listener net.Listener) {
 	t.Cleanup(func() { listener.Close() })
 	go func() {
 		for {
@@ -27,7 +33,6 @@ func echoServer(t *testing.T) string {
 			}()
 		}
 	}()
-	return listener.Addr().String()
 }
 
 // Data takes the delay there and back and no less than the rate allows, nothing

@@ -1,6 +1,7 @@
 package line
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -16,8 +17,9 @@ import (
 // Listen gives a listener to which the way is the link, made by the kernel:
 // behind a pair of virtual interfaces, with netem on both, whose other end is in
 // a network namespace of its own. TCP then does on it what it does on a real
-// line. It needs root, iproute2 and a kernel with netem; what it makes is gone
-// when the process ends.
+// line: every segment is a packet that netem delays or drops by itself, and
+// nothing is lost but what TCP sends. It needs root, iproute2 and a kernel with
+// netem; what it makes is gone when the process ends.
 func (l Link) Listen() (net.Listener, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("netem needs root")
@@ -59,41 +61,58 @@ func (l Link) listenThere() (net.Listener, error) {
 	address := func(host int) string {
 		return fmt.Sprintf("198.18.%d.%d", block>>8, block&0xff+host)
 	}
-	if err := command("ip", "link", "add", far, "type", "veth", "peer", "name", near, "netns", fmt.Sprint(pid)); err != nil {
+	if err := command("ip", "link", "add", far, "address", farMAC, "type", "veth",
+		"peer", "name", near, "address", nearMAC, "netns", fmt.Sprint(pid)); err != nil {
 		return nil, err
 	}
-	if err := l.lay(far, address(2)); err != nil {
+	// What TCP has learned of one connection is not for the next. Where the
+	// process is, that is for its owner to say.
+	if err := os.WriteFile("/proc/sys/net/ipv4/tcp_no_metrics_save", []byte("1"), 0); err != nil {
+		return nil, err
+	}
+	if err := l.lay(end{far, address(2)}, address(1), nearMAC); err != nil {
 		return nil, err
 	}
 	// Commands are started by this thread, and so in its namespace; others
 	// start theirs where the process is.
 	here := make(chan error)
-	go func() { here <- l.lay(near, address(1)) }()
+	go func() { here <- l.lay(end{near, address(1)}, address(2), farMAC) }()
 	if err := <-here; err != nil {
 		return nil, err
 	}
-	return net.Listen("tcp4", address(2)+":0")
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false)
+	return plain.Listen(context.Background(), "tcp4", address(2)+":0")
 }
 
-// lay brings up one end.
-func (l Link) lay(device, address string) error {
-	netem := []string{"tc", "qdisc", "add", "dev", device, "root", "netem", "delay", fmt.Sprintf("%dus", l.Delay.Microseconds()), "limit", "10000"}
+// The ends' hardware addresses: each is told the other's, so that nobody asks for
+// it over the line.
+const nearMAC, farMAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
+
+// end is one end of the line.
+type end struct{ device, address string }
+
+// lay brings up one end, which finds the other at peer.
+func (l Link) lay(e end, peer, peerMAC string) error {
+	netem := []string{"tc", "qdisc", "add", "dev", e.device, "root", "netem", "delay", fmt.Sprintf("%dus", l.Delay.Microseconds()), "limit", "10000"}
 	if l.Rate > 0 {
 		netem = append(netem, "rate", fmt.Sprintf("%dbit", 8*l.Rate))
 	}
 	if l.Loss > 0 {
-		netem = append(netem, "loss", fmt.Sprintf("%g%%", l.Loss))
+		netem = append(netem, "loss", "random", fmt.Sprintf("%g%%", l.Loss))
 	}
 	err := errors.Join(
-		command("ip", "address", "add", address+"/30", "dev", device),
-		command("ip", "link", "set", device, "up"),
+		command("ip", "address", "add", e.address+"/30", "dev", e.device),
+		// netem would lose what TCP leaves for the device to cut up as one packet.
+		command("ip", "link", "set", e.device, "gso_max_segs", "1", "up"),
+		command("ip", "neighbour", "add", peer, "lladdr", peerMAC, "dev", e.device, "nud", "permanent"),
 		command(netem...))
 	if err != nil || l.Window == 0 {
 		return err
 	}
 	// The route to the other end has the window, in place of the one that came
 	// with the address.
-	return command("ip", "route", "change", networkOf(address), "dev", device, "src", address, "initcwnd", fmt.Sprint(l.Window))
+	return command("ip", "route", "change", networkOf(e.address), "dev", e.device, "src", e.address, "initcwnd", fmt.Sprint(l.Window))
 }
 
 // networkOf gives the network of four that an address is in.

@@ -13,9 +13,7 @@ func TestNetem(t *testing.T) {
 	if err != nil {
 		t.Skip("needs root, iproute2 and a kernel with netem: ", err)
 	}
-	defer listener.Close()
-	to := echoServer(t)
-	go link.Relay(t.Context(), listener, to)
+	echoes(t, listener)
 	began := time.Now()
 	conn, err := net.Dial("tcp", listener.Addr().String())
 	if err != nil {

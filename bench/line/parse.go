@@ -2,6 +2,7 @@ package line
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -34,7 +35,7 @@ func Parse(text string) (l Link, err error) {
 			if err != nil || !(rate*unit > 0 && rate*unit <= maxRate) {
 				return l, unknown
 			}
-			l.Rate = int64(rate * unit * 1e6 / 8)
+			l.Rate = int64(math.Round(rate * unit * 1e6 / 8))
 		} else if l.Delay, err = time.ParseDuration(word); err != nil || l.Delay < 0 || l.Delay > maxDelay {
 			return l, unknown
 		}

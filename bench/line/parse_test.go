@@ -17,6 +17,9 @@ func TestParse(t *testing.T) {
 		if got != want || err != nil || got.NeedsKernel() != (want.Loss > 0 || want.Window > 0) {
 			t.Errorf("%s: %+v, %v", text, got, err)
 		}
+		if again, err := Parse(got.Form()); again != want || err != nil {
+			t.Errorf("%s is written %s, and read as %+v, %v", text, got.Form(), again, err)
+		}
 	}
 	for _, text := range []string{"", "fast", "20", "-1ms", "11s", "0mbit", "-1mbit", "100%", "-1%", "NaN%", "NaNmbit", "iw=0", "iw=x", "iw=1001", "1ms,,1%", "1e9mbit"} {
 		if got, err := Parse(text); err == nil {
@@ -31,6 +34,9 @@ func FuzzParse(f *testing.F) {
 		l, err := Parse(text)
 		if err == nil && (l.Delay < 0 || l.Delay > maxDelay || l.Rate < 0 || !(l.Loss >= 0 && l.Loss < 100) || l.Window < 0 || l.Window > maxWindow) {
 			t.Errorf("%q: %+v", text, l)
+		}
+		if again, failure := Parse(l.Form()); err == nil && (again != l || failure != nil) {
+			t.Errorf("%q: %+v is written %s, and read as %+v, %v", text, l, l.Form(), again, failure)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"tlsify/bench"
+	"tlsify/bench/line"
 )
 
 // untilEOF ends the context when standard input does: the process that started
@@ -34,11 +35,12 @@ func serve(ctx context.Context, args []string) (int, error) {
 	flags.StringVar(&config.KeyFile, "key", "", "the key's `FILE`")
 	flags.Uint16Var(&config.Version, "tls-version", 0, "the only protocol version, as crypto/tls numbers it")
 	flags.Uint16Var(&config.Suite, "suite", 0, "the only cipher suite, by its code point")
+	flags.StringVar(&config.Line, "line", "", "listen at the end of this `LINE`, made by the kernel")
 	flags.StringVar(&config.Group, "group", "", "the only `GROUP`, by the IANA's name")
 	if err := flags.Parse(args); err != nil {
 		return statusFailed, err
 	}
-	listener, err := listen()
+	listener, err := listen(config.Line)
 	if err == nil {
 		err = bench.Listening(os.Stdout, listener.Addr().String())
 	}
@@ -51,33 +53,42 @@ func serve(ctx context.Context, args []string) (int, error) {
 func link(ctx context.Context, args []string) (int, error) {
 	ctx, cancel := untilEOF(ctx)
 	defer cancel()
-	var link bench.Link
 	flags := pflag.NewFlagSet("link", pflag.ContinueOnError)
 	to := flags.String("to", "", "the `ADDRESS` at the other end")
-	flags.DurationVar(&link.Delay, "delay", 0, "how long data takes to get there")
-	flags.Int64Var(&link.Rate, "rate", 0, "how many bytes get there in a second")
-	flags.Float64Var(&link.Loss, "loss", 0, "how many packets of a hundred are lost")
-	flags.IntVar(&link.Window, "window", 0, "TCP's initial window in segments")
-	flags.BoolVar(&link.Netem, "netem", false, "have the kernel make it")
-	probe := flags.Bool("probe", false, "only try whether that can be done")
+	form := flags.String("line", "0s", "the `LINE`")
+	probe := flags.Bool("probe", false, "only try whether the kernel can make lines")
 	if err := flags.Parse(args); err != nil {
 		return statusFailed, err
 	}
-	way := listen
-	if link.Netem {
-		way = link.Listen
+	link, err := line.Parse(*form)
+	if err != nil {
+		return statusFailed, err
 	}
-	listener, err := way()
-	if err != nil || *probe {
+	if *probe {
+		_, err := link.Listen()
 		return statusOK, err
 	}
-	if err := bench.Listening(os.Stdout, listener.Addr().String()); err != nil {
+	listener, err := listen("")
+	if err == nil {
+		err = bench.Listening(os.Stdout, listener.Addr().String())
+	}
+	if err != nil {
 		return statusFailed, err
 	}
 	return statusOK, link.Relay(ctx, listener, *to)
 }
 
-func listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
+// listen listens on loopback or at the end of a line that the kernel makes.
+func listen(form string) (net.Listener, error) {
+	if form == "" {
+		return net.Listen("tcp", "127.0.0.1:0")
+	}
+	link, err := line.Parse(form)
+	if err != nil {
+		return nil, err
+	}
+	return link.Listen()
+}
 
 func pass(_ context.Context, args []string) (int, error) {
 	flags := pflag.NewFlagSet("pass", pflag.ContinueOnError)
