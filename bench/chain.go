@@ -31,6 +31,12 @@ const (
 	KeyMLDSA44 KeyKind = "ML-DSA-44"
 	KeyMLDSA65 KeyKind = "ML-DSA-65"
 	KeyMLDSA87 KeyKind = "ML-DSA-87"
+	// A leaf that the root itself has signed, without the intermediate that the
+	// others have.
+	KeyP256Alone    KeyKind = "P-256 alone"
+	KeyMLDSA44Alone KeyKind = "ML-DSA-44 alone"
+	KeyMLDSA65Alone KeyKind = "ML-DSA-65 alone"
+	KeyMLDSA87Alone KeyKind = "ML-DSA-87 alone"
 	// Merkle Tree Certificates of a large CA, for an ML-DSA-44 key.
 	KeyMTC1    KeyKind = "MTC by 1 ML-DSA-44"
 	KeyMTC3    KeyKind = "MTC by 3 ML-DSA-44"
@@ -49,8 +55,14 @@ var keyTypes = map[KeyKind]pki.KeyType{
 	KeyMLDSA44: pki.MLDSA44, KeyMLDSA65: pki.MLDSA65, KeyMLDSA87: pki.MLDSA87,
 }
 
-// chain is a throw-away root, intermediate and server with keys of one kind, in
-// files. The authorities' keys are never written.
+// signer gives the kind without what is said of the intermediate.
+func (k KeyKind) signer() (kind KeyKind, alone bool) {
+	name, alone := strings.CutSuffix(string(k), " alone")
+	return KeyKind(name), alone
+}
+
+// chain is a throw-away root, intermediate and server with keys of one kind, or
+// the two without the intermediate, in files. The authorities' keys are never written.
 type chain struct {
 	rootFile, certFile, keyFile string
 	landmarkFile                string // empty: it takes none
@@ -93,24 +105,27 @@ func newChain(dir string, kind KeyKind) (*chain, error) {
 	if o, ok := merkle[kind]; ok {
 		return newMerkleChain(dir, kind, o)
 	}
-	root, err := pki.NewRoot(pki.Options{CommonName: authorityName, Key: keyTypes[kind]})
+	signer, alone := kind.signer()
+	key := keyTypes[signer]
+	root, err := pki.NewRoot(pki.Options{CommonName: authorityName, Key: key})
 	if err != nil {
 		return nil, err
 	}
-	intermediate, err := root.Intermediate(pki.Options{CommonName: "tlsify-bench-intermediate", Key: keyTypes[kind]})
+	issuer := root
+	if !alone {
+		if issuer, err = root.Intermediate(pki.Options{CommonName: "tlsify-bench-intermediate", Key: key}); err != nil {
+			return nil, err
+		}
+	}
+	server, err := issuer.Issue(pki.Options{DNS: []string{serverName, "localhost"}, IP: []net.IP{net.IPv4(127, 0, 0, 1)}, Key: key})
 	if err != nil {
 		return nil, err
 	}
-	server, err := intermediate.Issue(pki.Options{
-		DNS: []string{serverName, "localhost"}, IP: []net.IP{net.IPv4(127, 0, 0, 1)}, Key: keyTypes[kind],
-	})
-	if err != nil {
-		return nil, err
-	}
+	name := strings.ReplaceAll(string(kind), " ", "-")
 	c := &chain{
-		rootFile: filepath.Join(dir, "root-"+string(kind)+".pem"),
-		certFile: filepath.Join(dir, "server-"+string(kind)+".pem"),
-		keyFile:  filepath.Join(dir, "server-"+string(kind)+".key"),
+		rootFile: filepath.Join(dir, "root-"+name+".pem"),
+		certFile: filepath.Join(dir, "server-"+name+".pem"),
+		keyFile:  filepath.Join(dir, "server-"+name+".key"),
 		rootPEM:  root.PEM(),
 	}
 	if err := os.WriteFile(c.rootFile, c.rootPEM, 0o644); err != nil {

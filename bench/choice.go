@@ -9,16 +9,22 @@ import (
 
 // A Choice is what somebody wants to know, in place of everything: these groups,
 // with chains of these keys, under these suites, over these lines, and so many
-// connections at a time. What is empty is as usual.
+// connections at a time. What is empty is as usual. Where Handshakes is not 0 it
+// is so many of the handshakes alone, of a client that is no program of its own.
 type Choice struct {
 	Groups   []string
 	Keys     []KeyKind
 	Ciphers  []string
 	Links    []Link
 	Parallel int
+
+	Handshakes int
 }
 
-// Keys are the kinds of chains that a server can have.
+// AllKeys are the kinds of chains that a server can have.
+var AllKeys = slices.Concat(Keys, []KeyKind{KeyP256Alone, KeyMLDSA44Alone, KeyMLDSA65Alone, KeyMLDSA87Alone})
+
+// Keys are those of a long run.
 var Keys = []KeyKind{KeyP256, KeyRSA, KeyMLDSA44, KeyMLDSA65, KeyMLDSA87, KeyMTC1, KeyMTC3, KeyMTCMark}
 
 // ciphers are the suites that the server can be made to choose, by their names:
@@ -61,7 +67,7 @@ func Groups(contestants []Contestant) (names []string) {
 
 // Empty tells that nothing was chosen.
 func (c *Choice) Empty() bool {
-	return c.Groups == nil && c.Keys == nil && c.Ciphers == nil && c.Links == nil && c.Parallel == 0
+	return c.Groups == nil && c.Keys == nil && c.Ciphers == nil && c.Links == nil && c.Parallel == 0 && c.Handshakes == 0
 }
 
 // check refuses what there is not.
@@ -72,8 +78,8 @@ func (c *Choice) check(rig *Rig, contestants []Contestant) error {
 		}
 	}
 	for _, key := range c.Keys {
-		if !slices.Contains(Keys, key) {
-			return fmt.Errorf("there is no certificate %q; there are %s", key, joined(Keys))
+		if !slices.Contains(AllKeys, key) {
+			return fmt.Errorf("there is no certificate %q; there are %s", key, joined(AllKeys))
 		}
 	}
 	for _, cipher := range c.Ciphers {
@@ -84,7 +90,7 @@ func (c *Choice) check(rig *Rig, contestants []Contestant) error {
 	for i, link := range c.Links {
 		why := rig.lacksNetem()
 		if c.Links[i].Netem = why == ""; why != "" && link.NeedsKernel() {
-			return fmt.Errorf("%v: only the kernel can make loss and initial windows, and here it cannot: %s", link, why)
+			return fmt.Errorf("%s: only the kernel can make loss and initial windows, and here it cannot: %s", link.Form(), why)
 		}
 	}
 	return nil
@@ -96,6 +102,22 @@ func joined[T ~string](list []T) string {
 		words = append(words, string(v))
 	}
 	return strings.Join(words, ", ")
+}
+
+// usual gives the groups, keys and lines of a handshake, where none are chosen
+// the usual ones.
+func (c *Choice) usual() (groups []string, keys []KeyKind, links []Link) {
+	groups, keys, links = c.Groups, c.Keys, c.Links
+	if groups == nil {
+		groups = []string{"X25519MLKEM768"}
+	}
+	if keys == nil {
+		keys = []KeyKind{KeyP256}
+	}
+	if links == nil {
+		links = []Link{{}}
+	}
+	return groups, keys, links
 }
 
 // ChosenPlan is the plan of a run about a choice: a handshake with each group
@@ -128,16 +150,7 @@ func ChosenPlan(rig *Rig, contestants []Contestant, ours string, c Choice) (Plan
 
 // choices adds the handshakes.
 func (p *Plan) choices(rig *Rig, contestants []Contestant, ours string, c Choice) error {
-	groups, keys, links := c.Groups, c.Keys, c.Links
-	if groups == nil {
-		groups = []string{"X25519MLKEM768"}
-	}
-	if keys == nil {
-		keys = []KeyKind{KeyP256}
-	}
-	if links == nil {
-		links = []Link{{}}
-	}
+	groups, keys, links := c.usual()
 	var able []Contestant
 	for _, group := range groups {
 		for _, key := range keys {

@@ -162,6 +162,7 @@ func (c Contestant) part(verb string, count int64) int64 {
 
 // verifies tells whether it can verify chains of the kind.
 func (c Contestant) verifies(key KeyKind) bool {
+	key, _ = key.signer()
 	if c.Keys == nil {
 		return key == KeyP256 || key == KeyRSA
 	}

@@ -39,7 +39,7 @@ func list(ctx context.Context, args []string) (int, error) {
 		fmt.Fprintf(out, "  %s/%s\t%s\n", e.Workload, e.Case, e.Title)
 	}
 	var keys []string
-	for _, key := range bench.Keys {
+	for _, key := range bench.AllKeys {
 		keys = append(keys, string(key))
 	}
 	for _, row := range [][2]string{

@@ -39,6 +39,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("run", programs.testRun)
 	t.Run("forms", programs.testForms)
 	t.Run("choice", programs.testChoice)
+	t.Run("handshakes", programs.testHandshakes)
 	t.Run("server", programs.testServer)
 	t.Run("listen", programs.testListen)
 	t.Run("engines", programs.testEngines)
@@ -109,10 +110,10 @@ func (p programs) testRun(t *testing.T) {
 func (p programs) testChoice(t *testing.T) {
 	for _, args := range [][]string{
 		{"--group", "nosuch"}, {"--cert", "nosuch"}, {"--cipher", "nosuch"}, {"--link", "nosuch"}, {"--only", "nosuch"},
-		{"--contestants", "nosuch"}, {"--parallel", "-1"},
+		{"--contestants", "nosuch"}, {"--parallel", "-1"}, {"--handshakes", "1"}, // which has no contestants
 	} {
 		command := exec.Command(p.self, append([]string{"run", "--tlsify", p.tlsify, "--budget", "1s", "--contestants", "tlsify"}, args...)...)
-		if said, err := command.CombinedOutput(); command.ProcessState.ExitCode() != statusFailed || !strings.Contains(string(said), args[1]) && args[0] != "--parallel" {
+		if said, err := command.CombinedOutput(); command.ProcessState.ExitCode() != statusFailed || !strings.Contains(string(said), args[1]) && args[0] != "--parallel" && args[0] != "--handshakes" {
 			t.Errorf("%v: %v\n%s", args, err, said)
 		}
 	}
@@ -127,6 +128,29 @@ func (p programs) testChoice(t *testing.T) {
 	trace := report.Results[1].Entrant("tlsify pq, X-Wing, ML-DSA-65")
 	if trace == nil || len(trace.Samples["sent"]) == 0 || trace.Samples["sent"][0] < 1216 || trace.Samples["received"][0] < 15000 {
 		t.Errorf("a KEM that only pq has, with its bytes: %+v", trace)
+	}
+}
+
+// Handshakes alone are measured as often as is asked for, with their packets, and
+// shown in percentiles.
+func (p programs) testHandshakes(t *testing.T) {
+	dir := t.TempDir()
+	kept, page := filepath.Join(dir, "handshakes.json"), filepath.Join(dir, "page.md")
+	p.run(t, "run", "--json", kept, "--handshakes", "3", "--group", "x25519,MLKEM1024", "--cert", "ML-DSA-44,ML-DSA-44 alone", "--link", "1ms")
+	p.kept = kept
+	result := p.report(t).Results[0]
+	for i, least := range []float64{10000, 6000, 11000, 7000} {
+		trace := result.Entrants[i]
+		if len(trace.Samples["latency"]) != 3 || trace.Samples["latency"][0] < 4 || trace.Samples["received"][0] < least || trace.Samples["packets received"][0] < 1 {
+			t.Errorf("%+v", trace)
+		}
+	}
+	if err := os.WriteFile(page, []byte("<!-- percentiles -->\n<!-- /percentiles -->\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.run(t, "show", "--as", "percentiles", "--into", page, kept, kept)
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "\n| | 1ms | 1ms |\n|---|---|---|\n| x25519, ML-DSA-44 | ") {
+		t.Errorf("%v\n%s", err, text)
 	}
 }
 

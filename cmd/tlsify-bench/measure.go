@@ -31,6 +31,7 @@ type measurement struct {
 type choice struct {
 	groups, certs, ciphers, links []string
 	parallel                      int
+	handshakes                    int
 }
 
 func (c *choice) add(flags *pflag.FlagSet) {
@@ -39,10 +40,11 @@ func (c *choice) add(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&c.ciphers, "cipher", nil, "only transfers, under these `SUITES`")
 	flags.StringArrayVar(&c.links, "link", nil, "only handshakes, over this `LINE`, as 20ms,10mbit,1%,iw=10: the delay each way, the rate, loss and TCP's initial window, the last two where the kernel has netem; repeatable")
 	flags.IntVar(&c.parallel, "parallel", 0, "only connections a second, `N` at a time")
+	flags.IntVar(&c.handshakes, "handshakes", 0, "only handshakes, `N` of each kind, by the engine pq in this process: from SYN to Finished, with their packets")
 }
 
 func (c *choice) parse() (bench.Choice, error) {
-	parsed := bench.Choice{Groups: c.groups, Ciphers: c.ciphers, Parallel: c.parallel}
+	parsed := bench.Choice{Groups: c.groups, Ciphers: c.ciphers, Parallel: c.parallel, Handshakes: c.handshakes}
 	for _, key := range c.certs {
 		parsed.Keys = append(parsed.Keys, bench.KeyKind(key))
 	}
@@ -197,6 +199,9 @@ func full(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return statusFailed, err
 	}
+	if chosen.Handshakes != 0 {
+		return m.handshakes(ctx, chosen)
+	}
 	if foreign.Address != "" && !chosen.Empty() {
 		return statusFailed, errors.New("--server has its own groups, certificates and suites: none can be chosen")
 	}
@@ -231,6 +236,25 @@ func full(ctx context.Context, args []string) (int, error) {
 		}
 		return m.carryOut(ctx, plan, report)
 	})
+}
+
+// handshakes measures handshakes alone, with no program as a contestant.
+func (m *measurement) handshakes(ctx context.Context, chosen bench.Choice) (int, error) {
+	for _, name := range []string{"tlsify", "engine", "more-engines", "with", "contestants", "only", "budget", "resume", "server"} {
+		if m.flags.Changed(name) {
+			return statusFailed, fmt.Errorf("--handshakes has one client, which is in this process, and one plan: no --%s", name)
+		}
+	}
+	rig, err := newRig()
+	if err != nil {
+		return statusFailed, err
+	}
+	defer rig.Close()
+	plan, err := bench.HandshakesPlan(rig, chosen)
+	if err != nil {
+		return statusFailed, err
+	}
+	return m.carryOut(ctx, plan, bench.NewReport(bench.InProcess()))
 }
 
 // newRig is a rig that starts this very program for its servers.

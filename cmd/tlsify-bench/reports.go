@@ -19,24 +19,37 @@ import (
 // show writes a stored report in another form.
 func show(_ context.Context, args []string) (int, error) {
 	flags := pflag.NewFlagSet("show", pflag.ContinueOnError)
-	as := flags.String("as", "table", "`FORM`: table, html, csv, benchstat; svg, png or ecdf, which need --result; summary; or all, which needs --output")
+	as := flags.String("as", "table", "`FORM`: table, html, csv, benchstat; svg, png or ecdf, which need --result; summary; percentiles, of handshakes; or all, which needs --output")
 	key := flags.String("result", "", "the one `RESULT` to draw, as in bulk/up")
 	width := flags.Int("width", 720, "the drawing's width in `PIXELS`")
 	output := flags.StringP("output", "o", "", "the `FILE` to write, instead of standard output; of all forms the beginning of their files' names")
-	into := flags.String("into", "", "replace the summary that `FILE` has between <!-- bench --> and <!-- /bench -->")
+	into := flags.String("into", "", "replace the summary that `FILE` has between <!-- bench --> and <!-- /bench -->, or the percentiles between such lines of theirs")
 	if err := flags.Parse(args); err != nil {
 		return statusFailed, err
 	}
-	if flags.NArg() != 1 {
-		return statusFailed, errors.New("it takes one FILE.json")
+	if flags.NArg() != 1 && *as != "percentiles" || flags.NArg() == 0 {
+		return statusFailed, errors.New("it takes one FILE.json; for the percentiles of handshakes also several, which make one table")
 	}
 	report, err := bench.Load(flags.Arg(0))
 	if err != nil {
 		return statusFailed, err
 	}
+	for _, name := range flags.Args()[1:] {
+		more, err := bench.Load(name)
+		if err != nil {
+			return statusFailed, err
+		}
+		report.Results = append(report.Results, more.Results...)
+	}
 	switch {
 	case *as == "all":
 		return statusOK, writeAll(report, *output, *width)
+	case *into != "" && *as == "percentiles":
+		text, err := report.PercentilesMarkdown()
+		if err != nil {
+			return statusFailed, err
+		}
+		return statusOK, bench.ReplaceBlock(*into, "percentiles", text)
 	case *into != "":
 		return statusOK, bench.ReplaceBlock(*into, "bench", summary(report, flags.Arg(0), filepath.Dir(*into)))
 	case *as == "summary":
@@ -121,6 +134,9 @@ func writerAs(report *bench.Report, form, key string, width int) (func(io.Writer
 		return func(out io.Writer) error { return report.WriteHTML(out, ours) }, nil
 	case "csv":
 		return report.WriteCSV, nil
+	case "percentiles":
+		text, err := report.PercentilesMarkdown()
+		return func(out io.Writer) error { _, err := io.WriteString(out, text); return err }, err
 	case "benchstat":
 		return report.WriteBenchstat, nil
 	case "svg", "png", "ecdf":
