@@ -19,7 +19,7 @@ WITH_GO = GOTOOLCHAIN=$$($(GO) env GOVERSION)
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: browsers browsers-ech dropins matrix help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd reload endings engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
+.PHONY: loss browsers browsers-ech dropins matrix help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd reload endings engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -182,6 +182,15 @@ bogo: toolchain ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/
 
 pq-table: toolchain ## measure what handshakes cost, and put the tables into ENGINES.md; needs Node.js 24 as TLSIFY_TEST_NODE, and a quiet machine
 	@TLSIFY_HANDSHAKE_TABLE=200 TLSIFY_HANDSHAKE_DOC="$$PWD/ENGINES.md" $(GOTEST) -count=1 -timeout 60m -run 'TestHandshakeTable|TestCertificateTable|TestFeatureTable' -v ./engines/pq
+
+# The lines of doc/loss.md, what crosses them, and how often.
+LOSS = 30ms,iw=10 30ms,1%,iw=10 30ms,3%,iw=10 30ms,iw=32 30ms,1%,iw=32 30ms,3%,iw=32
+LOSS_OF = --group x25519,X25519MLKEM768,MLKEM1024 --cert "P-256,ML-DSA-44,ML-DSA-65,ML-DSA-87,ML-DSA-65 alone"
+HANDSHAKES = 250
+loss: bench-build ## handshakes over lossy lines, into doc/loss.md: in QEMU, on a kernel with netem (.ci/loss); takes half an hour of processor time
+	@printf '%s\n' $(LOSS) | cat -n | xargs -P "$$(nproc)" -L 1 sh -c 'line=$$1; \
+	    SEED=$$0 .ci/loss "bin/loss-$$line.json" --handshakes $(HANDSHAKES) --link "$$line" $(LOSS_OF)'
+	@bin/tlsify-bench show --as percentiles --into doc/loss.md $(LOSS:%=bin/loss-%.json)
 
 BENCHFLAGS = -buildvcs=false -trimpath -ldflags='-s -w'
 ENGINE = std
