@@ -19,7 +19,7 @@ var doors = map[string]string{
 	"cmd/tlsify/internal/facts":       "status /engine /verify /verify/mtc",
 	"cmd/tlsify/internal/fingerprint": "/engine/trustanchor",
 	"cmd/tlsify/internal/invocation":  "dial option privilege process signer status /engine /pump /verify",
-	"cmd/tlsify/internal/listener":    "acquire facts invocation process status /engine /stream",
+	"cmd/tlsify/internal/listener":    "acquire facts invocation process program status /engine /stream",
 	"cmd/tlsify/internal/option":      "status",
 	"cmd/tlsify/internal/personality": "",
 	"cmd/tlsify/internal/privilege":   "process status",

@@ -350,7 +350,7 @@ func TestKernelDumpableUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err, l.err.text())
 	}
-	for _, pid := range append(childrenOf(tlsify.pid), tlsify.pid, findSigning(tlsify.pid)) {
+	for _, pid := range append(acceptsOf(tlsify.pid), tlsify.pid, findSigning(tlsify.pid)) {
 		// One that was only just started holds nothing yet, and has not closed
 		// itself.
 		owner := uint32(0)

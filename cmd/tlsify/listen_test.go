@@ -61,7 +61,7 @@ func TestSecretsNeverInArguments(t *testing.T) {
 			t.Errorf("%q, %v", line, err)
 		}
 	}
-	accepts := childrenOf(tlsify.pid)
+	accepts := acceptsOf(tlsify.pid)
 	if len(accepts) < 2 { // some may wait for a connection
 		t.Errorf("the listener has the children %v", accepts)
 	}
@@ -392,28 +392,32 @@ func usageOf(t testing.TB, pid int) (u usage) {
 // When nobody comes any more, or the listener ends, none is left.
 func TestAcceptsWait(t *testing.T) {
 	t.Parallel()
-	l, err := startListener(os.Stderr, os.Environ(), append(identity(t), "127.0.0.1:0", "--", "sh", "-c", "echo $PPID")...)
+	l, err := startListener(os.Stderr, os.Environ(), append(identity(t), "127.0.0.1:0", "--", "prog", "cat")...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := map[string]bool{}
+	accepts := func() []int { return acceptsOf(l.process.Pid) }
 	visit := func() {
 		c, err := dialClient(l.address, clientConfig(t))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
-		pid, _ := io.ReadAll(c)
-		if len(pid) == 0 || served[string(pid)] {
-			t.Fatalf("process %q has served a connection, after %v", pid, served)
+		there := accepts()
+		if got, _ := c.talk("visit"); got != "visit" {
+			t.Errorf("got %q", got)
 		}
-		served[string(pid)] = true
+		c.noter.Close()
+		if !becomes(func() bool {
+			return slices.ContainsFunc(there, func(pid int) bool { return !slices.Contains(accepts(), pid) })
+		}) {
+			t.Fatalf("of %v, which one has served, and goes on", there)
+		}
 	}
 	within := func(limit time.Duration, what string, holds func(waiting int) bool) {
 		t.Helper()
-		for deadline := time.Now().Add(limit); !holds(len(childrenOf(l.process.Pid))); time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(limit); !holds(len(accepts())); time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				t.Fatalf("%s: %v", what, childrenOf(l.process.Pid))
+				t.Fatalf("%s: %v", what, accepts())
 			}
 		}
 	}
@@ -427,7 +431,7 @@ func TestAcceptsWait(t *testing.T) {
 	}
 	visit()
 	within(patience, "none waits", some)
-	waiting := childrenOf(l.process.Pid)
+	waiting := accepts()
 	if err := l.stop(); err != nil {
 		t.Error(err)
 	}

@@ -82,7 +82,7 @@ func tlsify() int {
 			os.Args = slices.Concat(os.Args[:1], []string{string(option.Accept)}, heard.Args)
 		}
 	}
-	return run(status.Reporter{Heard: heard.Errors > 0}, heard)
+	return run(status.Reporter{Heard: heard.Door > 0}, heard)
 }
 
 // run is the three phases, and what is said around them.

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -10,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/listener"
 	"tlsify/cmd/tlsify/internal/signing"
 	"tlsify/engine/enginetest"
 )
@@ -149,6 +151,15 @@ func childrenOf(pid int) (children []int) {
 		}
 	}
 	return children
+}
+
+// acceptsOf lists those of a listener's children that serve its connections, or
+// wait for one: PROGs are its children, too.
+func acceptsOf(pid int) []int {
+	return slices.DeleteFunc(childrenOf(pid), func(child int) bool {
+		cmdline, _ := os.ReadFile("/proc/" + strconv.Itoa(child) + "/cmdline")
+		return !strings.Contains(string(cmdline), "\x00"+listener.HeardWord+"\x00")
+	})
 }
 
 // A signal to tlsify is passed on to PROG, which would have nothing to do any

@@ -8,15 +8,18 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/listener"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/process"
+	"tlsify/cmd/tlsify/internal/program"
 	"tlsify/cmd/tlsify/internal/signing"
 	"tlsify/engine"
 	"tlsify/engine/enginetest"
@@ -127,7 +130,6 @@ func TestCaptiveInThePool(t *testing.T) {
 					secret := filepath.Join(t.TempDir(), "secret")
 					os.WriteFile(secret, []byte("secret"), 0o600)
 					l, door := newLaunch(t), doorOf(t)
-					l.give(4, rawOf(t, openFile(t, "/dev/null")))
 					l.give(0, rawOf(t, openFile(t, "/dev/null")))
 					l.give(5, door.its)
 					l.control = "" // which stands elsewhere
@@ -136,11 +138,11 @@ func TestCaptiveInThePool(t *testing.T) {
 						n := rawOf(t, theirs)
 						theirs.Close()
 						go newClient(ours, clientConfig(t))
-						go door.let(n)
+						go door.let(n, "true")
 					} else {
-						go door.let(-1)
+						go door.let(-1, "")
 					}
-					try(t, l, at, jailbreak.try, secret, jailbreak.want, listener.HeardWord, "4", "5", "--control-fd=3", "--engine", e.Name(),
+					try(t, l, at, jailbreak.try, secret, jailbreak.want, listener.HeardWord, "0", "5", "2", "--control-fd=3", "--engine", e.Name(),
 						"--cert", pki+"/good.pem", "--key", pki+"/good.key", "--", "true")
 				})
 			}
@@ -156,19 +158,32 @@ func doorOf(t *testing.T) door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { unix.Close(ends[0]) })
 	return door{ends[0], ends[1]}
 }
 
-// let does what a listener does with nothing secret, and with a connection, or
-// none. It closes that.
-func (d door) let(conn int) {
+// let does what a listener does with nothing secret, and with a connection, which
+// it closes, and a PROG, or with neither.
+func (d door) let(conn int, prog ...string) {
 	unix.Read(d.ours, make([]byte, 1))
 	unix.Write(d.ours, []byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0})
-	if conn >= 0 {
-		process.Give(d.ours, conn)
-		unix.Close(conn)
+	if conn < 0 {
+		return
 	}
+	process.Give(d.ours, conn)
+	unix.Close(conn)
+	file := os.NewFile(uintptr(d.ours), "door")
+	defer file.Close()
+	plan := program.Plan{Args: prog, In: 0, Out: 1, OneSocket: true, Claims: &process.Claims{}, Names: facts.ProgramVariables()}
+	plan.Answer(file, func(path string, attr *syscall.ProcAttr) (int, error) {
+		handle, err := process.Start(path, prog, attr)
+		if n, dupErr := unix.Dup(handle); err == nil && dupErr == nil {
+			go func() {
+				unix.Waitid(unix.P_PIDFD, n, nil, unix.WEXITED, nil)
+				unix.Close(n)
+			}()
+		}
+		return handle, err
+	})
 }
 
 func openFile(t *testing.T, name string) *os.File {
@@ -186,7 +201,7 @@ func openFile(t *testing.T, name string) *os.File {
 func TestCaptiveProgram(t *testing.T) {
 	needSandbox(t)
 	pki := pkiFiles(t)
-	for _, form := range []option.Form{option.Connect, option.Accept} {
+	for _, form := range []option.Form{option.Connect, option.Accept, option.Listen} {
 		for _, at := range []string{"handshake", "ready"} {
 			for what, want := range map[string]string{"environment": "done", "unnamed": "EBADF"} {
 				t.Run(string(form)+"/"+at+"/"+what, func(t *testing.T) {
@@ -202,18 +217,28 @@ func TestCaptiveProgram(t *testing.T) {
 						l.give(n, rawOf(t, secret))
 						secret.Close()
 					}
-					prog := []string{"--", "sh", "-c", "test -z \"$BASH_ENV\" || touch " + dir + "/abused; touch " + dir + "/ran"}
-					var args []string
+					prog := []string{"sh", "-c", "test -z \"$BASH_ENV\" || touch " + dir + "/abused; touch " + dir + "/ran"}
+					args := []string{"accept", "--net-fd", "5"}
 					if form == option.Connect {
 						args = connectTo(t, startServer(t, "quiet"))
 					} else {
 						ours, theirs := tcpPair(t)
-						l.give(5, rawOf(t, theirs))
-						theirs.Close()
 						go newClient(ours, clientConfig(t))
-						args = []string{"accept", "--net-fd", "5", "--cert", pki + "/good.pem", "--key", pki + "/good.key"}
+						n := rawOf(t, theirs)
+						theirs.Close()
+						if form == option.Listen { // whose accept it is
+							door := doorOf(t)
+							l.give(0, rawOf(t, openFile(t, "/dev/null"))) // as a listener does
+							l.give(5, door.its)
+							l.control = ""
+							args = []string{listener.HeardWord, "0", "5", "2", "--control-fd=3"}
+							go door.let(n, prog...)
+						} else {
+							l.give(5, n)
+						}
+						args = append(args, "--cert", pki+"/good.pem", "--key", pki+"/good.key")
 					}
-					try(t, l, at, what, "", want, append(args, prog...)...)
+					try(t, l, at, what, "", want, append(append(args, "--"), prog...)...)
 					if at == "ready" && !becomes(func() bool { _, err := os.Stat(dir + "/ran"); return err == nil }) {
 						t.Error("PROG has not run")
 					}
@@ -354,7 +379,7 @@ func TestEveryThreadIsConfined(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.noter.Close()
-	confined(t, slices.Min(childrenOf(server.process.Pid))) // a later one may be at its start
+	confined(t, slices.Min(acceptsOf(server.process.Pid))) // a later one may be at its start
 	confined(t, findSigning(server.process.Pid))
 	limit, _ := os.ReadFile("/proc/self/limits")
 	core := regexp.MustCompile(`(?m)^Max core file size +(\S+)`).FindSubmatch(limit)

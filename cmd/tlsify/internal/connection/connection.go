@@ -41,6 +41,7 @@ type connection struct {
 	offered []trustanchor.ID // what the server says to have certificates of
 	asked   trustanchor.ID   // what it was asked for by a second connection
 
+	door       *stream.FD // to the listener, or nil
 	network    *network
 	oneByOne   *pump.OneByOne // what the engine reads the network by, where the socket may be handed over
 	clock      *clock         // of the handshake

@@ -73,16 +73,12 @@ func (c *connection) failed(ctx context.Context, err error) int {
 
 // prepare does what takes no network: PROG's process is started, and this one
 // gets ready to be confined.
-func (c *connection) prepare() error {
+func (c *connection) prepare() (err error) {
 	c.at = Dialing
-	if p := c.inv.Program; p.Args != nil {
-		program, err := program.Prepare(program.Plan{Args: p.Args, In: p.In, Out: p.Out, End: p.End,
-			OneSocket: c.inv.Form.Accepts() && c.caller.Delayed == nil, Claims: c.inv.Claims,
-			Extra: c.caller.Delayed.Descriptors(), Errors: p.Errors, Env: c.caller.Without(c.inherits()), Names: append(facts.ProgramVariables(), c.caller.Variables()...)})
-		if err != nil {
+	if c.inv.Program.Args != nil {
+		if c.program, err = c.prepareProgram(); err != nil {
 			return err
 		}
-		c.program = program
 		if err := c.drop(whenProgramIs); err != nil {
 			return err
 		}
@@ -95,6 +91,18 @@ func (c *connection) prepare() error {
 	}
 	c.prepareConfinement()
 	return nil
+}
+
+// prepareProgram starts the process that is to become PROG, unless our listener
+// starts PROG.
+func (c *connection) prepareProgram() (*program.Program, error) {
+	p := c.inv.Program
+	if c.door != nil && p.Errors == 0 {
+		return program.Asked(p.Args[0], c.door)
+	}
+	return program.Prepare(program.Plan{Args: p.Args, In: p.In, Out: p.Out, End: p.End,
+		OneSocket: c.inv.Form.Accepts() && c.caller.Delayed == nil, Claims: c.inv.Claims,
+		Extra: c.caller.Delayed.Descriptors(), Errors: p.Errors, Env: c.caller.Without(c.inherits()), Names: append(facts.ProgramVariables(), c.caller.Variables()...)})
 }
 
 // open dials, unless the network is there.

@@ -10,8 +10,9 @@ import (
 )
 
 // HeardWord is the first argument of an accept of a listener's. Behind it stand
-// the numbers of what PROG is to have as descriptor 2 and of the door, and the
-// arguments of accept. As a command it would be a port without a host.
+// the numbers of what PROG is to have as descriptor 2, where the accept is to start
+// it, or 0, and of the door; how many processors there are, or 0; and the arguments of
+// accept. As a command it would be a port without a host.
 const HeardWord = ":accept"
 
 // accept is a process that serves one connection.
@@ -57,9 +58,8 @@ func (a *accept) end() *visitor {
 	return a.visitor
 }
 
-// let lets a connection in by the door, which has no other use then.
+// let lets a connection in by the door.
 func (a *accept) let(conn int) error {
-	defer a.door.Close()
 	<-a.furnished
 	if a.unfit != nil {
 		return a.unfit

@@ -55,10 +55,12 @@ func fit(l invocation.Admission, sockets int) invocation.Admission {
 	}
 	var files unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &files) == nil {
-		// Half for those that have a process, of whom the listener hears on one,
-		// and half for those that wait.
+		// Half for those that have a process, of whom the listener hears on one;
+		// a quarter for those of them that shake hands, by whose door PROG will be
+		// asked for; and a quarter for those that wait.
 		left := int(min(files.Cur, 1<<30)) - spareFiles - sockets
 		l.Connections = min(l.Connections, max(1, left/2))
+		l.Handshakes = min(l.Handshakes, max(1, left/4))
 		l.Waiting = min(l.Waiting, max(1, left/4))
 	}
 	l.Handshakes = min(l.Handshakes, l.Connections)

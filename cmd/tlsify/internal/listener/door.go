@@ -26,7 +26,9 @@ import (
 // a number that is no descriptor's, and no length.
 //
 // The connection comes when there is one (process.Give), which may be long
-// afterwards: pool.go. If the door ends before, there will be none.
+// afterwards: pool.go. If the door ends before, there will be none. When the peer is
+// who it should be, the accept asks at the door for PROG (program.Asked), and has no
+// more use for it then.
 
 const (
 	// secretsLimit is more than a listener has read of any file.
@@ -55,7 +57,7 @@ func giveWhenAsked(door *os.File, contents map[int][]byte, limit time.Duration) 
 
 // Heard is what an accept of a listener's is told by its arguments.
 type Heard struct {
-	Errors int      // the descriptor that PROG has as 2
+	Errors int      // the descriptor that PROG has as 2; 0: the listener starts PROG
 	Door   int      // the door's
 	Args   []string // of accept
 }
@@ -63,21 +65,28 @@ type Heard struct {
 // Begin is the beginning of such an accept: it takes its own arguments, hardens
 // itself, and has the listener give it what it has for it.
 func Begin(args []string) (heard Heard, exit int) {
-	if len(args) < 2 {
+	const words = 3
+	if len(args) < words {
 		return heard, status.Usage
 	}
-	heard.Errors, _ = strconv.Atoi(args[0])
-	heard.Door, _ = strconv.Atoi(args[1])
-	if min(heard.Errors, heard.Door) < invocation.FirstGiven {
+	var numbers [words]int
+	for i := range numbers {
+		numbers[i], _ = strconv.Atoi(args[i])
+	}
+	heard.Errors, heard.Door = numbers[0], numbers[1]
+	if heard.Door < invocation.FirstGiven || heard.Errors != 0 && heard.Errors < invocation.FirstGiven {
 		return heard, status.Usage
 	}
-	unix.CloseOnExec(heard.Errors)
+	if heard.Errors != 0 {
+		unix.CloseOnExec(heard.Errors)
+	}
 	unix.CloseOnExec(heard.Door)
+	process.OfSoManyProcessors(numbers[2])
 	process.Harden() // what holds is reported by the sandbox
 	if receive(heard.Door) != nil {
 		return heard, status.Internal
 	}
-	heard.Args = args[2:]
+	heard.Args = args[words:]
 	return heard, status.OK
 }
 

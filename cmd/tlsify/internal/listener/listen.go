@@ -69,6 +69,11 @@ type service struct {
 	controlFD, errorsFD int
 	doorFD              int // of the door: door.go
 
+	// startsPrograms tells that PROG is started here, when an accept asks for it,
+	// and not by the accept. It takes descriptors of processes.
+	startsPrograms                  bool
+	environment, programEnvironment []string // of accepts, and of PROG
+
 	spawning chan struct{} // who is starting a process
 	pool     pool
 
@@ -79,6 +84,12 @@ func newService(inv *acquire.Resources) *service {
 	s := &service{inv: inv, limit: inv.Limits.Handshake, children: newChildren(), admission: newAdmission(inv.Listen.Admission, time.Now),
 		notices:  status.NewLog(func(line string) { status.WriteWaiting("tlsify: " + line) }),
 		spawning: make(chan struct{}, mostSpawning)}
+	s.environment, s.programEnvironment = handedOn(os.Environ()), handedOn(facts.Inherited(process.Environ()))
+	if self := process.OpenProcess(os.Getpid()); self >= 0 {
+		unix.Close(self)
+		s.startsPrograms = true
+		s.environment = process.WithOneProcessor(s.environment)
+	}
 	s.controlFD = s.free(invocation.FirstGiven)
 	s.errorsFD = s.free(s.controlFD + 1)
 	s.doorFD = s.free(s.errorsFD + 1)

@@ -7,12 +7,14 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/process"
+	"tlsify/cmd/tlsify/internal/program"
 	"tlsify/cmd/tlsify/internal/status"
 )
 
@@ -49,6 +51,7 @@ func (s *service) follow(a *accept, v *visitor) {
 		s.admission.over(v)
 	}
 	go s.hear(v, a.said)
+	go s.answer(a)
 }
 
 // dismiss ends an accept that has no connection.
@@ -100,10 +103,15 @@ func (s *service) start() (*accept, error) {
 		files[inv.HandedOn.SignerFD] = uintptr(toSigner)
 	}
 	files[0], files[s.doorFD], files[s.controlFD] = uintptr(null), uintptr(door[1]), uintptr(said[1])
-	files[2], files[s.errorsFD] = uintptr(null), files[2]
-	a.pid, err = s.children.start(process.WithSwitches(slices.Concat([]string{os.Args[0], HeardWord, strconv.Itoa(s.errorsFD), strconv.Itoa(s.doorFD)},
+	words := []string{os.Args[0], HeardWord, "0", strconv.Itoa(s.doorFD), strconv.Itoa(process.AllowedProcessors())}
+	if !s.startsPrograms {
+		words[2], words[4] = strconv.Itoa(s.errorsFD), "0"
+		files[s.errorsFD] = files[2]
+	}
+	files[2] = uintptr(null)
+	a.pid, err = s.children.start(process.WithSwitches(slices.Concat(words,
 		[]string{"--control-fd=" + strconv.Itoa(s.controlFD)}, inv.HandedOn.Args[1:])),
-		&syscall.ProcAttr{Env: acceptEnvironment(), Files: files},
+		&syscall.ProcAttr{Env: s.environment, Files: files},
 		func(syscall.WaitStatus) {
 			if v := a.end(); v != nil {
 				s.admission.over(v)
@@ -171,7 +179,24 @@ func (s *service) hear(v *visitor, said *os.File) {
 	}
 }
 
-// acceptEnvironment is ours without what was said to us alone.
-func acceptEnvironment() []string {
-	return slices.DeleteFunc(facts.WithoutUCSPI(os.Environ()), func(entry string) bool { return strings.HasPrefix(entry, "LISTEN_") })
+// answer has PROG started, once, when an accept asks for it.
+func (s *service) answer(a *accept) {
+	defer a.door.Close()
+	if !s.startsPrograms {
+		return
+	}
+	a.door.SetDeadline(time.Time{})
+	p := a.inv.Program
+	plan := program.Plan{Args: p.Args, In: p.In, Out: p.Out, End: p.End, OneSocket: true,
+		Claims: a.inv.Claims, Env: s.programEnvironment, Names: facts.ProgramVariables()}
+	plan.Answer(a.door, func(path string, attr *syscall.ProcAttr) (int, error) {
+		s.spawning <- struct{}{}
+		defer func() { <-s.spawning }()
+		return process.Start(path, p.Args, attr) // its end interests the accept alone
+	})
+}
+
+// handedOn is an environment without what was said to the listener alone.
+func handedOn(env []string) []string {
+	return slices.DeleteFunc(facts.WithoutUCSPI(env), func(entry string) bool { return strings.HasPrefix(entry, "LISTEN_") })
 }

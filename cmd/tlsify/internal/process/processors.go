@@ -2,6 +2,8 @@ package process
 
 import (
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -13,12 +15,25 @@ import (
 // more: its runtime then has one from the start.
 var OfOneProcessor = []string{"GOMAXPROCS=1"}
 
+// WithOneProcessor is an environment with that in it.
+func WithOneProcessor(env []string) []string {
+	env = slices.DeleteFunc(slices.Clone(env), func(entry string) bool { return strings.HasPrefix(entry, "GOMAXPROCS=") })
+	return append(env, OfOneProcessor...)
+}
+
 // processors is how many the runtime had given itself before OneProcessor.
 var processors int
 
 // OneProcessor has one goroutine run at a time. It must be called before anything
 // else is done.
 func OneProcessor() { processors = runtime.GOMAXPROCS(1) }
+
+// AllowedProcessors is how many AllProcessors gives.
+func AllowedProcessors() int { return max(processors, 1) }
+
+// OfSoManyProcessors has AllProcessors give as many to a process that was started
+// OfOneProcessor.
+func OfSoManyProcessors(n int) { processors = n }
 
 // AllProcessors takes OneProcessor back, where there is work for several.
 var AllProcessors = sync.OnceFunc(func() {

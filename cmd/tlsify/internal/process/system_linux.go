@@ -2,6 +2,7 @@ package process
 
 import (
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -47,6 +48,24 @@ func OpenProcess(pid int) int {
 		return -1
 	}
 	return n
+}
+
+// Start starts a program, and gives a descriptor of its process. To be reaped is
+// left to others.
+func Start(path string, args []string, attr *syscall.ProcAttr) (handle int, err error) {
+	handle = -1
+	attr.Sys = &syscall.SysProcAttr{PidFD: &handle}
+	pid, err := syscall.ForkExec(path, args, attr)
+	if err == nil && handle < 0 {
+		syscall.Kill(pid, syscall.SIGKILL)
+		err = unix.ENOSYS
+	}
+	return handle, err
+}
+
+// Replace makes n another of from's, closed on exec, in place of what it was.
+func Replace(n, from int) error {
+	return os.NewSyscallError("dup3", unix.Dup3(from, n, unix.O_CLOEXEC))
 }
 
 // SignalProcess sends a signal to the child behind that descriptor, and to no

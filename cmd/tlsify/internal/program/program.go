@@ -33,13 +33,15 @@ import (
 // would hold for its children, too.
 type Program struct {
 	name     string
-	PID      int
+	PID      int      // 0: it is no child of ours
 	Handle   int      // a descriptor of its process, or -1 where there is no such
 	starter  *os.File // what tells it to become PROG
 	ToProg   *stream.FD
 	FromProg *stream.FD // the same, where it is one socket
 	toEnd    *os.File   // takes the line that says how the stream has ended; or nil
 	ended    chan syscall.WaitStatus
+	door     *stream.FD // where a listener is asked for it (asked.go); else nil
+	started  bool       // and it was
 }
 
 // Plan is what a PROG is to be.
@@ -148,8 +150,11 @@ func Prepare(plan Plan) (*Program, error) {
 
 // Start makes it PROG, with these variables added to its environment.
 func (p *Program) Start(env []string) error {
-	defer p.starter.Close()
-	if err := tellToStart(p.starter, env); err != nil {
+	start := p.tellToStart
+	if p.door != nil {
+		start = p.ask
+	}
+	if err := start(env); err != nil {
 		return &status.Failure{Status: status.CannotRun, Code: "usage", Text: "cannot start " + status.Cut(p.name) + ": " + err.Error()}
 	}
 	return nil
@@ -166,8 +171,21 @@ func (p *Program) TellEnd(line string) {
 
 // Abandon ends what has not become PROG.
 func (p *Program) Abandon() {
+	if p.door != nil && !p.started {
+		p.door.Close()
+		return
+	}
 	p.signal(syscall.SIGKILL)
+	p.await()
 	<-p.ended
+}
+
+// await has ended told of the end of PROG, if it is not that already.
+func (p *Program) await() {
+	if p.door != nil {
+		p.ended = make(chan syscall.WaitStatus, 1)
+		go p.awaitAsked()
+	}
 }
 
 func (p *Program) signal(signal syscall.Signal) {
@@ -186,6 +204,7 @@ func (p *Program) Status(ctx context.Context, stream int, limit time.Duration) i
 	if p.ToProg != p.FromProg {
 		p.ToProg.Stop()
 	}
+	p.await()
 	select {
 	case status := <-p.ended:
 		return programStatus(status, stream)

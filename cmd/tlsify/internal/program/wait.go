@@ -58,7 +58,7 @@ func Wait(args []string) int {
 		return status.Internal
 	}
 	names := strings.Split(args[2], ",")
-	said, err := io.ReadAll(io.LimitReader(socket, int64(len(names)+1)*(valueLimit+64)))
+	said, err := io.ReadAll(io.LimitReader(socket, mostSaid(names)))
 	if err != nil || len(said) == 0 {
 		return status.Internal
 	}
@@ -70,6 +70,9 @@ func Wait(args []string) int {
 	io.WriteString(socket, strconv.Itoa(int(errno)))
 	return status.CannotRun
 }
+
+// mostSaid bounds what can come late for variables of these names.
+func mostSaid(names []string) int64 { return int64(len(names)+1) * (valueLimit + 64) }
 
 // errForeign is what nobody but a taken-over process sends.
 var errForeign = errors.New("not the values of variables that may come")
@@ -127,16 +130,22 @@ func readInherited(socket io.Reader) ([]string, error) {
 	return strings.Split(string(said[:n-1]), "\x00"), nil
 }
 
-// tellToStart makes the process at the other end of the socket PROG, and
-// returns when it is that, or why it is not.
-func tellToStart(socket *os.File, values []string) error {
-	var said []byte
+// late is how the values of variables are told: what admit takes apart.
+func late(values []string) (said []byte) {
 	for _, entry := range values {
 		if _, value, _ := strings.Cut(entry, "="); len(value) <= valueLimit {
 			said = append(append(said, entry...), 0)
 		}
 	}
-	if _, err := socket.Write(append(said, 0)); err != nil {
+	return append(said, 0)
+}
+
+// tellToStart makes the process at the other end of the socket PROG, and
+// returns when it is that, or why it is not.
+func (p *Program) tellToStart(values []string) error {
+	socket := p.starter
+	defer socket.Close()
+	if _, err := socket.Write(late(values)); err != nil {
 		return errors.New("the process that was to become it has ended")
 	}
 	if err := unix.Shutdown(int(socket.Fd()), unix.SHUT_WR); err != nil {

@@ -1,0 +1,108 @@
+package program
+
+import (
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/process"
+	"tlsify/stream"
+)
+
+// ends are both ends of a door.
+func ends(t *testing.T) (listeners *os.File, accepts *stream.FD) {
+	pair, err := process.SocketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listeners = os.NewFile(uintptr(pair[0]), "door")
+	accepts, err = stream.NewFD(pair[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listeners.Close(); accepts.Close() })
+	return listeners, accepts
+}
+
+// starting has PROG started, and reaped.
+func starting(t *testing.T, plan *Plan, started *int) func(string, *syscall.ProcAttr) (int, error) {
+	return func(path string, attr *syscall.ProcAttr) (int, error) {
+		*started++
+		handle, err := process.Start(path, plan.Args, attr)
+		if err == nil {
+			n, _ := unix.Dup(handle)
+			t.Cleanup(func() {
+				unix.Waitid(unix.P_PIDFD, n, nil, unix.WEXITED, nil)
+				unix.Close(n)
+			})
+		}
+		return handle, err
+	}
+}
+
+// Who asks a listener for PROG gets it, with the listener's environment and what it
+// says of the connection, and hears of its end.
+func TestAnswer(t *testing.T) {
+	if process.OpenProcess(os.Getpid()) < 0 {
+		t.Skip("there are no descriptors of processes")
+	}
+	listeners, accepts := ends(t)
+	plan := &Plan{Args: []string{"sh", "-c", "read line; echo $line $ONE $TWO; read how <&5; echo $how"}, In: 0, Out: 1, End: 5, OneSocket: true,
+		Claims: &process.Claims{}, Env: []string{"ONE=1", "PATH=" + os.Getenv("PATH")}, Names: []string{"TWO"}}
+	started := 0
+	start := starting(t, plan, &started)
+	go func() {
+		plan.Answer(listeners, start)
+		listeners.Close()
+	}()
+	p, err := Asked("sh", accepts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start([]string{"TWO=2"}); err != nil {
+		t.Fatal(err)
+	}
+	p.ToProg.Write([]byte("line\n"))
+	p.TellEnd("closed peer")
+	p.ToProg.SetReadDeadline(time.Now().Add(time.Minute))
+	if got, err := io.ReadAll(p.FromProg); string(got) != "line 1 2\nclosed peer\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if status := p.Status(t.Context(), 0, time.Minute); status != 0 {
+		t.Error("status", status)
+	}
+	if started != 1 {
+		t.Error("started", started)
+	}
+}
+
+// Who asks for more than values for known variables gets nothing, and no more is
+// read than such values can be; and what cannot be started is told of.
+func TestAnswerRefuses(t *testing.T) {
+	for said, want := range map[string]int{
+		"": -1, "BASH_ENV=x\x00\x00": int(unix.EINVAL), "TWO=2\x00": int(unix.EINVAL), strings.Repeat("x", 1<<20): int(unix.EINVAL),
+		"TWO=2\x00\x00": int(unix.ENOENT),
+	} {
+		listeners, accepts := ends(t)
+		plan := &Plan{Args: []string{"no-such-program"}, In: 0, Out: 1, OneSocket: true, Claims: &process.Claims{}, Names: []string{"TWO"}}
+		started := 0
+		done := make(chan bool)
+		go func() {
+			plan.Answer(listeners, starting(t, plan, &started))
+			listeners.Close()
+			close(done)
+		}()
+		io.WriteString(accepts, said) // of which the last may find nobody
+		unix.Shutdown(accepts.Number(), unix.SHUT_WR)
+		<-done
+		word, fds, err := process.TakeAllGiven(accepts, mostReaches)
+		if got := int(word); err != nil && want >= 0 || err == nil && got != want || len(fds) > 0 || started > 0 {
+			t.Errorf("%.20q: %d, %v, %v; %d started", said, word, fds, err, started)
+		}
+	}
+}
