@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -18,8 +20,8 @@ import (
 	"tlsify/verify/mtc"
 )
 
-// BoringSSL as the peer, for what it alone has: Merkle Tree Certificates and
-// trust anchor IDs. It is a program of ours on its library, which the tests do
+// BoringSSL as the peer, for what it alone has, Merkle Tree Certificates and trust
+// anchor IDs, and for keys in place of certificates. It is a program of ours on its library, which the tests do
 // not build:
 //
 //	cmake -GNinja -B BUILD -DCMAKE_BUILD_TYPE=Release SOURCE && ninja -C BUILD ssl crypto
@@ -208,6 +210,50 @@ func TestClientWithBoringSSL(t *testing.T) {
 			}
 		})
 	}
+}
+
+// BoringSSL shows raw public keys, and takes them, on both sides.
+func TestRawKeysWithBoringSSL(t *testing.T) {
+	peer := needBoringSSL(t)
+	for _, kind := range []string{"p256", "ed25519", "rsa", "mldsa44"} {
+		t.Run(kind, func(t *testing.T) {
+			public, key := writeRaw(t, rawIdentity(kind))
+			c, s := rawConfigs(kind)
+			withBoringSSLKeys(t, c, s, peer, "raw", key, public)
+		})
+	}
+}
+
+// BoringSSL has imported keys alone (RFC 9258), on both sides.
+func TestPSKWithBoringSSL(t *testing.T) {
+	peer := needBoringSSL(t)
+	p := testPSK("one")
+	p.Imported = true
+	for _, group := range []string{"x25519", "X25519MLKEM768"} {
+		t.Run(group, func(t *testing.T) {
+			c, s := withPSK(p)
+			c.Groups, s.Groups = []string{group}, []string{group}
+			withBoringSSLKeys(t, c, s, peer, "psk", "one", hex.EncodeToString(p.Key))
+		})
+	}
+}
+
+// withBoringSSLKeys has a peer answer, and then ask.
+func withBoringSSLKeys(t *testing.T, c *engine.ClientConfig, s *engine.ServerConfig, peer string, keys ...string) {
+	t.Helper()
+	server := start(t, peer, append([]string{"server"}, keys...)...)
+	session := dial(t, server.expect(t, "port "), c)
+	fmt.Fprintln(session, "hello")
+	line(t, session, "hello\n")
+	session.CloseWrite()
+
+	port, accepted := listen(t, s)
+	client := start(t, peer, append([]string{"client", port}, keys...)...)
+	session = accepted()
+	line(t, session, "ping\n")
+	fmt.Fprintln(session, "pong")
+	client.expect(t, "pong")
+	session.CloseWrite()
 }
 
 func parseSigner(der []byte) (crypto.Signer, error) {

@@ -1,11 +1,15 @@
-// A TLS 1.3 client and server on BoringSSL that know Merkle Tree Certificates
-// and trust anchor IDs: a peer for the tests of the engine pq.
+// A TLS 1.3 client and server on BoringSSL, a peer for the tests of the engine pq.
+// They know Merkle Tree Certificates and trust anchor IDs, and their peers by keys.
 //
 //   peer client PORT CA.pem NAME [ID]...    connects to 127.0.0.1, verifies, says
 //       what it saw, sends "ping\n" and prints the line that comes back
 //   peer server CHAIN.pem KEY.pem [CHAIN.pem KEY.pem]...    prints its port, and
 //       answers every client with the line that it sent; a chain with
 //       CERTIFICATE PROPERTIES in it is for clients that ask for its anchor
+//   peer client PORT raw KEY.pem PUBLIC.pem    shows a raw public key, and takes one
+//   peer client PORT psk IDENTITY HEX          has an imported key
+//   peer server raw KEY.pem PUBLIC.pem         the same of a server
+//   peer server psk IDENTITY HEX
 //
 // Build it with BoringSSL's include folder and its libssl.a and libcrypto.a.
 #include <arpa/inet.h>
@@ -62,6 +66,97 @@ std::string ReadLine(SSL *ssl) {
   return line;
 }
 
+int Connect(const char *port) {
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in addr = {};
+  addr.sin_family = AF_INET;
+  addr.sin_port = htons(static_cast<uint16_t>(atoi(port)));
+  addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (connect(fd, reinterpret_cast<sockaddr *>(&addr), sizeof(addr)) != 0) {
+    Die("connect");
+  }
+  return fd;
+}
+
+// Ping sends a line, and prints what comes back.
+void Ping(SSL *ssl) {
+  SSL_write(ssl, "ping\n", 5);
+  printf("%s", ReadLine(ssl).c_str());
+  SSL_shutdown(ssl);
+}
+
+// TakeSchemes has signatures taken that are not by default.
+void TakeSchemes(SSL_CTX *ctx) {
+  const uint16_t schemes[] = {SSL_SIGN_ML_DSA_44,
+                              SSL_SIGN_ML_DSA_65,
+                              SSL_SIGN_ML_DSA_87,
+                              SSL_SIGN_ECDSA_SECP256R1_SHA256,
+                              SSL_SIGN_ED25519,
+                              SSL_SIGN_RSA_PSS_RSAE_SHA256};
+  if (!SSL_CTX_set_verify_algorithm_prefs(ctx, schemes, sizeof(schemes) / 2)) {
+    Die("signature algorithms");
+  }
+}
+
+EVP_PKEY *peer_key;  // the one that is taken
+
+ssl_verify_result_t VerifyRaw(SSL *ssl, uint8_t *alert) {
+  EVP_PKEY *shown = SSL_get0_peer_rpk(ssl);
+  return shown != nullptr && EVP_PKEY_cmp(shown, peer_key) == 1
+             ? ssl_verify_ok
+             : ssl_verify_invalid;
+}
+
+// AddKey gives a context a raw public key and the peer's, or an imported one.
+void AddKey(SSL_CTX *ctx, const char *kind, const char *own, const char *other) {
+  bssl::UniquePtr<SSL_CREDENTIAL> cred;
+  if (strcmp(kind, "raw") == 0) {
+    bssl::UniquePtr<BIO> bio(BIO_new_file(own, "r"));
+    bssl::UniquePtr<BIO> other_bio(BIO_new_file(other, "r"));
+    if (!bio || !other_bio) {
+      Die("a file");
+    }
+    bssl::UniquePtr<EVP_PKEY> pkey(
+        PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
+    peer_key = PEM_read_bio_PUBKEY(other_bio.get(), nullptr, nullptr, nullptr);
+    const uint8_t types[] = {TLSEXT_cert_type_rpk};
+    if (!pkey || !peer_key ||
+        !SSL_CTX_set1_accepted_peer_cert_types(ctx, types, 1)) {
+      Die("a key");
+    }
+    cred.reset(SSL_CREDENTIAL_new_raw_public_key(pkey.get()));
+    TakeSchemes(ctx);
+    SSL_CTX_set_custom_verify(
+        ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, VerifyRaw);
+  } else {
+    std::string key;
+    for (const char *c = other; c[0] && c[1]; c += 2) {
+      key.push_back(static_cast<char>(
+          strtol(std::string(c, 2).c_str(), nullptr, 16)));
+    }
+    cred.reset(SSL_CREDENTIAL_new_pre_shared_key(
+        reinterpret_cast<const uint8_t *>(key.data()), key.size(),
+        reinterpret_cast<const uint8_t *>(own), strlen(own), EVP_sha256(),
+        nullptr, 0));
+  }
+  if (!cred || !SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) ||
+      !SSL_CTX_add1_credential(ctx, cred.get())) {
+    Die("a credential");
+  }
+}
+
+int KeyClient(char **argv) {
+  bssl::UniquePtr<SSL_CTX> ctx(SSL_CTX_new(TLS_method()));
+  AddKey(ctx.get(), argv[3], argv[4], argv[5]);
+  bssl::UniquePtr<SSL> ssl(SSL_new(ctx.get()));
+  SSL_set_fd(ssl.get(), Connect(argv[2]));
+  if (SSL_connect(ssl.get()) != 1) {
+    Die("handshake");
+  }
+  Ping(ssl.get());
+  return 0;
+}
+
 int Client(int argc, char **argv) {
   bssl::UniquePtr<SSL_CTX> ctx(SSL_CTX_new(TLS_method()));
   if (!SSL_CTX_set_min_proto_version(ctx.get(), TLS1_3_VERSION) ||
@@ -74,14 +169,7 @@ int Client(int argc, char **argv) {
   X509_VERIFY_PARAM_set_flags(
       SSL_CTX_get0_param(ctx.get()),
       X509_V_FLAG_USE_MTC_DRAFT_PLANTS_05 | X509_V_FLAG_PARTIAL_CHAIN);
-  const uint16_t schemes[] = {SSL_SIGN_ML_DSA_44, SSL_SIGN_ML_DSA_65,
-                              SSL_SIGN_ML_DSA_87,
-                              SSL_SIGN_ECDSA_SECP256R1_SHA256,
-                              SSL_SIGN_ED25519};
-  if (!SSL_CTX_set_verify_algorithm_prefs(ctx.get(), schemes,
-                                          sizeof(schemes) / 2)) {
-    Die("signature algorithms");
-  }
+  TakeSchemes(ctx.get());
   bssl::UniquePtr<SSL> ssl(SSL_new(ctx.get()));
   std::string anchors;
   for (int i = 5; i < argc; i++) {
@@ -94,15 +182,7 @@ int Client(int argc, char **argv) {
           anchors.size())) {
     Die("configuration");
   }
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in addr = {};
-  addr.sin_family = AF_INET;
-  addr.sin_port = htons(static_cast<uint16_t>(atoi(argv[2])));
-  addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (connect(fd, reinterpret_cast<sockaddr *>(&addr), sizeof(addr)) != 0) {
-    Die("connect");
-  }
-  SSL_set_fd(ssl.get(), fd);
+  SSL_set_fd(ssl.get(), Connect(argv[2]));
   SSL_set_verify(ssl.get(), SSL_VERIFY_PEER, [](int ok, X509_STORE_CTX *store) {
     SSL *s = static_cast<SSL *>(X509_STORE_CTX_get_ex_data(
         store, SSL_get_ex_data_X509_STORE_CTX_idx()));
@@ -127,9 +207,7 @@ int Client(int argc, char **argv) {
          SSL_get_group_name(SSL_get_group_id(ssl.get())),
          SSL_get_signature_algorithm_name(
              SSL_get_peer_signature_algorithm(ssl.get()), 0));
-  SSL_write(ssl.get(), "ping\n", 5);
-  printf("%s", ReadLine(ssl.get()).c_str());
-  SSL_shutdown(ssl.get());
+  Ping(ssl.get());
   return 0;
 }
 
@@ -172,7 +250,10 @@ void AddCredential(SSL_CTX *ctx, const char *chain, const char *key) {
 
 int Server(int argc, char **argv) {
   bssl::UniquePtr<SSL_CTX> ctx(SSL_CTX_new(TLS_method()));
-  for (int i = 2; i + 1 < argc; i += 2) {
+  if (argc == 5) {
+    AddKey(ctx.get(), argv[2], argv[3], argv[4]);
+  }
+  for (int i = 2; argc != 5 && i + 1 < argc; i += 2) {
     AddCredential(ctx.get(), argv[i], argv[i + 1]);
   }
   int listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -206,6 +287,10 @@ int Server(int argc, char **argv) {
 }  // namespace
 
 int main(int argc, char **argv) {
+  if (argc == 6 && strcmp(argv[1], "client") == 0 &&
+      (strcmp(argv[3], "raw") == 0 || strcmp(argv[3], "psk") == 0)) {
+    return KeyClient(argv);
+  }
   if (argc >= 5 && strcmp(argv[1], "client") == 0) {
     return Client(argc, argv);
   }
