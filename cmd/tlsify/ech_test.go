@@ -181,7 +181,7 @@ func TestECHWithOpenSSL(t *testing.T) {
 			fmt.Fprintln(w, "hello")
 			w.Close()
 			return l.start("connect", "--engine", e.Name(), "--name", enginetest.Host, "--sni", enginetest.Host,
-				"--trust", pki+"/ca.pem", "--ech", configs, s.address)
+				"--trust", pki+"/ca.pem", "--eof-wait=300ms", "--ech", configs, s.address)
 		}
 		tlsify := connect(config)
 		tlsify.expect(0, "ech accepted", "verified trust .*", "ready", "end 0")
@@ -241,6 +241,69 @@ func TestECHKeyWithOpenSSL(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// BoringSSL's tool, TLSIFY_TEST_BSSL, as either side: it finds the hidden name, and
+// who has an old configuration is told of the new one.
+func TestECHWithBoringSSL(t *testing.T) {
+	bssl := os.Getenv("TLSIFY_TEST_BSSL")
+	if bssl == "" {
+		t.Skip("no BoringSSL (TLSIFY_TEST_BSSL)")
+	}
+	dir, ca := t.TempDir(), pkiFiles(t)+"/ca.pem"
+	file := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"new", "stale"} {
+		out, err := exec.Command(bssl, "generate-ech", "-out-ech-config-list", file(name+".list"), "-out-ech-config", file(name), "-out-private-key", file(name+".key"),
+			"-public-name", publicName, "-config-id", fmt.Sprint(len(name)), "-max-name-length", "64").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	cert, key := enginetest.WriteFiles(t, enginetest.Issue(t, enginetest.PKI(t).Root, enginetest.CertOptions{DNS: []string{publicName, enginetest.Host}}), dir, "both")
+	port := unusedPort(t)
+	background(t, dir, port, bssl, "server", "-accept", port, "-loop", "-www", "-cert", cert, "-key", key, "-ech-key", file("new.key"), "-ech-config", file("new"))
+	ours, stale := file("ours.pem"), file("stale.ours")
+	lists := map[string]string{ours: makeECH(t, "x25519", ours), stale: makeECH(t, "x25519", file("stale.pem"))}
+	for path, list := range lists {
+		der, err := base64.StdEncoding.DecodeString(list)
+		if err == nil {
+			err = os.WriteFile(path+".list", der, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, e := range built() {
+		t.Run(e.Name(), func(t *testing.T) {
+			connect := func(configs string) *child {
+				l := newLaunch(t)
+				caller := newStarter(l, "pipes")
+				tlsify := l.start("connect", "--engine", e.Name(), "--name", enginetest.Host, "--sni", enginetest.Host, "--trust", ca, "--ech", configs, "--tolerate-truncation", "127.0.0.1:"+port) // it sends no close_notify
+				fmt.Fprint(caller, "GET / HTTP/1.0\r\n\r\n")
+				caller.end()
+				return tlsify
+			}
+			connect(file("new.list")).expect(0, "ech accepted", "verified trust .*", "ready", "end 0")
+			rejected := connect(file("stale.list"))
+			rejected.expect(4, "ech-retry .*", "error ech-rejected .*", "end 4")
+			retry := filepath.Join(t.TempDir(), "retry")
+			if err := os.WriteFile(retry, []byte(rejected.await("ech-retry")), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			connect(retry).expect(0, "ech accepted", "end 0")
+
+			if e.Name() == "utls" {
+				return // it is a client
+			}
+			s := listenECH(t, e.Name(), ours)
+			for list, want := range map[string]string{ours: "Encrypted ClientHello: yes", stale: "ECH_REJECTED"} {
+				cmd := exec.Command(bssl, "client", "-connect", s.address, "-server-name", enginetest.Host, "-root-certs", ca, "-ech-config-list", list+".list")
+				if out, _ := cmd.CombinedOutput(); !strings.Contains(string(out), want) {
+					t.Errorf("no %q in %s", want, out)
+				}
+			}
+		})
 	}
 }
 
