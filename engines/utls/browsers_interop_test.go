@@ -125,3 +125,64 @@ func asBrowsers(t *testing.T, address string, retried bool) {
 		}
 	}
 }
+
+// A server with two certificates that prefers the one with a key of ML-DSA, as
+// the browser's own order of signatures asks it to, is no fault of the server's,
+// at once and behind a HelloRetryRequest. A fingerprint that does not offer them
+// reaches it. TLSIFY_TEST_OPENSSL is an OpenSSL from 3.5 on, TLSIFY_TEST_NODE such
+// Node.js, several with colons between them.
+func TestTwoCertificates(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := enginetest.WriteFiles(t, enginetest.Chain(t, "good"), dir, "classical")
+	pqCert, pqKey := enginetest.WriteFiles(t, enginetest.Chain(t, "pq-mldsa65"), dir, "pq")
+	for _, server := range []struct {
+		programs, skip string
+		command        func(port, group string) []string
+	}{
+		{os.Getenv("TLSIFY_TEST_OPENSSL"), "no OpenSSL 3.5 or later (TLSIFY_TEST_OPENSSL)", func(port, group string) []string {
+			return []string{"s_server", "-accept", "127.0.0.1:" + port, "-www", "-cert", cert, "-key", key,
+				"-dcert", pqCert, "-dkey", pqKey, "-groups", cmp.Or(group, "X25519:P-384")}
+		}},
+		{os.Getenv("TLSIFY_TEST_NODE"), "no Node.js (TLSIFY_TEST_NODE)", func(port, group string) []string {
+			return []string{"-e", fmt.Sprintf(`const fs = require('fs'), file = (name) => fs.readFileSync(name)
+				require('https').createServer({cert: [file(%q), file(%q)], key: [file(%q), file(%q)], ecdhCurve: %q},
+					(q, r) => r.end('served')).listen(%s, '127.0.0.1')`, cert, pqCert, key, pqKey, cmp.Or(group, "auto"), port)}
+		}},
+	} {
+		t.Run(strings.Trim(server.skip[strings.Index(server.skip, "("):], "()"), func(t *testing.T) {
+			if server.programs == "" {
+				t.Skip(server.skip)
+			}
+			for program := range strings.SplitSeq(server.programs, ":") {
+				for _, group := range []string{"", "P-384"} {
+					port := enginetest.FreePort(t)
+					start(t, program, server.command(port, group)...)
+					enginetest.AwaitPort(t, port)
+					withTwoCertificates(t, "127.0.0.1:"+port, group != "")
+				}
+			}
+		})
+	}
+}
+
+func withTwoCertificates(t *testing.T, address string, retried bool) {
+	t.Helper()
+	c := clientConfig()
+	c.Fingerprint, c.ALPN = "chrome", []string{"http/1.1"}
+	_, err := dial(t, address, c)
+	wantUnsupported(t, err, "ML-DSA")
+	for name := range strings.SplitSeq(withoutMLDSA, " and ") {
+		c.Fingerprint = name
+		session, err := dial(t, address, c)
+		if err != nil {
+			t.Errorf("%s, HelloRetryRequest %v: %v", name, retried, err)
+			continue
+		}
+		if state := session.State(); state.Version != engine.TLS13 || (state.Group == "secp384r1") != retried {
+			t.Errorf("%s, HelloRetryRequest %v: %+v", name, retried, state)
+		}
+		fmt.Fprintf(session, "GET / HTTP/1.0\r\nHost: %s\r\n\r\n", enginetest.Host)
+		io.ReadAll(session) // s_server serves one after the other
+		session.CloseWrite()
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,14 +39,15 @@ func TestCaptures(t *testing.T) {
 }
 
 // Chromium's extensions stand in any order, GREASE first and last; the payload
-// of encrypted_client_hello has any of the browser's lengths; and what is GREASE
-// is another each time, in signature_algorithms as well.
+// of encrypted_client_hello has any of the lengths that the browser was seen with;
+// and what is GREASE is another each time, in signature_algorithms as well. All
+// are as likely as each other: the bounds are five deviations and more, so that
+// chance fails this test once in 10,000 runs at most.
 func TestChromiumVaries(t *testing.T) {
-	const count, signatures, ech = 400, 13, 0xfe0d
-	places, lengths, grease := map[string]int{}, map[int]int{}, map[uint16]int{}
+	const count, signatures = 400, 13
+	places, grease := map[string]int{}, map[uint16]int{}
 	width := 0
-	for range count {
-		h := parseWireHello(t, builtHello(t, "chrome"))
+	lengths := variants(t, "chrome", count, func(h *wireHello) {
 		width = len(h.extensions)
 		if h.extensions[0] != 0x0a0a || h.extensions[width-1] != 0x0a0a {
 			t.Fatalf("extensions %x", h.extensions)
@@ -53,18 +55,43 @@ func TestChromiumVaries(t *testing.T) {
 		for i, id := range h.extensions[1 : width-1] {
 			places[fmt.Sprint(id, " at ", i)]++
 		}
-		lengths[len(h.bodies[ech])]++
 		grease[uint16(h.bodies[signatures][2])]++
-	}
+	})
 	if want := count / (width - 2); len(places) != (width-2)*(width-2) || slices.ContainsFunc(slices.Collect(mapValues(places)), func(n int) bool { return n < want/6 || n > 3*want }) {
 		t.Errorf("not all orders are as likely, %d each: %v", want, places)
 	}
-	if want := count / 4; len(lengths) != 4 || slices.ContainsFunc(slices.Collect(mapValues(lengths)), func(n int) bool { return n < want/2 || n > 2*want }) {
+	if want := count / len(lengths); slices.ContainsFunc(slices.Collect(mapValues(lengths)), func(n int) bool { return n < want/2 || n > 2*want }) {
 		t.Errorf("lengths of encrypted_client_hello: %v", lengths)
 	}
 	if len(grease) != 16 {
 		t.Errorf("%d values of GREASE among the signatures", len(grease))
 	}
+}
+
+// Firefox has one order, and one length for a server's name.
+func TestFirefoxVaries(t *testing.T) {
+	orders := map[string]int{}
+	variants(t, "firefox", 400, func(h *wireHello) { orders[fmt.Sprint(h.extensions)]++ })
+	if len(orders) != 1 {
+		t.Errorf("orders: %v", orders)
+	}
+}
+
+// variants builds ClientHellos and gives the lengths of encrypted_client_hello's
+// payload, which have to be those of the browser's captures.
+func variants(t *testing.T, name string, count int, look func(*wireHello)) map[int]int {
+	t.Helper()
+	const ech, besidePayload = 0xfe0d, 1 + 4 + 1 + 2 + 32 + 2 // RFC 9849, section 5, with a key of X25519
+	lengths := map[int]int{}
+	for range count {
+		h := parseWireHello(t, builtHello(t, name))
+		lengths[len(h.bodies[ech])-besidePayload]++
+		look(h)
+	}
+	if got, want := slices.Sorted(maps.Keys(lengths)), captures()[newestOf(name)].ECHPayloads; !slices.Equal(got, want) {
+		t.Errorf("payloads of %d bytes, the browser's have %d", got, want)
+	}
+	return lengths
 }
 
 func mapValues[K comparable](m map[K]int) func(func(int) bool) {

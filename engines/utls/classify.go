@@ -61,11 +61,37 @@ func (h *handshake) ownFault(text string) error {
 	case strings.Contains(text, textRetryGroup):
 		return Engine{}.unsupported("the key exchange " + engine.GroupName(uint16(h.hello.group)) +
 			", which the fingerprint offers and the server asks for by HelloRetryRequest")
-	case strings.Contains(text, textKeyType+": *mldsa.PublicKey") && h.profile != nil && h.profile.offersMLDSA():
-		return Engine{}.unsupported("signatures of ML-DSA, which the fingerprint offers, and which the server's certificate is for: " +
-			"the engines std and pq can, without a fingerprint")
+	case strings.Contains(text, textKeyType) && h.profile != nil:
+		return h.keyNotKnown(text)
 	case strings.Contains(text, textSuite) && slices.Contains(h.conn.HandshakeState.Hello.CipherSuites, h.hello.suite):
 		return Engine{}.unsupported(fmt.Sprintf("the cipher suite %v, which the fingerprint offers and the server chose", engine.Cipher(h.hello.suite)))
 	}
 	return nil
 }
+
+// keyNotKnown says that the server chose a certificate with a key that the
+// library knows nothing of, where the fingerprint had offered signatures by such
+// keys. It is nil where it had not: then the server is to blame.
+func (h *handshake) keyNotKnown(text string) error {
+	isMLDSA := func(id uint16) bool { return id >= 0x0904 && id <= 0x0906 }
+	offered := h.profile.uncheckable()
+	if strings.Contains(text, textKeyType+": *mldsa.PublicKey") {
+		if !slices.ContainsFunc(offered, isMLDSA) {
+			return nil
+		}
+		return Engine{}.unsupported("signatures of ML-DSA, which the fingerprint offers, and which the server's certificate is for: " +
+			"the engines std and pq can, without a fingerprint; the fingerprints " + withoutMLDSA + " do not offer them")
+	}
+	offered = slices.DeleteFunc(offered, isMLDSA)
+	if len(offered) == 0 || !strings.Contains(text, textKeyType+": <nil>") {
+		return nil
+	}
+	var words []string
+	for _, id := range offered {
+		words = append(words, fmt.Sprintf("0x%04x", id))
+	}
+	return Engine{}.unsupported("signatures by the key of the server's certificate, which the fingerprint offers (" + strings.Join(words, ", ") + ")")
+}
+
+// withoutMLDSA are today's fingerprints that offer no ML-DSA.
+const withoutMLDSA = "chrome-133 and firefox"

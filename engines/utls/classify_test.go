@@ -149,7 +149,16 @@ var provocations = [...][]func(s *scene) error{
 		c := s.shows(public)
 		c.Certificate = [][]byte{bytes.Replace(c.Certificate[0], []byte{0x2b, 0x65, 0x70}, []byte{0x2b, 0x65, 0x6e}, 1)}
 		return s.play()
-	}},
+	}, showsEd448},
+}
+
+// showsEd448 has the server show a key that crypto/x509 does not know: Ed25519's by
+// another name.
+func showsEd448(s *scene) error {
+	public, _, _ := ed25519.GenerateKey(rand.Reader)
+	c := s.shows(public)
+	c.Certificate = [][]byte{bytes.Replace(c.Certificate[0], []byte{0x2b, 0x65, 0x70}, []byte{0x2b, 0x65, 0x71}, 1)}
+	return s.play()
 }
 
 // A change of the library's wording fails here.
@@ -189,10 +198,47 @@ func TestOwnFaults(t *testing.T) {
 	})
 	t.Run("ML-DSA", func(t *testing.T) {
 		for _, chain := range []string{"pq-mldsa44", "pq-mldsa65", "pq-mldsa87"} {
+			for _, groups := range [][]tls.CurveID{nil, {tls.CurveP384}} { // at once, and by a HelloRetryRequest
+				s := newScene(t)
+				s.client.Fingerprint = "chrome"
+				s.peer.CurvePreferences = groups
+				s.peer.Certificates = []tls.Certificate{enginetest.TLSCertificate(enginetest.Chain(t, chain))}
+				wantUnsupported(t, s.play(), "ML-DSA")
+			}
+		}
+		// With a session of the server's, made when it had another certificate.
+		s := newScene(t)
+		s.client.Fingerprint = "chrome"
+		s.client.KeepTicket = func(b []byte) { s.client.Ticket = bytes.Clone(b) }
+		if err := s.play(); err != engine.ErrTruncated || s.client.Ticket == nil {
+			t.Fatalf("the first connection: %v, %d bytes of ticket", err, len(s.client.Ticket))
+		}
+		s.peer = &tls.Config{Certificates: []tls.Certificate{enginetest.TLSCertificate(enginetest.Chain(t, "pq-mldsa65"))}}
+		wantUnsupported(t, s.play(), "ML-DSA")
+		// Who takes another fingerprint, as the error says, does not offer it.
+		for _, name := range append(strings.Split(withoutMLDSA, " and "), "chrome") {
+			c := clientConfig()
+			c.Fingerprint = name
+			if p, err := (Engine{}).profileFor(c); err != nil || len(p.uncheckable()) != 0 != (name == "chrome") {
+				t.Errorf("%s: %v, %v", name, p, err)
+			}
+		}
+	})
+	t.Run("a key of another kind", func(t *testing.T) {
+		captured := sentHello(t, func(c *engine.ClientConfig) { c.Fingerprint = "firefox" })
+		for scheme, want := range map[uint16]bool{0x0808: true, 0x0809: true, 0x0904: false, 0x0303: false} {
 			s := newScene(t)
-			s.client.Fingerprint = "chrome"
-			s.peer.Certificates = []tls.Certificate{enginetest.TLSCertificate(enginetest.Chain(t, chain))}
-			wantUnsupported(t, s.play(), "ML-DSA")
+			// In the place of rsa_pkcs1_sha512.
+			s.client.Hello = bytes.Replace(captured.message, []byte{6, 1, 2, 3, 2, 1}, []byte{byte(scheme >> 8), byte(scheme), 2, 3, 2, 1}, 1)
+			if bytes.Equal(s.client.Hello, captured.message) {
+				t.Fatal("the capture has other signatures")
+			}
+			err := showsEd448(s)
+			if want {
+				wantUnsupported(t, err, fmt.Sprintf("0x%04x", scheme))
+			} else if !errors.As(err, new(*engine.PeerError)) {
+				t.Errorf("0x%04x: %v", scheme, err)
+			}
 		}
 	})
 	t.Run("retry with a session", func(t *testing.T) {

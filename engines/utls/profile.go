@@ -273,21 +273,29 @@ func asBytes(e tls.TLSExtension) *tls.GenericExtension {
 	return &tls.GenericExtension{Id: uint16(b[0])<<8 | uint16(b[1]), Data: b[4:]}
 }
 
-// offersMLDSA tells whether the fingerprint says that it can check signatures
-// of ML-DSA (RFC 8446, section 4.2.3). It is what the browsers of today say, and
-// the library cannot: only a server that has no other certificate, or that
-// prefers one of these, makes a difference of it.
-func (p *profile) offersMLDSA() bool {
+// signatureSchemes are those of signature_algorithms (RFC 8446, section 4.2.3).
+func (p *profile) signatureSchemes() (schemes []uint16) {
 	for _, e := range p.spec.Extensions {
 		if g, ok := e.(*tls.GenericExtension); ok && g.Id == extSignatureAlgorithms {
 			for i := 2; i+1 < len(g.Data); i += 2 {
-				if v := binary.BigEndian.Uint16(g.Data[i:]); v >= 0x0904 && v <= 0x0906 {
-					return true
-				}
+				schemes = append(schemes, binary.BigEndian.Uint16(g.Data[i:]))
 			}
 		}
 	}
-	return false
+	return schemes
+}
+
+// uncheckable are the signatures that the fingerprint says it can check, and the
+// library cannot, because it knows no key of their kind: ML-DSA, which the
+// browsers of today offer, and Ed448 and RSASSA-PSS keys, which OpenSSL does. Only
+// a server that has no other certificate, or prefers such a one, makes a
+// difference of it.
+func (p *profile) uncheckable() []uint16 {
+	return slices.DeleteFunc(p.signatureSchemes(), func(id uint16) bool {
+		// RFC 5246's pairs end in 1 to 3: RSA, DSA, ECDSA.
+		legacy := id>>8 <= 6 && id&0xff <= 3
+		return legacy || isGREASE(id) || slices.Contains(signatures[:], tls.SignatureScheme(id))
+	})
 }
 
 // highestVersion is the highest protocol version that is offered.

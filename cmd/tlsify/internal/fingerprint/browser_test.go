@@ -27,13 +27,14 @@ type visit struct {
 	socket        *fingerprint.Hello
 }
 
-// pageScript loads something of each host, and then again; every answer ends its
-// connection, so that each is one of its own.
+// pageScript loads something of each host, and then again, and again as long as it
+// is let: a browser in a hurry drops a connection before it has the ticket. Every
+// answer ends its connection, so that each is one of its own.
 const pageScript = `<!doctype html><title>tlsify</title><script>
 let left = %[1]d, round = 0
 const load = () => { for (let i = 0; i < %[1]d; i++) { const image = new Image(); image.onload = image.onerror = next
 	image.src = "https://h" + String(i).padStart(3, "0") + ".tlsify.test:%[2]s/" + round } }
-const next = () => { if (--left == 0 && round++ == 0) { left = %[1]d; setTimeout(load, 200) } }
+const next = () => { if (--left == 0) { round++; left = %[1]d; setTimeout(load, 200) } }
 load(); new WebSocket("wss://socket.tlsify.test:%[2]s/")</script>`
 
 // take starts a browser and has it say count ClientHellos of each kind.
@@ -69,6 +70,7 @@ func take(t *testing.T, b *browser.Browser, count int) *visit {
 			t.Fatalf("%d and %d ClientHellos of %d: %s", len(v.cold), len(v.resumed), count, stop())
 		}
 	}
+	v.cold, v.resumed = v.cold[:count], v.resumed[:count]
 	return v
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net"
 	"os"
 	"slices"
@@ -235,9 +236,55 @@ func wantAlike(t *testing.T, v *visit, count int, tune func(*engine.ClientConfig
 		if one := orders(theirs) == 1; one != (orders(own) == 1) || !one && orders(own) != count {
 			t.Errorf("%s: the browser has %d orders, we have %d", kind, orders(theirs), orders(own))
 		}
+		wantSpread(t, kind, theirs, own)
 		t.Logf("%s: %d of %d alike; orders %d and %d; payloads %d and %d", kind, len(own), count, orders(theirs), orders(own), payloads(theirs), payloads(own))
 	}
 	wantPayloads(t, v, ours)
+}
+
+// wantSpread compares how the two vary, each with as many ClientHellos: where each
+// extension stands on average, and how often encrypted_client_hello has each of
+// its lengths where they do not hang on the session. The bounds are six standard
+// deviations of what two draws of the same kind differ by.
+func wantSpread(t *testing.T, kind string, theirs, own []*fingerprint.Hello) {
+	t.Helper()
+	places := func(list []*fingerprint.Hello) map[uint16]float64 {
+		mean := map[uint16]float64{}
+		for _, h := range list {
+			for i, e := range h.Extensions {
+				if e.ID&0x0f0f != 0x0a0a {
+					mean[e.ID] += float64(i) / float64(len(list))
+				}
+			}
+		}
+		return mean
+	}
+	n := float64(len(own))
+	width := float64(len(own[0].Extensions))
+	bound := 6 * math.Sqrt(2*(width*width-1)/12/n) // of places that are all as likely
+	a, b, worst := places(theirs), places(own), 0.0
+	for id, place := range a {
+		worst = max(worst, math.Abs(place-b[id]))
+		if worst > bound {
+			t.Errorf("%s: extension %d stands at %.1f on average, the browser's at %.1f", kind, id, b[id], place)
+		}
+	}
+	count := func(list []*fingerprint.Hello) map[int]int {
+		lengths := map[int]int{}
+		for _, h := range list {
+			lengths[payloadOf(h)]++
+		}
+		return lengths
+	}
+	if c, d := count(theirs), count(own); orders(theirs) > 1 {
+		p := 1 / float64(len(d))
+		for length := range d {
+			if diff := math.Abs(float64(c[length] - d[length])); diff > 6*math.Sqrt(2*n*p*(1-p)) {
+				t.Errorf("%s: payloads of the browser's %v, of ours %v", kind, c, d)
+			}
+		}
+		t.Logf("%s: places differ by %.2f at most (bound %.2f); payloads %v and %v", kind, worst, bound, c, d)
+	}
 }
 
 // likeness is that of all that is in a visit, which has to be one of each kind.
