@@ -59,6 +59,8 @@ func matrixPeers(t *testing.T, dir string) (peers []*matrixPeer) {
 			key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 			if word, why, _ := strings.Cut(value, " "); key == "cannot" {
 				p.cannot[strings.ReplaceAll(word, "-", " ")] = why
+			} else if key == "keys" {
+				p.keys = append(p.keys, value)
 			} else {
 				p.name = value
 			}

@@ -25,6 +25,7 @@ import (
 type matrixPeer struct {
 	program, name string
 	cannot        map[string]string // by the word for it, why
+	keys          []string          // psk, raw: what it can have in place of certificates
 }
 
 // A matrixRow is a peer in one role under one version of TLS with one engine.

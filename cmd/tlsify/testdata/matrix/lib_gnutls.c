@@ -16,6 +16,40 @@ static gnutls_datum_t ticket_key, session;
 static const char *host; // NULL: we serve
 
 const char *lib_cannot[] = {NULL};
+const char *lib_keys[] = {"psk", "raw", NULL};
+
+static gnutls_psk_client_credentials_t psk_client;
+static gnutls_psk_server_credentials_t psk_server;
+
+static int psk_of(gnutls_session_t s, const char *name, gnutls_datum_t *key) {
+	(void)s;
+	const char *identity;
+	unsigned char secret[64];
+	int len = psk(&identity, secret);
+	if (strcmp(name, identity) != 0) return -1;
+	key->data = gnutls_malloc(len);
+	key->size = len;
+	memcpy(key->data, secret, len);
+	return 0;
+}
+
+// keys has keys in place of certificates, and returns the priority for it.
+static const char *keys(const char *key) {
+	const char *identity;
+	unsigned char secret[64];
+	gnutls_datum_t datum = {secret, 0};
+	if ((datum.size = psk(&identity, secret)) > 0) {
+		gnutls_psk_allocate_client_credentials(&psk_client);
+		gnutls_psk_set_client_credentials(psk_client, identity, &datum, GNUTLS_PSK_KEY_RAW);
+		gnutls_psk_allocate_server_credentials(&psk_server);
+		gnutls_psk_set_server_credentials_function(psk_server, psk_of);
+		return "NORMAL:-VERS-ALL:+VERS-TLS1.3:-KX-ALL:+ECDHE-PSK";
+	}
+	char own[520]; // it takes one encoding for both
+	snprintf(own, sizeof own, "%s.pem", spki());
+	if (gnutls_certificate_set_rawpk_key_file(cred, own, key, GNUTLS_X509_FMT_PEM, NULL, 0, NULL, 0, 0, 0) < 0) die("no raw key");
+	return "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CTYPE-ALL:+CTYPE-RAWPK";
+}
 
 const char *lib_name(void) {
 	static char name[50];
@@ -26,20 +60,25 @@ const char *lib_name(void) {
 void lib_setup(int server, int tls13, const char *chain, const char *key, const char *roots, const char *name) {
 	host = server ? NULL : name;
 	gnutls_certificate_allocate_credentials(&cred);
+	gnutls_session_ticket_key_generate(&ticket_key);
+	if (getenv("PEER_PSK") || raw()) {
+		gnutls_priority_init(&priority, keys(key), NULL);
+		return;
+	}
 	if (gnutls_certificate_set_x509_trust_file(cred, roots, GNUTLS_X509_FMT_PEM) < 1 ||
 	    gnutls_certificate_set_x509_key_file(cred, chain, key, GNUTLS_X509_FMT_PEM) < 0) die("no files");
 	gnutls_priority_init(&priority, tls13 ? "NORMAL:-VERS-ALL:+VERS-TLS1.3" : "NORMAL:-VERS-ALL:+VERS-TLS1.2", NULL);
-	gnutls_session_ticket_key_generate(&ticket_key);
 }
 
 struct tls *lib_handshake(int fd) {
 	struct tls *t = calloc(1, sizeof *t);
-	gnutls_init(&t->s, host ? GNUTLS_CLIENT : GNUTLS_SERVER);
+	gnutls_init(&t->s, (host ? GNUTLS_CLIENT : GNUTLS_SERVER) | (raw() ? GNUTLS_ENABLE_RAWPK : 0));
 	gnutls_priority_set(t->s, priority);
-	gnutls_credentials_set(t->s, GNUTLS_CRD_CERTIFICATE, cred);
+	if (psk_client) gnutls_credentials_set(t->s, GNUTLS_CRD_PSK, host ? (void *)psk_client : (void *)psk_server);
+	else gnutls_credentials_set(t->s, GNUTLS_CRD_CERTIFICATE, cred);
 	if (host) {
 		gnutls_server_name_set(t->s, GNUTLS_NAME_DNS, host, strlen(host));
-		gnutls_session_set_verify_cert(t->s, host, 0);
+		if (!psk_client && !raw()) gnutls_session_set_verify_cert(t->s, host, 0);
 		if (session.data) gnutls_session_set_data(t->s, session.data, session.size);
 	} else {
 		gnutls_certificate_server_set_request(t->s, GNUTLS_CERT_REQUEST);
@@ -92,6 +131,7 @@ const char *lib_peer(struct tls *t) {
 	unsigned n = 0;
 	const gnutls_datum_t *list = gnutls_certificate_get_peers(t->s, &n);
 	strcpy(t->name, "none");
+	if (n > 0 && raw()) return same(list[0].data, list[0].size);
 	gnutls_x509_crt_t cert;
 	size_t size = sizeof t->name;
 	if (n > 0 && gnutls_x509_crt_init(&cert) == 0) {

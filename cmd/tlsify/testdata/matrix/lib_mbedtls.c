@@ -31,6 +31,8 @@ const char *lib_cannot[] = {
 	"20-kB-chain", "neither takes nor sends a handshake message above 16 kB",
 	NULL};
 
+const char *lib_keys[] = {"psk", NULL};
+
 const char *lib_name(void) {
 	return MBEDTLS_VERSION_STRING_FULL;
 }
@@ -60,6 +62,13 @@ void lib_setup(int server, int tls13, const char *chain, const char *key, const 
 	mbedtls_ssl_conf_authmode(&conf, server ? MBEDTLS_SSL_VERIFY_OPTIONAL : MBEDTLS_SSL_VERIFY_REQUIRED);
 	mbedtls_ssl_conf_ca_chain(&conf, &ca, NULL);
 	mbedtls_ssl_conf_own_cert(&conf, &own, &own_key);
+	const char *identity;
+	unsigned char secret[64];
+	int len = psk(&identity, secret);
+	if (len > 0) {
+		mbedtls_ssl_conf_tls13_key_exchange_modes(&conf, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_PSK_EPHEMERAL);
+		if (mbedtls_ssl_conf_psk(&conf, secret, len, (const unsigned char *)identity, strlen(identity)) != 0) die("no pre-shared key");
+	}
 	mbedtls_ssl_protocol_version version = tls13 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2;
 	mbedtls_ssl_conf_min_tls_version(&conf, version);
 	mbedtls_ssl_conf_max_tls_version(&conf, version);

@@ -27,6 +27,8 @@ static SECKEYPrivateKey *own_key;
 
 const char *lib_cannot[] = {NULL};
 
+const char *lib_keys[] = {NULL};
+
 const char *lib_name(void) {
 	static char name[50];
 	snprintf(name, sizeof name, "NSS %s", NSS_GetVersion());

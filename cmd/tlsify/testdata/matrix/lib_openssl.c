@@ -28,6 +28,91 @@ const char *lib_cannot[] = {
 #endif
 	NULL};
 
+#if defined PEER_WOLFSSL || defined TLSEXT_cert_type_rpk && !defined OPENSSL_IS_BORINGSSL
+#define PEER_HAS_RAW
+#endif
+
+const char *lib_keys[] = {
+#if !defined LIBRESSL_VERSION_NUMBER && !defined OPENSSL_IS_BORINGSSL
+	"psk",
+#endif
+#ifdef PEER_HAS_RAW
+	"raw",
+#endif
+	NULL};
+
+#if defined PEER_WOLFSSL
+static unsigned psk_client(WOLFSSL *ssl, const char *hint, char *identity, unsigned most, unsigned char *key, unsigned most_key, const char **suite) {
+	(void)ssl; (void)hint; (void)most_key;
+	const char *name;
+	int len = psk(&name, key);
+	snprintf(identity, most, "%s", name);
+	*suite = "TLS13-AES128-GCM-SHA256";
+	return len;
+}
+
+static unsigned psk_server(WOLFSSL *ssl, const char *identity, unsigned char *key, unsigned most_key, const char **suite) {
+	(void)ssl; (void)most_key;
+	const char *name;
+	int len = psk(&name, key);
+	*suite = "TLS13-AES128-GCM-SHA256";
+	return strcmp(name, identity) == 0 ? len : 0;
+}
+
+static void use_psk(void) {
+	wolfSSL_CTX_set_psk_client_tls13_callback(ctx, psk_client);
+	wolfSSL_CTX_set_psk_server_tls13_callback(ctx, psk_server);
+}
+
+// It takes the file of a key for a certificate, and leaves the other's key to be judged.
+static const char *taken;
+static int take(int ok, WOLFSSL_X509_STORE_CTX *store) {
+	(void)ok;
+	taken = store->totalCerts == 1 ? same(store->certs[0].buffer, store->certs[0].length) : "no key";
+	return 1;
+}
+
+static void use_raw(const char *key) {
+	char types[] = {WOLFSSL_CERT_TYPE_RPK};
+	if (wolfSSL_CTX_set_server_cert_type(ctx, types, 1) != WOLFSSL_SUCCESS || wolfSSL_CTX_set_client_cert_type(ctx, types, 1) != WOLFSSL_SUCCESS ||
+	    wolfSSL_CTX_use_certificate_file(ctx, spki(), WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS ||
+	    wolfSSL_CTX_use_PrivateKey_file(ctx, key, WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS) die("no raw key");
+	wolfSSL_CTX_set_verify(ctx, WOLFSSL_VERIFY_PEER, take);
+}
+#elif !defined LIBRESSL_VERSION_NUMBER && !defined OPENSSL_IS_BORINGSSL
+static unsigned psk_client(SSL *ssl, const char *hint, char *identity, unsigned most, unsigned char *key, unsigned most_key) {
+	(void)ssl; (void)hint; (void)most_key;
+	const char *name;
+	int len = psk(&name, key);
+	snprintf(identity, most, "%s", name);
+	return len;
+}
+
+static unsigned psk_server(SSL *ssl, const char *identity, unsigned char *key, unsigned most_key) {
+	(void)ssl; (void)most_key;
+	const char *name;
+	int len = psk(&name, key);
+	return strcmp(name, identity) == 0 ? len : 0;
+}
+
+static void use_psk(void) {
+	SSL_CTX_set_psk_client_callback(ctx, psk_client);
+	SSL_CTX_set_psk_server_callback(ctx, psk_server);
+}
+
+#ifdef PEER_HAS_RAW
+static EVP_PKEY *other;
+
+static void use_raw(const char *key) {
+	const unsigned char types[] = {TLSEXT_cert_type_rpk};
+	BIO *in = BIO_new_file(raw(), "rb");
+	if (!in || SSL_CTX_dane_enable(ctx) != 1 || !(other = d2i_PUBKEY_bio(in, NULL)) || SSL_CTX_set1_server_cert_type(ctx, types, 1) != 1 || SSL_CTX_set1_client_cert_type(ctx, types, 1) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1) die("no raw key");
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+}
+#endif
+#endif
+
 const char *lib_name(void) {
 #ifdef PEER_WOLFSSL
 	return "wolfSSL " LIBWOLFSSL_VERSION_STRING;
@@ -57,10 +142,22 @@ void lib_setup(int server, int tls13, const char *chain, const char *key, const 
 	int version = tls13 ? TLS1_3_VERSION : TLS1_2_VERSION;
 	SSL_CTX_set_min_proto_version(ctx, version);
 	SSL_CTX_set_max_proto_version(ctx, version);
+	SSL_CTX_set_mode(ctx, SSL_MODE_AUTO_RETRY);
+#if !defined LIBRESSL_VERSION_NUMBER && !defined OPENSSL_IS_BORINGSSL
+	if (getenv("PEER_PSK")) {
+		use_psk();
+		return;
+	}
+#endif
+#ifdef PEER_HAS_RAW
+	if (raw()) {
+		use_raw(key);
+		return;
+	}
+#endif
 	if (SSL_CTX_use_certificate_chain_file(ctx, chain) != 1 || SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1 ||
 	    SSL_CTX_load_verify_locations(ctx, roots, NULL) != 1) die("no files");
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, any);
-	SSL_CTX_set_mode(ctx, SSL_MODE_AUTO_RETRY);
 	if (server) {
 		SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"matrix", 6);
 		SSL_CTX_set_client_CA_list(ctx, SSL_load_client_CA_file(roots));
@@ -75,6 +172,9 @@ struct tls *lib_handshake(int fd) {
 	t->ssl = SSL_new(ctx);
 	SSL_set_fd(t->ssl, fd);
 	int n;
+#if defined PEER_HAS_RAW && !defined PEER_WOLFSSL
+	if (raw() && (SSL_dane_enable(t->ssl, NULL) <= 0 || SSL_add_expected_rpk(t->ssl, other) != 1)) die("no key to expect");
+#endif
 	if (!host) {
 		n = SSL_accept(t->ssl);
 	} else {
@@ -116,8 +216,17 @@ int lib_update(struct tls *t) {
 int lib_resumed(struct tls *t) { return SSL_session_reused(t->ssl); }
 
 const char *lib_peer(struct tls *t) {
-	X509 *cert = SSL_get_peer_certificate(t->ssl);
 	strcpy(t->name, "none");
+#ifdef PEER_WOLFSSL
+	if (raw() && taken) return taken;
+#elif defined PEER_HAS_RAW
+	if (raw()) {
+		unsigned char *der = NULL;
+		int n = i2d_PUBKEY(SSL_get0_peer_rpk(t->ssl), &der);
+		return n > 0 ? same(der, n) : t->name;
+	}
+#endif
+	X509 *cert = SSL_get_peer_certificate(t->ssl);
 	if (cert) X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, t->name, sizeof t->name);
 	X509_free(cert);
 	return t->name;

@@ -16,6 +16,8 @@ static size_t session_len;
 const char *lib_cannot[] = {
 	"resumption-as-server", "does not resume where it asks for a client's certificate",
 	NULL};
+const char *lib_keys[] = {NULL};
+
 const char *lib_name(void) { return "s2n-tls " S2N_VERSION; }
 
 static void need(int n, const char *what) {

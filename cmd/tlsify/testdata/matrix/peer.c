@@ -1,7 +1,7 @@
 // A peer for the matrix, on the TLS library that is linked with it. The others
 // here, in other languages, do the same:
 //
-//   peer about                                           its name, and what it cannot do
+//   peer about                                           its name, and what it cannot do; the kinds of keys in place of certificates
 //   peer server PORT VERSION IDENTITY ROOTS HOST         serves one connection after the other
 //   peer client PORT VERSION IDENTITY ROOTS HOST TASK... a connection for each task
 //
@@ -19,6 +19,9 @@
 //
 // A library whose KeyUpdates come by themselves, and are to be had only for a whole
 // process, has them where PEER_UPDATES is in the environment; "cannot count" says so.
+//
+// With PEER_PSK or PEER_RAW in the environment (peer.h) there are keys in place of
+// certificates, under TLS 1.3.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -37,6 +40,30 @@ enum { PIECE = 16000, PIECES = 14, UPDATE_EVERY = 4 };
 void die(const char *what) {
 	fprintf(stderr, "%s: %s\n", lib_name(), what);
 	exit(1);
+}
+
+int psk(const char **identity, unsigned char key[64]) {
+	static char name[300];
+	const char *given = getenv("PEER_PSK"), *hex = given ? strrchr(given, ':') : NULL;
+	int n = 0;
+	if (!hex || hex - given >= (int)sizeof name) return 0;
+	snprintf(name, sizeof name, "%.*s", (int)(hex - given), given);
+	*identity = name;
+	for (hex++; n < 64 && sscanf(hex, "%2hhx", &key[n]) == 1; hex += 2) n++;
+	return n;
+}
+
+const char *raw(void) { return getenv("PEER_RAW"); }
+
+static char own_spki[500];
+const char *spki(void) { return own_spki; }
+
+const char *same(const unsigned char *der, size_t len) {
+	unsigned char want[5000];
+	FILE *f = fopen(raw(), "rb");
+	size_t n = f ? fread(want, 1, sizeof want, f) : 0;
+	if (f) fclose(f);
+	return n > 0 && n == len && memcmp(want, der, n) == 0 ? "the same key" : "another key";
 }
 
 static int tls13;
@@ -148,6 +175,7 @@ int peer_main(int argc, char **argv) {
 	if (argc == 2 && strcmp(argv[1], "about") == 0) {
 		printf("name %s\n", lib_name());
 		for (const char **c = lib_cannot; *c; c += 2) printf("cannot %s %s\n", c[0], c[1]);
+		for (const char **c = lib_keys; *c; c++) printf("keys %s\n", *c);
 		return 0;
 	}
 	if (argc < 7) die("usage: about | server|client PORT VERSION IDENTITY ROOTS HOST [TASK]...");
@@ -155,6 +183,7 @@ int peer_main(int argc, char **argv) {
 	char chain[500], key[500];
 	snprintf(chain, sizeof chain, "%s.pem", argv[4]);
 	snprintf(key, sizeof key, "%s.key", argv[4]);
+	snprintf(own_spki, sizeof own_spki, "%s.spki", argv[4]);
 	tls13 = strcmp(argv[3], "TLSv1.3") == 0;
 	lib_setup(server, tls13, chain, key, argv[5], argv[6]);
 	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[2])), .sin_addr = {htonl(INADDR_LOOPBACK)}};

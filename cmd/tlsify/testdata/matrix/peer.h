@@ -17,4 +17,15 @@ int lib_update(struct tls *); // a KeyUpdate that asks for the other's
 int lib_resumed(struct tls *);
 const char *lib_peer(struct tls *); // the common name of the other's certificate, or "none"
 void lib_free(struct tls *); // a client keeps its session for the next one
+extern const char *lib_keys[]; // psk, raw: what it can have in place of certificates; then NULL
+
+// psk gives the key in PEER_PSK, IDENTITY:HEX, that both know in place of certificates:
+// its length, or 0.
+int psk(const char **identity, unsigned char key[64]);
+// raw gives PEER_RAW, the file of the other's key (SubjectPublicKeyInfo, DER), where both
+// show keys in place of certificates, or NULL; spki is one's own. same says what lib_peer
+// does of the other's.
+const char *raw(void);
+const char *spki(void);
+const char *same(const unsigned char *der, size_t len);
 _Noreturn void die(const char *what);

@@ -35,6 +35,10 @@ unsafe impl Sync for Words {}
 pub static lib_cannot: Words = Words([ptr::null()]);
 
 #[no_mangle]
+#[allow(non_upper_case_globals)]
+pub static lib_keys: Words = Words([ptr::null()]);
+
+#[no_mangle]
 pub extern "C" fn lib_name() -> *const c_char {
     c"rustls 0.23.46".as_ptr()
 }
