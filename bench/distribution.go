@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 )
@@ -44,21 +43,4 @@ func quantile(sorted []float64, q float64) float64 {
 		return 0
 	}
 	return sorted[int(q*float64(len(sorted)-1)+0.5)]
-}
-
-// spread is a distribution for drawing: the medians over the trials of its
-// quantiles.
-type spread struct{ p5, p25, p50, p75, p95, p99 float64 }
-
-// spread gives a contestant's, if the result has one.
-func (t *Trace) spread() (spread, bool) {
-	at := func(name string) float64 { return Summarize(t.Samples[name]).Median }
-	s := spread{at("p5"), at("p25"), at("p50"), at("p75"), at("p95"), at("p99")}
-	return s, len(t.Samples["p5"]) > 0
-}
-
-// String is the distribution for people.
-func (s spread) String() string {
-	return fmt.Sprintf("5%% below %s, half below %s, 95%% below %s, 99%% below %s",
-		number(s.p5), number(s.p50), number(s.p95), number(s.p99))
 }

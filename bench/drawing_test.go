@@ -24,7 +24,7 @@ func TestTitlesAreWhole(t *testing.T) {
 	r := distributed(strings.Repeat("a long way ", 30) + "to go")
 	for name, write := range map[string]func(io.Writer) error{
 		"svg":  func(w io.Writer) error { return r.WriteChart(w, r.Metrics[0], "ours", 300) },
-		"ecdf": func(w io.Writer) error { return r.WriteECDF(w, "ours", 300) },
+		"ecdf": func(w io.Writer) error { return r.WriteECDF(w, 300) },
 	} {
 		var out strings.Builder
 		if err := write(&out); err != nil {
@@ -77,7 +77,8 @@ func TestPNG(t *testing.T) {
 	}
 }
 
-// A link to a result's place in the page holds in the next report.
+// A link to a result's place in the page holds in the next report: it is made of
+// the result's name alone.
 func TestAnchorsLast(t *testing.T) {
 	report := sample()
 	var one, two strings.Builder
@@ -91,5 +92,29 @@ func TestAnchorsLast(t *testing.T) {
 	}
 	if !strings.Contains(two.String(), `<h3 id="echo-64-B--full">`) {
 		t.Error("the other has no place")
+	}
+}
+
+// A page with the figures of a full run is loaded soon over a phone's line. A
+// row takes no more than its share of that.
+func TestPageIsLight(t *testing.T) {
+	report := sample()
+	var small, large strings.Builder
+	report.WriteHTML(&small, "ours")
+	const rows = 500
+	result, entrants := report.Results[0], []Trace{}
+	for i := range rows {
+		samples := map[string][]float64{}
+		for j := range 20 {
+			samples["cpu"] = append(samples["cpu"], 1+float64((i+j*7)%20)/5)
+			samples["rate"] = append(samples["rate"], 2)
+		}
+		entrants = append(entrants, Trace{Contestant: "tlsify --pump record", Samples: samples})
+	}
+	result.Case, result.Entrants = "more", entrants
+	report.Results = append(report.Results, result)
+	report.WriteHTML(&large, "ours")
+	if each := (large.Len() - small.Len()) / rows; each > 400 {
+		t.Errorf("a row takes %d bytes", each)
 	}
 }

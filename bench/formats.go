@@ -67,7 +67,7 @@ func (t Trace) writeBenchstat(w io.Writer, result Result) {
 	}
 }
 
-func benchUnit(m Metric) string { return m.Name + "-" + m.Unit }
+func benchUnit(m Metric) string { return strings.ReplaceAll(m.Name, " ", "_") + "-" + m.Unit }
 
 // benchWord makes one word without the characters that mean something in a
 // benchmark's name.

@@ -68,12 +68,8 @@ func TestChartIsXML(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v in\n%s", err, &out)
 		}
-		if element, ok := token.(xml.StartElement); ok && element.Name.Local == "rect" {
-			for _, attribute := range element.Attr {
-				if attribute.Name.Local == "class" && attribute.Value == "bar" {
-					bars++
-				}
-			}
+		if element, ok := token.(xml.StartElement); ok && element.Name.Local == "path" && strings.HasPrefix(element.Attr[0].Value, "bar") {
+			bars += strings.Count(element.Attr[1].Value, "M0 ")
 		}
 	}
 	if bars != 2 {

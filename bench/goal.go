@@ -7,7 +7,8 @@ import (
 
 // Goal is something that a run is to show of a contestant: that a metric's
 // median is at most so many times that of the best of some others or, where
-// there are no others, that no sample is above a value.
+// there are no others, that no sample is above a value. Of a curve it is the
+// median of the powers (growth.go) that is to be no more.
 type Goal struct {
 	Text       string   `json:"text"`
 	Key        string   `json:"key"` // of the result
@@ -42,6 +43,15 @@ func (r *Report) judge(g Goal) Verdict {
 	result := r.Result(g.Key)
 	if result == nil {
 		v.Why = "not measured"
+		return v
+	}
+	if points := result.points(g.Metric); len(points) > 0 {
+		if trace := result.Entrant(g.Contestant); trace != nil {
+			v.Value = trace.growth(points).Summary
+		}
+		v.Known, v.Why = v.Value.N > 0, "nothing was measured"
+		v.Met = v.Value.Median <= g.AtMost
+		v.Doubtful = v.Value.Low <= g.AtMost && g.AtMost < v.Value.High
 		return v
 	}
 	ours, err := result.samples(g.Contestant, g.Metric)

@@ -43,10 +43,11 @@ var parts = []struct{ workload, title, text string }{
 	{"bulk", "Transfers", "The helper's CPU time for each GiB. The pass-through does no TLS: what it costs is the price of being a process in between, and is subtracted nowhere."},
 	{"echo", "Round trips", "The next begins when the last has come back whole: what a helper adds to each."},
 	{"rate", "Connections per second", "Each connection is a helper of its own, as for a program that starts one whenever it needs TLS."},
-	{"crowd", "Memory", "Many helpers with an idle connection each; pages that several share are counted once."},
+	{"crowd", "Memory", "Many helpers with an idle connection each; pages that several share are counted once. Private is what is written and nobody else's."},
 	{"handshake", "Handshakes by group and certificate", "All with the same server, engine pq of tlsify, which has every group and certificate. Its own work is part of the time."},
 	{"foreign", "Against a server of somebody else's", "What any server shows: the start to the first byte of its answer, the whole answer, and round trips where it echoes. Its own work, and the way to it, are part of the time."},
 	{"listen", "Servers under load", "Clients that connect, shake hands, have one line echoed and leave, so many at a time. Client, server and the programs behind it share the processors."},
+	{"growth", "Growth", "What a cost becomes as something grows. The power is that of the size which fits each round's costs best, beside a fixed part: 1 is a cost in proportion. With the interval that holds its median."},
 	{"link", "The same over a slow link", "Where the kernel has netem, that makes the line; elsewhere a relay between two TCP connections delays the data and limits the bandwidth. A relay cannot model what TCP itself does on such a line: its handshake, slow start, and loss."},
 }
 
@@ -56,21 +57,29 @@ type goalView struct {
 }
 
 type resultView struct {
-	Title, Anchor       string
-	Metric              Metric
-	Base                string
-	Unit                string        // of Spread
-	Chart, Spread, ECDF template.HTML // of the inline functions of svg.go and ecdf.go, which escape
-	Rows                []rowView
-	Others              []Metric
-	Negotiated          []string
-	Remarks             []string
-	Complete            bool
+	Title, Anchor string
+	Metric        Metric
+	Base          string
+	Unit          string        // of the distribution
+	Chart, ECDF   template.HTML // of the inline functions of svg.go, which escape
+	Rows          []rowView
+	Others        []Metric
+	Curves        []curveView // in place of Chart and Rows
+	Negotiated    []string
+	Remarks       []string
+	Complete      bool
 }
 
 type rowView struct {
 	Name, Median, Interval, Runs, Ratio string
 	Others                              []string
+}
+
+type curveView struct {
+	Metric Metric
+	Chart  template.HTML
+	Sizes  []string
+	Rows   []growthRow
 }
 
 func (r *Report) view(ours string) pageView {
@@ -114,21 +123,37 @@ func (r *Result) Anchor() string {
 
 func (r *Result) view(ours string) resultView {
 	v := resultView{
-		Title: r.Title, Anchor: r.Anchor(), Metric: r.Metrics[0], Others: r.shown()[1:],
-		Chart: template.HTML(r.inlineChart(r.Metrics[0], ours)), Complete: r.Complete,
-		Base: r.base(ours),
+		Title: r.Title, Anchor: r.Anchor(), Metric: r.Metrics[0], Complete: r.Complete, Base: r.base(ours),
+		Negotiated: r.negotiated(),
 	}
-	if r.chartRows("p5") > 0 {
-		v.Unit = r.Metrics[len(r.Metrics)-1].Unit
-		v.Spread = template.HTML(r.inlineSpread(ours))
-		v.ECDF = template.HTML(r.inlineECDF(ours))
-	}
-	base := r.Entrant(v.Base)
-	for i := range r.Entrants {
-		t := &r.Entrants[i]
+	for _, t := range r.Entrants {
 		if t.Failure != "" {
 			v.Remarks = append(v.Remarks, t.Contestant+" failed: "+t.Failure)
 		}
+	}
+	for _, name := range r.curves() {
+		sizes, rows := r.growthTable(name)
+		p := r.growthPlot(name)
+		v.Curves = append(v.Curves, curveView{r.points(name)[0], template.HTML(r.inline(p.height(), p.draw())), sizes, rows})
+	}
+	if v.Curves != nil {
+		return v
+	}
+	v.Others, v.Rows = r.shown()[1:], r.rows(v.Base)
+	v.Chart = template.HTML(r.inlineChart(r.Metrics[0], ours))
+	if r.HasDistribution() {
+		v.Unit = r.Metrics[len(r.Metrics)-1].Unit
+		p := r.ecdf()
+		v.ECDF = template.HTML(r.inline(p.height(), p.draw()))
+	}
+	return v
+}
+
+// rows are the figures of everyone who was measured.
+func (r *Result) rows(ours string) (rows []rowView) {
+	base := r.Entrant(ours)
+	for i := range r.Entrants {
+		t := &r.Entrants[i]
 		samples := t.Samples[r.Metrics[0].Name]
 		if len(samples) == 0 {
 			continue
@@ -144,12 +169,7 @@ func (r *Result) view(ours string) resultView {
 		for _, metric := range r.shown()[1:] {
 			row.Others = append(row.Others, number(Summarize(t.Samples[metric.Name]).Median))
 		}
-		v.Rows = append(v.Rows, row)
+		rows = append(rows, row)
 	}
-	var lines strings.Builder
-	r.writeNegotiated(&lines)
-	for line := range strings.Lines(lines.String()) {
-		v.Negotiated = append(v.Negotiated, strings.TrimSpace(line))
-	}
-	return v
+	return rows
 }

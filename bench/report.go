@@ -47,6 +47,9 @@ type Metric struct {
 	MoreIsBetter bool   `json:"more_is_better,omitempty"`
 	// Detail tells that tables leave it out.
 	Detail bool `json:"detail,omitempty"`
+	// Curve is the name of the cost that this is a point of, at the size At.
+	Curve string  `json:"curve,omitempty"`
+	At    float64 `json:"at,omitempty"`
 }
 
 // Trace is one contestant's part in an experiment.

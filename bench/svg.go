@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// The measures of a chart, in pixels. Everything horizontal is in per cent of
-// its width, so that one drawing is right on a phone and on a wide screen.
+// The measures of a chart, in pixels. Everything horizontal is relative to its
+// width, so that one drawing is right on a phone and on a wide screen.
 const (
 	chartRow    = 40 // the height of one contestant's
 	chartText   = 14 // the baseline of its text, from the row's top
@@ -21,18 +21,26 @@ const (
 
 // chartStyle is what a chart looks like in light and in dark.
 const chartStyle = `
-.chart text{font:14px system-ui,sans-serif;fill:#1c1c1c}
-.chart .track{fill:#ececec}.chart .bar{fill:#9aa7b5}.chart .ours .bar{fill:#2f6fb0}
-.chart .interval{stroke:#1c1c1c;stroke-width:2}.chart .sample{stroke:#1c1c1c;stroke-opacity:.35;stroke-width:5;stroke-linecap:round;vector-effect:non-scaling-stroke}
+.chart text{font:14px system-ui,sans-serif;fill:#1c1c1c}.chart .end{text-anchor:end}.chart .mid{text-anchor:middle}
+.chart path{fill:none;vector-effect:non-scaling-stroke}.chart .tracks{stroke:#ececec}.chart .bar{fill:#9aa7b5}.chart .ours{fill:#2f6fb0}
+.chart .interval{stroke:#1c1c1c;stroke-width:2}.chart .sample{stroke:#1c1c1c;stroke-opacity:.35;stroke-width:5;stroke-linecap:round}
 .chart .noise{fill:#a23c00}.chart .grid{stroke:#1c1c1c;stroke-opacity:.15}.chart .scale{font-size:12px;fill:#5a5a5a}
+.chart .curve{stroke-width:2;stroke:#2f6fb0}.chart .c1{stroke:#c1541b}.chart .c2{stroke:#2e8b57}.chart .c3{stroke:#8a4fb0}.chart .c4{stroke:#8f7416}.chart .c5{stroke:#5f6b78}
+.chart .d1{stroke-dasharray:6 3}.chart .d2{stroke-dasharray:2 3}
 @media (prefers-color-scheme:dark){
-.chart text{fill:#e8e8e8}.chart .track{fill:#2c2f33}.chart .bar{fill:#66727f}.chart .ours .bar{fill:#5b9bdc}
-.chart .interval{stroke:#f4f4f4}.chart .sample{stroke:#fff}.chart .noise{fill:#ffb27a}.chart .grid{stroke:#fff}.chart .scale{fill:#a6a6a6}}
+.chart text{fill:#e8e8e8}.chart .tracks{stroke:#2c2f33}.chart .bar{fill:#66727f}.chart .ours{fill:#5b9bdc}
+.chart .interval{stroke:#f4f4f4}.chart .sample{stroke:#fff}.chart .noise{fill:#ffb27a}.chart .grid{stroke:#fff}.chart .scale{fill:#a6a6a6}
+.chart .curve{stroke:#5b9bdc}.chart .c1{stroke:#f08a4b}.chart .c2{stroke:#5fc48c}.chart .c3{stroke:#c08be0}.chart .c4{stroke:#d8b94a}.chart .c5{stroke:#a9b4c0}}
 `
 
 // WriteChart draws one metric of a result as an SVG file of its own, of the
 // width in pixels, with a background of its own: it may be shown on any page.
 func (r *Result) WriteChart(out io.Writer, metric Metric, ours string, width int) error {
+	if metric.Curve != "" {
+		p := r.growthPlot(metric.Curve)
+		title := fmt.Sprintf("%s: %s, %s; both logarithmic", r.Title, metric.Curve, metric.Unit)
+		return r.writeDrawing(out, title, width, p.height(), p.draw())
+	}
 	title := fmt.Sprintf("%s: %s, %s; %s is better", r.Title, metric.Name, metric.Unit, betterEnd(metric))
 	return r.writeDrawing(out, title, width, r.chartRows(metric.Name)*chartRow, r.chart(metric, ours))
 }
@@ -84,17 +92,14 @@ func betterEnd(m Metric) string {
 // inlineChart draws one metric of a result as a part of a page that has
 // chartStyle.
 func (r *Result) inlineChart(metric Metric, ours string) string {
-	return inline(r.Title, r.chartRows(metric.Name)*chartRow, r.chart(metric, ours))
+	return r.inline(r.chartRows(metric.Name)*chartRow, r.chart(metric, ours))
 }
 
-// inlineSpread draws the result's distributions likewise.
-func (r *Result) inlineSpread(ours string) string {
-	return inline(r.Title+", distribution", r.chartRows("p5")*chartRow+chartScale, r.spreadChart(ours))
-}
-
-func inline(label string, height int, drawing string) string {
-	return fmt.Sprintf("<svg class=\"chart\" width=\"100%%\" height=\"%d\" role=\"img\" aria-label=\"%s\">\n%s</svg>",
-		height, html.EscapeString(label), drawing)
+// inline makes a drawing a part of a page, where the result's title is at its
+// anchor.
+func (r *Result) inline(height int, drawing string) string {
+	return fmt.Sprintf("<svg class=\"chart\" width=\"100%%\" height=\"%d\" role=\"img\" aria-labelledby=\"%s\">\n%s</svg>",
+		height, r.Anchor(), drawing)
 }
 
 func (r *Result) chartRows(metric string) (rows int) {
@@ -133,101 +138,79 @@ func (r *Result) scale(metric string) float64 {
 	return widest
 }
 
+// chartSteps is how many places there are from one end of a bar to the other: on
+// a phone little more than a pixel each.
+const chartSteps = 250
+
 // chart draws a bar up to the median for each contestant, from zero, with the
-// interval as a line and every sample as a dot.
+// interval as a line and every sample as a dot. What is of one kind is one path,
+// in a drawing of its own that is as wide as it is given room.
 func (r *Result) chart(metric Metric, ours string) string {
 	widest := r.scale(metric.Name)
-	percent := func(v float64) string { return fmt.Sprintf("%.1f%%", 98*min(v/widest, 1.02)) }
-	var b strings.Builder
+	place := func(v float64) int { return int(0.98*chartSteps*min(v/widest, 1.02) + 0.5) }
+	var text, others, own, intervals, dots strings.Builder
 	top := 0
 	for _, t := range r.Entrants {
 		samples := t.Samples[metric.Name]
 		if len(samples) == 0 {
 			continue
 		}
-		s := Summarize(samples)
-		mark := ""
+		s, mark := Summarize(samples), ""
 		switch {
 		case s.Median > widest:
 			mark = `<tspan class="noise"> off the scale</tspan>`
 		case s.Noisy():
 			mark = `<tspan class="noise"> noise</tspan>`
 		}
-		openRow(&b, t.Contestant, ours, top, number(s.Median)+mark)
-		middle := top + chartBar + chartHeight/2
-		fmt.Fprintf(&b, "<rect class=\"track\" x=\"0\" y=\"%d\" width=\"100%%\" height=\"%d\"/>", top+chartBar, chartHeight)
-		fmt.Fprintf(&b, "<rect class=\"bar\" x=\"0\" y=\"%d\" width=\"%s\" height=\"%d\"/>", top+chartBar, percent(s.Median), chartHeight)
-		if s.Median <= widest {
-			fmt.Fprintf(&b, "<line class=\"interval\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\"/>", percent(s.Low), percent(s.High), middle, middle)
-			fmt.Fprintf(&b, "<svg y=\"%d\" width=\"100%%\" height=\"%d\" viewBox=\"0 0 1000 2\" preserveAspectRatio=\"none\"><path class=\"sample\" d=\"", top+chartBar, chartHeight)
-			b.WriteString(dots(samples, widest) + "\"/></svg>")
+		fmt.Fprintf(&text, "<text y=\"%d\">%s<tspan class=\"end\" x=\"100%%\">%s</tspan></text>\n",
+			top+chartText, html.EscapeString(t.Contestant), number(s.Median)+mark)
+		bars := &others
+		if strings.HasPrefix(t.Contestant, ours) {
+			bars = &own
 		}
-		b.WriteString("</g>\n")
+		fmt.Fprintf(bars, "M0 %dh%dv%dH0", top+chartBar, place(s.Median), chartHeight)
+		if s.Median <= widest {
+			middle := top + chartBar + chartHeight/2
+			fmt.Fprintf(&intervals, "M%d %dh%d", place(s.Low), middle, place(s.High)-place(s.Low))
+			dotsOf(&dots, samples, place, middle)
+		}
 		top += chartRow
 	}
-	return b.String()
+	// The dashes of one line as wide as the drawing are the tracks of all bars.
+	return text.String() + stretched(0, top, chartSteps, top) +
+		fmt.Sprintf("<path d=\"M%d %dV%d\" class=\"tracks\" style=\"vector-effect:none\" stroke-width=\"%d\" stroke-dasharray=\"%d %d\"/>",
+			chartSteps/2, chartBar, top, chartSteps, chartHeight, chartRow-chartHeight) +
+		path("bar", &others) + path("bar ours", &own) + path("interval", &intervals) + path("sample", &dots) + "</svg>\n"
 }
 
-// dots is the path of a dot for each sample, from 0 to 1000 and left to right;
-// those in one place are one.
-func dots(samples []float64, widest float64) string {
-	var b strings.Builder
-	b.WriteString("M0 1")
+// stretched begins a drawing within another, as wide as that and of the height
+// in pixels, in which there are so many units each way.
+func stretched(y, height, width, tall int) string {
+	return fmt.Sprintf("<svg y=\"%d\" width=\"100%%\" height=\"%d\" viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\">", y, height, width, tall)
+}
+
+// path is what is to be drawn in one way, if there is any.
+func path(class string, d *strings.Builder) string {
+	if d.Len() == 0 {
+		return ""
+	}
+	return fmt.Sprintf("<path class=\"%s\" d=\"%s\"/>", class, d.String())
+}
+
+// dotsOf adds a dot for each sample, from left to right; those that would lie on
+// one another are one.
+func dotsOf(b *strings.Builder, samples []float64, place func(float64) int, y int) {
 	last := -1
 	for _, sample := range slices.Sorted(slices.Values(samples)) {
-		if at := int(980 * min(sample/widest, 1.02)); at != last {
-			fmt.Fprintf(&b, "m%d 0h0", at-max(last, 0))
+		switch at := place(sample); {
+		case last < 0:
+			fmt.Fprintf(b, "M%d %dh0", at, y)
+			last = at
+		case at > last+1:
+			fmt.Fprintf(b, "m%d 0h0", at-last)
 			last = at
 		}
 	}
-	return b.String()
-}
-
-// openRow begins a contestant's row with its name and a text at the right.
-func openRow(b *strings.Builder, contestant, ours string, top int, text string) {
-	class := "other"
-	if strings.HasPrefix(contestant, ours) {
-		class = "ours"
-	}
-	fmt.Fprintf(b, "<g class=\"%s\"><text x=\"0\" y=\"%d\">%s</text>", class, top+chartText, html.EscapeString(contestant))
-	fmt.Fprintf(b, "<text x=\"100%%\" y=\"%d\" text-anchor=\"end\">%s</text>", top+chartText, text)
-}
-
-// spreadChart draws each contestant's distribution on a logarithmic scale: a
-// line from the 5% to the 95% quantile, a bar over the middle half, and the
-// median in it.
-func (r *Result) spreadChart(ours string) string {
-	least, most := math.Inf(1), 0.0
-	for _, t := range r.Entrants {
-		if s, ok := t.spread(); ok && s.p5 > 0 {
-			least, most = min(least, s.p5), max(most, s.p95)
-		}
-	}
-	if most <= least {
-		return ""
-	}
-	place := func(v float64) float64 { return 2 + 96*math.Log(max(v, least)/least)/math.Log(most/least) }
-	at := func(v float64) string { return fmt.Sprintf("%.1f%%", place(v)) }
-	var b strings.Builder
-	for _, v := range ticks(least, most) {
-		fmt.Fprintf(&b, "<line class=\"grid\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"100%%\"/><text class=\"scale\" x=\"%s\" y=\"12\" text-anchor=\"middle\">%s</text>",
-			at(v), at(v), chartScale-4, at(v), fmt.Sprintf("%g", v))
-	}
-	top := chartScale
-	for _, t := range r.Entrants {
-		s, ok := t.spread()
-		if !ok {
-			continue
-		}
-		openRow(&b, t.Contestant, ours, top, "99% below "+number(s.p99))
-		middle := top + chartBar + chartHeight/2
-		fmt.Fprintf(&b, "<line class=\"interval\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\"/>", at(s.p5), at(s.p95), middle, middle)
-		fmt.Fprintf(&b, "<rect class=\"bar\" x=\"%s\" y=\"%d\" width=\"%.1f%%\" height=\"%d\"/>",
-			at(s.p25), top+chartBar, place(s.p75)-place(s.p25), chartHeight)
-		fmt.Fprintf(&b, "<line class=\"interval\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\"/></g>\n", at(s.p50), at(s.p50), top+chartBar-1, top+chartBar+chartHeight+1)
-		top += chartRow
-	}
-	return b.String()
 }
 
 // ticksApart is how far apart, at least, the marks of a scale are: so many times

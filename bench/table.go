@@ -58,6 +58,10 @@ func (r *Report) writeContestants(w io.Writer) {
 }
 
 func (r *Result) write(w io.Writer, ours string) {
+	if len(r.curves()) > 0 {
+		r.writeGrowth(w)
+		return
+	}
 	metrics := r.shown()
 	primary, ours := metrics[0], r.base(ours)
 	fmt.Fprintf(w, "\n%s (%s)\n", r.Title, r.Key())
@@ -72,7 +76,9 @@ func (r *Result) write(w io.Writer, ours string) {
 		r.Entrants[i].write(columns, metrics, base)
 	}
 	columns.Flush()
-	r.writeNegotiated(w)
+	for _, line := range r.negotiated() {
+		fmt.Fprintf(w, "  %s\n", line)
+	}
 	r.writeRemarks(w)
 }
 
@@ -109,8 +115,8 @@ func (t *Trace) write(w io.Writer, metrics []Metric, base *Trace) {
 	fmt.Fprintln(w)
 }
 
-// writeNegotiated says once what most have negotiated, and who has not.
-func (r *Result) writeNegotiated(w io.Writer) {
+// negotiated says what most have negotiated, and who has not.
+func (r *Result) negotiated() (lines []string) {
 	by := map[string][]string{}
 	var order []string
 	for _, t := range r.Entrants {
@@ -122,9 +128,18 @@ func (r *Result) writeNegotiated(w io.Writer) {
 		}
 		by[t.Negotiated] = append(by[t.Negotiated], t.Contestant)
 	}
-	for _, negotiated := range order {
-		fmt.Fprintf(w, "  %s: %s\n", negotiated, strings.Join(by[negotiated], ", "))
+	// Those who are most are the last, and need no names.
+	slices.SortStableFunc(order, func(a, b string) int { return len(by[a]) - len(by[b]) })
+	for i, negotiated := range order {
+		who := strings.Join(by[negotiated], ", ")
+		if last := i == len(order)-1; last && i == 0 {
+			who = "all"
+		} else if last && len(by[negotiated]) > 1 {
+			who = "the others"
+		}
+		lines = append(lines, negotiated+": "+who)
 	}
+	return lines
 }
 
 // writeRemarks says what the figures must not be taken for.

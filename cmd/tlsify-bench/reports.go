@@ -151,7 +151,7 @@ func writerAs(report *bench.Report, form, key string, width int) (func(io.Writer
 			if !result.HasDistribution() {
 				return nil, fmt.Errorf("%s has no distribution: echo and rate have", key)
 			}
-			return func(out io.Writer) error { return result.WriteECDF(out, ours, width) }, nil
+			return func(out io.Writer) error { return result.WriteECDF(out, width) }, nil
 		}
 		return func(out io.Writer) error { return result.WriteChart(out, result.Metrics[0], ours, width) }, nil
 	}

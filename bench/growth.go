@@ -1,0 +1,197 @@
+package bench
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"text/tabwriter"
+)
+
+// What a cost becomes as something grows is a curve: metrics of one name, each
+// at another size. Of each round's costs that power of the size is found which
+// fits them best beside a fixed part: 1 is a cost in proportion, 2 one that is
+// four times as much for twice as many.
+
+const (
+	// flatBelow is how many times as much the largest may cost as the smallest
+	// for the power to be 0: of so little growth the noise makes any power.
+	flatBelow = 1.25
+	// linearUpTo is the power up to which a cost is no worse than in
+	// proportion: n log n has 1.1 over the sizes that are measured here.
+	linearUpTo = 1.1
+)
+
+// growthMetrics are those of curves at sizes: the largest size first, which is
+// what a comparison looks at.
+func growthMetrics(sizes []int, curves ...Metric) (metrics []Metric) {
+	for _, curve := range curves {
+		for _, size := range slices.Backward(sizes) {
+			metrics = append(metrics, Metric{Name: at(curve.Name, size), Unit: curve.Unit, Curve: curve.Name, At: float64(size)})
+		}
+	}
+	return metrics
+}
+
+// at names a curve's metric.
+func at(curve string, size int) string { return fmt.Sprintf("%s at %d", curve, size) }
+
+// curves gives the names of the result's curves.
+func (r *Result) curves() (names []string) {
+	for _, m := range r.Metrics {
+		if m.Curve != "" && !slices.Contains(names, m.Curve) {
+			names = append(names, m.Curve)
+		}
+	}
+	return names
+}
+
+// points gives the metrics of a curve, the smallest size first.
+func (r *Result) points(curve string) (points []Metric) {
+	for _, m := range r.Metrics {
+		if m.Curve == curve {
+			points = append(points, m)
+		}
+	}
+	slices.SortFunc(points, func(a, b Metric) int { return cmp.Compare(a.At, b.At) })
+	return points
+}
+
+// powers gives the power of each round.
+func (t *Trace) powers(points []Metric) (powers []float64) {
+	for round := 0; ; round++ {
+		var sizes, costs []float64
+		for _, p := range points {
+			samples := t.Samples[p.Name]
+			if round >= len(samples) {
+				return powers
+			}
+			sizes, costs = append(sizes, p.At), append(costs, samples[round])
+		}
+		if len(points) == 0 {
+			return powers
+		}
+		powers = append(powers, power(sizes, costs))
+	}
+}
+
+// power gives the p of the least squares, relative to the costs, of
+// a + b·size^p with neither a nor b below zero.
+func power(sizes, costs []float64) (best float64) {
+	if len(costs) < 3 || slices.Max(costs) < flatBelow*costs[0] {
+		return 0
+	}
+	least := math.Inf(1)
+	for p := 0.05; p < 4; p += 0.01 {
+		if off := misfit(sizes, costs, p); off < least {
+			least, best = off, p
+		}
+	}
+	return math.Round(best*100) / 100
+}
+
+// misfit gives the sum of squares that is left with the power p.
+func misfit(sizes, costs []float64, p float64) float64 {
+	largest := sizes[len(sizes)-1]
+	// Divided by the cost, the model is a·u + b·v = 1.
+	var uu, uv, vv, u1, v1 float64
+	for i, cost := range costs {
+		u, v := 1/cost, math.Pow(sizes[i]/largest, p)/cost
+		uu, uv, vv, u1, v1 = uu+u*u, uv+u*v, vv+v*v, u1+u, v1+v
+	}
+	a, b := 0.0, 0.0
+	if det := uu*vv - uv*uv; det > 0 {
+		a, b = (u1*vv-v1*uv)/det, (v1*uu-u1*uv)/det
+	}
+	if a <= 0 {
+		a, b = 0, v1/vv
+	}
+	if b < 0 {
+		a, b = u1/uu, 0
+	}
+	sum := 0.0
+	for i, cost := range costs {
+		off := (a+b*math.Pow(sizes[i]/largest, p))/cost - 1
+		sum += off * off
+	}
+	return sum
+}
+
+// growth is what is said of a curve: the summary of its powers.
+type growth struct{ Summary }
+
+func (t *Trace) growth(points []Metric) growth { return growth{Summarize(t.powers(points))} }
+
+// String is the growth for people.
+func (g growth) String() string {
+	text := fmt.Sprintf("power %.2f (%.2f .. %.2f)", g.Median, g.Low, g.High)
+	switch {
+	case g.N == 0:
+		return "-"
+	case g.Median == 0:
+		return "does not grow"
+	case g.Median <= linearUpTo:
+		return "no worse than linear: " + text
+	case g.Low <= linearUpTo:
+		return "linear within the noise: " + text
+	}
+	return "WORSE than linear: " + text
+}
+
+// growthRow is one contestant's curve.
+type growthRow struct {
+	Name   string
+	Costs  []string // the medians, the smallest size first
+	Growth growth
+}
+
+// growthTable gives the sizes of a curve and everyone's costs.
+func (r *Result) growthTable(curve string) (sizes []string, rows []growthRow) {
+	points := r.points(curve)
+	for _, p := range points {
+		sizes = append(sizes, strconv.FormatFloat(p.At, 'f', -1, 64))
+	}
+	for _, t := range r.Entrants {
+		row := growthRow{Name: t.Contestant, Growth: t.growth(points)}
+		if row.Growth.N == 0 {
+			continue
+		}
+		for _, p := range points {
+			row.Costs = append(row.Costs, number(Summarize(t.Samples[p.Name]).Median))
+		}
+		rows = append(rows, row)
+	}
+	return sizes, rows
+}
+
+// writeGrowth writes the result's curves for people.
+func (r *Result) writeGrowth(w io.Writer) {
+	fmt.Fprintf(w, "\n%s (%s)\n", r.Title, r.Key())
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, curve := range r.curves() {
+		sizes, rows := r.growthTable(curve)
+		fmt.Fprintf(columns, "  %s, %s", curve, r.points(curve)[0].Unit)
+		for _, size := range sizes {
+			fmt.Fprintf(columns, "\t%s", size)
+		}
+		fmt.Fprintln(columns, "\tgrowth")
+		for _, row := range rows {
+			fmt.Fprintf(columns, "  %s", row.Name)
+			for _, cost := range row.Costs {
+				fmt.Fprintf(columns, "\t%s", cost)
+			}
+			fmt.Fprintf(columns, "\t%s\n", row.Growth)
+		}
+	}
+	columns.Flush()
+	for _, t := range r.Entrants {
+		if t.Failure != "" {
+			fmt.Fprintf(w, "  %s failed: %s\n", t.Contestant, t.Failure)
+		}
+	}
+	if !r.Complete {
+		fmt.Fprintln(w, "  not complete")
+	}
+}
