@@ -4,9 +4,11 @@ import (
 	"crypto/mldsa"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"tlsify/engine/pki"
@@ -55,18 +57,36 @@ var keyTypes = map[KeyKind]pki.KeyType{
 	KeyMLDSA44: pki.MLDSA44, KeyMLDSA65: pki.MLDSA65, KeyMLDSA87: pki.MLDSA87,
 }
 
-// signer gives the kind without what is said of the intermediate.
-func (k KeyKind) signer() (kind KeyKind, alone bool) {
-	name, alone := strings.CutSuffix(string(k), " alone")
-	return KeyKind(name), alone
+// keyOfLength is the kind of a chain of so many certificates with P-256, the
+// root not among them; KeyP256 has two.
+func keyOfLength(certificates int) KeyKind {
+	if certificates == 1 {
+		return KeyP256Alone
+	}
+	return KeyKind(fmt.Sprintf("%s of %d", KeyP256, certificates))
 }
 
-// chain is a throw-away root, intermediate and server with keys of one kind, or
-// the two without the intermediate, in files. The authorities' keys are never written.
+// signer gives the kind without what is said of the chain's length, and how many
+// certificates a server of the kind sends.
+func (k KeyKind) signer() (kind KeyKind, certificates int) {
+	if name, alone := strings.CutSuffix(string(k), " alone"); alone {
+		return KeyKind(name), 1
+	}
+	if name, count, long := strings.Cut(string(k), " of "); long {
+		if n, err := strconv.Atoi(count); err == nil {
+			return KeyKind(name), n
+		}
+	}
+	return k, 2
+}
+
+// chain is a throw-away root, intermediates and server with keys of one kind, in
+// files. The authorities' keys are never written.
 type chain struct {
 	rootFile, certFile, keyFile string
 	landmarkFile                string // empty: it takes none
 	rootPEM                     []byte
+	issuer                      *pki.Authority // of the server's certificate
 }
 
 // newMerkleChain is a Merkle Tree CA's certificate and a server's.
@@ -105,15 +125,19 @@ func newChain(dir string, kind KeyKind) (*chain, error) {
 	if o, ok := merkle[kind]; ok {
 		return newMerkleChain(dir, kind, o)
 	}
-	signer, alone := kind.signer()
+	signer, certificates := kind.signer()
 	key := keyTypes[signer]
 	root, err := pki.NewRoot(pki.Options{CommonName: authorityName, Key: key})
 	if err != nil {
 		return nil, err
 	}
 	issuer := root
-	if !alone {
-		if issuer, err = root.Intermediate(pki.Options{CommonName: "tlsify-bench-intermediate", Key: key}); err != nil {
+	for i := range certificates - 1 {
+		name := "tlsify-bench-intermediate"
+		if i > 0 {
+			name += fmt.Sprintf("-%d", i+1)
+		}
+		if issuer, err = issuer.Intermediate(pki.Options{CommonName: name, Key: key}); err != nil {
 			return nil, err
 		}
 	}
@@ -127,6 +151,7 @@ func newChain(dir string, kind KeyKind) (*chain, error) {
 		certFile: filepath.Join(dir, "server-"+name+".pem"),
 		keyFile:  filepath.Join(dir, "server-"+name+".key"),
 		rootPEM:  root.PEM(),
+		issuer:   issuer,
 	}
 	if err := os.WriteFile(c.rootFile, c.rootPEM, 0o644); err != nil {
 		return nil, err

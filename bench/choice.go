@@ -155,7 +155,7 @@ func (p *Plan) choices(rig *Rig, contestants []Contestant, ours string, c Choice
 	for _, group := range groups {
 		for _, key := range keys {
 			for _, contestant := range those(contestants, func(c Contestant) bool {
-				return slices.Contains(c.Groups, group) && c.verifies(key) && !strings.HasPrefix(c.Variant, "--pump")
+				return slices.Contains(c.Groups, group) && c.verifies(key) && !c.pumped()
 			}) {
 				able = append(able, contestant.facing(ServerKind{PQ: true, Key: key, Group: group}, group+", "+string(key)))
 			}

@@ -44,8 +44,8 @@ type Contestant struct {
 	// Groups are those that it can be told to offer; others offer what they
 	// do, and may be asked to try again by the server.
 	Groups []string
-	// Stores tells that it can be given a whole system's roots, and Resumes
-	// that it can keep a session.
+	// Stores tells that it can be given a whole system's roots, and revocation
+	// lists; Resumes that it can keep a session.
 	Stores, Resumes bool
 	// Keys are the kinds of chains that it can verify; nil: KeyP256 and KeyRSA.
 	Keys []KeyKind
@@ -56,6 +56,7 @@ type Entry struct {
 	Name    string `json:"name"`
 	Version string `json:"version,omitempty"`
 	Command string `json:"command,omitempty"`
+	Config  string `json:"config,omitempty"` // what stands in the file that Command names
 	Options string `json:"options,omitempty"`
 	Missing string `json:"missing,omitempty"` // why it does not take part
 	// Peer tells that it is other people's, and does what the others do.
@@ -82,7 +83,7 @@ func (r *Rig) Muster(ctx context.Context, all []Contestant) (present []Contestan
 		if err != nil {
 			return nil, nil, err
 		}
-		entry.Command = c.Command(target)
+		entry.Command, entry.Config = c.Command(target)
 		if err := r.tryOut(ctx, c); err != nil {
 			entry.Missing = err.Error()
 		} else {
@@ -155,6 +156,10 @@ func (c Contestant) facing(kind ServerKind, name string) Contestant {
 // others do.
 func (c Contestant) comparable() bool { return c.Peer && c.Only == nil }
 
+// pumped tells that it is ours with another way to move bytes, which is nothing
+// to a connection that carries few.
+func (c Contestant) pumped() bool { return c.Variant == "--pump" }
+
 // part gives how much of count it is to do of an order.
 func (c Contestant) part(verb string, count int64) int64 {
 	return count / max(c.Share[verb], 1)
@@ -169,13 +174,13 @@ func (c Contestant) verifies(key KeyKind) bool {
 	return slices.Contains(c.Keys, key)
 }
 
-// Command gives the command line, for people.
-func (c Contestant) Command(t Target) string {
+// Command gives the command line, and the configuration that it names, for
+// people.
+func (c Contestant) Command(t Target) (command, config string) {
 	args, err := c.Args(t)
 	if err != nil {
-		return err.Error()
+		return err.Error(), ""
 	}
-	line := filepath.Base(c.Program) + " " + strings.Join(args, " ")
-	line = strings.ReplaceAll(line, t.dir+"/", "")
-	return strings.ReplaceAll(line, t.Addr, "HOST:PORT")
+	clean := strings.NewReplacer(t.dir+"/", "", t.Addr, "HOST:PORT").Replace
+	return clean(filepath.Base(c.Program) + " " + strings.Join(args, " ")), clean(configuration(args))
 }

@@ -132,6 +132,9 @@ func tlsify(name, path string, engine tlsifyEngine) Contestant {
 			if t.Landmarks != "" {
 				args = append(args, "--mtc-landmarks", t.Landmarks)
 			}
+			if t.CRL != "" {
+				args = append(args, "--crl", t.CRL)
+			}
 			if t.Group != "" {
 				args = append(args, "--groups", t.Group)
 			}

@@ -46,6 +46,9 @@ func openssl(ctx context.Context) Contestant {
 			default:
 				args = append(args, "-CAfile", t.CAFile, "-no-CApath")
 			}
+			if t.CRL != "" {
+				args = append(args, "-crl_check", "-CRL", t.CRL)
+			}
 			if t.Group != "" {
 				args = append(args, "-groups", opensslGroup(t.Group))
 			}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -59,8 +60,9 @@ func (r *Result) points(curve string) (points []Metric) {
 	return points
 }
 
-// powers gives the power of each round.
+// powers gives the power of each round, over the sizes that were reached.
 func (t *Trace) powers(points []Metric) (powers []float64) {
+	points = slices.DeleteFunc(slices.Clone(points), func(m Metric) bool { return len(t.Samples[m.Name]) == 0 })
 	for round := 0; ; round++ {
 		var sizes, costs []float64
 		for _, p := range points {
@@ -159,11 +161,36 @@ func (r *Result) growthTable(curve string) (sizes []string, rows []growthRow) {
 			continue
 		}
 		for _, p := range points {
-			row.Costs = append(row.Costs, number(Summarize(t.Samples[p.Name]).Median))
+			cost := "-"
+			if s := Summarize(t.Samples[p.Name]); s.N > 0 {
+				cost = number(s.Median)
+			}
+			row.Costs = append(row.Costs, cost)
 		}
 		rows = append(rows, row)
 	}
 	return sizes, rows
+}
+
+// beside gives the metrics that lie on no curve: what one of the most costs.
+func (r *Result) beside() []Metric {
+	return slices.DeleteFunc(slices.Clone(r.Metrics), func(m Metric) bool { return m.Curve != "" })
+}
+
+// besideRows are everyone's medians of them, after the names.
+func (r *Result) besideRows() (rows [][]string) {
+	for _, t := range r.Entrants {
+		row := []string{t.Contestant}
+		for _, m := range r.beside() {
+			if samples := t.Samples[m.Name]; len(samples) > 0 {
+				row = append(row, number(Summarize(samples).Median))
+			}
+		}
+		if len(row) > 1 {
+			rows = append(rows, row)
+		}
+	}
+	return rows
 }
 
 // writeGrowth writes the result's curves for people.
@@ -185,13 +212,35 @@ func (r *Result) writeGrowth(w io.Writer) {
 			fmt.Fprintf(columns, "\t%s\n", row.Growth)
 		}
 	}
-	columns.Flush()
-	for _, t := range r.Entrants {
-		if t.Failure != "" {
-			fmt.Fprintf(w, "  %s failed: %s\n", t.Contestant, t.Failure)
+	if beside := r.beside(); len(beside) > 0 {
+		fmt.Fprint(columns, "  of one")
+		for _, m := range beside {
+			fmt.Fprintf(columns, "\t%s, %s", m.Name, m.Unit)
 		}
+		fmt.Fprintln(columns)
+		for _, row := range r.besideRows() {
+			fmt.Fprintf(columns, "  %s\n", strings.Join(row, "\t"))
+		}
+	}
+	columns.Flush()
+	for _, remark := range append(r.failures(), r.unreached()...) {
+		fmt.Fprintf(w, "  %s\n", remark)
 	}
 	if !r.Complete {
 		fmt.Fprintln(w, "  not complete")
 	}
+}
+
+// unreached says for whom a size was too much.
+func (r *Result) unreached() (remarks []string) {
+	for _, curve := range r.curves()[:min(1, len(r.curves()))] {
+		for _, t := range r.Entrants {
+			for _, p := range r.points(curve) {
+				if t.Failure == "" && len(t.Samples[p.Name]) == 0 && len(t.powers(r.points(curve))) > 0 {
+					remarks = append(remarks, fmt.Sprintf("%s: not tried at %g, for which it needs more processes and threads, or memory, than there are", t.Contestant, p.At))
+				}
+			}
+		}
+	}
+	return remarks
 }

@@ -149,16 +149,8 @@ func dialFile(addr string) (*os.File, error) {
 	return f, nil
 }
 
-// processor gives the CPU time that the helper has used up to now, user and
-// system, all its threads, as the scheduler counted it.
-func (h *helper) processor() (time.Duration, error) {
-	const schedClock = 2 // CPUCLOCK_SCHED
-	var at unix.Timespec
-	if err := unix.ClockGettime(^int32(h.process.Pid)<<3|schedClock, &at); err != nil {
-		return 0, os.NewSyscallError("clock_gettime", err)
-	}
-	return time.Duration(at.Nano()), nil
-}
+// processor gives the CPU time that the helper has used up to now.
+func (h *helper) processor() (time.Duration, error) { return processTime(h.process.Pid) }
 
 // peakMemory gives the largest resident set that the helper has had, in bytes.
 // It is VmHWM, which begins anew at exec; the ru_maxrss of wait4 remembers the

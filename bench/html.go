@@ -65,6 +65,7 @@ type resultView struct {
 	Rows          []rowView
 	Others        []Metric
 	Curves        []curveView // in place of Chart and Rows
+	Beside        [][]string
 	Negotiated    []string
 	Remarks       []string
 	Complete      bool
@@ -124,12 +125,7 @@ func (r *Result) Anchor() string {
 func (r *Result) view(ours string) resultView {
 	v := resultView{
 		Title: r.Title, Anchor: r.Anchor(), Metric: r.Metrics[0], Complete: r.Complete, Base: r.base(ours),
-		Negotiated: r.negotiated(),
-	}
-	for _, t := range r.Entrants {
-		if t.Failure != "" {
-			v.Remarks = append(v.Remarks, t.Contestant+" failed: "+t.Failure)
-		}
+		Negotiated: r.negotiated(), Remarks: append(r.failures(), r.unreached()...),
 	}
 	for _, name := range r.curves() {
 		sizes, rows := r.growthTable(name)
@@ -137,6 +133,7 @@ func (r *Result) view(ours string) resultView {
 		v.Curves = append(v.Curves, curveView{r.points(name)[0], template.HTML(r.inline(p.height(), p.draw())), sizes, rows})
 	}
 	if v.Curves != nil {
+		v.Others, v.Beside = r.beside(), r.besideRows()
 		return v
 	}
 	v.Others, v.Rows = r.shown()[1:], r.rows(v.Base)

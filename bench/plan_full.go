@@ -6,14 +6,13 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 )
 
 // FullPlan is the plan of a long run, which takes about as long as budget says:
 // every workload, with several protocols, suites, groups, keys, sizes and links.
-// contestants are those that are installed.
-func FullPlan(rig *Rig, contestants []Contestant, ours string, budget time.Duration) Plan {
+// contestants and servers are those that are installed.
+func FullPlan(rig *Rig, contestants []Contestant, servers *Servers, ours string, budget time.Duration) Plan {
 	standard := ServerKind{Key: KeyP256}
 	p := Plan{Budget: budget}
 	p.starts(rig, contestants, repeatStart)
@@ -25,24 +24,32 @@ func FullPlan(rig *Rig, contestants []Contestant, ours string, budget time.Durat
 	p.sizes(rig, contestants, standard)
 	p.parallel(rig, contestants, standard)
 	p.handshakes(rig, contestants, ours)
+	if len(servers.Contestants) > 0 {
+		p.listen(servers, []int{1, 8, 64})
+	}
+	p.growth(rig, contestants, ours)
+	p.idle(servers)
 	p.goals(contestants, ours)
 	return p
 }
 
 // How often things are repeated in a long run; Plan.Run sets the budgets.
 var (
-	repeatStart = Repeat{Warmup: 2, Min: 20, Max: 100, Narrow: 0.02, Limit: 5 * time.Second}
-	repeatBulk  = Repeat{Warmup: 1, Min: 6, Max: 25, Narrow: 0.02, Limit: 15 * time.Second}
-	repeatEcho  = Repeat{Warmup: 1, Min: 6, Max: 25, Narrow: 0.02, Limit: 10 * time.Second}
-	repeatCrowd = Repeat{Min: 3, Max: 6, Narrow: 0.02, Limit: 30 * time.Second}
-	repeatRate  = Repeat{Warmup: 1, Min: 6, Max: 25, Narrow: 0.02, Limit: 20 * time.Second}
-	repeatShake = Repeat{Warmup: 1, Min: 15, Max: 100, Narrow: 0.02, Limit: 5 * time.Second}
-	repeatSlow  = Repeat{Warmup: 1, Min: 6, Max: 25, Narrow: 0.02, Limit: 5 * time.Second}
+	repeatStart  = Repeat{Warmup: 2, Min: 20, Max: 100, Narrow: 0.02, Limit: 5 * time.Second}
+	repeatBulk   = Repeat{Warmup: 1, Min: 6, Max: 25, Narrow: 0.02, Limit: 15 * time.Second}
+	repeatEcho   = Repeat{Warmup: 1, Min: 6, Max: 25, Narrow: 0.02, Limit: 10 * time.Second}
+	repeatCrowd  = Repeat{Min: 3, Max: 6, Narrow: 0.02, Limit: 30 * time.Second}
+	repeatRate   = Repeat{Warmup: 1, Min: 6, Max: 25, Narrow: 0.02, Limit: 20 * time.Second}
+	repeatShake  = Repeat{Warmup: 1, Min: 15, Max: 100, Narrow: 0.02, Limit: 5 * time.Second}
+	repeatGrowth = Repeat{Warmup: 1, Min: 6, Max: 20, Narrow: 0.02, Limit: 30 * time.Second}
+	repeatListen = Repeat{Warmup: 1, Min: 6, Max: 15, Narrow: 0.05, Limit: time.Minute}
+	repeatIdle   = Repeat{Min: 1, Max: 3, Limit: 3 * time.Minute}
+	repeatSlow   = Repeat{Warmup: 1, Min: 6, Max: 25, Narrow: 0.02, Limit: 5 * time.Second}
 )
 
 // weights are the shares of a run's time. Transfers of all contestants take the
 // longest to be repeated often enough.
-var weights = map[string]int{"startup": 2, "bulk": 5, "echo": 4, "crowd": 6, "handshake": 2, "rate": 4, "link": 4, "foreign": 2, "listen": 4}
+var weights = map[string]int{"startup": 2, "bulk": 5, "echo": 4, "crowd": 6, "handshake": 2, "rate": 4, "link": 4, "foreign": 2, "listen": 4, "growth": 3}
 
 // share divides the time among the experiments.
 func share(experiments []Experiment, budget time.Duration) {
@@ -179,7 +186,7 @@ func (p *Plan) handshakes(rig *Rig, contestants []Contestant, ours string) {
 		}
 	}
 	choosers := those(contestants, func(c Contestant) bool {
-		return len(c.Groups) > 0 && !strings.HasPrefix(c.Variant, "--pump")
+		return len(c.Groups) > 0 && !c.pumped()
 	})
 	classical := ServerKind{PQ: true, Key: KeyP256, Group: "x25519"}
 	var byGroup, byKey []Contestant

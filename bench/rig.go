@@ -133,8 +133,11 @@ type Target struct {
 	CAFile string // the one root that signed it
 	// Landmarks is a file of landmarks of a Merkle Tree CA; empty: none.
 	Landmarks string
-	Store     Store  // where it is set, the roots of a whole system in place of CAFile
-	Group     string // the only one that the server takes, or empty
+	// CRL is a file with the revocation list that the server's issuer has;
+	// empty: none is asked about.
+	CRL   string
+	Store Store  // where it is set, the roots of a whole system in place of CAFile
+	Group string // the only one that the server takes, or empty
 	// Session is a file to keep a session in, for resumption; empty: none.
 	Session string
 

@@ -53,6 +53,9 @@ func (r *Report) writeContestants(w io.Writer) {
 	for _, c := range r.Contestants {
 		if c.Missing == "" && c.Command != "" {
 			fmt.Fprintf(w, "    %s\n      (%s)\n", c.Command, c.Version)
+			for line := range strings.Lines(c.Config) {
+				fmt.Fprintf(w, "      | %s\n", strings.TrimRight(line, "\n"))
+			}
 		}
 	}
 }
@@ -142,13 +145,23 @@ func (r *Result) negotiated() (lines []string) {
 	return lines
 }
 
-// writeRemarks says what the figures must not be taken for.
-func (r *Result) writeRemarks(w io.Writer) {
-	fewest, noisy := 0.0, false
+// failures says who was left out, and why.
+func (r *Result) failures() (remarks []string) {
 	for _, t := range r.Entrants {
 		if t.Failure != "" {
-			fmt.Fprintf(w, "  %s failed: %s\n", t.Contestant, t.Failure)
+			remarks = append(remarks, t.Contestant+" failed: "+t.Failure)
 		}
+	}
+	return remarks
+}
+
+// writeRemarks says what the figures must not be taken for.
+func (r *Result) writeRemarks(w io.Writer) {
+	for _, failure := range r.failures() {
+		fmt.Fprintf(w, "  %s\n", failure)
+	}
+	fewest, noisy := 0.0, false
+	for _, t := range r.Entrants {
 		s := Summarize(t.Samples[r.Metrics[0].Name])
 		if s.N > 0 && (fewest == 0 || s.Confidence < fewest) {
 			fewest = s.Confidence

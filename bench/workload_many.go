@@ -2,11 +2,8 @@ package bench
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -132,17 +129,11 @@ type idleCost struct {
 
 // addIdleCost adds the helper's.
 func (h *helper) addIdleCost(to *idleCost) error {
-	dir := fmt.Sprintf("/proc/%d/", h.process.Pid)
-	memory := fields(dir+"smaps_rollup", ":")
-	for name, sum := range map[string]*int64{"Pss": &to.share, "Private_Dirty": &to.private} {
-		number, _, _ := strings.Cut(memory[name], " ")
-		kib, err := strconv.ParseInt(number, 10, 64)
-		if err != nil {
-			return errors.New("how its memory is shared is not to be read: the helper has ended, or hides from all but root")
-		}
-		*sum += kib << 10
+	share, private, err := memoryOf(h.process.Pid)
+	if err != nil {
+		return err
 	}
-	threads, err := strconv.ParseInt(fields(dir+"status", ":")["Threads"], 10, 64)
-	to.threads += threads
+	s, err := readStat(strconv.Itoa(h.process.Pid))
+	to.share, to.private, to.threads = to.share+share, to.private+private, to.threads+int64(s.threads)
 	return err
 }

@@ -25,6 +25,11 @@ func list(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return statusFailed, err
 	}
+	servers, more, err := m.musterServers(ctx, rig)
+	if err != nil {
+		return statusFailed, err
+	}
+	entries = append(entries, more...)
 	out := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(out, "contestants (--contestants WORDS):")
 	for _, e := range entries {
@@ -35,7 +40,7 @@ func list(ctx context.Context, args []string) (int, error) {
 		fmt.Fprintf(out, "  %s\t%s\n", e.Name, said)
 	}
 	fmt.Fprintln(out, "results of run (--only RE):")
-	for _, e := range bench.FullPlan(rig, present, ours, 0).Experiments {
+	for _, e := range bench.FullPlan(rig, present, servers, ours, 0).Experiments {
 		fmt.Fprintf(out, "  %s/%s\t%s\n", e.Workload, e.Case, e.Title)
 	}
 	var keys []string

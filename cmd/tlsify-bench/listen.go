@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -29,21 +26,16 @@ func listenUnderLoad(ctx context.Context, args []string) (int, error) {
 	if len(*clients) == 0 || slices.ContainsFunc(*clients, func(n int) bool { return n < 1 || n > 1000 }) {
 		return statusFailed, errors.New("--clients: 1 to 1000")
 	}
-	path, err := exec.LookPath(m.tlsify)
-	if err == nil {
-		path, err = filepath.Abs(path)
-	}
-	if err != nil {
-		return statusFailed, err
-	}
 	rig, err := newRig()
 	if err != nil {
 		return statusFailed, err
 	}
 	defer rig.Close()
-	plan, entries, err := bench.ListenPlan(ctx, rig, path, *clients, func(name string) bool {
-		return slices.ContainsFunc(strings.Split(m.only, ","), func(word string) bool { return strings.Contains(name, word) })
-	})
+	servers, entries, err := m.musterServers(ctx, rig)
+	if err != nil {
+		return statusFailed, err
+	}
+	plan, err := bench.ListenPlan(servers, *clients)
 	if err != nil {
 		return statusFailed, err
 	}

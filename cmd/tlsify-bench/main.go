@@ -36,6 +36,7 @@ func commands() []command {
 		{"compare", "EARLIER.json LATER.json", "what became better or worse; status 1 where a contestant is worse; --machines sets several machines side by side", false, compare},
 		{"serve", "", "the server that the contestants talk to", true, serve},
 		{"link", "", "a slow stretch of network before the server", true, link},
+		{"keep", "PROGRAM [ARG]...", "a server, with all that it leaves behind", true, keep},
 		{"pass", "ADDR", "the contestant that splices without TLS", true, pass},
 		{"copy", "ADDR", "the contestant of crypto/tls and io.Copy", true, copyHelper},
 		{"direct", "ADDR", "the contestant that needs no helper", true, direct},

@@ -110,6 +110,13 @@ func (m *measurement) muster(ctx context.Context, rig *bench.Rig) ([]bench.Conte
 	return present, entries, err
 }
 
+// musterServers is muster of the servers.
+func (m *measurement) musterServers(ctx context.Context, rig *bench.Rig) (*bench.Servers, []bench.Entry, error) {
+	return rig.MusterServers(ctx, m.tlsify, func(name string) bool {
+		return slices.ContainsFunc(strings.Split(m.only, ","), func(word string) bool { return strings.Contains(name, word) })
+	})
+}
+
 // carryOut runs the plan, keeps the report and shows it, also where the run comes
 // to an early end.
 func (m *measurement) carryOut(ctx context.Context, plan bench.Plan, report *bench.Report) (int, error) {
@@ -209,13 +216,21 @@ func full(ctx context.Context, args []string) (int, error) {
 		return statusFailed, errors.New("--echo: 1 to 65536 bytes")
 	}
 	return m.withRig(ctx, func(rig *bench.Rig, present []bench.Contestant, entries []bench.Entry) (int, error) {
+		servers := &bench.Servers{}
+		if foreign.Address == "" && chosen.Empty() {
+			var more []bench.Entry
+			if servers, more, err = m.musterServers(ctx, rig); err != nil {
+				return statusFailed, err
+			}
+			entries = append(entries, more...)
+		}
 		report := bench.NewReport(entries)
 		if *resume {
 			if report, err = report.Resume(m.json); err != nil {
 				return statusFailed, err
 			}
 		}
-		plan := bench.FullPlan(rig, present, ours, *budget)
+		plan := bench.FullPlan(rig, present, servers, ours, *budget)
 		if foreign.Address != "" {
 			foreign.Send = strings.NewReplacer(`\r`, "\r", `\n`, "\n").Replace(foreign.Send)
 			var err error

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -88,6 +89,13 @@ func listen(form string) (net.Listener, error) {
 		return nil, err
 	}
 	return link.Listen()
+}
+
+func keep(_ context.Context, args []string) (int, error) {
+	if len(args) == 0 {
+		return statusFailed, errors.New("it takes a program")
+	}
+	return statusOK, bench.Keep(args)
 }
 
 func pass(_ context.Context, args []string) (int, error) {
