@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -51,16 +52,32 @@ func printFingerprint(ctx context.Context, res *acquire.Resources) (int, error) 
 }
 
 // hear takes the ClientHello of the first client that comes, and keeps it where
-// that is asked for.
-func hear(ctx context.Context, res *acquire.Resources) ([]byte, error) {
-	message, err := fingerprint.Listen(ctx, res.Listen.Target.Network, res.Listen.Target.Address, func(address string) {
+// that is asked for. The file is made before anyone is waited for, because what
+// could not be kept then could not be heard again; it stays only with the
+// ClientHello in it.
+func hear(ctx context.Context, res *acquire.Resources) (message []byte, err error) {
+	defer func() {
+		if err != nil && ctx.Err() == nil {
+			err = status.Usagef("fingerprint: %v", err)
+		}
+	}()
+	var file *os.File
+	if res.Save != "" {
+		if file, err = os.OpenFile(res.Save, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	message, err = fingerprint.Listen(ctx, res.Listen.Target.Network, res.Listen.Target.Address, func(address string) {
 		status.Write("tlsify: listening on " + address)
 	})
-	if err == nil && res.Save != "" {
-		err = fingerprint.Save(res.Save, message)
+	if file == nil {
+		return message, err
 	}
-	if err != nil && ctx.Err() == nil {
-		err = status.Usagef("fingerprint: %v", err)
+	if err == nil {
+		err = fingerprint.Save(file, message)
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		os.Remove(res.Save)
 	}
 	return message, err
 }

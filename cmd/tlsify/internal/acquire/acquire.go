@@ -138,8 +138,9 @@ func (r *Resources) capture() error {
 
 // captured finds what is in a capture; an empty name is descriptor 0.
 func (r *Resources) captured(name string) (found []fingerprint.Captured, err error) {
-	in := io.Reader(os.Stdin)
+	in, where := io.Reader(os.Stdin), "fingerprint"
 	if name != "" {
+		where += ": " + name
 		content, err := r.files.Load("fingerprint", name)
 		if err != nil {
 			return nil, err
@@ -147,7 +148,7 @@ func (r *Resources) captured(name string) (found []fingerprint.Captured, err err
 		in = bytes.NewReader(content)
 	}
 	if found, err = fingerprint.CaptureAll(in); err != nil {
-		err = status.Usagef("fingerprint: %v", err)
+		err = status.Usagef("%s: %v", where, err)
 	}
 	return found, err
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"strings"
 )
 
@@ -76,15 +75,10 @@ func (c Captured) Parse() (*Hello, error) {
 	return h, err
 }
 
-// Save writes a ClientHello to a file that is not there yet, in hexadecimal
-// digits, which [Capture] reads.
-func Save(path string, hello []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(file, "%x\n", hello)
-	return errors.Join(err, file.Close())
+// Save writes a ClientHello in hexadecimal digits, which [Capture] reads.
+func Save(to io.Writer, hello []byte) error {
+	_, err := fmt.Fprintf(to, "%x\n", hello)
+	return err
 }
 
 // fromBinary takes a record or a message.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -120,11 +121,22 @@ func TestManyBegun(t *testing.T) {
 		seq += uint32(len(segment))
 	}
 	packets = append(packets, packet{clientV4, serverV4, seq, false, record})
-	begin := time.Now()
+	begin := cpuTime(t)
 	wantCapture(t, "many begun", pcap(binary.LittleEndian, magicMicroseconds, linkRaw, packets...), record[5:])
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := cpuTime(t) - begin; took > 5*time.Second {
 		t.Errorf("it took %v", took)
 	}
+}
+
+// cpuTime is what this process has used of processors: a busy machine's clock
+// says nothing.
+func cpuTime(t *testing.T) time.Duration {
+	t.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // What has no ClientHello says why.
