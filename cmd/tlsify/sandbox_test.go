@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -174,7 +175,8 @@ func (d door) let(conn int, prog ...string) {
 	file := os.NewFile(uintptr(d.ours), "door")
 	defer file.Close()
 	plan := program.Plan{Args: prog, In: 0, Out: 1, OneSocket: true, Claims: &process.Claims{}, Names: facts.ProgramVariables()}
-	plan.Answer(file, func(path string, attr *syscall.ProcAttr) (int, error) {
+	path, _ := exec.LookPath(prog[0])
+	plan.Answer(file, func(attr *syscall.ProcAttr) (int, error) {
 		handle, err := process.Start(path, prog, attr)
 		if n, dupErr := unix.Dup(handle); err == nil && dupErr == nil {
 			go func() {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -282,6 +283,9 @@ func TestKeyIsInOneMemory(t *testing.T) {
 	}
 	lone.await("ready")
 	for _, pid := range append(children, server.process.Pid, lone.pid) {
+		if syscall.Kill(pid, 0) != nil && slices.Contains(children, pid) {
+			continue // it has waited for a connection, and none has come
+		}
 		if holds(pid) {
 			t.Errorf("the key is in the memory of process %d", pid)
 		}

@@ -24,6 +24,9 @@ func Words(args []string, say status.Reporter, engines invocation.Engines) (*opt
 	}
 	channel, controlErr := openControl(words, args, in.Claims)
 	in.Say.Control = channel
+	if say.Heard {
+		channel.ForListener()
+	}
 	if err == nil {
 		err = controlErr
 	}

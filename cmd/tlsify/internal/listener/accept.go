@@ -19,6 +19,7 @@ const HeardWord = ":accept"
 type accept struct {
 	inv  *acquire.Resources // what it was started for
 	pid  int
+	prog string // the path of PROG
 	door *os.File
 	said *os.File // its control channel
 

@@ -5,8 +5,6 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
-
-	"tlsify/cmd/tlsify/internal/process"
 )
 
 // children are the processes that a listener has started. One goroutine waits
@@ -31,11 +29,11 @@ func newChildren() *children {
 	return c
 }
 
-// start starts a process, and has ended called when it has come to its end.
-func (c *children) start(args []string, attr *syscall.ProcAttr, ended func(syscall.WaitStatus)) (pid int, err error) {
+// start has a process started by again, and ended called when it has come to its end.
+func (c *children) start(again func() (pid int, err error), ended func(syscall.WaitStatus)) (pid int, err error) {
 	c.mu.Lock() // so that reap knows it, however short it lives
 	defer c.mu.Unlock()
-	pid, err = process.Again(args, attr)
+	pid, err = again()
 	if err == nil {
 		c.ended[pid] = ended
 	}

@@ -71,6 +71,10 @@ func (s *service) start() (*accept, error) {
 		return nil, err
 	}
 	defer unix.Close(toSigner)
+	prog, err := process.Find(inv.Program.Args[0])
+	if err != nil {
+		return nil, err // and nobody shakes hands in vain
+	}
 	null, err := process.OpenNull()
 	if err != nil {
 		return nil, err
@@ -98,7 +102,7 @@ func (s *service) start() (*accept, error) {
 	for _, n := range []int{door[0], said[0]} {
 		unix.SetNonblock(n, true) // the runtime can wait for all of them together then
 	}
-	a := &accept{inv: inv, furnished: make(chan struct{}), door: os.NewFile(uintptr(door[0]), "door"), said: os.NewFile(uintptr(said[0]), "control")}
+	a := &accept{inv: inv, prog: prog, furnished: make(chan struct{}), door: os.NewFile(uintptr(door[0]), "door"), said: os.NewFile(uintptr(said[0]), "control")}
 	if toSigner >= 0 {
 		files[inv.HandedOn.SignerFD] = uintptr(toSigner)
 	}
@@ -109,9 +113,12 @@ func (s *service) start() (*accept, error) {
 		files[s.errorsFD] = files[2]
 	}
 	files[2] = uintptr(null)
-	a.pid, err = s.children.start(process.WithSwitches(slices.Concat(words,
-		[]string{"--control-fd=" + strconv.Itoa(s.controlFD)}, inv.HandedOn.Args[1:])),
-		&syscall.ProcAttr{Env: s.environment, Files: files},
+	again := process.AgainUnhurried
+	if !s.startsPrograms {
+		again = process.Again // PROG would be as unhurried
+	}
+	words = process.WithSwitches(slices.Concat(words, []string{"--control-fd=" + strconv.Itoa(s.controlFD)}, inv.HandedOn.Args[1:]))
+	a.pid, err = s.children.start(func() (int, error) { return again(words, &syscall.ProcAttr{Env: s.environment, Files: files}) },
 		func(syscall.WaitStatus) {
 			if v := a.end(); v != nil {
 				s.admission.over(v)
@@ -189,10 +196,10 @@ func (s *service) answer(a *accept) {
 	p := a.inv.Program
 	plan := program.Plan{Args: p.Args, In: p.In, Out: p.Out, End: p.End, OneSocket: true,
 		Claims: a.inv.Claims, Env: s.programEnvironment, Names: facts.ProgramVariables()}
-	plan.Answer(a.door, func(path string, attr *syscall.ProcAttr) (int, error) {
+	plan.Answer(a.door, func(attr *syscall.ProcAttr) (int, error) {
 		s.spawning <- struct{}{}
 		defer func() { <-s.spawning }()
-		return process.Start(path, p.Args, attr) // its end interests the accept alone
+		return process.Start(a.prog, p.Args, attr) // its end interests the accept alone
 	})
 }
 

@@ -70,6 +70,15 @@ func Again(args []string, attr *syscall.ProcAttr) (pid int, err error) {
 	return pid, err
 }
 
+// AgainUnhurried is Again for a process whose timers may be late by lateness, so
+// that the runtime's monitor, which wakes 50 times for 20 microseconds each before it
+// sleeps longer, wakes less often. It cannot be set from within, and what that process
+// starts is as unhurried.
+func AgainUnhurried(args []string, attr *syscall.ProcAttr) (pid int, err error) {
+	defer unhurried()()
+	return Again(args, attr)
+}
+
 // missing says what is not there in a small root, and what goes without it.
 func missing(file string, err error) error {
 	return fmt.Errorf("%s: %w; of all forms only a client without PROG goes without it", file, err)

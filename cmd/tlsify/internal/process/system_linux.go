@@ -2,7 +2,9 @@ package process
 
 import (
 	"os"
+	"runtime"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,6 +50,23 @@ func OpenProcess(pid int) int {
 		return -1
 	}
 	return n
+}
+
+// lateness is small beside what a limit of time is for.
+const lateness = 2 * time.Millisecond
+
+// unhurried has what this goroutine starts, until the end is called, inherit lateness.
+func unhurried() (end func()) {
+	runtime.LockOSThread()
+	own, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
+	if err != nil || own >= int(lateness) {
+		return runtime.UnlockOSThread
+	}
+	unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(lateness), 0, 0, 0)
+	return func() {
+		unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(own), 0, 0, 0)
+		runtime.UnlockOSThread()
+	}
 }
 
 // Start starts a program, and gives a descriptor of its process. To be reaped is

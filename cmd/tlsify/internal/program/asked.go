@@ -20,11 +20,8 @@ import (
 // and then an end. What comes back is an errno, in one byte, or 0 and the
 // descriptors of what PROG is reached by.
 
-// Asked is PROG that a listener starts. It takes the door over.
+// Asked is PROG that a listener starts, who has found it. It takes the door over.
 func Asked(name string, door *stream.FD) (*Program, error) {
-	if _, err := process.Find(name); err != nil {
-		return nil, err // and nobody shakes hands in vain
-	}
 	// What confines this process from now on allows signals by one descriptor,
 	// whose number is settled with this.
 	handle, err := process.OpenNull()
@@ -77,7 +74,7 @@ const leastReaches, mostReaches = 2, 3
 
 // Answer is the listener's part: it starts PROG as soon as that is asked for by the
 // door, and returns when it has, or will not. A process is forked by start.
-func (plan *Plan) Answer(door *os.File, start func(path string, attr *syscall.ProcAttr) (handle int, err error)) {
+func (plan *Plan) Answer(door *os.File, start func(*syscall.ProcAttr) (handle int, err error)) {
 	heard, err := io.ReadAll(io.LimitReader(door, mostSaid(plan.Names)))
 	if err != nil || len(heard) == 0 {
 		return // it has ended without PROG
@@ -98,11 +95,7 @@ func (plan *Plan) Answer(door *os.File, start func(path string, attr *syscall.Pr
 }
 
 // run starts PROG, and returns what it is reached by.
-func (plan *Plan) run(values []string, start func(string, *syscall.ProcAttr) (int, error)) (reaches []int, err error) {
-	path, err := process.Find(plan.Args[0])
-	if err != nil {
-		return nil, unix.ENOENT
-	}
+func (plan *Plan) run(values []string, start func(*syscall.ProcAttr) (int, error)) (reaches []int, err error) {
 	ends, err := plan.plaintext()
 	if err != nil {
 		return nil, err
@@ -120,7 +113,7 @@ func (plan *Plan) run(values []string, start func(string, *syscall.ProcAttr) (in
 		if plan.End != 0 {
 			files[plan.End] = uintptr(end[0])
 		}
-		handle, err = start(path, &syscall.ProcAttr{Env: slices.Concat(plan.Env, values), Files: files})
+		handle, err = start(&syscall.ProcAttr{Env: slices.Concat(plan.Env, values), Files: files})
 	}
 	for _, n := range []int{ends.in, null, end[0]} {
 		unix.Close(n)

@@ -30,8 +30,12 @@ func ends(t *testing.T) (listeners *os.File, accepts *stream.FD) {
 }
 
 // starting has PROG started, and reaped.
-func starting(t *testing.T, plan *Plan, started *int) func(string, *syscall.ProcAttr) (int, error) {
-	return func(path string, attr *syscall.ProcAttr) (int, error) {
+func starting(t *testing.T, plan *Plan, started *int) func(*syscall.ProcAttr) (int, error) {
+	return func(attr *syscall.ProcAttr) (int, error) {
+		path, err := process.Find(plan.Args[0])
+		if err != nil {
+			return -1, unix.ENOENT
+		}
 		*started++
 		handle, err := process.Start(path, plan.Args, attr)
 		if err == nil {

@@ -3,6 +3,7 @@ package status
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ const (
 // one at a time.
 type Channel struct {
 	out, in *stream.FD
+	only    []string // the keywords that its reader looks at; nil: all
 
 	mu       sync.Mutex
 	drained  sync.Cond // signalled when queue becomes empty or the reader has gone
@@ -51,6 +53,13 @@ func NewChannel(out, in *stream.FD) *Channel {
 	return c
 }
 
+// ForListener has nothing said but what a listener looks at: each line would wake it.
+func (c *Channel) ForListener() {
+	if c != nil {
+		c.only = []string{"ready", "error", "end"}
+	}
+}
+
 // Say writes one line: a keyword and values, of which each becomes one token.
 // It does not wait: what the reader does not take is queued.
 func (c *Channel) Say(keyword string, values ...string) { c.say(line(keyword, values)) }
@@ -70,6 +79,9 @@ func (c *Channel) SayText(keyword, value, text string) {
 
 func (c *Channel) say(line string) {
 	if c == nil {
+		return
+	}
+	if keyword, _, _ := strings.Cut(line, " "); c.only != nil && !slices.Contains(c.only, keyword) {
 		return
 	}
 	c.mu.Lock()
