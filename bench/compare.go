@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"reflect"
+	"slices"
 	"text/tabwriter"
 )
 
@@ -132,6 +133,18 @@ func Drifts(changes []Change) (drifts []Drift) {
 	return drifts
 }
 
+// Regressions are the changes for the worse that chance does not explain each by
+// itself: the first metrics whose intervals are further apart than noiseLimit.
+func Regressions(changes []Change) []Change {
+	return slices.DeleteFunc(slices.Clone(changes), func(c Change) bool {
+		gap := c.New.Low - c.Old.High
+		if c.Metric.MoreIsBetter {
+			gap = c.Old.Low - c.New.High
+		}
+		return c.Verdict != Worse || c.Metric.Name != c.first || gap <= noiseLimit*c.Old.Median
+	})
+}
+
 // relative is how much worse it has become, relative to what it was.
 func (c Change) relative() float64 {
 	if c.Old.Median == 0 || c.New.Median == 0 {
@@ -223,6 +236,9 @@ func WriteChanges(out io.Writer, earlier, later *Report, changes []Change) error
 		fmt.Fprintf(columns, "%s\t%d\t%d\t%d\t%+.1f%%\t%v\n", d.Contestant, d.Results, d.Worse, d.Better, 100*d.Change, d.Verdict)
 	}
 	columns.Flush()
+	for _, c := range Regressions(changes) {
+		fmt.Fprintf(w, "WORSE beyond the noise: %s, %s: %s, %+.0f%%\n", c.Key, c.Contestant, c.Metric.Name, 100*(c.New.Median/c.Old.Median-1))
+	}
 	fmt.Fprintln(w, "Where contestants that did not change have become worse too, pass-through above all, it was the machine.")
 	return w.err
 }

@@ -92,3 +92,31 @@ func TestDrifts(t *testing.T) {
 		t.Errorf("half of the results are 20%% slower, and the median change is %g", change)
 	}
 }
+
+// One figure that is much worse is a regression, however many others are not; one
+// that is a little worse, or better, or whose interval is wide, is none.
+func TestRegressions(t *testing.T) {
+	same := Compare(sample(), sample(), false)
+	for _, c := range []struct {
+		factor float64
+		want   int
+	}{{1, 0}, {1.05, 0}, {1.1, 0}, {1.3, 1}, {0.5, 0}} {
+		changes := slices.Concat(Compare(sample(), slowed(c.factor), false), slices.Repeat(same, 40))
+		if got := Regressions(changes); len(got) != c.want {
+			t.Errorf("%g times the CPU time: %+v", c.factor, got)
+		}
+	}
+	// Of a rate less is worse.
+	rate := Compare(sample(), slowed(0.5), true)
+	for i := range rate {
+		rate[i].first = "rate"
+	}
+	if got := Regressions(rate); len(got) != 1 || got[0].Metric.Name != "rate" {
+		t.Errorf("half the rate: %+v", got)
+	}
+	wide := slowed(1)
+	wide.Results[0].Entrants[0].Samples["cpu"] = []float64{0.9, 3, 3, 3, 3, 3}
+	if got := Regressions(Compare(sample(), wide, false)); len(got) != 0 {
+		t.Errorf("a wide interval: %+v", got)
+	}
+}

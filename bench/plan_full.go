@@ -81,17 +81,19 @@ func (p *Plan) crowds(rig *Rig, contestants []Contestant, kind ServerKind) {
 	})
 }
 
-// files adds starts of a program whose file has just been copied, which has it in
-// memory in larger pieces than a linker leaves, and of one whose file is not in
-// memory at all, as after the machine's start. What it loads beside its own file
-// stays where it is.
+// files adds starts of a program whose file was written through a mapping, as a
+// linker does, which leaves it in memory in single pages; of one whose file was
+// written by write, as an installer does, in larger pieces; and of one whose file
+// is not in memory, as after the machine's start. What it loads beside its own
+// file stays where it is.
 func (p *Plan) files(rig *Rig, contestants []Contestant) {
 	able := those(contestants, func(c Contestant) bool { return !c.Direct && c.Only == nil && c.Variant == "" })
 	for _, file := range []struct {
 		name, title string
 		before      func(*Rig, *Contestant) error
 	}{
-		{"copied", "the program's file just copied", (*Rig).copyProgram},
+		{"linked", "the program's file as a linker writes it", (*Rig).mapProgram},
+		{"copied", "the program's file copied", (*Rig).copyProgram},
 		{"cold", "the program's file not in memory", (*Rig).coolProgram},
 	} {
 		p.Experiments = append(p.Experiments, Experiment{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -60,26 +61,55 @@ func (r *Rig) startupAfter(before func(*Rig, *Contestant) error) func(context.Co
 	}
 }
 
-// copyProgram has the contestant be a copy of itself, made once.
+// copyProgram has the contestant be a copy of itself, made once by write: it lies
+// in memory in large pieces.
 func (r *Rig) copyProgram(c *Contestant) error {
+	return r.remakeProgram(c, "copied", func(f *os.File, content []byte) error {
+		_, err := f.Write(content)
+		return err
+	})
+}
+
+// mapProgram has the contestant be a copy of itself, made once through a mapping
+// of the file, as linkers do: it lies in memory in single pages.
+func (r *Rig) mapProgram(c *Contestant) error {
+	return r.remakeProgram(c, "mapped", func(f *os.File, content []byte) error {
+		if err := f.Truncate(int64(len(content))); err != nil {
+			return err
+		}
+		mapped, err := unix.Mmap(int(f.Fd()), 0, len(content), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		if err != nil {
+			return os.NewSyscallError("mmap", err)
+		}
+		copy(mapped, content)
+		return unix.Munmap(mapped)
+	})
+}
+
+// remakeProgram has the contestant be a file of its content, written in some way.
+func (r *Rig) remakeProgram(c *Contestant, way string, write func(*os.File, []byte) error) error {
 	path, err := exec.LookPath(c.Program)
 	if err != nil {
 		return err
 	}
 	name := sha256.Sum256([]byte(path))
-	copied := filepath.Join(r.dir, "copied-"+hex.EncodeToString(name[:8]), filepath.Base(path))
-	c.Program = copied
-	if _, err := os.Stat(copied); err == nil {
+	remade := filepath.Join(r.dir, way+"-"+hex.EncodeToString(name[:8]), filepath.Base(path))
+	c.Program = remade
+	if _, err := os.Stat(remade); err == nil {
 		return nil
 	}
 	content, err := os.ReadFile(path)
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(copied), 0o700)
+		err = os.MkdirAll(filepath.Dir(remade), 0o700)
 	}
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(copied, content, 0o700)
+	f, err := os.OpenFile(remade, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o700)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f, content), f.Close())
 }
 
 // coolProgram has the kernel drop what it has in memory of a copy of the

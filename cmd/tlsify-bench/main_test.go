@@ -208,6 +208,35 @@ func (p programs) testForms(t *testing.T) {
 	}
 }
 
+// A regression beyond the noise is a failure, for a script to see; noise is none.
+func TestCompareFailsOnARegression(t *testing.T) {
+	kept := filepath.Join(t.TempDir(), "report.json")
+	for _, c := range []struct {
+		factor float64
+		want   int
+	}{{1, statusOK}, {1.02, statusOK}, {0.5, statusOK}, {1.4, statusWorse}} {
+		report, err := bench.Load("../../bench/results/epyc-2.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		earlier := kept + ".earlier"
+		if err := report.Save(earlier); err != nil {
+			t.Fatal(err)
+		}
+		result := report.Result("startup/bundle")
+		samples := result.Entrant(ours).Samples[result.Metrics[0].Name]
+		for i := range samples {
+			samples[i] *= c.factor
+		}
+		if err := report.Save(kept); err != nil {
+			t.Fatal(err)
+		}
+		if status, err := compare(t.Context(), []string{earlier, kept}); status != c.want || err != nil {
+			t.Errorf("one start at %g times its time: status %d, %v", c.factor, status, err)
+		}
+	}
+}
+
 func (p programs) testEngines(t *testing.T) {
 	if out := p.run(t, "engines", "--starts", "2", "one="+p.tlsify); !strings.Contains(out, "| one | ") || !strings.Contains(out, "| pq | ") {
 		t.Errorf("builds:\n%s", out)

@@ -184,10 +184,9 @@ func compare(_ context.Context, args []string) (int, error) {
 	if err := bench.WriteChanges(os.Stdout, earlier, later, changes); err != nil {
 		return statusFailed, err
 	}
-	for _, drift := range bench.Drifts(changes) {
-		if drift.Verdict == bench.Worse {
-			return statusWorse, nil
-		}
+	worse := func(d bench.Drift) bool { return d.Verdict == bench.Worse }
+	if len(bench.Regressions(changes)) > 0 || slices.ContainsFunc(bench.Drifts(changes), worse) {
+		return statusWorse, nil
 	}
 	return statusOK, nil
 }
