@@ -89,12 +89,13 @@ matrix: ## every TLS library that packages have, in both roles with every engine
 	@.ci/matrix bin/matrix
 	@TLSIFY_MATRIX=$(CURDIR)/bin/matrix TLSIFY_MATRIX_INTO=$(CURDIR)/doc/matrix.md $(GOTEST) -count=1 -timeout 60m -run 'TestMatrix(Keys)?$$' ./cmd/tlsify
 
-browsers: toolchain ## capture the ClientHellos of this machine's chromium and firefox-esr (with certutil) for --fingerprint
-	@TLSIFY_WRITE_BROWSERS="$$PWD/engines/utls/browsers" $(GOTEST) -count=1 -v -run 'TestWriteBrowsers$$' ./cmd/tlsify/internal/fingerprint | sed -n '/json: /p; /^FAIL/p'
+BROWSERS =
+browsers: toolchain ## capture the ClientHellos of this machine's chromium and firefox-esr (with certutil), or those in BROWSERS=DIR, for --fingerprint
+	@PATH="$(if $(BROWSERS),$(BROWSERS):)$$PATH" TLSIFY_WRITE_BROWSERS="$$PWD/engines/utls/browsers" $(GOTEST) -count=1 -v -run 'TestWriteBrowsers$$' ./cmd/tlsify/internal/fingerprint | sed -n '/json: /p; /^FAIL/p'
 	@TLSIFY_WRITE_ENGINES=1 $(GOTEST) -count=1 -run 'Documented$$' ./engines/utls
 
 browsers-ech: toolchain ## Encrypted Client Hello with this machine's chromium and firefox-esr (with certutil, python3), from the DNS on
-	@TLSIFY_BROWSERS_ECH=1 $(GOTEST) -count=1 -v -run 'TestBrowsersECH$$' ./cmd/tlsify
+	@PATH="$(if $(BROWSERS),$(BROWSERS):)$$PATH" TLSIFY_BROWSERS_ECH=1 $(GOTEST) -count=1 -v -run 'TestBrowsersECH$$' ./cmd/tlsify
 
 vet: toolchain ## gofmt, go vet and staticcheck (which is fetched from the module proxy)
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && test -z "$$unformatted" || { echo "$$unformatted"; false; }
