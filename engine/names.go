@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Version is a protocol version as on the wire.
@@ -31,7 +32,7 @@ type Cipher uint16
 // String is the suite's name in the IANA registry, for the suites that RFC 8446
 // defines and those of TLS 1.2 that RFC 9325 recommends.
 func (c Cipher) String() string {
-	if name, ok := ciphers[c]; ok {
+	if name, ok := ciphers()[c]; ok {
 		return name
 	}
 	return fmt.Sprintf("0x%04x", uint16(c))
@@ -70,38 +71,42 @@ const (
 // may offer or accept. Those of TLS 1.3 are all as strong.
 func SuitesTLS12() []uint16 { return []uint16{0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8} }
 
-var ciphers = map[Cipher]string{
-	AES128GCM:        "TLS_AES_128_GCM_SHA256",
-	AES256GCM:        "TLS_AES_256_GCM_SHA384",
-	ChaCha20Poly1305: "TLS_CHACHA20_POLY1305_SHA256",
-	0xc02b:           "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
-	0xc02c:           "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-	0xc02f:           "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-	0xc030:           "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-	0xcca8:           "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
-	0xcca9:           "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-}
+var ciphers = sync.OnceValue(func() map[Cipher]string {
+	return map[Cipher]string{
+		AES128GCM:        "TLS_AES_128_GCM_SHA256",
+		AES256GCM:        "TLS_AES_256_GCM_SHA384",
+		ChaCha20Poly1305: "TLS_CHACHA20_POLY1305_SHA256",
+		0xc02b:           "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+		0xc02c:           "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+		0xc02f:           "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+		0xc030:           "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+		0xcca8:           "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+		0xcca9:           "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+	}
+})
 
 // groups are the key exchange groups with a name in the IANA registry, by code
 // point. X25519Kyber768Draft00 is a draft's.
-var groups = map[uint16]string{
-	0x0017: "secp256r1",
-	0x0018: "secp384r1",
-	0x0019: "secp521r1",
-	0x001d: "x25519",
-	0x0200: "MLKEM512",
-	0x0201: "MLKEM768",
-	0x0202: "MLKEM1024",
-	0x11eb: "SecP256r1MLKEM768",
-	0x11ec: "X25519MLKEM768",
-	0x11ed: "SecP384r1MLKEM1024",
-	0x6399: "X25519Kyber768Draft00",
-}
+var groups = sync.OnceValue(func() map[uint16]string {
+	return map[uint16]string{
+		0x0017: "secp256r1",
+		0x0018: "secp384r1",
+		0x0019: "secp521r1",
+		0x001d: "x25519",
+		0x0200: "MLKEM512",
+		0x0201: "MLKEM768",
+		0x0202: "MLKEM1024",
+		0x11eb: "SecP256r1MLKEM768",
+		0x11ec: "X25519MLKEM768",
+		0x11ed: "SecP384r1MLKEM1024",
+		0x6399: "X25519Kyber768Draft00",
+	}
+})
 
 // GroupName is the registered name of a key exchange group (RFC 8446, section
 // 4.2.7), or its code point in hexadecimal.
 func GroupName(id uint16) string {
-	if name, ok := groups[id]; ok {
+	if name, ok := groups()[id]; ok {
 		return name
 	}
 	return fmt.Sprintf("0x%04x", id)
@@ -120,7 +125,7 @@ func CanonicalGroup(name string) string {
 	case "p521":
 		return "secp521r1"
 	}
-	for _, known := range groups {
+	for _, known := range groups() {
 		if strings.ToLower(known) == folded {
 			return known
 		}
@@ -219,41 +224,43 @@ const (
 	AlertECHRequired           Alert = 121
 )
 
-var alerts = map[Alert]string{
-	AlertCloseNotify:           "close_notify",
-	AlertUnexpectedMessage:     "unexpected_message",
-	AlertBadRecordMAC:          "bad_record_mac",
-	AlertRecordOverflow:        "record_overflow",
-	AlertHandshakeFailure:      "handshake_failure",
-	AlertBadCertificate:        "bad_certificate",
-	AlertUnsupportedCert:       "unsupported_certificate",
-	AlertCertificateRevoked:    "certificate_revoked",
-	AlertCertificateExpired:    "certificate_expired",
-	AlertCertificateUnknown:    "certificate_unknown",
-	AlertIllegalParameter:      "illegal_parameter",
-	AlertUnknownCA:             "unknown_ca",
-	AlertAccessDenied:          "access_denied",
-	AlertDecodeError:           "decode_error",
-	AlertDecryptError:          "decrypt_error",
-	AlertProtocolVersion:       "protocol_version",
-	AlertInsufficientSecurity:  "insufficient_security",
-	AlertInternalError:         "internal_error",
-	AlertInappropriateFallback: "inappropriate_fallback",
-	AlertUserCanceled:          "user_canceled",
-	AlertNoRenegotiation:       "no_renegotiation",
-	AlertMissingExtension:      "missing_extension",
-	AlertUnsupportedExtension:  "unsupported_extension",
-	AlertUnrecognizedName:      "unrecognized_name",
-	AlertBadCertStatus:         "bad_certificate_status_response",
-	AlertUnknownPSKIdentity:    "unknown_psk_identity",
-	AlertCertificateRequired:   "certificate_required",
-	AlertNoApplicationProtocol: "no_application_protocol",
-	AlertECHRequired:           "ech_required",
-}
+var alerts = sync.OnceValue(func() map[Alert]string {
+	return map[Alert]string{
+		AlertCloseNotify:           "close_notify",
+		AlertUnexpectedMessage:     "unexpected_message",
+		AlertBadRecordMAC:          "bad_record_mac",
+		AlertRecordOverflow:        "record_overflow",
+		AlertHandshakeFailure:      "handshake_failure",
+		AlertBadCertificate:        "bad_certificate",
+		AlertUnsupportedCert:       "unsupported_certificate",
+		AlertCertificateRevoked:    "certificate_revoked",
+		AlertCertificateExpired:    "certificate_expired",
+		AlertCertificateUnknown:    "certificate_unknown",
+		AlertIllegalParameter:      "illegal_parameter",
+		AlertUnknownCA:             "unknown_ca",
+		AlertAccessDenied:          "access_denied",
+		AlertDecodeError:           "decode_error",
+		AlertDecryptError:          "decrypt_error",
+		AlertProtocolVersion:       "protocol_version",
+		AlertInsufficientSecurity:  "insufficient_security",
+		AlertInternalError:         "internal_error",
+		AlertInappropriateFallback: "inappropriate_fallback",
+		AlertUserCanceled:          "user_canceled",
+		AlertNoRenegotiation:       "no_renegotiation",
+		AlertMissingExtension:      "missing_extension",
+		AlertUnsupportedExtension:  "unsupported_extension",
+		AlertUnrecognizedName:      "unrecognized_name",
+		AlertBadCertStatus:         "bad_certificate_status_response",
+		AlertUnknownPSKIdentity:    "unknown_psk_identity",
+		AlertCertificateRequired:   "certificate_required",
+		AlertNoApplicationProtocol: "no_application_protocol",
+		AlertECHRequired:           "ech_required",
+	}
+})
 
 // String is the alert's name in RFC 8446, or its number.
 func (a Alert) String() string {
-	if name, ok := alerts[a]; ok {
+	if name, ok := alerts()[a]; ok {
 		return name
 	}
 	return fmt.Sprintf("%d", uint8(a))

@@ -34,7 +34,7 @@ func TestCanonicalGroup(t *testing.T) {
 			t.Errorf("CanonicalGroup(%q) is %q, want %q", name, got, want)
 		}
 	}
-	for id, name := range groups {
+	for id, name := range groups() {
 		if CanonicalGroup(name) != name || GroupName(id) != name {
 			t.Errorf("%#04x is %q by code point and %q by its own name %q", id, GroupName(id), CanonicalGroup(name), name)
 		}
@@ -105,7 +105,7 @@ func TestResolveGroups(t *testing.T) {
 }
 
 func TestPostQuantumGroup(t *testing.T) {
-	for _, name := range groups {
+	for _, name := range groups() {
 		want := strings.Contains(name, "MLKEM")
 		if PostQuantumGroup(name) != want {
 			t.Errorf("%s: post-quantum is %v", name, !want)
@@ -137,7 +137,7 @@ func TestAlertStrings(t *testing.T) {
 		name, ok := want[number]
 		if got := Alert(number).String(); ok && got != name {
 			t.Errorf("alert %d is %q, want %q", number, got, name)
-		} else if _, known := alerts[Alert(number)]; known && !ok {
+		} else if _, known := alerts()[Alert(number)]; known && !ok {
 			t.Errorf("alert %d has a name that this test does not know: %q", number, got)
 		}
 	}

@@ -26,7 +26,7 @@ func (c *kernelCarrier) halves() bool { return true }
 // *KernelError where it won't have it; the keys can then be used in another way.
 func newKernelCarrier(keys *engine.Keys) (*kernelCarrier, error) {
 	sock := descriptor(keys.Stream)
-	if _, known := kernelCiphers[keys.Out.Cipher]; !known {
+	if number, _ := kernelCipher(keys.Out.Cipher); number == 0 {
 		return nil, noKernelTLS("it does not know the cipher %v", keys.Out.Cipher)
 	}
 	if keys.RecordLimit < record.MaxPlaintext {

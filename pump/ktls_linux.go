@@ -27,15 +27,18 @@ const (
 	kernelTLSStatistic = "/proc/net/tls_stat"
 )
 
-// kernelCiphers are the suites that kernel TLS has, by the cipher's number and
-// by how much of the IV its struct calls a salt.
-var kernelCiphers = map[engine.Cipher]struct {
-	number uint16
-	salt   int
-}{
-	engine.AES128GCM:        {51, 4},
-	engine.AES256GCM:        {52, 4},
-	engine.ChaCha20Poly1305: {54, 0},
+// kernelCipher gives a suite's number in kernel TLS, and how much of the IV its
+// struct calls a salt. A number of 0: there is no such suite in it.
+func kernelCipher(suite engine.Cipher) (number uint16, salt int) {
+	switch suite {
+	case engine.AES128GCM:
+		return 51, 4
+	case engine.AES256GCM:
+		return 52, 4
+	case engine.ChaCha20Poly1305:
+		return 54, 0
+	}
+	return 0, 0
 }
 
 // KernelTLS tells what the running kernel has, without loading anything into
@@ -78,7 +81,7 @@ func installULP(sock *stream.FD) error {
 	return noKernelTLS("TCP_ULP: %w", err)
 }
 
-var errNoTCP = noKernelTLS("the network is no TCP socket")
+var errNoTCP error = &KernelError{errors.New("the network is no TCP socket")}
 
 // hasULP tells whether installULP has been here.
 func hasULP(sock *stream.FD) bool {
@@ -103,15 +106,15 @@ func installKey(sock *stream.FD, direction int, key *record.Protection) error {
 // key, salt, and the number of the next record.
 func cryptoInfo(p *record.Protection) []byte {
 	traffic := p.TrafficKey()
-	cipher := kernelCiphers[traffic.Cipher]
+	number, salt := kernelCipher(traffic.Cipher)
 	key, iv := p.Key()
 	defer clear(key)
 	info := make([]byte, 0, cryptoInfoLen)
 	info = binary.NativeEndian.AppendUint16(info, kernelTLSVersion)
-	info = binary.NativeEndian.AppendUint16(info, cipher.number)
-	info = append(info, iv[cipher.salt:]...)
+	info = binary.NativeEndian.AppendUint16(info, number)
+	info = append(info, iv[salt:]...)
 	info = append(info, key...)
-	info = append(info, iv[:cipher.salt]...)
+	info = append(info, iv[:salt]...)
 	return binary.BigEndian.AppendUint64(info, traffic.Sequence)
 }
 

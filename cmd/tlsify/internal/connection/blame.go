@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 
 	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/cmd/tlsify/internal/status"
@@ -185,22 +186,24 @@ func byAlert(err error, at Phase, clientCert bool) *status.Failure {
 }
 
 // faultCodes are the CODEs of a peer's faults during the handshake.
-var faultCodes = map[engine.Fault]string{
-	engine.FaultProtocol:       "tls-protocol",
-	engine.FaultVersion:        "tls-version",
-	engine.FaultNoCommonGroup:  "no-common-group",
-	engine.FaultNoCommonCipher: "security-level",
-	engine.FaultCertificate:    "cert-malformed",
-	engine.FaultRenegotiation:  "renegotiation",
-	engine.FaultClientCert:     "client-cert",
-	engine.FaultSecurityLevel:  "security-level",
-	engine.FaultPSK:            "psk",
-}
+var faultCodes = sync.OnceValue(func() map[engine.Fault]string {
+	return map[engine.Fault]string{
+		engine.FaultProtocol:       "tls-protocol",
+		engine.FaultVersion:        "tls-version",
+		engine.FaultNoCommonGroup:  "no-common-group",
+		engine.FaultNoCommonCipher: "security-level",
+		engine.FaultCertificate:    "cert-malformed",
+		engine.FaultRenegotiation:  "renegotiation",
+		engine.FaultClientCert:     "client-cert",
+		engine.FaultSecurityLevel:  "security-level",
+		engine.FaultPSK:            "psk",
+	}
+})
 
 // byPeer is a peer that has broken the protocol, or wants what we don't.
 func byPeer(err error, at Phase, _ bool) *status.Failure {
 	peer := as[*engine.PeerError](err)
-	f := &status.Failure{Status: status.Handshake, Code: faultCodes[peer.Fault], Text: peer.Error()}
+	f := &status.Failure{Status: status.Handshake, Code: faultCodes()[peer.Fault], Text: peer.Error()}
 	switch {
 	case at == Established && peer.Fault != engine.FaultRenegotiation:
 		f.Status, f.Code = status.Lost, "tls-protocol"

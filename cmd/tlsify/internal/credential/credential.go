@@ -19,6 +19,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"tlsify/engine/trustanchor"
 	"tlsify/verify/pemfile"
@@ -37,7 +38,9 @@ type Chain struct {
 
 // skipped are the labels of blocks that stand beside certificates and are none:
 // parameters, that programs of old want in the same file.
-var skipped = map[string]bool{"EC PARAMETERS": true, "DH PARAMETERS": true, "DSA PARAMETERS": true}
+var skipped = sync.OnceValue(func() map[string]bool {
+	return map[string]bool{"EC PARAMETERS": true, "DH PARAMETERS": true, "DSA PARAMETERS": true}
+})
 
 // ReadChain reads the certificates of a PEM file. Private keys may stand in it,
 // as in files that hold both; labels are those of other blocks that may.
@@ -67,7 +70,7 @@ func ReadChain(text []byte, labels ...string) (*Chain, error) {
 			if c.Anchors, err = trustanchor.ParseProperties(der); err != nil {
 				return nil, &pemfile.Error{Line: block.Line(), What: err.Error()}
 			}
-		case isKey(label), skipped[label], slices.Contains(labels, label):
+		case isKey(label), skipped()[label], slices.Contains(labels, label):
 		case label == "TRUSTED CERTIFICATE":
 			return nil, &pemfile.Error{Line: block.Line(), What: "a certificate in OpenSSL's TRUSTED format, which no peer can read: convert it with `openssl x509`"}
 		default:

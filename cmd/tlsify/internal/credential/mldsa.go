@@ -7,6 +7,7 @@ import (
 	"crypto/sha3"
 	"encoding/asn1"
 	"errors"
+	"sync"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -27,11 +28,13 @@ type parameterSet struct {
 }
 
 // parameterSets are by the last arc of their object identifiers.
-var parameterSets = map[int]parameterSet{
-	17: {mldsa.MLDSA44(), 2560},
-	18: {mldsa.MLDSA65(), 4032},
-	19: {mldsa.MLDSA87(), 4896},
-}
+var parameterSets = sync.OnceValue(func() map[int]parameterSet {
+	return map[int]parameterSet{
+		17: {mldsa.MLDSA44(), 2560},
+		18: {mldsa.MLDSA65(), 4032},
+		19: {mldsa.MLDSA87(), 4896},
+	}
+})
 
 // parseMLDSA reads an ML-DSA private key from PKCS #8, in every form.
 func parseMLDSA(pkcs8 []byte) (crypto.Signer, error) {
@@ -72,7 +75,7 @@ func readPKCS8(pkcs8 []byte) (set parameterSet, content []byte, ok bool) {
 	if !oid[:last].Equal(asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3}) {
 		return set, nil, false
 	}
-	set, ok = parameterSets[oid[last]]
+	set, ok = parameterSets()[oid[last]]
 	return set, content, ok
 }
 

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"tlsify/verify/pemfile"
 )
@@ -97,17 +98,19 @@ func parseBlock(block *pemfile.Block) (crypto.Signer, error) {
 
 // others are kinds of keys that exist and are not for us, by their algorithm or
 // curve.
-var others = map[string]string{
-	"1.2.840.113549.1.1.10": "an RSA-PSS key, bound to that one kind of signature; make a plain RSA key, with which TLS 1.3 signs by RSA-PSS all the same",
-	"1.2.840.10040.4.1":     "a DSA key, which is out of use",
-	"1.3.101.110":           "an X25519 key, which is for key exchange",
-	"1.3.101.111":           "an X448 key, which is for key exchange",
-	"1.3.101.113":           "an Ed448 key, which is not supported; Ed25519 is",
-	"1.3.132.0.10":          "a key on the curve secp256k1, which TLS does not have; P-256 is supported",
-	"1.3.36.3.3.2.8.1.1.7":  "a key on the curve brainpoolP256r1, which is not supported; P-256 is",
-	"1.3.36.3.3.2.8.1.1.11": "a key on the curve brainpoolP384r1, which is not supported; P-384 is",
-	"1.3.36.3.3.2.8.1.1.13": "a key on the curve brainpoolP512r1, which is not supported; P-384 is",
-}
+var others = sync.OnceValue(func() map[string]string {
+	return map[string]string{
+		"1.2.840.113549.1.1.10": "an RSA-PSS key, bound to that one kind of signature; make a plain RSA key, with which TLS 1.3 signs by RSA-PSS all the same",
+		"1.2.840.10040.4.1":     "a DSA key, which is out of use",
+		"1.3.101.110":           "an X25519 key, which is for key exchange",
+		"1.3.101.111":           "an X448 key, which is for key exchange",
+		"1.3.101.113":           "an Ed448 key, which is not supported; Ed25519 is",
+		"1.3.132.0.10":          "a key on the curve secp256k1, which TLS does not have; P-256 is supported",
+		"1.3.36.3.3.2.8.1.1.7":  "a key on the curve brainpoolP256r1, which is not supported; P-256 is",
+		"1.3.36.3.3.2.8.1.1.11": "a key on the curve brainpoolP384r1, which is not supported; P-384 is",
+		"1.3.36.3.3.2.8.1.1.13": "a key on the curve brainpoolP512r1, which is not supported; P-384 is",
+	}
+})
 
 // unsupported names the kind of a PKCS #8 key that is known not to be supported.
 func unsupported(der []byte) error {
@@ -123,10 +126,10 @@ func unsupported(der []byte) error {
 	if _, err := asn1.Unmarshal(der, &outer); err != nil {
 		return nil
 	}
-	kind := others[outer.Algorithm.OID.String()]
+	kind := others()[outer.Algorithm.OID.String()]
 	var curve asn1.ObjectIdentifier
 	if _, err := asn1.Unmarshal(outer.Algorithm.Parameters.FullBytes, &curve); err == nil && kind == "" {
-		kind = others[curve.String()]
+		kind = others()[curve.String()]
 	}
 	if kind == "" {
 		return nil

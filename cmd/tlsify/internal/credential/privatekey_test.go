@@ -159,7 +159,7 @@ func TestMLDSAForms(t *testing.T) {
 }
 
 func FuzzMLDSA(f *testing.F) {
-	for arc := range parameterSets {
+	for arc := range parameterSets() {
 		f.Add(pkcs8(arc, append([]byte{0x80, 32}, make([]byte, 32)...)))
 	}
 	f.Fuzz(func(t *testing.T, der []byte) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 )
 
 // headLimit is the most that is read of a proxy's answer before the tunnel
@@ -14,7 +15,6 @@ const headLimit = 16 << 10
 
 var (
 	errNotHTTP   = errors.New("what it answers is not HTTP/1")
-	errLongHead  = fmt.Errorf("its answer has a head of more than %d bytes", headLimit)
 	errMalformed = errors.New("its answer has a malformed header field")
 )
 
@@ -49,7 +49,7 @@ func (p *Proxy) connectHTTP(conn io.ReadWriter, to string) error {
 // says, which may be anything, even what we have sent.
 func (p *Proxy) refusalText(h *head) string {
 	text := fmt.Sprintf("it answers %d", h.status)
-	if meaning := statusMeanings[h.status]; meaning != "" {
+	if meaning := statusMeanings()[h.status]; meaning != "" {
 		text += " (" + meaning + ")"
 	}
 	if h.status == 407 {
@@ -67,20 +67,22 @@ func (p *Proxy) refusalText(h *head) string {
 
 // statusMeanings are the names of the statuses that proxies answer with
 // (RFC 9110, section 15), as package net/http is not linked for them.
-var statusMeanings = map[int]string{
-	400: "bad request",
-	401: "unauthorized",
-	403: "forbidden",
-	404: "not found",
-	405: "method not allowed",
-	407: "proxy authentication required",
-	429: "too many requests",
-	500: "internal server error",
-	501: "not implemented",
-	502: "bad gateway",
-	503: "service unavailable",
-	504: "gateway timeout",
-}
+var statusMeanings = sync.OnceValue(func() map[int]string {
+	return map[int]string{
+		400: "bad request",
+		401: "unauthorized",
+		403: "forbidden",
+		404: "not found",
+		405: "method not allowed",
+		407: "proxy authentication required",
+		429: "too many requests",
+		500: "internal server error",
+		501: "not implemented",
+		502: "bad gateway",
+		503: "service unavailable",
+		504: "gateway timeout",
+	}
+})
 
 // head is what is of interest of a response without its body.
 type head struct {
@@ -155,7 +157,7 @@ func (r *headReader) next(check func(line []byte) error) error {
 	for {
 		var b [1]byte
 		if r.left == 0 {
-			return errLongHead
+			return fmt.Errorf("its answer has a head of more than %d bytes", headLimit)
 		}
 		if _, err := io.ReadFull(r.from, b[:]); err != nil {
 			return unanswered(err, r.begun)

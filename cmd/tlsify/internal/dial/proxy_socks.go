@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"sync"
 )
 
 // The bytes of RFC 1928 and RFC 1929.
@@ -26,16 +27,18 @@ const (
 )
 
 // replyMeanings are the reply fields of RFC 1928, section 6.
-var replyMeanings = map[byte]string{
-	1: "general failure",
-	2: "its rules do not allow it",
-	3: "the network is unreachable",
-	4: "the host is unreachable",
-	5: "the connection was refused",
-	6: "the time to live has expired",
-	7: "it does not know the command",
-	8: "it does not know the type of address",
-}
+var replyMeanings = sync.OnceValue(func() map[byte]string {
+	return map[byte]string{
+		1: "general failure",
+		2: "its rules do not allow it",
+		3: "the network is unreachable",
+		4: "the host is unreachable",
+		5: "the connection was refused",
+		6: "the time to live has expired",
+		7: "it does not know the command",
+		8: "it does not know the type of address",
+	}
+})
 
 // isAboutAddress tells whether another address of the same name may fare
 // better than one that was answered with reply.
@@ -159,7 +162,7 @@ func readReply(r io.Reader) error {
 		return errors.New("what it answers to the request is not SOCKS5")
 	}
 	if reply := b[1]; reply != 0 {
-		meaning := replyMeanings[reply]
+		meaning := replyMeanings()[reply]
 		if meaning == "" {
 			meaning = "no reply that RFC 1928 knows"
 		}

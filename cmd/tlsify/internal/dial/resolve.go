@@ -54,7 +54,7 @@ func (d *dialer) ask(ctx context.Context, network, host string) (answers <-chan 
 	}
 	if belowLocalhost(host) {
 		for _, query := range queries {
-			found <- answer{query, []netip.Addr{loopback[query]}, nil}
+			found <- answer{query, []netip.Addr{loopback(query)}, nil}
 		}
 		return found, len(queries)
 	}
@@ -70,7 +70,12 @@ func belowLocalhost(host string) bool {
 	return strings.HasSuffix(strings.ToLower(strings.TrimSuffix(host, ".")), ".localhost")
 }
 
-var loopback = map[string]netip.Addr{"ip6": netip.IPv6Loopback(), "ip4": netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+func loopback(network string) netip.Addr {
+	if network == "ip6" {
+		return netip.IPv6Loopback()
+	}
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+}
 
 // zoneFault is what is wrong with a link-local address's interface, which the
 // system would only call an invalid argument.
@@ -104,10 +109,10 @@ func literal(addr netip.Addr, queries []string) answer {
 			return answer{network, []netip.Addr{addr}, nil}
 		}
 	}
-	return answer{network, nil, &Error{addr.String(), errors.New("not an " + familyName[queries[0]] + " address")}}
+	return answer{network, nil, &Error{addr.String(), errors.New("not an " + familyName(queries[0]) + " address")}}
 }
 
-var familyName = map[string]string{"ip4": "IPv4", "ip6": "IPv6"}
+func familyName(network string) string { return "IPv" + strings.TrimPrefix(network, "ip") }
 
 func (d *dialer) query(ctx context.Context, network, host string) answer {
 	addrs, err := d.lookup(ctx, network, host)
@@ -123,7 +128,7 @@ func (d *dialer) query(ctx context.Context, network, host string) answer {
 	}
 	// Package net has another error for a name whose addresses, in a hosts
 	// file, are all of the other family.
-	return answer{network, nil, &net.DNSError{Err: "no " + familyName[network] + " address", Name: host, IsNotFound: true}}
+	return answer{network, nil, &net.DNSError{Err: "no " + familyName(network) + " address", Name: host, IsNotFound: true}}
 }
 
 // worse chooses the one of two look-ups' errors that says more: that a name is

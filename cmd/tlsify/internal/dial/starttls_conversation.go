@@ -22,12 +22,14 @@ const (
 )
 
 var (
-	errTooMuch  = fmt.Errorf("the server says more than %d bytes and comes to no point", totalLimit)
-	errLongLine = fmt.Errorf("the server sends a line of more than %d bytes", lineLimit)
-	errClosed   = errors.New("the server closed the connection without an answer")
-	errCutOff   = errors.New("the server closed the connection in the middle of an answer")
-	errUnasked  = errors.New("the server answers before it is asked, or someone on the way does")
+	errClosed  = errors.New("the server closed the connection without an answer")
+	errCutOff  = errors.New("the server closed the connection in the middle of an answer")
+	errUnasked = errors.New("the server answers before it is asked, or someone on the way does")
 )
+
+func errLongLine() error {
+	return fmt.Errorf("the server sends a line of more than %d bytes", lineLimit)
+}
 
 // conversation is a dialogue as it goes on. What it has read beyond what was
 // understood stays in it: a TLS server does not speak first, so that there is
@@ -89,7 +91,7 @@ func (c *conversation) fill() error {
 		return context.Cause(c.ctx)
 	}
 	if c.left == 0 {
-		return errTooMuch
+		return fmt.Errorf("the server says more than %d bytes and comes to no point", totalLimit)
 	}
 	n, err := c.stream.Read(c.store[:min(len(c.store), c.left)])
 	c.ahead = c.store[:n]
@@ -128,7 +130,7 @@ func (c *conversation) line() (string, error) {
 			return string(line), nil
 		}
 		if len(line) == lineLimit {
-			return "", errLongLine
+			return "", errLongLine()
 		}
 		line = append(line, b)
 	}

@@ -236,7 +236,7 @@ func (c *conversation) sieveResponse() (string, error) {
 				break
 			}
 			if n > lineLimit {
-				return "", errLongLine
+				return "", errLongLine()
 			}
 			if _, err := c.take(n); err != nil {
 				return "", err

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"tlsify/engine"
 )
@@ -25,16 +26,18 @@ func OpenSSLCipher(c engine.Cipher) string {
 }
 
 // attributes are OpenSSL's short names of what a distinguished name is made of.
-var attributes = map[string]string{
-	"2.5.4.3": "CN", "2.5.4.4": "SN", "2.5.4.5": "serialNumber", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST",
-	"2.5.4.9": "street", "2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.17": "postalCode", "2.5.4.42": "GN",
-	"2.5.4.15": "businessCategory", "2.5.4.97": "organizationIdentifier",
-	"1.2.840.113549.1.9.1": "emailAddress", "0.9.2342.19200300.100.1.25": "DC", "0.9.2342.19200300.100.1.1": "UID",
-	"1.3.6.1.4.1.311.60.2.1.3": "jurisdictionC", "1.3.6.1.4.1.311.60.2.1.2": "jurisdictionST",
-}
+var attributes = sync.OnceValue(func() map[string]string {
+	return map[string]string{
+		"2.5.4.3": "CN", "2.5.4.4": "SN", "2.5.4.5": "serialNumber", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST",
+		"2.5.4.9": "street", "2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.17": "postalCode", "2.5.4.42": "GN",
+		"2.5.4.15": "businessCategory", "2.5.4.97": "organizationIdentifier",
+		"1.2.840.113549.1.9.1": "emailAddress", "0.9.2342.19200300.100.1.25": "DC", "0.9.2342.19200300.100.1.1": "UID",
+		"1.3.6.1.4.1.311.60.2.1.3": "jurisdictionC", "1.3.6.1.4.1.311.60.2.1.2": "jurisdictionST",
+	}
+})
 
 // NamePartNames are the short names that NameParts has.
-func NamePartNames() []string { return slices.Sorted(maps.Values(attributes)) }
+func NamePartNames() []string { return slices.Sorted(maps.Values(attributes())) }
 
 // NameParts are the parts of a distinguished name, in the order in which they
 // stand, each with its short name; nil where it cannot be read.
@@ -45,7 +48,7 @@ func NameParts(der []byte) (parts [][2]string) {
 	}
 	for _, rdn := range rdns {
 		for _, a := range rdn {
-			name, ok := attributes[a.Type.String()]
+			name, ok := attributes()[a.Type.String()]
 			if !ok {
 				name = a.Type.String()
 			}

@@ -13,7 +13,7 @@ type suite12 struct {
 	words []string
 }
 
-var suites12 = func() (list []suite12) {
+func suites12() (list []suite12) {
 	for _, auth := range []string{"ECDSA", "RSA"} {
 		for _, rest := range []string{"AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"} {
 			words := []string{"ALL", "DEFAULT", "HIGH", "FIPS", "AEAD", "TLSv1.2", "ECDHE", "EECDH", "ECDH", "kECDHE", "kEECDH", "a" + auth}
@@ -30,7 +30,7 @@ var suites12 = func() (list []suite12) {
 		}
 	}
 	return list
-}()
+}
 
 // suites13 are those of TLS 1.3.
 var suites13 = []string{"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}
@@ -39,7 +39,7 @@ var suites13 = []string{"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS
 // by -ciphersuites under TLS 1.3; nil: all that there are.
 func (s *sClientCall) ciphers() ([]string, error) {
 	var old, all []string
-	for _, suite := range suites12 {
+	for _, suite := range suites12() {
 		old = append(old, suite.name)
 	}
 	all = slices.Concat(old, suites13)
@@ -77,7 +77,7 @@ func cipherList(list string) (names []string, err error) {
 			}
 		}
 		word := strings.TrimLeft(item, "!-+")
-		for _, suite := range suites12 {
+		for _, suite := range suites12() {
 			if word == "" || slices.ContainsFunc(strings.Split(word, "+"), func(w string) bool { return !slices.Contains(suite.words, w) }) {
 				continue
 			}
@@ -92,7 +92,7 @@ func cipherList(list string) (names []string, err error) {
 			}
 		}
 	}
-	for _, suite := range suites12 {
+	for _, suite := range suites12() {
 		if taken[suite.name] && !banned[suite.name] {
 			names = append(names, suite.name)
 		}

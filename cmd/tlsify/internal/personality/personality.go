@@ -13,24 +13,27 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // translators are the personalities by name.
-var translators = map[string]func(args []string, env Environment) (*Call, error){
-	"openssl":        openssl,
-	"ssl_client":     sslClient,
-	"s6-tlsc-io":     s6Client,
-	"s6-tlsd-io":     s6Server,
-	"s6-ucspitlsc":   s6DelayedClient,
-	"s6-ucspitlsd":   s6DelayedServer,
-	"couriertls":     courier,
-	"ggl-tls-helper": greengrass,
-}
+var translators = sync.OnceValue(func() map[string]func(args []string, env Environment) (*Call, error) {
+	return map[string]func(args []string, env Environment) (*Call, error){
+		"openssl":        openssl,
+		"ssl_client":     sslClient,
+		"s6-tlsc-io":     s6Client,
+		"s6-tlsd-io":     s6Server,
+		"s6-ucspitlsc":   s6DelayedClient,
+		"s6-ucspitlsd":   s6DelayedServer,
+		"couriertls":     courier,
+		"ggl-tls-helper": greengrass,
+	}
+})
 
 // Names lists the programs whose place tlsify can take.
 func Names() []string {
 	var names []string
-	for name := range translators {
+	for name := range translators() {
 		names = append(names, name)
 	}
 	slices.Sort(names)
@@ -54,13 +57,13 @@ func Advice(program string) (trust, name string) {
 }
 
 // Known tells whether name is one of Names.
-func Known(name string) bool { return translators[name] != nil }
+func Known(name string) bool { return translators()[name] != nil }
 
 // Translate says what program name, with these arguments, is to do. The error
 // is for a person; with one the Call has at most a Tell, which is owed that
 // error.
 func Translate(name string, args []string, env Environment) (*Call, error) {
-	call, err := translators[name](args, env)
+	call, err := translators()[name](args, env)
 	if err == nil && strings.HasPrefix(call.place, "-") {
 		err = fmt.Errorf("%q is no place to connect to", call.place)
 	}

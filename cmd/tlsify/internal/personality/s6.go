@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // s6Client is `s6-tlsc-io [OPTION]... FDR FDW` of s6-networking: TLS on FDR and
@@ -154,10 +155,12 @@ func (s *s6Call) pair(into *Pair) (err error) {
 
 // s6Long are the long options, and the letter that says the same. Those of a
 // client's or a server's alone are beside it.
-var s6Long = map[string]byte{
-	"no-close-notify": 's', "close-notify": 'S', "no-enforce-close-notify": 'j', "enforce-close-notify": 'J',
-	"no-keep": 'z', "keep": 'Z', "verbosity": 'v', "handshake-timeout": 'K', "notification-fd": 'd', "read-fd": '6', "write-fd": '7',
-}
+var s6Long = sync.OnceValue(func() map[string]byte {
+	return map[string]byte{
+		"no-close-notify": 's', "close-notify": 'S', "no-enforce-close-notify": 'j', "enforce-close-notify": 'J',
+		"no-keep": 'z', "keep": 'Z', "verbosity": 'v', "handshake-timeout": 'K', "notification-fd": 'd', "read-fd": '6', "write-fd": '7',
+	}
+})
 
 // s6Side are the long options of one side.
 type s6Side map[string]byte
@@ -182,7 +185,7 @@ func (s *s6Call) read(args []string, side s6Side) error {
 		}
 		if name, ok := strings.CutPrefix(word, "--"); ok {
 			name, value, valued := strings.Cut(name, "=")
-			letter, known := s6Long[name]
+			letter, known := s6Long()[name]
 			if l, ok := side[name]; ok {
 				letter, known = l, true
 			}

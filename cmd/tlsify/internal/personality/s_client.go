@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // sClient is `openssl s_client`. The certificate is always checked, and for the
@@ -54,30 +55,32 @@ type sClientCall struct {
 
 // sClientOptions are the options of s_client that there are here: whether each
 // takes a value. The rest would be done without, or weaken.
-var sClientOptions = map[string]bool{
-	"connect": true, "bind": true, "host": true, "port": true, "unix": true, "proxy": true, "4": false, "6": false,
-	"servername": true, "noservername": false, "verify_hostname": true, "verify_ip": true,
-	"CAfile": true, "CApath": true, "CAstore": true, "verifyCAfile": true, "verifyCApath": true, "verifyCAstore": true,
-	"no-CAfile": false, "no-CApath": false, "no-CAstore": false, "CRL": true, "crl_check": false, "verify_depth": true,
-	"dane_tlsa_domain": true, "dane_tlsa_rrdata": true, "cert": true, "key": true, "certform": true, "keyform": true,
-	"tls1_3": false, "no_tls1_2": false, "min_protocol": true, "cipher": true, "ciphersuites": true, "auth_level": true,
-	"alpn": true, "groups": true, "curves": true, "starttls": true, "name": true, "xmpphost": true, "keylogfile": true,
-	"quiet": false, "brief": false, "ign_eof": false, "no_ign_eof": false, "ignore_unexpected_eof": false,
-	"crlf": false, "no-interactive": false, "showcerts": false, "status": false, "verify_return_error": false, "purpose": true,
-	// What is so anyway: the peer is verified, its certificates are judged
-	// strictly, a certificate that is trusted ends a path, and nothing typed is
-	// a command. -verify is of how deep an error is overlooked: none is.
-	"verify": true, "verify_quiet": false, "trusted_first": false, "x509_strict": false, "partial_chain": false, "no_alt_chains": false,
-	"nocommands": false, "prexit": false, "nbio": false, "no_comp": false, "no_ticket": false, "no_renegotiation": false,
-	"no_legacy_server_connect": false, "bugs": false, "no_ssl2": false, "no_ssl3": false, "no_tls1": false, "no_tls1_1": false,
-	// Protocols: the floor is TLS 1.2, and better is no error.
-	"tls1": false, "tls1_1": false, "tls1_2": false, "no_tls1_3": false,
-}
+var sClientOptions = sync.OnceValue(func() map[string]bool {
+	return map[string]bool{
+		"connect": true, "bind": true, "host": true, "port": true, "unix": true, "proxy": true, "4": false, "6": false,
+		"servername": true, "noservername": false, "verify_hostname": true, "verify_ip": true,
+		"CAfile": true, "CApath": true, "CAstore": true, "verifyCAfile": true, "verifyCApath": true, "verifyCAstore": true,
+		"no-CAfile": false, "no-CApath": false, "no-CAstore": false, "CRL": true, "crl_check": false, "verify_depth": true,
+		"dane_tlsa_domain": true, "dane_tlsa_rrdata": true, "cert": true, "key": true, "certform": true, "keyform": true,
+		"tls1_3": false, "no_tls1_2": false, "min_protocol": true, "cipher": true, "ciphersuites": true, "auth_level": true,
+		"alpn": true, "groups": true, "curves": true, "starttls": true, "name": true, "xmpphost": true, "keylogfile": true,
+		"quiet": false, "brief": false, "ign_eof": false, "no_ign_eof": false, "ignore_unexpected_eof": false,
+		"crlf": false, "no-interactive": false, "showcerts": false, "status": false, "verify_return_error": false, "purpose": true,
+		// What is so anyway: the peer is verified, its certificates are judged
+		// strictly, a certificate that is trusted ends a path, and nothing typed is
+		// a command. -verify is of how deep an error is overlooked: none is.
+		"verify": true, "verify_quiet": false, "trusted_first": false, "x509_strict": false, "partial_chain": false, "no_alt_chains": false,
+		"nocommands": false, "prexit": false, "nbio": false, "no_comp": false, "no_ticket": false, "no_renegotiation": false,
+		"no_legacy_server_connect": false, "bugs": false, "no_ssl2": false, "no_ssl3": false, "no_tls1": false, "no_tls1_1": false,
+		// Protocols: the floor is TLS 1.2, and better is no error.
+		"tls1": false, "tls1_1": false, "tls1_2": false, "no_tls1_3": false,
+	}
+})
 
 // SClientHelp lists them, for scripts that look whether there is one.
 func SClientHelp() string {
 	var names []string
-	for name, takes := range sClientOptions {
+	for name, takes := range sClientOptions() {
 		line := " -" + name
 		if takes {
 			line += " val"
@@ -101,7 +104,7 @@ func (s *sClientCall) read(args []string) error {
 			continue
 		}
 		name = strings.TrimPrefix(name, "-")
-		takes, known := sClientOptions[name]
+		takes, known := sClientOptions()[name]
 		switch {
 		case !known:
 			return fmt.Errorf("there is no -%s here", name)

@@ -1,6 +1,9 @@
 package signer
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // What a server signs in a handshake has one of two forms, and a signer that
 // signs no other is of no use for certificates, for documents, for a client's
@@ -22,12 +25,14 @@ func isServerVerify(message []byte) bool {
 }
 
 // shareLengths are the lengths of a TLS 1.2 server's ephemeral key, by group.
-var shareLengths = map[uint16]int{
-	0x0017: 65,  // secp256r1, uncompressed
-	0x0018: 97,  // secp384r1
-	0x0019: 133, // secp521r1
-	0x001d: 32,  // x25519
-}
+var shareLengths = sync.OnceValue(func() map[uint16]int {
+	return map[uint16]int{
+		0x0017: 65,  // secp256r1, uncompressed
+		0x0018: 97,  // secp384r1
+		0x0019: 133, // secp521r1
+		0x001d: 32,  // x25519
+	}
+})
 
 // isServerKeyExchange tells whether the message is that of a TLS 1.2 server's
 // ephemeral key exchange (RFC 8422, section 5.4): the two randoms, a named
@@ -39,6 +44,6 @@ func isServerKeyExchange(message []byte) bool {
 	}
 	group := uint16(message[randoms+1])<<8 | uint16(message[randoms+2])
 	point := message[randoms+4:]
-	length, ok := shareLengths[group]
+	length, ok := shareLengths()[group]
 	return ok && int(message[randoms+3]) == length && len(point) == length && (length == 32 || point[0] == 4)
 }
