@@ -10,7 +10,6 @@ import (
 	"slices"
 	"unsafe"
 
-	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -51,7 +50,7 @@ const (
 
 // rules makes the allow-list.
 func rules(n Needs, pid int) []rule {
-	var list []rule
+	list := make([]rule, 0, 128)
 	add := func(calls ...int) {
 		for _, call := range calls {
 			list = append(list, rule{call: call, action: allow})
@@ -138,52 +137,63 @@ const block = 8
 // program makes a filter of rules, with another action for what they do not
 // decide. They are tried in blocks, in the order of their calls. Another
 // architecture's calls, as those of the 32-bit mode, end the process.
-func program(list []rule, otherwise uint32) []bpf.Instruction {
-	p := []bpf.Instruction{
-		load(offsetArch),
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: auditArch, SkipTrue: 1},
-		bpf.RetConstant{Val: kill},
-		load(offsetCall),
-	}
-	list = slices.SortedFunc(slices.Values(list), func(a, b rule) int { return a.call - b.call })
+func program(list []rule, otherwise uint32) []unix.SockFilter {
+	p := make([]unix.SockFilter, 0, 4*len(list)) // each process makes one at its start, so that time counts
+	p = append(p, load(offsetArch), jump(unix.BPF_JEQ, auditArch, 1, 0), end(kill), load(offsetCall))
+	slices.SortFunc(list, func(a, b rule) int { return a.call - b.call })
 	for rules := range slices.Chunk(list, block) {
-		var body []bpf.Instruction
+		at := len(p)
+		p = append(p, jump(unix.BPF_JGT, uint32(rules[len(rules)-1].call), 0, 0))
 		for _, r := range rules {
-			body = append(body, decision(r)...)
+			p = withRule(p, r)
 		}
-		last := uint32(rules[len(rules)-1].call)
-		p = append(append(p, bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: last, SkipTrue: uint8(len(body))}), body...)
+		p[at].Jt = uint8(len(p) - at - 1)
 	}
-	return append(p, bpf.RetConstant{Val: otherwise})
+	return append(p, end(otherwise))
 }
 
-// decision makes the instructions of one rule. They look at the number of the
+// withRule adds the instructions of one rule. They look at the number of the
 // call, and leave it where it is if it is another.
-func decision(r rule) []bpf.Instruction {
-	var body []bpf.Instruction
+func withRule(p []unix.SockFilter, r rule) []unix.SockFilter {
+	at := len(p)
+	p = append(p, jump(unix.BPF_JEQ, uint32(r.call), 0, 0))
 	for _, t := range r.tests {
-		body = append(body, load(uint32(offsetArgs+8*t.arg)))
+		p = append(p, load(uint32(offsetArgs+8*t.arg)))
 		for i, value := range t.values {
-			body = append(body, bpf.JumpIf{Cond: bpf.JumpEqual, Val: value, SkipTrue: uint8(len(t.values) - i)})
+			p = append(p, jump(unix.BPF_JEQ, value, len(t.values)-i, 0))
 		}
 		if t.set != 0 {
-			body = append(body, bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: t.set, SkipTrue: 1})
+			p = append(p, jump(unix.BPF_JSET, t.set, 1, 0))
 		}
 		if t.clear != 0 {
-			body = append(body, bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: t.clear, SkipTrue: 1})
+			p = append(p, jump(unix.BPF_JSET, t.clear, 0, 1))
 		}
-		body = append(body, bpf.RetConstant{Val: deny})
+		p = append(p, end(deny))
 	}
-	body = append(body, bpf.RetConstant{Val: r.action})
-	return append([]bpf.Instruction{bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(r.call), SkipFalse: uint8(len(body))}}, body...)
+	p = append(p, end(r.action))
+	p[at].Jf = uint8(len(p) - at - 1)
+	return p
 }
 
-func load(offset uint32) bpf.Instruction { return bpf.LoadAbsolute{Off: offset, Size: 4} }
+// load takes four bytes of what the filter looks at; jump passes over so many
+// instructions where a comparison with them holds, and over others where it does
+// not; and end says what becomes of the call.
+func load(offset uint32) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
+}
+
+func jump(comparison uint16, with uint32, holds, not int) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_K | comparison, Jt: uint8(holds), Jf: uint8(not), K: with}
+}
+
+func end(action uint32) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action}
+}
 
 // narrower makes the filter that is to stand beside the one for what was needed,
 // where less is left: of several filters the strictest decides, so that this one
 // has only to deny the calls that there is no rule for any more.
-func narrower(needed, needs Needs, pid int) []bpf.Instruction {
+func narrower(needed, needs Needs, pid int) []unix.SockFilter {
 	left := rules(needs, pid)
 	gone := slices.DeleteFunc(rules(needed, pid), func(r rule) bool {
 		return slices.ContainsFunc(left, func(l rule) bool { return l.call == r.call })
@@ -195,17 +205,9 @@ func narrower(needed, needs Needs, pid int) []bpf.Instruction {
 }
 
 // install has the kernel put a filter on every thread.
-func install(program []bpf.Instruction) error {
+func install(filter []unix.SockFilter) error {
 	if err := seccompSupport(); err != nil {
 		return err
-	}
-	assembled, err := bpf.Assemble(program)
-	if err != nil {
-		return fmt.Errorf("seccomp: %w", err)
-	}
-	filter := make([]unix.SockFilter, len(assembled))
-	for i, in := range assembled {
-		filter[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
 	}
 	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	thread := filterAll(&prog)

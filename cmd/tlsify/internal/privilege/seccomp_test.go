@@ -18,8 +18,16 @@ func decide(t *testing.T, n Needs, arch, call uint32, args ...uint64) uint32 {
 	return run(t, program(rules(n, testPID), deny), arch, call, args...)
 }
 
-func run(t *testing.T, program []bpf.Instruction, arch, call uint32, args ...uint64) uint32 {
+func run(t *testing.T, filter []unix.SockFilter, arch, call uint32, args ...uint64) uint32 {
 	t.Helper()
+	raw := make([]bpf.RawInstruction, len(filter))
+	for i, in := range filter {
+		raw[i] = bpf.RawInstruction{Op: in.Code, Jt: in.Jt, Jf: in.Jf, K: in.K}
+	}
+	program, all := bpf.Disassemble(raw)
+	if !all {
+		t.Fatalf("not every instruction is one: %v", filter)
+	}
 	vm, err := bpf.NewVM(program)
 	if err != nil {
 		t.Fatal(err)
