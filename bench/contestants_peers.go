@@ -127,7 +127,7 @@ func ncat() Contestant {
 		Version: []string{"--version"},
 		Options: "--ssl-verify; it has nothing to make it faster",
 		Args: func(t Target) ([]string, error) {
-			return []string{"--ssl-verify", "--ssl-trustfile", t.CAFile, "localhost", t.port()}, nil
+			return []string{"--ssl-verify", "--ssl-trustfile", t.CAFile, t.reached(), t.port()}, nil
 		},
 	}
 }
@@ -144,7 +144,7 @@ func gnutls() Contestant {
 		Share:   map[string]int64{"down": 512, "both": 512, "echo/1400": 10},
 		Args: func(t Target) ([]string, error) {
 			return []string{"--logfile=/dev/null", "--x509cafile=" + t.CAFile,
-				"--verify-hostname=" + t.Name, "--sni-hostname=" + t.Name, "--port=" + t.port(), "127.0.0.1"}, nil
+				"--verify-hostname=" + t.Name, "--sni-hostname=" + t.Name, "--port=" + t.port(), t.host()}, nil
 		},
 	}
 }

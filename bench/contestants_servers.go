@@ -61,7 +61,7 @@ func hosts(tlsify string) []host {
 				path, err := h.write("stunnel-proxy.conf", fmt.Sprintf(stunnelServer, h.port, "connect = "+h.echo, h.cert, h.key))
 				return []string{path}, err
 			}, nil, ""},
-		{Contestant{Name: "nginx stream", Program: "nginx", Version: []string{"-v"}, Options: "two processes, no program: it passes the bytes on", Peer: true},
+		{Contestant{Name: "nginx stream", Program: "nginx", Version: []string{"-v"}, Options: "two processes, no program: it passes the bytes on, and so does less"},
 			func(h hosting) ([]string, error) {
 				path, err := h.write("nginx.conf", fmt.Sprintf(nginxStream, h.port, h.echo, h.cert, h.key))
 				return []string{"-p", h.dir, "-c", path}, err

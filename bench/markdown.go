@@ -22,6 +22,14 @@ var summaries = []struct {
 	{"CPU of a resumed connection", "rate/resumed 1", "cpu", "ms"},
 	{"peak memory", "bulk/up", "memory", "MiB"},
 	{"memory of one of 100 helpers, shared pages counted once", "crowd/100", "memory", "MiB"},
+	{"of it, what is its own and written", "crowd/100", "private", "MiB"},
+	{"start with the program's file as a linker writes it", "startup/linked", "latency", "ms"},
+	{"start with the file copied", "startup/copied", "latency", "ms"},
+	{"start with the file not in memory", "startup/cold", "latency", "ms"},
+	{"a listener's CPU of a connection, 8 clients at a time", "listen/8", "cpu", "ms"},
+	{"a visit to it, 1 client at a time", "listen/1", "p50", "ms"},
+	{"a visit to it, 64 clients at a time", "listen/64", "p50", "ms"},
+	{"a listener's memory for 5,000 idle connections, without their programs", "growth/connections", at("memory", 5000), "MiB"},
 }
 
 // unbroken is a space at which a phone breaks no line: a figure stays with its unit.
@@ -50,7 +58,7 @@ func (r *Report) SummaryMarkdown(ours, stem string) string {
 		if result == nil {
 			continue
 		}
-		samples, err := result.samples(ours, line.metric)
+		samples, err := result.samples(result.base(ours), line.metric)
 		if err != nil {
 			continue
 		}

@@ -74,10 +74,11 @@ func (p *Plan) Keep(pattern *regexp.Regexp) {
 // crowds adds what many at a time take.
 func (p *Plan) crowds(rig *Rig, contestants []Contestant, kind ServerKind) {
 	const connections = 100
+	able := those(contestants, func(c Contestant) bool { return !c.pumped() })
 	p.Experiments = append(p.Experiments, Experiment{
 		Workload: "crowd", Case: fmt.Sprint(connections), Metrics: crowdMetrics(),
 		Title:       fmt.Sprintf("Memory of one of %d helpers, shared pages counted once", connections),
-		Contestants: contestants, Repeat: repeatCrowd, Trial: rig.crowd(kind, connections),
+		Contestants: able, Repeat: repeatCrowd, Trial: rig.crowd(kind, connections),
 	})
 }
 
@@ -148,9 +149,9 @@ func (p *Plan) parallel(rig *Rig, contestants []Contestant, kind ServerKind) {
 // rates adds connections a second, so many at a time.
 func (p *Plan) rates(rig *Rig, contestants []Contestant, kind ServerKind, at int) {
 	for _, resumed := range []bool{false, true} {
-		word, able := "full", contestants
+		word, able := "full", those(contestants, func(c Contestant) bool { return !c.pumped() })
 		if resumed {
-			word, able = "resumed", those(contestants, func(c Contestant) bool { return c.Resumes })
+			word, able = "resumed", those(able, func(c Contestant) bool { return c.Resumes })
 		}
 		p.Experiments = append(p.Experiments, Experiment{
 			Workload: "rate", Case: fmt.Sprintf("%s %d", word, at), Metrics: rateMetrics(),

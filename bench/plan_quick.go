@@ -133,7 +133,7 @@ func those(all []Contestant, able func(Contestant) bool) []Contestant {
 
 // starts adds the starts on a whole system's roots, in either form.
 func (p *Plan) starts(rig *Rig, contestants []Contestant, repeat Repeat) {
-	able := those(contestants, func(c Contestant) bool { return c.Stores })
+	able := those(contestants, func(c Contestant) bool { return c.Stores && !c.pumped() })
 	add := func(name, title string, store Store, err error) {
 		if err != nil {
 			p.Notes = append(p.Notes, "start on a "+name+": "+err.Error())

@@ -162,3 +162,12 @@ func (t Target) host() string {
 	host, _, _ := net.SplitHostPort(t.Addr)
 	return host
 }
+
+// reached gives the name by which Addr is reached, for those that cannot be told
+// another to find in the certificate.
+func (t Target) reached() string {
+	if t.host() == "127.0.0.1" {
+		return "localhost"
+	}
+	return t.Name
+}

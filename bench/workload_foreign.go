@@ -34,7 +34,8 @@ const systemBundle = "/etc/ssl/certs/ca-certificates.crt"
 const foreignLimit = 1 << 30
 
 // ForeignPlan is the plan of a run against somebody's server: the start, to the
-// first byte of its answer; the same with a session; the whole answer; and, with
+// first byte of its answer; the same with a session; of it the handshake alone;
+// the whole answer; and, with
 // one that echoes, round trips.
 func ForeignPlan(rig *Rig, contestants []Contestant, f Foreign) (Plan, error) {
 	target, err := f.target(rig)
@@ -52,6 +53,7 @@ func ForeignPlan(rig *Rig, contestants []Contestant, f Foreign) (Plan, error) {
 	add("start", "Fork to the first byte of the answer", startupMetrics()[:2], able, f.start(target, false))
 	add("resumed", "Fork to the first byte of the answer, with a session", startupMetrics()[:2],
 		those(able, func(c Contestant) bool { return c.Resumes }), f.start(target, true))
+	add("handshake", "ClientHello to the client's Finished", []Metric{{Name: "handshake", Unit: "ms"}, {Name: "connect", Unit: "ms"}}, able, f.handshake(target))
 	if f.Echo > 0 {
 		add(fmt.Sprintf("echo %d", f.Echo), "Round trips of "+bytesText(int64(f.Echo)), echoMetrics(), able, f.echo(target))
 		return p, nil
@@ -113,6 +115,30 @@ func (f Foreign) start(target Target, resumed bool) func(context.Context, Contes
 		latency := at.Sub(h.Started)
 		used, err := h.stop()
 		return Outcome{Values: map[string]float64{"latency": milliseconds(latency), "cpu": milliseconds(used)}}, err
+	}
+}
+
+// handshake is a start through a tap, which tells how much of it was the
+// handshake: what the client, the line and the server take.
+func (f Foreign) handshake(target Target) func(context.Context, Contestant) (Outcome, error) {
+	return func(ctx context.Context, c Contestant) (Outcome, error) {
+		tap, err := newTap(target.Addr)
+		if err != nil {
+			return Outcome{}, err
+		}
+		defer tap.listener.Close()
+		t := target
+		t.Addr = tap.listener.Addr().String()
+		h, _, _, err := f.open(ctx, c, t)
+		if err != nil {
+			return Outcome{}, err
+		}
+		seen, err := tap.next()
+		if err != nil {
+			return Outcome{}, h.fail(err)
+		}
+		_, err = h.stop()
+		return Outcome{Values: map[string]float64{"handshake": milliseconds(seen.handshake), "connect": milliseconds(seen.connect)}}, err
 	}
 }
 

@@ -28,7 +28,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"quick", "", "start, CPU per GiB and memory, in 90 seconds", false, quick},
-		{"run", "", "every workload, with many suites, groups, keys and links, in 10 minutes", false, full},
+		{"run", "", "every workload, with many suites, groups, keys and links, in 15 minutes", false, full},
 		{"--list", "", "the contestants, results, groups, certificates and suites that there are", false, list},
 		{"engines", "NAME=PATH...", "size and start of builds of tlsify with each of their engines, as Markdown", false, engines},
 		{"listen", "", "connections a second that tlsify's listener takes on, beside other servers", false, listenUnderLoad},

@@ -184,7 +184,7 @@ func quick(ctx context.Context, args []string) (int, error) {
 
 func full(ctx context.Context, args []string) (int, error) {
 	m := newMeasurement("run")
-	budget := m.flags.Duration("budget", 8*time.Minute, "how long it takes, about: `TIME`")
+	budget := m.flags.Duration("budget", 12*time.Minute, "how long it takes, about: `TIME`")
 	only := m.flags.String("only", "", "only the results whose names, as in bulk/up, match the regular expression `RE`")
 	resume := m.flags.Bool("resume", false, "go on with the report in --json, where it was interrupted")
 	var about choice
