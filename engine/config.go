@@ -34,6 +34,11 @@ type Config struct {
 	// Nil means the engine's default. Names are matched without regard to
 	// case, and P-256, P-384, P-521 are understood for secp256r1, secp384r1, secp521r1.
 	Groups []string
+	// Signatures names the signature algorithms to offer, to accept in
+	// CertificateVerify and in chains, and to sign with, in order of preference, to
+	// a SignatureEngine. Nil means the engine's default. Names are matched without
+	// regard to case, hyphens and underscores.
+	Signatures []string
 	// ALPN lists the application protocols, in order of preference; each is 1
 	// to 255 bytes (RFC 7301). A server that is given a list refuses a client
 	// that offers none of it; a client that offers no ALPN at all is served.

@@ -98,6 +98,9 @@ func (p *Profile) AllowsCertificate(c *x509.Certificate) bool {
 	return false
 }
 
+// ChainSignature is the name of what certificates are signed with, or empty.
+func ChainSignature(algorithm x509.SignatureAlgorithm) string { return chainSignatures()[algorithm] }
+
 // chainSignatures are the names of what certificates are signed with. An ECDSA
 // signature goes by its hash; the curve is the issuer's key's, which is looked at
 // by itself.
@@ -112,6 +115,8 @@ var chainSignatures = sync.OnceValue(func() map[x509.SignatureAlgorithm]string {
 		x509.SHA256WithRSA:    "rsa_pkcs1_sha256",
 		x509.SHA384WithRSA:    "rsa_pkcs1_sha384",
 		x509.SHA512WithRSA:    "rsa_pkcs1_sha512",
+		x509.PureEd25519:      "ed25519",
+		x509.MLDSA44:          "mldsa44",
 		x509.MLDSA65:          "mldsa65",
 		x509.MLDSA87:          "mldsa87",
 	}

@@ -22,13 +22,17 @@ type PSK struct {
 const LeastPSK = 16
 
 // CertificatesAlone is the check of an engine that knows peers by certificates
-// and nothing else. The error is a *UnsupportedError where c wants more.
+// and nothing else, and cannot be told how these are signed. The error is a
+// *UnsupportedError where c wants more.
 func (c *Config) CertificatesAlone(e Engine) error {
 	if len(c.PSKs) > 0 {
 		return &UnsupportedError{e.Name(), "--psk"}
 	}
 	if c.Accepts(CertificateRawKey) {
 		return &UnsupportedError{e.Name(), "--raw-public-key"}
+	}
+	if c.Signatures != nil {
+		return &UnsupportedError{e.Name(), "--signatures"}
 	}
 	return nil
 }

@@ -20,6 +20,8 @@ type judge struct {
 	// noted keeps every issuer's own faults, keys its names.
 	noted map[issuerRole][]Reason
 	keys  map[*x509.Certificate]nameKeys
+	// others are keys that crypto/x509 does not know; nil: nobody does.
+	others map[*x509.Certificate]Key
 }
 
 // issuerRole is a certificate as an anchor, or as an intermediate.
@@ -64,6 +66,8 @@ func (p *Policy) judge(leaf *x509.Certificate, unparsed ...Unparsed) *judge {
 		leaf:  leaf,
 		noted: map[issuerRole][]Reason{},
 		keys:  map[*x509.Certificate]nameKeys{},
+
+		others: map[*x509.Certificate]Key{},
 
 		unparsed: unparsed,
 	}

@@ -30,6 +30,7 @@ type CRL struct {
 	scope      crlScope
 
 	algorithm      x509.SignatureAlgorithm
+	identifier     []byte // its AlgorithmIdentifier, DER
 	tbs, signature []byte
 	// signers are the certificates that stand beside the list in its file. They
 	// are not trusted for that.
@@ -199,6 +200,7 @@ func parseCRL(name string, der []byte) (*CRL, error) {
 		numbered:   list.Number != nil,
 		revoked:    revokedList(parts.entries),
 		algorithm:  list.SignatureAlgorithm,
+		identifier: slices.Clone(signatureIdentifier(parts.remainder)),
 		tbs:        parts.tbs,
 		signature:  slices.Clone(list.Signature),
 	}

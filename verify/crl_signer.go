@@ -54,7 +54,7 @@ func (k *crlKeys) verifies(crl *CRL, c *x509.Certificate) bool {
 	good, ok := k.known[key]
 	if !ok {
 		may := c.KeyUsage&x509.KeyUsageCRLSign != 0 || extension(c, oidKeyUsage) == nil && (c.IsCA || c.Version < 3)
-		good = may && len(k.keyFaults(c)) == 0 && c.CheckSignature(crl.algorithm, crl.tbs, crl.signature) == nil
+		good = may && len(k.keyFaults(c)) == 0 && k.judge.signed(c, crl.algorithm, crl.identifier, crl.tbs, crl.signature)
 		k.known[key] = good
 	}
 	return good

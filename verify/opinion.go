@@ -23,15 +23,23 @@ import (
 //     names that it does not evaluate for unknown extensions,
 //   - it compares the names of issuer and subject byte by byte.
 //
-// The leaf's own faults are not repeated by it.
-func (j *judge) opinion(path []*x509.Certificate) []Reason {
+// Change, where not nil, changes the copies further. The leaf's own faults are not
+// repeated by x509.
+func (j *judge) opinion(path []*x509.Certificate, change func([]*x509.Certificate)) []Reason {
 	n := len(path)
-	roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
-	leaf := j.correctedCopy(path, 0)
-	for i := 1; i < n-1; i++ {
-		intermediates.AddCert(j.correctedCopy(path, i))
+	copies := make([]*x509.Certificate, n)
+	for i := range path {
+		copies[i] = j.correctedCopy(path, i)
 	}
-	roots.AddCert(j.correctedCopy(path, n-1))
+	if change != nil {
+		change(copies)
+	}
+	roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
+	for _, c := range copies[1:max(1, n-1)] {
+		intermediates.AddCert(c)
+	}
+	roots.AddCert(copies[n-1])
+	leaf := copies[0]
 	chains, err := leaf.Verify(x509.VerifyOptions{
 		Roots:         roots,
 		Intermediates: intermediates,

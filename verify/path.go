@@ -244,10 +244,10 @@ func (s *search) link(child, parent *x509.Certificate) linkState {
 		state = s.merkleLink(child, parent)
 	case insecureSignature(child.SignatureAlgorithm) || len(s.keyFaults(parent)) > 0:
 		state = linkWeak
-	case child.SignatureAlgorithm == x509.UnknownSignatureAlgorithm:
+	case child.SignatureAlgorithm == x509.UnknownSignatureAlgorithm && !s.otherSignature(child):
 		state = linkWeak
 	default:
-		if parent.CheckSignature(child.SignatureAlgorithm, child.RawTBSCertificate, child.Signature) == nil {
+		if s.signed(parent, child.SignatureAlgorithm, signatureIdentifier(child.Raw), child.RawTBSCertificate, child.Signature) {
 			state = linkGood
 		}
 	}
@@ -303,17 +303,29 @@ func (s *search) signatureChecks(path []*x509.Certificate) []Reason {
 		}
 		return nil
 	}
+	if slices.ContainsFunc(path[1:], func(c *x509.Certificate) bool { return s.other(c) != nil }) {
+		for i, c := range path[1:] {
+			switch {
+			case s.link(path[i], c) == linkGood:
+			case s.work > maxWork:
+				return []Reason{tooMuch}
+			default:
+				return []Reason{reason(Untrusted, "%q did not sign %q", subjectText(c), subjectText(path[i]))}
+			}
+		}
+		return s.opinion(path, standIn)
+	}
 	if !s.spend(path[1:]...) {
 		return []Reason{tooMuch}
 	}
-	return s.opinion(path)
+	return s.opinion(path, nil)
 }
 
 // spend counts the work of checking a signature by each of the keys, and tells
 // whether it is within the limit.
 func (s *search) spend(keys ...*x509.Certificate) bool {
 	for _, c := range keys {
-		s.work += linkCost(c)
+		s.work += s.linkCost(c)
 	}
 	return s.work <= maxWork
 }

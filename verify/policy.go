@@ -75,6 +75,13 @@ type Policy struct {
 	// PostQuantum demands that every key on the path, the leaf's included, is
 	// of a post-quantum algorithm.
 	PostQuantum bool
+	// Kinds, where not nil, are kinds of keys beside those of crypto/x509.
+	Kinds Kinds
+	// AllowsSignature, where not nil, tells of every certificate on the path but the
+	// root whether it may be signed by its algorithm, of which identifier is the
+	// AlgorithmIdentifier, DER. SignaturesBy is whose rule that is.
+	AllowsSignature func(algorithm x509.SignatureAlgorithm, identifier []byte) bool
+	SignaturesBy    string
 	// Allows, where not nil, tells of every certificate on the path whether it
 	// may be there, by its key and its signature; AllowsBy is whose rule that is.
 	Allows   func(*x509.Certificate) bool

@@ -17,7 +17,7 @@ func (p *Policy) checkRawKey(spki []byte) (*Result, error) {
 	j := p.judge(&x509.Certificate{RawSubjectPublicKeyInfo: spki, PublicKey: key})
 	c := &conclusion{}
 	c.fault(j.keyFaults(j.leaf)...)
-	if p.PostQuantum && !isPostQuantum(j.leaf) {
+	if p.PostQuantum && !j.isPostQuantum(j.leaf) {
 		c.fault(reason(SecurityLevel, "the peer's raw public key is not post-quantum"))
 	}
 	if p.Allows != nil && !p.Allows(j.leaf) {

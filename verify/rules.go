@@ -193,6 +193,14 @@ func (s *search) pathFaults(path []*x509.Certificate, a anchor) ([]Reason, error
 		faults = append(faults, j.profileFaults(path)...)
 	}
 	faults = append(faults, j.levelFaults(path[1:]...)...)
+	if may := j.policy.AllowsSignature; may != nil {
+		for _, c := range path[:len(path)-1] {
+			if !mtc.IsProven(c) && !may(c.SignatureAlgorithm, signatureIdentifier(c.Raw)) {
+				faults = append(faults, reason(SecurityLevel, "%s is signed by an algorithm (%v) that %s does not name", j.whose(c), signatureText(c), j.policy.SignaturesBy))
+				break
+			}
+		}
+	}
 	if len(j.policy.CRLs) > 0 {
 		more, err := j.crlFaults(path, a, s.crlKeys)
 		if err != nil {
@@ -229,7 +237,7 @@ func (j *judge) pathLenFaults(path []*x509.Certificate) []Reason {
 // that is asked for.
 func (j *judge) levelFaults(certs ...*x509.Certificate) []Reason {
 	for _, c := range certs {
-		if j.policy.PostQuantum && !isPostQuantum(c) {
+		if j.policy.PostQuantum && !j.isPostQuantum(c) {
 			return []Reason{reason(SecurityLevel, "%s has no post-quantum key (%v), which is asked for", j.whose(c), c.PublicKeyAlgorithm)}
 		}
 		if j.policy.Allows != nil && !j.policy.Allows(c) {

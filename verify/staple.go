@@ -188,7 +188,7 @@ func responderOf(der []byte) (r *x509.Certificate, ok bool) {
 func (j *judge) checkResponder(r, issuer *x509.Certificate) error {
 	switch {
 	case !j.named(r, issuer) || insecureSignature(r.SignatureAlgorithm) || len(j.keyFaults(r)) > 0 ||
-		issuer.CheckSignature(r.SignatureAlgorithm, r.RawTBSCertificate, r.Signature) != nil:
+		!j.signed(issuer, r.SignatureAlgorithm, signatureIdentifier(r.Raw), r.RawTBSCertificate, r.Signature):
 		return errors.New("its responder's certificate is not from the certificate's issuer")
 	case !slices.Contains(r.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning):
 		return errors.New("its responder is not authorised to sign it")

@@ -34,7 +34,10 @@ func (j *judge) keyFaults(c *x509.Certificate) []Reason {
 	case *dsa.PublicKey:
 		return []Reason{reason(Weak, "%s has a DSA key, which is out of use: it must be issued anew", j.whose(c))}
 	case nil:
-		return []Reason{reason(Weak, "%s has a key of a kind that is not known here (%s)", j.whose(c), keyAlgorithm(c))}
+		if j.other(c) != nil {
+			return nil
+		}
+		return []Reason{reason(Weak, "%s has a key of a kind that is not known here (%s)", j.whose(c), KeyAlgorithm(c))}
 	}
 	return nil
 }
@@ -47,8 +50,8 @@ func (j *judge) signatureFaults(c *x509.Certificate) []Reason {
 	case mtc.IsProven(c): // and has no signature
 	case insecureSignature(c.SignatureAlgorithm):
 		return []Reason{reason(Weak, "%s is signed with %v, which can be forged: it must be issued anew", j.whose(c), c.SignatureAlgorithm)}
-	case c.SignatureAlgorithm == x509.UnknownSignatureAlgorithm:
-		return []Reason{reason(Weak, "%s is signed with an algorithm that is not known here", j.whose(c))}
+	case c.SignatureAlgorithm == x509.UnknownSignatureAlgorithm && !j.otherSignature(c):
+		return []Reason{reason(Weak, "%s is signed with an algorithm that is not known here (%s)", j.whose(c), signatureText(c))}
 	}
 	return nil
 }
@@ -63,7 +66,10 @@ func insecureSignature(a x509.SignatureAlgorithm) bool {
 
 // linkCost estimates the microseconds that it takes to check a signature by
 // c's key. It is for the limit on the whole search.
-func linkCost(c *x509.Certificate) int {
+func (j *judge) linkCost(c *x509.Certificate) int {
+	if key := j.other(c); key != nil {
+		return key.Cost()
+	}
 	switch key := c.PublicKey.(type) {
 	case *rsa.PublicKey:
 		// Quadratic in the modulus, linear in the exponent, whose usual value
@@ -89,14 +95,14 @@ func linkCost(c *x509.Certificate) int {
 }
 
 // isPostQuantum tells whether c's key is of a post-quantum algorithm: ML-DSA is
-// the only one that x509 knows.
-func isPostQuantum(c *x509.Certificate) bool {
+// the only one that x509 knows, and the others that we do are all.
+func (j *judge) isPostQuantum(c *x509.Certificate) bool {
 	_, ok := c.PublicKey.(*mldsa.PublicKey)
-	return ok
+	return ok || j.other(c) != nil
 }
 
-// keyAlgorithm is the algorithm identifier of c's key.
-func keyAlgorithm(c *x509.Certificate) asn1.ObjectIdentifier {
+// KeyAlgorithm is the object identifier of the kind of c's key.
+func KeyAlgorithm(c *x509.Certificate) asn1.ObjectIdentifier {
 	var oid asn1.ObjectIdentifier
 	var spki, algorithm cryptobyte.String
 	input := cryptobyte.String(c.RawSubjectPublicKeyInfo)

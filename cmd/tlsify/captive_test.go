@@ -61,7 +61,7 @@ func captive() {
 		os.Exit(0)
 	}
 	if len(os.Args) > 1 && os.Args[1] == signing.ProcessWord {
-		if _, err := signing.Prepare(&signer.Keys{}, privilege.Require, "-", os.Args[2:]); err == nil {
+		if _, err := signing.Prepare(&signer.Keys{}, privilege.Require, "-", os.Args[2:], nil); err == nil {
 			try()
 		}
 		os.Exit(99)

@@ -246,6 +246,10 @@ func printEngines(verbose bool) (int, error) {
 			if defaults < len(names) {
 				fmt.Fprintf(&b, "\tgroups by name only: %s\n", strings.Join(names[defaults:], " "))
 			}
+			if s, ok := e.(engine.SignatureEngine); ok {
+				names, defaults := s.Signatures()
+				fmt.Fprintf(&b, "\tsignatures: %s\n\tsignatures by name only: %s\n", strings.Join(names[:defaults], " "), strings.Join(names[defaults:], " "))
+			}
 			if f, ok := e.(invocation.Imitator); ok {
 				fmt.Fprintf(&b, "\tfingerprints: %s\n", strings.Join(f.Fingerprints(), " "))
 				for _, name := range f.Fingerprints() {

@@ -73,7 +73,7 @@ func tlsify() int {
 		case program.WaitWord:
 			return program.Wait(os.Args[2:])
 		case signing.ProcessWord:
-			return signing.Serve(os.Args[2:])
+			return signing.Serve(os.Args[2:], built().PrivateKey)
 		case listener.HeardWord:
 			exit := 0
 			if heard, exit = listener.Begin(os.Args[2:]); exit != status.OK {

@@ -14,7 +14,7 @@ import (
 var refusedValues = map[string]string{
 	"pin": "FILE", "crl": "FILE", "mtc-cosigners": "1 FILE", "mtc-landmarks": "FILE", "min-security": "high",
 	"cert": "FILE", "key": "FILE", "staple-file": "FILE", "client-auth": "bogus", "client-trust": "FILE",
-	"engine": "none", "groups": "none", "alpn": ",", "ticket-key": "FILE", "ech-key": "FILE", "psk": "FILE", "binding": "none", "keylog": "FILE/log",
+	"engine": "none", "groups": "none", "signatures": "none", "alpn": ",", "ticket-key": "FILE", "ech-key": "FILE", "psk": "FILE", "binding": "none", "keylog": "FILE/log",
 	"net-fd": "none", "control-fd": "99", "options-fd": "99", "handoff": "none", "prog-fds": "2,2",
 	"handshake-timeout": "0", "idle-timeout": "0", "timeout": "0", "linger": "0", "eof": "none", "eof-wait": "0", "pump": "none", "sandbox": "none",
 }

@@ -25,7 +25,7 @@ import (
 
 // signerKeys are the keys of a signer that has one, of a PEM file.
 func signerKeys(content []byte) *signer.Keys {
-	key, err := credential.ParseKey(content)
+	key, err := credential.ParseKey(content, nil)
 	if err != nil {
 		panic(err)
 	}
@@ -34,7 +34,7 @@ func signerKeys(content []byte) *signer.Keys {
 		panic(err)
 	}
 	keys := &signer.Keys{TLS12: true, PerStream: 1}
-	keys.Add(spki, signing.SignWith(key))
+	keys.Add(spki, key.Public(), signing.SignWith(key))
 	return keys
 }
 
@@ -248,7 +248,7 @@ func TestKeyIsInOneMemory(t *testing.T) {
 	t.Parallel()
 	pki := pkiFiles(t)
 	content, _ := os.ReadFile(pki + "/good.key")
-	key, err := credential.ParseKey(content)
+	key, err := credential.ParseKey(content, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,6 +62,7 @@ func (h *clientHandshake) hide() error {
 	outer.random = randomBytes(32)
 	outer.serverName = target.PublicName
 	outer.clientTypes, outer.serverTypes = nil, nil // a name is proved by a certificate
+	outer.cas = nil                                 // which may say whom this is about
 	h.ech = &hiddenHello{target: target, sender: sender, outer: &outer}
 	return h.sealHello(enc)
 }

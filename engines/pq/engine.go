@@ -2,12 +2,14 @@ package pq
 
 import (
 	"context"
+	"crypto"
 	"net"
 	"runtime/debug"
 	"time"
 
 	"tlsify/engine"
 	"tlsify/engine/ech"
+	"tlsify/engines/pq/otherkey"
 )
 
 const name = "pq"
@@ -51,6 +53,34 @@ func (e *pqEngine) Groups() (names []string, defaults int) {
 	return names, defaultGroups
 }
 
+// Signatures lists every signature algorithm; see signatures.go and otherkey.
+func (e *pqEngine) Signatures() (names []string, defaults int) {
+	for _, s := range schemes {
+		names = append(names, s.name)
+	}
+	return append(names, otherkey.Names()...), len(schemes)
+}
+
+// PublicKey reads a key of package otherkey.
+func (e *pqEngine) PublicKey(spki []byte) engine.PublicKey {
+	if key := otherkey.Public(spki); key != nil {
+		return key
+	}
+	return nil
+}
+
+// SignatureOf names an algorithm of package otherkey.
+func (e *pqEngine) SignatureOf(identifier []byte) string { return otherkey.SignatureOf(identifier) }
+
+// PrivateKey reads a key of package otherkey.
+func (e *pqEngine) PrivateKey(pkcs8 []byte) (crypto.Signer, error) {
+	key, err := otherkey.Private(pkcs8)
+	if key == nil {
+		return nil, err
+	}
+	return key, nil
+}
+
 // CheckClient reports what of c we cannot do.
 func (e *pqEngine) CheckClient(c *engine.ClientConfig) error {
 	switch {
@@ -64,7 +94,7 @@ func (e *pqEngine) CheckClient(c *engine.ClientConfig) error {
 	}
 	for _, id := range c.Identities {
 		if !e.fits(id, &c.Config) {
-			return unsupported("the client certificate's kind of key at this security level")
+			return unsupported("the client certificate's kind of key" + notNamed(id))
 		}
 	}
 	if c.ECHConfigList != nil {
@@ -85,8 +115,11 @@ func (e *pqEngine) CheckServer(c *engine.ServerConfig) error {
 	for _, id := range c.Identities {
 		usable = usable || e.fits(id, &c.Config)
 	}
-	if !usable && (len(c.Identities) > 0 || len(c.PSKs) == 0) {
-		return unsupported("the certificates' kinds of key at this security level")
+	if !usable && len(c.Identities) > 0 {
+		return unsupported("the certificates' kinds of key" + notNamed(c.Identities[0]))
+	}
+	if !usable && len(c.PSKs) == 0 {
+		return unsupported("a server without a certificate")
 	}
 	return e.checkCommon(&c.Config)
 }
@@ -100,8 +133,25 @@ func (e *pqEngine) checkCommon(c *engine.Config) error {
 	if err := checkPSKs(c.PSKs); err != nil {
 		return err
 	}
-	_, err := resolveGroups(e, c)
+	names, err := c.ResolveSignatures(e)
+	if err != nil {
+		return err
+	}
+	if prefs := e.prefs.under(c, names); names != nil && len(prefs.schemes) == 0 {
+		return unsupported("--signatures of which none can sign a handshake at this security level")
+	}
+	_, err = resolveGroups(e, c)
 	return err
+}
+
+// notNamed says why there is nothing to sign with.
+func notNamed(id *engine.Identity) string {
+	if key, other := identityKey(id).(*otherkey.PublicKey); other && key.Scheme() != 0 {
+		return " (" + key.Name() + "), which --signatures has to name"
+	} else if other {
+		return " (" + key.Name() + "), which signs certificates alone"
+	}
+	return " at this security level, or with these --signatures"
 }
 
 // fits tells whether there is a scheme to sign with for an identity.
@@ -109,7 +159,8 @@ func (e *pqEngine) fits(id *engine.Identity, c *engine.Config) bool {
 	if id.Key == nil || len(shown(id)) == 0 {
 		return false
 	}
-	prefs := e.prefs.under(c.Profile)
+	names, _ := c.ResolveSignatures(e) // what is wrong with them is told elsewhere
+	prefs := e.prefs.under(c, names)
 	all := prefs.signable(c.Level)
 	return selectScheme(identityKey(id), all, all) != nil
 }
@@ -138,7 +189,8 @@ func (e *pqEngine) Server(ctx context.Context, stream net.Conn, c *engine.Server
 
 func (e *pqEngine) handshake(stream net.Conn, c *engine.Config, server bool) handshake {
 	list, _ := resolveGroups(e, c) // Check has seen to it that there are some
-	prefs := e.prefs.under(c.Profile)
+	names, _ := c.ResolveSignatures(e)
+	prefs := e.prefs.under(c, names)
 	return handshake{c: newConn(stream, server), config: c, prefs: &prefs, server: server, groups: list}
 }
 

@@ -55,24 +55,28 @@ type preferences struct {
 	now      func() time.Time
 }
 
-// under gives the preferences as far as a profile has them; nil has all.
-func (p preferences) under(profile *engine.Profile) preferences {
+// under gives the preferences as far as a configuration leaves them: by its
+// profile, and by the signatures that it names, which have been resolved.
+func (p preferences) under(c *engine.Config, signatures []string) preferences {
+	if signatures != nil {
+		p.schemes = atLevel(namedSchemes(signatures), c.Level)
+		p.signing = p.schemes
+	}
+	profile := c.Profile
 	if profile == nil {
 		return p
 	}
-	suites, schemes := p.suites, []uint16{}
+	suites := p.suites
 	p.suites = []uint16{}
 	for _, id := range profile.Ciphers {
 		if contains(suites, uint16(id)) {
 			p.suites = append(p.suites, uint16(id))
 		}
 	}
-	for _, name := range profile.Signatures {
-		if s := schemeByName(name); s != nil {
-			schemes = append(schemes, s.id)
-		}
+	if signatures == nil {
+		p.schemes = namedSchemes(profile.Signatures)
+		p.signing = p.schemes
 	}
-	p.schemes, p.signing = schemes, schemes
 	return p
 }
 

@@ -12,9 +12,11 @@ import (
 	_ "crypto/sha512"
 	"crypto/x509"
 	"errors"
+	"slices"
 	"strings"
 
 	"tlsify/engine"
+	"tlsify/engines/pq/otherkey"
 )
 
 // scheme is a signature scheme (RFC 8446, section 4.2.3).
@@ -35,9 +37,11 @@ const (
 	kindEd25519
 	kindPSS
 	kindPKCS1 // certificates only: RFC 8446, section 4.4.3
+	kindOther // of package otherkey
 )
 
-// schemes are all that we offer, in our order of preference.
+// schemes are all that we offer by ourselves, in our order of preference. Those of
+// package otherkey have to be named.
 var schemes = []scheme{
 	{id: 0x0905, name: "mldsa65", mldsa: mldsa.MLDSA65()},
 	{id: 0x0906, name: "mldsa87", mldsa: mldsa.MLDSA87()},
@@ -61,27 +65,44 @@ func schemeByID(id uint16) *scheme {
 			return &schemes[i]
 		}
 	}
+	if name := otherkey.SchemeName(id); name != "" {
+		return &scheme{id: id, name: name, kind: kindOther}
+	}
 	return nil
 }
 
-func schemeByName(name string) *scheme {
-	for i := range schemes {
-		if schemes[i].name == name {
-			return &schemes[i]
+// namedSchemes gives the code points of names, as far as they have one: some are
+// for certificates alone.
+func namedSchemes(names []string) []uint16 {
+	ids := []uint16{}
+	for _, name := range names {
+		for _, s := range schemes {
+			if s.name == name {
+				ids = append(ids, s.id)
+			}
+		}
+		if id := otherkey.Scheme(name); id != 0 {
+			ids = append(ids, id)
 		}
 	}
-	return nil
+	return ids
 }
 
 // acceptedSchemes gives the code points to offer at a level.
 func acceptedSchemes(level engine.Level) []uint16 {
 	var ids []uint16
 	for _, s := range schemes {
-		if level < engine.LevelPQAuth || s.kind == kindMLDSA {
-			ids = append(ids, s.id)
-		}
+		ids = append(ids, s.id)
 	}
-	return ids
+	return atLevel(ids, level)
+}
+
+// atLevel leaves out what a level forbids.
+func atLevel(ids []uint16, level engine.Level) []uint16 {
+	return slices.DeleteFunc(ids, func(id uint16) bool {
+		kind := schemeByID(id).kind
+		return level >= engine.LevelPQAuth && kind != kindMLDSA && kind != kindOther
+	})
 }
 
 // fits tells whether a CertificateVerify by that key can be of this scheme.
@@ -96,6 +117,8 @@ func (s *scheme) fits(public crypto.PublicKey) bool {
 		return s.kind == kindPSS && key.Size() >= 2*s.hash.Size()+2
 	case *mldsa.PublicKey:
 		return s.kind == kindMLDSA && key.Parameters() == s.mldsa
+	case *otherkey.PublicKey:
+		return s.kind == kindOther && key.Scheme() == s.id
 	}
 	return false
 }
@@ -122,6 +145,8 @@ func (s *scheme) verify(public crypto.PublicKey, message, signature []byte) bool
 		return rsa.VerifyPSS(key, s.hash, digest, signature, opts) == nil
 	case *mldsa.PublicKey:
 		return mldsa.Verify(key, digest, signature, nil) == nil
+	case *otherkey.PublicKey:
+		return key.Verify(digest, signature)
 	}
 	return false
 }
@@ -161,6 +186,11 @@ const maxRSABits = 8192
 // certificateKey gives a certificate's public key, if it is one to compute
 // with.
 func certificateKey(cert *x509.Certificate) (crypto.PublicKey, error) {
+	if cert.PublicKey == nil {
+		if key := otherkey.Public(cert.RawSubjectPublicKeyInfo); key != nil {
+			return key, nil
+		}
+	}
 	return usableKey(cert.PublicKey)
 }
 

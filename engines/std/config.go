@@ -85,6 +85,9 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 	if c.Fingerprint != "" || c.Hello != nil {
 		return nil, &engine.UnsupportedError{Engine: e.Name(), What: "the imitation of a ClientHello"}
 	}
+	if c.CAs != nil {
+		return nil, &engine.UnsupportedError{Engine: e.Name(), What: "--send-ca-names"}
+	}
 	if c.ECHGrease {
 		return nil, &engine.UnsupportedError{Engine: e.Name(), What: "--ech grease"}
 	}

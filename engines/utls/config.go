@@ -35,6 +35,9 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.CAs != nil {
+		return nil, e.unsupported("--send-ca-names")
+	}
 	if c.ECHGrease {
 		return nil, e.unsupported("--ech grease, but by a fingerprint that has it")
 	}

@@ -50,8 +50,13 @@ func (e Engine) config(c *engine.ClientConfig) (*tls.Config, error) {
 		what = "an encrypted ClientHello"
 	case c.Fingerprint != "" || c.Hello != nil:
 		what = "the imitation of a ClientHello"
+	case c.CAs != nil:
+		what = "the names of issuers in a ClientHello"
 	case c.Level >= engine.LevelPQAuth:
 		what = "post-quantum authentication"
+	}
+	if err := c.CertificatesAlone(e); err != nil {
+		return nil, err
 	}
 	if what != "" {
 		return nil, &engine.UnsupportedError{Engine: e.Name(), What: what}

@@ -55,6 +55,7 @@ type Resources struct {
 // anything comes before what starts something.
 func Acquire(inv *invocation.Invocation, engines invocation.Engines) (*Resources, error) {
 	r := &Resources{Invocation: inv, engines: engines, files: source.New()}
+	r.files.OtherKeys = engines.PrivateKey
 	steps := []func() error{r.descriptors, r.capture}
 	if inv.Engine != nil {
 		steps = []func() error{

@@ -29,6 +29,9 @@ func (r *Resources) trust() error {
 	if p := r.TLS.Profile; p != nil {
 		r.Policy.Allows, r.Policy.AllowsBy = p.AllowsCertificate, "--min-security "+p.Name
 	}
+	if err := keepToSignatures(r.Policy, r.Engine, &r.TLS); err != nil {
+		return err
+	}
 	for _, name := range t.PinFiles {
 		pin, err := r.files.Pin(name)
 		if err != nil {
@@ -110,6 +113,11 @@ func (r *Resources) configureClient() (err error) {
 		}
 		c.Identities = append(c.Identities, id)
 	}
+	if t.SendCANames {
+		if c.CAs = acceptable(r.Policy.Trust); len(c.CAs) == 0 {
+			return status.Usagef("--send-ca-names: the names of all that --trust has are more than %d bytes, or there are none: give --trust FILE", namesLimit)
+		}
+	}
 	if t.ECH != "" {
 		if c.ECHConfigList, err = r.files.ECHConfigs(t.ECH); err != nil {
 			return err
@@ -173,7 +181,8 @@ func (r *Resources) preShared(c *engine.Config) (err error) {
 }
 
 // namesLimit is the most that the names of the acceptable CAs take in a request
-// for a client's certificate, in bytes: it is room for some hundred.
+// for a client's certificate, or in a ClientHello, in bytes: it is room for some
+// hundred.
 const namesLimit = 12 << 10
 
 // acceptable are the names of all CAs of the stores, or nil.
@@ -230,8 +239,9 @@ func (r *Resources) signers() error {
 	}
 	keys, err := signing.Open(signing.Request{
 		Certs: r.TLS.Certs, Keys: r.TLS.Keys, Raw: r.TLS.Raw, Listen: r.Form == option.Listen,
-		TLS12: r.TLS.Level == engine.LevelStandard,
-		Files: r.files, Claims: r.Claims, Sandbox: r.Sandbox, User: r.Listen.User, Limit: r.Limits.Handshake,
+		TLS12:    r.TLS.Level == engine.LevelStandard,
+		OtherKey: r.engines.PublicKey,
+		Files:    r.files, Claims: r.Claims, Sandbox: r.Sandbox, User: r.Listen.User, Limit: r.Limits.Handshake,
 		Check: func(identities []*engine.Identity) error {
 			for i, der := range staples {
 				identities[i].Staple = der

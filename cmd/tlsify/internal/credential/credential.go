@@ -117,9 +117,9 @@ func (c *Chain) add(der []byte, line int) error {
 }
 
 // ReadKey reads the one private key of a PEM file, in which certificates may
-// stand as well.
-func ReadKey(text []byte) (crypto.Signer, error) {
-	key, err := ParseKey(text)
+// stand as well. Other, where not nil, is ParseKey's.
+func ReadKey(text []byte, other OtherKeys) (crypto.Signer, error) {
+	key, err := ParseKey(text, other)
 	if errors.Is(err, ErrNoKey) {
 		return nil, fmt.Errorf("%w: %s", err, nothing(text, "PRIVATE KEY"))
 	}

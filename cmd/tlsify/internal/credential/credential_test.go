@@ -115,7 +115,7 @@ func TestReadKeyNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(args, err)
 		}
-		if _, err := ReadKey(text); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ReadKey(text, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", args, err, want)
 		}
 	}
@@ -125,11 +125,11 @@ func TestReadKeyNames(t *testing.T) {
 		"another private key": key + key,
 		"an SSH key":          "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n",
 	} {
-		if _, err := ReadKey([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ReadKey([]byte(text), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	if _, err := ReadKey([]byte(leaf + key)); err != nil {
+	if _, err := ReadKey([]byte(leaf+key), nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -72,7 +72,7 @@ func readPKCS8(pkcs8 []byte) (set parameterSet, content []byte, ok bool) {
 		return set, nil, false
 	}
 	last := len(oid) - 1
-	if !oid[:last].Equal(asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3}) {
+	if !oid[:last].Equal(signatureArc) {
 		return set, nil, false
 	}
 	set, ok = parameterSets()[oid[last]]

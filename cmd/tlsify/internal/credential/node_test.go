@@ -31,7 +31,7 @@ func TestKeysOfNode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, err := ParseKey(content)
+		key, err := ParseKey(content, nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

@@ -23,9 +23,14 @@ var errMalformed = errors.New("the private key is malformed or of an unknown kin
 // ErrNoKey is the error of a file without a private key.
 var ErrNoKey = errors.New("it has no PEM private key")
 
+// OtherKeys reads keys, in PKCS #8, of kinds that crypto/x509 does not have. It
+// gives nil, without an error, for all that it does not know.
+type OtherKeys func(pkcs8 []byte) (crypto.Signer, error)
+
 // ParseKey reads the one private key of a PEM file: PKCS #8, SEC 1 or PKCS #1. The
-// error is for a person, one line, and says nothing of the key's content.
-func ParseKey(content []byte) (crypto.Signer, error) {
+// error is for a person, one line, and says nothing of the key's content. Other may
+// be nil.
+func ParseKey(content []byte, other OtherKeys) (crypto.Signer, error) {
 	var key crypto.Signer
 	line := 0
 	for r := pemfile.NewReader(content); ; {
@@ -42,7 +47,7 @@ func ParseKey(content []byte) (crypto.Signer, error) {
 		if key != nil {
 			return nil, &pemfile.Error{Line: block.Line(), What: fmt.Sprintf("another private key than the one on line %d: give each in a file of its own", line)}
 		}
-		if key, err = parseBlock(block); err != nil {
+		if key, err = parseBlock(block, other); err != nil {
 			return nil, err
 		}
 		line = block.Line()
@@ -53,7 +58,7 @@ func ParseKey(content []byte) (crypto.Signer, error) {
 	return key, nil
 }
 
-func parseBlock(block *pemfile.Block) (crypto.Signer, error) {
+func parseBlock(block *pemfile.Block, other OtherKeys) (crypto.Signer, error) {
 	switch {
 	case block.Label == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers, "ENCRYPTED") || strings.Contains(block.Headers, "DEK-Info"):
 		return nil, errors.New("the private key is encrypted; give it as fd:N from the program that decrypts it")
@@ -68,6 +73,11 @@ func parseBlock(block *pemfile.Block) (crypto.Signer, error) {
 	switch block.Label {
 	case "PRIVATE KEY":
 		if key, err = x509.ParsePKCS8PrivateKey(der); err != nil {
+			if other != nil {
+				if key, err := other(der); key != nil || err != nil {
+					return key, err
+				}
+			}
 			if named := unsupported(der); named != nil {
 				return nil, named
 			}
@@ -112,6 +122,9 @@ var others = sync.OnceValue(func() map[string]string {
 	}
 })
 
+// signatureArc is NIST's of signature algorithms: 20 to 31 are SLH-DSA.
+var signatureArc = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3}
+
 // unsupported names the kind of a PKCS #8 key that is known not to be supported.
 func unsupported(der []byte) error {
 	var outer struct {
@@ -127,6 +140,9 @@ func unsupported(der []byte) error {
 		return nil
 	}
 	kind := others()[outer.Algorithm.OID.String()]
+	if last := len(outer.Algorithm.OID) - 1; last > 0 && outer.Algorithm.OID[:last].Equal(signatureArc) && outer.Algorithm.OID[last] >= 20 && outer.Algorithm.OID[last] <= 31 {
+		kind = "an SLH-DSA key, which only a build with the engine pq has"
+	}
 	var curve asn1.ObjectIdentifier
 	if _, err := asn1.Unmarshal(outer.Algorithm.Parameters.FullBytes, &curve); err == nil && kind == "" {
 		kind = others()[curve.String()]
@@ -137,8 +153,16 @@ func unsupported(der []byte) error {
 	return errors.New("the private key is " + kind)
 }
 
+// marshalPublic gives a SubjectPublicKeyInfo, DER.
+func marshalPublic(key crypto.PublicKey) ([]byte, error) {
+	if other, ok := key.(interface{ PKIX() []byte }); ok {
+		return other.PKIX(), nil
+	}
+	return x509.MarshalPKIXPublicKey(key)
+}
+
 // KeyFits tells whether the key is that of the certificate.
 func KeyFits(leaf *x509.Certificate, key crypto.Signer) bool {
-	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	public, err := marshalPublic(key.Public())
 	return err == nil && bytes.Equal(public, leaf.RawSubjectPublicKeyInfo)
 }

@@ -49,7 +49,7 @@ func TestParse(t *testing.T) {
 		must(mldsa.GenerateKey(mldsa.MLDSA87())),
 	} {
 		content := encode("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(key)))
-		got, err := ParseKey(append(encode("CERTIFICATE", nil), content...))
+		got, err := ParseKey(append(encode("CERTIFICATE", nil), content...), nil)
 		if err != nil || !got.(interface{ Equal(crypto.PrivateKey) bool }).Equal(key) {
 			t.Errorf("%T: %v", key, err)
 			continue
@@ -61,10 +61,10 @@ func TestParse(t *testing.T) {
 	for kind, der := range map[string][]byte{
 		"EC PRIVATE KEY": must(x509.MarshalECPrivateKey(p256)), "RSA PRIVATE KEY": x509.MarshalPKCS1PrivateKey(rsa2048),
 	} {
-		if _, err := ParseKey(encode(kind, der)); err != nil {
+		if _, err := ParseKey(encode(kind, der), nil); err != nil {
 			t.Errorf("%s: %v", kind, err)
 		}
-		if _, err := ParseKey(encode(kind, der[1:])); err != errMalformed {
+		if _, err := ParseKey(encode(kind, der[1:]), nil); err != errMalformed {
 			t.Errorf("%s without its first byte: %v", kind, err)
 		}
 	}
@@ -73,7 +73,7 @@ func TestParse(t *testing.T) {
 		"no PEM private key": encode("CERTIFICATE", nil), "encrypted": encode("ENCRYPTED PRIVATE KEY", nil),
 		"no use for": encode("PRIVATE KEY", x25519), "malformed": encode("PRIVATE KEY", []byte("x")),
 	} {
-		if _, err := ParseKey(content); err == nil || !strings.Contains(err.Error(), text) {
+		if _, err := ParseKey(content, nil); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -126,7 +126,7 @@ func TestMLDSAForms(t *testing.T) {
 			"bare expanded":   expanded,
 			"with public key": append(bytes.Clone(expanded), cert.PublicKey.(*mldsa.PublicKey).Bytes()...),
 		} {
-			key, err := ParseKey(encode("PRIVATE KEY", pkcs8(arc, inner)))
+			key, err := ParseKey(encode("PRIVATE KEY", pkcs8(arc, inner)), nil)
 			if want := form == "seed" || form == "both" || form == "bare seed"; want != (err == nil) || !want && err != errNoSeed {
 				t.Errorf("%s, %s: %v", name, form, err)
 			} else if want && !KeyFits(cert, key) {
@@ -136,7 +136,7 @@ func TestMLDSAForms(t *testing.T) {
 				if n%97 != 0 && n != len(inner)-1 || n == 32 {
 					continue
 				}
-				if _, err := ParseKey(encode("PRIVATE KEY", pkcs8(arc, inner[:n]))); err == nil || err == errNoSeed && n != len(expanded) {
+				if _, err := ParseKey(encode("PRIVATE KEY", pkcs8(arc, inner[:n])), nil); err == nil || err == errNoSeed && n != len(expanded) {
 					t.Errorf("%s, %s: %d of %d bytes: %v", name, form, n, len(inner), err)
 				}
 			}

@@ -42,5 +42,9 @@ func PublicKeyOf(key crypto.Signer) ([]byte, error) {
 	if weak := weakness(key.Public()); weak != "" {
 		return nil, errors.New(weak)
 	}
-	return x509.MarshalPKIXPublicKey(key.Public())
+	der, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return nil, errors.New("a key of this kind is for certificates, and cannot stand for itself")
+	}
+	return der, nil
 }

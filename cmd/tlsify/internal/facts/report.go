@@ -7,8 +7,10 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/base64"
 	"fmt"
+	"strings"
 	"time"
 
 	"tlsify/engine"
@@ -123,7 +125,7 @@ func (r *Report) certificates(s Seen) {
 	r.PostQuantum.Certificates = true
 	for _, c := range r.chain {
 		r.Sent = append(r.Sent, describe(c, s.Now))
-		if _, ok := c.PublicKey.(*mldsa.PublicKey); !ok {
+		if _, ok := c.PublicKey.(*mldsa.PublicKey); !ok && !strings.HasPrefix(keyOf(c), "SLH-DSA") {
 			r.PostQuantum.Certificates = false
 		}
 	}
@@ -191,7 +193,21 @@ func keyOf(c *x509.Certificate) string {
 	case *mldsa.PublicKey:
 		return k.Parameters().String()
 	}
-	return "of an unknown kind"
+	return otherName(verify.KeyAlgorithm(c))
+}
+
+// slhdsa are the parameter sets of SLH-DSA (RFC 9909), by their object identifiers
+// from 2.16.840.1.101.3.4.3.20 on.
+var slhdsa = [...]string{"SHA2-128s", "SHA2-128f", "SHA2-192s", "SHA2-192f", "SHA2-256s", "SHA2-256f",
+	"SHAKE-128s", "SHAKE-128f", "SHAKE-192s", "SHAKE-192f", "SHAKE-256s", "SHAKE-256f"}
+
+// otherName names an algorithm that crypto/x509 does not have.
+func otherName(oid asn1.ObjectIdentifier) string {
+	last := len(oid) - 1
+	if last > 0 && oid[:last].Equal(asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3}) && oid[last] >= 20 && oid[last] < 20+len(slhdsa) {
+		return "SLH-DSA-" + slhdsa[oid[last]-20]
+	}
+	return "of an unknown kind (" + oid.String() + ")"
 }
 
 // signatureOf says by what kind of signature c's issuer vouches for it.
@@ -202,7 +218,7 @@ func signatureOf(c *x509.Certificate) string {
 	case mtc.IsProven(c):
 		return "a Merkle Tree proof"
 	case c.SignatureAlgorithm == x509.UnknownSignatureAlgorithm:
-		return "of an unknown kind"
+		return otherName(verify.SignatureAlgorithm(c))
 	}
 	return c.SignatureAlgorithm.String()
 }

@@ -1,6 +1,7 @@
 package invocation
 
 import (
+	"crypto"
 	"errors"
 	"fmt"
 	"slices"
@@ -49,6 +50,31 @@ func (all Engines) elsewhere(err error, can func(engine.Engine) bool) error {
 		}
 	}
 	return err
+}
+
+// PrivateKey reads a key, in PKCS #8, of a kind that crypto/x509 does not have and
+// an engine of the build does. It is nil, without an error, for every other.
+func (all Engines) PrivateKey(pkcs8 []byte) (crypto.Signer, error) {
+	for _, e := range all {
+		if e, ok := e.(engine.SignatureEngine); ok {
+			if key, err := e.PrivateKey(pkcs8); key != nil || err != nil {
+				return key, err
+			}
+		}
+	}
+	return nil, nil
+}
+
+// PublicKey reads a SubjectPublicKeyInfo, DER, likewise.
+func (all Engines) PublicKey(spki []byte) crypto.PublicKey {
+	for _, e := range all {
+		if e, ok := e.(engine.SignatureEngine); ok {
+			if key := e.PublicKey(spki); key != nil {
+				return key
+			}
+		}
+	}
+	return nil
 }
 
 // Serves tells whether an engine has the server's side.

@@ -193,6 +193,7 @@ type TLS struct {
 	Level        engine.Level
 	Profile      *engine.Profile // or nil
 	Groups, ALPN []string
+	Signatures   []string
 	Binding      string // its kind, or empty
 	KeyLog       string // a file, or empty
 	Certs, Keys  []string
@@ -200,6 +201,7 @@ type TLS struct {
 
 	ServerName      string // a client's, to send; empty: none
 	InClear         bool
+	SendCANames     bool   // of whom is trusted
 	ECH             string // a file, or empty
 	ECHGrease       bool   // in place of it
 	Fingerprint     string // a name in full, or empty
@@ -239,8 +241,12 @@ func (inv *Invocation) Client() *engine.ClientConfig {
 	if inv.Form != option.Connect {
 		return nil
 	}
-	return &engine.ClientConfig{Config: inv.common(), ServerName: inv.TLS.ServerName,
+	c := &engine.ClientConfig{Config: inv.common(), ServerName: inv.TLS.ServerName,
 		IdentityInClear: inv.TLS.InClear, ECHGrease: inv.TLS.ECHGrease, Fingerprint: inv.TLS.Fingerprint}
+	if inv.TLS.SendCANames {
+		c.CAs = [][]byte{} // which are in files
+	}
+	return c
 }
 
 // Server is the configuration of a server, without what is in files, and nil for
@@ -253,7 +259,7 @@ func (inv *Invocation) Server() *engine.ServerConfig {
 }
 
 func (inv *Invocation) common() engine.Config {
-	return engine.Config{Level: inv.TLS.Level, Profile: inv.TLS.Profile, Groups: inv.TLS.Groups, ALPN: inv.TLS.ALPN, PeerTypes: inv.TLS.peerTypes(),
+	return engine.Config{Level: inv.TLS.Level, Profile: inv.TLS.Profile, Groups: inv.TLS.Groups, Signatures: inv.TLS.Signatures, ALPN: inv.TLS.ALPN, PeerTypes: inv.TLS.peerTypes(),
 		// The engine refuses to run without one; the real one needs the connection
 		// that it judges for.
 		Verify: func(*engine.Peer) error { return status.Usagef("nothing judges the peer") }}

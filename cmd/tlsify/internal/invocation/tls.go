@@ -52,6 +52,9 @@ func (p *parser) common() (err error) {
 	if t.Groups, err = p.list("groups"); err != nil {
 		return err
 	}
+	if t.Signatures, err = p.list("signatures"); err != nil {
+		return err
+	}
 	if t.ALPN, err = p.list("alpn"); err != nil {
 		return err
 	}
@@ -196,6 +199,7 @@ func (p *parser) otherSigner(which string, before []string) error {
 func (p *parser) client() error {
 	t := &p.inv.TLS
 	t.InClear = p.words.Has("client-cert-in-clear")
+	t.SendCANames = p.words.Has("send-ca-names")
 	if len(t.Certs) == 0 && t.InClear {
 		return status.Usagef("--client-cert-in-clear without --cert")
 	}

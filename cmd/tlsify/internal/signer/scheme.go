@@ -29,11 +29,18 @@ var mldsaSchemes = sync.OnceValue(func() map[mldsa.Parameters]Scheme {
 	return map[mldsa.Parameters]Scheme{mldsa.MLDSA44(): 0x0904, mldsa.MLDSA65(): 0x0905, mldsa.MLDSA87(): 0x0906}
 })
 
+// otherKey is a public key of a kind that crypto/x509 does not have, for one scheme
+// of TLS 1.3.
+type otherKey interface{ Scheme() uint16 }
+
 // isPKCS1 tells whether the scheme is of RSASSA-PKCS1-v1_5, which TLS 1.3 has
 // for certificates only.
 func (s Scheme) isPKCS1() bool { return s&0xff == 0x01 && hashes()[s] != 0 }
 func (s Scheme) isECDSA() bool { return s&0xff == 0x03 && hashes()[s] != 0 }
 func (s Scheme) isPSS() bool   { return s&0xff00 == 0x0800 && hashes()[s] != 0 }
+
+// isTLS12 tells whether TLS 1.2 has the scheme, too.
+func (s Scheme) isTLS12() bool { return hashes()[s] != 0 || s == ed25519Scheme }
 
 // options are those of crypto.Signer for the scheme.
 func (s Scheme) options() crypto.SignerOpts {
@@ -55,6 +62,8 @@ func (s Scheme) fits(public crypto.PublicKey) bool {
 		return s == ed25519Scheme
 	case *mldsa.PublicKey:
 		return s == mldsaSchemes()[key.Parameters()]
+	case otherKey:
+		return s != 0 && s == Scheme(key.Scheme())
 	}
 	return false
 }
@@ -67,6 +76,8 @@ func schemeFor(public crypto.PublicKey, opts crypto.SignerOpts) (Scheme, error) 
 			return ed25519Scheme, nil
 		case *mldsa.PublicKey:
 			return mldsaSchemes()[key.Parameters()], nil
+		case otherKey:
+			return Scheme(key.Scheme()), nil
 		}
 	}
 	_, pss := opts.(*rsa.PSSOptions)

@@ -2,9 +2,7 @@ package signer
 
 import (
 	"crypto"
-	"crypto/mldsa"
 	"crypto/sha256"
-	"crypto/x509"
 	"io"
 )
 
@@ -24,16 +22,16 @@ type Keys struct {
 type Sign func(message []byte, opts crypto.SignerOpts) ([]byte, error)
 
 type entry struct {
-	public crypto.PublicKey // nil where crypto/x509 does not know it
+	public crypto.PublicKey
 	sign   Sign
 }
 
-// Add adds a key: spki is its SubjectPublicKeyInfo, DER.
-func (k *Keys) Add(spki []byte, sign Sign) {
+// Add adds a key: spki is its SubjectPublicKeyInfo, DER, and public the same,
+// parsed.
+func (k *Keys) Add(spki []byte, public crypto.PublicKey, sign Sign) {
 	if k.keys == nil {
 		k.keys = map[[sha256.Size]byte]entry{}
 	}
-	public, _ := x509.ParsePKIXPublicKey(spki)
 	k.keys[sha256.Sum256(spki)] = entry{public, sign}
 }
 
@@ -78,6 +76,5 @@ func (k *Keys) signs(e entry, r *request) bool {
 	if isServerVerify(r.message) {
 		return !r.scheme.isPKCS1()
 	}
-	_, isMLDSA := e.public.(*mldsa.PublicKey) // TLS 1.2 has none
-	return k.TLS12 && !isMLDSA && isServerKeyExchange(r.message)
+	return k.TLS12 && r.scheme.isTLS12() && isServerKeyExchange(r.message)
 }

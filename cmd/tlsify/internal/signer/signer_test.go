@@ -86,7 +86,7 @@ func TestSignatures(t *testing.T) {
 	}
 	keys := &Keys{TLS12: true, PerStream: 100}
 	for _, key := range []crypto.Signer{rsaKey, p256, p384, edwards} {
-		keys.Add(spkiOf(t, key), signWith(key))
+		keys.Add(spkiOf(t, key), key.Public(), signWith(key))
 	}
 	client := serving(t, keys)
 	verify13, exchange12 := verifyMessage(48), exchangeMessage(0x1d, make([]byte, 32))
@@ -170,7 +170,7 @@ func TestRefusals(t *testing.T) {
 		{"a curve of one's own", key, 0x0403, append(make([]byte, 64), 1, 0, 0x1d, 0), false},
 	} {
 		keys := &Keys{TLS12: !c.without, PerStream: 1}
-		keys.Add(spkiOf(t, key), signWith(key))
+		keys.Add(spkiOf(t, key), key.Public(), signWith(key))
 		client := serving(t, keys)
 		signature, err := client.ask(&request{key: sha256.Sum256(spkiOf(t, c.key)), scheme: c.scheme, message: c.message}, 20*time.Second)
 		if err == nil || !strings.Contains(err.Error(), "refuses") {
@@ -184,7 +184,7 @@ func TestRefusals(t *testing.T) {
 func TestPerStream(t *testing.T) {
 	_, key, _ := ed25519.GenerateKey(rand.Reader)
 	keys := &Keys{PerStream: 1}
-	keys.Add(spkiOf(t, key), signWith(key))
+	keys.Add(spkiOf(t, key), key.Public(), signWith(key))
 	ours, theirs := net.Pipe()
 	go Serve(theirs, keys)
 	for i, want := range []bool{false, true, false, false} {
@@ -259,7 +259,7 @@ func FuzzServe(f *testing.F) {
 		in = bytes.ReplaceAll(in, any[:], id[:])
 		keys := &Keys{TLS12: true, PerStream: 2}
 		signed := 0
-		keys.Add(spki, func(message []byte, opts crypto.SignerOpts) ([]byte, error) {
+		keys.Add(spki, key.Public(), func(message []byte, opts crypto.SignerOpts) ([]byte, error) {
 			signed++
 			if !bytes.HasPrefix(message, []byte(serverVerify)) && (len(message) < 100 || message[64] != 3) || opts.HashFunc() != 0 {
 				t.Errorf("signed %x", message)

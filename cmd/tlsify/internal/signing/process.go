@@ -154,8 +154,8 @@ func (s *Process) Finish() {
 // and for what is read at the start.
 const reserve = 3
 
-// Serve is all of the life of a signing process.
-func Serve(args []string) int {
+// Serve is all of the life of a signing process. Other may be nil.
+func Serve(args []string, other func(pkcs8 []byte) (crypto.Signer, error)) int {
 	process.Harden() // what holds is reported by the sandbox
 	if len(args) < 7 || len(args)%2 == 0 {
 		return status.Usage
@@ -175,7 +175,7 @@ func Serve(args []string) int {
 		process.ReserveThreads(reserve)
 	}
 	keys := &signer.Keys{TLS12: args[2] == "true", PerStream: 1}
-	chains, err := Prepare(keys, privilege.Mode(mode), args[4], args[5:])
+	chains, err := Prepare(keys, privilege.Mode(mode), args[4], args[5:], other)
 	if err != nil {
 		signer.WriteFrame(supply, []byte(err.Error()))
 		return status.Usage
@@ -202,16 +202,17 @@ func Serve(args []string) int {
 	}
 }
 
-// Prepare reads the keys, becomes the user that is meant, and is
-// confined.
-func Prepare(keys *signer.Keys, mode privilege.Mode, user string, names []string) (chains [][]byte, err error) {
+// Prepare reads the keys, those of kinds that crypto/x509 does not have by other
+// where that is not nil, becomes the user that is meant, and is confined.
+func Prepare(keys *signer.Keys, mode privilege.Mode, user string, names []string, other func(pkcs8 []byte) (crypto.Signer, error)) (chains [][]byte, err error) {
 	f := source.New()
+	f.OtherKeys = other
 	for i := 0; i < len(names); i += 2 {
 		id, err := f.Identity(names[i], names[i+1])
 		if err != nil {
 			return nil, err
 		}
-		keys.Add(id.PublicKeyInfo(), SignWith(id.Key))
+		keys.Add(id.PublicKeyInfo(), id.Key.Public(), SignWith(id.Key))
 		chain, err := source.ChainPEM(id)
 		if err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package signing
 
 import (
 	"context"
+	"crypto"
 	"crypto/x509"
 	"net"
 	"os"
@@ -36,6 +37,9 @@ type Request struct {
 	Sandbox     privilege.Mode
 	User        *privilege.Account // whom the signing process becomes
 	Limit       time.Duration      // of one signature
+	// OtherKey reads a SubjectPublicKeyInfo, DER, of a kind of key that crypto/x509
+	// does not have; nil for all others.
+	OtherKey func(spki []byte) crypto.PublicKey
 	// Check judges the certificates when they are there, and before a signer that
 	// --key names is reached or started.
 	Check func([]*engine.Identity) error
@@ -94,7 +98,7 @@ func (k *Keys) open(r Request) error {
 		if err != nil {
 			return err
 		}
-		id.Key = keyOf(id, asked)
+		id.Key = r.keyOf(id, asked)
 		k.Identities = append(k.Identities, id)
 	}
 	if err := r.Check(k.Identities); err != nil {
@@ -103,12 +107,16 @@ func (k *Keys) open(r Request) error {
 	return k.otherSigners(r)
 }
 
-func keyOf(id *engine.Identity, asked *signer.Client) *signer.Key {
-	if id.Leaf != nil {
-		return asked.Key(id.PublicKeyInfo(), id.Leaf.PublicKey)
+func (r *Request) keyOf(id *engine.Identity, asked *signer.Client) *signer.Key {
+	if id.Leaf == nil {
+		public, _ := x509.ParsePKIXPublicKey(id.RawKey) // it has been read before
+		return asked.Key(id.RawKey, public)
 	}
-	public, _ := x509.ParsePKIXPublicKey(id.RawKey) // it has been read before
-	return asked.Key(id.RawKey, public)
+	public := id.Leaf.PublicKey
+	if public == nil {
+		public = r.OtherKey(id.PublicKeyInfo())
+	}
+	return asked.Key(id.PublicKeyInfo(), public)
 }
 
 // otherSigners reaches the signers that --key names, each once, and sees whether
@@ -129,7 +137,7 @@ func (k *Keys) otherSigners(r Request) error {
 				return err
 			}
 		}
-		key := keyOf(k.Identities[i], clients[which])
+		key := r.keyOf(k.Identities[i], clients[which])
 		if _, ready := process.Named(which); !ready {
 			if err := key.Probe(signerTime); err != nil {
 				return status.Usagef("--key: %s has no key for %s: %v", status.Cut(name), status.Cut(r.Certs[i]), err)

@@ -43,6 +43,9 @@ const (
 type Files struct {
 	read   map[int][]byte
 	passed map[int]bool // on to another process, which reads it
+	// OtherKeys, where not nil, reads private keys of kinds that crypto/x509 does
+	// not have.
+	OtherKeys credential.OtherKeys
 }
 
 // New is for a process that has read none yet.
@@ -223,7 +226,7 @@ func (f *Files) Identity(certName, keyName string) (*engine.Identity, error) {
 			return nil, err
 		}
 	}
-	key, err := credential.ReadKey(content)
+	key, err := credential.ReadKey(content, f.OtherKeys)
 	if option == "cert" && errors.Is(err, credential.ErrNoKey) {
 		err = fmt.Errorf("%w; give it with --key", err)
 	}
@@ -253,7 +256,7 @@ func (f *Files) rawIdentity(keyName string) (*engine.Identity, error) {
 		return nil, err
 	}
 	id := new(engine.Identity)
-	if id.Key, err = credential.ReadKey(content); err == nil {
+	if id.Key, err = credential.ReadKey(content, f.OtherKeys); err == nil {
 		id.RawKey, err = credential.PublicKeyOf(id.Key)
 	}
 	if err != nil {
