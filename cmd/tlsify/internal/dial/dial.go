@@ -72,3 +72,15 @@ func (d *dialer) socket(ctx context.Context, t Target) (*Stream, error) {
 func newDialer() *dialer {
 	return &dialer{lookup: net.DefaultResolver.LookupNetIP, connect: connect}
 }
+
+// connect is a dialer's connect.
+func connect(ctx context.Context, to netip.AddrPort, how socketOptions) (net.Conn, error) {
+	d := net.Dialer{}
+	if how.from.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(how.from)
+	}
+	if how.fastOpen || how.soon {
+		d.Control = how.set
+	}
+	return d.DialContext(ctx, "tcp", to.String())
+}

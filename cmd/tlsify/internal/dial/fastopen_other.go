@@ -2,21 +2,11 @@
 
 package dial
 
-import (
-	"context"
-	"net"
-	"net/netip"
-)
+import "syscall"
 
-// connect is a dialer's connect. TCP Fast Open by connect(2) is Linux's: here the
+// set has nothing to do: TCP Fast Open by connect(2) is Linux's, and the
 // connection is made in the ordinary way.
-func connect(ctx context.Context, to netip.AddrPort, how socketOptions) (net.Conn, error) {
-	d := net.Dialer{}
-	if how.from.IsValid() {
-		d.LocalAddr = net.TCPAddrFromAddrPort(how.from)
-	}
-	return d.DialContext(ctx, "tcp", to.String())
-}
+func (socketOptions) set(string, string, syscall.RawConn) error { return nil }
 
 // sendSYN has nothing to do: no SYN waits.
 func sendSYN(int) {}
