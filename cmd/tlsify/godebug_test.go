@@ -107,3 +107,42 @@ func TestPersonalityWithTheRuntimesSwitches(t *testing.T) {
 		t.Errorf("status %d, %s", status, tlsify.report())
 	}
 }
+
+// What makes an accept of a listener's cheap is nothing for the programs that are
+// started: not its one processor, and not its late timers.
+func TestProgramsHaveProcessorsAndTimers(t *testing.T) {
+	t.Parallel()
+	pki := pkiFiles(t)
+	slack, err := os.ReadFile("/proc/self/timerslack_ns")
+	if err != nil {
+		t.Skip("there is no /proc/self/timerslack_ns")
+	}
+	want := "GOMAXPROCS=3\n" + string(slack)
+	tell := "prog env GOMAXPROCS; cat /proc/self/timerslack_ns"
+	for name, key := range map[string]string{"own": pki + "/good.key", "signer": "signer:(" + tell + ") >%s; exec prog sign " + pki + "/good.key"} {
+		t.Run(name, func(t *testing.T) {
+			found := filepath.Join(t.TempDir(), "found")
+			l, err := startListener(os.Stderr, append(os.Environ(), "GOMAXPROCS=3"), "--cert", pki+"/good.pem",
+				"--key", strings.Replace(key, "%s", found, 1), "127.0.0.1:0", "--", "sh", "-c", tell)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 { // the last is served by one that has waited
+				c, err := dialClient(l.address, clientConfig(t))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, _ := c.hear(); got != want {
+					t.Errorf("PROG has %q, want %q", got, want)
+				}
+				c.noter.Close()
+			}
+			if err := l.stop(); err != nil {
+				t.Error(err)
+			}
+			if got, err := os.ReadFile(found); name == "signer" && (err != nil || !strings.HasSuffix(string(got), want)) {
+				t.Errorf("the signer has %q, want %q, %v", got, want, err)
+			}
+		})
+	}
+}

@@ -81,7 +81,9 @@ func Begin(args []string) (heard Heard, exit int) {
 		unix.CloseOnExec(heard.Errors)
 	}
 	unix.CloseOnExec(heard.Door)
-	process.OfSoManyProcessors(numbers[2])
+	if numbers[2] > 0 {
+		process.OfSoManyProcessors(numbers[2])
+	}
 	process.Harden() // what holds is reported by the sandbox
 	if receive(heard.Door) != nil {
 		return heard, status.Internal

@@ -88,7 +88,6 @@ func newService(inv *acquire.Resources) *service {
 	if self := process.OpenProcess(os.Getpid()); self >= 0 {
 		unix.Close(self)
 		s.startsPrograms = true
-		s.environment = process.WithOneProcessor(s.environment)
 	}
 	s.controlFD = s.free(invocation.FirstGiven)
 	s.errorsFD = s.free(s.controlFD + 1)

@@ -107,18 +107,18 @@ func (s *service) start() (*accept, error) {
 		files[inv.HandedOn.SignerFD] = uintptr(toSigner)
 	}
 	files[0], files[s.doorFD], files[s.controlFD] = uintptr(null), uintptr(door[1]), uintptr(said[1])
-	words := []string{os.Args[0], HeardWord, "0", strconv.Itoa(s.doorFD), strconv.Itoa(process.AllowedProcessors())}
+	words := []string{os.Args[0], HeardWord, "0", strconv.Itoa(s.doorFD), "0"}
+	env, again := s.environment, process.Again
+	if s.startsPrograms && inv.SignsItself() { // it starts nothing that would inherit this
+		words[4] = strconv.Itoa(process.AllowedProcessors())
+		env, again = process.WithOneProcessor(env), process.AgainUnhurried
+	}
 	if !s.startsPrograms {
-		words[2], words[4] = strconv.Itoa(s.errorsFD), "0"
-		files[s.errorsFD] = files[2]
+		words[2], files[s.errorsFD] = strconv.Itoa(s.errorsFD), files[2]
 	}
 	files[2] = uintptr(null)
-	again := process.AgainUnhurried
-	if !s.startsPrograms {
-		again = process.Again // PROG would be as unhurried
-	}
 	words = process.WithSwitches(slices.Concat(words, []string{"--control-fd=" + strconv.Itoa(s.controlFD)}, inv.HandedOn.Args[1:]))
-	a.pid, err = s.children.start(func() (int, error) { return again(words, &syscall.ProcAttr{Env: s.environment, Files: files}) },
+	a.pid, err = s.children.start(func() (int, error) { return again(words, &syscall.ProcAttr{Env: env, Files: files}) },
 		func(syscall.WaitStatus) {
 			if v := a.end(); v != nil {
 				s.admission.over(v)

@@ -43,7 +43,7 @@ func Reap(pid int) (status syscall.WaitStatus) {
 }
 
 // ForkSelf starts another tlsify, which has of our descriptors those that are
-// given, under the same numbers, and 2; and this environment.
+// given, under the same numbers, and 2; and this environment. It starts none.
 func ForkSelf(args, env []string, given []int, fds *Claims) (pid int, err error) {
 	null, err := OpenNull()
 	if err != nil {
@@ -58,7 +58,7 @@ func ForkSelf(args, env []string, given []int, fds *Claims) (pid int, err error)
 			files = append(files, ^uintptr(0))
 		}
 	}
-	return Again(args, &syscall.ProcAttr{Env: env, Files: files})
+	return AgainUnhurried(args, &syscall.ProcAttr{Env: env, Files: files})
 }
 
 // Again starts this very program once more.
