@@ -19,6 +19,13 @@ type Choice struct {
 	Parallel int
 
 	Handshakes int
+	Pairs      []Pair // in place of every group with every key
+}
+
+// A Pair is a group with a chain.
+type Pair struct {
+	Group string
+	Key   KeyKind
 }
 
 // AllKeys are the kinds of chains that a server can have.
@@ -67,7 +74,7 @@ func Groups(contestants []Contestant) (names []string) {
 
 // Empty tells that nothing was chosen.
 func (c *Choice) Empty() bool {
-	return c.Groups == nil && c.Keys == nil && c.Ciphers == nil && c.Links == nil && c.Parallel == 0 && c.Handshakes == 0
+	return c.Groups == nil && c.Keys == nil && c.Ciphers == nil && c.Links == nil && c.Parallel == 0 && c.Handshakes == 0 && c.Pairs == nil
 }
 
 // check refuses what there is not.

@@ -19,6 +19,8 @@ func TestHandshakesAreRefused(t *testing.T) {
 		{Choice{Handshakes: 1, Groups: []string{"nosuch"}}, `no contestant has the group "nosuch"; there are X25519MLKEM768, `},
 		{Choice{Handshakes: 1, Keys: []KeyKind{"nosuch"}}, `there is no certificate "nosuch"; there are P-256, `},
 		{Choice{Handshakes: 1, Keys: []KeyKind{KeyMTC1}}, `the certificate "MTC by 1 ML-DSA-44" is for programs alone`},
+		{Choice{Handshakes: 1, Pairs: []Pair{{"x25519", "nosuch"}}}, `there is no certificate "nosuch"; there are P-256, `},
+		{Choice{Handshakes: 1, Pairs: []Pair{{"x25519", KeyP256}}, Keys: []KeyKind{KeyRSA}}, "--pair takes the place of"},
 		{Choice{Handshakes: 1, Parallel: 2}, "no --parallel"},
 		{Choice{Handshakes: 1, Ciphers: Ciphers()[:1]}, "no --cipher"},
 		{Choice{Handshakes: 1, Links: []Link{{Delay: time.Millisecond, Loss: 1}}}, "1ms,1%: only the kernel can make loss and initial windows, and here it cannot: "},

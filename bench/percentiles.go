@@ -30,8 +30,7 @@ func (r *Report) PercentilesMarkdown() (string, error) {
 	}
 	var b strings.Builder
 	m := r.Machine
-	fmt.Fprintf(&b, "Measured on %s: Linux %s, %s, %s; %s handshakes in each cell.\n", r.Began.Format("2 January 2006"),
-		m.Kernel, or(m.CPU, "unknown model"), m.Go, counts(results))
+	fmt.Fprintf(&b, "Measured on %s: Linux %s, %s, %s.\n", r.Began.Format("2 January 2006"), m.Kernel, or(m.CPU, "unknown model"), m.Go)
 	for _, p := range percentiles {
 		matrix(&b, fmt.Sprintf("%s, in %s", p.text, results[0].Metrics[0].Unit), results, func(t *Trace) string {
 			return percentileCell(t.Samples["latency"], p.at)
@@ -50,11 +49,11 @@ func (r *Report) PercentilesMarkdown() (string, error) {
 }
 
 // matrix writes a table with a row for each contestant and a column for each
-// result.
+// result, headed by its line and the number of handshakes.
 func matrix(b *strings.Builder, title string, results []Result, cell func(*Trace) string) {
 	fmt.Fprintf(b, "\n%s\n\n| |", title)
 	for _, result := range results {
-		fmt.Fprintf(b, " %s |", strings.ReplaceAll(result.Case, ",", ", "))
+		fmt.Fprintf(b, " %s (n%s%s) |", strings.ReplaceAll(result.Case, ",", ", "), unbroken, result.counts())
 	}
 	fmt.Fprintf(b, "\n|---|%s\n", strings.Repeat("---|", len(results)))
 	for _, row := range results[0].Entrants {
@@ -72,14 +71,12 @@ func matrix(b *strings.Builder, title string, results []Result, cell func(*Trace
 	}
 }
 
-// counts says how many handshakes there are of each contestant over each line.
-func counts(results []Result) string {
+// counts says how many handshakes there are of each contestant.
+func (r *Result) counts() string {
 	least, most := math.MaxInt, 0
-	for _, result := range results {
-		for _, t := range result.Entrants {
-			n := len(t.Samples["latency"])
-			least, most = min(least, n), max(most, n)
-		}
+	for _, t := range r.Entrants {
+		n := len(t.Samples["latency"])
+		least, most = min(least, n), max(most, n)
 	}
 	if least == most {
 		return fmt.Sprint(most)

@@ -60,8 +60,7 @@ func TestPercentiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"; 3 to 400 handshakes in each cell.\n",
-		"\nMedian, in ms\n\n| | 30ms, iw=10 | 30ms, 1%, iw=10 |\n|---|---|---|\n| g, c | 320 (299" + unbroken + ".." + unbroken + "340) | - |\n| g, d | ",
+		"\nMedian, in ms\n\n| | 30ms, iw=10 (n" + unbroken + "400) | 30ms, 1%, iw=10 (n" + unbroken + "3) |\n|---|---|---|\n| g, c | 320 (299" + unbroken + ".." + unbroken + "340) | - |\n| g, d | ",
 		" | failed |\n",
 		"\n99th percentile, in ms\n\n",
 		"| g, c | 0.500 | - |\n",

@@ -45,20 +45,31 @@ func HandshakesPlan(rig *Rig, c Choice) (Plan, error) {
 	case c.Ciphers != nil || c.Parallel != 0:
 		return Plan{}, errors.New("--handshakes measures nothing but handshakes, one after the other: no --cipher, no --parallel")
 	}
+	if c.Pairs != nil && (c.Groups != nil || c.Keys != nil) {
+		return Plan{}, errors.New("--pair takes the place of --group and --cert")
+	}
+	groups, keys, links := c.usual()
+	if c.Pairs == nil {
+		for _, group := range groups {
+			for _, key := range keys {
+				c.Pairs = append(c.Pairs, Pair{group, key})
+			}
+		}
+	}
+	for _, pair := range c.Pairs {
+		c.Groups, c.Keys = append(c.Groups, pair.Group), append(c.Keys, pair.Key)
+	}
 	if err := c.check(rig, []Contestant{client}); err != nil {
 		return Plan{}, err
 	}
-	groups, keys, links := c.usual()
 	var pairs []Contestant
-	for _, group := range groups {
-		for _, key := range keys {
-			if !client.verifies(key) {
-				return Plan{}, fmt.Errorf("--handshakes: the certificate %q is for programs alone", key)
-			}
-			pair := client.facing(ServerKind{PQ: true, Key: key, Group: group}, "")
-			pair.Name = group + ", " + string(key)
-			pairs = append(pairs, pair)
+	for _, pair := range c.Pairs {
+		if !client.verifies(pair.Key) {
+			return Plan{}, fmt.Errorf("--handshakes: the certificate %q is for programs alone", pair.Key)
 		}
+		able := client.facing(ServerKind{PQ: true, Key: pair.Key, Group: pair.Group}, "")
+		able.Name = pair.Group + ", " + string(pair.Key)
+		pairs = append(pairs, able)
 	}
 	p := Plan{}
 	for _, link := range links {

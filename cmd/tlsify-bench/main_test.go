@@ -110,7 +110,7 @@ func (p programs) testRun(t *testing.T) {
 func (p programs) testChoice(t *testing.T) {
 	for _, args := range [][]string{
 		{"--group", "nosuch"}, {"--cert", "nosuch"}, {"--cipher", "nosuch"}, {"--link", "nosuch"}, {"--only", "nosuch"},
-		{"--contestants", "nosuch"}, {"--parallel", "-1"}, {"--handshakes", "1"}, // which has no contestants
+		{"--contestants", "nosuch"}, {"--parallel", "-1"}, {"--pair", "x25519+P-256"}, {"--handshakes", "1"}, // which has no contestants
 	} {
 		command := exec.Command(p.self, append([]string{"run", "--tlsify", p.tlsify, "--budget", "1s", "--contestants", "tlsify"}, args...)...)
 		if said, err := command.CombinedOutput(); command.ProcessState.ExitCode() != statusFailed || !strings.Contains(string(said), args[1]) && args[0] != "--parallel" && args[0] != "--handshakes" {
@@ -136,7 +136,7 @@ func (p programs) testChoice(t *testing.T) {
 func (p programs) testHandshakes(t *testing.T) {
 	dir := t.TempDir()
 	kept, page := filepath.Join(dir, "handshakes.json"), filepath.Join(dir, "page.md")
-	p.run(t, "run", "--json", kept, "--handshakes", "3", "--group", "x25519,MLKEM1024", "--cert", "ML-DSA-44,ML-DSA-44 alone", "--link", "1ms")
+	p.run(t, "run", "--json", kept, "--handshakes", "3", "--pair", "x25519+ML-DSA-44,x25519+ML-DSA-44 alone,MLKEM1024+ML-DSA-44,MLKEM1024+ML-DSA-44 alone", "--link", "1ms")
 	p.kept = kept
 	result := p.report(t).Results[0]
 	for i, least := range []float64{10000, 6000, 11000, 7000} {
@@ -149,7 +149,7 @@ func (p programs) testHandshakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.run(t, "show", "--as", "percentiles", "--into", page, kept, kept)
-	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "\n| | 1ms | 1ms |\n|---|---|---|\n| x25519, ML-DSA-44 | ") {
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "\n| | 1ms (n\u00a03) | 1ms (n\u00a03) |\n|---|---|---|\n| x25519, ML-DSA-44 | ") {
 		t.Errorf("%v\n%s", err, text)
 	}
 }

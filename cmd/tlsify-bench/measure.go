@@ -29,14 +29,16 @@ type measurement struct {
 
 // choice is what `run` is asked about, as it was written.
 type choice struct {
-	groups, certs, ciphers, links []string
-	parallel                      int
-	handshakes                    int
+	groups, certs, pairs []string
+	ciphers, links       []string
+	parallel             int
+	handshakes           int
 }
 
 func (c *choice) add(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&c.groups, "group", nil, "only handshakes, with these `GROUPS`")
 	flags.StringSliceVar(&c.certs, "cert", nil, "only handshakes, with chains of these `KEYS`, as P-256,ML-DSA-65")
+	flags.StringSliceVar(&c.pairs, "pair", nil, "in place of every group with every certificate these `PAIRS`, as x25519+P-256; with --handshakes")
 	flags.StringSliceVar(&c.ciphers, "cipher", nil, "only transfers, under these `SUITES`")
 	flags.StringArrayVar(&c.links, "link", nil, "only handshakes, over this `LINE`, as 20ms,10mbit,1%,iw=10: the delay each way, the rate, loss and TCP's initial window, the last two where the kernel has netem; repeatable")
 	flags.IntVar(&c.parallel, "parallel", 0, "only connections a second, `N` at a time")
@@ -47,6 +49,13 @@ func (c *choice) parse() (bench.Choice, error) {
 	parsed := bench.Choice{Groups: c.groups, Ciphers: c.ciphers, Parallel: c.parallel, Handshakes: c.handshakes}
 	for _, key := range c.certs {
 		parsed.Keys = append(parsed.Keys, bench.KeyKind(key))
+	}
+	for _, text := range c.pairs {
+		group, key, ok := strings.Cut(text, "+")
+		if !ok || c.handshakes == 0 {
+			return parsed, fmt.Errorf("--pair: %q: it takes GROUP+CERT, and needs --handshakes", text)
+		}
+		parsed.Pairs = append(parsed.Pairs, bench.Pair{Group: group, Key: bench.KeyKind(key)})
 	}
 	for _, text := range c.links {
 		link, err := line.Parse(text)
