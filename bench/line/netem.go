@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,15 +50,21 @@ func onThread(f func() error) error {
 	return <-done
 }
 
+// lines is how many this process has made, each with names of its own: those of
+// one that is no more are not free at once.
+var lines atomic.Int32
+
+func nearDevice(number int) string { return fmt.Sprintf("tb%dn%d", os.Getpid(), number) }
+
 // listenThere takes the thread into a new namespace and lays the line.
 func (l Link) listenThere() (net.Listener, error) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return nil, os.NewSyscallError("unshare", err)
 	}
-	pid := os.Getpid()
-	near, far := fmt.Sprintf("tb%dn", pid), fmt.Sprintf("tb%df", pid)
-	// Addresses for benchmarks (RFC 2544), four for each process.
-	block := pid % 0x4000 * 4
+	pid, number := os.Getpid(), int(lines.Add(1))
+	near, far := nearDevice(number), fmt.Sprintf("tb%df%d", pid, number)
+	// Addresses for benchmarks (RFC 2544), four for each line.
+	block := (pid + 4099*number) % 0x4000 * 4
 	address := func(host int) string {
 		return fmt.Sprintf("198.18.%d.%d", block>>8, block&0xff+host)
 	}
