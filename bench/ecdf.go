@@ -3,34 +3,58 @@ package bench
 import (
 	"fmt"
 	"io"
+	"slices"
 )
 
-// HasDistribution tells whether the result's trials have many times each.
-func (r *Result) HasDistribution() bool { return r.chartRows("p50") > 0 }
+// HasDistribution tells whether the result's trials have many times each, or are
+// themselves so many that they make a distribution.
+func (r *Result) HasDistribution() bool {
+	return r.Workload == handshakesWorkload || r.chartRows("p50") > 0
+}
+
+// distributionUnit is the unit of the times.
+func (r *Result) distributionUnit() string {
+	if r.Workload == handshakesWorkload {
+		return r.Metrics[0].Unit
+	}
+	return r.Metrics[len(r.Metrics)-1].Unit
+}
+
+// distribution gives times and what part of all is below: every trial's, or the
+// medians over the trials of each quantile.
+func (r *Result) distribution(t *Trace) (times, parts []float64) {
+	if r.Workload == handshakesWorkload {
+		times = slices.Sorted(slices.Values(t.Samples[r.Metrics[0].Name]))
+		for i := range times {
+			parts = append(parts, float64(i+1)/float64(len(times)))
+		}
+		return times, parts
+	}
+	for _, q := range quantiles {
+		if v := Summarize(t.Samples[q.name]).Median; v > 0 {
+			times, parts = append(times, v), append(parts, q.at)
+		}
+	}
+	return times, parts
+}
 
 // WriteECDF draws what part of the times is below which time, a curve for each
 // contestant, as an SVG file of its own.
 func (r *Result) WriteECDF(out io.Writer, width int) error {
-	unit := r.Metrics[len(r.Metrics)-1].Unit
-	title := fmt.Sprintf("%s: what part of the times is below (ECDF); %s, logarithmic", r.Title, unit)
+	title := fmt.Sprintf("%s: what part of the times is below (ECDF); %s, logarithmic", r.Title, r.distributionUnit())
 	p := r.ecdf()
 	return r.writeDrawing(out, title, width, p.height(), p.draw())
 }
 
-// ecdf is the curves through the medians over the trials of each quantile.
+// ecdf is the curves of the contestants' distributions.
 func (r *Result) ecdf() *plot {
 	p := &plot{y: axis{most: 1, linear: true, marks: []float64{0.25, 0.5, 0.75, 1},
 		text: func(v float64) string { return fmt.Sprintf("%g%%", 100*v) }}}
 	var all []float64
 	for _, t := range r.Entrants {
-		if len(t.Samples["p50"]) == 0 {
-			continue
-		}
 		c := curve{name: t.Contestant}
-		for _, q := range quantiles {
-			if v := Summarize(t.Samples[q.name]).Median; v > 0 {
-				c.x, c.y = append(c.x, v), append(c.y, q.at)
-			}
+		if c.x, c.y = r.distribution(&t); len(c.x) == 0 {
+			continue
 		}
 		p.curves, all = append(p.curves, c), append(all, c.x...)
 	}

@@ -45,6 +45,7 @@ var parts = []struct{ workload, title, text string }{
 	{"rate", "Connections per second", "Each connection is a helper of its own, as for a program that starts one whenever it needs TLS."},
 	{"crowd", "Memory", "Many helpers with an idle connection each; pages that several share are counted once. Private is what is written and nobody else's."},
 	{"handshake", "Handshakes by group and certificate", "All with the same server, engine pq of tlsify, which has every group and certificate. Its own work is part of the time."},
+	{handshakesWorkload, "Handshakes alone", "Client and server are the engine pq, each in one process, one handshake after the other: from the client's SYN to its Finished. Packets are TCP's segments with data."},
 	{"foreign", "Against a server of somebody else's", "What any server shows: the start to the first byte of its answer, the whole answer, and round trips where it echoes. Its own work, and the way to it, are part of the time."},
 	{"listen", "Servers under load", "Clients that connect, shake hands, have one line echoed and leave, so many at a time. Client, server and the programs behind it share the processors."},
 	{"growth", "Growth", "What a cost becomes as something grows. The power is that of the size which fits each round's costs best, beside a fixed part: 1 is a cost in proportion. With the interval that holds its median."},
@@ -139,7 +140,7 @@ func (r *Result) view(ours string) resultView {
 	v.Others, v.Rows = r.shown()[1:], r.rows(v.Base)
 	v.Chart = template.HTML(r.inlineChart(r.Metrics[0], ours))
 	if r.HasDistribution() {
-		v.Unit = r.Metrics[len(r.Metrics)-1].Unit
+		v.Unit = r.distributionUnit()
 		p := r.ecdf()
 		v.ECDF = template.HTML(r.inline(p.height(), p.draw()))
 	}

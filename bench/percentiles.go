@@ -37,7 +37,7 @@ func (r *Report) PercentilesMarkdown() (string, error) {
 		})
 	}
 	matrix(&b, "Sent again by either side, mean of a handshake", results, func(t *Trace) string {
-		return fmt.Sprintf("%.3f", mean(t.Samples["resent"]))
+		return fmt.Sprintf("%.2f", mean(t.Samples["resent"]))
 	})
 	fmt.Fprintf(&b, "\nBytes of TLS and TCP segments with data, over `%s`\n\n| | client | server |\n|---|---|---|\n", results[0].Case)
 	for i := range results[0].Entrants {

@@ -63,7 +63,7 @@ func TestPercentiles(t *testing.T) {
 		"\nMedian, in ms\n\n| | 30ms, iw=10 (n" + unbroken + "400) | 30ms, 1%, iw=10 (n" + unbroken + "3) |\n|---|---|---|\n| g, c | 320 (299" + unbroken + ".." + unbroken + "340) | - |\n| g, d | ",
 		" | failed |\n",
 		"\n99th percentile, in ms\n\n",
-		"| g, c | 0.500 | - |\n",
+		"| g, c | 0.50 | - |\n",
 		"\n| g, c | 1472 in 2 | 15741 in 11 |\n",
 	} {
 		if !strings.Contains(text, want) {

@@ -148,6 +148,12 @@ func (p programs) testHandshakes(t *testing.T) {
 	if err := os.WriteFile(page, []byte("<!-- percentiles -->\n<!-- /percentiles -->\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	p.run(t, "show", "--as", "all", "--output", filepath.Join(dir, "all"), kept)
+	for _, name := range []string{"all.html", "all.csv", "all-handshakes-1ms.svg", "all-handshakes-1ms.png", "all-handshakes-1ms-ecdf.svg"} {
+		if text, err := os.ReadFile(filepath.Join(dir, name)); err != nil || name == "all.html" && !strings.Contains(string(text), "MLKEM1024, ML-DSA-44") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	p.run(t, "show", "--as", "percentiles", "--into", page, kept, kept)
 	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "\n| | 1ms (n\u00a03) | 1ms (n\u00a03) |\n|---|---|---|\n| x25519, ML-DSA-44 | ") {
 		t.Errorf("%v\n%s", err, text)

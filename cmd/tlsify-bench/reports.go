@@ -110,6 +110,11 @@ func writeAll(report *bench.Report, stem string, width int) error {
 				return err
 			}
 		}
+		if chosen(report) && result.HasDistribution() {
+			if err := writeFile(stem+"-"+name+"-ecdf.svg", func(out io.Writer) error { return result.WriteECDF(out, width) }); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -149,7 +154,7 @@ func writerAs(report *bench.Report, form, key string, width int) (func(io.Writer
 			return func(out io.Writer) error { return result.WritePNG(out, result.Metrics[0], ours, width) }, nil
 		case "ecdf":
 			if !result.HasDistribution() {
-				return nil, fmt.Errorf("%s has no distribution: echo and rate have", key)
+				return nil, fmt.Errorf("%s has no distribution: echo, rate and handshakes have", key)
 			}
 			return func(out io.Writer) error { return result.WriteECDF(out, width) }, nil
 		}
