@@ -35,9 +35,9 @@ const foreignLimit = 1 << 30
 
 // ForeignPlan is the plan of a run against somebody's server: the start, to the
 // first byte of its answer; the same with a session; of it the handshake alone;
-// the whole answer; and, with
-// one that echoes, round trips.
-func ForeignPlan(rig *Rig, contestants []Contestant, f Foreign) (Plan, error) {
+// the whole answer; and, with one that echoes, round trips. A server that answers
+// none of the contestants is an error.
+func ForeignPlan(ctx context.Context, rig *Rig, contestants []Contestant, f Foreign) (Plan, error) {
 	target, err := f.target(rig)
 	if err != nil {
 		return Plan{}, err
@@ -45,6 +45,9 @@ func ForeignPlan(rig *Rig, contestants []Contestant, f Foreign) (Plan, error) {
 	able := those(contestants, func(c Contestant) bool {
 		return c.Only == nil && !c.Direct && !c.Dialed && (f.CAFile != "" || c.Stores)
 	})
+	if err := f.answers(ctx, able, target); err != nil {
+		return Plan{}, err
+	}
 	p := Plan{Notes: []string{"what only our own server can tell (what was negotiated, bytes on the wire), and contestants that cannot be given what is trusted: the server is not ours"}}
 	add := func(name, title string, metrics []Metric, able []Contestant, trial func(context.Context, Contestant) (Outcome, error)) {
 		p.Experiments = append(p.Experiments, Experiment{Workload: "foreign", Case: name, Title: title + ", " + f.Address,
@@ -60,6 +63,19 @@ func ForeignPlan(rig *Rig, contestants []Contestant, f Foreign) (Plan, error) {
 	}
 	add("download", "The whole answer", []Metric{{Name: "time", Unit: "ms"}, {Name: "cpu", Unit: "ms"}, {Name: "size", Unit: "B"}}, able, f.download(target))
 	return p, nil
+}
+
+// answers looks whether there is anything to measure: most often that is a
+// matter of what is trusted.
+func (f Foreign) answers(ctx context.Context, contestants []Contestant, target Target) (first error) {
+	for _, c := range contestants {
+		_, err := f.start(target, false)(ctx, c)
+		if err == nil {
+			return nil
+		}
+		first = cmp.Or(first, fmt.Errorf("%s: %w; --server-ca gives the root to trust, --server-name the name to find, and --send what to say", c.Name, err))
+	}
+	return first
 }
 
 // target finds the server.

@@ -73,5 +73,7 @@ func run(ctx context.Context, args []string) int {
 			fmt.Fprintf(os.Stderr, "  tlsify-bench %s\n        %s\n", strings.TrimSpace(c.Name+" [OPTION]... "+c.Args), c.Help)
 		}
 	}
+	fmt.Fprintln(os.Stderr, "`tlsify-bench run --help` lists the options of run, and so with the others. With --server\n"+
+		"HOST:PORT run measures against a server of yours, in place of everything else.")
 	return statusFailed
 }

@@ -180,6 +180,12 @@ func (p programs) testServer(t *testing.T) {
 			t.Errorf("%s: %+v", result.Key(), trace)
 		}
 	}
+	// One that nobody verifies is told of once, with what helps.
+	said, err := exec.Command(p.self, "run", "--tlsify", p.tlsify, "--contestants", "tlsify",
+		"--server", listener.Addr().String(), "--server-name", "other.test", "--server-ca", authority).CombinedOutput()
+	if err == nil || strings.Count(string(said), "(cert-name)") != 1 || !strings.Contains(string(said), "--server-name the name to find") {
+		t.Errorf("%v: %s", err, said)
+	}
 }
 
 func (p programs) testListen(t *testing.T) {

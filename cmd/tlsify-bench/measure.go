@@ -243,7 +243,7 @@ func full(ctx context.Context, args []string) (int, error) {
 		if foreign.Address != "" {
 			foreign.Send = strings.NewReplacer(`\r`, "\r", `\n`, "\n").Replace(foreign.Send)
 			var err error
-			if plan, err = bench.ForeignPlan(rig, present, foreign); err != nil {
+			if plan, err = bench.ForeignPlan(ctx, rig, present, foreign); err != nil {
 				return statusFailed, fmt.Errorf("--server: %w", err)
 			}
 			plan.Budget = *budget
