@@ -99,6 +99,19 @@ Commands: trust PIN; close (as an end of file on descriptor 0); rekey (new keys,
 in both directions).
 `
 
+const helpFingerprint = `tlsify fingerprint says by what ClientHellos are known (JA3, JA4), and what is in
+them: those of a capture (pcap, pcapng, a TLS record, hexadecimal digits), or that of
+a client that you send to --listen, of which no more is read.
+
+  tlsify fingerprint --listen 127.0.0.1:8443 --save browser.hello
+                     and load https://localhost:8443/ in the browser, which fails
+  tlsify --engine utls --fingerprint chrome --alpn h2,http/1.1 localhost:8443
+                     says what a browser says; tlsify engines -v lists the names,
+                     and a FILE with a capture will do
+  tlsify fingerprint --compare browser.hello other.hello
+
+`
+
 // printHelp writes the help on a topic.
 func printHelp(topic string) (int, error) {
 	var b strings.Builder
@@ -114,6 +127,9 @@ func printHelp(topic string) (int, error) {
 	case topic == "engines" || topic == "version":
 		b.WriteString("tlsify engines lists the TLS engines of this build, the default first; -v says more.\ntlsify version says which version this is.\n")
 	default:
+		if topic == string(option.Fingerprint) {
+			b.WriteString(helpFingerprint)
+		}
 		found := helpOptions(&b, topic)
 		code, isCode := status.Explain(topic)
 		if found && isCode { // connect is both

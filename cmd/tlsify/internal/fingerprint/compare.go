@@ -17,6 +17,16 @@ type Difference struct {
 	B    string `json:"b"`
 }
 
+// whatOrder is what a Difference in the order of the extensions is of.
+const whatOrder = "order of the extensions"
+
+// shuffled tells whether an order looks like that of a program that has another
+// each time: BoringSSL's have GREASE at both ends then.
+func shuffled(order string) bool {
+	order = strings.TrimSuffix(order, " "+extensionName(extPreSharedKey))
+	return strings.HasPrefix(order, greaseLabel) && strings.HasSuffix(order, greaseLabel+"2")
+}
+
 // absent stands for what a ClientHello has not.
 const absent = "-"
 
@@ -43,9 +53,12 @@ func Compare(a, b *Hello) (list []Difference) {
 			note(e.label, absent, e.content)
 		}
 	}
-	note("order of the extensions", order(ofA, ofB), order(ofB, ofA))
+	note(whatOrder, order(ofA, ofB), order(ofB, ofA))
 	return list
 }
+
+// greaseLabel is what they are called, with a number behind it.
+const greaseLabel = "GREASE extension "
 
 // labelled is an extension as it is compared. Of GREASE there are several.
 type labelled struct{ label, content string }
@@ -56,7 +69,7 @@ func (h *Hello) contents() (list []labelled) {
 		label := extensionName(e.ID)
 		if isGREASE(e.ID) {
 			grease++
-			label = fmt.Sprintf("GREASE extension %d", grease)
+			label = fmt.Sprint(greaseLabel, grease)
 		}
 		list = append(list, labelled{label, e.content()})
 	}
@@ -125,6 +138,9 @@ func WriteComparison(w io.Writer, list []Difference) error {
 	}
 	for _, d := range list {
 		fmt.Fprintf(&b, "%s:\n  A %s\n  B %s\n", d.What, d.A, d.B)
+	}
+	if slices.ContainsFunc(list, func(d Difference) bool { return d.What == whatOrder && shuffled(d.A) && shuffled(d.B) }) {
+		b.WriteString("Chromium and its like have another order, and may have another length of\nencrypted_client_hello, each time: two ClientHellos of one browser differ in these, too.\n")
 	}
 	_, err := w.Write(b.Bytes())
 	return err

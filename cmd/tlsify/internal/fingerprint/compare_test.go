@@ -83,6 +83,28 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// Of programs that shuffle their extensions it is said that they do, because
+// another order says nothing of them.
+func TestCompareShuffled(t *testing.T) {
+	compared := func(h *Hello) string {
+		other := *h
+		other.Extensions = slices.Clone(h.Extensions)
+		other.Extensions[1], other.Extensions[2] = other.Extensions[2], other.Extensions[1]
+		var text strings.Builder
+		if err := WriteComparison(&text, Compare(h, &other)); err != nil {
+			t.Fatal(err)
+		}
+		return text.String()
+	}
+	const note = "Chromium and its like"
+	if text := compared(parsed(t, chrome().message())); !strings.Contains(text, whatOrder) || !strings.Contains(text, note) {
+		t.Errorf("of Chromium's it says %s", text)
+	}
+	if text := compared(parsed(t, helloMessage(t, "tlsify.test"))); !strings.Contains(text, whatOrder) || strings.Contains(text, note) {
+		t.Errorf("of crypto/tls's it says %s", text)
+	}
+}
+
 // Two ClientHellos of strangers can always be compared: nothing differs from
 // itself, and what differs does so both ways.
 func FuzzCompare(f *testing.F) {
