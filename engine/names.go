@@ -86,20 +86,28 @@ var ciphers = sync.OnceValue(func() map[Cipher]string {
 })
 
 // groups are the key exchange groups with a name in the IANA registry, by code
-// point. X25519Kyber768Draft00 is a draft's.
+// point. Those with Kyber are drafts'. Those from 0x2f4b to 0x2fb7 are not IANA's:
+// the Open Quantum Safe project's provider for OpenSSL has them.
 var groups = sync.OnceValue(func() map[uint16]string {
 	return map[uint16]string{
 		0x0017: "secp256r1",
 		0x0018: "secp384r1",
 		0x0019: "secp521r1",
 		0x001d: "x25519",
+		0x001e: "x448",
 		0x0200: "MLKEM512",
 		0x0201: "MLKEM768",
 		0x0202: "MLKEM1024",
 		0x11eb: "SecP256r1MLKEM768",
 		0x11ec: "X25519MLKEM768",
 		0x11ed: "SecP384r1MLKEM1024",
+		0x2f4b: "p256_mlkem512",
+		0x2f4c: "p384_mlkem768",
+		0x2f4d: "p521_mlkem1024",
+		0x2fb6: "x25519_mlkem512",
+		0x2fb7: "x448_mlkem768",
 		0x6399: "X25519Kyber768Draft00",
+		0x639a: "SecP256r1Kyber768Draft00",
 	}
 })
 

@@ -2,6 +2,7 @@ package pq
 
 import (
 	"github.com/cloudflare/circl/kem/frodo/frodo640shake"
+	"github.com/cloudflare/circl/kem/kyber/kyber512"
 	"github.com/cloudflare/circl/kem/kyber/kyber768"
 	"github.com/cloudflare/circl/kem/mlkem/mlkem512"
 	"github.com/cloudflare/circl/kem/xwing"
@@ -18,11 +19,18 @@ type group struct {
 	kem
 }
 
+var (
+	mlkem512KEM = fromScheme(mlkem512.Scheme())
+	kyber768KEM = fromScheme(kyber768.Scheme())
+)
+
 // groups are all that we have, in our order of preference. Those before the
 // line are the defaults; the others are used only when they are named. To add
 // one is to add a row: the code points from 0xfe00 to 0xfeff are for private
 // use (RFC 8446, section 4.2.7), and fromScheme makes a kem of anything that
-// implements circl's kem.Scheme.
+// implements circl's kem.Scheme. FrodoKEM's and X25519Kyber512Draft00's are those
+// of others who have tried them (efrodo640shake of the Open Quantum Safe project,
+// and Cloudflare).
 var groups = []group{
 	{0x11ec, "X25519MLKEM768", hybrid(mlkem768Std, x25519)},
 	{0x11eb, "SecP256r1MLKEM768", hybrid(p256, mlkem768Std)},
@@ -33,10 +41,19 @@ var groups = []group{
 	// by name only
 	{0x0201, "MLKEM768", mlkem768Std},
 	{0x0202, "MLKEM1024", mlkem1024Std},
-	{0x0200, "MLKEM512", fromScheme(mlkem512.Scheme())},
-	{0x6399, "X25519Kyber768Draft00", hybrid(x25519, fromScheme(kyber768.Scheme()))},
+	{0x0200, "MLKEM512", mlkem512KEM},
+	{0x0019, "secp521r1", p521},
+	{0x001e, "x448", x448KEM},
+	{0x2f4b, "p256_mlkem512", hybrid(p256, mlkem512KEM)},
+	{0x2f4c, "p384_mlkem768", hybrid(p384, mlkem768Std)},
+	{0x2f4d, "p521_mlkem1024", hybrid(p521, mlkem1024Std)},
+	{0x2fb6, "x25519_mlkem512", hybrid(mlkem512KEM, x25519)},
+	{0x2fb7, "x448_mlkem768", hybrid(mlkem768Std, x448KEM)},
+	{0x6399, "X25519Kyber768Draft00", hybrid(x25519, kyber768KEM)},
+	{0x639a, "SecP256r1Kyber768Draft00", hybrid(p256, kyber768KEM)},
+	{0xfe30, "X25519Kyber512Draft00", hybrid(x25519, fromScheme(kyber512.Scheme()))},
 	{0xfe01, "X-Wing", fromScheme(xwing.Scheme())},
-	{0xfe02, "FrodoKEM-640-SHAKE", fromScheme(frodo640shake.Scheme())},
+	{0xfe03, "FrodoKEM-640-SHAKE", fromScheme(frodo640shake.Scheme())},
 }
 
 // defaultGroups is how many of groups are used without being named.

@@ -106,8 +106,14 @@ func openSSLName(group string) string {
 		return "P-256"
 	case "secp384r1":
 		return "P-384"
+	case "secp521r1":
+		return "P-521"
 	case "x25519":
 		return "X25519"
+	case "x448":
+		return "X448"
+	case "FrodoKEM-640-SHAKE":
+		return "efrodo640shake"
 	}
 	return group
 }

@@ -202,7 +202,7 @@ func pairings(engines []engine.ServerEngine, groups []string) (all []pairing) {
 func TestClientWithOpenSSL(t *testing.T) {
 	openssl := needOpenSSL(t)
 	for _, kind := range classicalKinds {
-		for _, group := range []string{"x25519", "secp256r1", "secp384r1"} {
+		for _, group := range []string{"x25519", "secp256r1", "secp384r1", "secp521r1", "x448"} {
 			clientWithOpenSSL(t, openssl, pairing{New(), group, kind})
 		}
 	}
@@ -242,6 +242,24 @@ func TestServerWithOpenSSL(t *testing.T) {
 	openssl := needOpenSSL(t)
 	for _, kind := range classicalKinds {
 		serverWithOpenSSL(t, openssl, pairing{New(), "x25519", kind})
+	}
+	for _, group := range []string{"secp521r1", "x448"} {
+		serverWithOpenSSL(t, openssl, pairing{New(), group, "p256"})
+	}
+}
+
+// The groups that have to be named, with the Open Quantum Safe project's provider in
+// the openssl of PATH, which the file that TLSIFY_TEST_OQS names configures.
+func TestOQS(t *testing.T) {
+	openssl := needOpenSSL(t)
+	config := os.Getenv("TLSIFY_TEST_OQS")
+	if config == "" {
+		t.Skip("no OpenSSL with oqs-provider (TLSIFY_TEST_OQS)")
+	}
+	t.Setenv("OPENSSL_CONF", config)
+	for _, group := range []string{"p256_mlkem512", "p384_mlkem768", "p521_mlkem1024", "x25519_mlkem512", "x448_mlkem768", "FrodoKEM-640-SHAKE"} {
+		t.Run("client", func(t *testing.T) { clientWithOpenSSL(t, openssl, pairing{New(), group, "p256"}) })
+		t.Run("server", func(t *testing.T) { serverWithOpenSSL(t, openssl, pairing{New(), group, "p256"}) })
 	}
 }
 

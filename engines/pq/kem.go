@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cloudflare/circl/dh/x448"
 	circl "github.com/cloudflare/circl/kem"
 )
 
@@ -51,6 +52,7 @@ var (
 	x25519 = fromCurve(ecdh.X25519(), 32)
 	p256   = fromCurve(ecdh.P256(), 65)
 	p384   = fromCurve(ecdh.P384(), 97)
+	p521   = fromCurve(ecdh.P521(), 133)
 
 	mlkem768Std = fromMLKEM(mlkem.EncapsulationKeySize768, mlkem.CiphertextSize768,
 		mlkem.GenerateKey768, mlkem.NewEncapsulationKey768)
@@ -111,6 +113,43 @@ func fromCurve(curve ecdh.Curve, n int) kem {
 			return secret, key.PublicKey().Bytes(), err
 		},
 	}
+}
+
+// x448KEM is X448 (RFC 7748), which crypto/ecdh does not have. A result of all
+// zeros is refused (RFC 8446, section 7.4.2).
+var x448KEM = kem{
+	publicLen: x448.Size,
+	cipherLen: x448.Size,
+	classical: true,
+	generate: func(*ephemerals) (decapsulator, []byte, error) {
+		key := x448Key(randomBytes(x448.Size))
+		return key, key.public(), nil
+	},
+	encapsulate: func(public []byte) ([]byte, []byte, error) {
+		key := x448Key(randomBytes(x448.Size))
+		secret, err := key.decapsulate(public)
+		return secret, key.public(), err
+	},
+}
+
+type x448Key x448.Key
+
+func (k x448Key) public() []byte {
+	var public x448.Key
+	secret := x448.Key(k)
+	x448.KeyGen(&public, &secret)
+	return public[:]
+}
+
+var errLowOrder = errors.New("a point of low order")
+
+func (k x448Key) decapsulate(share []byte) ([]byte, error) {
+	secret, public := x448.Key(k), x448.Key(share)
+	var shared x448.Key
+	if !x448.Shared(&shared, &secret, &public) {
+		return nil, errLowOrder
+	}
+	return shared[:], nil
 }
 
 type curveKey struct{ *ecdh.PrivateKey }
