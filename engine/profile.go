@@ -36,7 +36,7 @@ var profiles = sync.OnceValue(func() []*Profile {
 			Groups: []string{"MLKEM1024"}, Ciphers: []Cipher{AES256GCM}, Signatures: []string{"mldsa87"},
 			mldsa: []mldsa.Parameters{mldsa.MLDSA87()},
 		},
-		{ // BSI TR-02102-2, with the hybrid groups of its curves (TR-02102-1)
+		{ // BSI TR-02102-2, with the hybrid groups of its curves (TR-02102-1); not checked against its text
 			Name: "bsi", Level: LevelTLS13,
 			Groups:  []string{"SecP384r1MLKEM1024", "SecP256r1MLKEM768", "secp384r1", "secp256r1"},
 			Ciphers: []Cipher{AES256GCM, AES128GCM},
