@@ -49,6 +49,18 @@ func newAxis(values ...float64) axis {
 	return a
 }
 
+// plotRange is how many times as much the upper end of a cost's scale is at least:
+// a few per cent are to look like a few per cent.
+const plotRange = 10
+
+// widen has the ends at least so many times apart, with the values in the middle.
+func (a *axis) widen(times float64) {
+	if more := times * a.least / a.most; more > 1 {
+		a.least, a.most = a.least/math.Sqrt(more), a.most*math.Sqrt(more)
+		a.marks = ticks(a.least, a.most)
+	}
+}
+
 // place gives where a value is, from 0 to 1, with a little room at both ends.
 func (a axis) place(v float64) float64 {
 	if a.linear {
@@ -122,5 +134,6 @@ func (r *Result) growthPlot(name string) *plot {
 	}
 	p.x, p.y = newAxis(sizes...), newAxis(costs...)
 	p.x.marks = sizes
+	p.y.widen(plotRange)
 	return p
 }
