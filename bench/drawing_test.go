@@ -86,11 +86,11 @@ func TestAnchorsLast(t *testing.T) {
 	report.Results = append([]Result{*distributed("another before it")}, report.Results...)
 	report.WriteHTML(&two, "ours")
 	for _, page := range []string{one.String(), two.String()} {
-		if !strings.Contains(page, `<h3 id="bulk-up">`) || !strings.Contains(page, `href="#bulk-up"`) {
+		if !strings.Contains(page, `<h3 id=bulk-up>`) || !strings.Contains(page, `href=#bulk-up`) {
 			t.Error("the result bulk/up is not at #bulk-up")
 		}
 	}
-	if !strings.Contains(two.String(), `<h3 id="echo-64-B--full">`) {
+	if !strings.Contains(two.String(), `<h3 id=echo-64-B--full>`) {
 		t.Error("the other has no place")
 	}
 }

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -42,20 +43,36 @@ func (r *Result) distribution(t *Trace) (times, parts []float64) {
 // contestant, as an SVG file of its own.
 func (r *Result) WriteECDF(out io.Writer, width int) error {
 	title := fmt.Sprintf("%s: what part of the times is below (ECDF); %s, logarithmic", r.Title, r.distributionUnit())
-	p := r.ecdf()
+	p := r.ecdf(r.nearest("", len(r.Entrants)))
 	return r.writeDrawing(out, title, width, p.height(), p.draw())
 }
 
-// ecdf is the curves of the contestants' distributions.
-func (r *Result) ecdf() *plot {
+// ecdfMost is how many curves can be told from each other on a page.
+const ecdfMost = plotColours
+
+// nearest gives the names of ours and of those whose times are the least, so many
+// in all.
+func (r *Result) nearest(ours string, most int) []string {
+	var names []string
+	middle := map[string]float64{}
+	for _, t := range r.Entrants {
+		if times, _ := r.distribution(&t); len(times) > 0 {
+			names, middle[t.Contestant] = append(names, t.Contestant), times[len(times)/2]
+		}
+	}
+	middle[ours] = 0
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(middle[a], middle[b]) })
+	return names[:min(most, len(names))]
+}
+
+// ecdf is the curves of the distributions of those who are named.
+func (r *Result) ecdf(names []string) *plot {
 	p := &plot{y: axis{most: 1, linear: true, marks: []float64{0.25, 0.5, 0.75, 1},
 		text: func(v float64) string { return fmt.Sprintf("%g%%", 100*v) }}}
 	var all []float64
-	for _, t := range r.Entrants {
-		c := curve{name: t.Contestant}
-		if c.x, c.y = r.distribution(&t); len(c.x) == 0 {
-			continue
-		}
+	for _, name := range names {
+		c := curve{name: name}
+		c.x, c.y = r.distribution(r.Entrant(name))
 		p.curves, all = append(p.curves, c), append(all, c.x...)
 	}
 	p.x = newAxis(all...)

@@ -97,7 +97,7 @@ func TestGrowthIsShown(t *testing.T) {
 			t.Error("it does not say what the curve is:\n", text)
 		}
 	}
-	if !strings.Contains(page.String(), `id="growth-roots"`) || !strings.Contains(drawing.String(), `class="curve`) {
+	if !strings.Contains(page.String(), `id=growth-roots`) || !strings.Contains(drawing.String(), `class="curve`) {
 		t.Error("there is no drawing")
 	}
 }

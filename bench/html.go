@@ -1,10 +1,13 @@
 package bench
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
+	"math"
+	"regexp"
 	"strings"
 )
 
@@ -17,12 +20,21 @@ func (r *Report) WriteHTML(out io.Writer, ours string) error {
 	if err != nil {
 		return err
 	}
-	return t.Execute(out, r.view(ours))
+	var page bytes.Buffer
+	if err := t.Execute(&page, r.view(ours)); err != nil {
+		return err
+	}
+	_, err = out.Write(quoted.ReplaceAll(page.Bytes(), []byte("$1$2$3")))
+	return err
 }
+
+// quoted is an attribute that HTML reads without its quotes as well.
+var quoted = regexp.MustCompile(`( [a-z][a-z0-9-]*=)"([\w.%#-]+)"([ >])`)
 
 // pageView is what the page's template is filled with.
 type pageView struct {
 	Report *Report
+	Usual  map[string]string // what each contestant negotiates with the usual server
 	Ours   string
 	Style  template.CSS
 	Quiet  bool
@@ -70,11 +82,12 @@ type resultView struct {
 	Negotiated    []string
 	Remarks       []string
 	Complete      bool
+	Runs          string
 }
 
 type rowView struct {
-	Name, Median, Interval, Runs, Ratio string
-	Others                              []string
+	Name, Median, Interval, Ratio string
+	Others                        []string
 }
 
 type curveView struct {
@@ -89,6 +102,7 @@ func (r *Report) view(ours string) pageView {
 		Report: r, Ours: ours, Style: template.CSS(chartStyle),
 		Quiet: r.Machine.Load <= quietLoad, Flags: strings.Join(r.Machine.Flags, " "),
 	}
+	v.Usual = r.usual()
 	for _, verdict := range r.Judge() {
 		class := "missed"
 		switch {
@@ -103,7 +117,7 @@ func (r *Report) view(ours string) pageView {
 		p := partView{Title: part.title, Text: part.text, Anchor: part.workload}
 		for i := range r.Results {
 			if r.Results[i].Workload == part.workload {
-				p.Results = append(p.Results, r.Results[i].view(ours))
+				p.Results = append(p.Results, r.Results[i].view(ours, v.Usual))
 			}
 		}
 		if len(p.Results) > 0 {
@@ -123,10 +137,23 @@ func (r *Result) Anchor() string {
 	}, r.Key())
 }
 
-func (r *Result) view(ours string) resultView {
+// usual gives what each contestant has negotiated where it was measured first.
+func (r *Report) usual() map[string]string {
+	usual := map[string]string{}
+	for _, result := range r.Results {
+		for _, t := range result.Entrants {
+			if usual[t.Contestant] == "" {
+				usual[t.Contestant] = t.Negotiated
+			}
+		}
+	}
+	return usual
+}
+
+func (r *Result) view(ours string, usual map[string]string) resultView {
 	v := resultView{
 		Title: r.Title, Anchor: r.Anchor(), Metric: r.Metrics[0], Complete: r.Complete, Base: r.base(ours),
-		Negotiated: r.negotiated(), Remarks: append(r.failures(), r.unreached()...),
+		Negotiated: r.negotiated(usual), Remarks: append(r.failures(), r.unreached()...),
 	}
 	for _, name := range r.curves() {
 		sizes, rows := r.growthTable(name)
@@ -137,14 +164,29 @@ func (r *Result) view(ours string) resultView {
 		v.Others, v.Beside = r.beside(), r.besideRows()
 		return v
 	}
+	v.Runs = r.runs()
 	v.Others, v.Rows = r.shown()[1:], r.rows(v.Base)
 	v.Chart = template.HTML(r.inlineChart(r.Metrics[0], ours))
 	if r.HasDistribution() {
 		v.Unit = r.distributionUnit()
-		p := r.ecdf()
+		p := r.ecdf(r.nearest(v.Base, ecdfMost))
 		v.ECDF = template.HTML(r.inline(p.height(), p.draw()))
 	}
 	return v
+}
+
+// runs says how many there were of each.
+func (r *Result) runs() string {
+	fewest, most := math.MaxInt, 0
+	for _, t := range r.Entrants {
+		if n := len(t.Samples[r.Metrics[0].Name]); n > 0 {
+			fewest, most = min(fewest, n), max(most, n)
+		}
+	}
+	if fewest >= most {
+		return fmt.Sprintf("%d runs", most)
+	}
+	return fmt.Sprintf("%d to %d runs", fewest, most)
 }
 
 // rows are the figures of everyone who was measured.
@@ -158,7 +200,7 @@ func (r *Result) rows(ours string) (rows []rowView) {
 		}
 		s := Summarize(samples)
 		row := rowView{
-			Name: t.Contestant, Median: number(s.Median), Runs: fmt.Sprint(s.N),
+			Name: t.Contestant, Median: number(s.Median),
 			Interval: number(s.Low) + " .. " + number(s.High),
 		}
 		if base != nil && base != t && len(base.Samples[r.Metrics[0].Name]) > 0 {

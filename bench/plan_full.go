@@ -108,7 +108,7 @@ func (p *Plan) files(rig *Rig, contestants []Contestant) {
 
 // suites adds transfers under other cipher suites than the usual.
 func (p *Plan) suites(rig *Rig, contestants []Contestant) {
-	free := those(contestants, func(c Contestant) bool { return c.Only == nil })
+	free := those(contestants, func(c Contestant) bool { return c.Only == nil && !c.pumped() })
 	for _, suite := range []struct {
 		name string
 		kind ServerKind
@@ -127,7 +127,9 @@ func (p *Plan) suites(rig *Rig, contestants []Contestant) {
 
 // sizes adds transfers in small pieces: what a caller writes, and records.
 func (p *Plan) sizes(rig *Rig, contestants []Contestant, kind ServerKind) {
-	able := those(contestants, func(c Contestant) bool { return !c.Direct && c.Only == nil || c.Name == "pass-through" })
+	able := those(contestants, func(c Contestant) bool {
+		return !c.Direct && c.Only == nil && !c.pumped() || c.Name == "pass-through"
+	})
 	for _, size := range []int{1 << 10, 16 << 10} {
 		p.transfer(rig, able, kind, "writes of "+bytesText(int64(size)), transfer{"up", 64 * mib, size, 1}, repeatBulk)
 	}
@@ -137,8 +139,9 @@ func (p *Plan) sizes(rig *Rig, contestants []Contestant, kind ServerKind) {
 // parallel adds transfers and connections, several at a time.
 func (p *Plan) parallel(rig *Rig, contestants []Contestant, kind ServerKind) {
 	connections := 4 * runtime.NumCPU()
+	able := those(contestants, func(c Contestant) bool { return !c.pumped() })
 	for _, verb := range []string{"up", "down"} {
-		p.transfer(rig, contestants, kind, fmt.Sprintf("%d connections at a time", connections),
+		p.transfer(rig, able, kind, fmt.Sprintf("%d connections at a time", connections),
 			transfer{verb, 16 * mib, burst, connections}, repeatBulk)
 	}
 	for _, at := range []int{1, runtime.NumCPU()} {

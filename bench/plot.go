@@ -11,7 +11,7 @@ import (
 const (
 	plotHeight = 220
 	plotLegend = 20
-	plotSteps  = 500 // places from one end of a side to the other
+	plotSteps  = 250 // places from one end of a side to the other
 )
 
 // plot is curves over a logarithmic scale, with a legend.
@@ -89,12 +89,19 @@ func (p *plot) draw() string {
 	b.WriteString("\n" + stretched(chartScale, plotHeight, plotSteps, plotSteps))
 	for i, c := range p.curves {
 		var d strings.Builder
-		command := "M"
+		lastX, lastY := 0, 0
 		for j, y := range c.y {
-			if y > 0 {
-				fmt.Fprintf(&d, "%s%.0f %.0f", command, plotSteps*p.x.place(c.x[j]), plotSteps*(1-p.y.place(y)))
-				command = "L"
+			if y <= 0 {
+				continue
 			}
+			// Each point is told from the last, which takes fewer digits.
+			x, y := int(plotSteps*p.x.place(c.x[j])+0.5), int(plotSteps*(1-p.y.place(y))+0.5)
+			if d.Len() == 0 {
+				fmt.Fprintf(&d, "M%d %dl", x, y)
+			} else {
+				fmt.Fprintf(&d, "%d %d ", x-lastX, y-lastY)
+			}
+			lastX, lastY = x, y
 		}
 		b.WriteString(path(kind(i), &d))
 	}

@@ -206,7 +206,7 @@ func dotsOf(b *strings.Builder, samples []float64, place func(float64) int, y in
 		case last < 0:
 			fmt.Fprintf(b, "M%d %dh0", at, y)
 			last = at
-		case at > last+1:
+		case at > last+2:
 			fmt.Fprintf(b, "m%d 0h0", at-last)
 			last = at
 		}

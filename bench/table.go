@@ -79,7 +79,7 @@ func (r *Result) write(w io.Writer, ours string) {
 		r.Entrants[i].write(columns, metrics, base)
 	}
 	columns.Flush()
-	for _, line := range r.negotiated() {
+	for _, line := range r.negotiated(nil) {
 		fmt.Fprintf(w, "  %s\n", line)
 	}
 	r.writeRemarks(w)
@@ -118,12 +118,13 @@ func (t *Trace) write(w io.Writer, metrics []Metric, base *Trace) {
 	fmt.Fprintln(w)
 }
 
-// negotiated says what most have negotiated, and who has not.
-func (r *Result) negotiated() (lines []string) {
+// negotiated says what most have negotiated, and who has not. What is usual for a
+// contestant is left out.
+func (r *Result) negotiated(usual map[string]string) (lines []string) {
 	by := map[string][]string{}
 	var order []string
 	for _, t := range r.Entrants {
-		if t.Negotiated == "" {
+		if t.Negotiated == "" || t.Negotiated == usual[t.Contestant] {
 			continue
 		}
 		if by[t.Negotiated] == nil {
@@ -135,9 +136,9 @@ func (r *Result) negotiated() (lines []string) {
 	slices.SortStableFunc(order, func(a, b string) int { return len(by[a]) - len(by[b]) })
 	for i, negotiated := range order {
 		who := strings.Join(by[negotiated], ", ")
-		if last := i == len(order)-1; last && i == 0 {
+		if last := i == len(order)-1; last && i == 0 && usual == nil {
 			who = "all"
-		} else if last && len(by[negotiated]) > 1 {
+		} else if last && len(by[negotiated]) > 1 && usual == nil {
 			who = "the others"
 		}
 		lines = append(lines, negotiated+": "+who)
