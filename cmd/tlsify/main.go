@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"tlsify/cmd/internal/early"
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/caller"
 	"tlsify/cmd/tlsify/internal/connection"
@@ -65,8 +66,8 @@ func tlsify() int {
 		muted, _ := process.MuteAny() // any may be the network
 		return failed(&invocation.Invocation{Form: option.Help, Say: status.Reporter{Muted: muted}}, status.Usagef("%v", err))
 	}
-	process.OneProcessor() // all that follows is cheaper with these two
-	process.DeepStack()
+	process.OfSoManyProcessors(early.Processors)
+	process.DeepStack()      // all that follows is cheaper with it
 	var heard listener.Heard // of a listener's accept
 	if len(os.Args) > 1 {
 		switch os.Args[1] {

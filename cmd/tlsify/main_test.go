@@ -4,10 +4,12 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"tlsify/cmd/internal/early"
 	"tlsify/cmd/tlsify/internal/personality"
 )
 
@@ -21,10 +23,18 @@ func TestMain(m *testing.M) {
 	}
 	// Most tests wait for another process most of the time.
 	flag.Set("test.parallel", "8")
-	testscript.Main(m, map[string]func(){
+	testscript.Main(withAllProcessors{m}, map[string]func(){
 		"tlsify":  main,
 		"witness": witness,
 		"prog":    prog,
 		"captive": captive,
 	})
+}
+
+// withAllProcessors are the tests, but for the programs that they start of this one.
+type withAllProcessors struct{ *testing.M }
+
+func (m withAllProcessors) Run() int {
+	runtime.GOMAXPROCS(early.Processors)
+	return m.M.Run()
 }

@@ -21,21 +21,17 @@ func WithOneProcessor(env []string) []string {
 	return append(env, OfOneProcessor...)
 }
 
-// processors is how many the runtime had given itself before OneProcessor.
+// processors is how many AllProcessors gives.
 var processors int
-
-// OneProcessor has one goroutine run at a time. It must be called before anything
-// else is done.
-func OneProcessor() { processors = runtime.GOMAXPROCS(1) }
 
 // AllowedProcessors is how many AllProcessors gives.
 func AllowedProcessors() int { return max(processors, 1) }
 
-// OfSoManyProcessors has AllProcessors give as many to a process that was started
-// OfOneProcessor.
+// OfSoManyProcessors has AllProcessors give as many to a process that began with one:
+// by package early, or because it was started OfOneProcessor.
 func OfSoManyProcessors(n int) { processors = n }
 
-// AllProcessors takes OneProcessor back, where there is work for several.
+// AllProcessors gives them, where there is work for several.
 var AllProcessors = sync.OnceFunc(func() {
 	if processors > 1 {
 		runtime.GOMAXPROCS(processors)
