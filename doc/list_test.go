@@ -103,6 +103,7 @@ END
 		[ "$(tlsify --session session localhost:8443)" = no ]
 		[ "$(tlsify --session session localhost:8443)" = yes ]`},
 	{page: "recipes.md", begins: "go run ./cmd/tlsify-ech", test: "TestECHKey"},
+	{page: "recipes.md", begins: "tlsify --engine pq --signatures", test: "TestOtherSignatures"},
 	{page: "recipes.md", begins: "hidden.example.", not: "lines of a zone"},
 	{page: "recipes.md", begins: "issue() {", tools: []string{"openssl", "python3", "base64"}, script: `
 		sed 's|go run ./cmd/||' "$BLOCK" >block.sh
