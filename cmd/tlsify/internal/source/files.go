@@ -106,7 +106,8 @@ func loadPath(what, name string) ([]byte, error) {
 }
 
 // Lines reads an options descriptor, byte by byte: behind the empty line it is
-// the caller's again.
+// the caller's again. A file, as a listener gives it, is read at once and then set
+// back to there.
 func Lines(claims *process.Claims, value string) ([]string, error) {
 	n, err := strconv.Atoi(value)
 	if err != nil || n <= 2 {
@@ -124,11 +125,12 @@ func Lines(claims *process.Claims, value string) ([]string, error) {
 	}
 	defer fd.Close()
 	fd.SetReadDeadline(time.Now().Add(optionsTime))
+	next, leave := byByte(fd)
+	defer leave()
 	var lines []string
 	var line []byte
 	for total := 0; ; total++ {
-		var b [1]byte
-		_, err := fd.Read(b[:])
+		b, err := next()
 		switch {
 		case err == io.EOF && len(line) > 0:
 			lines = append(lines, string(line))
@@ -139,14 +141,40 @@ func Lines(claims *process.Claims, value string) ([]string, error) {
 			return nil, status.Usagef("--options-fd: no end of the options on descriptor %d: %v", n, err)
 		case total >= optionsLimit:
 			return nil, status.Usagef("--options-fd: more than %d bytes on descriptor %d", optionsLimit, n)
-		case b[0] == 0:
+		case b == 0:
 			return nil, status.Usagef("--options-fd: a NUL on descriptor %d", n)
-		case b[0] != '\n':
-			line = append(line, b[0])
+		case b != '\n':
+			line = append(line, b)
 		case len(line) == 0:
 			return lines, nil
 		default:
 			lines, line = append(lines, string(line)), nil
+		}
+	}
+}
+
+// byByte reads a stream byte by byte. What leave leaves there is what next has not
+// given, in a file too, which is read ahead.
+func byByte(fd *stream.FD) (next func() (byte, error), leave func()) {
+	room, ahead := make([]byte, 1), []byte(nil)
+	if _, err := unix.Seek(fd.Number(), 0, io.SeekCurrent); err == nil {
+		room = make([]byte, 4096)
+	}
+	next = func() (byte, error) {
+		if len(ahead) == 0 {
+			got, err := fd.Read(room)
+			if err != nil {
+				return 0, err
+			}
+			ahead = room[:got]
+		}
+		b := ahead[0]
+		ahead = ahead[1:]
+		return b, nil
+	}
+	return next, func() {
+		if len(ahead) > 0 {
+			unix.Seek(fd.Number(), -int64(len(ahead)), io.SeekCurrent)
 		}
 	}
 }
