@@ -1,6 +1,7 @@
 package program
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -61,11 +62,13 @@ func (p *Program) ask(env []string) error {
 
 // awaitAsked waits for the end of PROG that is a listener's child. With what status
 // it ends is told to nobody.
-func (p *Program) awaitAsked() {
-	if process, err := stream.NewFD(p.Handle); err == nil {
-		process.WaitReadable()
+func (p *Program) awaitAsked(ctx context.Context) bool {
+	process, err := stream.NewFD(p.Handle)
+	if err != nil {
+		return false
 	}
-	p.ended <- 0
+	defer context.AfterFunc(ctx, process.Stop)()
+	return process.WaitReadable() == nil
 }
 
 // reaches are what PROG is reached by: a descriptor of its process, our end of the

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"context"
 	"io"
 	"os"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/process"
+	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/stream"
 )
 
@@ -108,5 +110,43 @@ func TestAnswerRefuses(t *testing.T) {
 		if got := int(word); err != nil && want >= 0 || err == nil && got != want || len(fds) > 0 || started > 0 {
 			t.Errorf("%.20q: %d, %v, %v; %d started", said, word, fds, err, started)
 		}
+	}
+}
+
+// PROG that does not end gets the signal that has ended us, and then has until the
+// limit.
+func TestAskedGetsTheSignal(t *testing.T) {
+	if process.OpenProcess(os.Getpid()) < 0 {
+		t.Skip("there are no descriptors of processes")
+	}
+	for script, want := range map[string]int{"exec sleep 60": 0, "trap '' TERM; echo; exec sleep 60": 143} {
+		listeners, accepts := ends(t)
+		plan := &Plan{Args: []string{"sh", "-c", script}, In: 0, Out: 1, OneSocket: true, Claims: &process.Claims{}, Env: os.Environ()}
+		started := 0
+		start := starting(t, plan, &started)
+		go func() {
+			plan.Answer(listeners, start)
+			listeners.Close()
+		}()
+		p, err := Asked("sh", accepts)
+		if err == nil {
+			err = p.Start(nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		if want != 0 {
+			p.FromProg.Read(make([]byte, 1)) // it ignores the signal by now
+		}
+		time.AfterFunc(10*time.Millisecond, func() { cancel(&status.SignalError{Signal: syscall.SIGTERM}) })
+		limit := time.Minute
+		if want != 0 {
+			limit = 100 * time.Millisecond
+		}
+		if got := p.Status(ctx, 0, limit); got != want {
+			t.Errorf("%s: status %d, want %d", script, got, want)
+		}
+		p.Abandon()
 	}
 }

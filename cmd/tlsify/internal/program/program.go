@@ -176,15 +176,19 @@ func (p *Program) Abandon() {
 		return
 	}
 	p.signal(syscall.SIGKILL)
-	p.await()
-	<-p.ended
+	p.awaitEnd(context.Background())
 }
 
-// await has ended told of the end of PROG, if it is not that already.
-func (p *Program) await() {
+// awaitEnd waits for the end of PROG, as long as ctx lets it.
+func (p *Program) awaitEnd(ctx context.Context) (ended syscall.WaitStatus, has bool) {
 	if p.door != nil {
-		p.ended = make(chan syscall.WaitStatus, 1)
-		go p.awaitAsked()
+		return 0, p.awaitAsked(ctx)
+	}
+	select {
+	case ended := <-p.ended:
+		return ended, true
+	case <-ctx.Done():
+		return 0, false
 	}
 }
 
@@ -204,23 +208,20 @@ func (p *Program) Status(ctx context.Context, stream int, limit time.Duration) i
 	if p.ToProg != p.FromProg {
 		p.ToProg.Stop()
 	}
-	p.await()
-	select {
-	case status := <-p.ended:
-		return programStatus(status, stream)
-	case <-ctx.Done():
+	if ended, has := p.awaitEnd(ctx); has {
+		return programStatus(ended, stream)
 	}
 	var signal *status.SignalError
 	if !errors.As(context.Cause(ctx), &signal) {
 		signal = &status.SignalError{Signal: syscall.SIGTERM}
 	}
 	p.signal(signal.Signal)
-	select {
-	case status := <-p.ended:
-		return programStatus(status, stream)
-	case <-time.After(limit):
-		return status.Signal + int(signal.Signal)
+	limited, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if ended, has := p.awaitEnd(limited); has {
+		return programStatus(ended, stream)
 	}
+	return status.Signal + int(signal.Signal)
 }
 
 func programStatus(ended syscall.WaitStatus, stream int) int {
