@@ -24,3 +24,17 @@ func TestOrdersOutOfRange(t *testing.T) {
 		}
 	}
 }
+
+// What the greeting says of the wire is read as it was written, and a greeting that
+// says nothing of it is left as it is.
+func TestGreetingOfTheWire(t *testing.T) {
+	w := wire{Sent: 1472, Received: 15741, PacketsSent: 2, PacketsReceived: 11, Resent: 3}
+	if got, rest := cutWire(w.String() + "TLSv1.3 X x25519"); got != w || rest != "TLSv1.3 X x25519" {
+		t.Errorf("%+v, %q", got, rest)
+	}
+	for _, said := range []string{"plain", "", "1/2 TLSv1.3", "1/2/3/4/x TLSv1.3"} {
+		if got, rest := cutWire(said); got != (wire{}) || rest != said {
+			t.Errorf("%q: %+v, %q", said, got, rest)
+		}
+	}
+}
