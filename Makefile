@@ -19,7 +19,7 @@ WITH_GO = GOTOOLCHAIN=$$($(GO) env GOVERSION)
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: loss browsers browsers-ech dropins matrix help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd reload endings engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
+.PHONY: loss browsers browsers-ech dropins matrix help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo tlsfuzzer pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd reload endings engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -180,6 +180,11 @@ unixes: toolchain ## see that the program compiles for the other unixes (UNIXES)
 bogo: toolchain ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/runner, built with go test -c
 	@test -n '$(RUNNER)' || { echo 'make bogo RUNNER=.../ssl/test/runner/runner.test'; false; }
 	@TLSIFY_BOGO_RUNNER='$(RUNNER)' $(GOTEST) -count=1 -timeout 30m -run TestBoGo -v ./engines/pq
+
+PYTHON = python3
+tlsfuzzer: toolchain ## run tlsfuzzer's TLS 1.3 scripts on pq; TLSFUZZER is its source, PYTHON has the packages that it needs
+	@test -n '$(TLSFUZZER)' || { echo 'make tlsfuzzer TLSFUZZER=DIR [PYTHON=FILE]'; false; }
+	@TLSIFY_TLSFUZZER='$(TLSFUZZER)' TLSIFY_TLSFUZZER_PYTHON='$(PYTHON)' $(GOTEST) -count=1 -timeout 60m -run TestTLSFuzzer -v ./cmd/tlsify
 
 pq-table: toolchain ## measure what handshakes cost, and put the tables into ENGINES.md; needs Node.js 24 as TLSIFY_TEST_NODE, and a quiet machine
 	@TLSIFY_HANDSHAKE_TABLE=200 TLSIFY_HANDSHAKE_DOC="$$PWD/ENGINES.md" $(GOTEST) -count=1 -timeout 60m -run 'TestHandshakeTable|TestCertificateTable|TestFeatureTable' -v ./engines/pq

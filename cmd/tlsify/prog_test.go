@@ -26,6 +26,7 @@ import (
 //	prog upper             read everything, and only then answer in upper case
 //	prog say TEXT          answer TEXT, and read nothing
 //	prog serve             answer a request by HTTP/1.0
+//	prog http              answer whatever comes first so, and read on
 //	prog get TEXT [IN OUT] send TEXT on OUT, end it, and print what comes on IN (6 and 7)
 //	prog env PREFIX        print the variables whose names begin so
 //	prog fds               print the descriptors that came through exec
@@ -52,6 +53,10 @@ func prog() {
 		for lines := bufio.NewScanner(os.Stdin); lines.Scan() && lines.Text() != ""; {
 		}
 		fmt.Print("HTTP/1.0 200 OK\r\nConnection: close\r\nContent-Length: 7\r\n\r\na page\n")
+	case "http":
+		os.Stdin.Read(make([]byte, 1<<16))
+		fmt.Print("HTTP/1.0 200 OK\r\n\r\na page\r\n")
+		io.Copy(io.Discard, os.Stdin)
 	case "get":
 		in, out := descriptorPair(args[2:], 6, 7)
 		fmt.Fprintln(out, args[1])
