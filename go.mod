@@ -14,6 +14,7 @@ godebug x509negativeserial=1
 godebug containermaxprocs=0
 
 require (
+	github.com/andybalholm/brotli v1.2.8 // brotli, of compressed certificates: of pq where utls, which needs it, is in the build
 	github.com/cloudflare/circl v1.6.5
 	github.com/google/go-cmp v0.7.0
 	github.com/klauspost/compress v1.20.2 // zstd, of compressed certificates: of engines/pq and of utls
@@ -28,7 +29,6 @@ require (
 )
 
 require (
-	github.com/andybalholm/brotli v1.2.8 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	kernel.org/pub/linux/libs/security/libcap/psx v1.2.77 // indirect

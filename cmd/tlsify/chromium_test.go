@@ -117,10 +117,7 @@ const inPolicy = `mount -t tmpfs tmpfs /etc/chromium && mkdir -p /etc/chromium/p
 // machine's is in force.
 func chromium(t *testing.T, policy string, options []string, flags ...string) (dom, said string) {
 	t.Helper()
-	program, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("needs chromium")
-	}
+	needChromium(t)
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
@@ -131,12 +128,29 @@ func chromium(t *testing.T, policy string, options []string, flags ...string) (d
 		t.Fatal(err)
 	}
 	defer l.stop()
+	dom, said = browse(t, policy, l.address, flags...)
+	text, _ := os.ReadFile(log.Name())
+	return dom, said + "; tlsify said: " + string(text)
+}
+
+func needChromium(t *testing.T) string {
+	t.Helper()
+	program, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("needs chromium")
+	}
+	return program
+}
+
+// browse has the browser load the page at an address.
+func browse(t *testing.T, policy, address string, flags ...string) (dom, said string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	defer cancel()
-	args := append([]string{program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+	args := append([]string{needChromium(t), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir()}, flags...)
 	// The Merkle Tree Certificates are for 127.0.0.1 as well as the others.
-	args = append(args, "--dump-dom", "https://"+l.address+"/")
+	args = append(args, "--dump-dom", "https://"+address+"/")
 	if policy != "" {
 		args = append([]string{"unshare", "-m", "sh", "-c", inPolicy, policy}, args...)
 	}
@@ -149,6 +163,5 @@ func chromium(t *testing.T, policy string, options []string, flags ...string) (d
 	if err != nil {
 		words.WriteString(err.Error())
 	}
-	text, _ := os.ReadFile(log.Name())
-	return string(out), words.String() + "; tlsify said: " + string(text)
+	return string(out), words.String()
 }

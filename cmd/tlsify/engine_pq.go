@@ -1,4 +1,4 @@
-//go:build pq
+//go:build pq && !utls
 
 package main
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"io"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/crypto/cryptobyte"
@@ -16,17 +17,17 @@ import (
 // the announced length has the limit of a message in clear, is no more than
 // maxRatio times what came, and is all that is ever written.
 
-// compression is an algorithm of RFC 8879, section 7.3. decompress fills into,
-// and fails where there is more or less than that; compress is nil where another
+// Compression is an algorithm of RFC 8879, section 7.3. Decompress fills into,
+// and fails where there is more or less than that; Compress is nil where another
 // algorithm does it, because every peer that has this one has that one, too.
-type compression struct {
-	id         uint16
-	compress   func(plain []byte) ([]byte, error)
-	decompress func(into, compressed []byte) error
+type Compression struct {
+	ID         uint16
+	Compress   func(plain []byte) ([]byte, error)
+	Decompress func(into, compressed []byte) error
 }
 
-// compressions are in our order of preference.
-var compressions = []compression{
+// compressions are those of every build, in our order of preference.
+var compressions = []Compression{
 	{3, nil, zstdDecompress},
 	{1, zlibCompress, zlibDecompress},
 }
@@ -38,44 +39,38 @@ const (
 	fewToCompress = 1400
 )
 
-func compressionByID(id uint16) *compression {
-	for i := range compressions {
-		if compressions[i].id == id {
-			return &compressions[i]
-		}
-	}
-	return nil
-}
+// known are all in our order of preference.
+func (p *preferences) known() []Compression { return slices.Concat(p.more, compressions) }
 
 // compressionIDs are for ClientHello and CertificateRequest.
 func (p *preferences) compressionIDs() (ids []uint16) {
 	if p.compressions != nil {
 		return p.compressions
 	}
-	for _, c := range compressions {
-		ids = append(ids, c.id)
+	for _, c := range p.known() {
+		ids = append(ids, c.ID)
 	}
 	return ids
 }
 
 // compressCertificate gives a CompressedCertificate for a Certificate message, if
 // the peer takes one and it is worth it, and else the message itself.
-func compressCertificate(raw []byte, theirs []uint16) []byte {
+func compressCertificate(known []Compression, raw []byte, theirs []uint16) []byte {
 	if len(raw) < fewToCompress {
 		return raw
 	}
-	for _, c := range compressions {
-		if c.compress == nil || !contains(theirs, c.id) {
+	for _, c := range known {
+		if c.Compress == nil || !contains(theirs, c.ID) {
 			continue
 		}
-		compressed, err := c.compress(raw[4:])
+		compressed, err := c.Compress(raw[4:])
 		if err != nil || len(compressed) > len(raw)-len(raw)/16 {
 			return raw
 		}
 		var b cryptobyte.Builder
 		b.AddUint8(typeCompressedCertificate)
 		b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
-			b.AddUint16(c.id)
+			b.AddUint16(c.ID)
 			b.AddUint24(uint32(len(raw) - 4))
 			addOpaque24(b, compressed)
 		})
@@ -86,7 +81,7 @@ func compressCertificate(raw []byte, theirs []uint16) []byte {
 
 // decompressCertificate gives the Certificate message that a
 // CompressedCertificate stands for. Its content has at most limit bytes.
-func decompressCertificate(raw []byte, limit int) ([]byte, error) {
+func decompressCertificate(known []Compression, raw []byte, limit int) ([]byte, error) {
 	s, err := body(raw, "CompressedCertificate")
 	if err != nil {
 		return nil, err
@@ -97,8 +92,8 @@ func decompressCertificate(raw []byte, limit int) ([]byte, error) {
 	if !s.ReadUint16(&algorithm) || !s.ReadUint24(&length) || !readOpaque24(&s, &compressed) || len(compressed) == 0 || !s.Empty() {
 		return nil, malformed("CompressedCertificate")
 	}
-	c := compressionByID(algorithm)
-	if c == nil {
+	at := slices.IndexFunc(known, func(c Compression) bool { return c.ID == algorithm })
+	if at < 0 {
 		return nil, illegal("certificate compression %d was not offered", algorithm)
 	}
 	if int(length) > min(limit, maxRatio*len(compressed)) {
@@ -106,7 +101,7 @@ func decompressCertificate(raw []byte, limit int) ([]byte, error) {
 	}
 	out := make([]byte, 4+length)
 	out[0], out[1], out[2], out[3] = typeCertificate, byte(length>>16), byte(length>>8), byte(length)
-	if err := c.decompress(out[4:], compressed); err != nil {
+	if err := known[at].Decompress(out[4:], compressed); err != nil {
 		return nil, broken(engine.AlertBadCertificate, "a compressed certificate that does not decompress: %w", err)
 	}
 	return out, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 
 	"tlsify/engine"
 	"tlsify/engine/enginetest"
+	"tlsify/engines/brotli"
 )
 
 // manyNames is a certificate of a kind that is worth compressing.
@@ -46,8 +48,8 @@ func (c *counting) Write(p []byte) (int, error) {
 func TestCertificateCompression(t *testing.T) {
 	id := manyNames(t)
 	sent := map[uint16][2]int{}
-	for _, algorithm := range []uint16{0x7777, 1} {
-		e := newEngine(preferences{compressions: []uint16{algorithm}})
+	for _, algorithm := range []uint16{0x7777, 1, 2} {
+		e := newEngine(preferences{compressions: []uint16{algorithm}, more: withBrotli})
 		c := &engine.ClientConfig{Config: engine.Config{Verify: expectPeer(id)}, ServerName: testName, Identities: []*engine.Identity{id}}
 		s := &engine.ServerConfig{Config: engine.Config{Verify: expectPeer(id)}, Identities: []*engine.Identity{id}, ClientAuth: engine.ClientAuthRequire}
 		clientConn, serverConn := pair(t)
@@ -78,11 +80,11 @@ func TestCertificateCompression(t *testing.T) {
 // What is short, or no shorter compressed, goes as it is.
 func TestNotWorthCompressing(t *testing.T) {
 	for name, content := range map[string][]byte{"short": make([]byte, fewToCompress-1), "random": randomBytes(5000)} {
-		if got := compressCertificate(content, []uint16{1, 2, 3}); !bytes.Equal(got, content) {
+		if got := compressCertificate(compressions, content, []uint16{1, 2, 3}); !bytes.Equal(got, content) {
 			t.Errorf("%s: it was compressed", name)
 		}
 	}
-	if got := compressCertificate(make([]byte, 5000), []uint16{9}); len(got) != 5000 {
+	if got := compressCertificate(compressions, make([]byte, 5000), []uint16{9}); len(got) != 5000 {
 		t.Error("it was compressed by an algorithm that we do not have")
 	}
 }
@@ -128,11 +130,13 @@ func TestCompressionBombs(t *testing.T) {
 		"zstd, two frames":           pretendCompressed(3, most, padded(append(frame(most), frame(most)...))),
 		"zstd, too little":           pretendCompressed(3, most, padded(frame(most-1))),
 		"brotli":                     pretendCompressed(2, 100, bytes.Repeat([]byte("junk"), 10)),
+		"brotli, 2 MiB":              pretendCompressed(2, most, padded(must(brotli.Compress(zeros)))),
+		"brotli, too little":         pretendCompressed(2, most, padded(must(brotli.Compress(zeros[1:most])))),
 		"junk":                       pretendCompressed(3, 100, bytes.Repeat([]byte("junk"), 10)),
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := decompressCertificate(raw, most)
+		_, err := decompressCertificate(slices.Concat(withBrotli, compressions), raw, most)
 		runtime.ReadMemStats(&after)
 		cost := (after.TotalAlloc - before.TotalAlloc) >> 10
 		t.Logf("%s: %d KiB, %v", name, cost, err)
@@ -148,14 +152,14 @@ func TestCompressionBombs(t *testing.T) {
 // The limit of a client that nobody knows holds for what it compresses.
 func TestCompressedClientCertificateLimit(t *testing.T) {
 	content := append(bytes.Repeat([]byte{0}, maxClientCertificate), randomBytes(1<<14)...)
-	raw := compressCertificate(append([]byte{typeCertificate, 2, 0x40, 0}, content...), []uint16{1})
+	raw := compressCertificate(compressions, append([]byte{typeCertificate, 2, 0x40, 0}, content...), []uint16{1})
 	if raw[0] != typeCompressedCertificate {
 		t.Fatal("it was not compressed")
 	}
-	if _, err := decompressCertificate(raw, maxClientCertificate); err == nil || !strings.Contains(err.Error(), "compressed certificate of") {
+	if _, err := decompressCertificate(compressions, raw, maxClientCertificate); err == nil || !strings.Contains(err.Error(), "compressed certificate of") {
 		t.Error(err)
 	}
-	if _, err := decompressCertificate(raw, maxCertificateMessage); err != nil {
+	if _, err := decompressCertificate(compressions, raw, maxCertificateMessage); err != nil {
 		t.Error(err)
 	}
 }

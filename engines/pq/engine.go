@@ -17,8 +17,9 @@ const name = "pq"
 // pqEngine is the engine. It has no state.
 type pqEngine struct{ prefs preferences }
 
-// New returns the engine.
-func New() engine.ServerEngine { return newEngine(preferences{}) }
+// New returns the engine. What more there is for the compression of certificates is
+// preferred to what it has itself.
+func New(more ...Compression) engine.ServerEngine { return newEngine(preferences{more: more}) }
 
 func newEngine(p preferences) *pqEngine {
 	if p.suites == nil {

@@ -48,6 +48,7 @@ type preferences struct {
 	signing      []uint16 // to sign with; nil: as schemes
 	suites       []uint16 // in order of preference
 	compressions []uint16 // of certificates, to offer; nil: all
+	more         []Compression
 	shares       []uint16 // groups of a client's first key shares; nil: firstShares
 	// ownTypes are the types of certificate that a client offers; nil: those of
 	// its identities.
@@ -198,12 +199,12 @@ func (h *handshake) readFinished(base []byte) error {
 
 // readCertificate makes a Certificate, compressed or not, of a message that is due
 // to be one. Limit is the most bytes of its content.
-func readCertificate(raw []byte, limit int, offered func(ext uint16) bool) (*certificateMessage, error) {
+func (h *handshake) readCertificate(raw []byte, limit int, offered func(ext uint16) bool) (*certificateMessage, error) {
 	switch raw[0] {
 	case typeCertificate:
 	case typeCompressedCertificate:
 		var err error
-		if raw, err = decompressCertificate(raw, limit); err != nil {
+		if raw, err = decompressCertificate(h.prefs.known(), raw, limit); err != nil {
 			return nil, err
 		}
 	default:
@@ -258,7 +259,7 @@ func (h *handshake) sendIdentity(id *engine.Identity, s *scheme, m *certificateM
 	if err != nil {
 		return internal("%w", err)
 	}
-	if err := h.send(compressCertificate(raw, compressions), nil); err != nil {
+	if err := h.send(compressCertificate(h.prefs.known(), raw, compressions), nil); err != nil {
 		return err
 	}
 	signature, err := s.sign(id.Key, signedMessage(!h.server, h.transcript.sum()))

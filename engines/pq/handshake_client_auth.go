@@ -68,7 +68,7 @@ func (h *clientHandshake) readServerAuthentication() error {
 			return err
 		}
 	}
-	m, err := readCertificate(raw, maxCertificateMessage, h.hello.has)
+	m, err := h.readCertificate(raw, maxCertificateMessage, h.hello.has)
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func (h *serverHandshake) readClientAuthentication() error {
 	if err != nil {
 		return err
 	}
-	m, err := readCertificate(raw, maxClientCertificate, func(uint16) bool { return false })
+	m, err := h.readCertificate(raw, maxClientCertificate, func(uint16) bool { return false })
 	if err != nil {
 		return err
 	}

@@ -9,12 +9,16 @@ import (
 
 	"tlsify/engine"
 	"tlsify/engine/enginetest"
+	"tlsify/engines/brotli"
 )
 
 // Certificate compression with OpenSSL and rustls, in both roles. That it was used
 // shows in the number of bytes that came.
 
-var compressionNames = map[string]uint16{"zlib": 1, "zstd": 3}
+var compressionNames = map[string]uint16{"zlib": 1, "brotli": 2, "zstd": 3}
+
+// withBrotli has what a build with utls gives the engine.
+var withBrotli = []Compression{{brotli.ID, brotli.Compress, brotli.Decompress}}
 
 // reading counts what is read.
 type reading struct {
@@ -39,7 +43,7 @@ func receives(t *testing.T, port string, id *engine.Identity, algorithm uint16) 
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	counted := &reading{Conn: conn}
-	e := newEngine(preferences{compressions: []uint16{algorithm}})
+	e := newEngine(preferences{compressions: []uint16{algorithm}, more: withBrotli})
 	c := &engine.ClientConfig{Config: engine.Config{Verify: expectPeer(id)}, ServerName: testName, Identities: []*engine.Identity{id}}
 	s, err := e.Client(ctx, counted, c)
 	if err != nil {
@@ -68,7 +72,7 @@ func serves(t *testing.T, id *engine.Identity, algorithm uint16, client func(por
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	counted := &reading{Conn: conn}
-	e := newEngine(preferences{compressions: []uint16{algorithm}})
+	e := newEngine(preferences{compressions: []uint16{algorithm}, more: withBrotli})
 	s := &engine.ServerConfig{Config: engine.Config{Verify: expectPeer(id)}, Identities: []*engine.Identity{id}, ClientAuth: engine.ClientAuthRequire}
 	session, err := e.Server(ctx, counted, s)
 	if err != nil {
