@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"tlsify/cmd/tlsify/internal/fingerprint"
+	"tlsify/engine/ech"
 	"tlsify/engine/enginetest"
 	"tlsify/engine/enginetest/browser"
 )
@@ -115,7 +117,10 @@ func newECHSite(t *testing.T, python string) *echSite {
 	hidden := issue("hidden", enginetest.CertOptions{DNS: []string{"*.tlsify.test"}})
 	public := issue("public", enginetest.CertOptions{DNS: []string{publicName}})
 	local := issue("resolver", enginetest.CertOptions{IP: []net.IP{{127, 0, 0, 1}}})
-	fresh, stale := makeECH(t, "x25519", dir+"/key.pem"), makeECH(t, "x25519", dir+"/old.pem")
+	// The newest key is of a kind that no browser has: they take the other.
+	fresh := bothLists(t, makeECH(t, "mlkem768-x25519", dir+"/strong.pem"), makeECH(t, "x25519", dir+"/plain.pem"))
+	stale := makeECH(t, "x25519", dir+"/old.pem")
+	joinFiles(t, dir+"/key.pem", dir+"/strong.pem", dir+"/plain.pem")
 
 	// One page asks each host of each engine for an image, again and again, which
 	// makes up for answers that come too late for a browser that has just begun.
@@ -135,6 +140,43 @@ func newECHSite(t *testing.T, python string) *echSite {
 		"fresh.tlsify.test=127.0.0.1," + fresh, "stale.tlsify.test=127.0.0.1," + stale, "plain.tlsify.test=127.0.0.1"})...)
 	s.start, s.resolver = "https://start.tlsify.test:"+port+"/", "https://"+dns.address+"/dns-query"
 	return s
+}
+
+// bothLists is one ECHConfigList of two, in base64 as they are.
+func bothLists(t *testing.T, lists ...string) string {
+	t.Helper()
+	var all []ech.Config
+	for _, list := range lists {
+		content, err := base64.StdEncoding.DecodeString(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		configs, err := ech.ParseList(content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, configs...)
+	}
+	joined, err := ech.List(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(joined)
+}
+
+func joinFiles(t *testing.T, to string, from ...string) {
+	t.Helper()
+	var all []byte
+	for _, name := range from {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, content...)
+	}
+	if err := os.WriteFile(to, all, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // namesSeen are the names in the ClientHellos that passed.
