@@ -2,17 +2,25 @@ package pq
 
 import (
 	"context"
+	"crypto/mldsa"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 
 	"tlsify/engine"
 	"tlsify/engine/ech"
+	"tlsify/engines/pq/otherkey/otherkeytest"
+	"tlsify/verify"
 )
 
 // TestFeatureTable takes the table of ENGINES.md that tells what Encrypted Client
-// Hello and certificate compression cost, with X25519MLKEM768: bytes of both first
+// Hello, certificate compression, SLH-DSA and others cost, with X25519MLKEM768
+// where no group is named: bytes of both first
 // flights, and CPU of both ends together, in one process. It goes by the same
 // variables as TestHandshakeTable; the cases take turns.
 func TestFeatureTable(t *testing.T) {
@@ -46,6 +54,28 @@ func TestFeatureTable(t *testing.T) {
 	many := manyNames(t)
 	add("a certificate with 101 names", many, preferences{compressions: []uint16{0x7777}})
 	add("the same, compressed by zlib", many, preferences{})
+	for _, group := range []string{"secp521r1", "x448", "x25519_mlkem512", "x448_mlkem768", "p521_mlkem1024"} {
+		row := add("the group "+group, plain, preferences{})
+		row.c.Groups, row.s.Groups = []string{group}, []string{group}
+	}
+	small := add("names of 12 issuers", plain, preferences{})
+	for i := range 12 {
+		small.c.CAs = append(small.c.CAs, must(asn1.Marshal(pkix.Name{CommonName: fmt.Sprintf("Authority %d", i), Organization: []string{"An organisation"}}.ToRDNSequence())))
+	}
+	chain := otherChain()
+	other := add("a handshake signed by SLH-DSA-SHAKE-128f, the chain by SHA2-192f and 128f", otherIdentity(), preferences{})
+	other.c.Signatures, other.s.Signatures = named, named
+	mixedKey := must(mldsa.GenerateKey(mldsa.MLDSA65()))
+	mixed := must(otherkeytest.Issue(otherkeytest.Template(testName, testName), chain.root, mixedKey.PublicKey(), slhdsaKey["root"]()))
+	under := add("an ML-DSA-65 leaf below an SLH-DSA-SHA2-128f root", &engine.Identity{Chain: [][]byte{mixed.Raw}, Leaf: mixed, Key: mixedKey}, preferences{})
+	under.c.Signatures, under.s.Signatures = append(slices.Clone(named), "mldsa65"), append(slices.Clone(named), "mldsa65")
+	for _, row := range []*feature{other, under} {
+		policy := otherPolicy(t, chain.root, named...)
+		row.c.Verify = func(p *engine.Peer) error {
+			_, err := policy.Check(verify.Evidence{Certificates: p.Certificates})
+			return err
+		}
+	}
 	sizes := map[*feature][2]int{}
 	for range tableRounds {
 		for _, row := range rows {
