@@ -83,6 +83,9 @@ func (c *Choice) check(rig *Rig, contestants []Contestant) error {
 		if known := Groups(contestants); !slices.Contains(known, group) {
 			return fmt.Errorf("no contestant has the group %q; there are %s", group, strings.Join(known, ", "))
 		}
+		if !slices.Contains(serverGroups(), group) {
+			return fmt.Errorf("the server has no group %q; it has %s", group, strings.Join(serverGroups(), ", "))
+		}
 	}
 	for _, key := range c.Keys {
 		if !slices.Contains(AllKeys, key) {

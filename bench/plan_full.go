@@ -197,6 +197,10 @@ func (p *Plan) handshakes(rig *Rig, contestants []Contestant, ours string) {
 	classical := ServerKind{PQ: true, Key: KeyP256, Group: "x25519"}
 	var byGroup, byKey []Contestant
 	for _, group := range Groups(choosers) {
+		if !slices.Contains(serverGroups(), group) {
+			p.Notes = append(p.Notes, "handshakes with "+group+": the server has no such group")
+			continue
+		}
 		kind := classical
 		kind.Group = group
 		for _, c := range those(choosers, func(c Contestant) bool { return slices.Contains(c.Groups, group) }) {

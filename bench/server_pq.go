@@ -83,3 +83,10 @@ func (c pqConn) Write(p []byte) (int, error) { return c.session.Write(p) }
 func (c pqConn) Close() error {
 	return errors.Join(c.session.CloseWrite(), c.Conn.Close())
 }
+
+// serverGroups are the groups that a server of the engine pq can be made to take
+// alone.
+func serverGroups() []string {
+	groups, _ := pq.New().Groups()
+	return groups
+}
