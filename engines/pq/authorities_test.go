@@ -1,9 +1,13 @@
 package pq
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"tlsify/engine"
+	"tlsify/engine/enginetest"
 )
 
 // TestCertificateAuthorities has a client that names issuers, and a server that
@@ -38,4 +42,40 @@ func TestCertificateAuthorities(t *testing.T) {
 		client, _ := handshakes(t, c, s)
 		wantAlert(t, client.err, engine.AlertHandshakeFailure)
 	})
+}
+
+// OpenSSL's server names the issuers that it trusts, and the signatures that it
+// takes; each time one of our certificates is right, and it is not the first.
+func TestChoiceWithOpenSSL(t *testing.T) {
+	openssl := needOpenSSL(t)
+	cert, key := writeIdentity(t, testIdentity("p256"))
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, enginetest.PKI(t).Root.PEM(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	own, issued := testIdentity("p256"), enginetest.Identity(enginetest.Chain(t, "client"))
+	for name, tt := range map[string]struct {
+		trusts     string
+		signatures string
+		ours       []*engine.Identity
+	}{
+		"by issuer":           {ca, "", []*engine.Identity{own, issued}},
+		"by the other issuer": {cert, "", []*engine.Identity{issued, own}},
+		"by signature":        {cert, "rsa_pss_rsae_sha256", []*engine.Identity{own, testIdentity("rsa")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := []string{"s_server", "-accept", "127.0.0.1:0", "-tls1_3", "-cert", cert, "-key", key, "-CAfile", tt.trusts, "-Verify", "1", "-rev"}
+			if tt.signatures != "" {
+				args = append(args, "-client_sigalgs", tt.signatures) // and whoever it is, he comes in
+			} else {
+				args = append(args, "-verify_return_error")
+			}
+			p := start(t, openssl, args...)
+			c, _ := configs("p256")
+			c.Identities = tt.ours
+			session := dial(t, p.expect(t, "ACCEPT 127.0.0.1:"), c)
+			fmt.Fprintln(session, "hello")
+			line(t, session, "olleh\n")
+		})
+	}
 }
