@@ -50,6 +50,9 @@ func (h *clientHandshake) hide() error {
 	if h.cfg.ECHConfigList == nil {
 		return nil
 	}
+	if len(h.cfg.PSKs) > 0 { // their identities would stand in the outer hello
+		return internal("a pre-shared key together with an encrypted ClientHello")
+	}
 	target, err := ech.Choose(h.cfg.ECHConfigList)
 	if err != nil {
 		return internal("%w", err) // Check has seen to it

@@ -119,13 +119,19 @@ func TestECHGrease(t *testing.T) {
 	}
 }
 
-// An external key is no answer to a rejection.
+// An external key is no answer to a rejection; and whoever were to allow it would
+// still send no identity in clear.
 func TestECHWithPSK(t *testing.T) {
 	_, list := echKey(t, "x25519")
 	c, _ := configs("mldsa65")
 	c.ECHConfigList, c.PSKs = list, []*engine.PSK{{}}
 	if err := New().CheckClient(c); err == nil || !strings.Contains(err.Error(), "--ech") {
 		t.Error(err)
+	}
+	c.PSKs = []*engine.PSK{testPSK("one")}
+	h := &clientHandshake{handshake: newEngine(preferences{}).handshake(nil, &c.Config, false), cfg: c}
+	if err := h.makeHello(); err == nil || !strings.Contains(err.Error(), "a pre-shared key together with") {
+		t.Errorf("a hello was made: %v", err)
 	}
 }
 
