@@ -24,7 +24,11 @@ func (r *Report) WriteHTML(out io.Writer, ours string) error {
 	if err := t.Execute(&page, r.view(ours)); err != nil {
 		return err
 	}
-	_, err = out.Write(quoted.ReplaceAll(page.Bytes(), []byte("$1$2$3")))
+	text := page.Bytes()
+	for range 2 { // a match takes the space of the next
+		text = quoted.ReplaceAll(text, []byte("$1$2$3"))
+	}
+	_, err = out.Write(text)
 	return err
 }
 

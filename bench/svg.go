@@ -24,12 +24,12 @@ const chartStyle = `
 .chart text{font:14px system-ui,sans-serif;fill:#1c1c1c}.chart .end{text-anchor:end}.chart .mid{text-anchor:middle}
 .chart path{fill:none;vector-effect:non-scaling-stroke}.chart .tracks{stroke:#ececec}.chart .bar{fill:#9aa7b5}.chart .ours{fill:#2f6fb0}
 .chart .interval{stroke:#1c1c1c;stroke-width:2}.chart .sample{stroke:#1c1c1c;stroke-opacity:.35;stroke-width:5;stroke-linecap:round}
-.chart .noise{fill:#a23c00}.chart .grid{stroke:#1c1c1c;stroke-opacity:.15}.chart .scale{font-size:12px;fill:#5a5a5a}
+.chart .n{fill:#a23c00}.chart .grid{stroke:#1c1c1c;stroke-opacity:.15}.chart .scale{font-size:12px;fill:#5a5a5a}
 .chart .curve{stroke-width:2;stroke:#2f6fb0}.chart .c1{stroke:#c1541b}.chart .c2{stroke:#2e8b57}.chart .c3{stroke:#8a4fb0}.chart .c4{stroke:#8f7416}.chart .c5{stroke:#5f6b78}
 .chart .d1{stroke-dasharray:6 3}.chart .d2{stroke-dasharray:2 3}
 @media (prefers-color-scheme:dark){
 .chart text{fill:#e8e8e8}.chart .tracks{stroke:#2c2f33}.chart .bar{fill:#66727f}.chart .ours{fill:#5b9bdc}
-.chart .interval{stroke:#f4f4f4}.chart .sample{stroke:#fff}.chart .noise{fill:#ffb27a}.chart .grid{stroke:#fff}.chart .scale{fill:#a6a6a6}
+.chart .interval{stroke:#f4f4f4}.chart .sample{stroke:#fff}.chart .n{fill:#ffb27a}.chart .grid{stroke:#fff}.chart .scale{fill:#a6a6a6}
 .chart .curve{stroke:#5b9bdc}.chart .c1{stroke:#f08a4b}.chart .c2{stroke:#5fc48c}.chart .c3{stroke:#c08be0}.chart .c4{stroke:#d8b94a}.chart .c5{stroke:#a9b4c0}}
 `
 
@@ -158,9 +158,9 @@ func (r *Result) chart(metric Metric, ours string) string {
 		s, mark := Summarize(samples), ""
 		switch {
 		case s.Median > widest:
-			mark = `<tspan class="noise"> off the scale</tspan>`
+			mark = `<tspan class="n"> off the scale</tspan>`
 		case s.Noisy():
-			mark = `<tspan class="noise"> noise</tspan>`
+			mark = `<tspan class="n"> noise</tspan>`
 		}
 		fmt.Fprintf(&text, "<text y=\"%d\">%s<tspan class=\"end\" x=\"100%%\">%s</tspan></text>\n",
 			top+chartText, html.EscapeString(t.Contestant), number(s.Median)+mark)
