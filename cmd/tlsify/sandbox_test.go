@@ -139,7 +139,7 @@ func TestCaptiveInThePool(t *testing.T) {
 						n := rawOf(t, theirs)
 						theirs.Close()
 						go newClient(ours, clientConfig(t))
-						go door.let(n, "true")
+						go door.let(n, "cat") // which stays
 					} else {
 						go door.let(-1, "")
 					}
