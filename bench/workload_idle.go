@@ -29,7 +29,7 @@ const (
 	// pressure may lose one.
 	idleTries = 4
 	// idleVisits are made among those that stand.
-	idleVisits = 9
+	idleVisits = 25
 )
 
 // idle adds what a server takes for connections that stand: all processor time
