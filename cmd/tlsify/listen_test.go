@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -227,6 +229,46 @@ func TestConnectionsOutliveListener(t *testing.T) {
 	}
 	if got, how := c.talk("orphan"); got != "ORPHAN" || how != "close_notify" {
 		t.Errorf("got %q, end %s", got, how)
+	}
+}
+
+// A handshake that was under way when the listener was told to end has its PROG, too.
+func TestHandshakesOutliveTheSignal(t *testing.T) {
+	t.Parallel()
+	l, err := startListener(nil, os.Environ(), append(identity(t), "127.0.0.1:0", "--", "prog", "upper")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := dialRaw(l.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ended := make(chan error, 1)
+	// The server's flight is there, and the client's is not yet sent.
+	config := clientConfig(t)
+	config.VerifyConnection = func(tls.ConnectionState) error {
+		go func() { ended <- l.stop() }()
+		if !becomes(func() bool {
+			refused, err := net.Dial("tcp4", l.address)
+			if err == nil {
+				refused.Close()
+			}
+			return err != nil
+		}) {
+			return errors.New("it still listens")
+		}
+		return nil
+	}
+	c, err := newClient(conn, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, how := c.talk("orphan"); got != "ORPHAN" || how != "close_notify" {
+		t.Errorf("got %q, end %s", got, how)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -294,6 +294,13 @@ func (a *admission) room() int {
 	return a.limits.Connections - a.processes
 }
 
+// shakesHands tells whether anybody does.
+func (a *admission) shakesHands() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.unfinished) > 0
+}
+
 func anyone(*visitor) bool { return true }
 
 // endUnfinished ends the oldest unfinished handshake of those it may be, if

@@ -25,13 +25,14 @@ import (
 )
 
 // Run accepts connections and starts one accept process for each, until a
-// signal ends it. Connections that stand go on.
+// signal ends it. Established connections go on.
 func Run(ctx context.Context, inv *acquire.Resources) error {
 	sockets, err := open(inv.Listen.Target)
 	if err != nil {
 		return status.Usagef("cannot listen: %v", err)
 	}
-	defer remove(inv.Listen.Target, identityOf(inv.Listen.Target))
+	id := identityOf(inv.Listen.Target)
+	defer remove(inv.Listen.Target, id)
 	if err := inv.Listen.User.Become(); err != nil {
 		return err
 	}
@@ -48,7 +49,30 @@ func Run(ctx context.Context, inv *acquire.Resources) error {
 		inv.Say.Control.Say("listening", boundAddress(socket.Number()))
 		go func() { ended <- s.serve(socket) }()
 	}
-	return s.until(ctx, ended)
+	err = s.until(ctx, ended)
+	if ctx.Err() != nil {
+		for _, socket := range sockets {
+			socket.Stop()
+		}
+		for range sockets {
+			<-ended
+		}
+		remove(inv.Listen.Target, id) // another may listen there now
+		for _, socket := range sockets {
+			socket.Close()
+		}
+		s.finish()
+	}
+	return err
+}
+
+// finish waits for the handshakes under way, for as long as a flood would leave them:
+// whose handshake succeeds needs us to start PROG.
+func (s *service) finish() {
+	s.pool.empty()
+	for end := time.Now().Add(handshakeGrace); s.startsPrograms && s.admission.shakesHands() && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 // finishLimit is how long the reader of our lines for people has for the last of
