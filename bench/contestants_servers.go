@@ -72,7 +72,7 @@ func hosts(tlsify string) []host {
 			}, nil, "cat"},
 		{Contestant{Name: "s6-tlsserver", Program: "s6-tlsserver", Options: "a process and cat for each", Version: []string{}, Peer: true},
 			func(h hosting) ([]string, error) {
-				return []string{"-c", "2000", "-C", "2000", "-b", "512", "127.0.0.1", h.port, "cat"}, nil
+				return []string{"-H", "-R", "-c", "2000", "-C", "2000", "-b", "512", "127.0.0.1", h.port, "cat"}, nil
 			},
 			func(h hosting) []string { return []string{"CERTFILE=" + h.cert, "KEYFILE=" + h.key} }, "cat"},
 	}
