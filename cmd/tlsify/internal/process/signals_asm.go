@@ -21,8 +21,10 @@ import (
 
 // These are onSignal's. They are set once, before it can be called.
 var (
-	lastSignal   int32
-	signalBell   int32 // an eventfd
+	lastSignal int32
+	//lint:ignore U1000 onSignal reads it
+	signalBell int32 // an eventfd
+	//lint:ignore U1000 onSignal reads it
 	signalRing   = [8]byte{0: 1, 7: 0}
 	onSignalCode uintptr // where onSignal is; of the assembler's
 )
