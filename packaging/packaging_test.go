@@ -62,7 +62,13 @@ func command(t *testing.T, dir string, env []string, words ...string) string {
 	t.Helper()
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), env...)
+	// A make that has started us is not one that this one is below.
+	for _, entry := range os.Environ() {
+		if name, _, _ := strings.Cut(entry, "="); name != "MAKEFLAGS" && name != "MFLAGS" && name != "MAKELEVEL" {
+			cmd.Env = append(cmd.Env, entry)
+		}
+	}
+	cmd.Env = append(cmd.Env, env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%q: %v\n%s", words, err, out)
