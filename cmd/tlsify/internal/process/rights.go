@@ -53,7 +53,10 @@ func TakeAllGiven(socket *stream.FD, most int) (word byte, fds []int, err error)
 		return 0, nil, io.EOF
 	}
 	messages, err := unix.ParseSocketControlMessage(rights[:rightsLen])
-	if err == nil && len(messages) > 0 {
+	switch {
+	case err != nil || len(messages) > 1:
+		return 0, nil, errNoDescriptor
+	case len(messages) == 1:
 		fds, err = unix.ParseUnixRights(&messages[0])
 	}
 	return data[0], fds, err
