@@ -19,7 +19,7 @@ WITH_GO = GOTOOLCHAIN=$$($(GO) env GOVERSION)
 GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
-.PHONY: loss browsers browsers-ech dropins matrix help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo tlsfuzzer pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms crowd reload endings engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
+.PHONY: loss browsers browsers-ech dropins matrix help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo tlsfuzzer pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms suffixes crowd reload endings engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
@@ -232,6 +232,9 @@ bench-build: build
 rename: ## give the module another path: make rename MODULE=example.org/tlsify
 	@test -n '$(MODULE)' || { echo 'make rename MODULE=example.org/tlsify'; false; }
 	@$(GO) run .ci/rename.go '$(MODULE)'
+
+suffixes: ## renew the list of public suffixes from golang.org/x/net's
+	@$(GO) run .ci/suffixes.go >verify/suffixes.tmp && mv verify/suffixes.tmp verify/suffixes.txt
 
 rooms: ## count how the program's rooms hang together
 	@$(GO) run .ci/rooms.go -tags '$(TAGS)' $(ROOMS) ./cmd/tlsify/...

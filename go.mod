@@ -10,8 +10,12 @@ toolchain go1.27.3
 godebug x509negativeserial=1
 
 // How many processors the control group allows matters to nobody who uses one or
-// two, and to find it out takes reading several files at each start.
-godebug containermaxprocs=0
+// two. With both of these the runtime keeps none of the group's files open, and
+// starts nothing that looks at them again.
+godebug (
+	containermaxprocs=0
+	updatemaxprocs=0
+)
 
 require (
 	github.com/andybalholm/brotli v1.2.8 // brotli, of compressed certificates: of pq where utls, which needs it, is in the build

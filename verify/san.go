@@ -10,9 +10,6 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
-	// The standard library has no list of public suffixes, and a wildcard over
-	// one of them is nobody's to have.
-	"golang.org/x/net/publicsuffix"
 )
 
 // altNames is what a subjectAltName holds besides the DNS names, addresses and
@@ -189,13 +186,4 @@ func matchDNS(presented, host string) bool {
 	}
 	_, parent, ok := strings.Cut(host, ".")
 	return ok && parent == base && !isPublicSuffix(base)
-}
-
-// isPublicSuffix tells whether domain is one of the suffixes under which
-// registries register. The list's private section does not count: a company
-// that lets others live under its domain still holds the domain, and *.s3.amazonaws.com
-// is a certificate that exists.
-func isPublicSuffix(domain string) bool {
-	suffix, icann := publicsuffix.PublicSuffix(domain)
-	return icann && suffix == domain
 }
