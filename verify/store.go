@@ -96,15 +96,18 @@ func StoreFromPEM(name string, data []byte) (*Store, error) {
 	return &Store{sources: []source{b}}, nil
 }
 
-// Paths are the directories that a search opens files in.
-func (s *Store) Paths() []string {
-	var paths []string
+// Paths are where a search opens files: in directories with whatever links in them
+// lead to, and in others with what is below them, and no more.
+func (s *Store) Paths() (linked, whole []string) {
 	for _, source := range s.sources {
-		if d, ok := source.(*hashedDirectory); ok {
-			paths = append(paths, d.path)
+		switch d, ok := source.(*hashedDirectory); {
+		case ok && d.trees == nil:
+			linked = append(linked, d.path)
+		case ok:
+			whole = append(append(whole, d.path), d.trees...)
 		}
 	}
-	return paths
+	return linked, whole
 }
 
 // Close closes the files that a search reads. There must be none after it.
@@ -285,7 +288,12 @@ func (b *bundle) scan(each func(der, subject []byte) error) error {
 
 // hashedDirectory is a directory in which a root is found by the hash of its
 // subject.
-type hashedDirectory struct{ path string }
+type hashedDirectory struct {
+	path string
+	// trees, where not nil, are where links in it may lead to: a link that leads
+	// elsewhere may not be followed by a process that is confined.
+	trees []string
+}
 
 func (d *hashedDirectory) find(names *nameSet, all bool) ([]*x509.Certificate, error) {
 	var roots []*x509.Certificate
@@ -300,11 +308,15 @@ func (d *hashedDirectory) find(names *nameSet, all bool) ([]*x509.Certificate, e
 			path := filepath.Join(d.path, fmt.Sprintf("%s.%d", hash, n))
 			text, err := readFile(path)
 			if errors.Is(err, fs.ErrNotExist) {
-				if _, err := os.Lstat(path); err == nil {
+				if isLink(path) {
 					names.unreadable(&StoreError{Source: path, Err: errors.New("the link leads to no file: run `openssl rehash` on the directory")})
 					continue
 				}
 				break
+			}
+			if d.trees != nil && errors.Is(err, fs.ErrPermission) && isLink(path) {
+				names.unreadable(&StoreError{Source: path, Err: fmt.Errorf("%w: the link leads out of the distribution's places for certificates; put what it leads to into one of them, or name it (--trust FILE)", fs.ErrPermission)})
+				continue
 			}
 			if err != nil {
 				return nil, &StoreError{Source: path, Err: err}
@@ -319,6 +331,12 @@ func (d *hashedDirectory) find(names *nameSet, all bool) ([]*x509.Certificate, e
 	return roots, nil
 }
 
+// isLink tells whether there is a symbolic link, wherever it leads.
+func isLink(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
+}
+
 // openDirectory gives a directory's sources, at least one.
 func openDirectory(path string) ([]source, error) {
 	hashed, files, err := listDirectory(path)
@@ -326,7 +344,7 @@ func openDirectory(path string) ([]source, error) {
 		return nil, &StoreError{Source: path, Err: err}
 	}
 	if hashed {
-		return []source{&hashedDirectory{path}}, nil
+		return []source{&hashedDirectory{path: path}}, nil
 	}
 	var sources []source
 	for _, file := range files {

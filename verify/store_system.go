@@ -23,6 +23,16 @@ var (
 		"/usr/local/share/certs",       // FreeBSD before 12
 		"/var/lib/ca-certificates/pem", // SUSE
 	}
+	// systemTrees are where the links in those lead to. Each holds certificates
+	// that everyone may read, and nothing else; to read the links themselves, of
+	// which there are hundreds, would take longer than all else of a start.
+	systemTrees = []string{
+		"/usr/share/ca-certificates",       // Debian, Alpine, Gentoo, Void
+		"/usr/local/share/ca-certificates", // the same, an administrator's
+		"/etc/ca-certificates",             // Arch
+		"/etc/pki/ca-trust",                // Fedora
+		"/var/lib/ca-certificates",         // SUSE
+	}
 )
 
 // SystemStore is the system's roots. certFile and certDir are the values of
@@ -57,7 +67,7 @@ func wellKnownStore() (*Store, error) {
 	s := &Store{system: true}
 	for _, dir := range systemDirs {
 		if hashed, _, err := listDirectory(dir); err == nil && hashed {
-			s.sources = append(s.sources, &hashedDirectory{dir})
+			s.sources = append(s.sources, &hashedDirectory{dir, systemTrees})
 			break
 		}
 	}

@@ -20,11 +20,12 @@ func (c *connection) prepareConfinement() {
 	// may be asked once more for a certificate.
 	if c.inv.Policy != nil {
 		for _, store := range c.inv.Policy.Trust {
-			needs.Read = append(needs.Read, store.Paths()...)
+			linked, whole := store.Paths()
+			needs.Read, needs.Whole = append(needs.Read, linked...), append(needs.Whole, whole...)
 		}
 	}
 	needs.Sockets = c.inv.Target.TCPFastOpen || c.retries()
-	needs.Narrowed = needs.Sockets || len(needs.Read) > 0 && needs.Replace == ""
+	needs.Narrowed = needs.Sockets || needs.Reads() && needs.Replace == ""
 	c.mayNarrow = needs.Narrowed
 	c.confinement = privilege.Prepare(needs)
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"unsafe"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
@@ -72,7 +73,7 @@ func newRuleset(n Needs) (*ruleset, error) {
 	if r.fd, err = ll.LandlockCreateRuleset(&attributes, 0); err != nil {
 		return nil, os.NewSyscallError("landlock_create_ruleset", err)
 	}
-	for _, path := range reachable(n.Read) {
+	for _, path := range slices.Concat(reachable(n.Read), n.Whole) {
 		if err := r.allow(path, readRights); err != nil && !errors.Is(err, unix.ENOENT) {
 			return nil, errors.Join(err, r.close())
 		}

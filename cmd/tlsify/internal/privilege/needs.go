@@ -7,6 +7,9 @@ type Needs struct {
 	// symbolic links in them lead to, that have to be readable. What is not
 	// there is passed over.
 	Read []string
+	// Whole are directories that have to be readable with all that is below them,
+	// but not what links lead to. What is not there is passed over.
+	Whole []string
 	// Replace is a directory in which files have to be read, made, renamed and
 	// removed. Empty: none.
 	Replace string
@@ -20,3 +23,6 @@ type Needs struct {
 	// Narrowed leaves what Narrow needs.
 	Narrowed bool
 }
+
+// Reads tells whether files have to be opened.
+func (n Needs) Reads() bool { return len(n.Read) > 0 || len(n.Whole) > 0 }

@@ -100,7 +100,7 @@ func rules(n Needs, pid int) []rule {
 	if n.Kill != 0 {
 		when(unix.SYS_KILL, oneOf(0, uint32(n.Kill)))
 	}
-	if len(n.Read) > 0 || n.Replace != "" {
+	if n.Reads() || n.Replace != "" {
 		add(unix.SYS_OPENAT, unix.SYS_GETDENTS64, unix.SYS_LSEEK, unix.SYS_READLINKAT)
 		add(fileCalls...)
 	}
