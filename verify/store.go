@@ -204,6 +204,8 @@ type bundle struct {
 	text []byte
 	// file, where not nil, has the text, which is read each time it is needed.
 	file *openBundle
+	// parsed is the first that check has parsed, of a few.
+	parsed *x509.Certificate
 }
 
 // fewRoots is how many certificates of a file are all parsed at once, to find
@@ -222,7 +224,7 @@ func (b *bundle) check() error {
 	})
 	if err == nil && len(few) <= fewRoots {
 		for _, der := range few {
-			if _, err = x509.ParseCertificate(der); err == nil {
+			if b.parsed, err = x509.ParseCertificate(der); err == nil {
 				break
 			}
 		}
@@ -238,6 +240,10 @@ func (b *bundle) find(names *nameSet, all bool) ([]*x509.Certificate, error) {
 	search := func(wanted func(subject []byte) bool) error {
 		return b.scan(func(der, subject []byte) error {
 			if !wanted(subject) {
+				return nil
+			}
+			if b.parsed != nil && bytes.Equal(b.parsed.Raw, der) {
+				roots = append(roots, b.parsed)
 				return nil
 			}
 			c, err := x509.ParseCertificate(bytes.Clone(der))

@@ -140,8 +140,10 @@ func isFinal(r verify.Reason) bool { return slices.Contains(neverAsked, r.Code) 
 
 // showPeer puts the peer's certificates on the control channel.
 func (c *connection) showPeer(peer *engine.Peer) {
-	for i, certificate := range peer.Certificates {
-		c.say.Say("peer-certificate", strconv.Itoa(i), base64.StdEncoding.EncodeToString(certificate.Raw))
+	if keyword := "peer-certificate"; c.say.Takes(keyword) {
+		for i, certificate := range peer.Certificates {
+			c.say.Say(keyword, strconv.Itoa(i), base64.StdEncoding.EncodeToString(certificate.Raw))
+		}
 	}
 	c.shown, c.facts.Chain = peer, peer.Certificates
 	if peer.RawKey != nil {

@@ -31,6 +31,9 @@ func peerNames(leaf *x509.Certificate) (names []string) {
 // SayPeer tells, on the control channel, what a reader without an X.509 parser
 // wants to know of the peer's leaf.
 func SayPeer(to *status.Channel, leaf *x509.Certificate) {
+	if to == nil {
+		return
+	}
 	if subject := leaf.Subject.String(); subject != "" {
 		to.Say("peer-subject", subject)
 	}

@@ -123,14 +123,18 @@ type endpoint struct {
 // splitHostPort reads HOST:PORT.
 func splitHostPort(s string) (host endpoint, port string, err error) {
 	text, port, err := net.SplitHostPort(s)
-	if url, urlErr := url.Parse(s); urlErr == nil && url.Host != "" {
-		return host, "", status.Usagef("this is a URL: tlsify speaks no HTTP, and connects to %s", status.Cut(net.JoinHostPort(url.Hostname(), cmp.Or(url.Port(), "443"))))
+	if strings.Contains(s, "//") {
+		if url, urlErr := url.Parse(s); urlErr == nil && url.Host != "" {
+			return host, "", status.Usagef("this is a URL: tlsify speaks no HTTP, and connects to %s", status.Cut(net.JoinHostPort(url.Hostname(), cmp.Or(url.Port(), "443"))))
+		}
 	}
 	if err != nil && strings.HasPrefix(strings.ToLower(s), "openssl") && strings.Contains(s, ":") {
 		return host, "", status.Usagef("%q is an address of socat's: here it is HOST:PORT alone, with the options before it; a server is tlsify listen", status.Cut(s))
 	}
-	if name, nameErr := verify.ParseName(s); nameErr == nil && !strings.Contains(s, ":") && (name.IsDNS() || name.IsIP()) {
-		return host, "", status.Usagef("%q is not HOST:PORT: which port? That of HTTPS would be %s:443", status.Cut(s), status.Cut(s))
+	if !strings.Contains(s, ":") {
+		if name, nameErr := verify.ParseName(s); nameErr == nil && (name.IsDNS() || name.IsIP()) {
+			return host, "", status.Usagef("%q is not HOST:PORT: which port? That of HTTPS would be %s:443", status.Cut(s), status.Cut(s))
+		}
 	}
 	if err != nil || text == "" || port == "" {
 		return host, "", status.Usagef("%q is not HOST:PORT (an IPv6 address stands in brackets)", status.Cut(s))

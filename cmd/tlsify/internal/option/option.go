@@ -302,6 +302,9 @@ func Split(args []string) (*Words, error) {
 	flags.Usage = func() {}
 	for i := range Table {
 		o := &Table[i]
+		if !slices.ContainsFunc(args, o.mayBe) {
+			continue // each takes memory
+		}
 		flag := flags.VarPF(&collector{o, w.Values}, o.Name, o.Short, o.Help)
 		if o.Arg == "" {
 			flag.NoOptDefVal = "true"
@@ -324,6 +327,15 @@ func Split(args []string) (*Words, error) {
 		return w, status.Usagef("%s", err.Error())
 	}
 	return w, w.checkForm()
+}
+
+// mayBe tells whether an argument may give the option, alone or among other letters.
+func (o *Option) mayBe(arg string) bool {
+	if long, ok := strings.CutPrefix(arg, "--"); ok {
+		name, _, _ := strings.Cut(long, "=")
+		return name == o.Name
+	}
+	return o.Short != "" && strings.HasPrefix(arg, "-") && strings.Contains(arg, o.Short)
 }
 
 // typed is the argument that had an option which does not exist.

@@ -62,7 +62,17 @@ func (c *Channel) ForListener() {
 
 // Say writes one line: a keyword and values, of which each becomes one token.
 // It does not wait: what the reader does not take is queued.
-func (c *Channel) Say(keyword string, values ...string) { c.say(line(keyword, values)) }
+func (c *Channel) Say(keyword string, values ...string) {
+	if c.Takes(keyword) {
+		c.say(line(keyword, values))
+	}
+}
+
+// Takes tells whether lines of a keyword are written: where they are not, what they
+// would say need not be found out.
+func (c *Channel) Takes(keyword string) bool {
+	return c != nil && (c.only == nil || slices.Contains(c.only, keyword))
+}
 
 func line(keyword string, values []string) string {
 	for _, v := range values {
@@ -78,10 +88,7 @@ func (c *Channel) SayText(keyword, value, text string) {
 }
 
 func (c *Channel) say(line string) {
-	if c == nil {
-		return
-	}
-	if keyword, _, _ := strings.Cut(line, " "); c.only != nil && !slices.Contains(c.only, keyword) {
+	if keyword, _, _ := strings.Cut(line, " "); !c.Takes(keyword) {
 		return
 	}
 	c.mu.Lock()
@@ -279,18 +286,23 @@ func Unescape(s string) string {
 // and spaces too unless they are spared.
 func escape(s string, spare byte) string {
 	var b strings.Builder
+	kept := 0 // from here on nothing has had to be escaped yet
 	for i := 0; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])
-		bad := r == utf8.RuneError && size == 1 || r < ' ' || r == '%' || r >= 0x7f && r < 0xa0 ||
-			r == 0x2028 || r == 0x2029 || r == ' ' && spare != ' '
-		for _, c := range []byte(s[i : i+size]) {
-			if bad {
-				fmt.Fprintf(&b, "%%%02X", c)
-			} else {
-				b.WriteByte(c)
+		next := i + size
+		if r == utf8.RuneError && size == 1 || r < ' ' || r == '%' || r >= 0x7f && r < 0xa0 ||
+			r == 0x2028 || r == 0x2029 || r == ' ' && spare != ' ' {
+			b.WriteString(s[kept:i])
+			for ; i < next; i++ {
+				fmt.Fprintf(&b, "%%%02X", s[i])
 			}
+			kept = next
 		}
-		i += size
+		i = next
 	}
+	if kept == 0 {
+		return s
+	}
+	b.WriteString(s[kept:])
 	return b.String()
 }
