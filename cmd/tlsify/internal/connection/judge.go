@@ -140,9 +140,9 @@ func isFinal(r verify.Reason) bool { return slices.Contains(neverAsked, r.Code) 
 
 // showPeer puts the peer's certificates on the control channel.
 func (c *connection) showPeer(peer *engine.Peer) {
-	if keyword := "peer-certificate"; c.say.Takes(keyword) {
+	if c.say.Takes("peer-certificate") {
 		for i, certificate := range peer.Certificates {
-			c.say.Say(keyword, strconv.Itoa(i), base64.StdEncoding.EncodeToString(certificate.Raw))
+			c.say.Say("peer-certificate", strconv.Itoa(i), base64.StdEncoding.EncodeToString(certificate.Raw))
 		}
 	}
 	c.shown, c.facts.Chain = peer, peer.Certificates
