@@ -321,7 +321,7 @@ func (d *hashedDirectory) find(names *nameSet, all bool) ([]*x509.Certificate, e
 				break
 			}
 			if d.trees != nil && errors.Is(err, fs.ErrPermission) && isLink(path) {
-				names.unreadable(&StoreError{Source: path, Err: fmt.Errorf("%w: the link leads out of the distribution's places for certificates; put what it leads to into one of them, or name it (--trust FILE)", fs.ErrPermission)})
+				names.unreadable(&StoreError{Source: path, Err: fmt.Errorf("%w: no link is followed that leads out of the distribution's places for certificates; put what it leads to into one of them, or name it (--trust FILE)", fs.ErrPermission)})
 				continue
 			}
 			if err != nil {

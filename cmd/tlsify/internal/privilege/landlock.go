@@ -74,7 +74,11 @@ func newRuleset(n Needs) (*ruleset, error) {
 		return nil, os.NewSyscallError("landlock_create_ruleset", err)
 	}
 	for _, path := range slices.Concat(reachable(n.Read), n.Whole) {
-		if err := r.allow(path, readRights); err != nil && !errors.Is(err, unix.ENOENT) {
+		err := r.allow(path, readRights)
+		if unopened := new(os.PathError); errors.As(err, &unopened) {
+			continue // nor can it be read
+		}
+		if err != nil {
 			return nil, errors.Join(err, r.close())
 		}
 	}
