@@ -58,9 +58,10 @@ type Plan struct {
 	// Close, when it is closed, is an end of file on In, behind what can be
 	// read from In without waiting. It may be nil.
 	Close <-chan struct{}
-	// Apart, where it is not nil, is called once, when the two directions get a
-	// goroutine each: until then there is work for one processor.
-	Apart func()
+	// Busy, where it is not nil, is called when there is work for more than one
+	// processor: the two directions get a goroutine each, or have had many messages
+	// to move. It may be called more than once.
+	Busy func()
 	// Report is told of the endings, in order: ClosedPeer, Truncated, or the
 	// error that Run is going to return, before Out is ended. It is never
 	// called by two goroutines at a time.
@@ -119,7 +120,7 @@ func Run(ctx context.Context, plan Plan) error {
 	if c, ok := r.mayGoTogether(); ok {
 		go r.together(c)
 	} else {
-		r.apart()
+		r.busy()
 		go func() { r.toDone <- r.toPeer(r.Carrier.take(r.In)) }()
 		go func() { r.fromDone <- r.fromPeer(r.Carrier.receive()) }()
 		go r.watchOut()
@@ -242,9 +243,9 @@ func (r *run) deliver() error {
 	return nil
 }
 
-func (r *run) apart() {
-	if r.Apart != nil {
-		r.Apart()
+func (r *run) busy() {
+	if r.Busy != nil {
+		r.Busy()
 	}
 }
 

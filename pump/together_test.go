@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,10 +125,21 @@ func TestTogether(t *testing.T) { onEachTogether(t, testTogether) }
 
 func testTogether(t *testing.T, k streamtest.Kind) {
 	a, p := inOne(t, k)
+	var busy atomic.Int32
+	a.plan.Busy = func() { busy.Add(1) }
 	a.begin()
 	p.send(record.TypeHandshake, 4, 0, 0, 1, 0) // a ticket
-	for range 50 {
+	for range chatty/2 - 2 {
 		pingPong(a, p, "to and fro")
+	}
+	if n := busy.Load(); n != 0 {
+		t.Errorf("busy %d times after a few messages", n)
+	}
+	for range chatty {
+		pingPong(a, p, "to and fro")
+	}
+	if n := busy.Load(); n != 1 {
+		t.Errorf("busy %d times after many messages", n)
 	}
 	p.send(record.TypeApplicationData)
 	time.Sleep(stream.Briefly + streamtest.Beat) // so that the short wait is over, and the long one begins

@@ -226,7 +226,7 @@ func (c *connection) stream(ctx context.Context) int {
 		Idle:    c.inv.Stream.Idle,
 		Report:  c.reportEnding,
 		Close:   c.hear(),
-		Apart:   process.AllProcessors,
+		Busy:    process.AllProcessors,
 	}
 	if c.caller.Leaves {
 		plan.LeaveAfter = leaveAfter
