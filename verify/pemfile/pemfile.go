@@ -74,7 +74,9 @@ func (r *Reader) Next() (*Block, error) {
 	if err := r.finish(b); err != nil {
 		return nil, err
 	}
-	b.splitHeaders()
+	if err := r.splitHeaders(b); err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -147,21 +149,25 @@ func (r *Reader) finish(b *Block) error {
 	return nil
 }
 
-func (b *Block) splitHeaders() {
+// splitHeaders takes the headers off a block's content. A line among them that is none
+// would be skipped over, base64 or not.
+func (r *Reader) splitHeaders(b *Block) error {
 	content := b.text[b.body : b.body+b.length]
 	if first, _ := cutLine(content, 0); !bytes.ContainsRune(first, ':') {
-		return
+		return nil
 	}
-	for at := 0; at < len(content); {
-		line, next := cutLine(content, at)
-		at = next
+	for len(content) > 0 {
+		line, next := cutLine(content, 0)
+		if len(line) > 0 && !bytes.ContainsRune(line, ':') {
+			return r.fault(b.body, fmt.Sprintf("this line among the headers of the %s is none: they are NAME: VALUE, and an empty line ends them", b.Label))
+		}
+		b.body, b.length, content = b.body+next, b.length-next, content[next:]
 		if len(line) == 0 {
 			break
 		}
 		b.Headers += string(line) + "\n"
-		b.body, b.length = b.body+next, b.length-next
-		content, at = content[next:], 0
 	}
+	return nil
 }
 
 // Line is the number of the block's first line, from 1.

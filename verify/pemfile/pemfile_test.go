@@ -78,6 +78,8 @@ func TestFaults(t *testing.T) {
 		"a blank within":    {"-----BEGIN A-----\nYW I=\n-----END A-----\n", "base64", 2},
 		"indented":          {one + "  -----BEGIN A-----\n  YWI=\n  -----END A-----\n", "indented", 4},
 		"empty":             {"\n-----BEGIN A-----\n-----END A-----\n", "empty", 2},
+		"base64 in headers": {"-----BEGIN A-----\nProc-Type: 4,ENCRYPTED\nYWI=\n\nYWI=\n-----END A-----\n", "is none", 3},
+		"no empty line":     {"-----BEGIN A-----\nProc-Type: 4,ENCRYPTED\nYWI=\n-----END A-----\n", "is none", 3},
 		"no label":          {"-----BEGIN -----\nYWI=\n-----END -----\n", "damaged", 1},
 	} {
 		_, err := readAll(test.text)
@@ -118,6 +120,7 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte(strings.ReplaceAll(one, "\n", " \r") + "x -----BEGIN A-----"))
 	f.Add([]byte(strings.TrimSpace(one) + " " + two))
 	f.Add([]byte("-----BEGIN A-----\nProc-Type: 4,ENCRYPTED\n\nYWI=\n-----END A-----\n"))
+	f.Add([]byte("-----BEGIN A-----\n:\nPTED\n\nYWI=\n-----END A-----"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var mine [][]byte
 		for r := NewReader(text); ; {
