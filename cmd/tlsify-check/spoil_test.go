@@ -68,7 +68,7 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 	{"in-clear", "accept-not-clear", func(w *wrapper) { io.WriteString(callers(2), "tlsify: in clear\n") }},
 	{"listener-once", "listen", func(w *wrapper) {
 		if w.args[0] == "listen" {
-			w.wraps("sh", "-c", `read -r pid name state parent rest </proc/$PPID/stat; kill -9 $parent; exec "$@"`, "sh")
+			w.wraps("sh", "-c", `kill -9 $PPID; exec "$@"`, "sh") // which the listener is
 		}
 	}},
 	{"term-is-0", "listen signals", func(w *wrapper) { w.exits(143, 0) }},
