@@ -84,13 +84,13 @@ func line(keyword string, values []string) string {
 // SayText is Say with a text for people at the end of the line, in which
 // spaces stay as they are.
 func (c *Channel) SayText(keyword, value, text string) {
-	c.say(keyword + " " + Token(value) + " " + Text(text))
+	if c.Takes(keyword) {
+		c.say(keyword + " " + Token(value) + " " + Text(text))
+	}
 }
 
+// say writes a line of a keyword that is taken.
 func (c *Channel) say(line string) {
-	if keyword, _, _ := strings.Cut(line, " "); !c.Takes(keyword) {
-		return
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.add(line)
