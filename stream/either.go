@@ -7,6 +7,8 @@ import "golang.org/x/sys/unix"
 // reads then will see; nor where Gone would tell that nobody reads what is written
 // to out, which may be a.
 func EitherReadable(a, b, out *FD) (fromA, fromB bool) {
+	a.beforeWaitingToRead()
+	b.beforeWaitingToRead()
 	for {
 		limitA, bellA, errA := a.rd.prepare()
 		limitB, bellB, errB := b.rd.prepare()

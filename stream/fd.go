@@ -47,6 +47,8 @@ type FD struct {
 	// has succeeded.
 	emptied, expected bool
 	beforeRead        func() error
+	// prompt is how many more waits acknowledge what has come.
+	prompt int
 	// beforeWait is BeforeWait's. It is set before anything reads or writes.
 	beforeWait func()
 
@@ -100,6 +102,27 @@ func (f *FD) BeforeRead(do func() error) { f.beforeRead = do }
 // be set before there is one.
 func (f *FD) BeforeWait(do func()) { f.beforeWait = do }
 
+// promptWaits is how many waits AcknowledgeAtOnce is for. The kernel itself is as
+// prompt with the first sixteen segments of a connection, until it has seen one
+// answered.
+const promptWaits = 16
+
+// AcknowledgeAtOnce has what has come on a TCP socket acknowledged when a reader
+// waits for more, the first times that one does. The kernel waits up to 40 ms for
+// something to send along with an acknowledgement; and to much that comes at the
+// beginning of a connection, such as a TLS server's tickets or a client's Finished,
+// there is no answer. A peer that uses Nagle's algorithm, which is what sockets do by
+// themselves, sends nothing short until all that it has sent is acknowledged.
+func (f *FD) AcknowledgeAtOnce() { f.prompt = promptWaits }
+
+// beforeWaitingToRead is what is done before a wait for something to read.
+func (f *FD) beforeWaitingToRead() {
+	if f.prompt > 0 {
+		f.prompt--
+		acknowledge(f.n)
+	}
+}
+
 // Read waits for bytes until the read deadline, and returns as many as one
 // system call gives.
 func (f *FD) Read(p []byte) (int, error) {
@@ -143,6 +166,7 @@ func (f *FD) receive(room int, read func() (int, error)) (int, error) {
 	f.expected = false
 	for {
 		if wait {
+			f.beforeWaitingToRead()
 			f.aboutToWait()
 			if _, err := f.rd.wait(f.n, unix.POLLIN); err != nil {
 				return 0, err
@@ -303,6 +327,7 @@ func (f *FD) aboutToWait() {
 // WaitReadable waits until the read deadline for bytes, or for a connection on
 // a listening socket.
 func (f *FD) WaitReadable() error {
+	f.beforeWaitingToRead()
 	_, err := f.rd.wait(f.n, unix.POLLIN)
 	return err
 }

@@ -24,21 +24,23 @@ func newNetwork(in, out *stream.FD) *network {
 	if out != in {
 		n.conn = twoFDs{FD: in, out: out}
 	}
-	n.setNoDelay()
+	n.setPrompt()
 	return n
 }
 
 // networkOn makes a network of a stream that was dialled.
 func networkOn(s *dial.Stream) *network {
 	n := &network{conn: s.Conn, in: s.FD, out: s.FD}
-	n.setNoDelay()
+	n.setPrompt()
 	return n
 }
 
-// setNoDelay turns Nagle's algorithm off on a TCP socket: what is written is whole
-// records, and the last of them must not wait for an acknowledgement. It fails
-// where the descriptor is no TCP socket, and then does not matter.
-func (n *network) setNoDelay() {
+// setPrompt sees to it that on a TCP socket nobody waits for an acknowledgement.
+// Nagle's algorithm is turned off: what is written is whole records, and the last of
+// them is to go out at once. And a peer that has it on hears at once that its own have
+// come. Where the descriptor is no TCP socket, this does nothing.
+func (n *network) setPrompt() {
+	n.in.AcknowledgeAtOnce()
 	unix.SetsockoptInt(n.out.Number(), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 }
 
