@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -47,8 +48,10 @@ type FD struct {
 	// has succeeded.
 	emptied, expected bool
 	beforeRead        func() error
-	// prompt is how many more waits acknowledge what has come.
-	prompt int
+	// prompt is how many more waits acknowledge what has come, unless what was written
+	// since has done so: unanswered.
+	prompt     int
+	unanswered atomic.Bool
 	// beforeWait is BeforeWait's. It is set before anything reads or writes.
 	beforeWait func()
 
@@ -117,7 +120,7 @@ func (f *FD) AcknowledgeAtOnce() { f.prompt = promptWaits }
 
 // beforeWaitingToRead is what is done before a wait for something to read.
 func (f *FD) beforeWaitingToRead() {
-	if f.prompt > 0 {
+	if f.prompt > 0 && f.unanswered.Swap(false) {
 		f.prompt--
 		acknowledge(f.n)
 	}
@@ -189,6 +192,7 @@ func (f *FD) receive(room int, read func() (int, error)) (int, error) {
 			return 0, io.EOF
 		default:
 			f.emptied = n < room
+			f.unanswered.Store(true)
 			return n, nil
 		}
 	}
@@ -236,6 +240,7 @@ func (f *FD) unasked() int16 {
 func (f *FD) sends(call func() (int, error)) (int, error) {
 	f.sending.Lock()
 	defer f.sending.Unlock()
+	f.unanswered.Store(false)
 	n, err := call()
 	f.reset = f.reset || err == unix.ECONNRESET
 	return n, err
@@ -327,6 +332,7 @@ func (f *FD) aboutToWait() {
 // WaitReadable waits until the read deadline for bytes, or for a connection on
 // a listening socket.
 func (f *FD) WaitReadable() error {
+	f.unanswered.Store(true) // it may have been read from by others
 	f.beforeWaitingToRead()
 	_, err := f.rd.wait(f.n, unix.POLLIN)
 	return err
