@@ -8,10 +8,12 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -249,6 +251,46 @@ func FuzzNameKey(f *testing.F) {
 		}
 		if !bytes.Equal(canonicalName(again), canonical) {
 			t.Errorf("%x becomes %x and then %x", der, canonical, canonicalName(again))
+		}
+	})
+}
+
+// FuzzWindow holds a file of roots that is read by a window against the same text as a
+// whole: the same certificates and the same fault.
+func FuzzWindow(f *testing.F) {
+	unix := string(toPEM(issue(f, "CA", nil, nil).Certificate))
+	dos := strings.ReplaceAll(unix, "\n", "\r\n")
+	last := len(unix) - 1
+	for _, text := range []string{
+		unix + unix + unix, dos + dos + dos, unix[:last] + unix + unix[:last], unix[:last] + "  " + unix, unix[:last] + "x\n" + unix,
+		"\ufeff" + unix + strings.Repeat("# a comment\n", 100) + unix, unix + "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+		unix + unix[:last/2], unix + unix[last/2:], unix + strings.Replace(unix, "M", "!", 1) + unix, "", "text\n", "0\x82\x01\x00" + unix,
+	} {
+		for _, size := range []int{0, 1, 2, last / 2, last, last + 1, last + 2, 3*last + 2, 3*last + 3, 4 * last} {
+			f.Add([]byte(text), uint16(size))
+		}
+	}
+	file, err := os.Create(filepath.Join(f.TempDir(), "roots"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer file.Close()
+	f.Fuzz(func(t *testing.T, text []byte, size uint16) {
+		if err := os.WriteFile(file.Name(), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		opened := &bundle{name: file.Name(), file: &openBundle{int(file.Fd()), max(int(size), 1)}}
+		said := func(b *bundle) (all []string, err error) {
+			err = b.scan(func(der, subject []byte) error {
+				all = append(all, string(der))
+				return nil
+			})
+			return all, err
+		}
+		want, wantErr := said(&bundle{name: file.Name(), text: text})
+		got, gotErr := said(opened)
+		if !slices.Equal(got, want) || fmt.Sprint(gotErr) != fmt.Sprint(wantErr) {
+			t.Errorf("%d certificates, %v; as a whole %d, %v", len(got), gotErr, len(want), wantErr)
 		}
 	})
 }

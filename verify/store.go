@@ -272,19 +272,30 @@ func (b *bundle) find(names *nameSet, all bool) ([]*x509.Certificate, error) {
 
 // scan calls each with every certificate and its subject.
 func (b *bundle) scan(each func(der, subject []byte) error) error {
-	text := b.text
-	if b.file != nil {
-		var err error
-		if text, err = b.file.read(b.name); err != nil {
-			return err
-		}
-	}
 	split := func(der []byte) error {
 		subject, ok := certSubject(der)
 		if !ok {
 			return errors.New("it is no certificate")
 		}
 		return each(der, subject)
+	}
+	text := b.text
+	if b.file != nil {
+		seen, ok := b.file.scanByWindow(split)
+		if ok {
+			return nil
+		}
+		var err error
+		if text, err = b.file.read(b.name); err != nil {
+			return err
+		}
+		all := split
+		split = func(der []byte) error {
+			if seen--; seen >= 0 {
+				return nil
+			}
+			return all(der)
+		}
 	}
 	if pemfile.IsDER(text) { // one certificate
 		return split(text)

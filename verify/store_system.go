@@ -2,8 +2,11 @@ package verify
 
 import (
 	"errors"
+	"io"
 	"path/filepath"
 	"syscall"
+
+	"tlsify/verify/pemfile"
 )
 
 // The places where distributions keep the system's roots, the commonest first.
@@ -93,7 +96,10 @@ func wellKnownStore() (*Store, error) {
 // openBundle is a file of roots that is open: it can be read when no file can be
 // opened any more, and a mistake in its path shows before there is any network
 // traffic.
-type openBundle struct{ n int }
+type openBundle struct {
+	n      int
+	window int // scanByWindow's
+}
 
 // openedBundle is a bundle whose file is open, until it is closed.
 func openedBundle(path string) (*bundle, error) {
@@ -109,7 +115,7 @@ func openedBundle(path string) (*bundle, error) {
 		text, err := readOpen(n, &info, path)
 		return &bundle{name: path, text: text}, err
 	}
-	return &bundle{name: path, file: &openBundle{n}}, nil
+	return &bundle{name: path, file: &openBundle{n, windowSize}}, nil
 }
 
 func (f *openBundle) read(name string) ([]byte, error) {
@@ -118,6 +124,53 @@ func (f *openBundle) read(name string) ([]byte, error) {
 		return nil, err
 	}
 	return readFrom(f.n, info.Size, name)
+}
+
+// windowSize is room for twenty certificates.
+const windowSize = 32 << 10
+
+// scanByWindow is scanBundle of the file with no more of it in memory at a time than
+// a window: a distribution's bundle has 220 kB, each page of which costs as much to
+// get as to read, and stays ours. It returns false where the whole must be looked at
+// to say what is wrong, or where text between the certificates takes a window; how
+// many certificates it has got to by then is in seen.
+func (f *openBundle) scanByWindow(each func(der []byte) error) (seen int, ok bool) {
+	window := make([]byte, f.window)
+	var buf []byte
+	var at int64 // where in the file what comes next is
+	for held := 0; ; {
+		got, err := retried(func() (int, error) { return syscall.Pread(f.n, window[held:], at) })
+		if err != nil {
+			return seen, false
+		}
+		if at == 0 && pemfile.IsDER(window[:got]) {
+			return 0, false
+		}
+		at, held = at+int64(got), held+got
+		r := pemfile.NewReader(window[:held])
+		used := 0
+		for {
+			block, err := r.Next()
+			if err == io.EOF && got == 0 && seen > 0 {
+				return seen, true
+			}
+			// A block at the very end may have more on its last line.
+			if err != nil || got > 0 && r.Offset() == held {
+				break
+			}
+			if checkLabel(block) != nil {
+				return seen, false
+			}
+			if buf, err = block.Decode(buf[:0]); err != nil || each(buf) != nil {
+				return seen, false
+			}
+			seen, used = seen+1, r.Offset()
+		}
+		if got == 0 || used == 0 && held == len(window) {
+			return seen, false
+		}
+		held = copy(window, window[used:held])
+	}
 }
 
 func (f *openBundle) close() {

@@ -388,3 +388,23 @@ func TestStoreNames(t *testing.T) {
 		t.Errorf("names of a directory by hash: %q", got)
 	}
 }
+
+// A bundle as distributions have it, with names between the roots or without, is read
+// to its end by a window, and not as a whole.
+func TestBundleByWindow(t *testing.T) {
+	root := toPEM(issue(t, "CA", nil, nil).Certificate)
+	for name, text := range map[string][]byte{
+		"bare":  bytes.Repeat(root, 150),
+		"named": bytes.Repeat(slices.Concat([]byte("\n# "+strings.Repeat("name ", 100)+"\n"), root), 150),
+		"dos":   bytes.Repeat(bytes.ReplaceAll(root, []byte("\n"), []byte("\r\n")), 150),
+	} {
+		b, err := openedBundle(write(t, t.TempDir(), name, text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen, ok := b.file.scanByWindow(func([]byte) error { return nil }); seen != 150 || !ok {
+			t.Errorf("%s: %d, %v", name, seen, ok)
+		}
+		b.file.close()
+	}
+}

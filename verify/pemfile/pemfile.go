@@ -46,6 +46,9 @@ type Reader struct {
 // NewReader is a Reader of text.
 func NewReader(text []byte) *Reader { return &Reader{text: text} }
 
+// Offset is where in the text what has not been read yet begins.
+func (r *Reader) Offset() int { return r.at }
+
 // Block is one block.
 type Block struct {
 	Label string // what stands behind BEGIN
