@@ -135,19 +135,32 @@ const (
 const block = 8
 
 // program makes a filter of rules, with another action for what they do not
-// decide. They are tried in blocks, in the order of their calls. Another
+// decide. They are tried in blocks, in the order of their calls. The calls that have
+// no tests and the action that is most rules' share an end in each block: each
+// instruction has to be checked and translated by the kernel, in every process. Another
 // architecture's calls, as those of the 32-bit mode, end the process.
-func program(list []rule, otherwise uint32) []unix.SockFilter {
-	p := make([]unix.SockFilter, 0, 4*len(list)) // each process makes one at its start, so that time counts
+func program(list []rule, most, otherwise uint32) []unix.SockFilter {
+	p := make([]unix.SockFilter, 0, 3*len(list)) // each process makes one at its start, so that time counts
 	p = append(p, load(offsetArch), jump(unix.BPF_JEQ, auditArch, 1, 0), end(kill), load(offsetCall))
 	slices.SortFunc(list, func(a, b rule) int { return a.call - b.call })
 	for rules := range slices.Chunk(list, block) {
-		at := len(p)
+		start := len(p)
 		p = append(p, jump(unix.BPF_JGT, uint32(rules[len(rules)-1].call), 0, 0))
+		var shared []int // instructions that lead to the end that is shared
 		for _, r := range rules {
-			p = withRule(p, r)
+			if len(r.tests) == 0 && r.action == most {
+				shared = append(shared, len(p))
+				p = append(p, jump(unix.BPF_JEQ, uint32(r.call), 0, 0))
+			} else {
+				p = withRule(p, r)
+			}
 		}
-		p[at].Jt = uint8(len(p) - at - 1)
+		p = append(p, end(otherwise))
+		for _, at := range shared {
+			p[at].Jt = uint8(len(p) - at - 1)
+		}
+		p = append(p, end(most))
+		p[start].Jt = uint8(len(p) - start - 1)
 	}
 	return append(p, end(otherwise))
 }
@@ -201,7 +214,7 @@ func narrower(needed, needs Needs, pid int) []unix.SockFilter {
 	for i := range gone {
 		gone[i] = rule{call: gone[i].call, action: deny}
 	}
-	return program(gone, allow)
+	return program(gone, deny, allow)
 }
 
 // install has the kernel put a filter on every thread.

@@ -4,6 +4,7 @@ package privilege
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 
 	"golang.org/x/net/bpf"
@@ -15,7 +16,7 @@ const testPID = 4711
 // decide runs the filter for needs in a machine that is not the kernel's.
 func decide(t *testing.T, n Needs, arch, call uint32, args ...uint64) uint32 {
 	t.Helper()
-	return run(t, program(rules(n, testPID), deny), arch, call, args...)
+	return run(t, program(rules(n, testPID), allow, deny), arch, call, args...)
 }
 
 func run(t *testing.T, filter []unix.SockFilter, arch, call uint32, args ...uint64) uint32 {
@@ -139,7 +140,7 @@ func TestNarrower(t *testing.T) {
 	}
 	needed := Needs{Read: []string{"/a"}, Sockets: true, Signal: 99, Narrowed: true}
 	left := Needs{Signal: 99}
-	first, second := program(rules(needed, testPID), deny), narrower(needed, left, testPID)
+	first, second := program(rules(needed, testPID), allow, deny), narrower(needed, left, testPID)
 	for call := range uint32(500) {
 		for _, args := range [][]uint64{nil, {99, 15}, {98, 15}, {unix.CLONE_THREAD, unix.SIOCINQ}, {0, 0, unix.PROT_EXEC}} {
 			got := run(t, first, auditArch, call, args...)
@@ -163,4 +164,64 @@ func TestRulesAreUnique(t *testing.T) {
 		}
 		seen[r.call] = true
 	}
+}
+
+// However the rules are laid out, the filter says of every call, with arguments that
+// pass each test and such as do not, what the rule for it says, and of a call without
+// a rule what it is to say of the rest.
+func TestProgramIsItsRules(t *testing.T) {
+	if auditArch == 0 {
+		t.Skip("there is no filter for this architecture")
+	}
+	for _, needs := range []Needs{{}, {Read: []string{"/a"}, Replace: "/b", Sockets: true, Signal: 9, Kill: 99, Narrowed: true}} {
+		list := rules(needs, testPID)
+		filter := program(slices.Clone(list), allow, deny)
+		for call := range uint32(1 << 10) {
+			i := slices.IndexFunc(list, func(r rule) bool { return r.call == int(call) })
+			if i < 0 {
+				if got := run(t, filter, auditArch, call); got != deny {
+					t.Errorf("call %d, which has no rule: %#x", call, got)
+				}
+				continue
+			}
+			for _, args := range arguments(list[i].tests) {
+				want := list[i].action
+				for _, test := range list[i].tests {
+					if !test.passes(uint32(args[test.arg])) {
+						want = deny
+					}
+				}
+				if got := run(t, filter, auditArch, call, args...); got != want {
+					t.Errorf("call %d %x: %#x, want %#x", call, args, got, want)
+				}
+			}
+		}
+	}
+}
+
+// passes is what a test means.
+func (t test) passes(value uint32) bool {
+	return slices.Contains(t.values, value) || t.set != 0 && value&t.set != 0 || t.values == nil && t.set == 0 && value&t.clear == 0
+}
+
+// arguments are all that the values which the tests know, and their neighbours, can
+// make together.
+func arguments(tests []test) [][]uint64 {
+	all := [][]uint64{make([]uint64, 6)}
+	for _, t := range tests {
+		values := []uint32{0, 1, 1 << 31, 1<<32 - 1, t.set, ^t.set, t.clear, ^t.clear}
+		for _, v := range t.values {
+			values = append(values, v-1, v, v+1)
+		}
+		var more [][]uint64
+		for _, args := range all {
+			for _, v := range values {
+				with := slices.Clone(args)
+				with[t.arg] = uint64(v)
+				more = append(more, with)
+			}
+		}
+		all = more
+	}
+	return all
 }
