@@ -3,8 +3,6 @@ package enginetest
 import (
 	"bytes"
 	"context"
-	"crypto"
-	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -155,16 +153,8 @@ func (r *rig) sealedInHandshake(log *syncBuffer, serverHello, alert []byte) []by
 	if r.role == asServer {
 		label = "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
 	}
-	f := &forger{outcome: &outcome{rig: r}, hash: crypto.SHA256, keyLen: 16}
-	const sessionIDAt = 5 + 4 + 2 + 32 // headers, version, random
-	suite := binary.BigEndian.Uint16(serverHello[sessionIDAt+1+int(serverHello[sessionIDAt]):])
-	switch suite {
-	case tls.TLS_AES_256_GCM_SHA384:
-		f.hash, f.keyLen = crypto.SHA384, 32
-	case tls.TLS_AES_128_GCM_SHA256:
-	default:
-		r.Skipf("records under %s cannot be forged; this machine prefers it to AES", tls.CipherSuiteName(suite))
-	}
+	f := &forger{outcome: &outcome{rig: r}}
+	f.under(suiteIn(serverHello))
 	_, f.secret = log.line(r, label)
 	f.keys13()
 	return f.seal(typeAlert, alert, 0)

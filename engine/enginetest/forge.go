@@ -17,6 +17,8 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/crypto/chacha20poly1305"
+
 	"tlsify/engine"
 )
 
@@ -38,6 +40,7 @@ type forger struct {
 	hash   crypto.Hash
 	secret []byte // TLS 1.3: the traffic secret of the peer's direction
 	keyLen int
+	chacha bool // ChaCha20-Poly1305, and not AES-GCM
 	aead   cipher.AEAD
 	iv     []byte
 	seq    uint64
@@ -55,13 +58,7 @@ func (t *trial) forge() *forger {
 	}
 	o := t.mustRun()
 	f := &forger{outcome: o, hash: crypto.SHA256, keyLen: 16}
-	switch suite := o.peer.ConnectionState().CipherSuite; suite {
-	case tls.TLS_AES_256_GCM_SHA384:
-		f.hash, f.keyLen = crypto.SHA384, 32
-	case tls.TLS_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256:
-	default:
-		t.Skipf("records under %s cannot be forged; this machine prefers it to AES", tls.CipherSuiteName(suite))
-	}
+	f.under(o.peer.ConnectionState().CipherSuite)
 	if t.version == engine.TLS12 {
 		random, master := log.line(t, "CLIENT_RANDOM")
 		f.keys12(random, master, tap, t.role == asServer)
@@ -74,6 +71,24 @@ func (t *trial) forge() *forger {
 	_, f.secret = log.line(t, label)
 	f.keys13()
 	return f
+}
+
+// under says which cipher suite has been chosen: without instructions for AES, which is
+// so on most processors, it is the one of ChaCha20-Poly1305.
+func (f *forger) under(suite uint16) {
+	f.hash, f.keyLen, f.chacha = crypto.SHA256, 16, false
+	switch suite {
+	case tls.TLS_AES_256_GCM_SHA384:
+		f.hash, f.keyLen = crypto.SHA384, 32
+	case tls.TLS_CHACHA20_POLY1305_SHA256:
+		f.keyLen, f.chacha = 32, true
+	}
+}
+
+// suiteIn is the cipher suite of a ServerHello's record, or of a HelloRetryRequest's.
+func suiteIn(record []byte) uint16 {
+	const sessionIDAt = 5 + 4 + 2 + 32 // headers, version, random
+	return binary.BigEndian.Uint16(record[sessionIDAt+1+int(record[sessionIDAt]):])
 }
 
 // keys13 derives key and iv from the secret (RFC 8446, section 7.3).
@@ -133,8 +148,12 @@ func hmac256(key, data []byte) []byte {
 }
 
 func (f *forger) setKey(key []byte) {
-	block, err := aes.NewCipher(key)
-	if err == nil {
+	var err error
+	if f.chacha {
+		f.aead, err = chacha20poly1305.New(key)
+	} else if block, fault := aes.NewCipher(key); fault != nil {
+		err = fault
+	} else {
 		f.aead, err = cipher.NewGCM(block)
 	}
 	if err != nil {
