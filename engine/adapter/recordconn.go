@@ -76,6 +76,7 @@ type RecordConn struct {
 	writeErr error
 	readErr  error  // what the stream said other than io.EOF
 	instead  []byte // of the alert that is the last record of the next write
+	join     bool   // a change_cipher_spec by itself waits in out for the next write
 	keep     bool   // what is sent is kept
 	kept     []byte // what has been sent since KeepSent
 }
@@ -275,14 +276,29 @@ func (c *RecordConn) Write(p []byte) (n int, err error) {
 	if c.keep {
 		c.kept = append(c.kept, p...)
 	}
-	if c.held || c.sending {
+	if c.held || c.sending || c.join && isChangeCipherSpec(p) {
 		c.out = append(c.out, p...)
 		return len(p), nil
 	}
-	if err := c.send(p); err != nil {
+	first := p
+	if len(c.out) > 0 {
+		first, c.out = append(c.out, p...), nil
+	}
+	if err := c.send(first); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// JoinChangeCipherSpec has a change_cipher_spec in clear that is written by itself sent
+// together with what is written next. A client's library writes one before its second
+// ClientHello (RFC 8446, appendix D.4), to which by itself nobody answers: a proxy that
+// uses Nagle's algorithm passes the six bytes on, and keeps the ClientHello back until
+// the server's kernel acknowledges them, which takes 40 ms.
+func (c *RecordConn) JoinChangeCipherSpec() { c.join = true }
+
+func isChangeCipherSpec(p []byte) bool {
+	return len(p) == recordHeaderLen+1 && record.Type(p[0]) == record.TypeChangeCipherSpec
 }
 
 // InsteadOfAlert has the next write end with this record in place of the alert

@@ -257,3 +257,41 @@ func TestNoRecordIsTemporary(t *testing.T) {
 		t.Error("TLS libraries will make it sticky")
 	}
 }
+
+// What a client's library writes before its second ClientHello goes out with it; every
+// other record, and a change_cipher_spec of whoever has not asked, at once.
+func TestChangeCipherSpecIsJoined(t *testing.T) {
+	ccs, hello, rest := []byte{20, 3, 3, 0, 1, 1}, []byte{22, 3, 3, 0, 1, 1}, []byte{23, 3, 3, 0, 1, 7}
+	for _, join := range []bool{true, false} {
+		stream := &eachWrite{}
+		c := NewRecordConn(stream)
+		c.KeepSent()
+		want := [][]byte{ccs, hello, rest}
+		if join {
+			c.JoinChangeCipherSpec()
+			want = [][]byte{slices.Concat(ccs, hello), rest}
+		}
+		for _, p := range [][]byte{ccs, hello, rest} {
+			if n, err := c.Write(p); n != len(p) || err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		if !slices.EqualFunc(stream.writes, want, bytes.Equal) {
+			t.Errorf("join %v: %x, not %x", join, stream.writes, want)
+		}
+		if sent := c.Sent(); !bytes.Equal(sent, slices.Concat(ccs, hello, rest)) {
+			t.Errorf("join %v: %x is kept", join, sent)
+		}
+	}
+}
+
+// eachWrite keeps what is written, one by one.
+type eachWrite struct {
+	net.Conn
+	writes [][]byte
+}
+
+func (e *eachWrite) Write(p []byte) (int, error) {
+	e.writes = append(e.writes, bytes.Clone(p))
+	return len(p), nil
+}

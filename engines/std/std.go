@@ -53,6 +53,7 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	}
 	conn := adapter.NewRecordConn(stream)
 	conn.KeepReceived()
+	conn.JoinChangeCipherSpec()
 	h := &handshake{records: conn, client: true, tickets: c.KeepTicket != nil}
 	h.tapInto(config)
 	h.offerIdentity(config, c)

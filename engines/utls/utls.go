@@ -53,6 +53,7 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	}
 	records := adapter.NewRecordConn(stream)
 	records.KeepReceived()
+	records.JoinChangeCipherSpec()
 	h, err := e.prepare(records, c)
 	if err != nil {
 		return nil, err
