@@ -38,6 +38,12 @@ func EitherReadable(a, b, out *FD) (fromA, fromB bool) {
 			b.rd.answer(bellB)
 		}
 		a.expected, b.expected = fds[0].Revents != 0, fds[2].Revents != 0
+		if a.expected {
+			a.afterWaitingToRead()
+		}
+		if b.expected {
+			b.afterWaitingToRead()
+		}
 		if a.expected || b.expected || fds[4].Revents != 0 {
 			return a.expected, b.expected
 		}

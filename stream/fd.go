@@ -50,8 +50,11 @@ type FD struct {
 	beforeRead        func() error
 	// prompt is how many more waits acknowledge what has come, unless what was written
 	// since has done so: unanswered.
-	prompt     int
-	unanswered atomic.Bool
+	// since is when the last wait began that did not.
+	acknowledges bool
+	prompt       int
+	since        time.Time
+	unanswered   atomic.Bool
 	// beforeWait is BeforeWait's. It is set before anything reads or writes.
 	beforeWait func()
 
@@ -116,13 +119,38 @@ const promptWaits = 16
 // beginning of a connection, such as a TLS server's tickets or a client's Finished,
 // there is no answer. A peer that uses Nagle's algorithm, which is what sockets do by
 // themselves, sends nothing short until all that it has sent is acknowledged.
-func (f *FD) AcknowledgeAtOnce() { f.prompt = promptWaits }
+func (f *FD) AcknowledgeAtOnce() { f.acknowledges, f.prompt = true, promptWaits }
+
+// delayed is the least that a kernel waits with an acknowledgement, and promptAgain is
+// how many more waits acknowledge what has come when one seems to have been waited for:
+// that much time pays for them all.
+const (
+	delayed     = 35 * time.Millisecond
+	promptAgain = 1000
+)
 
 // beforeWaitingToRead is what is done before a wait for something to read.
 func (f *FD) beforeWaitingToRead() {
-	if f.prompt > 0 && f.unanswered.Swap(false) {
+	switch {
+	case !f.acknowledges || !f.unanswered.Load():
+		f.since = time.Time{}
+	case f.prompt > 0:
+		f.since = time.Time{}
+		f.unanswered.Store(false)
 		f.prompt--
 		acknowledge(f.n)
+	default:
+		f.since = time.Now()
+	}
+}
+
+// afterWaitingToRead is what is done behind such a wait that has found something. Where
+// it has taken as long as a late acknowledgement, and nothing has been written
+// meanwhile that could have been answered, the peer may have waited for just that: it
+// writes in pieces, and uses Nagle's algorithm.
+func (f *FD) afterWaitingToRead() {
+	if !f.since.IsZero() && time.Since(f.since) >= delayed && f.unanswered.Load() {
+		f.prompt = promptAgain
 	}
 }
 
@@ -174,6 +202,7 @@ func (f *FD) receive(room int, read func() (int, error)) (int, error) {
 			if _, err := f.rd.wait(f.n, unix.POLLIN); err != nil {
 				return 0, err
 			}
+			f.afterWaitingToRead()
 		} else if f.rd.isStopped() {
 			return 0, net.ErrClosed
 		}
@@ -335,6 +364,7 @@ func (f *FD) WaitReadable() error {
 	f.unanswered.Store(true) // it may have been read from by others
 	f.beforeWaitingToRead()
 	_, err := f.rd.wait(f.n, unix.POLLIN)
+	f.afterWaitingToRead()
 	return err
 }
 

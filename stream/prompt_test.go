@@ -70,7 +70,7 @@ func TestAcknowledgeAtOnce(t *testing.T) {
 				peer.Write(one)
 				f.Read(one)
 				start := time.Now()
-				go peer.Write(one) // waits, in the kernel, for the one before to be acknowledged
+				go peer.Write([]byte{0}) // waits, in the kernel, for the one before to be acknowledged
 				if err := way(f, idle); err != nil {
 					t.Fatal(err)
 				}
@@ -101,5 +101,48 @@ func TestAcknowledgeAtOnce(t *testing.T) {
 	b.Write(one)
 	if n, err := a.Read(one); n != 1 || err != nil {
 		t.Error(n, err)
+	}
+}
+
+// A peer that writes its answers in pieces is waited for once more when the waits that
+// AcknowledgeAtOnce is for have gone, and then no more.
+func TestAcknowledgedAgain(t *testing.T) {
+	one := make([]byte, 1)
+	late := func(times int) int {
+		f, peer := tcpPair(t)
+		f.AcknowledgeAtOnce()
+		f.prompt = 0
+		go func() {
+			question := make([]byte, 1)
+			for {
+				if _, err := peer.Read(question); err != nil {
+					return
+				}
+				for range 3 { // the second waits, in the kernel, for the first to be acknowledged
+					peer.Write(one)
+				}
+			}
+		}()
+		n := 0
+		for range times {
+			f.Write(one)
+			start := time.Now()
+			for range 3 {
+				if _, err := f.Read(one); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if time.Since(start) >= delayed {
+				n++
+			}
+		}
+		return n
+	}
+	fewest := 40
+	for try := 0; try < 10 && fewest > 2; try++ {
+		fewest = min(fewest, late(40))
+	}
+	if fewest > 2 {
+		t.Errorf("at least %d of 40 answers were late", fewest)
 	}
 }
