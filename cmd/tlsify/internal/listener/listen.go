@@ -105,14 +105,11 @@ type service struct {
 }
 
 func newService(inv *acquire.Resources) *service {
-	s := &service{inv: inv, limit: inv.Limits.Handshake, children: newChildren(), admission: newAdmission(inv.Listen.Admission, time.Now),
+	handles := process.Handles()
+	s := &service{inv: inv, startsPrograms: handles, limit: inv.Limits.Handshake, children: newChildren(), admission: newAdmission(inv.Listen.Admission, time.Now),
 		notices:  status.NewLog(func(line string) { status.WriteWaiting("tlsify: " + line) }),
 		spawning: make(chan struct{}, mostSpawning)}
 	s.environment, s.programEnvironment = handedOn(os.Environ()), handedOn(facts.Inherited(process.Environ()))
-	if self := process.OpenProcess(os.Getpid()); self >= 0 {
-		unix.Close(self)
-		s.startsPrograms = true
-	}
 	s.controlFD = s.free(invocation.FirstGiven)
 	s.errorsFD = s.free(s.controlFD + 1)
 	s.doorFD = s.free(s.errorsFD + 1)

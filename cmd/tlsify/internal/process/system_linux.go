@@ -52,6 +52,14 @@ func OpenProcess(pid int) int {
 	return n
 }
 
+// Handles tells whether a process can be started with a descriptor of it (Start). The
+// call that opens one says nothing of that: QEMU's emulation of other processors had it
+// first. A process is started to see, which is not to be another's to reap.
+func Handles() bool {
+	self, err := os.FindProcess(os.Getpid())
+	return err == nil && self.WithHandle(func(uintptr) {}) == nil
+}
+
 // lateness is small beside what a limit of time is for.
 const lateness = 2 * time.Millisecond
 

@@ -73,6 +73,9 @@ func newMemory() (int, error) {
 // OpenProcess would give a descriptor of a child. There are none here.
 func OpenProcess(int) int { return -1 }
 
+// Handles tells that no process can be started with a descriptor of it.
+func Handles() bool { return false }
+
 // unhurried would have what is started inherit a lateness of timers.
 func unhurried() (end func()) { return func() {} }
 
