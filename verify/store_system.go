@@ -26,10 +26,11 @@ var (
 		"/usr/local/share/certs",       // FreeBSD before 12
 		"/var/lib/ca-certificates/pem", // SUSE
 	}
-	// systemTrees are where the links in those lead to. Each holds certificates
+	// SystemTrees are where the links in those lead to. Each holds certificates
 	// that everyone may read, and nothing else; to read the links themselves, of
-	// which there are hundreds, would take longer than all else of a start.
-	systemTrees = []string{
+	// which there are hundreds, would take longer than all else of a start. They are
+	// not to be changed.
+	SystemTrees = []string{
 		"/usr/share/ca-certificates",       // Debian, Alpine, Gentoo, Void
 		"/usr/local/share/ca-certificates", // the same, an administrator's
 		"/etc/ca-certificates",             // Arch
@@ -70,7 +71,7 @@ func wellKnownStore() (*Store, error) {
 	s := &Store{system: true}
 	for _, dir := range systemDirs {
 		if hashed, _, err := listDirectory(dir); err == nil && hashed {
-			s.sources = append(s.sources, &hashedDirectory{dir, systemTrees})
+			s.sources = append(s.sources, &hashedDirectory{dir, SystemTrees})
 			break
 		}
 	}

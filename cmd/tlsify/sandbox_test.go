@@ -283,11 +283,20 @@ func TestCaptiveFiles(t *testing.T) {
 	}
 	const hashed = "00000000.0" // has it used by name
 	os.WriteFile(filepath.Join(dir, "roots", hashed), nil, 0o600)
+	os.Mkdir(dir+"/linked", 0o700)
+	os.WriteFile(dir+"/linked/private", nil, 0o600)
+	for i := range 20 { // many are no reason to open more than they lead to
+		name := "linked/" + strconv.Itoa(i)
+		os.WriteFile(filepath.Join(dir, name), nil, 0o600)
+		os.Symlink("../"+name, filepath.Join(dir, "roots", strconv.Itoa(i)+".pem"))
+	}
 	const bundle = "SSL_CERT_DIR=" // none: the bundle alone
 	for _, c := range []struct{ at, try, path, option, want string }{
 		{"handshake", "open", "roots/file", "", "done"},
 		{"handshake", "make", "roots/new", "", "EACCES"},
 		{"handshake", "open", "elsewhere/file", "", "EACCES"},
+		{"handshake", "open", "linked/19", "", "done"},
+		{"handshake", "open", "linked/private", "", "EACCES"},
 		{"handshake", "make", "elsewhere/new", "", "EACCES"},
 		{"handshake", "mem", "", "", "EACCES"},
 		{"handshake", "remove", "roots/file", "", "EPERM"},
@@ -301,6 +310,9 @@ func TestCaptiveFiles(t *testing.T) {
 		{"ready", "make", "elsewhere/new", "--session=session/s", "EACCES"},
 		{"ready", "remove", "elsewhere/file", "--session=session/s", "EACCES"},
 		{"ready", "mem", "", "--session=session/s", "EACCES"},
+		{"ready", "open", "elsewhere/file", "--session=missing/s", "EACCES"},
+		{"ready", "make", "elsewhere/new", "--session=missing/s", "EACCES"},
+		{"ready", "remove", "elsewhere/file", "--session=missing/s", "EACCES"},
 		{"ready", "socket", "", "--session=session/s", "EPERM"},
 		{"ready", "exec", "", "--session=session/s", "killed"},
 	} {

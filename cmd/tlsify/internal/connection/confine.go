@@ -5,6 +5,7 @@ import (
 
 	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/stream"
+	"tlsify/verify"
 )
 
 // prepareConfinement gets ready to confine this process to what the handshake
@@ -19,6 +20,7 @@ func (c *connection) prepareConfinement() {
 	// Fast Open an address is given up when it has not answered; and the server
 	// may be asked once more for a certificate.
 	if c.inv.Policy != nil {
+		needs.Trees = verify.SystemTrees
 		for _, store := range c.inv.Policy.Trust {
 			linked, whole := store.Paths()
 			needs.Read, needs.Whole = append(needs.Read, linked...), append(needs.Whole, whole...)

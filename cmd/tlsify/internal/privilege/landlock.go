@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"unsafe"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
@@ -73,17 +74,20 @@ func newRuleset(n Needs) (*ruleset, error) {
 	if r.fd, err = ll.LandlockCreateRuleset(&attributes, 0); err != nil {
 		return nil, os.NewSyscallError("landlock_create_ruleset", err)
 	}
-	for _, path := range slices.Concat(reachable(n.Read), n.Whole) {
-		err := r.allow(path, readRights)
+	allow := func(path string, rights uint64) error {
+		err := r.allow(path, rights)
 		if unopened := new(os.PathError); errors.As(err, &unopened) {
-			continue // nor can it be read
+			return nil // nor can anything be done there
 		}
-		if err != nil {
+		return err
+	}
+	for _, path := range slices.Concat(reachable(n.Read, n.Trees), n.Whole) {
+		if err := allow(path, readRights); err != nil {
 			return nil, errors.Join(err, r.close())
 		}
 	}
 	if n.Replace != "" {
-		if err := r.allow(n.Replace, replaceRights&attributes.HandledAccessFS); err != nil {
+		if err := allow(n.Replace, replaceRights&attributes.HandledAccessFS); err != nil {
 			return nil, errors.Join(err, r.close())
 		}
 	}
@@ -116,15 +120,12 @@ func (r *ruleset) enforce() error {
 
 func (r *ruleset) close() error { return unix.Close(r.fd) }
 
-// manyLinks is how many links from one directory into another make the latter
-// readable as a whole, because it is a store of certificates like the former.
-const manyLinks = 8
-
 // reachable gives paths without symbolic links, and beside the directories
 // among them whatever links in those lead to: the system's certificates, by
-// hash, are links to files of another directory.
-func reachable(paths []string) []string {
-	r := reach{known: map[string]bool{}}
+// hash, are links to files of another directory. Where that is in one of trees, which
+// everyone may read all of, it is the directory: there may be hundreds.
+func reachable(paths, trees []string) []string {
+	r := reach{trees: trees, known: map[string]bool{}, goals: map[string]string{}}
 	for _, path := range paths {
 		r.add(path)
 	}
@@ -133,8 +134,10 @@ func reachable(paths []string) []string {
 
 // reach collects the paths that make others readable.
 type reach struct {
+	trees []string
 	paths []string
 	known map[string]bool
+	goals map[string]string // of directories: themselves, without links, where they are in trees, or ""
 }
 
 func (r *reach) add(path string) {
@@ -144,30 +147,44 @@ func (r *reach) add(path string) {
 	}
 	r.known[real] = true
 	r.paths = append(r.paths, real)
-	for parent, targets := range linksFrom(real) {
-		if len(targets) >= manyLinks {
-			targets = []string{parent}
+	for _, target := range linksFrom(real) {
+		if target[0] != '/' {
+			target = real + "/" + target
 		}
-		for _, target := range targets {
-			if target[0] != '/' {
-				target = real + "/" + target
-			}
-			r.add(target)
+		dir := filepath.Dir(target)
+		goal, known := r.goals[dir]
+		if !known {
+			goal = r.within(dir)
+			r.goals[dir] = goal
 		}
+		if goal == "" {
+			goal = target
+		}
+		r.add(goal)
 	}
 }
 
-// linksFrom lists what the symbolic links in a directory lead to, as they say
-// it and no more than manyLinks of each directory, by that. There may be
-// hundreds of them, and a connection that waits: for most of them, nothing is
-// done but to read them.
-func linksFrom(dir string) map[string][]string {
+// within is dir without links, if it is in trees by its name and in truth, or "".
+func (r *reach) within(dir string) string {
+	in := func(path string) bool {
+		return slices.ContainsFunc(r.trees, func(tree string) bool { return path == tree || strings.HasPrefix(path, tree+"/") })
+	}
+	if !in(dir) {
+		return ""
+	}
+	if real, err := filepath.EvalSymlinks(dir); err == nil && in(real) {
+		return real
+	}
+	return ""
+}
+
+// linksFrom lists what the symbolic links in a directory lead to, as they say it.
+func linksFrom(dir string) (targets []string) {
 	d, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil
 	}
 	defer unix.Close(d)
-	targets := map[string][]string{}
 	entries := make([]byte, 32<<10)
 	target := make([]byte, unix.PathMax)
 	for {
@@ -187,14 +204,10 @@ func linksFrom(dir string) map[string][]string {
 			if errno != 0 {
 				continue
 			}
-			slash := bytes.LastIndexByte(target[:n], '/')
-			if slash < 0 {
+			if bytes.IndexByte(target[:n], '/') < 0 {
 				continue // a link to a neighbour, which is that neighbour's matter
 			}
-			parent := target[:slash+1]
-			if known := targets[string(parent)]; len(known) < manyLinks {
-				targets[string(parent)] = append(known, string(target[:n]))
-			}
+			targets = append(targets, string(target[:n]))
 		}
 	}
 }

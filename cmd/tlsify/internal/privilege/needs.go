@@ -7,11 +7,14 @@ type Needs struct {
 	// symbolic links in them lead to, that have to be readable. What is not
 	// there is passed over.
 	Read []string
+	// Trees are directories that everyone may read all of. Where a link of Read's leads
+	// to a file in one of them, that file's directory is readable as a whole.
+	Trees []string
 	// Whole are directories that have to be readable with all that is below them,
 	// but not what links lead to. What is not there is passed over.
 	Whole []string
 	// Replace is a directory in which files have to be read, made, renamed and
-	// removed. Empty: none.
+	// removed. Empty: none. One that is not there is passed over.
 	Replace string
 	// Sockets leaves the making and connecting of sockets.
 	Sockets bool
