@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/big"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -318,4 +319,26 @@ func TestReloadLeavesNothing(t *testing.T) {
 	}
 	tlsify.signal(syscall.SIGTERM)
 	tlsify.wait()
+}
+
+// A signal may go to the listener's whole process group, as that of a terminal or of a
+// service manager does. It is the listener that it is meant for: the signing process goes
+// on until that has ended.
+func TestSignalToTheGroup(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("setsid"); err != nil {
+		t.Skip("needs setsid")
+	}
+	for range 10 { // which of them is first is chance
+		l, err := startListenerBy(os.Stderr, os.Environ(), []string{"setsid"}, append(identity(t), "127.0.0.1:0", "--", "prog", "cat")...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		syscall.Kill(-l.process.Pid, syscall.SIGHUP)
+		shown(t, l.address)
+		syscall.Kill(-l.process.Pid, syscall.SIGTERM)
+		if err := l.stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -105,7 +105,7 @@ type service struct {
 }
 
 func newService(inv *acquire.Resources) *service {
-	handles := process.Handles()
+	handles := process.Handles() // which has a child, before children reaps them all
 	s := &service{inv: inv, startsPrograms: handles, limit: inv.Limits.Handshake, children: newChildren(), admission: newAdmission(inv.Listen.Admission, time.Now),
 		notices:  status.NewLog(func(line string) { status.WriteWaiting("tlsify: " + line) }),
 		spawning: make(chan struct{}, mostSpawning)}

@@ -27,12 +27,13 @@ type pool struct {
 	dismiss func(*accept)
 	room    func() int // how many may wait, for all that there is already
 
-	mu     sync.Mutex
-	ready  []*accept   // the oldest first
-	wanted int         // how many are to wait
-	came   int         // visitors since clock was set
-	clock  *time.Timer // shrinks, or nil
-	filler bool        // somebody is starting some
+	mu      sync.Mutex
+	ready   []*accept   // the oldest first
+	wanted  int         // how many are to wait
+	came    int         // visitors since clock was set
+	clock   *time.Timer // shrinks, or nil
+	filler  bool        // somebody is starting some
+	emptied int         // how often all that waited were ended
 }
 
 // take takes an accept that has what inv has, or nil. That one is wanted has more
@@ -66,9 +67,16 @@ func (p *pool) fill() {
 	p.filler = true
 	go func() {
 		for {
+			p.mu.Lock()
+			emptied := p.emptied
+			p.mu.Unlock()
 			a, err := p.start()
 			p.mu.Lock()
-			if err == nil {
+			switch {
+			case err != nil:
+			case emptied != p.emptied:
+				p.dismiss(a) // what it has may be out of date
+			default:
 				p.ready = append(p.ready, a)
 				p.trim() // fewer may be wanted by now
 			}
@@ -114,4 +122,5 @@ func (p *pool) empty() {
 		p.dismiss(a)
 	}
 	p.ready = nil
+	p.emptied++
 }

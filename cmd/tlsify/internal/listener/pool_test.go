@@ -127,3 +127,28 @@ func TestPoolStartsTooLate(t *testing.T) {
 		t.Errorf("%d wait, and %d were dismissed", n, len(s.dismissed))
 	}
 }
+
+// What is being started when all that waits is ended does not come to wait: it may have
+// what was replaced.
+func TestPoolStartsNothingStale(t *testing.T) {
+	s := newTrial()
+	s.wanted = 1
+	start, starting, goOn := s.start, make(chan bool), make(chan bool)
+	s.start = func() (*accept, error) {
+		a, err := start()
+		if s.started == 1 {
+			starting <- true
+			<-goOn
+		}
+		return a, err
+	}
+	s.fill()
+	<-starting
+	old := s.inv
+	s.inv = &acquire.Resources{}
+	s.empty()
+	close(goOn)
+	if n := s.waiting(); n != 1 || s.ready[0].inv == old || len(s.dismissed) != 1 {
+		t.Errorf("%d wait, the old one %v; %d were dismissed", n, s.ready[0].inv == old, len(s.dismissed))
+	}
+}

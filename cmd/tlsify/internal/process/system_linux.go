@@ -57,7 +57,11 @@ func OpenProcess(pid int) int {
 // first. A process is started to see, which is not to be another's to reap.
 func Handles() bool {
 	self, err := os.FindProcess(os.Getpid())
-	return err == nil && self.WithHandle(func(uintptr) {}) == nil
+	if err != nil {
+		return false
+	}
+	defer self.Release()
+	return self.WithHandle(func(uintptr) {}) == nil
 }
 
 // lateness is small beside what a limit of time is for.

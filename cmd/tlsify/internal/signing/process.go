@@ -11,9 +11,11 @@ import (
 	"crypto/rand"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -156,6 +158,8 @@ const reserve = 3
 
 // Serve is all of the life of a signing process. Other may be nil.
 func Serve(args []string, other func(pkcs8 []byte) (crypto.Signer, error)) int {
+	// What ends the listener may go to the whole group: it has the last word.
+	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
 	process.Harden() // what holds is reported by the sandbox
 	if len(args) < 7 || len(args)%2 == 0 {
 		return status.Usage
