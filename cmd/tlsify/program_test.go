@@ -38,6 +38,15 @@ func TestProgDescriptors(t *testing.T) {
 			}
 		})
 	}
+	// One descriptor is one socket: ucspi-proxy writes to 6, too, which tcpclient's is.
+	t.Run("6,6", func(t *testing.T) {
+		t.Parallel()
+		s, l := startServer(t, "echo"), newLaunch(t)
+		l.start(append(connectTo(t, s, "--prog-fds", "6,6"), "--", "sh", "-c", "echo question >&6; read -r line <&6; echo $line")...).expect(0, "ready", "end 0")
+		if got := l.out.all(); got != "question\n" {
+			t.Errorf("got %q", got)
+		}
+	})
 	t.Run("0,1", func(t *testing.T) {
 		t.Parallel()
 		s := startServer(t, "late")

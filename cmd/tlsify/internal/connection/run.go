@@ -101,7 +101,7 @@ func (c *connection) prepareProgram() (*program.Program, error) {
 		return program.Asked(p.Args[0], c.door)
 	}
 	return program.Prepare(program.Plan{Args: p.Args, In: p.In, Out: p.Out, End: p.End,
-		OneSocket: c.inv.Form.Accepts() && c.caller.Delayed == nil, Claims: c.inv.Claims,
+		OneSocket: p.In == p.Out || c.inv.Form.Accepts() && c.caller.Delayed == nil, Claims: c.inv.Claims,
 		Extra: c.caller.Delayed.Descriptors(), Errors: p.Errors, Env: c.caller.Without(c.inherits()), Names: append(facts.ProgramVariables(), c.caller.Variables()...)})
 }
 

@@ -49,7 +49,7 @@ func Parse(words *option.Words, c Context) (*Invocation, error) {
 	}
 	for _, step := range []func() error{
 		p.sandbox, p.user, p.engine, p.program, p.network, p.place, p.limits, p.admission, p.stream, p.plaintext,
-		p.answering, p.tls, p.starttls, p.exclusions, p.engineCan,
+		p.answering, p.tls, p.starttls, p.exclusions, p.nothingEmpty, p.engineCan,
 	} {
 		if err := step(); err != nil {
 			return p.inv, err
@@ -74,6 +74,17 @@ func (p *parser) inspect() {
 func (p *parser) nothingElse(most int) error {
 	if len(p.words.Rest) > most || p.words.Prog != nil {
 		return status.Usagef("%s: unexpected arguments", p.words.Form)
+	}
+	return nil
+}
+
+// nothingEmpty refuses an option without a value, as that of a script's variable which
+// is not set: it is not as if it were not given.
+func (p *parser) nothingEmpty() error {
+	for _, o := range option.Table {
+		if slices.Contains(p.words.Values[o.Name], "") {
+			return status.Usagef("--%s needs a value", o.Name)
+		}
 	}
 	return nil
 }
@@ -158,7 +169,7 @@ func (p *parser) program() error {
 	var fds []int
 	for word := range strings.SplitSeq(value, ",") {
 		n, err := strconv.Atoi(word)
-		if err != nil || n < 0 || n > 255 || n == 2 || slices.Contains(fds, n) {
+		if err != nil || n < 0 || n > 255 || n == 2 || len(fds) == 2 && slices.Contains(fds, n) {
 			fds = nil
 			break
 		}
@@ -166,7 +177,7 @@ func (p *parser) program() error {
 	}
 	switch {
 	case len(fds) != 2 && len(fds) != 3:
-		return status.Usagef("--prog-fds: two or three different descriptors of at most 255, none of them 2")
+		return status.Usagef("--prog-fds: two or three descriptors of at most 255, none of them 2, and the third another than the first two")
 	case len(fds) == 3 && fds[2] == 0:
 		return status.Usagef("--prog-fds: descriptor 0 is no place for how the stream has ended")
 	case len(fds) == 3:
