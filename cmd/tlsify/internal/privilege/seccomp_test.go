@@ -156,6 +156,9 @@ func TestNarrower(t *testing.T) {
 
 // No call has two rules: the second would never be looked at.
 func TestRulesAreUnique(t *testing.T) {
+	if auditArch == 0 {
+		t.Skip("there is no filter for this processor") // whose call 0 may be another than mmapCall
+	}
 	all := rules(Needs{Read: []string{"/a"}, Replace: "/b", Sockets: true, Signal: 1, Narrowed: true}, testPID)
 	seen := map[int]bool{}
 	for _, r := range all {
