@@ -139,7 +139,7 @@ var Table = []Option{
 	{Name: "handoff", Arg: "KIND", Forms: "ca", Topic: "descriptors",
 		Help: "hand a descriptor with the plaintext over on the control channel, a unix socket, with the line `handoff KIND`, in place of 0 and 1: socketpair; ktls, the network's socket itself, after which tlsify leaves; or auto, whichever can be had"},
 	{Name: "prog-fds", Arg: "IN,OUT[,END]", Forms: "cal", Topic: "descriptors",
-		Help: "the descriptors on which PROG has the plaintext: 6,7 with connect, 0,1 otherwise; and where it reads a line that says how the peer's stream has ended"},
+		Help: "the descriptors on which PROG has the plaintext: 6,7 with connect, 0,1 otherwise, and one socket where both numbers are the same; and where it reads a line that says how the peer's stream has ended"},
 	{Name: "timeout", Arg: "TIME", Forms: "cail", Topic: "stream", Excludes: []string{"handoff ktls"},
 		Help: "how long all of it may take, from the look-up to the end of the stream; of listen: each connection; off by default"},
 	{Name: "connect-timeout", Arg: "TIME", Forms: "ci", Topic: "stream",
