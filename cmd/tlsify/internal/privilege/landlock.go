@@ -74,39 +74,28 @@ func newRuleset(n Needs) (*ruleset, error) {
 	if r.fd, err = ll.LandlockCreateRuleset(&attributes, 0); err != nil {
 		return nil, os.NewSyscallError("landlock_create_ruleset", err)
 	}
-	allow := func(path string, rights uint64) error {
-		err := r.allow(path, rights)
-		if unopened := new(os.PathError); errors.As(err, &unopened) {
-			return nil // nor can anything be done there
-		}
-		return err
-	}
 	for _, path := range slices.Concat(reachable(n.Read, n.Trees), n.Whole) {
-		if err := allow(path, readRights); err != nil {
-			return nil, errors.Join(err, r.close())
-		}
+		r.allow(path, readRights)
 	}
 	if n.Replace != "" {
-		if err := allow(n.Replace, replaceRights&attributes.HandledAccessFS); err != nil {
-			return nil, errors.Join(err, r.close())
-		}
+		r.allow(n.Replace, replaceRights&attributes.HandledAccessFS)
 	}
 	return r, nil
 }
 
-// allow gives rights to a file, or to a directory and all that is in it.
-func (r *ruleset) allow(path string, rights uint64) error {
+// allow gives rights to a file, or to a directory and all that is in it. Where that
+// cannot be done, nobody has them.
+func (r *ruleset) allow(path string, rights uint64) {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return &os.PathError{Op: "open", Path: path, Err: err}
+		return
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		rights &= fileRights
 	}
-	err = ll.LandlockAddPathBeneathRule(r.fd, &ll.PathBeneathAttr{AllowedAccess: rights, ParentFd: fd}, 0)
-	return os.NewSyscallError("landlock_add_rule", err)
+	_ = ll.LandlockAddPathBeneathRule(r.fd, &ll.PathBeneathAttr{AllowedAccess: rights, ParentFd: fd}, 0)
 }
 
 // enforce puts the ruleset in force on every thread, each of which must have
