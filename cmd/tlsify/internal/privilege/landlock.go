@@ -130,6 +130,9 @@ type reach struct {
 }
 
 func (r *reach) add(path string) {
+	if r.known[path] {
+		return
+	}
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil || r.known[real] {
 		return
