@@ -19,10 +19,11 @@ func (c *connection) offer(err error) string {
 	if groupsErr != nil {
 		return ""
 	}
-	return offerOf(err, groups, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
+	resumes := c.kept != nil && c.kept.offered
+	return offerOf(err, groups, resumes, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
 }
 
-func offerOf(err error, groups []string, tls13 bool) string {
+func offerOf(err error, groups []string, resumes, tls13 bool) string {
 	var alert *engine.AlertError
 	switch {
 	case errors.As(err, &alert) && alert.Alert == engine.AlertHandshakeFailure && !alert.ClientCertRequested:
@@ -31,6 +32,9 @@ func offerOf(err error, groups []string, tls13 bool) string {
 			what = "TLS 1.3 alone, which a server of TLS 1.2 may refuse like this"
 		}
 		return "; it was offered " + what + ", and the groups " + strings.Join(groups, ", ") + "; certificates with RSASSA-PSS keys are not taken"
+	case resumes && (err == errHandshakeTimeout || is[*engine.TransportError](err)):
+		// A session is of a handshake that such a ClientHello has begun before.
+		return "; it was offered the session of --session: without that file it may answer"
 	case (err == errHandshakeTimeout || is[*engine.TransportError](err)) && slices.ContainsFunc(groups, engine.PostQuantumGroup):
 		return "; if something on the way does not take a ClientHello of this size, --groups x25519,secp256r1 makes a small one"
 	}

@@ -17,21 +17,26 @@ func TestOffer(t *testing.T) {
 	silent := &engine.TransportError{Err: io.EOF}
 	large, small := []string{"X25519MLKEM768", "x25519"}, []string{"x25519", "secp256r1"}
 	for _, test := range []struct {
-		err    error
-		groups []string
-		tls13  bool
-		want   string
+		err     error
+		groups  []string
+		resumes bool
+		tls13   bool
+		want    string
 	}{
-		{refused, small, false, "no RSA key exchange, CBC or SHA-1), and the groups x25519, secp256r1"},
-		{refused, small, true, "TLS 1.3 alone"},
-		{asked, small, true, ""},
-		{silent, large, false, "--groups x25519,secp256r1"},
-		{errHandshakeTimeout, large, false, "--groups x25519,secp256r1"},
-		{silent, small, false, ""},
-		{&engine.AlertError{Alert: engine.AlertUnknownCA}, large, false, ""},
-		{errors.New("other"), large, false, ""},
+		{refused, small, false, false, "no RSA key exchange, CBC or SHA-1), and the groups x25519, secp256r1"},
+		{refused, small, false, true, "TLS 1.3 alone"},
+		{asked, small, false, true, ""},
+		{silent, large, false, false, "--groups x25519,secp256r1"},
+		{errHandshakeTimeout, large, false, false, "--groups x25519,secp256r1"},
+		{silent, small, false, false, ""},
+		{&engine.AlertError{Alert: engine.AlertUnknownCA}, large, false, false, ""},
+		{silent, large, true, false, "the session of --session"},
+		{silent, small, true, true, "the session of --session"},
+		{errHandshakeTimeout, large, true, false, "the session of --session"},
+		{refused, small, true, true, "TLS 1.3 alone"},
+		{errors.New("other"), large, false, false, ""},
 	} {
-		if got := offerOf(test.err, test.groups, test.tls13); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+		if got := offerOf(test.err, test.groups, test.resumes, test.tls13); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
 			t.Errorf("%v: %q, want %q", test.err, got, test.want)
 		}
 	}
