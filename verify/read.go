@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -13,6 +14,10 @@ import (
 
 // fileTime is how long a FIFO's writer may take.
 const fileTime = 30 * time.Second
+
+// fileLimit is the most that is read of a file. A bundle of all the world's roots has
+// 250 kB.
+const fileLimit = 16 << 20
 
 // openFile opens a file to be read, without waiting for a FIFO's writer to come.
 func openFile(path string) (n int, info syscall.Stat_t, err error) {
@@ -43,13 +48,22 @@ func readFile(path string) ([]byte, error) {
 func readOpen(n int, info *syscall.Stat_t, path string) ([]byte, error) {
 	if info.Mode&syscall.S_IFMT == syscall.S_IFREG {
 		defer syscall.Close(n)
+		if info.Size > fileLimit {
+			return nil, tooLarge()
+		}
 		return readFrom(n, info.Size, path)
 	}
 	file := os.NewFile(uintptr(n), path)
 	defer file.Close()
 	file.SetReadDeadline(time.Now().Add(fileTime)) // where that is possible it is needed
-	return io.ReadAll(file)
+	text, err := io.ReadAll(io.LimitReader(file, fileLimit+1))
+	if err == nil && len(text) > fileLimit {
+		err = tooLarge()
+	}
+	return text, err
 }
+
+func tooLarge() error { return fmt.Errorf("it has more than %d bytes", fileLimit) }
 
 // readFrom reads a regular file of about that size, from its start.
 func readFrom(n int, size int64, path string) ([]byte, error) {
@@ -61,6 +75,9 @@ func readFrom(n int, size int64, path string) ([]byte, error) {
 		}
 		if got == 0 {
 			return text, nil
+		}
+		if len(text) > fileLimit { // it grows, or has no size
+			return nil, tooLarge()
 		}
 		if text = text[:len(text)+got]; len(text) == cap(text) {
 			text = append(text, 0)[:len(text)]

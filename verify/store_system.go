@@ -115,6 +115,9 @@ func openedBundle(path string) (*bundle, error) {
 	case info.Mode&syscall.S_IFMT != syscall.S_IFREG: // what it gives it gives once
 		text, err := readOpen(n, &info, path)
 		return &bundle{name: path, text: text}, err
+	case info.Size > fileLimit:
+		syscall.Close(n)
+		return nil, tooLarge()
 	}
 	return &bundle{name: path, file: &openBundle{n, windowSize}}, nil
 }

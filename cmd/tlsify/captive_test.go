@@ -209,6 +209,27 @@ var attempts = map[string]func() error{
 		return err
 	},
 	"kill": func() error { return unix.Kill(parentPID(), 0) },
+	// A signal to whoever made one of the sockets that there are: the socket has a
+	// descriptor of its maker's process, and signals are allowed by the number of
+	// PROG's.
+	"maker": func() error {
+		var last error = unix.EPERM
+		for n := range 64 {
+			made, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_PEERPIDFD)
+			if err != nil || made < 3 {
+				continue
+			}
+			for handle := 3; handle < 64; handle++ {
+				if handle == made || unix.Dup3(made, handle, unix.O_CLOEXEC) != nil {
+					continue
+				}
+				if last = unix.PidfdSendSignal(handle, 0, nil, 0); last == nil {
+					return nil
+				}
+			}
+		}
+		return last
+	},
 	"fork": func() error {
 		child, _, errno := syscall.RawSyscall(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0)
 		if errno == 0 && child == 0 {

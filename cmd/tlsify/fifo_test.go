@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -18,4 +19,20 @@ func TestFIFOsAreNotWaitedFor(t *testing.T) {
 	newLaunch(t).start(connectTo(t, s, "--keylog", fifo)...).expect(1, "error usage --keylog: .*", "end 1")
 	newLaunch(t).start("connect", "--trust", fifo, s.address).expect(1, "error usage .*", "end 1")
 	newLaunch(t).start(connectTo(t, s, "--pin", fifo)...).expect(1, "error usage .*", "end 1")
+}
+
+// What each accept of a listener's reads again can be no FIFO, even with something in it.
+func TestListenerRefusesFIFOs(t *testing.T) {
+	t.Parallel()
+	fifo := t.TempDir() + "/fifo"
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	roots, err := os.ReadFile(pkiFiles(t) + "/ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go os.WriteFile(fifo, roots, 0) // when there is a reader
+	c := newLaunch(t).start(append(append([]string{"listen"}, identity(t)...), "--client-auth", "require", "--client-trust", fifo, "127.0.0.1:0", "--", "prog", "cat")...)
+	c.expect(1, "error usage --client-trust: .*", "end 1")
 }

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 		"witness": witness,
 		"prog":    prog,
 		"captive": captive,
+		"without": without,
 	})
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -215,6 +216,18 @@ func TestProgIsClean(t *testing.T) {
 		if err != nil || bits&(1<<(unix.SIGPIPE-1)|1<<(unix.SIGTERM-1)|1<<(unix.SIGINT-1)) != 0 {
 			t.Errorf("%s is %s", name, mask)
 		}
+	}
+}
+
+// Signals that whoever started us ignores are ignored by PROG, too, as those that nohup
+// and a shell's background jobs are made to ignore; and no others.
+func TestProgIgnoresWhatItIsTo(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "echo")
+	args := append(connectTo(t, s), "--", "grep", "SigIgn", "/proc/self/status")
+	cmd := exec.Command("sh", append([]string{"-c", `trap '' HUP INT USR1; exec "$@"`, "sh", "tlsify"}, args...)...)
+	if got, err := cmd.Output(); string(got) != "SigIgn:\t0000000000000003\n" || err != nil {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

@@ -1,17 +1,20 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -42,7 +45,7 @@ var jailbreaks = []struct{ try, want string }{
 	{"socket", "EPERM"}, {"unix", "EPERM"}, {"raw", "EPERM"}, {"connect", "EPERM"},
 	{"pair", "EPERM"}, {"datagram", "EPERM"}, {"sendto", "EPERM"}, {"fastopen", "EPERM"},
 	{"exec", "killed"}, {"ptrace", "killed"}, {"readv", "killed"},
-	{"kill", "EPERM"}, {"fork", "EPERM"}, {"code", "EPERM"},
+	{"kill", "EPERM"}, {"maker", "EPERM"}, {"fork", "EPERM"}, {"code", "EPERM"},
 	{"dumpable", "EPERM"}, {"core", "EPERM"}, {"tty", "EPERM"}, {"io_uring", "EPERM"},
 }
 
@@ -313,6 +316,8 @@ func TestCaptiveFiles(t *testing.T) {
 		{"ready", "open", "elsewhere/file", "--session=missing/s", "EACCES"},
 		{"ready", "make", "elsewhere/new", "--session=missing/s", "EACCES"},
 		{"ready", "remove", "elsewhere/file", "--session=missing/s", "EACCES"},
+		{"ready", "open", "elsewhere/file", "--session=elsewhere/file/s", "EACCES"},
+		{"ready", "make", "elsewhere/file", "--session=elsewhere/file/s", "EACCES"},
 		{"ready", "socket", "", "--session=session/s", "EPERM"},
 		{"ready", "exec", "", "--session=session/s", "killed"},
 	} {
@@ -423,6 +428,47 @@ func confined(t *testing.T, pid int) {
 	limits, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/limits")
 	if len(threads) == 0 || !regexp.MustCompile(`(?m)^Max core file size +0 +0 `).Match(limits) {
 		t.Errorf("process %d: %d threads, limits %s", pid, len(threads), limits)
+	}
+}
+
+// without becomes the program that its arguments name, on a kernel that has no Landlock
+// as far as that can see.
+func without() {
+	runtime.LockOSThread()
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS},
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: unix.SYS_LANDLOCK_CREATE_RULESET},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+	if err == nil {
+		err = unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0)
+	}
+	path, _ := exec.LookPath(os.Args[1])
+	panic(errors.Join(err, syscall.Exec(path, os.Args[1:], os.Environ())))
+}
+
+// A listener says what its accepts, which tell nobody, will be without.
+func TestListenerTellsWhatIsMissing(t *testing.T) {
+	needSandbox(t)
+	t.Parallel()
+	for _, c := range []struct{ mode, want string }{{"auto", "tlsify: not all of the sandbox: the kernel has no Landlock.*"}, {"off", ""}} {
+		log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer log.Close()
+		l, err := startListenerBy(log, os.Environ(), []string{"without"}, append(identity(t), "-v", "--sandbox", c.mode, "127.0.0.1:0", "--", "prog", "cat")...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.stop()
+		said, _ := os.ReadFile(log.Name())
+		if told := regexp.MustCompile("(?m)^tlsify: not all of the sandbox.*").FindString(string(said)); told == "" != (c.want == "") || !regexp.MustCompile("^"+c.want).MatchString(told) {
+			t.Errorf("%s: %q", c.mode, said)
+		}
 	}
 }
 

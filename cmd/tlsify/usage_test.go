@@ -129,6 +129,8 @@ var usageErrors = []struct {
 	{"client-trust-without-auth", "accept|--client-trust|CA|--cert|GOOD.pem|--key|GOOD.key|--|prog", `need --client-auth`, ""},
 	{"session-in-tmp", "connect|--sandbox|require|--session|/tmp/tlsify-session|a.test:1", `directory of its own, below /tmp`, ""},
 	{"session-in-var-tmp", "connect|--sandbox|require|--session|/var/tmp/../tmp/tlsify-session|a.test:1", `directory of its own, below /var/tmp`, ""},
+	{"session-above-var-tmp", "connect|--sandbox|require|--session|/var/tlsify-session|a.test:1", `directory of its own, below /var/tmp`, ""},
+	{"session-above-home", "connect|--sandbox|require|--session|HOME/../tlsify-session|a.test:1", `directory of its own, below `, ""},
 	{"session-in-home", "connect|--sandbox|require|--session|HOME/.tlsify-session|a.test:1", `directory of its own, below `, ""},
 	{"session-in-root", "connect|--sandbox|require|--session|/tlsify-session|a.test:1", `directory of its own, below /`, ""},
 	{"client-trust-system", "accept|--client-auth|require|--client-trust|system|--cert|GOOD.pem|--key|GOOD.key|--|prog", `name a file`, ""},

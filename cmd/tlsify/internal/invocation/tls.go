@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 
@@ -277,6 +278,20 @@ func sameDirectory(a, b string) bool {
 	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
+// holds tells whether a directory is another, or above it.
+func holds(dir, other string) bool {
+	other, err := filepath.EvalSymlinks(other)
+	for ; err == nil; other = filepath.Dir(other) {
+		if sameDirectory(dir, other) {
+			return true
+		}
+		if other == filepath.Dir(other) {
+			break
+		}
+	}
+	return false
+}
+
 // session reads --session, and by the table of options what binds one.
 func (p *parser) session() error {
 	path, ok := p.words.Value("session")
@@ -291,8 +306,12 @@ func (p *parser) session() error {
 	}
 	s.Bound = append(s.Bound, []string{p.Env["SSL_CERT_FILE"], p.Env["SSL_CERT_DIR"]})
 	if p.inv.Sandbox == privilege.Require {
-		for _, shared := range []string{"/", "/tmp", "/var/tmp", p.Env["HOME"]} {
-			if shared != "" && sameDirectory(filepath.Dir(path), shared) {
+		home := ""
+		if account, err := user.Current(); err == nil { // whatever HOME says
+			home = account.HomeDir
+		}
+		for _, shared := range []string{"/", "/tmp", "/var/tmp", p.Env["HOME"], home} {
+			if shared != "" && holds(filepath.Dir(path), shared) {
 				return status.Usagef("--session: with --sandbox require its file needs a directory of its own, below %s: all of a session's directory can be written by whoever takes the connection's process over", status.Cut(shared))
 			}
 		}

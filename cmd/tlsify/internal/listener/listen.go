@@ -19,6 +19,7 @@ import (
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/stream"
@@ -40,6 +41,9 @@ func Run(ctx context.Context, inv *acquire.Resources) error {
 		return err
 	}
 	tellUnreadable(inv)
+	if err := tellMissing(inv); err != nil {
+		return err
+	}
 	process.ReserveThreads(len(sockets) + mostSpawning + mostSigning + 1)
 	inv.Listen.Admission = fit(inv.Listen.Admission, len(sockets))
 	s := newService(inv)
@@ -223,15 +227,28 @@ func boundAddress(n int) string {
 	return "-"
 }
 
+// tellMissing says, for -v, what the confinement of the accepts and of the signing
+// process will lack: they tell nobody.
+func tellMissing(inv *acquire.Resources) error {
+	if inv.Sandbox == privilege.Off {
+		return nil
+	}
+	return inv.MayNot(privilege.Missing())
+}
+
 // canRead checks that whoever the listener has become can read what its accepts
 // will.
 func canRead(inv *acquire.Resources) error {
 	for _, file := range inv.Listen.Reread {
-		opened, err := os.Open(file.Name)
+		opened, err := os.OpenFile(file.Name, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO's writer is not waited for
 		if err != nil {
 			return status.Usagef("--%s: %s, for user %v", file.Option, status.PathText(err), inv.Listen.User)
 		}
+		info, err := opened.Stat()
 		opened.Close()
+		if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			return status.Usagef("--%s: %s is read again for each connection, and can be read but once: give a file, or fd:N", file.Option, status.Cut(file.Name))
+		}
 	}
 	return nil
 }

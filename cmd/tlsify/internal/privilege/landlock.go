@@ -77,8 +77,8 @@ func newRuleset(n Needs) (*ruleset, error) {
 	for _, path := range slices.Concat(reachable(n.Read, n.Trees), n.Whole) {
 		r.allow(path, readRights)
 	}
-	if n.Replace != "" {
-		r.allow(n.Replace, replaceRights&attributes.HandledAccessFS)
+	if n.Replace != "" { // and where it is a file, nothing: it holds none
+		r.allow(n.Replace+"/.", replaceRights&attributes.HandledAccessFS)
 	}
 	return r, nil
 }

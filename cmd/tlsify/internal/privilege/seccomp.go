@@ -62,7 +62,7 @@ func rules(n Needs, pid int) []rule {
 		unix.SYS_SPLICE, unix.SYS_READV, unix.SYS_WRITEV, unix.SYS_RECVMSG,
 		unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_CTL, unix.SYS_EPOLL_CREATE1, unix.SYS_EVENTFD2, unix.SYS_PIPE2,
 		unix.SYS_SHUTDOWN, unix.SYS_CLOSE, unix.SYS_FSTAT, unix.SYS_DUP3,
-		unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME, unix.SYS_GETSOCKOPT, unix.SYS_PREAD64)
+		unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME, unix.SYS_PREAD64)
 	add(byteCalls...)
 	when(unix.SYS_PREADV2, oneOf(5, unix.RWF_NOWAIT))
 	when(unix.SYS_PWRITEV2, oneOf(5, unix.RWF_NOWAIT))
@@ -93,7 +93,10 @@ func rules(n Needs, pid int) []rule {
 	when(unix.SYS_FCNTL, oneOf(1, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL,
 		unix.F_DUPFD_CLOEXEC, unix.F_GETPIPE_SZ, unix.F_SETPIPE_SZ))
 	when(unix.SYS_PRCTL, oneOf(0, unix.PR_SET_VMA, unix.PR_SET_NO_NEW_PRIVS))
-	when(unix.SYS_SETSOCKOPT, oneOf(1, unix.SOL_SOCKET, unix.SOL_TCP, unix.SOL_TLS))
+	// No option from 64 on: SO_PEERPIDFD and SO_PASSPIDFD give descriptors of other
+	// processes, which could come to have the number that signals are allowed by.
+	when(unix.SYS_GETSOCKOPT, without(2, ^uint32(63)))
+	when(unix.SYS_SETSOCKOPT, oneOf(1, unix.SOL_SOCKET, unix.SOL_TCP, unix.SOL_TLS), without(2, ^uint32(63)))
 	if n.Signal != 0 {
 		when(unix.SYS_PIDFD_SEND_SIGNAL, oneOf(0, uint32(n.Signal)))
 	}
@@ -111,7 +114,8 @@ func rules(n Needs, pid int) []rule {
 	if n.Sockets {
 		add(unix.SYS_CONNECT, unix.SYS_BIND)
 		when(unix.SYS_SOCKET, oneOf(0, unix.AF_INET, unix.AF_INET6),
-			oneOf(1, unix.SOCK_STREAM, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK))
+			oneOf(1, unix.SOCK_STREAM, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK),
+			oneOf(2, 0, unix.IPPROTO_TCP)) // and not MPTCP, SCTP or SMC
 	}
 	if n.Narrowed {
 		add(unix.SYS_SECCOMP)
