@@ -7,8 +7,8 @@ import "golang.org/x/sys/unix"
 // reads then will see; nor where Gone would tell that nobody reads what is written
 // to out, which may be a.
 func EitherReadable(a, b, out *FD) (fromA, fromB bool) {
-	a.beforeWaitingToRead()
-	b.beforeWaitingToRead()
+	a.acks.beforeWait(a.n)
+	b.acks.beforeWait(b.n)
 	for {
 		limitA, bellA, errA := a.rd.prepare()
 		limitB, bellB, errB := b.rd.prepare()
@@ -39,10 +39,10 @@ func EitherReadable(a, b, out *FD) (fromA, fromB bool) {
 		}
 		a.expected, b.expected = fds[0].Revents != 0, fds[2].Revents != 0
 		if a.expected {
-			a.afterWaitingToRead()
+			a.acks.afterWait()
 		}
 		if b.expected {
-			b.afterWaitingToRead()
+			b.acks.afterWait()
 		}
 		if a.expected || b.expected || fds[4].Revents != 0 {
 			return a.expected, b.expected

@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -48,13 +47,7 @@ type FD struct {
 	// has succeeded.
 	emptied, expected bool
 	beforeRead        func() error
-	// prompt is how many more waits acknowledge what has come, unless what was written
-	// since has done so: unanswered.
-	// since is when the last wait began that did not.
-	acknowledges bool
-	prompt       int
-	since        time.Time
-	unanswered   atomic.Bool
+	acks              acknowledger
 	// beforeWait is BeforeWait's. It is set before anything reads or writes.
 	beforeWait func()
 
@@ -108,51 +101,10 @@ func (f *FD) BeforeRead(do func() error) { f.beforeRead = do }
 // be set before there is one.
 func (f *FD) BeforeWait(do func()) { f.beforeWait = do }
 
-// promptWaits is how many waits AcknowledgeAtOnce is for. The kernel itself is as
-// prompt with the first sixteen segments of a connection, until it has seen one
-// answered.
-const promptWaits = 16
-
-// AcknowledgeAtOnce has what has come on a TCP socket acknowledged when a reader
-// waits for more, the first times that one does. The kernel waits up to 40 ms for
-// something to send along with an acknowledgement; and to much that comes at the
-// beginning of a connection, such as a TLS server's tickets or a client's Finished,
-// there is no answer. A peer that uses Nagle's algorithm, which is what sockets do by
-// themselves, sends nothing short until all that it has sent is acknowledged.
-func (f *FD) AcknowledgeAtOnce() { f.acknowledges, f.prompt = true, promptWaits }
-
-// delayed is the least that a kernel waits with an acknowledgement, and promptAgain is
-// how many more waits acknowledge what has come when one seems to have been waited for:
-// that much time pays for them all.
-const (
-	delayed     = 35 * time.Millisecond
-	promptAgain = 1000
-)
-
-// beforeWaitingToRead is what is done before a wait for something to read.
-func (f *FD) beforeWaitingToRead() {
-	switch {
-	case !f.acknowledges || !f.unanswered.Load():
-		f.since = time.Time{}
-	case f.prompt > 0:
-		f.since = time.Time{}
-		f.unanswered.Store(false)
-		f.prompt--
-		acknowledge(f.n)
-	default:
-		f.since = time.Now()
-	}
-}
-
-// afterWaitingToRead is what is done behind such a wait that has found something. Where
-// it has taken as long as a late acknowledgement, and nothing has been written
-// meanwhile that could have been answered, the peer may have waited for just that: it
-// writes in pieces, and uses Nagle's algorithm.
-func (f *FD) afterWaitingToRead() {
-	if !f.since.IsZero() && time.Since(f.since) >= delayed && f.unanswered.Load() {
-		f.prompt = promptAgain
-	}
-}
+// AcknowledgeAtOnce has what has come on a TCP socket acknowledged when a reader waits
+// for more, the first times that one does, and for longer where that seems to have been
+// waited for: prompt.go.
+func (f *FD) AcknowledgeAtOnce() { f.acks.begin() }
 
 // Read waits for bytes until the read deadline, and returns as many as one
 // system call gives.
@@ -197,12 +149,12 @@ func (f *FD) receive(room int, read func() (int, error)) (int, error) {
 	f.expected = false
 	for {
 		if wait {
-			f.beforeWaitingToRead()
+			f.acks.beforeWait(f.n)
 			f.aboutToWait()
 			if _, err := f.rd.wait(f.n, unix.POLLIN); err != nil {
 				return 0, err
 			}
-			f.afterWaitingToRead()
+			f.acks.afterWait()
 		} else if f.rd.isStopped() {
 			return 0, net.ErrClosed
 		}
@@ -221,7 +173,7 @@ func (f *FD) receive(room int, read func() (int, error)) (int, error) {
 			return 0, io.EOF
 		default:
 			f.emptied = n < room
-			f.unanswered.Store(true)
+			f.acks.hasCome()
 			return n, nil
 		}
 	}
@@ -269,7 +221,7 @@ func (f *FD) unasked() int16 {
 func (f *FD) sends(call func() (int, error)) (int, error) {
 	f.sending.Lock()
 	defer f.sending.Unlock()
-	f.unanswered.Store(false)
+	f.acks.goesAlong()
 	n, err := call()
 	f.reset = f.reset || err == unix.ECONNRESET
 	return n, err
@@ -361,10 +313,10 @@ func (f *FD) aboutToWait() {
 // WaitReadable waits until the read deadline for bytes, or for a connection on
 // a listening socket.
 func (f *FD) WaitReadable() error {
-	f.unanswered.Store(true) // it may have been read from by others
-	f.beforeWaitingToRead()
+	f.acks.hasCome() // it may have been read from by others
+	f.acks.beforeWait(f.n)
 	_, err := f.rd.wait(f.n, unix.POLLIN)
-	f.afterWaitingToRead()
+	f.acks.afterWait()
 	return err
 }
 

@@ -83,13 +83,13 @@ func TestAcknowledgeAtOnce(t *testing.T) {
 	}
 	f, peer := tcpPair(t)
 	f.AcknowledgeAtOnce()
-	for range promptWaits + 4 {
+	for range promptWaits {
 		peer.Write(one)
 		f.WaitReadable()
 		f.Read(one)
 	}
-	if f.prompt != 0 {
-		t.Errorf("%d waits are left", f.prompt)
+	if f.acks.prompt != 0 {
+		t.Errorf("%d waits are left", f.acks.prompt)
 	}
 	// A descriptor of another kind is read as ever.
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
@@ -111,7 +111,7 @@ func TestAcknowledgedAgain(t *testing.T) {
 	late := func(times int) int {
 		f, peer := tcpPair(t)
 		f.AcknowledgeAtOnce()
-		f.prompt = 0
+		f.acks.prompt = 0
 		go func() {
 			question := make([]byte, 1)
 			for {
@@ -132,7 +132,7 @@ func TestAcknowledgedAgain(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if time.Since(start) >= delayed {
+			if time.Since(start) >= lateWait {
 				n++
 			}
 		}
