@@ -19,7 +19,6 @@ import (
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/invocation"
-	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/stream"
@@ -41,7 +40,7 @@ func Run(ctx context.Context, inv *acquire.Resources) error {
 		return err
 	}
 	tellUnreadable(inv)
-	if err := tellMissing(inv); err != nil {
+	if err := inv.Sandbox.TellMissing(inv.Say.Note); err != nil {
 		return err
 	}
 	process.ReserveThreads(len(sockets) + mostSpawning + mostSigning + 1)
@@ -225,15 +224,6 @@ func boundAddress(n int) string {
 		return a.String()
 	}
 	return "-"
-}
-
-// tellMissing says, for -v, what the confinement of the accepts and of the signing
-// process will lack: they tell nobody.
-func tellMissing(inv *acquire.Resources) error {
-	if inv.Sandbox == privilege.Off {
-		return nil
-	}
-	return inv.MayNot(privilege.Missing())
 }
 
 // canRead checks that whoever the listener has become can read what its accepts

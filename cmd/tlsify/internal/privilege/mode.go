@@ -34,6 +34,14 @@ func (m Mode) Harden(note func(string)) error {
 	return m.Refuses(process.Harden(), note)
 }
 
+// TellMissing says what processes will lack that are confined later, and can tell nobody.
+func (m Mode) TellMissing(note func(string)) error {
+	if m == Off {
+		return nil
+	}
+	return m.Refuses(Missing(), note)
+}
+
 // Unavailable is the failure of an invocation that is to be confined or not to
 // be at all.
 func Unavailable(err error) error {
