@@ -25,6 +25,8 @@ func EitherReadable(a, b, out *FD) (fromA, fromB bool) {
 		}
 		n, err := pollBriefly(fds[:])
 		if n == 0 && err == nil {
+			a.acks.waits()
+			b.acks.waits()
 			_, err = unix.Poll(fds[:], -1)
 		}
 		switch {

@@ -150,6 +150,7 @@ func (f *FD) receive(room int, read func() (int, error)) (int, error) {
 	for {
 		if wait {
 			f.acks.beforeWait(f.n)
+			f.acks.waits()
 			f.aboutToWait()
 			if _, err := f.rd.wait(f.n, unix.POLLIN); err != nil {
 				return 0, err
@@ -315,6 +316,7 @@ func (f *FD) aboutToWait() {
 func (f *FD) WaitReadable() error {
 	f.acks.hasCome() // it may have been read from by others
 	f.acks.beforeWait(f.n)
+	f.acks.waits()
 	_, err := f.rd.wait(f.n, unix.POLLIN)
 	f.acks.afterWait()
 	return err

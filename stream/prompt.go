@@ -15,10 +15,10 @@ const (
 	// promptWaits is how many waits acknowledge at once. The kernel itself is as prompt
 	// with the first sixteen segments of a connection, until it has seen one answered.
 	promptWaits = 16
-	// lateWait is less than a kernel waits with an acknowledgement, and morePrompt is how
-	// many more waits acknowledge at once when one has taken that long, which pays for
-	// all of them.
-	lateWait   = 35 * time.Millisecond
+	// lateWait is less than a kernel waits with an acknowledgement, less Briefly, and
+	// morePrompt is how many more waits acknowledge at once when one has taken that
+	// long, which pays for all of them.
+	lateWait   = 30 * time.Millisecond
 	morePrompt = 1000
 )
 
@@ -28,7 +28,8 @@ type acknowledger struct {
 	on         bool
 	prompt     int         // how many more waits acknowledge at once
 	unanswered atomic.Bool // something has come, and nothing gone out since
-	late       time.Time   // when the last wait began that did not, where it might have
+	watched    bool        // the wait did not, where it might have
+	since      time.Time   // when that began, unless it was brief
 }
 
 func (a *acknowledger) begin() { a.on, a.prompt = true, promptWaits }
@@ -41,7 +42,7 @@ func (a *acknowledger) goesAlong() { a.unanswered.Store(false) }
 
 // beforeWait comes before a wait for something to read on socket n.
 func (a *acknowledger) beforeWait(n int) {
-	a.late = time.Time{}
+	a.watched, a.since = false, time.Time{}
 	switch {
 	case !a.on || !a.unanswered.Load():
 	case a.prompt > 0:
@@ -49,15 +50,22 @@ func (a *acknowledger) beforeWait(n int) {
 		a.prompt--
 		acknowledge(n)
 	default:
-		a.late = time.Now()
+		a.watched = true
 	}
 }
 
-// afterWait comes behind it. Where it has taken as long as a late acknowledgement, and
+// waits comes where the wait is not brief. Those that are need no clock.
+func (a *acknowledger) waits() {
+	if a.watched && a.since.IsZero() {
+		a.since = time.Now()
+	}
+}
+
+// afterWait comes behind a wait. Where it has taken as long as a late acknowledgement, and
 // nothing has been sent meanwhile that could have been answered, the peer may have waited
 // for just that.
 func (a *acknowledger) afterWait() {
-	if !a.late.IsZero() && time.Since(a.late) >= lateWait && a.unanswered.Load() {
+	if !a.since.IsZero() && time.Since(a.since) >= lateWait && a.unanswered.Load() {
 		a.prompt = morePrompt
 	}
 }
