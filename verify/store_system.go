@@ -151,29 +151,29 @@ func (f *openBundle) scanByWindow(each func(der []byte) error) (seen int, ok boo
 			return 0, false
 		}
 		at, held = at+int64(got), held+got
-		r := pemfile.NewReader(window[:held])
-		used := 0
-		for {
+		whole := window[:held]
+		if got > 0 {
+			whole = whole[:pemfile.WholeBlocks(whole)]
+		}
+		for r := pemfile.NewReader(whole); ; seen++ {
 			block, err := r.Next()
-			if err == io.EOF && got == 0 && seen > 0 {
-				return seen, true
-			}
-			// A block at the very end may have more on its last line.
-			if err != nil || got > 0 && r.Offset() == held {
+			if err == io.EOF {
 				break
 			}
-			if checkLabel(block) != nil {
+			if err != nil || checkLabel(block) != nil {
 				return seen, false
 			}
 			if buf, err = block.Decode(buf[:0]); err != nil || each(buf) != nil {
 				return seen, false
 			}
-			seen, used = seen+1, r.Offset()
 		}
-		if got == 0 || used == 0 && held == len(window) {
+		switch {
+		case got == 0:
+			return seen, seen > 0
+		case len(whole) == 0 && held == len(window):
 			return seen, false
 		}
-		held = copy(window, window[used:held])
+		held = copy(window, window[len(whole):held])
 	}
 }
 

@@ -46,8 +46,17 @@ type Reader struct {
 // NewReader is a Reader of text.
 func NewReader(text []byte) *Reader { return &Reader{text: text} }
 
-// Offset is where in the text what has not been read yet begins.
-func (r *Reader) Offset() int { return r.at }
+// WholeBlocks is how much of the beginning of a text ends with the last line that ends a
+// block and is all there.
+func WholeBlocks(beginning []byte) int {
+	at := bytes.LastIndex(beginning, end)
+	for ; at >= 0; at = bytes.LastIndex(beginning[:at], end) {
+		if n := bytes.IndexAny(beginning[at:], "\r\n"); n >= 0 {
+			return at + n + 1
+		}
+	}
+	return 0
+}
 
 // Block is one block.
 type Block struct {
