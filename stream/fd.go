@@ -149,13 +149,10 @@ func (f *FD) receive(room int, read func() (int, error)) (int, error) {
 	f.expected = false
 	for {
 		if wait {
-			f.acks.beforeWait(f.n)
-			f.acks.waits()
 			f.aboutToWait()
-			if _, err := f.rd.wait(f.n, unix.POLLIN); err != nil {
+			if err := f.awaitReadable(); err != nil {
 				return 0, err
 			}
-			f.acks.afterWait()
 		} else if f.rd.isStopped() {
 			return 0, net.ErrClosed
 		}
@@ -315,6 +312,10 @@ func (f *FD) aboutToWait() {
 // a listening socket.
 func (f *FD) WaitReadable() error {
 	f.acks.hasCome() // it may have been read from by others
+	return f.awaitReadable()
+}
+
+func (f *FD) awaitReadable() error {
 	f.acks.beforeWait(f.n)
 	f.acks.waits()
 	_, err := f.rd.wait(f.n, unix.POLLIN)

@@ -3,39 +3,26 @@
 package stream
 
 import (
-	"net"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tlsify/stream/streamtest"
 )
 
-// tcpPair is both ends of a TCP connection, the second of which uses Nagle's
+// naglePair is both ends of a TCP connection, the second of which uses Nagle's
 // algorithm.
-func tcpPair(t *testing.T) (ours *FD, theirs *net.TCPConn) {
+func naglePair(t *testing.T) (ours, theirs *FD) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	ends := streamtest.TCPPair(t)
+	for _, n := range ends {
+		streamtest.CloseLater(t, n)
+	}
+	if err := unix.SetsockoptInt(ends[1], unix.IPPROTO_TCP, unix.TCP_NODELAY, 0); err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	dialed, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	accepted, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := Duplicate(dialed.(*net.TCPConn), 3)
-	dialed.Close()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ours, theirs = openFD(t, n), accepted.(*net.TCPConn)
-	theirs.SetNoDelay(false)
-	t.Cleanup(func() { theirs.Close() })
-	return ours, theirs
+	return openFD(t, ends[0]), openFD(t, ends[1])
 }
 
 // What has come is acknowledged as soon as a reader waits for more, by whichever way it
@@ -59,8 +46,8 @@ func TestAcknowledgeAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fastest := time.Hour
 			for try := 0; try < 20 && fastest >= 20*time.Millisecond; try++ {
-				f, peer := tcpPair(t)
-				idle, _ := tcpPair(t)
+				f, peer := naglePair(t)
+				idle, _ := naglePair(t)
 				f.AcknowledgeAtOnce()
 				// A question and its answer make the kernel expect more of them.
 				peer.Write(one)
@@ -81,7 +68,7 @@ func TestAcknowledgeAtOnce(t *testing.T) {
 			}
 		})
 	}
-	f, peer := tcpPair(t)
+	f, peer := naglePair(t)
 	f.AcknowledgeAtOnce()
 	for range promptWaits {
 		peer.Write(one)
@@ -92,9 +79,9 @@ func TestAcknowledgeAtOnce(t *testing.T) {
 		t.Errorf("%d waits are left", f.acks.prompt)
 	}
 	// A descriptor of another kind is read as ever.
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
+	pair := streamtest.Socketpair(t)
+	for _, n := range pair {
+		streamtest.CloseLater(t, n)
 	}
 	a, b := openFD(t, pair[0]), openFD(t, pair[1])
 	a.AcknowledgeAtOnce()
@@ -109,7 +96,7 @@ func TestAcknowledgeAtOnce(t *testing.T) {
 func TestAcknowledgedAgain(t *testing.T) {
 	one := make([]byte, 1)
 	late := func(times int) int {
-		f, peer := tcpPair(t)
+		f, peer := naglePair(t)
 		f.AcknowledgeAtOnce()
 		f.acks.prompt = 0
 		go func() {

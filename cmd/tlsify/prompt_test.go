@@ -29,6 +29,17 @@ func promptly(t *testing.T, exchange func() time.Duration) {
 	}
 }
 
+// answered waits for the answer to the question, and tells how long it took.
+func answered(t *testing.T, from io.Reader, start time.Time) time.Duration {
+	t.Helper()
+	line, err := bufio.NewReader(from).ReadString('\n')
+	took := time.Since(start)
+	if line != "question\n" || err != nil {
+		t.Fatalf("%q, %v", line, err)
+	}
+	return took
+}
+
 // Most servers leave Nagle's algorithm on, as socat does: what they answer waits until
 // their tickets have been acknowledged, to which a client has nothing to say.
 func TestAnswerOfServerWithNagle(t *testing.T) {
@@ -45,11 +56,7 @@ func TestAnswerOfServerWithNagle(t *testing.T) {
 				start := time.Now()
 				tlsify := l.start("connect", "--trust", pki+"/ca.pem", "--name", enginetest.Host, "--pump", pump, address)
 				io.WriteString(c, "question\n")
-				line, err := bufio.NewReader(c).ReadString('\n')
-				took := time.Since(start)
-				if line != "question\n" || err != nil {
-					t.Fatalf("%q, %v", line, err)
-				}
+				took := answered(t, c, start)
 				c.CloseWrite()
 				tlsify.expect(0, "ready", "end 0")
 				return took
@@ -78,11 +85,7 @@ func TestQuestionOfClientWithNagle(t *testing.T) {
 			t.Fatal(err, err1, err2)
 		}
 		io.WriteString(in, "question\n")
-		line, err := bufio.NewReader(out).ReadString('\n')
-		took := time.Since(start)
-		if line != "question\n" || err != nil {
-			t.Errorf("%q, %v", line, err)
-		}
+		took := answered(t, out, start)
 		in.Close()
 		if err := client.Wait(); err != nil {
 			t.Error(err)

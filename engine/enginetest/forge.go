@@ -57,7 +57,7 @@ func (t *trial) forge() *forger {
 		t.peer.CipherSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}
 	}
 	o := t.mustRun()
-	f := &forger{outcome: o, hash: crypto.SHA256, keyLen: 16}
+	f := &forger{outcome: o}
 	f.under(o.peer.ConnectionState().CipherSuite)
 	if t.version == engine.TLS12 {
 		random, master := log.line(t, "CLIENT_RANDOM")

@@ -65,17 +65,16 @@ func (p *pool) fill() {
 		return
 	}
 	p.filler = true
+	emptied := p.emptied
 	go func() {
 		for {
-			p.mu.Lock()
-			emptied := p.emptied
-			p.mu.Unlock()
 			a, err := p.start()
 			p.mu.Lock()
 			switch {
 			case err != nil:
 			case emptied != p.emptied:
 				p.dismiss(a) // what it has may be out of date
+				emptied = p.emptied
 			default:
 				p.ready = append(p.ready, a)
 				p.trim() // fewer may be wanted by now

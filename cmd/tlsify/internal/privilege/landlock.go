@@ -107,7 +107,7 @@ func (r *ruleset) enforce() error {
 	return os.NewSyscallError("landlock_restrict_self", ll.AllThreadsLandlockRestrictSelf(r.fd, 0))
 }
 
-func (r *ruleset) close() error { return unix.Close(r.fd) }
+func (r *ruleset) close() { unix.Close(r.fd) }
 
 // reachable gives paths without symbolic links, and beside the directories
 // among them whatever links in those lead to: the system's certificates, by
