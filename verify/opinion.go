@@ -21,6 +21,8 @@ import (
 //     too,
 //   - it takes forms of names in critical name constraints and alternative
 //     names that it does not evaluate for unknown extensions,
+//   - it refuses names that it can't compare, such as a URN or a DNS name with the
+//     root's dot, under constraints on any other form of name,
 //   - it compares the names of issuer and subject byte by byte.
 //
 // Change, where not nil, changes the copies further. The leaf's own faults are not
@@ -69,6 +71,18 @@ func (j *judge) correctedCopy(path []*x509.Certificate, i int) *x509.Certificate
 	}
 	if slices.Contains(intermediates, path[i]) && j.selfIssued(path[i]) {
 		c.Extensions = slices.DeleteFunc(slices.Clone(c.Extensions), func(e pkix.Extension) bool { return e.Id.Equal(oidAltName) })
+	}
+	constrained := func(has func(*x509.Certificate) bool) bool { return slices.ContainsFunc(path[1:], has) }
+	if !constrained(func(c *x509.Certificate) bool { return len(c.PermittedDNSDomains)+len(c.ExcludedDNSDomains) > 0 }) {
+		c.DNSNames = nil
+	}
+	if !constrained(func(c *x509.Certificate) bool { return len(c.PermittedURIDomains)+len(c.ExcludedURIDomains) > 0 }) {
+		c.URIs = nil
+	}
+	if !constrained(func(c *x509.Certificate) bool {
+		return len(c.PermittedEmailAddresses)+len(c.ExcludedEmailAddresses) > 0
+	}) {
+		c.EmailAddresses = nil
 	}
 	c.ExcludedURIDomains = slices.DeleteFunc(slices.Clone(c.ExcludedURIDomains), isHost)
 	c.ExcludedEmailAddresses = slices.DeleteFunc(slices.Clone(c.ExcludedEmailAddresses), isHost)

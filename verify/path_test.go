@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"testing"
 )
@@ -157,6 +158,18 @@ func TestConstraints(t *testing.T) {
 	permitMail := func(text string) func(*x509.Certificate) {
 		return func(c *x509.Certificate) { c.PermittedEmailAddresses = []string{text} }
 	}
+	uri := func(text string) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			u, err := url.Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.URIs = []*url.URL{u}
+		}
+	}
+	permitURI := func(text string) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.PermittedURIDomains = []string{text} }
+	}
 	organisation := func(name string) func(*x509.Certificate) {
 		return func(c *x509.Certificate) { c.Subject.Organization = []string{name} }
 	}
@@ -188,6 +201,17 @@ func TestConstraints(t *testing.T) {
 		{permitMail("mail.example"), mail("b@sub.mail.example"), false},
 		{permitMail(".mail.example"), mail("b@sub.mail.example"), true},
 		{permitMail("mail.example"), host("a.example"), true}, // no address, no fault
+		// Names that can't be compared matter only where their form is constrained.
+		{dns("example", ""), uri("urn:uuid:1"), true},
+		{dns("example", ""), uri("https://192.0.2.1/"), true},
+		{permitURI("a.example"), uri("urn:uuid:1"), false},
+		{permitURI("a.example"), uri("https://a.example/"), true},
+		{dns("example", ""), mail("root@localhost."), true},
+		{permitMail("mail.example"), mail("root@localhost."), false},
+		{permitMail("mail.example"), host("a.example."), true},
+		{dns("example", ""), host("a.example."), false},
+		{dirConstraint(t, 0, "Good"), uri("urn:uuid:1"), false}, // the subject has no organisation
+		{dirConstraint(t, 1, "Bad"), uri("urn:uuid:1"), true},
 		{dirConstraint(t, 0, "Good"), organisation("Good"), true},
 		{dirConstraint(t, 0, "Good"), organisation("good "), true},
 		{dirConstraint(t, 0, "Good"), organisation("Bad"), false},
