@@ -45,3 +45,38 @@ func wellFormedSPKI(der []byte) bool {
 	return input.ReadASN1(&spki, asn1.SEQUENCE) && input.Empty() &&
 		spki.SkipASN1(asn1.SEQUENCE) && spki.SkipASN1(asn1.BIT_STRING) && spki.Empty()
 }
+
+// whollyRead tells whether x509 has read all of a TBSCertificate (RFC 5280, section
+// 4.1) that it took. It passes over whatever stands behind a part that it knows,
+// and over extensions where the version is not 3.
+func whollyRead(der []byte, version int) bool {
+	var tbs, validity, part, spki, outer, extensions, extension cryptobyte.String
+	var tag asn1.Tag
+	context := func(n uint8) asn1.Tag { return asn1.Tag(n).ContextSpecific() }
+	input := cryptobyte.String(der)
+	if !input.ReadASN1(&tbs, asn1.SEQUENCE) ||
+		!tbs.SkipOptionalASN1(context(0).Constructed()) || // version
+		!tbs.SkipASN1(asn1.INTEGER) || // serialNumber
+		!tbs.SkipASN1(asn1.SEQUENCE) || // signature
+		!tbs.SkipASN1(asn1.SEQUENCE) || // issuer
+		!tbs.ReadASN1(&validity, asn1.SEQUENCE) || !validity.ReadAnyASN1(&part, &tag) || !validity.ReadAnyASN1(&part, &tag) || !validity.Empty() ||
+		!tbs.SkipASN1(asn1.SEQUENCE) || // subject
+		!tbs.ReadASN1Element(&spki, asn1.SEQUENCE) || !wellFormedSPKI(spki) ||
+		!tbs.SkipOptionalASN1(context(1)) || !tbs.SkipOptionalASN1(context(2)) { // the unique identifiers
+		return false
+	}
+	if tbs.Empty() {
+		return true
+	}
+	if version < 3 || !tbs.ReadASN1(&outer, context(3).Constructed()) || !tbs.Empty() ||
+		!outer.ReadASN1(&extensions, asn1.SEQUENCE) || !outer.Empty() {
+		return false
+	}
+	for !extensions.Empty() {
+		if !extensions.ReadASN1(&extension, asn1.SEQUENCE) || !extension.SkipASN1(asn1.OBJECT_IDENTIFIER) ||
+			!extension.SkipOptionalASN1(asn1.BOOLEAN) || !extension.SkipASN1(asn1.OCTET_STRING) || !extension.Empty() {
+			return false
+		}
+	}
+	return true
+}

@@ -322,3 +322,71 @@ func TestRootsOfOneName(t *testing.T) {
 		})
 	}
 }
+
+// Of these certificates x509 reads a part only. GnuTLS, Java and rustls refuse them;
+// OpenSSL, too, but for those of an old version with extensions, as Python programs
+// make them that set none.
+func TestPartsPassedOver(t *testing.T) {
+	type fields = []asn1.RawValue // of a TBSCertificate
+	ca := issue(t, "CA root", nil, nil, func(c *x509.Certificate) { c.PermittedDNSDomains = []string{"other.example"} })
+	root := issue(t, "CA root", nil, nil)
+	leaf := issue(t, "leaf", root, nil, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
+	changed := func(e, issuer *entity, change func(fields) fields) *entity {
+		c := resign(t, e.Certificate, func(der []byte) []byte {
+			var cert struct {
+				TBS       asn1.RawValue
+				Algorithm asn1.RawValue
+				Signature asn1.BitString
+			}
+			var tbs fields
+			if _, err := asn1.Unmarshal(der, &cert); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := asn1.Unmarshal(cert.TBS.FullBytes, &tbs); err != nil {
+				t.Fatal(err)
+			}
+			changed, err := asn1.Marshal(change(tbs))
+			if err != nil {
+				t.Fatal(err)
+			}
+			cert.TBS = asn1.RawValue{FullBytes: changed}
+			if der, err = asn1.Marshal(cert); err != nil {
+				t.Fatal(err)
+			}
+			return der
+		}, func(tbs []byte) []byte { return sign(t, issuer.key, tbs) })
+		return &entity{c, e.key}
+	}
+	more := func(v asn1.RawValue) asn1.RawValue {
+		return asn1.RawValue{Class: v.Class, Tag: v.Tag, IsCompound: true, Bytes: slices.Concat(v.Bytes, []byte{5, 0})}
+	}
+	for name, test := range map[string]struct {
+		change func(fields) fields
+		unread bool // all extensions
+	}{
+		"version 1":         {func(f fields) fields { return f[1:] }, true},
+		"version 2":         {func(f fields) fields { f[0].FullBytes = []byte{0xa0, 3, 2, 1, 1}; return f }, true},
+		"before extensions": {func(f fields) fields { return slices.Insert(f, 7, asn1.NullRawValue) }, true},
+		"a second list":     {func(f fields) fields { return append(f, f[7]) }, false},
+		"in the list":       {func(f fields) fields { f[7] = more(f[7]); return f }, false},
+		"in the validity":   {func(f fields) fields { f[4] = more(f[4]); return f }, false},
+		"in the key":        {func(f fields) fields { f[6] = more(f[6]); return f }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bad := changed(leaf, root, test.change)
+			p := policy(t, root)
+			if test.unread {
+				wantCodes(t, p, evidence(bad), Malformed, NameWrong)
+				p.Purpose, p.Names = ClientAuth, nil
+			}
+			wantCodes(t, p, evidence(bad), Malformed)
+			p.Trust, p.Pins = nil, []Pin{pinOf(keyPin, bad.Certificate)}
+			wantCodes(t, p, evidence(bad))
+
+			if test.unread && name != "before extensions" {
+				bad = changed(ca, ca, test.change)
+				wantCodes(t, policy(t, bad), evidence(issue(t, "leaf", bad, nil)), Malformed)
+			}
+		})
+	}
+}

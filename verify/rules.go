@@ -70,6 +70,7 @@ func (j *judge) leafPathFaults() []Reason {
 		return []Reason{reason(Malformed, "the certificate can't be read (%s): if it is the right one, %shave it issued anew", oneLine(m.Err.Error()), j.policy.advice().orPin(KeyPin(j.leaf)))}
 	}
 	faults := j.dateFaults(j.leaf)
+	faults = append(faults, j.formFaults(j.leaf)...)
 	faults = append(faults, j.criticalFaults(j.leaf)...)
 	if !j.altOK {
 		faults = append(faults, reason(Malformed, "the certificate's list of names (subjectAltName) is malformed"))
@@ -85,6 +86,7 @@ func (j *judge) issuerFaults(c *x509.Certificate, anchor bool) []Reason {
 		return faults
 	}
 	faults := j.dateFaults(c)
+	faults = append(faults, j.formFaults(c)...)
 	faults = append(faults, j.keyFaults(c)...)
 	if !anchor {
 		faults = append(faults, j.signatureFaults(c)...)
@@ -123,6 +125,24 @@ func (j *judge) dateFaults(c *x509.Certificate) []Reason {
 		return []Reason{reason(Expired, "%s expired on %s, and it is %s: it must be renewed", j.whose(c), dateText(c.NotAfter), dateText(j.now))}
 	}
 	return nil
+}
+
+// formFaults finds a certificate of which x509 passed over a part, so that no name
+// and no limit in it counted: extensions in one of a version that has none (section
+// 4.1.2.1), as some programs make them who set no version, or a second list.
+func (j *judge) formFaults(c *x509.Certificate) []Reason {
+	if whollyRead(c.RawTBSCertificate, c.Version) {
+		return nil
+	}
+	what := "it must be issued anew"
+	if c.Equal(j.leaf) {
+		what = fmt.Sprintf("if it is the right one, %shave it issued anew", j.policy.advice().orPin(KeyPin(c)))
+	}
+	which := "parts where no certificate has any"
+	if c.Version < 3 {
+		which = fmt.Sprintf("parts that only version 3 has, such as extensions, and says that it is of version %d", c.Version)
+	}
+	return []Reason{reason(Malformed, "%s has %s: %s", j.whose(c), which, what)}
 }
 
 // usageFaults is about extended key usages (section 4.2.1.12), which in an
