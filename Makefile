@@ -139,24 +139,24 @@ DIST    = amd64 arm64 riscv64 armv7 386 mipsle
 install: build install-files ## install below DESTDIR and PREFIX (/usr/local): program, manual page, completions, personalities
 
 install-files:
-	@for dir in $(PREFIX)/bin $(MANDIR)/man1 $(BASHDIR) $(ZSHDIR) $(FISHDIR) $(DOCDIR)/doc $(DOCDIR)/examples/go $(PRIVATE); do install -d "$(DESTDIR)$$dir" || exit 1; done
-	@install -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/tlsify
-	@install -m 644 doc/tlsify.1 $(DESTDIR)$(MANDIR)/man1/tlsify.1
-	@install -m 644 doc/completions/tlsify $(DESTDIR)$(BASHDIR)/tlsify
-	@install -m 644 doc/completions/_tlsify $(DESTDIR)$(ZSHDIR)/_tlsify
-	@install -m 644 doc/completions/tlsify.fish $(DESTDIR)$(FISHDIR)/tlsify.fish
-	@install -m 644 $(PAGES) $(DESTDIR)$(DOCDIR)
-	@install -m 644 doc/*.md $(DESTDIR)$(DOCDIR)/doc
-	@install -m 644 examples/*.* $(DESTDIR)$(DOCDIR)/examples
-	@install -m 644 examples/go/* $(DESTDIR)$(DOCDIR)/examples/go
+	@for dir in "$(PREFIX)/bin" "$(MANDIR)/man1" "$(BASHDIR)" "$(ZSHDIR)" "$(FISHDIR)" "$(DOCDIR)/doc" "$(DOCDIR)/examples/go" "$(PRIVATE)"; do install -d "$(DESTDIR)$$dir" || exit 1; done
+	@install -m 755 "$(BINARY)" "$(DESTDIR)$(PREFIX)/bin/tlsify"
+	@install -m 644 doc/tlsify.1 "$(DESTDIR)$(MANDIR)/man1/tlsify.1"
+	@install -m 644 doc/completions/tlsify "$(DESTDIR)$(BASHDIR)/tlsify"
+	@install -m 644 doc/completions/_tlsify "$(DESTDIR)$(ZSHDIR)/_tlsify"
+	@install -m 644 doc/completions/tlsify.fish "$(DESTDIR)$(FISHDIR)/tlsify.fish"
+	@install -m 644 $(PAGES) "$(DESTDIR)$(DOCDIR)"
+	@install -m 644 doc/*.md "$(DESTDIR)$(DOCDIR)/doc"
+	@install -m 644 examples/*.* "$(DESTDIR)$(DOCDIR)/examples"
+	@install -m 644 examples/go/* "$(DESTDIR)$(DOCDIR)/examples/go"
 	@for name in $(PERSONALITIES); do ln -sf ../../../bin/tlsify "$(DESTDIR)$(PRIVATE)/$$name" || exit 1; done
 
 uninstall: ## remove what install has put there
-	@rm -f $(DESTDIR)$(PREFIX)/bin/tlsify $(DESTDIR)$(MANDIR)/man1/tlsify.1 $(DESTDIR)$(BASHDIR)/tlsify \
-	    $(DESTDIR)$(ZSHDIR)/_tlsify $(DESTDIR)$(FISHDIR)/tlsify.fish
+	@rm -f "$(DESTDIR)$(PREFIX)/bin/tlsify" "$(DESTDIR)$(MANDIR)/man1/tlsify.1" "$(DESTDIR)$(BASHDIR)/tlsify" \
+	    "$(DESTDIR)$(ZSHDIR)/_tlsify" "$(DESTDIR)$(FISHDIR)/tlsify.fish"
 	@for name in $(PERSONALITIES); do rm -f "$(DESTDIR)$(PRIVATE)/$$name"; done
-	@rm -rf $(DESTDIR)$(DOCDIR)
-	@rmdir $(DESTDIR)$(PRIVATE) $(DESTDIR)$(PREFIX)/lib/tlsify
+	@rm -rf "$(DESTDIR)$(DOCDIR)"
+	@rmdir "$(DESTDIR)$(PRIVATE)" "$(DESTDIR)$(PREFIX)/lib/tlsify"
 
 deb: toolchain ## make bin/tlsify_ARCH.deb, without root; needs dpkg-deb
 	@mkdir -p bin

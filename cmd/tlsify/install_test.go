@@ -44,9 +44,10 @@ func installed(t *testing.T, root string) (files []string) {
 }
 
 // make install puts one program into bin, and the names of others into a
-// directory of their own; make uninstall leaves none of it.
+// directory of their own; make uninstall leaves none of it. DESTDIR may have a blank,
+// which was the end of a word.
 func TestInstall(t *testing.T) {
-	root := t.TempDir()
+	root := filepath.Join(t.TempDir(), "a root")
 	makeFiles(t, "install-files", root, "PREFIX=/opt/tls")
 	files := installed(t, root)
 	for _, want := range []string{
