@@ -129,6 +129,12 @@ func bashCompletions() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, completionsHead, "bash")
 	b.WriteString(`
+# The names of files are lines: a blank in one ends no word.
+_tlsify_files() {
+    local IFS=$'\n'
+    COMPREPLY+=($(compgen -f -- "$1"))
+}
+
 _tlsify() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} form=connect i
     COMPREPLY=()
@@ -145,7 +151,7 @@ _tlsify() {
 		switch words := strings.Join(wordsOf(o), " "); {
 		case o.Arg == "":
 		case words != "" && takesFile(o):
-			fmt.Fprintf(&b, "    --%s) COMPREPLY=($(compgen -f -W '%s' -- \"$cur\")); return ;;\n", o.Name, words)
+			fmt.Fprintf(&b, "    --%s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); _tlsify_files \"$cur\"; return ;;\n", o.Name, words)
 		case words != "":
 			fmt.Fprintf(&b, "    --%s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n", o.Name, words)
 		case takesFile(o):
@@ -154,7 +160,7 @@ _tlsify() {
 			fmt.Fprintf(&b, "    --%s) return ;;\n", o.Name)
 		}
 	}
-	fmt.Fprintf(&b, "    %s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n    esac\n", strings.Join(files, "|"))
+	fmt.Fprintf(&b, "    %s) _tlsify_files \"$cur\"; return ;;\n    esac\n", strings.Join(files, "|"))
 	b.WriteString("    case $form in\n")
 	for _, f := range option.Forms {
 		words := strings.Join(optionsOf(f), " ")
@@ -328,6 +334,24 @@ func TestCompletionsInShells(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A file with a blank in its name was two words to bash.
+func TestCompletionsOfFiles(t *testing.T) {
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("needs bash")
+	}
+	file := t.TempDir() + "/my key.pem"
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, option := range []string{"--key", "--trust"} {
+		out, err := exec.Command("bash", "--norc", "-c", `. ../../doc/completions/tlsify
+			COMP_WORDS=(tlsify "$1" "${2% *}") COMP_CWORD=2; _tlsify; printf '%s\n' "${COMPREPLY[@]}"`, "bash", option, file).CombinedOutput()
+		if err != nil || string(out) != file+"\n" {
+			t.Errorf("%s: %v, %q, and not %s", option, err, out, file)
+		}
 	}
 }
 
