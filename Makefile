@@ -26,7 +26,7 @@ help: ## list the targets
 
 toolchain: # see that there is the Go that go.mod asks for, which Go may have to fetch
 	@$(GO) list -m >/dev/null || { \
-	    echo "tlsify is built with Go $$(sed -n 's/^toolchain go//p' go.mod) or newer, which cannot be had here: install it, or let it be fetched (GOPROXY)"; false; } >&2
+	    echo "tlsify is built with Go $$(sed -n 's/^toolchain go//p' go.mod) or newer, which cannot be had here: install it, let it be fetched (GOPROXY), or, with $$(sed -n 's/^go //p' go.mod) or newer installed, make GOTOOLCHAIN=local"; false; } >&2
 
 build: toolchain ## build bin/tlsify with every engine there is
 	@mkdir -p bin

@@ -199,7 +199,7 @@ func TestHomebrew(t *testing.T) {
 		load "homebrew/tlsify.rb"
 		%i[desc homepage license head depends_on].each { |name| puts "no #{name}" unless Tlsify.told.key?(name) }
 		Tlsify.new.install`)
-	want := "make build\nmake install-files PREFIX=/prefix BASHDIR=/bash_completion ZSHDIR=/zsh_completion FISHDIR=/fish_completion MANDIR=/man\n"
+	want := "make build GOTOOLCHAIN=local\nmake install-files PREFIX=/prefix BASHDIR=/bash_completion ZSHDIR=/zsh_completion FISHDIR=/fish_completion MANDIR=/man\n"
 	if out != want {
 		t.Errorf("%q", out)
 	}

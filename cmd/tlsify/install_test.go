@@ -145,7 +145,8 @@ func TestToolchain(t *testing.T) {
 	}
 	out, err := exec.Command("make", "-s", "-C", "../..", "build", "GO=sh -c 'echo $$GOTOOLCHAIN >&2; false'").CombinedOutput()
 	lines := strings.Split(string(out), "\n")
-	if err == nil || lines[0] != "auto" || !strings.HasPrefix(lines[1], "tlsify is built with Go "+string(wanted[1])+" or newer, which cannot be had here") {
+	if err == nil || lines[0] != "auto" || !strings.HasPrefix(lines[1], "tlsify is built with Go "+string(wanted[1])+" or newer, which cannot be had here") ||
+		!strings.HasSuffix(lines[1], "make GOTOOLCHAIN=local") {
 		t.Errorf("%v: %s", err, out)
 	}
 }

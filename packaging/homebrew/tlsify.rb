@@ -10,7 +10,7 @@ class Tlsify < Formula
   depends_on "go" => :build
 
   def install
-    system "make", "build"
+    system "make", "build", "GOTOOLCHAIN=local"
     system "make", "install-files", "PREFIX=#{prefix}", "BASHDIR=#{bash_completion}",
            "ZSHDIR=#{zsh_completion}", "FISHDIR=#{fish_completion}", "MANDIR=#{man}"
   end
