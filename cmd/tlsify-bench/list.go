@@ -13,7 +13,7 @@ import (
 // list says what there is to be named.
 func list(ctx context.Context, args []string) (int, error) {
 	m := newMeasurement("--list")
-	if err := m.flags.Parse(args); err != nil {
+	if err := parse(m.flags, args); err != nil {
 		return statusFailed, err
 	}
 	rig, err := newRig()

@@ -20,11 +20,14 @@ func listenUnderLoad(ctx context.Context, args []string) (int, error) {
 	flags.StringVar(&m.only, "contestants", "", "only those whose names contain one of these `WORDS`, comma-separated")
 	clients := flags.IntSlice("clients", []int{1, 8, 64}, "how many `CLIENTS` there are at a time")
 	budget := flags.Duration("budget", 4*time.Minute, "how long it takes, about: `TIME`")
-	if err := flags.Parse(args); err != nil {
+	if err := parse(flags, args); err != nil {
 		return statusFailed, err
 	}
 	if len(*clients) == 0 || slices.ContainsFunc(*clients, func(n int) bool { return n < 1 || n > 1000 }) {
 		return statusFailed, errors.New("--clients: 1 to 1000")
+	}
+	if *budget <= 0 {
+		return statusFailed, errNoBudget
 	}
 	rig, err := newRig()
 	if err != nil {
@@ -32,6 +35,9 @@ func listenUnderLoad(ctx context.Context, args []string) (int, error) {
 	}
 	defer rig.Close()
 	servers, entries, err := m.musterServers(ctx, rig)
+	if err == nil {
+		err = m.wanted(entries)
+	}
 	if err != nil {
 		return statusFailed, err
 	}

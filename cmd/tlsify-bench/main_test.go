@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"tlsify/bench"
 	"tlsify/engine/enginetest"
@@ -38,6 +40,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("quick", programs.testQuick)
 	t.Run("run", programs.testRun)
 	t.Run("forms", programs.testForms)
+	t.Run("refused", programs.testRefused)
 	t.Run("choice", programs.testChoice)
 	t.Run("handshakes", programs.testHandshakes)
 	t.Run("server", programs.testServer)
@@ -102,6 +105,34 @@ func (p programs) testRun(t *testing.T) {
 	}
 	if certificates := report.Result("handshake/certificates"); certificates == nil || certificates.Entrant("tlsify pq, ML-DSA-87") == nil {
 		t.Error("no chain with ML-DSA")
+	}
+}
+
+// What cannot be measured is refused at once: an engine that there is not took
+// 90 seconds for the others, and a word too many or a number that means nothing
+// was left out.
+func (p programs) testRefused(t *testing.T) {
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"nosuch", []string{"quick", "--tlsify", p.tlsify, "--engine", "nosuch"}},
+		{"/nonexistent is not installed", []string{"run", "--tlsify", "/nonexistent"}},
+		{"/nonexistent is not installed", []string{"listen", "--tlsify", "/nonexistent"}},
+		{"/nonexistent is not installed", []string{"run", "--tlsify", p.tlsify, "--with", "other=/nonexistent", "--contestants", "other,tlsify"}},
+		{"extra", []string{"quick", "--tlsify", p.tlsify, "extra"}},
+		{"--budget", []string{"run", "--tlsify", p.tlsify, "--budget", "0s"}},
+		{"--budget", []string{"listen", "--tlsify", p.tlsify, "--budget", "0s"}},
+		{"--parallel: 1", []string{"run", "--tlsify", p.tlsify, "--parallel", "0"}},
+		{"--handshakes: 1", []string{"run", "--handshakes", "0"}},
+		{"--json", []string{"run", "--tlsify", p.tlsify, "--resume"}},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		command := exec.CommandContext(ctx, p.self, c.args...)
+		if said, err := command.CombinedOutput(); command.ProcessState.ExitCode() != statusFailed || !strings.Contains(string(said), c.want) || strings.Contains(string(said), "s left") {
+			t.Errorf("%v: %v\n%s", c.args, err, said)
+		}
+		cancel()
 	}
 }
 

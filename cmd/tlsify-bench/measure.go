@@ -45,7 +45,7 @@ func (c *choice) add(flags *pflag.FlagSet) {
 	flags.IntVar(&c.handshakes, "handshakes", 0, "only handshakes, `N` of each kind, by the engine pq in this process: from SYN to Finished, with their packets")
 }
 
-func (c *choice) parse() (bench.Choice, error) {
+func (c *choice) parse(flags *pflag.FlagSet) (bench.Choice, error) {
 	parsed := bench.Choice{Groups: c.groups, Ciphers: c.ciphers, Parallel: c.parallel, Handshakes: c.handshakes}
 	for _, key := range c.certs {
 		parsed.Keys = append(parsed.Keys, bench.KeyKind(key))
@@ -64,8 +64,8 @@ func (c *choice) parse() (bench.Choice, error) {
 		}
 		parsed.Links = append(parsed.Links, link)
 	}
-	if c.parallel < 0 || c.parallel > 1000 {
-		return parsed, errors.New("--parallel: at most 1000")
+	if flags.Changed("parallel") && (c.parallel < 1 || c.parallel > 1000) {
+		return parsed, errors.New("--parallel: 1 to 1000")
 	}
 	return parsed, nil
 }
@@ -80,6 +80,33 @@ func newMeasurement(name string) *measurement {
 		"one more contestant, `NAME=COMMAND`, with {addr}, {host}, {port}, {name} and {ca} filled in")
 	m.flags.StringVar(&m.only, "contestants", "", "only those whose names contain one of these `WORDS`, comma-separated")
 	return m
+}
+
+// parse takes options, and nothing beside them.
+func parse(flags *pflag.FlagSet, args []string) error {
+	err := flags.Parse(args)
+	if err == nil && flags.NArg() > 0 {
+		err = fmt.Errorf("%q is no option, and nothing else is taken", flags.Arg(0))
+	}
+	return err
+}
+
+var errNoBudget = errors.New("--budget: more than 0")
+
+// wanted is an error where what was asked for by its name cannot take part: tlsify
+// itself, and who comes by --with.
+func (m *measurement) wanted(entries []bench.Entry) error {
+	names := []string{ours, "tlsify listen"}
+	for _, with := range m.with {
+		name, _, _ := strings.Cut(with, "=")
+		names = append(names, name)
+	}
+	for _, entry := range entries {
+		if entry.Missing != "" && slices.Contains(names, entry.Name) {
+			return fmt.Errorf("%s cannot take part: %s (--tlsify PATH is the one to measure; --contestants WORDS leaves others out)", entry.Name, entry.Missing)
+		}
+	}
+	return nil
 }
 
 // muster gathers the contestants that can take part, and what is to be said of
@@ -175,7 +202,7 @@ func quick(ctx context.Context, args []string) (int, error) {
 	size := m.flags.Int64("mib", 128, "the size of a transfer in `MiB`")
 	rounds := m.flags.Int("rounds", 15, "repetitions of a transfer, at most, by those that the goals are about")
 	starts := m.flags.Int("starts", 50, "repetitions of a start")
-	if err := m.flags.Parse(args); err != nil {
+	if err := parse(m.flags, args); err != nil {
 		return statusFailed, err
 	}
 	return m.withRig(ctx, func(rig *bench.Rig, present []bench.Contestant, entries []bench.Entry) (int, error) {
@@ -204,18 +231,24 @@ func full(ctx context.Context, args []string) (int, error) {
 	m.flags.StringVar(&foreign.CAFile, "server-ca", "", "trust the root in `FILE` for --server; the system's otherwise")
 	m.flags.StringVar(&foreign.Send, "send", "GET / HTTP/1.0\\r\\n\\r\\n", "what to say first to --server, with \\r and \\n")
 	m.flags.IntVar(&foreign.Echo, "echo", 0, "--server echoes: round trips of so many `BYTES`")
-	if err := m.flags.Parse(args); err != nil {
+	if err := parse(m.flags, args); err != nil {
 		return statusFailed, err
 	}
 	pattern, err := regexp.Compile(*only)
 	if err != nil {
 		return statusFailed, err
 	}
-	chosen, err := about.parse()
+	if *budget <= 0 {
+		return statusFailed, errNoBudget
+	}
+	if *resume && m.json == "" {
+		return statusFailed, errors.New("--resume goes on with the report in --json, which is not given")
+	}
+	chosen, err := about.parse(m.flags)
 	if err != nil {
 		return statusFailed, err
 	}
-	if chosen.Handshakes != 0 {
+	if m.flags.Changed("handshakes") {
 		return m.handshakes(ctx, chosen)
 	}
 	if foreign.Address != "" && !chosen.Empty() {
@@ -299,6 +332,9 @@ func (m *measurement) withRig(ctx context.Context, measure func(*bench.Rig, []be
 	}
 	defer rig.Close()
 	present, entries, err := m.muster(ctx, rig)
+	if err == nil {
+		err = m.wanted(entries)
+	}
 	if err != nil {
 		return statusFailed, err
 	}
