@@ -182,6 +182,7 @@ func TestStoreDamaged(t *testing.T) {
 		"trailing":         {block("CERTIFICATE", append(bytes.Clone(root.Raw), 0)), "no certificate"},
 		"private key":      {append(bytes.Clone(good), block("EC PRIVATE KEY", []byte{0x30, 0})...), "private key"},
 		"TRUSTED":          {block("TRUSTED CERTIFICATE", root.Raw), "TRUSTED"},
+		"PKCS7":            {block("PKCS7", root.Raw), "openssl pkcs7"},
 		"CRL":              {block("X509 CRL", root.Raw), "no place"},
 		"DER and more":     {append(bytes.Clone(root.Raw), good...), "no certificate"},
 	} {

@@ -255,6 +255,21 @@ func IsDER(data []byte) bool {
 	return len(data) > 2 && data[0] == 0x30 && (data[1] == 0x81 || data[1] == 0x82 || data[1] == 0x83)
 }
 
+// isShortDER is IsDER for a structure of up to 127 bytes, as keys of elliptic curves
+// are: it is all of the file.
+func isShortDER(data []byte) bool {
+	return len(data) > 2 && data[0] == 0x30 && data[1] < 0x80 && len(data) == 2+int(data[1])
+}
+
+// isPKCS12 looks for a PFX, which begins with the version 3 (RFC 7292, section 4).
+func isPKCS12(data []byte) bool {
+	if !IsDER(data) {
+		return false
+	}
+	content := data[min(len(data), 2+int(data[1]&0x7f)):]
+	return bytes.HasPrefix(content, []byte{2, 1, 3})
+}
+
 // Foreign says what a file without any PEM block may be, to whoever expected
 // one.
 func Foreign(data []byte) string {
@@ -263,7 +278,9 @@ func Foreign(data []byte) string {
 		return "it is empty"
 	case bytes.HasPrefix(data, []byte{0xff, 0xfe}), bytes.HasPrefix(data, []byte{0xfe, 0xff}):
 		return "it is in UTF-16: save it as plain text"
-	case IsDER(data):
+	case isPKCS12(data):
+		return "it is a PKCS #12 file (.p12, .pfx), not PEM: convert it with `openssl pkcs12 -nodes`"
+	case IsDER(data), isShortDER(data):
 		return "it is in DER, not PEM: convert it with openssl"
 	case strings.Contains(string(data[:min(len(data), 1<<16)]), "BEGIN"):
 		return "it has no whole PEM block: the lines with -----BEGIN and -----END are damaged"

@@ -103,7 +103,8 @@ func TestHeaders(t *testing.T) {
 
 func TestForeign(t *testing.T) {
 	for text, want := range map[string]string{
-		" \n": "empty", "\xff\xfe-\x00": "UTF-16", "0\x82\x01\x00abc": "DER", "---BEGIN A---": "damaged", "hello": "no PEM block",
+		" \n": "empty", "\xff\xfe-\x00": "UTF-16", "0\x82\x01\x00abc": "DER",
+		"0\x05\x02\x01\x01\x04\x00": "DER", "0\x03\x02\x01\x01\n": "no PEM block", "0\x82\x04\x00\x02\x01\x03": "openssl pkcs12", "0\x82": "no PEM block", "0\x83\x02": "DER", "---BEGIN A---": "damaged", "hello": "no PEM block",
 	} {
 		if got := Foreign([]byte(text)); !strings.Contains(got, want) {
 			t.Errorf("%q: %s", text, got)

@@ -69,6 +69,7 @@ func TestReadChain(t *testing.T) {
 		"a key":                {key, "it has a PRIVATE KEY, and no CERTIFICATE"},
 		"a request":            {leaf + strings.ReplaceAll(issuer, "CERTIFICATE", "CERTIFICATE REQUEST"), `a PEM "CERTIFICATE REQUEST", which has no place`},
 		"TRUSTED":              {strings.ReplaceAll(leaf, "CERTIFICATE", "TRUSTED CERTIFICATE"), "line 1: a certificate in OpenSSL's TRUSTED format"},
+		"PKCS7":                {strings.ReplaceAll(leaf, "CERTIFICATE", "PKCS7"), "line 1: certificates in a PKCS #7 wrapping"},
 		"a damaged issuer":     {leaf + strings.Replace(issuer, "\nM", "\n!M", 1), "is damaged"},
 		"a cut issuer":         {leaf + issuer[:len(issuer)/2], "has no end"},
 		"a malformed issuer":   {leaf + "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", "certificate 2 is malformed"},

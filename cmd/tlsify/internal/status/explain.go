@@ -46,7 +46,7 @@ var Codes = []Code{
 		"Try again. A server that closes at once may not speak TLS on this port, or may be too busy."},
 
 	{"tls-alert", "The peer ended the connection with a TLS alert; the line has its name. It is the peer that was not content.",
-		"handshake_failure: nothing in common, or it wants a certificate (--cert). unrecognized_name: another --sni. bad_certificate, unknown_ca: it does not accept ours. decrypt_error, with --psk: it has another key, or none of this identity."},
+		"handshake_failure: nothing in common, or it wants a certificate (--cert). unrecognized_name: another --sni. bad_certificate, unknown_ca: it does not accept ours; --cert needs the issuers behind it, too (of certbot fullchain.pem, not cert.pem). decrypt_error, with --psk: it has another key, or none of this identity."},
 	{"tls-protocol", "What came from the peer breaks the TLS protocol, or is none: before ready with status 4, after it with 7.",
 		"Is it a TLS port? A server that speaks in clear first needs --starttls."},
 	{"tls-version", "The peer speaks no version of TLS that we accept.",
