@@ -59,6 +59,42 @@ func shown(t *testing.T, address string) *x509.Certificate {
 	return c.ConnectionState().PeerCertificates[0]
 }
 
+// The files of certbot and of a Kubernetes secret are links, and a renewal makes them
+// lead to others; the old ones may be gone.
+func TestReloadOfLinks(t *testing.T) {
+	t.Parallel()
+	mount := t.TempDir()
+	put := func(version string) *x509.Certificate {
+		c := enginetest.Issue(t, enginetest.PKI(t).Intermediate, enginetest.CertOptions{DNS: []string{enginetest.Host}})
+		for _, err := range []error{
+			os.Mkdir(mount+"/"+version, 0o700), os.Symlink(version, mount+"/new"), os.Rename(mount+"/new", mount+"/..data"),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		enginetest.WriteFiles(t, c, mount+"/"+version, "tls")
+		return c.Leaf
+	}
+	put("..1")
+	for _, file := range []string{"tls.pem", "tls.key"} {
+		if err := os.Symlink("..data/"+file, mount+"/"+file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tlsify := newLaunch(t).start("listen", "--cert", mount+"/tls.pem", "--key", mount+"/tls.key", "127.0.0.1:0", "--", "prog", "cat")
+	address := strings.TrimPrefix(tlsify.await("listening"), "listening ")
+	renewed := put("..2")
+	if err := os.RemoveAll(mount + "/..1"); err != nil {
+		t.Fatal(err)
+	}
+	tlsify.signal(syscall.SIGHUP)
+	tlsify.await("reloaded")
+	if !shown(t, address).Equal(renewed) {
+		t.Error("the certificate is not the new one")
+	}
+}
+
 // At SIGHUP a listener reads its certificates, keys, lists and ticket keys again,
 // whole or not at all, and connections that there are go on.
 func TestReload(t *testing.T) {
