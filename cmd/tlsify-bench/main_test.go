@@ -238,6 +238,10 @@ func (p programs) testForms(t *testing.T) {
 			t.Errorf("as %s, it has no %q:\n%s", form, want, out)
 		}
 	}
+	// A drawing of nothing is refused with what there is to draw.
+	if said, err := exec.Command(p.self, "show", "--as", "svg", p.kept).CombinedOutput(); err == nil || !strings.Contains(string(said), "needs --result") || !strings.Contains(string(said), "echo/64") {
+		t.Errorf("a drawing of nothing: %v\n%s", err, said)
+	}
 	stem := strings.TrimSuffix(p.kept, ".json")
 	p.run(t, "show", "--as", "all", "--output", stem, p.kept)
 	if _, err := os.Stat(stem + ".html"); err != nil {

@@ -147,7 +147,11 @@ func writerAs(report *bench.Report, form, key string, width int) (func(io.Writer
 	case "svg", "png", "ecdf":
 		result := report.Result(key)
 		if result == nil {
-			return nil, fmt.Errorf("the report has no result %q", key)
+			var keys []string
+			for _, there := range report.Results {
+				keys = append(keys, there.Key())
+			}
+			return nil, fmt.Errorf("--as %s needs --result, and the report has no %q: it has %s", form, key, strings.Join(keys, ", "))
 		}
 		switch form {
 		case "png":
