@@ -37,7 +37,7 @@ func (all Engines) Server(e engine.Engine, c *engine.ServerConfig) error {
 }
 
 // elsewhere adds to an engine's refusal which other engine of this build can do
-// what was asked. It is for the caller to choose that one: nothing is ever done
+// what was asked, or, as it may be a name that there is not, who lists the names. It is for the caller to choose that one: nothing is ever done
 // by an engine that was not chosen.
 func (all Engines) elsewhere(err error, can func(engine.Engine) bool) error {
 	var refused *engine.UnsupportedError
@@ -49,7 +49,7 @@ func (all Engines) elsewhere(err error, can func(engine.Engine) bool) error {
 			return fmt.Errorf("%w; --engine %s can", err, other.Name())
 		}
 	}
-	return err
+	return fmt.Errorf("%w; `tlsify engines -v` lists what each can", err)
 }
 
 // PrivateKey reads a key, in PKCS #8, of a kind that crypto/x509 does not have and

@@ -110,7 +110,7 @@ func TestRefusals(t *testing.T) {
 		{"connect|--linger=1s|--handoff=ktls|a.test:1", `--handoff needs a --control-fd`},
 		{"connect|--opportunistic|--session=s|a.test:1", `--opportunistic excludes --session`},
 		{"connect|--ech=f|--sni=none|a.test:1", `--ech needs a server name`},
-		{"connect|--groups=unknown|a.test:1", `cannot do group unknown`},
+		{"connect|--groups=unknown|a.test:1", "cannot do group unknown; `tlsify engines -v` lists"},
 		{"accept|--cert=c|--key=k|--groups=unknown|--|prog", `cannot do group unknown`},
 		{"accept|--cert=c|--cert=d|--key=k|--|prog", `go together`},
 		{"accept|--cert=c|--key=k|--crl=f|--|prog", `--crl needs --client-auth`},
