@@ -82,6 +82,7 @@ var usageErrors = []struct {
 	{"min-security-unknown", "connect|--min-security|high|localhost:1", `--min-security: want standard, tls13, pq, pq-auth, or one of cnsa2, bsi, fips202205, wpa202304, not "high"`, ""},
 	{"engine-unknown", "connect|--engine|openssl|localhost:1", `no engine "openssl"`, "engine-unsupported"},
 	{"group-unknown", "connect|--trust|CA|--groups|x25519,fantasy|localhost:1", `fantasy`, "engine-unsupported"},
+	{"fingerprint-unknown", "connect|--engine|utls|--fingerprint|nosuch|localhost:1", `(the fingerprint nosuch; .tlsify engines -v. lists|no engine "utls")`, "engine-unsupported"},
 	{"ech-empty", "connect|--trust|CA|--ech||localhost:1", `--ech needs a value`, ""},
 	{"session-empty", "connect|--trust|CA|--session||localhost:1", `--session needs a value`, ""},
 	{"keylog-empty", "connect|--trust|CA|--keylog||localhost:1", `--keylog needs a value`, ""},
@@ -169,7 +170,7 @@ func TestUsage(t *testing.T) {
 			if args[0] == "accept" {
 				l.socket(0)
 			}
-			l.start(args...).expect(status, "tlsify 1 (std|-)", "error "+code+" .*", "end .*")
+			l.start(args...).expect(status, "tlsify 1 (std|utls|-)", "error "+code+" .*", "end .*")
 			if !regexp.MustCompile(`^tlsify: .*` + u.text).MatchString(l.err.text()) {
 				t.Errorf("descriptor 2: %q does not match %s", l.err.text(), u.text)
 			}

@@ -266,7 +266,14 @@ func (p *parser) fingerprint() error {
 	}
 	_, isDescriptor := process.Named(value)
 	if _, err := os.Stat(value); errors.Is(err, fs.ErrNotExist) && !isDescriptor && !strings.Contains(value, "/") {
-		return unknown
+		return p.Engines.elsewhere(unknown, func(e engine.Engine) bool {
+			other, ok := e.(Imitator)
+			if !ok {
+				return false
+			}
+			_, unknown := other.ResolveFingerprint(value)
+			return unknown == nil
+		})
 	}
 	return p.file("fingerprint", value, &p.inv.TLS.FingerprintFile)
 }
