@@ -37,8 +37,9 @@ func (all Engines) Server(e engine.Engine, c *engine.ServerConfig) error {
 }
 
 // elsewhere adds to an engine's refusal which other engine of this build can do
-// what was asked, or, as it may be a name that there is not, who lists the names. It is for the caller to choose that one: nothing is ever done
-// by an engine that was not chosen.
+// what was asked. It is for the caller to choose that one: nothing is ever done by
+// an engine that was not chosen. Where none can, it may be a name that there is not,
+// and what lists the names is told.
 func (all Engines) elsewhere(err error, can func(engine.Engine) bool) error {
 	var refused *engine.UnsupportedError
 	if !errors.As(err, &refused) {
