@@ -14,6 +14,10 @@ import (
 	"tlsify/verify"
 )
 
+// oneWay is for who has not said --net-fd, and is started by a program that has a
+// pipe for each direction, as ncat -e.
+const oneWay = "accept takes descriptor 0 for the network, and it is not open to read and to write; where the network is two pipes give --net-fd 0,1"
+
 // network claims the network's descriptors.
 func (p *parser) network() error {
 	value, ok := p.words.Value("net-fd")
@@ -21,7 +25,8 @@ func (p *parser) network() error {
 		if p.words.Prog == nil {
 			return status.Usagef("accept without a program needs --net-fd")
 		}
-		value, ok = "0", true
+		p.inv.Network = []int{0}
+		return p.Claims.ClaimOr(oneWay, 0, "net-fd", process.ToRead|process.ToWrite)
 	}
 	if !ok {
 		return nil
