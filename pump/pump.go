@@ -109,6 +109,7 @@ func Run(ctx context.Context, plan Plan) error {
 	}
 	r := &run{
 		Plan:     plan,
+		began:    time.Now(),
 		toDone:   make(chan error, 1),
 		fromDone: make(chan error, 1),
 		gone:     make(chan struct{}, 1),
@@ -116,7 +117,6 @@ func Run(ctx context.Context, plan Plan) error {
 		held:     make(chan struct{}, 1),
 		release:  make(chan struct{}),
 	}
-	r.touch()
 	if c, ok := r.mayGoTogether(); ok {
 		go r.together(c)
 	} else {
@@ -145,7 +145,8 @@ type run struct {
 	left             chan struct{} // nor writes what In has
 	held             chan struct{} // a close_notify is held back
 	release          chan struct{} // closed when it may go
-	moved            atomic.Int64  // when bytes last moved, in Unix nanoseconds
+	began            time.Time     // by a clock that nobody sets
+	moved            atomic.Int64  // when bytes last moved, in nanoseconds since began
 	delivering       atomic.Bool   // bytes are on their way to Out
 	closing          atomic.Bool   // In's end of file is behind what is there
 	ending           atomic.Bool   // our close_notify is on its way
@@ -256,7 +257,7 @@ func (r *run) watchOut() {
 	}
 }
 
-func (r *run) touch() { r.moved.Store(time.Now().UnixNano()) }
+func (r *run) touch() { r.moved.Store(int64(time.Since(r.began))) }
 
-// quiet is for how long nothing has moved.
-func (r *run) quiet() time.Duration { return time.Since(time.Unix(0, r.moved.Load())) }
+// quiet is for how long nothing has moved. A clock that is set does not change it.
+func (r *run) quiet() time.Duration { return time.Since(r.began) - time.Duration(r.moved.Load()) }
