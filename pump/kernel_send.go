@@ -116,6 +116,7 @@ func (s *kernelSender) turns(f func() (done bool, err error)) error {
 		if err != nil || done {
 			return err
 		}
+		s.sock.Part()
 	}
 }
 

@@ -75,6 +75,9 @@ type Network interface {
 	// Settle waits, for at most limit, for bytes of ours that closing it would
 	// take back.
 	Settle(limit time.Duration)
+	// OnPart has do called when bytes have come, or some of ours have gone and
+	// the rest has to wait.
+	OnPart(do func())
 }
 
 // Event is something that Report is told of.
@@ -117,6 +120,9 @@ func Run(ctx context.Context, plan Plan) error {
 		held:     make(chan struct{}, 1),
 		release:  make(chan struct{}),
 	}
+	// Who takes little at a time is slow, and not idle.
+	r.Out.OnPart(r.touch)
+	r.Network.OnPart(r.touch)
 	if c, ok := r.mayGoTogether(); ok {
 		go r.together(c)
 	} else {

@@ -224,6 +224,25 @@ func TestIdleWhileStuck(t *testing.T) {
 	})
 }
 
+// A caller that reads a little at a time is not idle. What was read from the peer with
+// one call took such a caller longer than the limit.
+func TestSlowReaderIsNotIdle(t *testing.T) {
+	for _, k := range streamtest.Kinds[:2] {
+		a := stage(t, k)
+		a.plan.Idle = 20 * streamtest.Beat
+		said := streamtest.Noise(engine.BatchSize)
+		a.says(string(said))
+		a.ends(io.EOF)
+		a.begin()
+		for rest := said; len(rest) > 0; rest = rest[min(len(rest), 4<<10):] {
+			streamtest.WantRead(t, a.out, string(rest[:min(len(rest), 4<<10)]))
+			time.Sleep(streamtest.Beat)
+		}
+		streamtest.WantRest(t, a.out, nil)
+		a.over(nil, "closed peer", "closed local")
+	}
+}
+
 func TestClose(t *testing.T) {
 	for _, when := range []string{"waiting", "writing", "before"} {
 		t.Run(when, func(t *testing.T) {

@@ -147,6 +147,8 @@ func (s *script) Export(string, []byte, int) ([]byte, error) { return nil, io.Er
 
 func (s *script) Settle(time.Duration) {}
 
+func (s *script) OnPart(func()) {}
+
 func (s *script) Stop() {
 	time.Sleep(2 * time.Millisecond) // what another goroutine may do first, it does
 	s.change(func() { s.stopped = true })

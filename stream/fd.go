@@ -50,6 +50,7 @@ type FD struct {
 	acks              acknowledger
 	// beforeWait is BeforeWait's. It is set before anything reads or writes.
 	beforeWait func()
+	onPart     func() // OnPart's, likewise
 
 	sending sync.Mutex // held in every system call that sends on a socket
 	reset   bool       // under sending: such a call has been told that the socket was reset
@@ -100,6 +101,10 @@ func (f *FD) BeforeRead(do func() error) { f.beforeRead = do }
 // BeforeWait has do called by every Read or Write that is about to wait. It must
 // be set before there is one.
 func (f *FD) BeforeWait(do func()) { f.beforeWait = do }
+
+// OnPart has do called by every Read that has taken bytes, and by every Write that has
+// written some of its own and goes on. It must be set before there is one.
+func (f *FD) OnPart(do func()) { f.onPart = do }
 
 // AcknowledgeAtOnce has what has come on a TCP socket acknowledged when a reader waits
 // for more, the first times that one does, and for longer where that seems to have been
@@ -172,6 +177,7 @@ func (f *FD) receive(room int, read func() (int, error)) (int, error) {
 		default:
 			f.emptied = n < room
 			f.acks.hasCome()
+			f.Part()
 			return n, nil
 		}
 	}
@@ -298,7 +304,16 @@ func (f *FD) sendAll(send func() (done bool, err error)) error {
 			return os.NewSyscallError("write", err)
 		case done:
 			return nil
+		default:
+			f.Part()
 		}
+	}
+}
+
+// Part does what OnPart wants. It is for those who move bytes by calls of their own.
+func (f *FD) Part() {
+	if f.onPart != nil {
+		f.onPart()
 	}
 }
 

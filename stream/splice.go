@@ -170,6 +170,8 @@ func (f *FD) SpliceFrom(c *Conduit) error {
 			wait = true
 		case err != nil:
 			return os.NewSyscallError("splice", err)
+		default:
+			f.Part()
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -235,6 +236,41 @@ func TestHalfOpenNetwork(t *testing.T) {
 			t.Errorf("%d bytes came back, and not of those that were sent", len(got))
 		}
 	})
+}
+
+// A record that takes the network longer than the limits do to come is not silence. The
+// stream was ended in the middle of it, or the server told that we leave.
+func TestSlowIsNotSilent(t *testing.T) {
+	for _, engine := range engineNames(clientEngines) {
+		for _, limit := range [][]string{{"--idle-timeout", "500ms", "--eof", "half-close"}, {"--eof-wait", "500ms"}} {
+			t.Run(engine+limit[0], func(t *testing.T) {
+				t.Parallel()
+				l := newLaunch(t)
+				in := l.feed(0)
+				sent := noise(16 << 10)
+				var came, early atomic.Int64
+				slow := wireTo(t, startServer(t, "echo"), wire.Course{Delay: func() time.Duration {
+					if n := came.Load(); n > 6<<10 && n < int64(len(sent)) {
+						early.Store(n)
+					}
+					return 0
+				}}, wire.Course{
+					Segment: func() int { came.Add(100); return 100 },
+					Delay:   func() time.Duration { return 10 * time.Millisecond },
+				})
+				tlsify := l.start(connectTo(t, slow, append(limit, "--engine", engine)...)...)
+				in.Write(sent)
+				in.Close()
+				tlsify.expect(0, "ready", "end 0")
+				if got := l.out.all(); got != string(sent) {
+					t.Errorf("%d bytes came back of %d, or changed ones", len(got), len(sent))
+				}
+				if n := early.Load(); n > 0 {
+					t.Errorf("close_notify went when %d bytes had come, and the peer was not silent", n)
+				}
+			})
+		}
+	}
 }
 
 // However the network cuts a stream into pieces and delays them, it arrives.

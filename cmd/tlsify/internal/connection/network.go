@@ -63,6 +63,12 @@ func (n *network) Stop() {
 	n.out.Stop()
 }
 
+// OnPart has do called when bytes have come, or a part of ours has gone.
+func (n *network) OnPart(do func()) {
+	n.in.OnPart(do)
+	n.out.OnPart(do)
+}
+
 // end ends our direction without a word of TLS.
 func (n *network) end() error { return n.out.End() }
 
