@@ -96,6 +96,19 @@ func TestFewDescriptors(t *testing.T) {
 	}
 }
 
+// With too few descriptors for PROG the reason is one, and the right one.
+func TestFewDescriptorsForProg(t *testing.T) {
+	for limit := 8; limit < 24; limit++ {
+		l := newLaunch(t)
+		l.under(t, fmt.Sprint("ulimit -n ", limit))
+		tlsify := l.start(append(connectTo(t, startServer(t, "echo")), "--", "true")...)
+		if exit, said := tlsify.wait(), tlsify.said.all(); exit == status.CannotRun && (strings.Count(said, "error ") != 1 ||
+			strings.Count(said, "too many open files") != 1 || strings.Contains(said, "invalid") || strings.Contains(said, "%0A")) {
+			t.Errorf("with %d: %s", limit, said)
+		}
+	}
+}
+
 // A listener that could hold more connections than it may have descriptors
 // serves those who speak.
 func TestListenerOutOfDescriptors(t *testing.T) {

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -120,7 +121,7 @@ func (plan *Plan) run(values []string, start func(*syscall.ProcAttr) (int, error
 		end, err2 = process.Pipe()
 	}
 	handle := -1
-	if err = errors.Join(err, err2); err == nil {
+	if err = cmp.Or(err, err2); err == nil {
 		unix.SetNonblock(ends.toProg, true) // as in Prepare
 		files := process.Inheritable(max(plan.In, plan.Out, plan.End, 2)+1, plan.Claims, null)
 		files[plan.In], files[plan.Out] = uintptr(ends.in), uintptr(ends.out)

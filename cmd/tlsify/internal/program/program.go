@@ -5,6 +5,7 @@
 package program
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -68,7 +69,17 @@ func (plan *Plan) plaintext() (ends struct{ in, out, toProg, fromProg int }, err
 	in, err := process.Pipe()
 	out, err2 := process.Pipe()
 	ends.in, ends.out, ends.toProg, ends.fromProg = in[0], out[1], in[1], out[0]
-	return ends, errors.Join(err, err2)
+	return ends, cmp.Or(err, err2)
+}
+
+// duplicate makes another descriptor of n, with a number from least on. The kernel calls
+// one invalid that is beyond the limit.
+func duplicate(n uintptr, least int) (int, error) {
+	m, err := unix.FcntlInt(n, unix.F_DUPFD_CLOEXEC, least)
+	if err == unix.EINVAL {
+		err = unix.EMFILE
+	}
+	return m, err
 }
 
 // Prepare starts the process that will be PROG, with the plaintext on
@@ -88,7 +99,7 @@ func Prepare(plan Plan) (*Program, error) {
 	if plan.End != 0 {
 		end, err3 = process.Pipe()
 	}
-	if err := errors.Join(err, err2, err3); err != nil {
+	if err := cmp.Or(err, err2, err3); err != nil {
 		return nil, cannot("make pipes and sockets", err)
 	}
 	// Our ends are ours alone: a write must not get stuck in a full pipe when
@@ -101,7 +112,7 @@ func Prepare(plan Plan) (*Program, error) {
 	}
 	// The socket gets a number that is of no use to PROG.
 	most := max(plan.In, plan.Out, plan.End, 2) + 1
-	told, err := unix.FcntlInt(uintptr(starter[1]), unix.F_DUPFD_CLOEXEC, most)
+	told, err := duplicate(uintptr(starter[1]), most)
 	if err != nil {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
 	}
@@ -111,7 +122,7 @@ func Prepare(plan Plan) (*Program, error) {
 	if plan.Errors != 0 {
 		errs = uintptr(plan.Errors)
 	}
-	kept, err := unix.FcntlInt(errs, unix.F_DUPFD_CLOEXEC, told+1)
+	kept, err := duplicate(errs, told+1)
 	if err != nil {
 		return nil, cannot("start "+status.Cut(plan.Args[0]), err)
 	}
