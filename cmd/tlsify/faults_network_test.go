@@ -242,7 +242,7 @@ func TestHalfOpenNetwork(t *testing.T) {
 // stream was ended in the middle of it, or the server told that we leave.
 func TestSlowIsNotSilent(t *testing.T) {
 	for _, engine := range engineNames(clientEngines) {
-		for _, limit := range [][]string{{"--idle-timeout", "500ms", "--eof", "half-close"}, {"--eof-wait", "500ms"}} {
+		for _, limit := range [][]string{{"--idle-timeout", "1s", "--eof", "half-close"}, {"--eof-wait", "1s"}} {
 			t.Run(engine+limit[0], func(t *testing.T) {
 				t.Parallel()
 				l := newLaunch(t)
@@ -255,7 +255,7 @@ func TestSlowIsNotSilent(t *testing.T) {
 					}
 					return 0
 				}}, wire.Course{
-					Segment: func() int { came.Add(100); return 100 },
+					Segment: func() int { came.Add(50); return 50 },
 					Delay:   func() time.Duration { return 10 * time.Millisecond },
 				})
 				tlsify := l.start(connectTo(t, slow, append(limit, "--engine", engine)...)...)
