@@ -72,7 +72,7 @@ would break a token is %XX. Ignore a keyword that you don't know.
   protocol NAME
   cipher NAME                         and group, signature, alpn, server-name
   resumed yes|no
-  verified KIND DETAIL                system, trust, pin, tlsa or ask
+  verified KIND DETAIL                system, trust, pin, tlsa, psk or ask
   unverified CODE...                  with --opportunistic
   staple good                         a stapled OCSP response vouches for the leaf
   timestamps N                        signed certificate timestamps came (unchecked)
