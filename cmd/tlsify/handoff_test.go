@@ -206,10 +206,11 @@ func TestHandoffUsage(t *testing.T) {
 		args []string
 		text string
 	}{
-		"kind":    {[]string{"--handoff", "pipe"}, "want socketpair, ktls or auto, not"},
-		"pump":    {[]string{"--handoff", "ktls", "--pump", "record"}, "--pump is for a stream that tlsify carries"},
-		"linger":  {[]string{"--handoff", "ktls", "--linger", "1s"}, "--linger is for a stream that tlsify carries"},
-		"program": {[]string{"--handoff", "auto", "--", "true"}, "exclude each other"},
+		"kind":     {[]string{"--handoff", "pipe"}, "want socketpair, ktls or auto, not"},
+		"pump":     {[]string{"--handoff", "ktls", "--pump", "record"}, "--pump is for a stream that tlsify carries"},
+		"linger":   {[]string{"--handoff", "ktls", "--linger", "1s"}, "--linger is for a stream that tlsify carries"},
+		"eof-wait": {[]string{"--handoff", "ktls", "--eof-wait", "1s"}, "--eof-wait is for a stream that tlsify carries"},
+		"program":  {[]string{"--handoff", "auto", "--", "true"}, "exclude each other"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLaunch(t)

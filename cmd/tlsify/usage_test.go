@@ -45,6 +45,8 @@ var usageErrors = []struct {
 	{"bare-ipv6", "connect|::1:443", `stands in brackets`, ""},
 	{"port-0", "connect|localhost:0", `"0" is not a port`, ""},
 	{"port-too-high", "connect|localhost:65536", `is not a port`, ""},
+	{"unix-ipv4", "connect|--trust|CA|--name|localhost|-4|unix:/x", `--ipv4 is not for a unix socket`, ""},
+	{"unix-ipv6", "connect|--trust|CA|--name|localhost|-6|unix:/x", `--ipv6 is not for a unix socket`, ""},
 	{"unix-without-name", "connect|--trust|CA|unix:/x", `--name is needed`, ""},
 	{"host-too-long", "connect|LONG:443", `.`, ""},
 	{"label-too-long", "connect|LABEL.test:443", `.`, ""},

@@ -56,10 +56,8 @@ func (p *parser) place() (err error) {
 	switch {
 	case given && len(rest) > 0:
 		return status.Usagef("unexpected argument %q: the network is --net-fd", status.Cut(rest[0]))
-	case given && (w.Has("proxy") || w.Has("tcp-fastopen")):
-		return status.Usagef("--proxy and --tcp-fastopen are for dialling, and the network is --net-fd")
 	case given:
-		return nil
+		return p.without("for dialling, and the network is --net-fd", "proxy", "tcp-fastopen", "connect-timeout", "ipv4", "ipv6")
 	case w.Form == option.Listen && w.Prog == nil:
 		return status.Usagef("listen needs a program behind --")
 	case len(rest) == 0 && w.Form == option.Listen:
@@ -78,13 +76,20 @@ func (p *parser) place() (err error) {
 		return err
 	}
 	if path, ok := strings.CutPrefix(rest[0], "unix:"); ok {
-		if w.Has("proxy") || w.Has("tcp-fastopen") {
-			return status.Usagef("--proxy and --tcp-fastopen are not for a unix socket")
-		}
 		p.inv.Target = dial.Target{Network: "unix", Address: path}
-		return nil
+		return p.without("not for a unix socket", "proxy", "tcp-fastopen", "ipv4", "ipv6")
 	}
 	return p.dialling(rest[0])
+}
+
+// without refuses options that would have no part in it.
+func (p *parser) without(why string, names ...string) error {
+	for _, name := range names {
+		if p.words.Has(name) {
+			return status.Usagef("--%s is %s", name, why)
+		}
+	}
+	return nil
 }
 
 // dialling reads what there is on dialling HOST:PORT.

@@ -152,7 +152,7 @@ var Table = []Option{
 		Help: "how long the last bytes may take to reach the peer when nothing else is left; 10s by default"},
 	{Name: "eof", Arg: "auto|half-close|hold", Forms: "cal", Topic: "stream", Excludes: []string{"handoff ktls"},
 		Help: "when the peer is told of your end of file: half-close, at once; hold, when it has ended; auto (the default), at once by a server, and by a client under TLS 1.3 where 0 and 1 are one socket, else as hold, but for --eof-wait"},
-	{Name: "eof-wait", Arg: "TIME", Forms: "cal", Topic: "stream",
+	{Name: "eof-wait", Arg: "TIME", Forms: "cal", Topic: "stream", Excludes: []string{"handoff ktls"},
 		Help: "how long nothing may come from the peer until --eof auto tells it after all; 10s by default"},
 	{Name: "tolerate-truncation", Forms: "cal", Topic: "stream", Excludes: []string{"handoff ktls"},
 		Help: "status 0 for a stream that ended without close_notify; it is reported all the same"},
