@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"tlsify/engine"
@@ -117,6 +118,23 @@ func TestBindingHash(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A server none of whose certificates has the binding says so at its start: it served
+// nobody, and told each client's connection of it. One with another as well serves.
+func TestBindingThatNoCertificateHas(t *testing.T) {
+	t.Parallel()
+	pki := pkiFiles(t)
+	root := enginetest.NewRoot(t, enginetest.CertOptions{CommonName: "a root", Key: enginetest.Ed25519})
+	credential := enginetest.Issue(t, root, enginetest.CertOptions{DNS: []string{enginetest.Host}})
+	dir := t.TempDir()
+	enginetest.WriteFiles(t, credential, dir, "ed25519")
+	args := []string{"listen", "--binding", "tls-server-end-point", "--cert", dir + "/ed25519.pem", "--key", dir + "/ed25519.key"}
+	newLaunch(t).start(append(args, "127.0.0.1:0", "--", "prog")...).expect(1, "error engine-unsupported .*undefined.*")
+	both := newLaunch(t).start(append(args, "--cert", pki+"/good.pem", "--key", pki+"/good.key", "127.0.0.1:0", "--", "prog")...)
+	both.await("listening")
+	both.signal(syscall.SIGTERM)
+	both.expect(143)
 }
 
 // A server with several certificates is bound by the one that it has shown.

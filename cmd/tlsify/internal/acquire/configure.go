@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 
 	"tlsify/cmd/tlsify/internal/fingerprint"
 	"tlsify/cmd/tlsify/internal/invocation"
@@ -247,9 +248,23 @@ func (r *Resources) signers() error {
 				identities[i].Staple = der
 			}
 			r.Server.Identities = identities
+			if err := r.canBind(); err != nil {
+				return err
+			}
 			return r.checkEngine()
 		},
 	})
 	r.Keys = keys
 	return err
+}
+
+// canBind refuses a server's --binding that is undefined for all of its certificates:
+// no client could ever be served.
+func (r *Resources) canBind() error {
+	isDefined := func(id *engine.Identity) bool { return id.Leaf != nil && EndPointHash(id.Leaf) != 0 }
+	own := r.Server.Identities
+	if r.TLS.Binding != invocation.BindingEndPoint || len(own) == 0 || slices.ContainsFunc(own, isDefined) {
+		return nil
+	}
+	return &engine.UnsupportedError{Engine: r.Engine.Name(), What: "--binding " + r.TLS.Binding + ": it is undefined for this certificate"}
 }

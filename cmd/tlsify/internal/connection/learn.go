@@ -1,11 +1,10 @@
 package connection
 
 import (
-	"crypto"
-	"crypto/x509"
 	"encoding/base64"
 	"slices"
 
+	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/status"
@@ -65,17 +64,8 @@ func (c *connection) channelBinding() ([]byte, error) {
 	if leaf == nil {
 		return nil, impossible("without a certificate")
 	}
-	// The hash is the signature's, but at least SHA-256; where the signature
-	// has none of its own the binding is undefined.
-	var hash crypto.Hash
-	switch leaf.SignatureAlgorithm {
-	case x509.MD5WithRSA, x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.SHA256WithRSA, x509.SHA256WithRSAPSS, x509.ECDSAWithSHA256:
-		hash = crypto.SHA256
-	case x509.SHA384WithRSA, x509.SHA384WithRSAPSS, x509.ECDSAWithSHA384:
-		hash = crypto.SHA384
-	case x509.SHA512WithRSA, x509.SHA512WithRSAPSS, x509.ECDSAWithSHA512:
-		hash = crypto.SHA512
-	default: // Ed25519 and ML-DSA among them
+	hash := acquire.EndPointHash(leaf)
+	if hash == 0 {
 		return nil, impossible("it is undefined for this certificate")
 	}
 	sum := hash.New()
