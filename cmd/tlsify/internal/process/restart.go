@@ -28,7 +28,8 @@ const marker = ":again"
 
 // switches are the variables that the runtime reads at its start and that can
 // do harm. What else it reads (GOGC, GOMEMLIMIT, GOMAXPROCS) is of how much
-// memory and how many processors it takes.
+// memory and how many processors it takes. A GOMEMLIMIT that is no size ends it before
+// there is anything of ours that could help (SECURITY.md).
 var switches = [...]string{"GODEBUG", "GOTRACEBACK"}
 
 // original is the switches as tlsify was first given them, an entry of the
