@@ -138,7 +138,8 @@ func (p *parser) handOn() {
 		if o.Reread {
 			for _, value := range p.words.Values[o.Name] {
 				name := o.File(value)
-				if _, given := process.Named(name); !given && !strings.Contains(name, "sha256//") {
+				isWord := strings.Contains(name, "sha256//") || o.Name == "client-trust" && name == "none"
+				if _, given := process.Named(name); !given && !isWord {
 					l.Reread = append(l.Reread, NamedFile{o.Name, name})
 				}
 			}

@@ -151,3 +151,12 @@ func TestHandedOn(t *testing.T) {
 		t.Errorf("read again: %v", reread)
 	}
 }
+
+// A listener took the word none, which its accepts know, for a file that they read.
+func TestWordsAreNotReadAgain(t *testing.T) {
+	pin := "sha256//" + strings.Repeat("A", 43) + "="
+	inv, err := parse(t, with(bases[option.Listen], "--client-auth=require", "--client-trust=none", "--pin="+pin)...)
+	if err != nil || len(inv.Listen.Reread) != 0 {
+		t.Errorf("%v, %v", inv.Listen.Reread, err)
+	}
+}

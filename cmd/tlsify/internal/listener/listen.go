@@ -232,7 +232,11 @@ func canRead(inv *acquire.Resources) error {
 	for _, file := range inv.Listen.Reread {
 		opened, err := os.OpenFile(file.Name, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO's writer is not waited for
 		if err != nil {
-			return status.Usagef("--%s: %s, for user %v", file.Option, status.PathText(err), inv.Listen.User)
+			text := status.PathText(err)
+			if inv.Listen.User != nil {
+				text += ", for user " + inv.Listen.User.String()
+			}
+			return status.Usagef("--%s: %s", file.Option, text)
 		}
 		info, err := opened.Stat()
 		opened.Close()
