@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -155,4 +156,26 @@ func TestUserRefused(t *testing.T) {
 			newLaunch(t).start(append(args, "127.0.0.1:0", "--", "true")...).expect(1, "error usage .*("+want+").*")
 		})
 	}
+}
+
+// Who may not open a low port is told who can.
+func TestLowPort(t *testing.T) {
+	if first, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start"); err != nil || len(first) < 4 {
+		t.Skip("anyone can open a low port here")
+	}
+	pki := pkiFiles(t)
+	l := newLaunch(t)
+	if os.Geteuid() == 0 {
+		setpriv, err := exec.LookPath("setpriv")
+		if err != nil {
+			t.Skip("needs setpriv")
+		}
+		tlsify, err := exec.LookPath("tlsify")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.program, l.prefix = setpriv, []string{"--bounding-set", "-net_bind_service", tlsify}
+	}
+	l.start("listen", "--cert", pki+"/good.pem", "--key", pki+"/good.key", "127.0.0.1:19", "--", "prog").
+		expect(1, "error usage .*permission denied.*--user.*service manager.*")
 }

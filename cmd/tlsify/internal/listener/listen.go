@@ -7,6 +7,7 @@ package listener
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -180,6 +181,9 @@ func open(t invocation.Target) ([]*stream.FD, error) {
 		return sockets, nil
 	}
 	listener, err := net.Listen(t.Network, t.Address)
+	if errors.Is(err, unix.EACCES) && t.Network == "tcp" {
+		err = fmt.Errorf("%w: a low port is root's, who leaves off being root by --user, or a service manager's to open", err)
+	}
 	if err != nil {
 		return nil, err
 	}
