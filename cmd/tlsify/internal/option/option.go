@@ -107,7 +107,7 @@ var Table = []Option{
 	{Name: "client-auth", Arg: "none|request|require", Forms: "al", Topic: "identity",
 		Help: "whether to ask clients for a certificate: with request a client may have none, but a bad one is refused"},
 	{Name: "client-trust", Arg: "FILE|DIR", Repeats: true, Forms: "al", Topic: "identity", Reread: true,
-		Help: "the roots of client certificates"},
+		Help: "the roots of client certificates, PEM; or none, with --pin, for clients that are known by their keys"},
 	{Name: "engine", Arg: "NAME", Forms: "cial", Topic: "session",
 		Help: "the TLS engine; the first of `tlsify engines` by default"},
 	{Name: "fingerprint", Arg: "NAME|FILE", Forms: "ci", Topic: "session",
@@ -296,6 +296,9 @@ func Split(args []string) (*Words, error) {
 		w.Form, args = Version, args[1:]
 	case slices.Contains(Forms, Form(args[0])):
 		w.Form, w.Named, args = Form(args[0]), true, args[1:]
+	}
+	if w.Form == Help && len(args) == 1 && Named(strings.TrimPrefix(args[0], "--")) != nil {
+		args = []string{strings.TrimPrefix(args[0], "--")} // an option as it is typed
 	}
 	flags := pflag.NewFlagSet("tlsify", pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)
