@@ -1,7 +1,6 @@
 package invocation
 
 import (
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -65,7 +64,7 @@ func (p *parser) listenAddress(s string) (t Target, err error) {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		return Target{Network: "unix", Address: path}, nil
 	}
-	host, port, err := net.SplitHostPort(s)
+	host, port, err := split(s)
 	if isNumber(s) {
 		return t, status.Usagef("%q is not HOST:PORT: 127.0.0.1:%s is for this machine alone, :%s for every address", s, s, s)
 	}
@@ -77,7 +76,7 @@ func (p *parser) listenAddress(s string) (t Target, err error) {
 			return t, status.Usagef("%v", err)
 		}
 	}
-	if _, err := net.LookupPort("tcp", port); err != nil {
+	if _, err := portNumber(port); err != nil {
 		return t, status.Usagef("%q is not a port", status.Cut(port))
 	}
 	return Target{Network: "tcp", Address: s}, nil

@@ -124,6 +124,24 @@ func isNumber(s string) bool {
 	return err == nil
 }
 
+// split takes HOST:PORT apart. Brackets are an IPv6 address's alone.
+func split(s string) (host, port string, err error) {
+	host, port, err = net.SplitHostPort(s)
+	if err == nil && strings.HasPrefix(s, "[") && !strings.Contains(host, ":") {
+		err = &net.AddrError{Err: "brackets without an IPv6 address", Addr: s}
+	}
+	return host, port, err
+}
+
+// portNumber is the number that a port's or a service's name stands for. A sign is part
+// of neither.
+func portNumber(s string) (int, error) {
+	if strings.HasPrefix(s, "+") {
+		return 0, &net.AddrError{Err: "unknown port", Addr: s}
+	}
+	return net.LookupPort("tcp", s)
+}
+
 // endpoint is a HOST: how to dial it, and what it is called.
 type endpoint struct {
 	dial string // in ASCII, with the zone of an address
@@ -132,7 +150,7 @@ type endpoint struct {
 
 // splitHostPort reads HOST:PORT.
 func splitHostPort(s string) (host endpoint, port string, err error) {
-	text, port, err := net.SplitHostPort(s)
+	text, port, err := split(s)
 	if strings.Contains(s, "//") {
 		if url, urlErr := url.Parse(s); urlErr == nil && url.Host != "" {
 			return host, "", status.Usagef("this is a URL: tlsify speaks no HTTP, and connects to %s", status.Cut(net.JoinHostPort(url.Hostname(), cmp.Or(url.Port(), "443"))))
@@ -149,7 +167,7 @@ func splitHostPort(s string) (host endpoint, port string, err error) {
 	if err != nil || text == "" || port == "" {
 		return host, "", status.Usagef("%q is not HOST:PORT (an IPv6 address stands in brackets)", status.Cut(s))
 	}
-	number, err := net.LookupPort("tcp", port)
+	number, err := portNumber(port)
 	if err != nil || number == 0 {
 		return host, "", status.Usagef("%q is not a port", status.Cut(port))
 	}
