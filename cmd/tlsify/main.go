@@ -142,13 +142,11 @@ func parse(argv []string, say status.Reporter) (*invocation.Invocation, caller.C
 
 // greet says the first line of the control channel.
 func greet(inv *invocation.Invocation) {
-	if inv.Form == option.Connect || inv.Form == option.Accept || inv.Form == option.Listen {
-		name := "-"
-		if inv.Engine != nil {
-			name = inv.Engine.Name()
-		}
-		inv.Say.Control.Say("tlsify", "1", name)
+	name := "-"
+	if inv.Engine != nil {
+		name = inv.Engine.Name()
 	}
+	inv.Say.Control.Say("tlsify", "1", name)
 }
 
 // failed reports what went wrong before any connection was there to report it.

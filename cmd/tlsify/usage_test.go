@@ -25,6 +25,8 @@ var usageErrors = []struct {
 	{"insecure", "connect|--insecure|localhost:1", `unknown option --insecure: the certificate is always checked.*--trust none --pin`, ""},
 	{"option-twice", "connect|--sni|a.test|--sni|b.test|localhost:1", `--sni is given twice`, ""},
 	{"option-of-another-form", "connect|--client-auth|require|localhost:1", `--client-auth is not for connect`, ""},
+	{"control-fd-of-inspect", "inspect|localhost:1", `--control-fd is not for inspect`, ""},
+	{"control-fd-of-version", "version", `--control-fd is not for version`, ""},
 	{"option-without-value", "connect|localhost:1|--name", `flag needs an argument: --name`, ""},
 	{"switch-with-value", "connect|--opportunistic=no|localhost:1", `it takes no value`, ""},
 	{"foreign-with-known-letters", "connect|-verify_return_error|localhost:1", `unknown option -verify_return_error: the certificate is always checked`, ""},
