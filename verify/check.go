@@ -200,7 +200,9 @@ func (j *judge) checkPath(c *conclusion, e Evidence, find findAnchors, accept fu
 		return err
 	}
 	v.faults = append(v.faults, j.leafPathFaults()...)
-	v.faults = append(v.faults, j.policy.checkNames(j.leaf, j.alt)...)
+	if !j.namesUnread() {
+		v.faults = append(v.faults, j.policy.checkNames(j.leaf, j.alt)...)
+	}
 	if len(v.path) == 1 {
 		more, err := j.loneCRLFaults(e.Certificates[1:])
 		if err != nil {

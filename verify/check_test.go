@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"errors"
 	"math/big"
 	"strings"
 	"sync"
@@ -220,6 +221,18 @@ func TestCheckCallersStoreFirst(t *testing.T) {
 	if result != nil && result.Grounds[0].Kind != "trust" {
 		t.Errorf("the grounds are %v", result.Grounds)
 	}
+}
+
+// A leaf whose list of names can't be read is malformed, and for whom it is is not known:
+// that it is for no name at all was said of one that OpenSSL takes.
+func TestNamesUnread(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	leaf := issue(t, "leaf", root, nil, func(c *x509.Certificate) { c.DNSNames = nil })
+	e := evidence(leaf)
+	e.Unparsed = []Unparsed{{Raw: leaf.Raw, Err: errors.New("cannot parse URI"), Unread: []asn1.ObjectIdentifier{oidAltName}}}
+	wantCodes(t, policy(t, root), e, Malformed)
+	e.Unparsed[0].Unread = []asn1.ObjectIdentifier{{1, 2, 3}}
+	wantCodes(t, policy(t, root), e, Malformed, NameWrong)
 }
 
 // TestCheckConcurrent uses one policy in several goroutines; it is of use with

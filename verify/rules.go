@@ -64,6 +64,13 @@ func isPurpose(oid asn1.ObjectIdentifier) bool {
 	return len(oid) == 0 || oid.Equal(oidKeyUsage) || oid.Equal(oidExtKeyUsage) || oid.Equal(oidTLSFeature)
 }
 
+// namesUnread tells whether the leaf's names are among what can't be read of it, which
+// is a fault by itself, so that no one knows whom it is for.
+func (j *judge) namesUnread() bool {
+	m := j.unparsedLeaf()
+	return m != nil && slices.ContainsFunc(m.Unread, oidAltName.Equal)
+}
+
 // leafPathFaults is what is wrong with the leaf as the start of a path.
 func (j *judge) leafPathFaults() []Reason {
 	if m := j.unparsedLeaf(); m != nil {
