@@ -46,6 +46,12 @@ func TestCheckRejections(t *testing.T) {
 	critical := func(c *x509.Certificate) {
 		c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}}}
 	}
+	purposes := func(der ...byte) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			c.ExtKeyUsage = nil
+			c.ExtraExtensions = []pkix.Extension{pkixExtension(oidExtKeyUsage, false, append([]byte{0x30, byte(len(der))}, der...)...)}
+		}
+	}
 	rsa1024, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +77,8 @@ func TestCheckRejections(t *testing.T) {
 		{"a common name", evidence(leafOf(root, noSAN)), []Code{NameWrong}, "no name at all"},
 		{"a client's", evidence(leafOf(root, clientOnly)), []Code{PurposeBad}, "not for use by a TLS server"},
 		{"a key for encryption only", evidence(leafOf(root, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment })), []Code{PurposeBad}, "keyUsage"},
+		{"a list of no purposes", evidence(leafOf(root, purposes())), []Code{Malformed}, "empty list of purposes"},
+		{"an issuer without a name", chain(caCert("x", root, func(c *x509.Certificate) { c.Subject = pkix.Name{} })), []Code{Malformed}, "has no name"},
 		{"RSA-1024", evidence(issue(t, "leaf", root, rsa1024)), []Code{Weak}, "1024 bits"},
 		{"critical extension", evidence(leafOf(root, critical)), []Code{Constraint}, "1.2.3.4"},
 		{"intermediate not sent", evidence(leafOf(mid)), []Code{Untrusted}, `did not send the certificate of its issuer "CN=CA mid"`},
@@ -148,6 +156,12 @@ func TestCheckTrustedLeaf(t *testing.T) {
 	}
 	expired := issue(t, "leaf", nil, nil, func(c *x509.Certificate) { c.NotAfter = testNow.Add(-time.Hour) })
 	wantCodes(t, policy(t, expired), evidence(expired), Expired)
+	// Its names have to be well formed, those that crypto/x509 passes over as well.
+	odd := issue(t, "leaf", nil, nil, func(c *x509.Certificate) {
+		names := append([]byte{0x30, 16, 0x82, 12}, "host.example\xa0\x00"...) // and an otherName of nothing
+		c.ExtraExtensions = []pkix.Extension{pkixExtension(oidAltName, false, names...)}
+	})
+	wantCodes(t, policy(t, odd), evidence(odd), Malformed)
 	// To trust an intermediate is to trust what it issued.
 	mid := issue(t, "CA mid", root, nil)
 	wantCodes(t, policy(t, mid), evidence(issue(t, "leaf", mid, nil), mid, root))
@@ -196,6 +210,28 @@ func TestCheckPinsAndTrust(t *testing.T) {
 	stranger := issue(t, "leaf", nil, nil)
 	p.Pins = []Pin{pinOf(keyPin, stranger.Certificate)}
 	wantCodes(t, p, evidence(stranger), SelfSigned)
+}
+
+// What of a leaf can't be read does not matter to a pin, unless it may say what the
+// key is for, or of what more the certificate must be held to.
+func TestCheckUnread(t *testing.T) {
+	leaf := issue(t, "leaf", nil, nil)
+	p := &Policy{Pins: []Pin{pinOf(keyPin, leaf.Certificate)}, Now: func() time.Time { return testNow }}
+	for _, test := range []struct {
+		oid  asn1.ObjectIdentifier
+		want []Code
+	}{
+		{oidAltName, nil},
+		{oidNameConstraints, nil},
+		{oidKeyUsage, []Code{Malformed}},
+		{oidExtKeyUsage, []Code{Malformed}},
+		{oidTLSFeature, []Code{Malformed}},
+		{nil, []Code{Malformed}}, // which it is can't be read either
+	} {
+		e := evidence(leaf)
+		e.Unparsed = []Unparsed{{Raw: leaf.Raw, Err: errors.New("a fault"), Unread: []asn1.ObjectIdentifier{test.oid}}}
+		wantCodes(t, p, e, test.want...)
+	}
 }
 
 func TestCheckNeedsName(t *testing.T) {

@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -161,6 +162,10 @@ func TestCRLSigner(t *testing.T) {
 	}
 	signsCRLs := func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }
 	stranger := issue(t, "CA root", nil, nil)
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name   string
 		signer *entity
@@ -172,6 +177,7 @@ func TestCRLSigner(t *testing.T) {
 		{"a key for other things", issue(t, "CRLs", root, nil, named(mid)), []Code{Revoked}},
 		{"a key without a usage", issue(t, "CRLs", root, nil, named(mid, func(c *x509.Certificate) { c.KeyUsage = 0 })), []Code{Revoked}},
 		{"expired", issue(t, "CRLs", root, nil, named(mid, signsCRLs, func(c *x509.Certificate) { c.NotAfter = testNow.Add(-time.Hour) })), []Code{Revoked}},
+		{"a weak key", issue(t, "CRLs", root, weak, named(mid, signsCRLs)), []Code{Revoked}},
 		{"by another root", issue(t, "CRLs", stranger, nil, named(mid, signsCRLs)), []Code{Revoked}},
 		{"by itself", issue(t, "CA mid", nil, nil), []Code{Revoked}},
 		{"another name", issue(t, "CRLs", mid, nil, signsCRLs), []Code{Revoked}},
@@ -294,6 +300,22 @@ func resignCRL(t testing.TB, issuer *entity, der []byte, change func(version, fi
 		t.Fatal(err)
 	}
 	return made
+}
+
+// A CRL that is signed with SHA-1 may be anyone's.
+func TestCRLSHA1(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := issue(t, "CA root", nil, key)
+	leaf := issue(t, "leaf", root, nil)
+	der := newCRL(t, root, nil)
+	p := policy(t, root)
+	p.CRLs = []*CRL{mustCRL(t, der)}
+	wantCodes(t, p, evidence(leaf))
+	p.CRLs = []*CRL{mustCRL(t, resignedSHA1(t, der, key))}
+	wantCodes(t, p, evidence(leaf), Revoked)
 }
 
 // TestCRLOutOfDate has a CRL that may hide a revocation. That is our mistake,

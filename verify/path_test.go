@@ -26,6 +26,10 @@ func TestPathLength(t *testing.T) {
 	wantCodes(t, policy(t, root), evidence(issue(t, "leaf", again, nil), again, one))
 	two := issue(t, "CA two", one, nil)
 	wantCodes(t, policy(t, root), evidence(issue(t, "leaf", two, nil), two, one), Constraint)
+	// One CA too many is that, too, where crypto/x509 is not asked: beside a CA that
+	// has changed its key.
+	two = issue(t, "CA two", again, nil)
+	wantCodes(t, policy(t, root), evidence(issue(t, "leaf", two, nil), two, again, one), Constraint)
 
 	root = issue(t, "CA root", nil, nil)
 	chain := []*entity{root}

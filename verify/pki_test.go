@@ -182,12 +182,18 @@ func wantCodes(t testing.TB, p *Policy, e Evidence, want ...Code) *Result {
 // resign changes a certificate's contents and signs it anew.
 func resign(t testing.TB, c *x509.Certificate, change func(tbs []byte) []byte, sign func(tbs []byte) []byte) *x509.Certificate {
 	t.Helper()
+	return mustParse(t, resigned(t, c.Raw, change, sign))
+}
+
+// resigned is resign for whatever has the form of a certificate, DER.
+func resigned(t testing.TB, der []byte, change func(tbs []byte) []byte, sign func(tbs []byte) []byte) []byte {
+	t.Helper()
 	var outer struct {
 		TBS       asn1.RawValue
 		Algorithm asn1.RawValue
 		Signature asn1.BitString
 	}
-	if _, err := asn1.Unmarshal(change(bytes.Clone(c.Raw)), &outer); err != nil {
+	if _, err := asn1.Unmarshal(change(bytes.Clone(der)), &outer); err != nil {
 		t.Fatal(err)
 	}
 	outer.Signature.Bytes = sign(outer.TBS.FullBytes)
@@ -196,16 +202,21 @@ func resign(t testing.TB, c *x509.Certificate, change func(tbs []byte) []byte, s
 	if err != nil {
 		t.Fatal(err)
 	}
-	return mustParse(t, der)
+	return der
 }
 
 // resignSHA1 signs c with SHA-1, which crypto/x509 no longer does.
 func resignSHA1(t testing.TB, c *x509.Certificate, key *rsa.PrivateKey) *x509.Certificate {
+	return mustParse(t, resignedSHA1(t, c.Raw, key))
+}
+
+// resignedSHA1 is resignSHA1 for whatever has the form of a certificate, DER.
+func resignedSHA1(t testing.TB, der []byte, key *rsa.PrivateKey) []byte {
 	pkcs1 := []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1} // 1.2.840.113549.1.1
 	change := func(der []byte) []byte {
 		return bytes.ReplaceAll(der, append(pkcs1, 11), append(pkcs1, 5))
 	}
-	return resign(t, c, change, func(tbs []byte) []byte {
+	return resigned(t, der, change, func(tbs []byte) []byte {
 		sum := sha1.Sum(tbs)
 		signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA1, sum[:])
 		if err != nil {

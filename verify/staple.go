@@ -184,10 +184,10 @@ func responderOf(der []byte) (r *x509.Certificate, ok bool) {
 }
 
 // checkResponder checks a responder that the issuer has authorised by a
-// certificate (RFC 6960, section 4.2.2.2).
+// certificate (RFC 6960, section 4.2.2.2). Its key has been looked at.
 func (j *judge) checkResponder(r, issuer *x509.Certificate) error {
 	switch {
-	case !j.named(r, issuer) || insecureSignature(r.SignatureAlgorithm) || len(j.keyFaults(r)) > 0 ||
+	case !j.named(r, issuer) || insecureSignature(r.SignatureAlgorithm) ||
 		!j.signed(issuer, r.SignatureAlgorithm, signatureIdentifier(r.Raw), r.RawTBSCertificate, r.Signature):
 		return errors.New("its responder's certificate is not from the certificate's issuer")
 	case !slices.Contains(r.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning):

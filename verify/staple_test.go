@@ -2,8 +2,11 @@ package verify
 
 import (
 	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +50,12 @@ func TestStaple(t *testing.T) {
 	responder := issue(t, "responder", mid, nil, ocspUse)
 	unauthorised := issue(t, "responder", mid, nil)
 	foreign := issue(t, "responder", sibling, nil, ocspUse)
+	// An issuer with the key of another name, and one with another key of the name.
+	alias, impostor := issue(t, "CA alias", root, mid.key), issue(t, "CA mid", root, nil)
+	byAlias := issue(t, "responder", alias, nil, ocspUse)
+	critical := issue(t, "responder", mid, nil, ocspUse, func(c *x509.Certificate) {
+		c.ExtraExtensions = []pkix.Extension{pkixExtension(asn1.ObjectIdentifier{1, 2, 3, 4}, true, 5, 0)}
+	})
 	late := issue(t, "responder", mid, nil, ocspUse, func(c *x509.Certificate) { c.NotAfter = testNow.Add(-time.Minute) })
 
 	huge := fakeRSA(t, 1, 65536).Certificates[1]
@@ -70,11 +79,16 @@ func TestStaple(t *testing.T) {
 		{"for ever", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.NextUpdate = time.Time{} }), []Code{Staple}, "until when"},
 		{"about another", newStaple(t, other, mid, mid, nil), []Code{Staple}, ""},
 		{"same serial, another issuer", newStaple(t, leaf, sibling, mid, nil), []Code{Staple}, "another certificate"},
+		{"same name, another key", newStaple(t, leaf, impostor, mid, nil), []Code{Staple}, "another certificate"},
+		{"same key, another name", newStaple(t, leaf, alias, mid, func(r *ocsp.Response) { r.Certificate = nil }), []Code{Staple}, "another certificate"},
+		{"by a responder of another name's", newStaple(t, leaf, mid, byAlias, nil), []Code{Staple}, "not from"},
+		{"signed with SHA-1", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.SignatureAlgorithm = x509.ECDSAWithSHA1 }), []Code{Staple}, "can be forged"},
 		{"by another issuer", newStaple(t, leaf, mid, sibling, func(r *ocsp.Response) { r.Certificate = nil }), []Code{Staple}, "not signed"},
 		{"by no responder", newStaple(t, leaf, mid, unauthorised, nil), []Code{Staple}, "not authorised"},
 		{"by the leaf itself", newStaple(t, leaf, mid, leaf, nil), []Code{Staple}, "not authorised"},
 		{"by a foreign responder", newStaple(t, leaf, mid, foreign, nil), []Code{Staple}, "not from"},
 		{"by an expired responder", newStaple(t, leaf, mid, late, nil), []Code{Staple}, "expired"},
+		{"by one with a critical extension", newStaple(t, leaf, mid, critical, nil), []Code{Staple}, "not known here"},
 		{"with a huge key", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.Certificate = huge }), []Code{Staple}, "too large"},
 		{"damaged", damaged, []Code{Staple}, "not signed"},
 		{"junk", []byte("junk"), []Code{Staple}, ""},
@@ -103,6 +117,23 @@ func TestStaple(t *testing.T) {
 	}
 }
 
+// A responder whose certificate is signed with SHA-1 may be anyone.
+func TestStapleSHA1(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := issue(t, "CA root", nil, key)
+	leaf := issue(t, "leaf", root, nil)
+	responder := issue(t, "responder", root, nil, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning} })
+	e := evidence(leaf)
+	e.Staple = newStaple(t, leaf, root, responder, nil)
+	wantCodes(t, policy(t, root), e)
+	responder.Certificate = resignSHA1(t, responder.Certificate, key)
+	e.Staple = newStaple(t, leaf, root, responder, nil)
+	wantCodes(t, policy(t, root), e, Staple)
+}
+
 func TestStapleMissing(t *testing.T) {
 	root := issue(t, "CA root", nil, nil)
 	plain := issue(t, "leaf", root, nil)
@@ -113,6 +144,7 @@ func TestStapleMissing(t *testing.T) {
 	}
 	must := issue(t, "leaf", root, nil, feature(0x30, 3, 2, 1, 5))
 	damaged := issue(t, "leaf", root, nil, feature(0x30, 3, 2, 5, 5))
+	second := issue(t, "leaf", root, nil, feature(0x30, 3, 2, 1, 17)) // status_request_v2
 	otherFeature := issue(t, "leaf", root, nil, feature(0x30, 3, 2, 1, 23))
 	p := policy(t, root)
 	for _, test := range []struct {
@@ -123,6 +155,7 @@ func TestStapleMissing(t *testing.T) {
 		{StapleCheck, plain, nil},
 		{StapleCheck, otherFeature, nil},
 		{StapleCheck, must, []Code{Staple}},
+		{StapleCheck, second, []Code{Staple}},
 		{StapleCheck, damaged, []Code{Staple}},
 		{StapleRequire, plain, []Code{Staple}},
 		{StapleOff, must, nil},

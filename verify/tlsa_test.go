@@ -140,6 +140,10 @@ func TestTLSAInPlaceOfTrust(t *testing.T) {
 	wantCodes(t, p, e, NameWrong, Expired)
 
 	good := issue(t, "leaf", own, nil)
+	// Where trust is asked for too, a path to it must be there beside DANE-TA's.
+	p.Trust, p.TrustToo = []*Store{storeOf(t, issue(t, "CA other", nil, nil))}, true
+	wantCodes(t, p, evidence(good, own), Untrusted)
+	p.Trust, p.TrustToo = nil, false
 	// A record may hold the whole anchor, which is then not sent.
 	wantCodes(t, p, evidence(good), PinMismatch)
 	p.TLSA = []TLSA{record(t, daneTA, 0, 0, own.Certificate)}

@@ -21,7 +21,8 @@ import (
 // witness_test.go and prog_test.go. They find
 //
 //	$PKI      a directory with ca.pem, other-ca.pem, and CHAIN.pem and CHAIN.key
-//	          for every ready-made chain (good, good-rsa, client, expired, ...)
+//	          for every ready-made chain (good, good-rsa, client, expired, ...);
+//	          and revoked.crl, which has the leaf of good on it
 //	$HOST     what the good chains are for
 //	$ENGINE   the engine that tlsify will use
 //	$EXAMPLES the directory examples
@@ -121,6 +122,13 @@ func pkiFiles(t testing.TB) string {
 			if err := os.WriteFile(filepath.Join(dir, name+".pem"), authority.PEM(), 0o644); err != nil {
 				t.Fatal(err)
 			}
+		}
+		crl, err := set.Intermediate.CRL(enginetest.Chain(t, "good").Leaf.SerialNumber)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "revoked.crl"), crl, 0o644); err != nil {
+			t.Fatal(err)
 		}
 		enginetest.WriteFiles(t, enginetest.Chain(t, "client"), dir, "client")
 		for _, c := range enginetest.Cases() {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"slices"
 	"strconv"
@@ -80,6 +82,26 @@ func checkEvidence(t *testing.T, said string, c *enginetest.Credential) {
 		if !strings.Contains(said, line) {
 			t.Errorf("certificate %d is missing from the evidence", i)
 		}
+	}
+}
+
+// A certificate that is malformed is not gone on with, whichever engine has read it.
+func TestMalformedIsFinal(t *testing.T) {
+	t.Parallel()
+	odd := enginetest.Issue(t, enginetest.PKI(t).Intermediate, enginetest.CertOptions{
+		DNS: []string{enginetest.Host}, ExtKeyUsage: []x509.ExtKeyUsage{},
+		Extensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Value: []byte{0x30, 0}}}, // extKeyUsage, of nothing
+	})
+	s := newServer(t, "talk")
+	s.config.Certificates[0] = enginetest.TLSCertificate(odd)
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.stop)
+	for _, e := range built() {
+		l := newLaunch(t)
+		l.env = append(l.env, "SSL_CERT_FILE="+pkiFiles(t)+"/ca.pem")
+		l.start("connect", "--engine", e.Name(), "--name", enginetest.Host, "--opportunistic", s.address).expect(5, "error cert-malformed .*", "end 5")
 	}
 }
 

@@ -27,7 +27,8 @@ import (
 //
 // KIND is pipe (if nothing is said), socket, pair (two pipes) or file. TEXT is
 // sent into the channel as a line, -early at once and -answer after the
-// question of --ask, where yes is the right answer and eof closes the channel.
+// question of --ask, where yes is the right answer, late the same after 1.5
+// seconds, and eof closes the channel.
 func witness() {
 	runtime.LockOSThread() // Pdeathsig is of the thread
 	kind := flag.String("control", "pipe", "")
@@ -146,6 +147,9 @@ func takeDown(ours channelEnds, answer string) {
 		if pin, asked := strings.CutPrefix(line, "ask "); asked && answer != "" {
 			pin, _, _ = strings.Cut(strings.TrimSpace(pin), " ")
 			switch answer {
+			case "late":
+				time.Sleep(1500 * time.Millisecond)
+				fallthrough
 			case "yes":
 				fmt.Fprintln(ours.in, "trust "+pin)
 			case "eof":
