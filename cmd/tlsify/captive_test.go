@@ -27,6 +27,7 @@ import (
 // not, and says on descriptor 2 what came of it:
 //
 //	door        where an accept of a listener's waits for its connection
+//	hello       where the engine would send its first bytes
 //	handshake   where the engine has read the first bytes of the peer
 //	ready       where the stream would be carried
 //	signing     in the signing process, when it has the keys
@@ -79,23 +80,25 @@ func captive() {
 			try()
 		}()
 	}
-	atHandshake := os.Getenv("CAPTIVE_AT") == "handshake"
 	for i, e := range engines {
-		engines[i] = captiveEngine{e, atHandshake, try}
+		engines[i] = captiveEngine{e, os.Getenv("CAPTIVE_AT"), try}
 	}
 	tlsify()
 	os.Exit(99)
 }
 
-// captiveEngine is taken over by the first bytes of the peer.
+// captiveEngine is taken over at its start, or by the first bytes of the peer.
 type captiveEngine struct {
 	engine.Engine
-	atHandshake bool
-	try         func()
+	at  string
+	try func()
 }
 
 func (e captiveEngine) Client(ctx context.Context, stream net.Conn, c *engine.ClientConfig) (engine.Session, error) {
-	if e.atHandshake {
+	switch e.at {
+	case "hello":
+		e.try()
+	case "handshake":
 		return e.Engine.Client(ctx, captiveStream{stream, e.try}, c)
 	}
 	session, err := e.Engine.Client(ctx, stream, c)
@@ -104,7 +107,7 @@ func (e captiveEngine) Client(ctx context.Context, stream net.Conn, c *engine.Cl
 
 func (e captiveEngine) Server(ctx context.Context, stream net.Conn, c *engine.ServerConfig) (engine.Session, error) {
 	server := e.Engine.(engine.ServerEngine)
-	if e.atHandshake {
+	if e.at == "handshake" {
 		return server.Server(ctx, captiveStream{stream, e.try}, c)
 	}
 	session, err := server.Server(ctx, stream, c)
@@ -195,6 +198,16 @@ var attempts = map[string]func() error{
 		for n := range 64 {
 			b := make([]byte, 6)
 			if got, err := unix.Pread(n, b, 0); err == nil && string(b[:got]) == "secret" {
+				return nil
+			}
+		}
+		return unix.EBADF
+	},
+	// A file of certificates that is open still.
+	"held": func() error {
+		for n := range 64 {
+			b := make([]byte, 10)
+			if got, err := unix.Pread(n, b, 0); err == nil && string(b[:got]) == "-----BEGIN" {
 				return nil
 			}
 		}

@@ -273,8 +273,9 @@ func TestCaptiveSigner(t *testing.T) {
 
 // What the handshake needs of the file system is all that can be opened while
 // it lasts: the directory of the roots, and that of the session. Only the latter
-// stays, and with it the calls by which files are opened. A file of roots is open
-// before, and needs nothing.
+// stays, and with it the calls by which files are opened: it is read, before
+// anything is sent, by a process that is confined. A file of roots is open before,
+// needs nothing, and is closed when the handshake is over.
 func TestCaptiveFiles(t *testing.T) {
 	needSandbox(t)
 	pki := pkiFiles(t)
@@ -295,6 +296,10 @@ func TestCaptiveFiles(t *testing.T) {
 	}
 	const bundle = "SSL_CERT_DIR=" // none: the bundle alone
 	for _, c := range []struct{ at, try, path, option, want string }{
+		{"hello", "open", "elsewhere/file", "", "done"}, // it has heard nothing yet
+		{"hello", "open", "elsewhere/file", "--session=session/s", "EACCES"},
+		{"handshake", "held", "", bundle, "done"},
+		{"ready", "held", "", bundle, "EBADF"},
 		{"handshake", "open", "roots/file", "", "done"},
 		{"handshake", "make", "roots/new", "", "EACCES"},
 		{"handshake", "open", "elsewhere/file", "", "EACCES"},
