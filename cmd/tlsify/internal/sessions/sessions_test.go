@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -64,6 +65,12 @@ func TestAnotherKeyGetsNothingAndTakesNothingAway(t *testing.T) {
 
 func TestFilesThatOthersCouldHaveMadeAreNotUsed(t *testing.T) {
 	content := session("one").Encode(key("a"))
+	many := session("one")
+	for range MaxTickets {
+		many.Tickets = append(many.Tickets, []byte("another"))
+	}
+	// A damaged file goes. What may be another's is left alone.
+	damaged := []string{"truncated", "empty", "trailing", "twice", "too many"}
 	for name, make := range map[string]func(path string) error{
 		"readable":  func(p string) error { return os.WriteFile(p, content, 0o644) },
 		"writable":  func(p string) error { os.WriteFile(p, content, 0o600); return os.Chmod(p, 0o620) },
@@ -77,6 +84,15 @@ func TestFilesThatOthersCouldHaveMadeAreNotUsed(t *testing.T) {
 		"trailing":  func(p string) error { return os.WriteFile(p, append(bytes.Clone(content), "x"...), 0o600) },
 		"twice":     func(p string) error { return os.WriteFile(p, append(bytes.Clone(content), content...), 0o600) },
 		"huge":      func(p string) error { return os.WriteFile(p, bytes.Repeat(content, 1000), 0o600) },
+		"too many":  func(p string) error { return os.WriteFile(p, many.Encode(key("a")), 0o600) },
+		"FIFO":      func(p string) error { return unix.Mkfifo(p, 0o600) },
+		"another's": func(p string) error {
+			if os.Geteuid() != 0 {
+				return os.Mkdir(p, 0o700) // only root can make a file another user's
+			}
+			os.WriteFile(p, content, 0o600)
+			return os.Chown(p, 1, -1)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "s")
@@ -85,6 +101,9 @@ func TestFilesThatOthersCouldHaveMadeAreNotUsed(t *testing.T) {
 			}
 			if s, err := Take(path, key("a")); err == nil {
 				t.Errorf("taken: %q", s.Tickets)
+			}
+			if _, err := os.Lstat(path); err == nil == slices.Contains(damaged, name) {
+				t.Errorf("afterwards: %v", err)
 			}
 		})
 	}
