@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"tlsify/cmd/tlsify/internal/credential"
 	"tlsify/cmd/tlsify/internal/signer"
@@ -55,7 +56,7 @@ func honest(conn net.Conn, keys *signer.Keys) { signer.Serve(conn, keys) }
 
 // A server's handshake can be signed by another program, on every engine and
 // under both versions: by a command, by one behind a socket, or by one whose
-// stream was given.
+// stream was given. When it is over the signer can't be asked any more.
 func TestSigners(t *testing.T) {
 	pki := pkiFiles(t)
 	const mldsa = "mixed-classical-root" // an ML-DSA leaf
@@ -75,14 +76,18 @@ func TestSigners(t *testing.T) {
 						l := newLaunch(t)
 						key := pki + "/" + chain + ".key"
 						option := "signer:prog sign " + key
+						left := make(chan bool, 1)
+						serve := func(conn net.Conn, keys *signer.Keys) { signer.Serve(conn, keys); left <- true }
 						switch kind {
 						case "unix":
-							option = "signer:unix:" + signerOn(t, key, honest)
+							option = "signer:unix:" + signerOn(t, key, serve)
 						case "fd":
 							option = "signer:fd:9"
 							content, _ := os.ReadFile(key)
 							stream := l.socket(9)
-							go signer.Serve(stream, signerKeys(content))
+							go serve(stream, signerKeys(content))
+						default:
+							left <- true
 						}
 						ours, theirs := tcpPair(t)
 						l.give(5, rawOf(t, theirs))
@@ -96,6 +101,11 @@ func TestSigners(t *testing.T) {
 						}
 						if got := c.echo("hello"); got != "hello" {
 							t.Errorf("got %q", got)
+						}
+						select {
+						case <-left:
+						case <-time.After(patience):
+							t.Error("the signer can still be asked when the handshake is over")
 						}
 						ours.Close()
 						tlsify.expect(0, "ready", "end 0")
