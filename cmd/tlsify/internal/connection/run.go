@@ -213,6 +213,9 @@ func (c *connection) ready(context.Context) (err error) {
 	for _, line := range c.facts.ForPeople(c.dialed) {
 		c.inv.Say.Note(line)
 	}
+	if t := c.inv.TLS; c.certAsked() && len(t.Certs) > 0 && !t.InClear && c.facts.State.Version < engine.TLS13 {
+		c.inv.Say.Note("the server asked for a certificate and got none, because under TLS 1.2 one is sent only with --client-cert-in-clear")
+	}
 	c.at = Established
 	return nil
 }
