@@ -178,6 +178,7 @@ END
 	{page: "recipes.md", begins: "UCSPITLS=1", not: "needs mailfront: program_s6 has s6-ucspitlsd"},
 	{page: "recipes.md", begins: "tcpserver 127.0.0.1 143", test: "program_ucspi_proxy"},
 	{page: "recipes.md", begins: "RSYNC_CONNECT_PROG", test: "personality_rsync"},
+	{page: "recipes.md", begins: "module(load=", test: "program_rsyslog"},
 	{page: "recipes.md", begins: "swaks", test: "program_swaks"},
 	{page: "recipes.md", begins: "tlsify --starttls smtp", test: "starttls_exim"},
 	{page: "recipes.md", begins: "printf 'EHLO", test: "starttls_exim"},
