@@ -44,6 +44,17 @@ func TestCertificateAuthorities(t *testing.T) {
 	})
 }
 
+// A client whose only key the server cannot check was told of a security level.
+func TestNoCertificateThatTheServerCanCheck(t *testing.T) {
+	c, s := configs("p256")
+	c.Identities = []*engine.Identity{testIdentity("ed25519")}
+	s.Signatures = []string{"ecdsa_secp256r1_sha256"}
+	s.ClientAuth, s.Verify = engine.ClientAuthRequest, expectPeer(nil)
+	client, server := handshakes(t, c, s)
+	wantFault(t, client.err, engine.FaultClientCert)
+	wantAlert(t, server.err, engine.AlertHandshakeFailure)
+}
+
 // OpenSSL's server names the issuers that it trusts, and the signatures that it
 // takes; each time one of our certificates is right, and it is not the first.
 func TestChoiceWithOpenSSL(t *testing.T) {

@@ -122,7 +122,7 @@ func (h *clientHandshake) sendClientIdentity() error {
 		return wrongType(engine.FaultNoCommonCipher, "the server asks for a type of certificate that the client does not have")
 	}
 	if id == nil {
-		return blame(engine.FaultNoCommonCipher, engine.AlertHandshakeFailure,
+		return blame(engine.FaultClientCert, engine.AlertHandshakeFailure,
 			"the server takes no signature by the client's kind of key, or names none of its issuers")
 	}
 	h.identity = id

@@ -169,6 +169,9 @@ func byAlert(err error, at Phase, clientCert bool) *status.Failure {
 	// client sent last: its certificate.
 	late := at == Established && alert.Alert == engine.AlertInsufficientSecurity
 	switch {
+	case clientCert && alert.Alert == engine.AlertCertificateRequired:
+		f.Code = "client-cert"
+		f.Text = "the server requires a certificate and got none: alert certificate_required; give --cert with a kind of key that it takes"
 	case clientCert && (late || alert.Alert.AboutClientCert()):
 		f.Code = "client-cert"
 		f.Text = "the server refuses our certificate, or the lack of one: alert " + alert.Alert.String()
@@ -176,9 +179,11 @@ func byAlert(err error, at Phase, clientCert bool) *status.Failure {
 		f.Status = status.Lost
 	case alert.Alert == engine.AlertProtocolVersion:
 		f.Code = "tls-version"
-	case clientCert && alert.Alert == engine.AlertHandshakeFailure:
+	// GnuTLS's servers of TLS 1.2 say decode_error of an empty Certificate message.
+	case clientCert && (alert.Alert == engine.AlertHandshakeFailure || alert.Alert == engine.AlertDecodeError):
 		f.Code = "client-cert"
-		f.Text = "the server asked for a certificate and ended with alert handshake_failure; under TLS 1.2 one is sent only with --client-cert-in-clear"
+		f.Text = "the server asked for a certificate and ended with alert " + alert.Alert.String() +
+			": give --cert with a kind of key that it takes; under TLS 1.2 it is sent only with --client-cert-in-clear"
 	case alert.Alert == engine.AlertInsufficientSecurity:
 		f.Code = "security-level"
 	}
@@ -209,6 +214,8 @@ func byPeer(err error, at Phase, _ bool) *status.Failure {
 		f.Status, f.Code = status.Lost, "tls-protocol"
 	case peer.Fault == engine.FaultCertificate || peer.Fault == engine.FaultPSK:
 		f.Status = status.Rejected
+	case peer.Fault == engine.FaultRenegotiation:
+		f.Text += ", which is refused; where that is to ask for a client certificate, have it ask in its first handshake"
 	}
 	return f
 }

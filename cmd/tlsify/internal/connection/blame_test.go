@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -98,6 +99,10 @@ func TestBlameByPhase(t *testing.T) {
 		{refused, Handshaking, false, "4 tls-alert"},
 		{refused, Handshaking, true, "4 client-cert"},
 		{&engine.AlertError{Alert: engine.AlertHandshakeFailure, ClientCertRequested: true}, Handshaking, false, "4 client-cert"},
+		{&engine.AlertError{Alert: engine.AlertDecodeError, ClientCertRequested: true}, Handshaking, false, "4 client-cert"},
+		{&engine.AlertError{Alert: engine.AlertDecodeError}, Handshaking, false, "4 tls-alert"},
+		{&engine.AlertError{Alert: engine.AlertDecodeError}, Established, true, "7 tls-alert"},
+		{&engine.AlertError{Alert: engine.AlertCertificateRequired}, Established, true, "4 client-cert"},
 		{&engine.AlertError{Alert: engine.AlertUnknownCA}, Established, true, "4 client-cert"},
 		{&engine.AlertError{Alert: engine.AlertUnknownCA}, Established, false, "7 tls-alert"},
 		{&engine.AlertError{Alert: engine.AlertProtocolVersion}, Handshaking, false, "4 tls-version"},
@@ -110,6 +115,21 @@ func TestBlameByPhase(t *testing.T) {
 		f := Blame(c.err, c.at, c.clientCert)
 		if have := fmt.Sprint(f.Status, " ", f.Code); have != c.want {
 			t.Errorf("%v at %d: %s, not %s", c.err, c.at, have, c.want)
+		}
+	}
+}
+
+// The line for --client-cert-in-clear came where that had been given, and none where
+// the server must have a certificate: each says what can be done about any cause.
+func TestBlameSaysWhatToDo(t *testing.T) {
+	for err, want := range map[error]string{
+		&engine.AlertError{Alert: engine.AlertHandshakeFailure, ClientCertRequested: true}:    "kind of key that it takes; under TLS 1.2",
+		&engine.AlertError{Alert: engine.AlertDecodeError, ClientCertRequested: true}:         "kind of key that it takes; under TLS 1.2",
+		&engine.AlertError{Alert: engine.AlertCertificateRequired, ClientCertRequested: true}: "give --cert",
+		&engine.PeerError{Fault: engine.FaultRenegotiation, Err: errors.New("again")}:         "in its first handshake",
+	} {
+		if f := Blame(err, Handshaking, false); !strings.Contains(f.Text, want) {
+			t.Errorf("%v: %s", err, f.Text)
 		}
 	}
 }
