@@ -8,7 +8,7 @@ import (
 	"tlsify/engine"
 )
 
-// offer says, of a handshake that a server has ended without a reason or not
+// offer says, of a handshake that a server has ended with little of a reason or not
 // answered at all, what there was to take, and what may help.
 func (c *connection) offer(err error) string {
 	config := c.inv.Client
@@ -20,7 +20,23 @@ func (c *connection) offer(err error) string {
 		return ""
 	}
 	resumes := c.kept != nil && c.kept.offered
-	return offerOf(err, groups, resumes, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
+	return advice(err, len(config.PSKs) > 0) + offerOf(err, groups, resumes, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
+}
+
+// advice names the option that has to do with a server's alert.
+func advice(err error, psk bool) string {
+	var alert *engine.AlertError
+	switch {
+	case !errors.As(err, &alert) || alert.Alert == engine.AlertProtocolVersion:
+		return ""
+	case psk: // servers have no alert in common for an identity or a key that is not theirs
+		return "; it was offered the pre-shared key of --psk: identity, key and hash have to be the server's"
+	case alert.Alert == engine.AlertNoApplicationProtocol:
+		return "; --alpn names the protocols that it is offered"
+	case alert.Alert == engine.AlertUnrecognizedName:
+		return "; --sni chooses the name that it is asked for"
+	}
+	return ""
 }
 
 func offerOf(err error, groups []string, resumes, tls13 bool) string {
@@ -32,6 +48,8 @@ func offerOf(err error, groups []string, resumes, tls13 bool) string {
 			what = "TLS 1.3 alone, which a server of TLS 1.2 may refuse like this"
 		}
 		return "; it was offered " + what + ", and the groups " + strings.Join(groups, ", ") + "; certificates with RSASSA-PSS keys are not taken"
+	case errors.As(err, &alert) && alert.Alert == engine.AlertProtocolVersion && tls13:
+		return "; it was offered TLS 1.3 alone"
 	case resumes && (err == errHandshakeTimeout || is[*engine.TransportError](err)):
 		// A session is of a handshake that such a ClientHello has begun before.
 		return "; it was offered the session of --session: without that file it may answer"

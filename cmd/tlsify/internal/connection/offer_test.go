@@ -26,6 +26,8 @@ func TestOffer(t *testing.T) {
 		{refused, small, false, false, "no RSA key exchange, CBC or SHA-1), and the groups x25519, secp256r1"},
 		{refused, small, false, true, "TLS 1.3 alone"},
 		{asked, small, false, true, ""},
+		{&engine.AlertError{Alert: engine.AlertProtocolVersion}, small, false, true, "; it was offered TLS 1.3 alone"},
+		{&engine.AlertError{Alert: engine.AlertProtocolVersion}, small, false, false, ""},
 		{silent, large, false, false, "--groups x25519,secp256r1"},
 		{errHandshakeTimeout, large, false, false, "--groups x25519,secp256r1"},
 		{silent, small, false, false, ""},
@@ -39,5 +41,28 @@ func TestOffer(t *testing.T) {
 		if got := offerOf(test.err, test.groups, test.resumes, test.tls13); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
 			t.Errorf("%v: %q, want %q", test.err, got, test.want)
 		}
+	}
+}
+
+// OpenSSL's and GnuTLS's servers say decrypt_error, illegal_parameter, decode_error or
+// missing_extension of a pre-shared key that is not theirs, and nobody thinks of the key.
+func TestAdvice(t *testing.T) {
+	for _, test := range []struct {
+		alert engine.Alert
+		psk   bool
+		want  string
+	}{
+		{engine.AlertMissingExtension, true, "--psk"},
+		{engine.AlertMissingExtension, false, ""},
+		{engine.AlertProtocolVersion, true, ""},
+		{engine.AlertNoApplicationProtocol, false, "--alpn"},
+		{engine.AlertUnrecognizedName, false, "--sni"},
+	} {
+		if got := advice(&engine.AlertError{Alert: test.alert}, test.psk); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+			t.Errorf("%v: %q, want %q", test.alert, got, test.want)
+		}
+	}
+	if got := advice(io.EOF, true); got != "" {
+		t.Errorf("without an alert: %q", got)
 	}
 }
