@@ -119,7 +119,7 @@ func (h *clientHandshake) sendClientIdentity() error {
 	}
 	id, s := h.selectIdentity(h.request)
 	if id == nil && !slices.Contains(typesOf(h.cfg.Identities), h.ownType) {
-		return wrongType(engine.FaultNoCommonCipher, "the server asks for a type of certificate that the client does not have")
+		return wrongType(engine.FaultClientCert, "the server asks for a type of certificate that the client does not have")
 	}
 	if id == nil {
 		return blame(engine.FaultClientCert, engine.AlertHandshakeFailure,

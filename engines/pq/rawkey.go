@@ -85,7 +85,11 @@ func (h *clientHandshake) selectTypes(m *encryptedExtensions) error {
 	if m.serverType != nil {
 		h.peerType = *m.serverType
 	}
-	if h.accepted == nil && !h.cfg.Accepts(h.peerType) {
+	switch {
+	case h.accepted != nil || h.cfg.Accepts(h.peerType):
+	case m.serverType == nil: // as one does that does not know the extension
+		return wrongType(engine.FaultNoCommonCipher, "the server has the usual type of certificate alone, and no raw public key")
+	default:
 		return wrongType(engine.FaultProtocol, "the server shows a type of certificate that was not asked for")
 	}
 	return nil

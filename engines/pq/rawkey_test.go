@@ -126,6 +126,16 @@ func TestRawKeysRefused(t *testing.T) {
 	}
 }
 
+// A server that does not know raw public keys breaks no protocol by its certificate,
+// and one that asks for a certificate where the client has a key is told so.
+func TestRawKeyBlame(t *testing.T) {
+	c, _ := rawConfigs("p256")
+	h := &clientHandshake{handshake: handshake{prefs: &preferences{}}, cfg: c}
+	wantFault(t, h.selectTypes(&encryptedExtensions{}), engine.FaultNoCommonCipher)
+	h.request = &certificateRequest{}
+	wantFault(t, h.sendClientIdentity(), engine.FaultClientCert)
+}
+
 // TestRawKeyNotAsked has a server that would take a raw key, and a client that has
 // none: it is not asked for a certificate instead.
 func TestRawKeyNotAsked(t *testing.T) {

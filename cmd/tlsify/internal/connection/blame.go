@@ -171,7 +171,7 @@ func byAlert(err error, at Phase, clientCert bool) *status.Failure {
 	switch {
 	case clientCert && alert.Alert == engine.AlertCertificateRequired:
 		f.Code = "client-cert"
-		f.Text = "the server requires a certificate and got none: alert certificate_required; give --cert with a kind of key that it takes"
+		f.Text = "the server requires a certificate and got none: alert certificate_required; give --cert or, with --raw-public-key, --key, with a kind of key that it takes"
 	case clientCert && (late || alert.Alert.AboutClientCert()):
 		f.Code = "client-cert"
 		f.Text = "the server refuses our certificate, or the lack of one: alert " + alert.Alert.String()
