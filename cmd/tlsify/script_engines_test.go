@@ -28,6 +28,7 @@ var scriptGaps = []scriptGap{
 	{"utls", "client_auth", clientOnly},
 	{"utls", "client_auth_tls12", clientOnly},
 	{"utls", "session_certificates_by_name", clientOnly},
+	{"utls", "exec_ncat", clientOnly},
 	{"utls", "interop_curl", clientOnly},
 	{"utls", "interop_gnutls_client", clientOnly},
 	{"utls", "interop_ncat_client", clientOnly},
