@@ -79,7 +79,7 @@ func testPQAgainstClassical(r *rig) {
 	t := r.trial()
 	t.config.Level = engine.LevelPQ
 	t.peer.CurvePreferences = []tls.CurveID{tls.X25519, tls.CurveP256}
-	t.run().refused(choiceAlerts, engine.FaultNoCommonGroup, engine.FaultSecurityLevel)
+	t.run().refused(choiceAlerts, engine.FaultSecurityLevel)
 }
 
 func testAgainstTLS11(r *rig) {

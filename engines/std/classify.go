@@ -56,7 +56,11 @@ func (h *handshake) classify(err error) error {
 	if errors.As(err, &rejected) {
 		return &engine.ECHRejectedError{RetryConfigs: rejected.RetryConfigList}
 	}
-	return dialect.BlameHandshake(err, h.records, h.requested, ownFault)
+	err = dialect.BlameHandshake(err, h.records, h.requested, ownFault)
+	if peer, ok := errors.AsType[*engine.PeerError](err); ok && peer.Fault == engine.FaultNoCommonGroup && h.level >= engine.LevelPQ {
+		peer.Fault = engine.FaultSecurityLevel // by which the groups are those that they are
+	}
+	return err
 }
 
 // ownFault says what crypto/tls was asked to do and cannot.

@@ -78,7 +78,7 @@ func (e Engine) Server(ctx context.Context, stream net.Conn, c *engine.ServerCon
 	conn := adapter.NewRecordConn(stream)
 	conn.KeepSent()
 	conn.KeepReceived()
-	h := &handshake{records: conn, identities: c.Identities}
+	h := &handshake{records: conn, identities: c.Identities, level: c.Level}
 	h.tapInto(config)
 	if c.ClientAuth != engine.ClientAuthNone {
 		config.VerifyConnection = h.verify(&c.Config)
@@ -94,6 +94,7 @@ type handshake struct {
 	tap     adapter.Tap
 
 	identities []*engine.Identity // a server's
+	level      engine.Level       // a server's
 
 	requested bool  // the server asked for a client certificate
 	refusal   error // what Verify said, if it said no
