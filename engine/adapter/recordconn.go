@@ -32,6 +32,9 @@ const (
 	queueLimit = 1 << 20
 	// receivedLimit bounds what is kept of what is received.
 	receivedLimit = 512 << 10
+	// moment is how long the library's last alert may take behind a write that is
+	// under way.
+	moment = 50 * time.Millisecond
 )
 
 // RecordConn stands between a stream and a TLS library with a [net.Conn] to
@@ -242,6 +245,7 @@ func (c *RecordConn) ReadBatch(p []byte, read func([]byte) (int, error)) (n int,
 			break
 		}
 		if c.lastErr = err; err != nil {
+			c.settle()
 			break
 		}
 	}
@@ -249,6 +253,27 @@ func (c *RecordConn) ReadBatch(p []byte, read func([]byte) (int, error)) (n int,
 		return n, nil
 	}
 	return 0, c.lastErr
+}
+
+// settle waits for a write that is under way: an alert of the library's may be queued
+// behind it, and whoever hears of the library's error ends the stream.
+func (c *RecordConn) settle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.out) == 0 {
+		return
+	}
+	late := false
+	timer := time.AfterFunc(moment, func() {
+		c.mu.Lock()
+		late = true
+		c.mu.Unlock()
+		c.flushed.Broadcast()
+	})
+	defer timer.Stop()
+	for (c.held || c.sending) && !late {
+		c.flushed.Wait()
+	}
 }
 
 // Write queues p and, outside of Hold and Release, sends it. Where another

@@ -101,6 +101,45 @@ func TestWriteDuringABlockedSend(t *testing.T) {
 	}
 }
 
+// The alert that tells the peer why was lost where it was queued behind a write that was
+// just about to return: whoever heard of the error ended the process before it went.
+func TestLastAlertGoesOut(t *testing.T) {
+	s := newFakeStream()
+	s.busy = true
+	c := NewRecordConn(s)
+	sending := done(func() error { _, err := c.Write([]byte("data")); return err })
+	s.await(t, "the data is being sent", func() bool { return len(s.writes) == 1 })
+	broken := errors.New("a bad record")
+	fail := func([]byte) (int, error) { c.Write([]byte("alert")); return 0, broken }
+	reading := done(func() error { _, err := c.ReadBatch(make([]byte, 1), fail); return err })
+	select {
+	case err := <-reading:
+		t.Errorf("ReadBatch returned %v before the alert had gone", err)
+	case <-time.After(moment / 5):
+	}
+	s.change(func() { s.busy = false })
+	if err := soon(t, "ReadBatch", reading); err != broken {
+		t.Error(err)
+	}
+	if got := bytes.Join(s.sent(), nil); string(got) != "dataalert" {
+		t.Errorf("sent %q", got)
+	}
+	soon(t, "the data", sending)
+}
+
+// A peer that takes nothing keeps nobody from hearing of the error.
+func TestLastAlertIsNotWaitedFor(t *testing.T) {
+	s := newFakeStream()
+	s.busy = true
+	c := NewRecordConn(s)
+	sending := done(func() error { _, err := c.Write([]byte("data")); return err })
+	s.await(t, "the data is being sent", func() bool { return len(s.writes) == 1 })
+	fail := func([]byte) (int, error) { c.Write([]byte("alert")); return 0, errors.New("a bad record") }
+	soon(t, "ReadBatch", done(func() error { _, err := c.ReadBatch(make([]byte, 1), fail); return err }))
+	s.change(func() { s.busy = false })
+	soon(t, "the data", sending)
+}
+
 // A batch that is released while an answer is being sent goes out behind it,
 // and Release waits for that.
 func TestReleaseDuringABlockedSend(t *testing.T) {
