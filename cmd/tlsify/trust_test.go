@@ -23,9 +23,10 @@ func connectTo(t testing.TB, s *server, options ...string) []string {
 }
 
 // soonEnding adds to arguments that a server who waits for our end need not do
-// so for long, unless options are about that.
+// so for long, unless options are about that, or leave no end to tlsify.
 func soonEnding(args, options []string) []string {
-	if slices.ContainsFunc(options, func(o string) bool { return strings.HasPrefix(o, "--eof") }) {
+	handed := slices.Contains(options, "--handoff") && slices.Contains(options, "ktls")
+	if handed || slices.ContainsFunc(options, func(o string) bool { return strings.HasPrefix(o, "--eof") }) {
 		return args
 	}
 	return append(args, "--eof-wait=300ms")
