@@ -50,6 +50,20 @@ func KernelTLS() (there, rekeys bool) {
 	return err == nil, strings.Contains(string(statistics), "TlsRxRekeyOk")
 }
 
+// LacksKernelTLS says that the kernel takes no connection at all, which is told before
+// there is one; nil where it may. It has the kernel load what it can.
+func LacksKernelTLS() error {
+	sock, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(sock)
+	if unix.SetsockoptString(sock, unix.SOL_TCP, unix.TCP_ULP, "tls") == unix.ENOENT {
+		return errNoKernelTLS // ENOTCONN is what a kernel with it says
+	}
+	return nil
+}
+
 // KernelError says that the kernel does not take a connection. Nothing has
 // happened to the connection.
 type KernelError struct{ Err error }
@@ -72,7 +86,7 @@ func installULP(sock *stream.FD) error {
 	case err == nil, err == unix.EEXIST:
 		return nil
 	case err == unix.ENOENT:
-		return noKernelTLS("this kernel has none, or it is not loaded")
+		return errNoKernelTLS
 	case err == unix.ENOTCONN:
 		return noKernelTLS("the connection is not established, or no longer")
 	case err == unix.ENOPROTOOPT || err == unix.EOPNOTSUPP || err == unix.ENOTSOCK || err == unix.EPROTONOSUPPORT:
@@ -81,7 +95,10 @@ func installULP(sock *stream.FD) error {
 	return noKernelTLS("TCP_ULP: %w", err)
 }
 
-var errNoTCP error = &KernelError{errors.New("the network is no TCP socket")}
+var (
+	errNoTCP       error = &KernelError{errors.New("the network is no TCP socket")}
+	errNoKernelTLS error = &KernelError{errors.New("this kernel has none, or it is not loaded: modprobe tls")}
+)
 
 // hasULP tells whether installULP has been here.
 func hasULP(sock *stream.FD) bool {

@@ -13,6 +13,9 @@ import (
 // that we know to use.
 func KernelTLS() (there, rekeys bool) { return false, false }
 
+// LacksKernelTLS says that the kernel takes no connection at all.
+func LacksKernelTLS() error { return errOnlyLinux }
+
 // KernelError says that the kernel does not take a connection. Nothing has
 // happened to the connection.
 type KernelError struct{ Err error }

@@ -11,7 +11,7 @@ import (
 // higher ones stand on the lower ones, and never the other way round.
 var doors = map[string]string{
 	"cmd/tlsify":                      "acquire caller connection fingerprint invocation listener option process program signing status /cmd/internal/early /engine /engines/brotli /engines/pq /engines/std /engines/utls",
-	"cmd/tlsify/internal/acquire":     "fingerprint invocation option process signing source status /engine /engine/trustanchor /stream /verify /verify/mtc",
+	"cmd/tlsify/internal/acquire":     "fingerprint invocation option process signing source status /engine /engine/trustanchor /pump /stream /verify /verify/mtc",
 	"cmd/tlsify/internal/caller":      "facts personality privilege process status /pump /stream /verify",
 	"cmd/tlsify/internal/connection":  "acquire caller dial facts invocation privilege process program sessions status /engine /engine/trustanchor /pump /stream /verify",
 	"cmd/tlsify/internal/credential":  "/engine/trustanchor /verify/pemfile",

@@ -179,11 +179,15 @@ func TestHandoffWithoutKernel(t *testing.T) {
 	}
 	tlsify.expect(0, "pump record", "handoff socketpair", "ready", "closed .*", "closed .*")
 
+	// It is told before anything is dialled, and not to each client of a listener.
 	l = newLaunch(t)
 	h = newHandoff(l)
-	l.start(connectTo(t, startServer(t, "echo"), "--handoff", "ktls")...).expect(1, "error handoff-unavailable kernel TLS: .*")
-	l = newLaunch(t)
-	l.start(connectTo(t, startServer(t, "echo"), "--pump", "ktls")...).expect(1, "error engine-unsupported kernel TLS: .*")
+	nowhere := append(trusting(t), "localhost:1")
+	l.start(append([]string{"connect", "--handoff", "ktls"}, nowhere...)...).expect(1, "error handoff-unavailable kernel TLS: .*")
+	newLaunch(t).start(append([]string{"connect", "--pump", "ktls"}, nowhere...)...).expect(1, "error engine-unsupported kernel TLS: .*")
+	good := pkiFiles(t) + "/good"
+	newLaunch(t).start("listen", "--pump", "ktls", "--cert", good+".pem", "--key", good+".key", "127.0.0.1:0", "--", "true").
+		expect(1, "error engine-unsupported kernel TLS: .*")
 	if len(h.given) > 0 {
 		t.Error("a descriptor came")
 	}

@@ -20,6 +20,7 @@ import (
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/engine/trustanchor"
+	"tlsify/pump"
 	"tlsify/stream"
 	"tlsify/verify"
 )
@@ -63,12 +64,13 @@ func Acquire(inv *invocation.Invocation, engines invocation.Engines) (*Resources
 
 			r.harden,      // 1. before any secret is read
 			r.descriptors, // 2. all that were named are there
-			r.trust,       // 3. files: whom to trust
-			r.configure,   // 4. files: certificates, keys; a client has all, and its engine is asked
-			r.program,     // 5. PROG is there
-			r.signers,     // 6. processes: the one that has the keys; the engine is asked; commands that sign
-			r.handOn,      // 7. what the accepts of a listener get
-			r.unnamed,     // 8. descriptors that nobody named
+			r.kernel,      // 3. what is to carry the bytes is there
+			r.trust,       // 4. files: whom to trust
+			r.configure,   // 5. files: certificates, keys; a client has all, and its engine is asked
+			r.program,     // 6. PROG is there
+			r.signers,     // 7. processes: the one that has the keys; the engine is asked; commands that sign
+			r.handOn,      // 8. what the accepts of a listener get
+			r.unnamed,     // 9. descriptors that nobody named
 		}
 	}
 	for _, step := range steps {
@@ -112,6 +114,20 @@ func (r *Resources) descriptors() (err error) {
 		}
 	}
 	return nil
+}
+
+// kernel sees whether the kernel can carry the bytes where that is asked for: a listener
+// would refuse every client, and a client the peer that it has shaken hands with.
+func (r *Resources) kernel() error {
+	handed := r.Stream.Handoff == invocation.HandKernel
+	if r.Door != 0 || !handed && r.Stream.Pump != pump.Kernel {
+		return nil
+	}
+	err := pump.LacksKernelTLS()
+	if err != nil && handed {
+		return &status.Failure{Status: status.Usage, Code: "handoff-unavailable", Text: err.Error()}
+	}
+	return err
 }
 
 // capture reads the ClientHello that `tlsify fingerprint` is to look at.
