@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"tlsify/engine"
 )
@@ -61,16 +62,24 @@ func (t *Turn) Fail(err error) { t.err = err }
 func (t *Turn) Failed() error { return t.err }
 
 // Abort ends the sending because of err, with a fatal alert where there is one
-// to send. Any goroutine may call it. It never waits for a writer: where one is
-// at work, that one sends the alert when it is done.
+// to send. Any goroutine may call it that has no turn. Where a writer is at work,
+// that one sends the alert when it is done. Abort waits for it, because whoever
+// hears of err ends the process, but no longer than a moment: the peer may take
+// nothing.
 func (t *Turn) Abort(alert *engine.Alert, err error) {
 	if t.end.CompareAndSwap(nil, &err) && alert != nil {
 		t.owesAlert.Store(alert)
 	}
-	if t.mu.TryLock() {
-		t.Pass()
+	for began := time.Now(); !t.mu.TryLock(); time.Sleep(time.Millisecond) {
+		if alert == nil || time.Since(began) > moment {
+			return
+		}
 	}
+	t.Pass()
 }
+
+// moment is how long an alert may take behind what is being sent.
+const moment = 50 * time.Millisecond
 
 // UpdateKey makes the next turn begin with a KeyUpdate, as it does where the
 // peer has asked for one. Any goroutine may call it.
