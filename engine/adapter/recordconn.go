@@ -245,7 +245,9 @@ func (c *RecordConn) ReadBatch(p []byte, read func([]byte) (int, error)) (n int,
 			break
 		}
 		if c.lastErr = err; err != nil {
-			c.settle()
+			if err != io.EOF { // the peer's own end has no alert of ours
+				c.settle()
+			}
 			break
 		}
 	}
