@@ -99,6 +99,12 @@ func TestSigners(t *testing.T) {
 						if err != nil {
 							t.Fatal(err, tlsify.report())
 						}
+						tlsify.await("ready")
+						select {
+						case <-left:
+						case <-time.After(patience):
+							t.Error("the signer can still be asked when the handshake is over")
+						}
 						if got := c.echo("hello"); got != "hello" {
 							t.Errorf("got %q", got)
 						}
