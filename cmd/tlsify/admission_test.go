@@ -77,6 +77,14 @@ func TestRefusedConnections(t *testing.T) {
 	if _, ok = admitted(t, "127.0.0.3", l.address); ok {
 		t.Error("a third is let in")
 	}
+	// One that has sent nothing sees a reset, too.
+	silent, err := dialFrom(t, "127.0.0.1", l.address)
+	if err == nil {
+		_, err = silent.Read(make([]byte, 1))
+	}
+	if !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("one that is refused and has sent nothing sees %v", err)
+	}
 	for i, c := range []*client{a, b} {
 		if got, how := c.talk("still here"); got != "still here" || how != "close_notify" {
 			t.Errorf("connection %d: got %q, end %s", i, got, how)
@@ -170,6 +178,7 @@ func TestNoProcessBeforeTheFirstMessage(t *testing.T) {
 		// What cannot be TLS is over at once.
 		"a-byte": []byte("G"), "http": []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "ssh": []byte("SSH-2.0-x\r\n"),
 		"proxied": append([]byte("PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n"), whole...), "ssl2": {0x80, 0x2e, 1, 3, 1, 0, 0x15},
+		"another-record": append([]byte{23}, whole[1:]...), "an-alert": {21, 3, 3, 0, 2, 1, 0},
 		"another-message": append(append(slices.Clone(whole[:5]), 2), whole[6:]...), "no-length": {22, 3, 1, 0, 0, 1}, "too-long": {22, 3, 1, 0xff, 0xff, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"tlsify/cmd/tlsify/internal/acquire"
+	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // trial is a pool whose accepts are no processes.
@@ -111,6 +113,25 @@ func TestPoolHasNothingStale(t *testing.T) {
 	s.empty()
 	if s.take(s.inv) != nil {
 		t.Error("one was taken of an empty pool")
+	}
+}
+
+// When the files have been read again none is left that has what was replaced.
+func TestReloadEmptiesThePool(t *testing.T) {
+	trial := newTrial()
+	trial.wanted = 2
+	trial.waiting()
+	trial.inv.Invocation = &invocation.Invocation{}
+	s := &service{inv: trial.inv, notices: status.NewLog(func(string) {})}
+	s.pool.ready, s.pool.dismiss = trial.ready, trial.dismiss
+	s.replace(nil, errors.New("a fault"))
+	if len(trial.dismissed) != 0 || s.inv != trial.inv {
+		t.Error("what could not be read has changed something")
+	}
+	again := &acquire.Resources{Invocation: &invocation.Invocation{}}
+	s.replace(again, nil)
+	if len(trial.dismissed) != 2 || s.inv != again {
+		t.Errorf("%d of 2 were dismissed", len(trial.dismissed))
 	}
 }
 

@@ -88,6 +88,7 @@ func TestFilterDecides(t *testing.T) {
 		{"execveat", none, unix.SYS_EXECVEAT, nil, kill},
 		{"ptrace", none, unix.SYS_PTRACE, nil, kill},
 		{"process_vm_readv", none, unix.SYS_PROCESS_VM_READV, nil, kill},
+		{"process_vm_writev", none, unix.SYS_PROCESS_VM_WRITEV, nil, kill},
 		{"io_uring_setup", none, unix.SYS_IO_URING_SETUP, nil, deny},
 		{"bpf", none, unix.SYS_BPF, nil, deny},
 		{"a call that is not there yet", none, 9999, nil, deny},
@@ -110,10 +111,12 @@ func TestFilterDecides(t *testing.T) {
 		{"unread bytes", none, unix.SYS_IOCTL, []uint64{0, unix.SIOCINQ}, allow},
 		{"a terminal's input", none, unix.SYS_IOCTL, []uint64{0, unix.TIOCSTI}, deny},
 		{"F_GETFL", none, unix.SYS_FCNTL, []uint64{0, unix.F_GETFL}, allow},
+		{"F_NOTIFY", none, unix.SYS_FCNTL, []uint64{0, unix.F_NOTIFY}, deny},
+		{"F_SETSIG", none, unix.SYS_FCNTL, []uint64{0, unix.F_SETSIG}, deny},
 		{"F_SETOWN", none, unix.SYS_FCNTL, []uint64{0, unix.F_SETOWN}, deny},
 		{"TCP_ULP", none, unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_TCP, unix.TCP_ULP}, allow},
 		{"keys to the kernel", none, unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_TLS, 1}, allow},
-		{"options of IP", none, unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_IP, 64}, deny},
+		{"options of IP", none, unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_IP, unix.IP_TOS}, deny},
 		{"what a socket is", none, unix.SYS_GETSOCKOPT, []uint64{3, unix.SOL_SOCKET, unix.SO_DOMAIN}, allow},
 		{"the process behind a socket", none, unix.SYS_GETSOCKOPT, []uint64{3, unix.SOL_SOCKET, unix.SO_PEERPIDFD}, deny},
 		{"the processes that send", none, unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_SOCKET, unix.SO_PASSPIDFD}, deny},
@@ -121,6 +124,8 @@ func TestFilterDecides(t *testing.T) {
 		{"an MPTCP socket", Needs{Sockets: true}, unix.SYS_SOCKET, []uint64{unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP}, deny},
 		{"an SCTP socket", Needs{Sockets: true}, unix.SYS_SOCKET, []uint64{unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_SCTP}, deny},
 		{"names of memory", none, unix.SYS_PRCTL, []uint64{unix.PR_SET_VMA}, allow},
+		{"where memory is", none, unix.SYS_PRCTL, []uint64{unix.PR_SET_MM}, deny},
+		{"to be traced", none, unix.SYS_PRCTL, []uint64{unix.PR_SET_PTRACER}, deny},
 		{"dumpable again", none, unix.SYS_PRCTL, []uint64{unix.PR_SET_DUMPABLE, 1}, deny},
 		{"another filter", none, unix.SYS_SECCOMP, nil, deny},
 		{"another filter, to come", Needs{Narrowed: true}, unix.SYS_SECCOMP, nil, allow},
@@ -135,6 +140,37 @@ func TestFilterDecides(t *testing.T) {
 	const x32 = 0x40000000
 	if got := decide(t, none, auditArch, x32|unix.SYS_READ); got != deny {
 		t.Errorf("a call of the x32 kind: %#x", got)
+	}
+}
+
+// Whatever is needed, these are not: each leads to files, programs, sockets, other
+// processes, executable memory or more rights, some by a way around a call that is
+// looked at.
+func TestFilterDeniesTheRest(t *testing.T) {
+	if auditArch == 0 {
+		t.Skip("there is no filter for this architecture")
+	}
+	all := Needs{Read: []string{"/a"}, Whole: []string{"/b"}, Replace: "/c", Sockets: true, Signal: 9, Kill: 99, Narrowed: true}
+	for name, call := range map[string]uint32{
+		"openat2": unix.SYS_OPENAT2, "open_by_handle_at": unix.SYS_OPEN_BY_HANDLE_AT, "linkat": unix.SYS_LINKAT, "symlinkat": unix.SYS_SYMLINKAT,
+		"mknodat": unix.SYS_MKNODAT, "mkdirat": unix.SYS_MKDIRAT, "truncate": unix.SYS_TRUNCATE, "fchmod": unix.SYS_FCHMOD, "fchmodat": unix.SYS_FCHMODAT,
+		"fchown": unix.SYS_FCHOWN, "fchownat": unix.SYS_FCHOWNAT, "setxattr": unix.SYS_SETXATTR, "mount": unix.SYS_MOUNT, "move_mount": unix.SYS_MOVE_MOUNT,
+		"open_tree": unix.SYS_OPEN_TREE, "fsopen": unix.SYS_FSOPEN, "chroot": unix.SYS_CHROOT, "pivot_root": unix.SYS_PIVOT_ROOT,
+		"unshare": unix.SYS_UNSHARE, "setns": unix.SYS_SETNS,
+		"listen": unix.SYS_LISTEN, "accept4": unix.SYS_ACCEPT4, "sendmmsg": unix.SYS_SENDMMSG, "socketpair": unix.SYS_SOCKETPAIR,
+		"pidfd_open": unix.SYS_PIDFD_OPEN, "pidfd_getfd": unix.SYS_PIDFD_GETFD, "process_madvise": unix.SYS_PROCESS_MADVISE, "kcmp": unix.SYS_KCMP,
+		"tkill": unix.SYS_TKILL, "rt_sigqueueinfo": unix.SYS_RT_SIGQUEUEINFO, "rt_tgsigqueueinfo": unix.SYS_RT_TGSIGQUEUEINFO,
+		"prlimit64": unix.SYS_PRLIMIT64, "setrlimit": unix.SYS_SETRLIMIT, "setpriority": unix.SYS_SETPRIORITY, "sched_setaffinity": unix.SYS_SCHED_SETAFFINITY,
+		"pkey_mprotect": unix.SYS_PKEY_MPROTECT, "remap_file_pages": unix.SYS_REMAP_FILE_PAGES, "shmat": unix.SYS_SHMAT, "shmget": unix.SYS_SHMGET,
+		"memfd_create": unix.SYS_MEMFD_CREATE, "userfaultfd": unix.SYS_USERFAULTFD, "personality": unix.SYS_PERSONALITY,
+		"setuid": unix.SYS_SETUID, "setgid": unix.SYS_SETGID, "setresuid": unix.SYS_SETRESUID, "setgroups": unix.SYS_SETGROUPS, "capset": unix.SYS_CAPSET,
+		"add_key": unix.SYS_ADD_KEY, "keyctl": unix.SYS_KEYCTL, "bpf": unix.SYS_BPF, "perf_event_open": unix.SYS_PERF_EVENT_OPEN, "msgget": unix.SYS_MSGGET,
+		"mq_open": unix.SYS_MQ_OPEN, "io_uring_setup": unix.SYS_IO_URING_SETUP, "io_setup": unix.SYS_IO_SETUP, "init_module": unix.SYS_INIT_MODULE,
+		"finit_module": unix.SYS_FINIT_MODULE, "kexec_load": unix.SYS_KEXEC_LOAD, "reboot": unix.SYS_REBOOT, "clock_settime": unix.SYS_CLOCK_SETTIME,
+	} {
+		if got := decide(t, all, auditArch, call); got != deny {
+			t.Errorf("%s: %#x, want %#x", name, got, deny)
+		}
 	}
 }
 

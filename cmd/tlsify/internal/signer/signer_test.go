@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/mldsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -143,10 +144,20 @@ func TestSignatures(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	other, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mldsaKey, err := mldsa.GenerateKey(mldsa.MLDSA44())
+	if err != nil {
+		t.Fatal(err)
+	}
+	anotherCurve := exchangeMessage(0x1d, make([]byte, 32))
+	anotherCurve[64] = 1
 	clientVerify := strings.Replace(serverVerify, "server", "client", 1)
 	for _, c := range []struct {
 		name    string
-		key     *ecdsa.PrivateKey
+		key     crypto.Signer
 		scheme  Scheme
 		message []byte
 		without bool // TLS 1.2
@@ -167,10 +178,15 @@ func TestRefusals(t *testing.T) {
 		{"a point that is too short", key, 0x0403, exchangeMessage(0x17, uncompressed(64)), false},
 		{"a compressed point", key, 0x0403, exchangeMessage(0x17, make([]byte, 65)), false},
 		{"more than a point", key, 0x0403, append(exchangeMessage(0x1d, make([]byte, 32)), 0), false},
+		{"a curve that is not named", key, 0x0403, anotherCurve, false},
+		{"PKCS1 in TLS 1.3", rsaKey, 0x0401, verifyMessage(32), false},
+		{"ML-DSA in TLS 1.2", mldsaKey, 0x0904, exchangeMessage(0x1d, make([]byte, 32)), false},
 		{"a curve of one's own", key, 0x0403, append(make([]byte, 64), 1, 0, 0x1d, 0), false},
 	} {
 		keys := &Keys{TLS12: !c.without, PerStream: 1}
-		keys.Add(spkiOf(t, key), key.Public(), signWith(key))
+		for _, key := range []crypto.Signer{key, rsaKey, mldsaKey} {
+			keys.Add(spkiOf(t, key), key.Public(), signWith(key))
+		}
 		client := serving(t, keys)
 		signature, err := client.ask(&request{key: sha256.Sum256(spkiOf(t, c.key)), scheme: c.scheme, message: c.message}, 20*time.Second)
 		if err == nil || !strings.Contains(err.Error(), "refuses") {
