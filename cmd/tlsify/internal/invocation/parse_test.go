@@ -2,6 +2,7 @@ package invocation
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -108,7 +109,8 @@ func TestRefusals(t *testing.T) {
 		{"connect|--pin=fd:5|--net-fd=5|--name=a.test", `--pin: descriptor 5 is used for --net-fd already`},
 		{"connect|--net-fd=5|--name=a.test|--keylog=fd:5", `--keylog: descriptor 5 is used for --net-fd already`},
 		{"connect|--linger=1s|--handoff=ktls|a.test:1", `--handoff needs a --control-fd`},
-		{"connect|--opportunistic|--session=s|a.test:1", `--opportunistic excludes --session`},
+		{"connect|--raw-public-key|--pin=f|--trust=f|a.test:1", `--raw-public-key: nobody vouches for a key`},
+		{"connect|--trust=none|--pin=f|--crl=f|a.test:1", `--trust none builds none`},
 		{"connect|--ech=f|--sni=none|a.test:1", `--ech needs a server name`},
 		{"connect|--groups=unknown|a.test:1", "cannot do group unknown; `tlsify engines -v` lists"},
 		{"accept|--cert=c|--key=k|--groups=unknown|--|prog", `cannot do group unknown`},
@@ -118,6 +120,53 @@ func TestRefusals(t *testing.T) {
 		_, err := parse(t, strings.Split(c.args, "|")...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, not %s", c.args, err, c.want)
+		}
+	}
+}
+
+// What a peer must show is not for --ask and --opportunistic to waive (contract,
+// 3.23).
+func TestAnsweringExcludes(t *testing.T) {
+	for option, others := range map[string][]string{
+		"--ask":           {"--opportunistic", "--pin=f", "--tlsa=3 1 1 00", "--trust=none", "--cert=c", "--session=s"},
+		"--opportunistic": {"--ask", "--pin=f", "--tlsa=3 1 1 00", "--trust=none", "--trust=system", "--trust=f", "--cert=c", "--session=s"},
+	} {
+		for _, other := range others {
+			_, err := parse(t, "connect", option, other, "a.test:1")
+			if err == nil || !strings.Contains(err.Error(), " exclude") {
+				t.Errorf("%s %s: %v", option, other, err)
+			}
+		}
+	}
+}
+
+// A session is bound to all that judges a peer, and to the way to it.
+func TestSessionIsBound(t *testing.T) {
+	bound := func(options ...string) string {
+		t.Helper()
+		inv, err := parse(t, with([]string{"connect", "a.test:1"}, append(options, "--session=s")...)...)
+		if err != nil {
+			t.Fatalf("%q: %v", options, err)
+		}
+		return fmt.Sprintf("%q", inv.Session.Bound)
+	}
+	seen := map[string]string{bound(): "nothing"}
+	for _, option := range []string{"--trust=f", "--pin=f", "--tlsa=3 1 1 00", "--crl=f", "--staple=require", "--staple=off", "--mtc-cosigners=1 f", "--mtc-landmarks=f",
+		"--min-security=tls13", "--min-security=pq", "--groups=x25519", "--signatures=ed25519", "--alpn=h2", "--proxy=http://p.test:1"} {
+		is := bound(option)
+		if other, known := seen[is]; known {
+			t.Errorf("a session of %s is one of %s", option, other)
+		}
+		seen[is] = option
+	}
+}
+
+// Roots that are asked for have to vouch, too, whatever a TLSA record says.
+func TestTrustTooWithRecords(t *testing.T) {
+	for options, want := range map[string]bool{"": false, "--trust=f": true, "--trust=system": true, "--trust=none": false} {
+		inv, err := parse(t, with([]string{"connect", "a.test:1"}, append(strings.Fields(options), "--tlsa=3 1 1 00")...)...)
+		if err != nil || inv.Trust.TrustToo != want {
+			t.Errorf("%q: %v, %+v", options, err, inv.Trust)
 		}
 	}
 }
