@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/ecdsa"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -16,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/credential"
 	"tlsify/cmd/tlsify/internal/signer"
@@ -198,6 +201,70 @@ func TestSignerFaults(t *testing.T) {
 	t.Run("listen-fd", func(t *testing.T) {
 		newLaunch(t).start("listen", "--cert", pki+"/good.pem", "--key", "signer:fd:9", "127.0.0.1:0", "--", "true").expect(1, "error usage .*share.*")
 	})
+}
+
+// The signing process signs once for each connection, and what TLS 1.2 has signed only
+// where that is allowed.
+func TestSigningProcessSignsOnce(t *testing.T) {
+	pki := pkiFiles(t)
+	content, err := os.ReadFile(pki + "/good.key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := credential.ParseKey(content, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := sha256.Sum256(spki)
+	ecdsaSHA256 := append(id[:], 4, 3)
+	of13 := append(bytes.Repeat([]byte(" "), 64), append([]byte("TLS 1.3, server CertificateVerify\x00"), make([]byte, 32)...)...)
+	of12 := append(make([]byte, 64), append([]byte{3, 0, 0x1d, 32}, make([]byte, 32)...)...)
+	for _, tls12 := range []bool{false, true} {
+		t.Run(strconv.FormatBool(tls12), func(t *testing.T) {
+			t.Parallel()
+			l := newLaunch(t)
+			l.quietly()
+			supply := l.socket(5)
+			process := l.start(signing.ProcessWord, "5", "0", strconv.FormatBool(tls12), "false", "-", pki+"/good.pem", pki+"/good.key")
+			for range 2 { // that there is no fault, and the certificates
+				if _, err := signer.ReadFrame(supply); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, c := range []struct {
+				message []byte
+				signs   bool
+			}{{of13, true}, {of12, tls12}} {
+				ours, theirs := socketRaw(t)
+				if _, _, err := supply.WriteMsgUnix([]byte{1}, unix.UnixRights(theirs), nil); err != nil {
+					t.Fatal(err)
+				}
+				unix.Close(theirs)
+				stream := connOf(t, ours)
+				for i := range 2 {
+					signer.WriteFrame(stream, append(slices.Clip(ecdsaSHA256), c.message...))
+					answer, err := signer.ReadFrame(stream)
+					if err != nil || len(answer) > 0 != (c.signs && i == 0) {
+						t.Errorf("request %d for %q: %x, %v", i, c.message[:4], answer, err)
+					}
+				}
+				stream.Close()
+			}
+			supply.Close()
+			process.wait()
+		})
+	}
+	for level, want := range map[string]string{"standard": "true", "tls13": "false"} {
+		l := listening(t, "--min-security", level, "127.0.0.1:0", "--", "cat")
+		words, _ := os.ReadFile("/proc/" + strconv.Itoa(findSigning(l.process.Pid)) + "/cmdline")
+		if split := strings.Split(string(words), "\x00"); len(split) < 5 || split[4] != want {
+			t.Errorf("%s: the signing process is %q", level, words)
+		}
+	}
 }
 
 // The signing process of a lone accept ends when the handshake is over, and
