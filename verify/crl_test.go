@@ -178,6 +178,9 @@ func TestCRLSigner(t *testing.T) {
 		{"a key without a usage", issue(t, "CRLs", root, nil, named(mid, func(c *x509.Certificate) { c.KeyUsage = 0 })), []Code{Revoked}},
 		{"expired", issue(t, "CRLs", root, nil, named(mid, signsCRLs, func(c *x509.Certificate) { c.NotAfter = testNow.Add(-time.Hour) })), []Code{Revoked}},
 		{"a weak key", issue(t, "CRLs", root, weak, named(mid, signsCRLs)), []Code{Revoked}},
+		{"a critical extension", issue(t, "CRLs", root, nil, named(mid, signsCRLs, func(c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{pkixExtension(asn1.ObjectIdentifier{1, 2, 3, 4}, true, 5, 0)}
+		})), []Code{Revoked}},
 		{"by another root", issue(t, "CRLs", stranger, nil, named(mid, signsCRLs)), []Code{Revoked}},
 		{"by itself", issue(t, "CA mid", nil, nil), []Code{Revoked}},
 		{"another name", issue(t, "CRLs", mid, nil, signsCRLs), []Code{Revoked}},
@@ -316,6 +319,12 @@ func TestCRLSHA1(t *testing.T) {
 	wantCodes(t, p, evidence(leaf))
 	p.CRLs = []*CRL{mustCRL(t, resignedSHA1(t, der, key))}
 	wantCodes(t, p, evidence(leaf), Revoked)
+	// So may the certificate of who signed one.
+	signer := issue(t, "CA root", root, nil)
+	p.CRLs = []*CRL{mustCRL(t, newCRL(t, signer, nil))}
+	wantCodes(t, p, evidence(leaf, signer))
+	signer.Certificate = resignSHA1(t, signer.Certificate, key)
+	wantCodes(t, p, evidence(leaf, signer), Revoked)
 }
 
 // TestCRLOutOfDate has a CRL that may hide a revocation. That is our mistake,
