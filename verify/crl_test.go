@@ -203,6 +203,10 @@ func TestCRLSigner(t *testing.T) {
 	p := policy(t, root)
 	p.CRLs = []*CRL{mustCRL(t, newCRL(t, signer, nil)), mustCRL(t, newCRL(t, root, nil, signer))}
 	wantCodes(t, p, evidence(leaf, mid, signer), Revoked)
+	// One who was issued by the very CA that he speaks about says nothing of it.
+	below := issue(t, "CRLs", mid, nil, named(root, signsCRLs))
+	p.CRLs = []*CRL{mustCRL(t, newCRL(t, mid, nil)), mustCRL(t, newCRL(t, below, nil, mid))}
+	wantCodes(t, p, evidence(leaf, mid, below))
 	// The key of which a root of the same name is trusted.
 	renewed := issue(t, "CA root", nil, nil)
 	leaf = issue(t, "leaf", root, nil)
