@@ -406,6 +406,19 @@ func TestCRLScope(t *testing.T) {
 			wantCodes(t, p, evidence(leaf, mid), test.want...)
 		})
 	}
+	// A list for users says nothing of a CA.
+	p := policy(t, root)
+	p.CRLs = []*CRL{mustCRL(t, newCRL(t, mid, nil)), mustCRL(t, newCRL(t, root, scopeExtension(t, onlyUser{true}), mid))}
+	wantCodes(t, p, evidence(leaf, mid))
+	// A point of the leaf's that is for some reasons only has no list of all.
+	names := []byte{0xa0, 22, 0xa0, 20, 0x86, 18} // fullName, of one URI
+	names = append(names, "http://crl.example"...)
+	points := append([]byte{0x30, byte(len(names) + 6), 0x30, byte(len(names) + 4)}, append(names, 0x81, 2, 1, 0x40)...)
+	some := issue(t, "leaf", mid, nil, func(c *x509.Certificate) {
+		c.ExtraExtensions = []pkix.Extension{pkixExtension(oidDistributionPoints, false, points...)}
+	})
+	p.CRLs = []*CRL{mustCRL(t, newCRL(t, mid, scopeExtension(t, point("http://crl.example"))))}
+	wantCodes(t, p, evidence(some, mid), Revoked)
 }
 
 func TestParseCRLs(t *testing.T) {
@@ -420,11 +433,16 @@ func TestParseCRLs(t *testing.T) {
 			l.ExtraExtensions = []pkix.Extension{{Id: oid, Critical: true, Value: value}}
 		}
 	}
-	entry := func(l *x509.RevocationList) {
-		l.RevokedCertificateEntries = []x509.RevocationListEntry{{
-			SerialNumber: big.NewInt(1), RevocationTime: testNow,
-			ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 29}, Critical: true, Value: []byte{0x30, 0}}},
-		}}
+	entry := func(oid ...int) func(*x509.RevocationList) {
+		return func(l *x509.RevocationList) {
+			l.RevokedCertificateEntries = []x509.RevocationListEntry{{
+				SerialNumber: big.NewInt(1), RevocationTime: testNow,
+				ExtraExtensions: []pkix.Extension{{Id: oid, Critical: true, Value: []byte{0x30, 0}}},
+			}}
+		}
+	}
+	type onlyAttributes struct {
+		Flag bool `asn1:"tag:5"`
 	}
 	type indirect struct {
 		Flag bool `asn1:"tag:4"`
@@ -447,7 +465,9 @@ func TestParseCRLs(t *testing.T) {
 		"some reasons":       {newCRL(t, root, scopeExtension(t, someReasons{asn1.BitString{Bytes: []byte{0x40}, BitLength: 2}})), "some reasons"},
 		"malformed scope":    {newCRL(t, root, critical(oidDistribution, 0x30, 3, 0x81, 1, 7)), "malformed"},
 		"critical extension": {newCRL(t, root, critical(asn1.ObjectIdentifier{1, 2, 3})), "1.2.3"},
-		"certificateIssuer":  {newCRL(t, root, entry), "indirect"},
+		"only attributes":    {newCRL(t, root, scopeExtension(t, onlyAttributes{true})), "attribute certificates"},
+		"certificateIssuer":  {newCRL(t, root, entry(2, 5, 29, 29)), "indirect"},
+		"critical in entry":  {newCRL(t, root, entry(1, 2, 3)), "1.2.3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseCRLs("given", test.data)
