@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,6 +87,24 @@ func TestMatchWildcards(t *testing.T) {
 	} {
 		if got := matchDNS(test.presented, test.host); got != test.want {
 			t.Errorf("%q for %q: %t", test.presented, test.host, got)
+		}
+	}
+}
+
+// Each kind of name is held against its own kind alone, without regard to case.
+func TestMatchKinds(t *testing.T) {
+	leaf := &x509.Certificate{DNSNames: []string{"HOST.example", "192.0.2.9"}, IPAddresses: []net.IP{net.IPv4(192, 0, 2, 1).To4()}}
+	alt := altNames{srv: []string{"_IMAPS.mail.Example"}, uris: []string{"SIP:user@Voice.example;x=y", "https://web.example:8443/path"}}
+	for reference, want := range map[string]bool{
+		"host.example": true, "HOST.EXAMPLE.": true, "192.0.2.1": true, "192.0.2.9": false, "::ffff:192.0.2.1": false,
+		"srv:_imaps.mail.example": true, "srv:_IMAPS.MAIL.example": true, "srv:_imap.mail.example": false, "srv:_imaps.host.example": false, "mail.example": false,
+		"uri:sip:voice.example": true, "uri:SIP:VOICE.example": true, "uri:sips:voice.example": false, "uri:https:web.example": true, "uri:sip:web.example": false,
+		"uri:https:host.example": false, "voice.example": false, "web.example": false,
+	} {
+		for _, name := range names(t, reference) {
+			if got := name.matches(leaf, alt); got != want {
+				t.Errorf("%s: %t", reference, got)
+			}
 		}
 	}
 }

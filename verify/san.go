@@ -181,7 +181,7 @@ func matchDNS(presented, host string) bool {
 		return true // and host has only proper labels
 	}
 	base, wildcard := strings.CutPrefix(presented, "*.")
-	if !wildcard || strings.Contains(base, "*") {
+	if !wildcard { // one in base is in no host
 		return false
 	}
 	_, parent, ok := strings.Cut(host, ".")
