@@ -123,6 +123,19 @@ func TestMappedAddress(t *testing.T) {
 	}
 }
 
+// A mail address in the subject is constrained, too, where there is none among the
+// alternative names (RFC 5280, section 4.2.1.10).
+func TestConstraintsOnSubjectsMail(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	mid := issue(t, "CA mid", root, nil, func(c *x509.Certificate) { c.PermittedEmailAddresses = []string{"good.example"} })
+	for host, want := range map[string][]Code{"good.example": nil, "bad.example": {Constraint}} {
+		leaf := issue(t, "leaf", mid, nil, func(c *x509.Certificate) {
+			c.Subject.ExtraNames = []pkix.AttributeTypeAndValue{{Type: oidEmailAddress, Value: "a@" + host}}
+		})
+		wantCodes(t, policy(t, root), evidence(leaf, mid), want...)
+	}
+}
+
 // TestConstraints has one constraint in an intermediate and one name in a leaf.
 func TestConstraints(t *testing.T) {
 	_, net10, _ := net.ParseCIDR("10.0.0.0/8")
