@@ -132,6 +132,28 @@ func TestInetd(t *testing.T) {
 	})
 }
 
+// PROG that has the plaintext elsewhere has /dev/null where 1 is the network's.
+func TestInetdProgElsewhere(t *testing.T) {
+	t.Parallel()
+	ours, theirs := tcpPair(t)
+	n := rawOf(t, theirs)
+	theirs.Close()
+	l := newLaunch(t)
+	l.give(0, n)
+	l.give(1, n)
+	pki := pkiFiles(t)
+	tlsify := l.start("accept", "--prog-fds", "6,7", "--cert", pki+"/good.pem", "--key", pki+"/good.key", "--", "sh", "-c", "echo clear; echo secret >&7")
+	c, err := newClient(ours, clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, how := c.hear(); got != "secret\n" || how != "close_notify" {
+		t.Errorf("got %q, end %s", got, how)
+	}
+	ours.Close()
+	tlsify.wait()
+}
+
 // A faulty command line says nothing on a network that it names behind the fault,
 // or in an options descriptor, or not at all.
 func TestFaultBeforeTheNetwork(t *testing.T) {
