@@ -29,13 +29,19 @@ var unusable = map[string]string{
 	"360-7.5": "it offers no cipher suite with forward secrecy and authenticated encryption",
 }
 
-// names are all fingerprints, and random ones of several seeds. Random without a
+// names are all fingerprints, the random ones with several seeds. Random without a
 // seed is another each time, and now and then one whose best suite in common
 // with a server is none that we accept.
 func names() []string {
-	list := slices.DeleteFunc(Engine{}.Fingerprints(), func(name string) bool { return name == "random" })
-	for i := range 40 {
-		list = append(list, fmt.Sprint("random:", i))
+	isRandom := func(name string) bool { return strings.HasPrefix(name, "random") }
+	all := Engine{}.Fingerprints()
+	list := slices.DeleteFunc(slices.Clone(all), isRandom)
+	for _, name := range all {
+		for i := range 40 {
+			if isRandom(name) {
+				list = append(list, fmt.Sprint(name, ":", i))
+			}
+		}
 	}
 	return list
 }
