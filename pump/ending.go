@@ -14,12 +14,15 @@ import (
 // descriptors, and its peer to say something to that.
 const moment = 50 * time.Millisecond
 
+// looks is how often in the time of Plan.Idle run.look looks.
+const looks = 4
+
 // untilEnded waits for the two directions and for everything that can end them
 // early, and decides what each ending means for the other direction.
 func (r *run) untilEnded(ctx context.Context) error {
 	var idle <-chan time.Time
 	if r.Idle > 0 {
-		idle = time.After(r.Idle)
+		idle = time.After(r.Idle / looks)
 	}
 	for {
 		var done bool
@@ -55,8 +58,9 @@ func (r *run) untilEnded(ctx context.Context) error {
 			r.closing.Store(true)
 			r.drain()
 		case <-idle:
+			r.look()
 			if left := r.Idle - r.quiet(); left > 0 {
-				idle = time.After(left)
+				idle = time.After(min(left, r.Idle/looks))
 				continue
 			}
 			done, err = r.fail(ErrIdle)

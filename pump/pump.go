@@ -78,6 +78,9 @@ type Network interface {
 	// OnPart has do called when bytes have come, or some of ours have gone and
 	// the rest has to wait.
 	OnPart(do func())
+	// Stuck is how many bytes of ours the kernel holds while others wait for
+	// room behind them, else 0.
+	Stuck() int
 }
 
 // Event is something that Report is told of.
@@ -167,6 +170,7 @@ type run struct {
 	netErr             error     // why toPeer could not send
 	localErr           error     // what came could not be delivered
 	outEnded           bool      // we have ended Out
+	stuck              int       // how many bytes were, when it was looked at last
 	released           bool      // release is closed
 	lingerEnd          time.Time // zero: nothing lingers
 	lingering          <-chan time.Time
@@ -264,6 +268,16 @@ func (r *run) watchOut() {
 }
 
 func (r *run) touch() { r.moved.Store(int64(time.Since(r.began))) }
+
+// look finds that bytes have moved which the kernel had, while we wait for room behind
+// them.
+func (r *run) look() {
+	stuck := r.Out.Stuck() + r.Network.Stuck()
+	if 0 < stuck && stuck < r.stuck {
+		r.touch()
+	}
+	r.stuck = stuck
+}
 
 // quiet is for how long nothing has moved. A clock that is set does not change it.
 func (r *run) quiet() time.Duration { return time.Since(r.began) - time.Duration(r.moved.Load()) }

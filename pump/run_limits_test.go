@@ -225,9 +225,10 @@ func TestIdleWhileStuck(t *testing.T) {
 }
 
 // A caller that reads a little at a time is not idle. What was read from the peer with
-// one call took such a caller longer than the limit.
+// one call took such a caller longer than the limit; and of a socket's buffer the kernel
+// tells only when three quarters are free.
 func TestSlowReaderIsNotIdle(t *testing.T) {
-	for _, k := range streamtest.Kinds[:2] {
+	for _, k := range streamtest.Kinds[:4] {
 		a := stage(t, k)
 		a.plan.Idle = 20 * streamtest.Beat
 		said := streamtest.Noise(engine.BatchSize)

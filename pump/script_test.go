@@ -149,6 +149,8 @@ func (s *script) Settle(time.Duration) {}
 
 func (s *script) OnPart(func()) {}
 
+func (s *script) Stuck() int { return 0 }
+
 func (s *script) Stop() {
 	time.Sleep(2 * time.Millisecond) // what another goroutine may do first, it does
 	s.change(func() { s.stopped = true })

@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -51,6 +52,8 @@ type FD struct {
 	// beforeWait is BeforeWait's. It is set before anything reads or writes.
 	beforeWait func()
 	onPart     func() // OnPart's, likewise
+
+	waitsForRoom atomic.Bool // a Write does
 
 	sending sync.Mutex // held in every system call that sends on a socket
 	reset   bool       // under sending: such a call has been told that the socket was reset

@@ -99,7 +99,8 @@ const peerEnded = unix.POLLRDHUP
 // unread is how many bytes wait in a socket to be read.
 func unread(n int) (int, error) { return unix.IoctlGetInt(n, unix.SIOCINQ) }
 
-// unsent is how many bytes of a TCP socket the peer has not acknowledged.
+// unsent is how many bytes of a TCP socket the peer has not acknowledged; of a unix
+// socket, what those take in memory that its peer has not read.
 func unsent(n int) (int, error) { return unix.IoctlGetInt(n, unix.SIOCOUTQ) }
 
 // isUnix tells whether a socket is a unix socket.

@@ -156,7 +156,7 @@ func (f *FD) SpliceFrom(c *Conduit) error {
 	wait := f.isSocket && f.Blocks()
 	for c.Held > 0 {
 		if wait {
-			if _, err := f.wr.wait(f.n, unix.POLLOUT); err != nil {
+			if err := f.WaitWritable(); err != nil {
 				return err
 			}
 		} else if f.wr.isStopped() {

@@ -57,7 +57,7 @@ func (f *FD) sendAll(send func() (done bool, err error)) error {
 	for {
 		if wait {
 			f.aboutToWait()
-			if _, err := f.wr.wait(f.n, unix.POLLOUT); err != nil {
+			if err := f.WaitWritable(); err != nil {
 				return err
 			}
 		} else if f.wr.isStopped() {
@@ -112,6 +112,22 @@ func (f *FD) sends(call func() (int, error)) (int, error) {
 
 // WaitWritable waits until the write deadline for room to write.
 func (f *FD) WaitWritable() error {
+	f.waitsForRoom.Store(true)
+	defer f.waitsForRoom.Store(false)
 	_, err := f.wr.wait(f.n, unix.POLLOUT)
 	return err
+}
+
+// Stuck is how many bytes a socket holds while a Write waits for room behind them, else
+// 0. The kernel tells of room only when a good part of a socket's is free; until then
+// this alone shows that somebody takes them.
+func (f *FD) Stuck() int {
+	if !f.isSocket || !f.waitsForRoom.Load() {
+		return 0
+	}
+	n, err := unsent(f.n)
+	if err != nil {
+		return 0
+	}
+	return n
 }

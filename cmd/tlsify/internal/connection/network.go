@@ -69,6 +69,9 @@ func (n *network) OnPart(do func()) {
 	n.out.OnPart(do)
 }
 
+// Stuck is how much the kernel has for the peer while we have more.
+func (n *network) Stuck() int { return n.out.Stuck() }
+
 // end ends our direction without a word of TLS.
 func (n *network) end() error { return n.out.End() }
 
