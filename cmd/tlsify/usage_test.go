@@ -51,6 +51,7 @@ var usageErrors = []struct {
 	{"brackets-name", "connect|[localhost]:1", `not HOST:PORT \(an IPv6 address stands in brackets\)`, ""},
 	{"brackets-ipv4", "connect|[127.0.0.1]:1", `not HOST:PORT`, ""},
 	{"listen-port-signed", "listen|--cert|GOOD.pem|--key|GOOD.key|127.0.0.1:+1|--|prog", `is not a port`, ""},
+	{"listen-port-minus", "listen|--cert|GOOD.pem|--key|GOOD.key|127.0.0.1:-0|--|prog", `is not a port`, ""},
 	{"listen-brackets", "listen|--cert|GOOD.pem|--key|GOOD.key|[127.0.0.1]:0|--|prog", `not HOST:PORT`, ""},
 	{"unix-ipv4", "connect|--trust|CA|--name|localhost|-4|unix:/x", `--ipv4 is not for a unix socket`, ""},
 	{"unix-ipv6", "connect|--trust|CA|--name|localhost|-6|unix:/x", `--ipv6 is not for a unix socket`, ""},

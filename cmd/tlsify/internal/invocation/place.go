@@ -136,7 +136,7 @@ func split(s string) (host, port string, err error) {
 // portNumber is the number that a port's or a service's name stands for. A sign is part
 // of neither.
 func portNumber(s string) (int, error) {
-	if strings.HasPrefix(s, "+") {
+	if strings.HasPrefix(s, "+") || strings.HasPrefix(s, "-") {
 		return 0, &net.AddrError{Err: "unknown port", Addr: s}
 	}
 	return net.LookupPort("tcp", s)

@@ -106,7 +106,7 @@ var Table = []Option{
 		Help: "send the client certificate under TLS 1.2 too, where everyone on the way can read it"},
 	{Name: "client-auth", Arg: "none|request|require", Forms: "al", Topic: "identity",
 		Help: "whether to ask clients for a certificate: with request a client may have none, but a bad one is refused"},
-	{Name: "client-trust", Arg: "FILE|DIR", Repeats: true, Forms: "al", Topic: "identity", Reread: true,
+	{Name: "client-trust", Arg: "none|FILE|DIR", Repeats: true, Forms: "al", Topic: "identity", Reread: true,
 		Help: "the roots of client certificates, PEM; or none, with --pin, for clients that are known by their keys"},
 	{Name: "engine", Arg: "NAME", Forms: "cial", Topic: "session",
 		Help: "the TLS engine; the first of `tlsify engines` by default"},
