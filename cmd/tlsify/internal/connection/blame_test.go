@@ -126,7 +126,7 @@ func TestBlameSaysWhatToDo(t *testing.T) {
 		&engine.AlertError{Alert: engine.AlertHandshakeFailure, ClientCertRequested: true}:    "kind of key that it takes; under TLS 1.2",
 		&engine.AlertError{Alert: engine.AlertDecodeError, ClientCertRequested: true}:         "kind of key that it takes; under TLS 1.2",
 		&engine.AlertError{Alert: engine.AlertCertificateRequired, ClientCertRequested: true}: "give --cert",
-		&engine.PeerError{Fault: engine.FaultRenegotiation, Err: errors.New("again")}:         "in its first handshake",
+		&engine.PeerError{Fault: engine.FaultRenegotiation, Err: errors.New("again")}:         "a renegotiation, which is refused; a server that",
 	} {
 		if f := Blame(err, Handshaking, false); !strings.Contains(f.Text, want) {
 			t.Errorf("%v: %s", err, f.Text)
