@@ -269,6 +269,8 @@ func TestNamesUnread(t *testing.T) {
 	wantCodes(t, policy(t, root), e, Malformed)
 	e.Unparsed[0].Unread = []asn1.ObjectIdentifier{{1, 2, 3}}
 	wantCodes(t, policy(t, root), e, Malformed, NameWrong)
+	e.Unparsed[0].Unread = []asn1.ObjectIdentifier{nil} // which it is can't be read either
+	wantCodes(t, policy(t, root), e, Malformed, Malformed)
 }
 
 // TestCheckConcurrent uses one policy in several goroutines; it is of use with

@@ -67,10 +67,13 @@ func isPurpose(oid asn1.ObjectIdentifier) bool {
 // namesUnread tells whether the leaf's names are, or may be, among what can't be read of
 // it or was passed over, which is a fault by itself, so that no one knows whom it is for.
 func (j *judge) namesUnread() bool {
-	if m := j.unparsedLeaf(); m != nil {
-		return slices.ContainsFunc(m.Unread, oidAltName.Equal)
+	if extension(j.leaf, oidAltName) != nil {
+		return false
 	}
-	return extension(j.leaf, oidAltName) == nil && len(j.formFaults(j.leaf)) > 0
+	if m := j.unparsedLeaf(); m != nil {
+		return slices.ContainsFunc(m.Unread, func(oid asn1.ObjectIdentifier) bool { return len(oid) == 0 || oid.Equal(oidAltName) })
+	}
+	return len(j.formFaults(j.leaf)) > 0
 }
 
 // leafPathFaults is what is wrong with the leaf as the start of a path.
