@@ -17,7 +17,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 for package in base crypto asn1 public-key ssl; do
-	apt-get download -q "erlang-$package=1:25.2.3+dfsg-1+deb12u4" >/dev/null 2>&1
+	apt-get -o APT::Sandbox::User=root download -q "erlang-$package=1:25.2.3+dfsg-1+deb12u4" >/dev/null
 done
 for package in *.deb; do dpkg -x "$package" otp; done
 export ROOTDIR=$dir/otp/usr/lib/erlang BINDIR=$dir/otp/usr/lib/erlang/erts-13.1.5/bin EMU=beam PROGNAME=erl

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Software: gnutls-serv of GnuTLS 3.7.9 (Debian 12's gnutls-bin 3.7.9-2+deb12u7; needs apt-get and
-# dpkg) with --require-client-cert, and any client without a certificate, here OpenSSL's
-# s_client.
+# Software: gnutls-serv of GnuTLS 3.7.9 (Debian 12's gnutls-bin and libgnutls30,
+# 3.7.9-2+deb12u7; needs apt-get, dpkg and the libraries of others that these want) with
+# --require-client-cert, and any client without a certificate, here OpenSSL's s_client.
 #
 # Behaviour: under TLS 1.2 a client that has no certificate answers the request with a
 # Certificate message that has none in it, as RFC 5246, section 7.4.6, wants it, where a
@@ -15,14 +15,15 @@ set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
-apt-get download -q "gnutls-bin=3.7.9-2+deb12u7" >/dev/null 2>&1
-dpkg -x gnutls-bin_*.deb gnutls
+apt-get -o APT::Sandbox::User=root download -q gnutls-bin=3.7.9-2+deb12u7 libgnutls30=3.7.9-2+deb12u7 >/dev/null
+for package in *.deb; do dpkg -x "$package" gnutls; done
+libraries=$(echo "$dir"/gnutls/usr/lib/*-linux-gnu)
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -days 2 \
 	-subj /CN=localhost -addext subjectAltName=DNS:localhost 2>/dev/null
 alert() { # VERSION OPTION: the number of the alert
 	local port server
 	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	gnutls/usr/bin/gnutls-serv --quiet --echo --port "$port" --require-client-cert --x509cafile cert.pem \
+	LD_LIBRARY_PATH=$libraries gnutls/usr/bin/gnutls-serv --quiet --echo --port "$port" --require-client-cert --x509cafile cert.pem \
 		--x509certfile cert.pem --x509keyfile key.pem --priority "NORMAL:-VERS-ALL:+VERS-TLS$1" >/dev/null 2>&1 &
 	server=$!
 	for _ in $(seq 100); do

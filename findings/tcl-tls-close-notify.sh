@@ -3,9 +3,9 @@
 # 3.0; needs apt-get, dpkg and tclsh8.6), as client and as server, and any peer that looks
 # at how the stream ends, here Python's ssl.
 #
-# Behaviour: a channel of Tcl's tls::socket never sends close_notify. Its end, by close as by
-# the end of the program, is the end of the TCP connection alone, as client and as server,
-# with TLS 1.2 as with TLS 1.3. So no reader can tell the whole of what a Tcl program sent
+# Behaviour: a channel of Tcl's tls::socket sends no close_notify when it is closed. What
+# comes is the end of the TCP connection alone, as client and as server, with TLS 1.2 as
+# with TLS 1.3. So no reader can tell the whole of what a Tcl program sent
 # from a part of it: each gets the error for a stream that was cut off, where it does not
 # overlook that. The package's documentation says nothing of it, and has no option for it.
 #
@@ -15,7 +15,7 @@ set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
-apt-get download -q tcl-tls=1.7.22-3+b1 >/dev/null 2>&1
+apt-get -o APT::Sandbox::User=root download -q tcl-tls=1.7.22-3+b1 >/dev/null
 dpkg -x tcl-tls_*.deb tls
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -days 2 \
 	-subj /CN=localhost -addext subjectAltName=DNS:localhost 2>/dev/null
