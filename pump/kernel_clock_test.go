@@ -18,7 +18,7 @@ func TestKernelClockIsSet(t *testing.T) {
 	if os.Getenv("TLSIFY_TEST_KTLS") == "" {
 		t.Skip("sets the clock, and so needs a machine of its own: .ci/ktls")
 	}
-	for _, by := range []int64{3600, -3600} {
+	for _, by := range []time.Duration{time.Hour, -time.Hour} {
 		a := stage(t, streamtest.Kinds[0])
 		a.plan.Idle = 10 * streamtest.Beat
 		begin := time.Now()
@@ -28,17 +28,13 @@ func TestKernelClockIsSet(t *testing.T) {
 		time.Sleep(a.plan.Idle / 2)
 		a.says("and behind")
 		streamtest.WantRead(t, a.out, "and behind")
-		var now unix.Timeval
-		if err := unix.Gettimeofday(&now); err != nil {
-			t.Fatal(err)
-		}
-		now.Sec += by
+		now := unix.NsecToTimeval(time.Now().Add(by).UnixNano())
 		if err := unix.Settimeofday(&now); err != nil {
 			t.Fatal(err)
 		}
 		a.over(ErrIdle, "failed: "+ErrIdle.Error())
 		if took := time.Since(begin); took < a.plan.Idle*3/2 {
-			t.Errorf("the clock was set by %d seconds: over after %v, and idle for less than %v", by, took, a.plan.Idle)
+			t.Errorf("the clock was set by %v: over after %v, and idle for less than %v", by, took, a.plan.Idle)
 		}
 	}
 }
