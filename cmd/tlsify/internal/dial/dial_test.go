@@ -125,17 +125,24 @@ func echoes(t *testing.T, conn net.Conn) {
 }
 
 // closedPort is a port on which nothing listens on 127.0.0.0/8, as far as can
-// be known.
+// be known, and which nobody has had from here: a proxy was on the one that had to
+// stay closed.
 func closedPort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		if _, had := closedPorts.LoadOrStore(port, true); !had {
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
+
+var closedPorts sync.Map
 
 func TestOpen(t *testing.T) {
 	port := serve(t, "127.0.0.1:0", echo)
