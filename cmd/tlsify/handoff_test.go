@@ -267,8 +267,8 @@ func eachHandoffExample(t *testing.T, test func(t *testing.T, run func(kind stri
 			}
 			test(t, func(kind string, s *server) (string, int, string) {
 				var out, said bytes.Buffer
-				args := connectTo(t, s)
-				run := exec.Command(program, append([]string{kind, s.address}, args[1:len(args)-1]...)...)
+				options := soonEnding(trusting(t), []string{"--handoff", kind})
+				run := exec.Command(program, append([]string{kind, s.address}, options...)...)
 				run.Stdin, run.Stdout, run.Stderr = strings.NewReader("question\n"), &out, &said
 				err := run.Run()
 				if failed := new(exec.ExitError); err != nil && !errors.As(err, &failed) {
