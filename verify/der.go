@@ -24,18 +24,26 @@ func certKey(der []byte) ([]byte, bool) {
 func splitCert(der []byte) (subject, spki cryptobyte.String, ok bool) {
 	var cert, tbs cryptobyte.String
 	input := cryptobyte.String(der)
-	ok = input.ReadASN1(&cert, asn1.SEQUENCE) && input.Empty() &&
-		cert.ReadASN1(&tbs, asn1.SEQUENCE) &&
-		tbs.SkipOptionalASN1(asn1.Tag(0).Constructed().ContextSpecific()) && // version
+	if !input.ReadASN1(&cert, asn1.SEQUENCE) || !input.Empty() || !cert.ReadASN1(&tbs, asn1.SEQUENCE) {
+		return nil, nil, false
+	}
+	_, subject, spki, ok = splitTBS(&tbs)
+	ok = ok && cert.SkipASN1(asn1.SEQUENCE) && // signatureAlgorithm
+		cert.SkipASN1(asn1.BIT_STRING) && cert.Empty()
+	return subject, spki, ok
+}
+
+// splitTBS reads what is in a TBSCertificate, as far as the key. The subject and the
+// key come with their headers.
+func splitTBS(tbs *cryptobyte.String) (validity, subject, spki cryptobyte.String, ok bool) {
+	ok = tbs.SkipOptionalASN1(asn1.Tag(0).Constructed().ContextSpecific()) && // version
 		tbs.SkipASN1(asn1.INTEGER) && // serialNumber
 		tbs.SkipASN1(asn1.SEQUENCE) && // signature
 		tbs.SkipASN1(asn1.SEQUENCE) && // issuer
-		tbs.SkipASN1(asn1.SEQUENCE) && // validity
+		tbs.ReadASN1(&validity, asn1.SEQUENCE) &&
 		tbs.ReadASN1Element(&subject, asn1.SEQUENCE) &&
-		tbs.ReadASN1Element(&spki, asn1.SEQUENCE) &&
-		cert.SkipASN1(asn1.SEQUENCE) && // signatureAlgorithm
-		cert.SkipASN1(asn1.BIT_STRING) && cert.Empty()
-	return subject, spki, ok
+		tbs.ReadASN1Element(&spki, asn1.SEQUENCE)
+	return validity, subject, spki, ok
 }
 
 // wellFormedSPKI tells whether der is one SubjectPublicKeyInfo and no more.
@@ -50,18 +58,15 @@ func wellFormedSPKI(der []byte) bool {
 // 4.1) that it took. It passes over whatever stands behind a part that it knows,
 // and over extensions where the version is not 3.
 func whollyRead(der []byte, version int) bool {
-	var tbs, validity, part, spki, outer, extensions, extension cryptobyte.String
+	var tbs, date, outer, extensions, extension cryptobyte.String
 	var tag asn1.Tag
 	context := func(n uint8) asn1.Tag { return asn1.Tag(n).ContextSpecific() }
 	input := cryptobyte.String(der)
-	if !input.ReadASN1(&tbs, asn1.SEQUENCE) ||
-		!tbs.SkipOptionalASN1(context(0).Constructed()) || // version
-		!tbs.SkipASN1(asn1.INTEGER) || // serialNumber
-		!tbs.SkipASN1(asn1.SEQUENCE) || // signature
-		!tbs.SkipASN1(asn1.SEQUENCE) || // issuer
-		!tbs.ReadASN1(&validity, asn1.SEQUENCE) || !validity.ReadAnyASN1(&part, &tag) || !validity.ReadAnyASN1(&part, &tag) || !validity.Empty() ||
-		!tbs.SkipASN1(asn1.SEQUENCE) || // subject
-		!tbs.ReadASN1Element(&spki, asn1.SEQUENCE) || !wellFormedSPKI(spki) ||
+	if !input.ReadASN1(&tbs, asn1.SEQUENCE) {
+		return false
+	}
+	validity, _, spki, ok := splitTBS(&tbs)
+	if !ok || !validity.ReadAnyASN1(&date, &tag) || !validity.ReadAnyASN1(&date, &tag) || !validity.Empty() || !wellFormedSPKI(spki) ||
 		!tbs.SkipOptionalASN1(context(1)) || !tbs.SkipOptionalASN1(context(2)) { // the unique identifiers
 		return false
 	}
