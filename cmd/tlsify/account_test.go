@@ -167,15 +167,10 @@ func TestLowPort(t *testing.T) {
 	pki := pkiFiles(t)
 	l := newLaunch(t)
 	if os.Geteuid() == 0 {
-		setpriv, err := exec.LookPath("setpriv")
-		if err != nil {
+		if _, err := exec.LookPath("setpriv"); err != nil {
 			t.Skip("needs setpriv")
 		}
-		tlsify, err := exec.LookPath("tlsify")
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.program, l.prefix = setpriv, []string{"--bounding-set", "-net_bind_service", tlsify}
+		l.program, l.prefix = "setpriv", []string{"--bounding-set", "-net_bind_service", "tlsify"}
 	}
 	l.start("listen", "--cert", pki+"/good.pem", "--key", pki+"/good.key", "127.0.0.1:19", "--", "prog").
 		expect(1, "error usage .*permission denied.*--user.*service manager.*")

@@ -72,6 +72,18 @@ func TestHoldGathers(t *testing.T) {
 	}
 }
 
+// stuckIn is a RecordConn that is in the middle of sending data, which its stream takes
+// when it is no longer busy.
+func stuckIn(t *testing.T, data string) (*fakeStream, *RecordConn, <-chan error) {
+	t.Helper()
+	s := newFakeStream()
+	s.busy = true
+	c := NewRecordConn(s)
+	sending := done(func() error { _, err := c.Write([]byte(data)); return err })
+	s.await(t, data+" is being sent", func() bool { return len(s.writes) == 1 })
+	return s, c, sending
+}
+
 // The reader must be able to answer a KeyUpdate while the writer waits for a
 // peer that itself waits for us to read: both would wait for ever.
 func TestWriteDuringABlockedSend(t *testing.T) {
@@ -104,11 +116,7 @@ func TestWriteDuringABlockedSend(t *testing.T) {
 // The alert that tells the peer why was lost where it was queued behind a write that was
 // just about to return: whoever heard of the error ended the process before it went.
 func TestLastAlertGoesOut(t *testing.T) {
-	s := newFakeStream()
-	s.busy = true
-	c := NewRecordConn(s)
-	sending := done(func() error { _, err := c.Write([]byte("data")); return err })
-	s.await(t, "the data is being sent", func() bool { return len(s.writes) == 1 })
+	s, c, sending := stuckIn(t, "data")
 	broken := errors.New("a bad record")
 	fail := func([]byte) (int, error) { c.Write([]byte("alert")); return 0, broken }
 	reading := done(func() error { _, err := c.ReadBatch(make([]byte, 1), fail); return err })
@@ -129,11 +137,7 @@ func TestLastAlertGoesOut(t *testing.T) {
 
 // A peer that takes nothing keeps nobody from hearing of the error.
 func TestLastAlertIsNotWaitedFor(t *testing.T) {
-	s := newFakeStream()
-	s.busy = true
-	c := NewRecordConn(s)
-	sending := done(func() error { _, err := c.Write([]byte("data")); return err })
-	s.await(t, "the data is being sent", func() bool { return len(s.writes) == 1 })
+	s, c, sending := stuckIn(t, "data")
 	fail := func([]byte) (int, error) { c.Write([]byte("alert")); return 0, errors.New("a bad record") }
 	soon(t, "ReadBatch", done(func() error { _, err := c.ReadBatch(make([]byte, 1), fail); return err }))
 	s.change(func() { s.busy = false })
@@ -143,11 +147,7 @@ func TestLastAlertIsNotWaitedFor(t *testing.T) {
 // A batch that is released while an answer is being sent goes out behind it,
 // and Release waits for that.
 func TestReleaseDuringABlockedSend(t *testing.T) {
-	s := newFakeStream()
-	s.busy = true
-	c := NewRecordConn(s)
-	answering := done(func() error { _, err := c.Write([]byte("answer")); return err })
-	s.await(t, "the answer is being sent", func() bool { return len(s.writes) == 1 })
+	s, c, answering := stuckIn(t, "answer")
 	c.Hold()
 	c.Write([]byte("batch"))
 	releasing := done(c.Release)
@@ -202,11 +202,7 @@ func TestWritersTogether(t *testing.T) {
 }
 
 func TestQueueLimit(t *testing.T) {
-	s := newFakeStream()
-	s.busy = true
-	c := NewRecordConn(s)
-	sending := done(func() error { _, err := c.Write([]byte("first")); return err })
-	s.await(t, "it is being sent", func() bool { return len(s.writes) == 1 })
+	s, c, sending := stuckIn(t, "first")
 	total := 0
 	var err error
 	for answer := make([]byte, 1000); err == nil; {
