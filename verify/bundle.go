@@ -54,7 +54,7 @@ func checkLabel(block *pemfile.Block) error {
 	case label == "TRUSTED CERTIFICATE":
 		what = "a certificate in OpenSSL's TRUSTED format, which limits trust in a way that is not evaluated here: convert it with `openssl x509`"
 	case label == "PKCS7":
-		what = "certificates in a PKCS #7 wrapping: take them out with `openssl pkcs7 -print_certs`"
+		what = pemfile.PKCS7
 	case strings.HasSuffix(label, "PRIVATE KEY"):
 		what = "a private key, which has no place in a file of trusted certificates"
 	case label == crlLabel:

@@ -270,6 +270,9 @@ func isPKCS12(data []byte) bool {
 	return bytes.HasPrefix(content, []byte{2, 1, 3})
 }
 
+// PKCS7 says what a block of that label is, to whoever expected certificates.
+const PKCS7 = "certificates in a PKCS #7 wrapping: take them out with `openssl pkcs7 -print_certs`"
+
 // Foreign says what a file without any PEM block may be, to whoever expected
 // one.
 func Foreign(data []byte) string {

@@ -74,7 +74,7 @@ func ReadChain(text []byte, labels ...string) (*Chain, error) {
 		case label == "TRUSTED CERTIFICATE":
 			return nil, &pemfile.Error{Line: block.Line(), What: "a certificate in OpenSSL's TRUSTED format, which no peer can read: convert it with `openssl x509`"}
 		case label == "PKCS7":
-			return nil, &pemfile.Error{Line: block.Line(), What: "certificates in a PKCS #7 wrapping: take them out with `openssl pkcs7 -print_certs`"}
+			return nil, &pemfile.Error{Line: block.Line(), What: pemfile.PKCS7}
 		default:
 			return nil, &pemfile.Error{Line: block.Line(), What: fmt.Sprintf("a PEM %q, which has no place in a certificate chain: remove it", label)}
 		}
