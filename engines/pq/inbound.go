@@ -95,9 +95,10 @@ func (in *inbound) open(rec []byte) (record.Type, []byte, error) {
 		}
 		return 0, nil, unexpected("a record of type %d in clear", t)
 	}
+	sealed := len(content)
 	t, content, err := in.protect.Open(nil, rec)
 	if err == record.ErrMAC && in.skip > 0 {
-		return in.skipEarlyData(len(content))
+		return in.skipEarlyData(sealed)
 	}
 	if err != nil {
 		return 0, nil, record.AsFatal(err)

@@ -363,6 +363,35 @@ func TestSkippedEarlyData(t *testing.T) {
 	}
 }
 
+// It counts the same behind a ServerHello, where the records are tried with the
+// handshake's key first, as behind a HelloRetryRequest: once each counted as one byte,
+// and a client could send 256 MiB.
+func TestSkippedEarlyDataIsCounted(t *testing.T) {
+	suite := record.SuiteOf(engine.AES128GCM)
+	size := suite.Hash().Size()
+	early := record.New(suite, bytes.Repeat([]byte{1}, size))
+	for name, keyed := range map[string]bool{"after ServerHello": true, "after HelloRetryRequest": false} {
+		for _, last := range []int{maxSkippedEarlyData / 2, maxSkippedEarlyData/2 + 1} {
+			var sent []byte
+			for _, n := range []int{maxSkippedEarlyData / 2, last} {
+				sent = append(sent, early.Seal(make([]byte, n+record.Overhead), n, record.TypeApplicationData)...)
+			}
+			in := &inbound{skip: maxSkippedEarlyData + 1}
+			if keyed {
+				in.protect = record.New(suite, make([]byte, size))
+				next := record.New(suite, make([]byte, size))
+				sent = append(sent, next.Seal(make([]byte, 1+record.Overhead), 1, record.TypeHandshake)...)
+			} else {
+				sent = append(sent, byte(record.TypeHandshake), 3, 3, 0, 1, 0)
+			}
+			in.records = record.Reader{Stream: bytes.NewReader(sent), Most: maxHandshakeRead}
+			if _, err := in.pull(); (err == nil) != (last == maxSkippedEarlyData/2) {
+				t.Errorf("%s, %d bytes: %v", name, maxSkippedEarlyData/2+last, err)
+			}
+		}
+	}
+}
+
 // Application data has no place in a handshake, not even an empty record under the
 // handshake's keys.
 func TestApplicationDataInHandshake(t *testing.T) {
