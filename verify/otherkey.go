@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/asn1"
+	"time"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -67,6 +68,31 @@ func signatureIdentifier(der []byte) []byte {
 		return nil
 	}
 	return identifier
+}
+
+// signatureAlgorithm is what crypto/x509 takes an AlgorithmIdentifier, DER, for. It says
+// so only of what it parses, and is shown a CRL that is nobody's.
+func signatureAlgorithm(identifier []byte) x509.SignatureAlgorithm {
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1Int64(1) // version 2
+			b.AddBytes(identifier)
+			b.AddASN1(cbasn1.SEQUENCE, func(*cryptobyte.Builder) {}) // the issuer
+			b.AddASN1UTCTime(time.Unix(0, 0))
+		})
+		b.AddBytes(identifier)
+		b.AddASN1BitString(nil)
+	})
+	der, err := b.Bytes()
+	if err != nil {
+		return x509.UnknownSignatureAlgorithm
+	}
+	list, err := x509.ParseRevocationList(der)
+	if err != nil {
+		return x509.UnknownSignatureAlgorithm
+	}
+	return list.SignatureAlgorithm
 }
 
 // SignatureAlgorithm is the object identifier of the algorithm by which c is signed.

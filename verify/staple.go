@@ -112,14 +112,11 @@ func (j *judge) issuer(path, others []*x509.Certificate) *x509.Certificate {
 // about the leaf, recent, and signed by the issuer or by whom the issuer has
 // authorised (RFC 6960, section 3.2).
 func (j *judge) readStaple(der []byte, issuer *x509.Certificate) (*ocsp.Response, error) {
-	// The library checks the signature by whatever key the peer has put into
-	// the response, so that key's size is looked at first.
-	if r, ok := responderOf(der); !ok {
+	parts, ok := splitStaple(der)
+	if !ok {
 		return nil, errors.New("it is malformed")
-	} else if r != nil && len(j.keyFaults(r)) > 0 {
-		return nil, errors.New("its responder's key is too weak, or too large to be checked")
 	}
-	response, err := ocsp.ParseResponseForCert(der, j.leaf, nil)
+	response, err := ocsp.ParseResponseForCert(parts.bare, j.leaf, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -127,16 +124,17 @@ func (j *judge) readStaple(der []byte, issuer *x509.Certificate) (*ocsp.Response
 		return nil, errors.New("it is about another certificate")
 	}
 	signer := issuer
-	if r := response.Certificate; r != nil && !r.Equal(issuer) {
+	if r := parts.responder; r != nil && !r.Equal(issuer) {
 		if err := j.checkResponder(r, issuer); err != nil {
 			return nil, err
 		}
 		signer = r
 	}
-	if insecureSignature(response.SignatureAlgorithm) {
-		return nil, fmt.Errorf("it is signed with %v, which can be forged", response.SignatureAlgorithm)
+	algorithm := signatureAlgorithm(parts.identifier)
+	if insecureSignature(algorithm) {
+		return nil, fmt.Errorf("it is signed with %v, which can be forged", algorithm)
 	}
-	if err := response.CheckSignatureFrom(signer); err != nil {
+	if !j.signed(signer, algorithm, parts.identifier, response.TBSResponseData, response.Signature) {
 		return nil, errors.New("it is not signed by the certificate's issuer")
 	}
 	switch {
@@ -150,43 +148,74 @@ func (j *judge) readStaple(der []byte, issuer *x509.Certificate) (*ocsp.Response
 	return response, nil
 }
 
-// responderOf finds the first certificate in a response, if there is any
-// (RFC 6960, section 4.2.1). A response that reports an error has none.
-func responderOf(der []byte) (r *x509.Certificate, ok bool) {
-	var response, bytes, octets, basic, certs, first cryptobyte.String
+// stapleParts is an OCSP response (RFC 6960, section 4.2.1) taken apart as far as it
+// takes to leave its certificates out.
+type stapleParts struct {
+	responder  *x509.Certificate // the first of them, or nil
+	identifier []byte            // the signature's AlgorithmIdentifier, DER
+	// bare is the response without certificates. The library would check the
+	// signature by whatever key the peer has put into the response, and knows no
+	// signatures of RSASSA-PSS, Ed25519 and ML-DSA.
+	bare []byte
+}
+
+// splitStaple takes a response apart. One that reports an error is bare.
+func splitStaple(der []byte) (parts stapleParts, ok bool) {
+	var response, status, content, kind, octets, basic, data, algorithm, signature, certs, first cryptobyte.String
 	var successful, present bool
 	explicit := cbasn1.Tag(0).Constructed().ContextSpecific()
 	input := cryptobyte.String(der)
 	if !input.ReadASN1(&response, cbasn1.SEQUENCE) || !input.Empty() ||
-		!response.SkipASN1(cbasn1.ENUM) || // responseStatus
-		!response.ReadOptionalASN1(&bytes, &successful, explicit) || !response.Empty() {
-		return nil, false
+		!response.ReadASN1Element(&status, cbasn1.ENUM) ||
+		!response.ReadOptionalASN1(&content, &successful, explicit) || !response.Empty() {
+		return parts, false
 	}
 	if !successful {
-		return nil, true
+		return stapleParts{bare: der}, true
 	}
-	if !bytes.ReadASN1(&bytes, cbasn1.SEQUENCE) || !bytes.SkipASN1(cbasn1.OBJECT_IDENTIFIER) ||
-		!bytes.ReadASN1(&octets, cbasn1.OCTET_STRING) || !octets.ReadASN1(&basic, cbasn1.SEQUENCE) ||
-		!basic.SkipASN1(cbasn1.SEQUENCE) || // tbsResponseData
-		!basic.SkipASN1(cbasn1.SEQUENCE) || // signatureAlgorithm
-		!basic.SkipASN1(cbasn1.BIT_STRING) ||
-		!basic.ReadOptionalASN1(&certs, &present, explicit) || !basic.Empty() {
-		return nil, false
+	if !content.ReadASN1(&content, cbasn1.SEQUENCE) || !content.ReadASN1Element(&kind, cbasn1.OBJECT_IDENTIFIER) ||
+		!content.ReadASN1(&octets, cbasn1.OCTET_STRING) || !octets.ReadASN1(&basic, cbasn1.SEQUENCE) ||
+		!basic.ReadASN1Element(&data, cbasn1.SEQUENCE) ||
+		!basic.ReadASN1Element(&algorithm, cbasn1.SEQUENCE) ||
+		!basic.ReadASN1Element(&signature, cbasn1.BIT_STRING) ||
+		!basic.ReadOptionalASN1(&certs, &present, explicit) || !basic.Empty() ||
+		present && (!certs.ReadASN1(&certs, cbasn1.SEQUENCE) || certs.Empty() || !certs.ReadASN1Element(&first, cbasn1.SEQUENCE)) {
+		return parts, false
 	}
-	if !present || !certs.ReadASN1(&certs, cbasn1.SEQUENCE) || certs.Empty() {
-		return nil, !present
+	parts.identifier = algorithm
+	if present {
+		var err error
+		if parts.responder, err = x509.ParseCertificate(first); err != nil {
+			return parts, false
+		}
 	}
-	if !certs.ReadASN1Element(&first, cbasn1.SEQUENCE) {
-		return nil, false
-	}
-	r, err := x509.ParseCertificate(first)
-	return r, err == nil
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddBytes(status)
+		b.AddASN1(explicit, func(b *cryptobyte.Builder) {
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddBytes(kind)
+				b.AddASN1(cbasn1.OCTET_STRING, func(b *cryptobyte.Builder) {
+					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+						for _, part := range [][]byte{data, algorithm, signature} {
+							b.AddBytes(part)
+						}
+					})
+				})
+			})
+		})
+	})
+	bare, err := b.Bytes()
+	parts.bare = bare
+	return parts, err == nil
 }
 
 // checkResponder checks a responder that the issuer has authorised by a
-// certificate (RFC 6960, section 4.2.2.2). Its key has been looked at.
+// certificate (RFC 6960, section 4.2.2.2).
 func (j *judge) checkResponder(r, issuer *x509.Certificate) error {
 	switch {
+	case len(j.keyFaults(r)) > 0:
+		return errors.New("its responder's key is too weak, or too large to be checked")
 	case !j.named(r, issuer) || insecureSignature(r.SignatureAlgorithm) ||
 		!j.signed(issuer, r.SignatureAlgorithm, signatureIdentifier(r.Raw), r.RawTBSCertificate, r.Signature):
 		return errors.New("its responder's certificate is not from the certificate's issuer")

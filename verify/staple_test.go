@@ -2,6 +2,8 @@ package verify
 
 import (
 	"crypto"
+	"crypto/ed25519"
+	"crypto/mldsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -115,6 +117,106 @@ func TestStaple(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The library for OCSP knows RSA's PKCS #1 and ECDSA alone, and took what a CA of another
+// kind had signed for a forgery, so that a good server was refused for its staple.
+func TestStapleAlgorithms(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, edKey, _ := ed25519.GenerateKey(rand.Reader)
+	mldsaKey, err := mldsa.GenerateKey(mldsa.MLDSA65())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pss := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA384}
+	for _, test := range []struct {
+		algorithm x509.SignatureAlgorithm
+		key       crypto.Signer
+		opts      crypto.SignerOpts
+	}{
+		{x509.SHA384WithRSAPSS, rsaKey, pss},
+		{x509.PureEd25519, edKey, crypto.Hash(0)},
+		{x509.MLDSA65, mldsaKey, crypto.Hash(0)},
+		{x509.SHA256WithRSA, rsaKey, crypto.SHA256},
+	} {
+		by := func(c *x509.Certificate) { c.SignatureAlgorithm = test.algorithm }
+		root := issue(t, "CA root", nil, test.key, by)
+		leaf := issue(t, "leaf", root, nil, by)
+		responder := issue(t, "responder", root, test.key, by, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning} })
+		stranger := issue(t, "CA root", nil, nil)
+		signed := func(identifier []byte, sign func(data []byte) []byte, certs ...*x509.Certificate) []byte {
+			return resignStaple(t, newStaple(t, leaf, root, stranger, nil), identifier, sign, certs...)
+		}
+		identifier := signatureIdentifier(leaf.Raw)
+		right := func(data []byte) []byte {
+			signature, err := crypto.SignMessage(test.key, rand.Reader, data, test.opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return signature
+		}
+		damaged := func(data []byte) []byte { return right(append(data[:len(data):len(data)], 0)) }
+		for name, sent := range map[string]struct {
+			staple []byte
+			want   []Code
+		}{
+			"by the CA":                         {signed(identifier, right), nil},
+			"by the CA, with its certificate":   {signed(identifier, right, root.Certificate), nil},
+			"by a responder":                    {signed(identifier, right, responder.Certificate), nil},
+			"of something else":                 {signed(identifier, damaged), []Code{Staple}},
+			"of something else, by a responder": {signed(identifier, damaged, responder.Certificate), []Code{Staple}},
+			"by a stranger":                     {signed(identifier, right, stranger.Certificate), []Code{Staple}},
+			"by another algorithm":              {signed(signatureIdentifier(stranger.Raw), right), []Code{Staple}},
+			"by no algorithm":                   {signed([]byte{0x30, 0}, right), []Code{Staple}},
+		} {
+			t.Run(test.algorithm.String()+" "+name, func(t *testing.T) {
+				e := evidence(leaf)
+				e.Staple = sent.staple
+				wantCodes(t, policy(t, root), e, sent.want...)
+			})
+		}
+	}
+}
+
+// resignStaple signs a response anew, by an algorithm, and puts other certificates
+// into it.
+func resignStaple(t *testing.T, der, identifier []byte, sign func(data []byte) []byte, certs ...*x509.Certificate) []byte {
+	t.Helper()
+	var response struct { // RFC 6960, section 4.2.1
+		Status asn1.Enumerated
+		Bytes  struct {
+			Type  asn1.ObjectIdentifier
+			Basic []byte
+		} `asn1:"explicit,tag:0"`
+	}
+	var basic struct {
+		Data, Algorithm asn1.RawValue
+		Signature       asn1.BitString
+		Certs           []asn1.RawValue `asn1:"optional,explicit,tag:0,omitempty"`
+	}
+	if _, err := asn1.Unmarshal(der, &response); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := asn1.Unmarshal(response.Bytes.Basic, &basic); err != nil {
+		t.Fatal(err)
+	}
+	basic.Algorithm, basic.Certs = asn1.RawValue{FullBytes: identifier}, nil
+	basic.Signature.Bytes = sign(basic.Data.FullBytes)
+	basic.Signature.BitLength = 8 * len(basic.Signature.Bytes)
+	for _, c := range certs {
+		basic.Certs = append(basic.Certs, asn1.RawValue{FullBytes: c.Raw})
+	}
+	var err error
+	if response.Bytes.Basic, err = asn1.Marshal(basic); err != nil {
+		t.Fatal(err)
+	}
+	if der, err = asn1.Marshal(response); err != nil {
+		t.Fatal(err)
+	}
+	return der
 }
 
 // A responder whose certificate is signed with SHA-1 may be anyone.

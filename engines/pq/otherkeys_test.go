@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/cloudflare/circl/sign/slhdsa"
+	"golang.org/x/crypto/ocsp"
 
 	"tlsify/engine"
 	"tlsify/engines/pq/otherkey"
@@ -82,7 +83,12 @@ func otherPolicy(t *testing.T, root *x509.Certificate, names ...string) *verify.
 // verdict are the codes of a policy's verdict, in order.
 func verdict(t *testing.T, p *verify.Policy, chain ...*x509.Certificate) (codes []string) {
 	t.Helper()
-	_, err := p.Check(verify.Evidence{Certificates: chain})
+	return verdictWith(t, p, nil, chain...)
+}
+
+func verdictWith(t *testing.T, p *verify.Policy, staple []byte, chain ...*x509.Certificate) (codes []string) {
+	t.Helper()
+	_, err := p.Check(verify.Evidence{Certificates: chain, Staple: staple})
 	var refused *verify.Error
 	if err != nil && !errors.As(err, &refused) {
 		t.Fatal(err)
@@ -177,6 +183,24 @@ func TestOtherRevocation(t *testing.T) {
 		p := otherPolicy(t, c.root, named...)
 		p.CRLs = must(verify.ParseCRLs("test", der))
 		if got := strings.Join(verdict(t, p, c.leaf, c.intermediate), " "); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+// So does an OCSP response of an SLH-DSA CA.
+func TestOtherStaple(t *testing.T) {
+	c := otherChain()
+	for name, tt := range map[string]struct {
+		status int
+		key    string
+		want   string
+	}{
+		"good": {ocsp.Good, "intermediate", ""}, "revoked": {ocsp.Revoked, "intermediate", "cert-revoked"},
+		"of another key": {ocsp.Good, "leaf", "staple"},
+	} {
+		staple := must(otherkeytest.Response(c.leaf, c.intermediate, slhdsaKey[tt.key](), tt.status))
+		if got := strings.Join(verdictWith(t, otherPolicy(t, c.root, named...), staple, c.leaf, c.intermediate), " "); got != tt.want {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}

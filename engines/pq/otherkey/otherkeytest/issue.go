@@ -6,7 +6,9 @@ package otherkeytest
 
 import (
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -16,6 +18,7 @@ import (
 	"time"
 
 	"github.com/cloudflare/circl/sign/slhdsa"
+	"golang.org/x/crypto/ocsp"
 
 	"tlsify/engines/pq/otherkey"
 )
@@ -94,7 +97,7 @@ func Issue(template, parent *x509.Certificate, public crypto.PublicKey, key cryp
 	return x509.ParseCertificate(der)
 }
 
-// signAnew changes what was signed in a certificate or CRL and signs it by another
+// signAnew changes what was signed in a certificate, CRL or OCSP response and signs it by another
 // key.
 func signAnew(der []byte, change func(fields []asn1.RawValue, identifier []byte), key crypto.Signer) ([]byte, error) {
 	var outer struct {
@@ -177,4 +180,33 @@ func RevocationList(issuer *x509.Certificate, key crypto.Signer, revoked *big.In
 	return signAnew(der, func(fields []asn1.RawValue, identifier []byte) {
 		fields[1] = asn1.RawValue{FullBytes: identifier} // behind the version; RFC 5280, section 5.1
 	}, key)
+}
+
+// Response makes an OCSP response about a certificate, signed by a key.
+func Response(cert, issuer *x509.Certificate, key crypto.Signer, status int) ([]byte, error) {
+	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	der, err := ocsp.CreateResponse(issuer, issuer, ocsp.Response{
+		Status: status, SerialNumber: cert.SerialNumber, RevokedAt: time.Now().Add(-time.Minute),
+		ThisUpdate: time.Now().Add(-time.Minute), NextUpdate: time.Now().Add(time.Hour),
+	}, signer)
+	if err != nil {
+		return nil, err
+	}
+	var response struct { // RFC 6960, section 4.2.1
+		Status asn1.Enumerated
+		Bytes  struct {
+			Type  asn1.ObjectIdentifier
+			Basic []byte
+		} `asn1:"explicit,tag:0"`
+	}
+	if _, err := asn1.Unmarshal(der, &response); err != nil {
+		return nil, err
+	}
+	if response.Bytes.Basic, err = signAnew(response.Bytes.Basic, func([]asn1.RawValue, []byte) {}, key); err != nil {
+		return nil, err
+	}
+	return asn1.Marshal(response)
 }
