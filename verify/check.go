@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/x509"
 	"fmt"
 	"time"
@@ -88,6 +89,11 @@ func (j *judge) names(c *x509.Certificate) nameKeys {
 // named tells whether issuer has the name that child gives its issuer.
 func (j *judge) named(child, issuer *x509.Certificate) bool {
 	return j.names(child).issuer == j.names(issuer).subject
+}
+
+// sameCA tells whether two certificates are of one CA, by name and key.
+func (j *judge) sameCA(a, b *x509.Certificate) bool {
+	return j.names(a).subject == j.names(b).subject && bytes.Equal(a.RawSubjectPublicKeyInfo, b.RawSubjectPublicKeyInfo)
 }
 
 // selfIssued tells whether c has the same name as issuer and as subject, by

@@ -214,9 +214,7 @@ func (s *search) issuers(path []*x509.Certificate) []*x509.Certificate {
 	last := path[len(path)-1]
 	var likely, others []*x509.Certificate
 	for _, c := range s.sent {
-		if !s.named(last, c) || slices.ContainsFunc(path, func(p *x509.Certificate) bool {
-			return s.names(p).subject == s.names(c).subject && bytes.Equal(p.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo)
-		}) {
+		if !s.named(last, c) || slices.ContainsFunc(path, func(p *x509.Certificate) bool { return s.sameCA(p, c) }) {
 			continue
 		}
 		if len(last.AuthorityKeyId) == 0 || bytes.Equal(last.AuthorityKeyId, c.SubjectKeyId) {

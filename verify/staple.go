@@ -124,7 +124,8 @@ func (j *judge) readStaple(der []byte, issuer *x509.Certificate) (*ocsp.Response
 		return nil, errors.New("it is about another certificate")
 	}
 	signer := issuer
-	if r := parts.responder; r != nil && !r.Equal(issuer) {
+	// The certificate beside it may be another one of the issuer's, by another root.
+	if r := parts.responder; r != nil && !j.sameCA(r, issuer) {
 		if err := j.checkResponder(r, issuer); err != nil {
 			return nil, err
 		}

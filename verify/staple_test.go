@@ -55,6 +55,8 @@ func TestStaple(t *testing.T) {
 	// An issuer with the key of another name, and one with another key of the name.
 	alias, impostor := issue(t, "CA alias", root, mid.key), issue(t, "CA mid", root, nil)
 	byAlias := issue(t, "responder", alias, nil, ocspUse)
+	// The issuer by another root, as the responder has its certificate.
+	crossed := issue(t, "CA mid", issue(t, "CA another root", nil, nil), mid.key)
 	critical := issue(t, "responder", mid, nil, ocspUse, func(c *x509.Certificate) {
 		c.ExtraExtensions = []pkix.Extension{pkixExtension(asn1.ObjectIdentifier{1, 2, 3, 4}, true, 5, 0)}
 	})
@@ -74,6 +76,8 @@ func TestStaple(t *testing.T) {
 		{"good", good, nil, ""},
 		{"SHA-1 names the issuer", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.IssuerHash = crypto.SHA1 }), nil, ""},
 		{"by a responder", newStaple(t, leaf, mid, responder, nil), nil, ""},
+		{"with the issuer's other certificate", newStaple(t, leaf, mid, crossed, nil), nil, ""},
+		{"with another's certificate", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.Certificate = sibling.Certificate }), []Code{Staple}, "not from"},
 		{"revoked", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.Status = ocsp.Revoked; r.RevocationReason = 1 }), []Code{Revoked}, "key was compromised"},
 		{"unknown", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.Status = ocsp.Unknown }), []Code{Staple}, "does not know"},
 		{"out of date", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.NextUpdate = testNow.Add(-time.Second) }), []Code{Staple}, "fetch a new one"},
