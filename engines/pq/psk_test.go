@@ -119,8 +119,8 @@ func TestPSKRefused(t *testing.T) {
 		"another identity":  {testPSK("two"), nil, engine.AlertDecryptError},
 		"imported":          {imported, nil, engine.AlertDecryptError},
 		"no key":            {nil, nil, engine.AlertMissingExtension},
-		"a certificate":     {testPSK("one"), cert, engine.AlertHandshakeFailure},
-		"a certificate too": {testPSK("two"), &engine.ServerConfig{Identities: cert.Identities}, engine.AlertHandshakeFailure},
+		"a certificate":     {testPSK("one"), cert, engine.AlertMissingExtension},
+		"a certificate too": {testPSK("two"), &engine.ServerConfig{Identities: cert.Identities}, engine.AlertMissingExtension},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, s := withPSK(testPSK("one"))

@@ -52,6 +52,9 @@ const (
 // all others; then one whose trust anchor it asked for, a landmark-relative one
 // first; then the order in which they were given.
 func (h *serverHandshake) selectIdentity() error {
+	if h.hello.schemes == nil { // RFC 8446, section 4.2.3
+		return blame(engine.FaultNoCommonCipher, engine.AlertMissingExtension, "the client takes a pre-shared key alone, none that is known here, and no certificate")
+	}
 	allowed := h.prefs.signable(h.cfg.Level)
 	var list []candidate
 	signable, typed := false, false
