@@ -2,15 +2,20 @@ package pq_test
 
 import (
 	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"io"
+	"math/big"
 	"net"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tlsify/engine"
 	"tlsify/engine/enginetest"
@@ -176,6 +181,62 @@ func meet(t *testing.T, c *engine.ClientConfig, s *engine.ServerConfig) (client,
 	}
 	conn.Close()
 	return client, <-done
+}
+
+// shortKey is an RSA key that crypto/rsa neither signs nor checks anything by.
+type shortKey struct{ public *rsa.PublicKey }
+
+func (k shortKey) Public() crypto.PublicKey { return k.public }
+
+func (k shortKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return make([]byte, k.public.Size()), nil
+}
+
+// A key of less than 1024 bits is cert-weak, as one of 1024 is; once its signature was
+// said to be wrong, and nothing was shown of the certificate. It is of no use whatever
+// Verify says.
+func TestShortKey(t *testing.T) {
+	key := shortKey{&rsa.PublicKey{N: new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 768), big.NewInt(1)), E: 65537}}
+	_, issuer, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{enginetest.Host}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.public, issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	identities := []*engine.Identity{{Chain: [][]byte{der}, Leaf: leaf, Key: key}}
+	policy := &verify.Policy{Pins: []verify.Pin{pinOf(t, leaf)}}
+	good := enginetest.Identity(enginetest.Chain(t, "good"))
+	for _, role := range []string{"server", "client"} {
+		var verdict error
+		strict := judged(policy, &verdict)
+		for name, verify := range map[string]func(*engine.Peer) error{"judged": strict, "taken by anyone": anyone} {
+			t.Run(role+" "+name, func(t *testing.T) {
+				c := &engine.ClientConfig{Config: engine.Config{Verify: anyone}, ServerName: enginetest.Host}
+				s := &engine.ServerConfig{Config: engine.Config{Verify: anyone}, Identities: []*engine.Identity{good}}
+				var err error
+				if role == "server" {
+					c.Verify, s.Identities = verify, identities
+					err, _ = meet(t, c, s)
+				} else {
+					s.Verify, s.ClientAuth, c.Identities = verify, engine.ClientAuthRequire, identities
+					_, err = meet(t, c, s)
+				}
+				if name == "judged" && (err == nil || !slices.Equal(codes(t, err), []string{"cert-weak"})) {
+					t.Errorf("%v, and Verify says %v", err, verdict)
+				}
+				if fault := new(engine.PeerError); name != "judged" && !errors.As(err, &fault) {
+					t.Error(err)
+				}
+			})
+		}
+	}
 }
 
 // TestChainsOverConnections has a client judge every chain over a real

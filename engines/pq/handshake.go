@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/hmac"
 	"crypto/rand"
+	"crypto/rsa"
 	"time"
 
 	"tlsify/engine"
@@ -243,6 +244,9 @@ func (h *handshake) readCertificateVerify() error {
 	if s == nil || !contains(h.prefs.accepted(h.config.Level), m.scheme) || !s.fits(h.peerKey) {
 		return illegal("the peer signed with 0x%04x, which was not offered or is not its key's", m.scheme)
 	}
+	if key, ok := h.peerKey.(*rsa.PublicKey); ok && key.N.BitLen() < leastRSABits {
+		return h.refuseShort(key)
+	}
 	if !s.verify(h.peerKey, signedMessage(h.server, h.transcript.sum()), m.signature) {
 		return broken(engine.AlertDecryptError, "the peer's signature is wrong")
 	}
@@ -250,6 +254,15 @@ func (h *handshake) readCertificateVerify() error {
 	h.state.Signature = s.name
 	h.origin = h.state.Group
 	return nil
+}
+
+// refuseShort ends a handshake with a peer whose key is too short for crypto/rsa to
+// check anything by, so that nothing is proved. Verify says first what is wrong with it.
+func (h *handshake) refuseShort(key *rsa.PublicKey) error {
+	if err := h.judge(); err != nil {
+		return err
+	}
+	return broken(engine.AlertInsufficientSecurity, "the peer signed with an RSA key of %d bits, by which nothing is checked", key.N.BitLen())
 }
 
 // sendIdentity queues Certificate, compressed by one of these algorithms, and

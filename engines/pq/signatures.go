@@ -180,8 +180,12 @@ func selectScheme(public crypto.PublicKey, theirs, allowed []uint16) *scheme {
 	return nil
 }
 
-// maxRSABits bounds the work that a peer's key can cause, as crypto/tls does.
-const maxRSABits = 8192
+const (
+	// maxRSABits bounds the work that a peer's key can cause, as crypto/tls does.
+	maxRSABits = 8192
+	// leastRSABits is the length of the shortest key that crypto/rsa takes.
+	leastRSABits = 1024
+)
 
 // certificateKey gives a certificate's public key, if it is one to compute
 // with.
