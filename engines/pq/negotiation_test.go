@@ -3,6 +3,10 @@ package pq
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -244,6 +248,45 @@ func TestTicketsRefused(t *testing.T) {
 				t.Error("resumed")
 			}
 		})
+	}
+}
+
+// A client whose certificate has expired since has another by now, and is asked for it:
+// once its ticket was taken, and it was refused for the old one as long as it had the
+// ticket.
+func TestTicketOfExpiredCertificate(t *testing.T) {
+	for _, auth := range []engine.ClientAuth{engine.ClientAuthRequire, engine.ClientAuthRequest} {
+		for later, resumed := range map[time.Duration]bool{time.Hour: true, 3 * time.Hour: false} {
+			template := template()
+			template.NotAfter = time.Now().Add(2 * time.Hour)
+			key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+			der := must(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key))
+			c, s := configs("p256")
+			c.Identities = []*engine.Identity{{Chain: [][]byte{der}, Leaf: must(x509.ParseCertificate(der)), Key: key}}
+			s.TicketKeys, s.ClientAuth, s.Verify = [][32]byte{{1}}, auth, expectPeer(c.Identities[0])
+			c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
+			client, server := connected(t, c, s)
+			exchange(t, client, server)
+
+			if !resumed {
+				c.Identities = []*engine.Identity{testIdentity("rsa")}
+				s.Verify = expectPeer(c.Identities[0])
+			}
+			clientConn, serverConn := pair(t)
+			done := make(chan error, 1)
+			go func() {
+				now := func() time.Time { return time.Now().Add(later) }
+				_, err := newEngine(preferences{now: now}).Server(t.Context(), serverConn, s)
+				done <- err
+			}()
+			client, err := New().Client(t.Context(), clientConn, c)
+			if err := errors.Join(err, <-done); err != nil {
+				t.Fatal(err)
+			}
+			if client.State().Resumed != resumed {
+				t.Errorf("after %v: resumed %t", later, !resumed)
+			}
+		}
 	}
 }
 

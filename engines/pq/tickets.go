@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"time"
 
@@ -109,6 +110,16 @@ func (r *resumable) usable(now time.Time, level engine.Level) bool {
 		return false
 	}
 	return level < engine.LevelPQ || engine.PostQuantumGroup(r.origin)
+}
+
+// expired tells whether the certificate that the peer has shown is no longer valid. It
+// may have another by now, which only a full handshake asks for.
+func (r *resumable) expired(now time.Time) bool {
+	if len(r.chain) == 0 {
+		return false
+	}
+	leaf, err := x509.ParseCertificate(r.chain[0])
+	return err == nil && now.After(leaf.NotAfter)
 }
 
 // byType tells whether a configuration takes what the peer has shown.
