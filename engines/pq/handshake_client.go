@@ -112,10 +112,20 @@ func (h *clientHandshake) makeHello() error {
 	if err := h.makeShares(h.prefs.firstShares(h.groups)); err != nil {
 		return err
 	}
-	h.offerPSKs()
 	if err := h.markECH(); err != nil {
 		return err
 	}
+	err := h.writeHello()
+	if err != nil && h.ticket != nil { // which may be so long that there is no room for the rest
+		h.ticket = nil
+		err = h.writeHello()
+	}
+	return err
+}
+
+// writeHello writes the first ClientHello, with what is to be offered in it.
+func (h *clientHandshake) writeHello() error {
+	h.offerPSKs()
 	if err := h.marshalHello(nil); err != nil {
 		return err
 	}
@@ -337,10 +347,14 @@ func (h *clientHandshake) retry(m *serverHello, raw []byte) error {
 	}
 	h.hello.cookie = m.cookie
 	h.offerPSKs()
-	if err := h.marshalHello(h.transcript); err != nil {
-		return err
+	err := h.marshalHello(h.transcript)
+	if err == nil {
+		err = h.hideAgain()
 	}
-	if err := h.hideAgain(); err != nil {
+	if err != nil && m.cookie != nil {
+		return illegal("a HelloRetryRequest with a cookie of %d bytes, beside which there is no room for the rest", len(m.cookie))
+	}
+	if err != nil {
 		return err
 	}
 	h.changeCipherSpec()

@@ -13,8 +13,10 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"tlsify/engine"
+	"tlsify/engine/ech"
 	"tlsify/engine/enginetest"
 	"tlsify/engine/record"
 )
@@ -391,6 +393,53 @@ func TestSkippedEarlyDataIsCounted(t *testing.T) {
 		}
 	}
 }
+
+// What a server gives a client to send back may be so long that the ClientHello has no
+// room for the rest. That is no bug of ours, as was said once: a ticket is left out, and
+// without its cookie there is no handshake.
+func TestLongTicketAndCookie(t *testing.T) {
+	key, list := echKey(t, "x25519")
+	_, s := configs("p256")
+	s.ECHKeys = []ech.Key{key}
+	for _, hide := range []bool{false, true} {
+		for length, offered := range map[int]bool{1 << 14: true, 65000: false, 65535: false} {
+			c, _ := configs("p256")
+			ticket := clientTicket{
+				resumable: resumable{suite: record.SuiteOf(engine.AES128GCM), psk: make([]byte, 32), created: uint64(time.Now().UnixMilli()), lifetime: 3600,
+					serverName: testName, origin: "x25519", chain: testIdentity("p256").Chain},
+				identity: make([]byte, length),
+			}
+			c.Ticket = must(ticket.marshal())
+			if hide {
+				c.ECHConfigList = list
+			}
+			client, server := connected(t, c, s)
+			exchange(t, client, server)
+			h := &clientHandshake{handshake: newEngine(preferences{}).handshake(nil, &c.Config, false), cfg: c, ticket: usableTicket(c, time.Now())}
+			if err := h.makeHello(); err != nil || (h.hello.psk != nil) != offered {
+				t.Errorf("%d bytes, hidden %t: %v, offered %t", length, hide, err, h.hello.psk != nil)
+			}
+		}
+	}
+	for length, good := range map[int]bool{1 << 14: true, 65000: false} {
+		c, _ := configs("p256")
+		h := &clientHandshake{handshake: newEngine(preferences{}).handshake(nil, &c.Config, false), cfg: c}
+		if err := h.makeHello(); err != nil {
+			t.Fatal(err)
+		}
+		h.c.out.stream = discarded{}
+		m := serverHello{random: []byte(helloRetryRequestRandom), cipher: uint16(engine.AES128GCM), cookie: make([]byte, length), extensions: []uint16{extCookie}}
+		err := h.retry(&m, []byte{typeServerHello, 0, 0, 0})
+		if fatal := new(record.Fatal); good != (err == nil) || err != nil && (!errors.As(err, &fatal) || fatal.Alert != engine.AlertIllegalParameter) {
+			t.Errorf("a cookie of %d bytes: %v", length, err)
+		}
+	}
+}
+
+// discarded is a stream that takes everything.
+type discarded struct{ net.Conn }
+
+func (discarded) Write(p []byte) (int, error) { return len(p), nil }
 
 // Application data has no place in a handshake, not even an empty record under the
 // handshake's keys.
