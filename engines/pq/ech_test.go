@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/cryptobyte"
 
@@ -99,6 +100,54 @@ func TestECHCoversTickets(t *testing.T) {
 	}
 	if !bytes.Equal(a.ech, []byte{echInner}) || a.serverName != testName || b.serverName != "public.test" || bytes.Equal(a.random, b.random) {
 		t.Errorf("inner %+v, outer %+v", a, b)
+	}
+}
+
+// The outer hello of OpenSSL 4.0 has an empty binder where it resumes. It says nothing
+// where the inner one counts; else it is malformed, as ever.
+func TestECHWithEmptyOuterBinder(t *testing.T) {
+	key, list := echKey(t, "x25519")
+	c, s := configs("p256")
+	s.TicketKeys, s.ECHKeys, c.ECHConfigList = [][32]byte{{1}}, []ech.Key{key}, list
+	c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
+	client, server := connected(t, c, s)
+	exchange(t, client, server)
+	for _, hidden := range []bool{true, false} {
+		clientConn, serverConn := pair(t)
+		h := &clientHandshake{handshake: newEngine(preferences{}).handshake(clientConn, &c.Config, false), cfg: c, ticket: usableTicket(c, time.Now())}
+		if err := h.makeHello(); err != nil {
+			t.Fatal(err)
+		}
+		if !hidden {
+			s.ECHKeys = nil
+		}
+		enc, sender, err := h.ech.target.Sender()
+		if err != nil {
+			t.Fatal(err)
+		}
+		outer := *h.ech.outer
+		outer.binders = [][]byte{{}}
+		encode := func(payload []byte) []byte {
+			outer.ech = must((&outerECH{h.ech.target.Suite, h.ech.target.ID, enc, payload}).marshal())
+			return must(outer.marshal())
+		}
+		inner := must(encodeInner(h.helloRaw, encode([]byte{0}), testName, int(key.MaxNameLength)))
+		h.ech.raw = encode(must(sender.Seal(encode(make([]byte, len(inner)+16))[4:], inner)))
+		h.ech.sender, h.ech.outer = sender, &outer
+
+		done := make(chan result, 1)
+		go func() {
+			session, err := New().Server(t.Context(), serverConn, s)
+			done <- result{session, err}
+		}()
+		if session, err := h.c.within(t.Context(), func() (*session, error) { return h.proceed() }); hidden && (err != nil || !session.State().Resumed) {
+			t.Errorf("resumed: %v", err)
+		} else if !hidden {
+			wantAlert(t, err, engine.AlertDecodeError)
+		}
+		if rs := <-done; hidden && (rs.err != nil || !rs.session.State().Resumed || !rs.session.State().ECH) {
+			t.Errorf("the server's: %v", rs.err)
+		}
 	}
 }
 

@@ -115,6 +115,9 @@ func (h *serverHandshake) nextClientHello(open func(*clientHello, []byte) (*clie
 	}
 	h.hello, h.helloRaw = m, raw
 	switch {
+	// Not of an outer hello whose inner one counts: OpenSSL 4.0 has an empty one there.
+	case m.hasShortBinder():
+		return malformed("pre_shared_key")
 	case m.legacyVersion <= 0x0300: // RFC 8446, appendix D.5
 		return blame(engine.FaultVersion, engine.AlertProtocolVersion, "the client speaks SSL")
 	case !contains(m.versions, versionTLS13):

@@ -2,6 +2,7 @@ package pq
 
 import (
 	"bytes"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 
@@ -267,6 +268,12 @@ func (m *clientHello) parseKeyShares(s *cryptobyte.String) error {
 	return nil
 }
 
+// hasShortBinder tells whether a binder is shorter than any may be (RFC 8446, section
+// 4.2.11).
+func (m *clientHello) hasShortBinder() bool {
+	return slices.ContainsFunc(m.binders, func(binder []byte) bool { return len(binder) < 32 })
+}
+
 // parsePSK reads pre_shared_key, which ends the message of the given length.
 func (m *clientHello) parsePSK(s *cryptobyte.String, length int) error {
 	var identities, binders cryptobyte.String
@@ -286,7 +293,7 @@ func (m *clientHello) parsePSK(s *cryptobyte.String, length int) error {
 	}
 	for !binders.Empty() {
 		var binder []byte
-		if !readOpaque8(&binders, &binder) || len(binder) < 32 {
+		if !readOpaque8(&binders, &binder) {
 			return malformed("pre_shared_key")
 		}
 		m.binders = append(m.binders, binder)
