@@ -5,13 +5,13 @@
 // early data, and it decides nothing about trust.
 //
 // Start reading at handshake_client.go, which tells a handshake from beginning
-// to end, and then at session.go, which carries the bytes. Below them conn.go
-// moves records and messages over the stream; beside them key_schedule.go,
+// to end. What carries the bytes after it is package record's (session.go). Below
+// conn.go moves records and messages over the stream; beside it key_schedule.go,
 // groups.go (one table), signatures.go (one table) and tickets.go each hold
 // what their name says. messages*.go read and write handshake messages and
 // judge only their form.
 //
-// An error that ends a connection is a *fatal, which pairs the alert for the
+// An error that ends a handshake is a *record.Fatal, which pairs the alert for the
 // peer with the error for the caller; (*conn).abort sends the one and returns
-// the other, and it is called in exactly one place per role and phase.
+// the other, and it is called in one place, (*conn).within.
 package pq

@@ -106,10 +106,6 @@ func (h *clientHandshake) sealHello(enc []byte) error {
 // coverTicket gives the outer hello a ticket of random bytes for one in the inner
 // hello, which must not be seen (RFC 9849, section 6.1.2).
 func (e *hiddenHello) coverTicket(inner *clientHello) {
-	if inner.psk == nil {
-		e.outer.psk, e.outer.binders = nil, nil
-		return
-	}
 	e.outer.psk, e.outer.binders = nil, nil
 	for _, id := range inner.psk {
 		e.outer.psk = append(e.outer.psk, pskIdentity{randomBytes(len(id.identity)), uint32(randomBelow(1 << 32))})

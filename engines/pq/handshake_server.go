@@ -25,7 +25,7 @@ type serverHandshake struct {
 	accepted *offer     // the ticket or external key that is taken; nil: a full handshake
 	pskIndex uint16     // its place in the hello
 	identity *engine.Identity
-	asks     bool             // for a certificate of the client\'s
+	asks     bool             // for a certificate of the client's
 	matched  bool             // the client asked for its trust anchor
 	anchors  []trustanchor.ID // of all that it could have
 	scheme   *scheme          // to sign with
