@@ -90,8 +90,8 @@ type State struct {
 	// ServerName is, on a server, the name that the client asked for, if that
 	// can be a host's name: see HostName.
 	ServerName string
-	// Shown is, on a server, which of its certificates it has shown. It shows
-	// none where the connection is resumed.
+	// Shown is which of its certificates this end has shown: none where the
+	// connection is resumed, and on a client, where it has none of use.
 	Shown   *x509.Certificate
 	Resumed bool
 	ECH     bool // an Encrypted Client Hello was accepted

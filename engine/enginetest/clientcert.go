@@ -77,7 +77,7 @@ func testCertSent(r *rig) {
 	}
 	o := t.mustRun()
 	o.exchange("a", "b")
-	if !sameChain(*shown, t.client.Identities[0].Chain) || !o.session.State().ClientCertRequested {
+	if !sameChain(*shown, t.client.Identities[0].Chain) || !o.session.State().ClientCertRequested || !t.client.Identities[0].Leaf.Equal(o.session.State().Shown) {
 		r.Errorf("the server got %d certificates; state %+v", len(*shown), o.session.State())
 	}
 }
@@ -116,8 +116,8 @@ func testCertHeldInClear(r *rig) {
 	if len(*shown) > 0 || key.used.Load() {
 		r.Error("the client's certificate was sent in clear")
 	}
-	if !o.session.State().ClientCertRequested {
-		r.Error("the state does not tell that one was asked for")
+	if state := o.session.State(); !state.ClientCertRequested || state.Shown != nil {
+		r.Errorf("the state does not tell that one was asked for and none shown: %+v", state)
 	}
 }
 
@@ -127,7 +127,7 @@ func testCertSentInClear(r *rig) {
 	shown, _ := t.asks()
 	o := t.mustRun()
 	o.exchange("a", "b")
-	if !sameChain(*shown, t.client.Identities[0].Chain) || !o.session.State().ClientCertRequested {
+	if !sameChain(*shown, t.client.Identities[0].Chain) || !o.session.State().ClientCertRequested || !t.client.Identities[0].Leaf.Equal(o.session.State().Shown) {
 		r.Errorf("the server got %d certificates; state %+v", len(*shown), o.session.State())
 	}
 }

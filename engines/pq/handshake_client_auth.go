@@ -125,7 +125,7 @@ func (h *clientHandshake) sendClientIdentity() error {
 		return blame(engine.FaultClientCert, engine.AlertHandshakeFailure,
 			"the server takes no signature by the client's kind of key, or names none of its issuers")
 	}
-	h.identity = id
+	h.identity, h.state.Shown = id, id.Leaf
 	return h.sendIdentity(id, s, &certificateMessage{chain: shown(id)}, h.request.compressCerts)
 }
 

@@ -54,7 +54,7 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	conn := adapter.NewRecordConn(stream)
 	conn.KeepReceived()
 	conn.JoinChangeCipherSpec()
-	h := &handshake{records: conn, client: true, tickets: c.KeepTicket != nil}
+	h := &handshake{records: conn, client: true, tickets: c.KeepTicket != nil, identities: c.Identities}
 	h.tapInto(config)
 	h.offerIdentity(config, c)
 	config.VerifyConnection = h.verify(&c.Config)
@@ -93,7 +93,7 @@ type handshake struct {
 	tickets bool // a client's, that somebody wants
 	tap     adapter.Tap
 
-	identities []*engine.Identity // a server's
+	identities []*engine.Identity // this end's
 	level      engine.Level       // a server's
 
 	requested bool  // the server asked for a client certificate

@@ -2,6 +2,7 @@ package utls
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net"
 	"reflect"
@@ -75,8 +76,9 @@ type handshake struct {
 	hello   *serverHello
 
 	tap       adapter.Tap
-	requested bool  // the server asked for a certificate
-	refusal   error // why we ended it, if we did
+	requested bool              // the server asked for a certificate
+	shown     *x509.Certificate // that it got
+	refusal   error             // why we ended it, if we did
 }
 
 // prepare does everything that comes before the first byte. Records is nil
@@ -193,7 +195,7 @@ func (h *handshake) run(ctx context.Context) (engine.Session, error) {
 	if state.Version >= engine.TLS13 && h.spans() {
 		return nil, h.refuseSpan(state)
 	}
-	state.ClientCertRequested = h.requested
+	state.ClientCertRequested, state.Shown = h.requested, h.shown
 	if h.profile != nil && h.hello.retried {
 		// The library cannot offer a session and follow a HelloRetryRequest,
 		// and this server would send one again.
@@ -268,9 +270,10 @@ func (h *handshake) certificate(request *tls.CertificateRequestInfo) (*tls.Certi
 		switch {
 		case request.SupportsCertificate(&certificate) != nil:
 		case id.IssuedBy(cas):
+			h.shown = id.Leaf
 			return &certificate, nil
 		case chosen == none:
-			chosen = &certificate
+			chosen, h.shown = &certificate, id.Leaf
 		}
 	}
 	return chosen, nil
