@@ -36,3 +36,26 @@ func TestListenerRefusesFIFOs(t *testing.T) {
 	c := newLaunch(t).start(append(append([]string{"listen"}, identity(t)...), "--client-auth", "require", "--client-trust", fifo, "127.0.0.1:0", "--", "prog", "cat")...)
 	c.expect(1, "error usage --client-trust: .*", "end 1")
 }
+
+// A key log whose reader stands still was waited for, and neither a limit nor a signal
+// ended that.
+func TestFullKeyLog(t *testing.T) {
+	t.Parallel()
+	fifo := t.TempDir() + "/fifo"
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	full := openRaw(t, fifo, unix.O_RDWR|unix.O_NONBLOCK)
+	for _, size := range []int{4096, 1} {
+		for {
+			if _, err := unix.Write(full, make([]byte, size)); err != nil {
+				break
+			}
+		}
+	}
+	s := startServer(t, "greet")
+	newLaunch(t).start(connectTo(t, s, "--keylog", fifo)...).expect(1, "error usage --keylog: .*", "end 1")
+	l := newLaunch(t)
+	l.give(5, full)
+	l.start(connectTo(t, s, "--keylog", "fd:5")...).expect(1, "error usage --keylog: .*", "end 1")
+}

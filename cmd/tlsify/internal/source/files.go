@@ -36,6 +36,8 @@ const (
 	optionsTime  = 10 * time.Second
 	// fileTime is how long a descriptor given as fd:N may take to deliver.
 	fileTime = 30 * time.Second
+	// outputTime is how long the reader of what we write may stand still.
+	outputTime = time.Second
 )
 
 // Files reads what options name: a path, or fd:N for an inherited descriptor.
@@ -371,12 +373,16 @@ func (f *Files) Output(what, name string) (io.Writer, error) {
 // An output is written to in the middle of a handshake. That it cannot be is the
 // caller's doing, and neither the peer's nor an engine's.
 type output struct {
-	io.Writer
+	to interface {
+		io.Writer
+		SetWriteDeadline(time.Time) error
+	}
 	option string
 }
 
 func (o *output) Write(p []byte) (int, error) {
-	n, err := o.Writer.Write(p)
+	o.to.SetWriteDeadline(time.Now().Add(outputTime)) // no clock of the handshake's ends it
+	n, err := o.to.Write(p)
 	if err != nil {
 		err = status.Usagef("--%s: %s", o.option, status.PathText(err))
 	}
