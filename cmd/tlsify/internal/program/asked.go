@@ -118,7 +118,9 @@ func (plan *Plan) run(values []string, start func(*syscall.ProcAttr) (int, error
 	null, err := process.OpenNull()
 	end, err2 := [2]int{-1, -1}, error(nil)
 	if plan.End != 0 {
-		end, err2 = process.Pipe()
+		if end, err2 = process.Pipe(); err2 != nil {
+			end = [2]int{-1, -1} // and not 0, which is not ours to close
+		}
 	}
 	handle := -1
 	if err = cmp.Or(err, err2); err == nil {

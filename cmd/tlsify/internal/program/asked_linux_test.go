@@ -164,3 +164,39 @@ func TestHandles(t *testing.T) {
 		unix.Close(handle)
 	}
 }
+
+// Where there were no descriptors for all that PROG is reached by, descriptor 0 was
+// closed, and then what came to have that number.
+func TestShortageClosesNothingElse(t *testing.T) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	zero, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		t.Skip("there is no descriptor 0")
+	}
+	r, w, err := os.Pipe() // the runtime has its own descriptors from here on
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	defer unix.Close(zero)
+	defer unix.Dup2(zero, 0)
+	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
+	plan := Plan{Args: []string{"true"}, In: 0, Out: 1, End: 3, OneSocket: true, Claims: &process.Claims{}}
+	started := false
+	for most := uint64(0); !started && most < 200; most++ {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: most, Max: limit.Max}); err != nil {
+			t.Fatal(err)
+		}
+		plan.run(nil, func(*syscall.ProcAttr) (int, error) { started = true; return -1, unix.EAGAIN })
+		if process.IsClosed(0) {
+			t.Fatalf("with a limit of %d descriptor 0 is closed", most)
+		}
+	}
+	if !started {
+		t.Error("it is never started")
+	}
+}
