@@ -62,7 +62,7 @@ func (p *parser) listenAddress(s string) (t Target, err error) {
 		return Target{Given: []int{n}}, p.Claims.ClaimOr(lack, n, "listen", process.ToRead)
 	}
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
-		return Target{Network: "unix", Address: path}, nil
+		return Target{Network: "unix", Address: path}, checkPath(path)
 	}
 	host, port, err := split(s)
 	if isNumber(s) {

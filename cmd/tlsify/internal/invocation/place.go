@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/process"
@@ -76,10 +78,26 @@ func (p *parser) place() (err error) {
 		return err
 	}
 	if path, ok := strings.CutPrefix(rest[0], "unix:"); ok {
+		if err := checkPath(path); err != nil {
+			return err
+		}
 		p.inv.Target = dial.Target{Network: "unix", Address: path}
 		return p.without("not for a unix socket", "proxy", "tcp-fastopen", "ipv4", "ipv6")
 	}
 	return p.dialling(rest[0])
+}
+
+// checkPath refuses a path that no unix socket can have. One that begins with @ is
+// an abstract address, whose name needs no end.
+func checkPath(path string) error {
+	most := len(unix.RawSockaddrUnix{}.Path)
+	if !strings.HasPrefix(path, "@") {
+		most--
+	}
+	if path == "" || len(path) > most {
+		return status.Usagef("unix:%s: the path of a unix socket has 1 to %d bytes", status.Cut(path), most)
+	}
+	return nil
 }
 
 // without refuses options that would have no part in it.
