@@ -300,7 +300,7 @@ func TestOpenRefusesMoreThanADescriptor(t *testing.T) {
 // A name below localhost is this machine's, whatever DNS says (RFC 6761).
 func TestBelowLocalhost(t *testing.T) {
 	port := serve(t, "127.0.0.1:0", echo)
-	for _, host := range []string{"app.localhost", "a.b.LOCALHOST."} {
+	for _, host := range []string{"app.localhost", "a.b.LOCALHOST.", "localhost."} {
 		fd, address, err := Open(within(t, patience), Target{Network: "tcp", Address: host + ":" + port})
 		if err != nil {
 			t.Error(err)

@@ -65,9 +65,11 @@ func (d *dialer) ask(ctx context.Context, network, host string) (answers <-chan 
 }
 
 // belowLocalhost tells whether a name is below localhost, and so this machine's,
-// whatever DNS says, which is not even to be asked (RFC 6761, section 6.3).
+// whatever DNS says, which is not even to be asked (RFC 6761, section 6.3). So is
+// localhost itself with a trailing dot, by which no hosts file has it.
 func belowLocalhost(host string) bool {
-	return strings.HasSuffix(strings.ToLower(strings.TrimSuffix(host, ".")), ".localhost")
+	host = strings.ToLower(host)
+	return host == "localhost." || strings.HasSuffix(strings.TrimSuffix(host, "."), ".localhost")
 }
 
 func loopback(network string) netip.Addr {

@@ -209,3 +209,17 @@ func TestWordsAreNotReadAgain(t *testing.T) {
 		t.Errorf("%v, %v", inv.Listen.Reread, err)
 	}
 }
+
+// A trailing dot says that no domain is to be searched: it is dialled, and no part of
+// the name.
+func TestTrailingDotIsDialled(t *testing.T) {
+	for host, dialled := range map[string]string{"a.test.": "a.test.:443", "a.test": "a.test:443", "BÜCHER.test.": "xn--bcher-kva.test.:443"} {
+		inv, err := parse(t, "connect", host+":443")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if inv.Target.Address != dialled || strings.HasSuffix(inv.Host.String(), ".") || strings.HasSuffix(inv.TLS.ServerName, ".") {
+			t.Errorf("%s: %q is dialled, the name is %q and %q is sent", host, inv.Target.Address, inv.Host, inv.TLS.ServerName)
+		}
+	}
+}

@@ -195,6 +195,8 @@ func splitHostPort(s string) (host endpoint, port string, err error) {
 	}
 	host.dial = text
 	switch {
+	case host.name.IsDNS() && strings.HasSuffix(text, "."):
+		host.dial = host.name.String() + "." // of which no domain is searched (resolv.conf(5))
 	case host.name.IsDNS():
 		host.dial = host.name.String()
 	case !host.name.IsIP():
