@@ -134,7 +134,7 @@ var rulesDescriptors = []rule{
 		r.expectError(1, "usage")
 		t.took(began, 8*time.Second, 10*time.Second)
 	}},
-	{"fd-files", "A key, certificate or session may be given as fd:N wherever a file may", nothing, func(t *trial) {
+	{"fd-files", "A key or certificate may be given as fd:N wherever a file may", nothing, func(t *trial) {
 		c := t.call()
 		trust, cert, key := c.feed(7), c.feed(8), c.feed(9)
 		s := t.serve(quiet, onlyTLS13, askingClients)

@@ -132,7 +132,7 @@ func (r *Resources) kernel() error {
 
 // capture reads the ClientHello that `tlsify fingerprint` is to look at.
 func (r *Resources) capture() error {
-	if r.Form != option.Fingerprint || r.Listen.Target.Network != "" || r.Listen.Target.Given != nil {
+	if r.Form != option.Fingerprint || r.Listen.Target.Network != "" {
 		return nil
 	}
 	names := []string{r.Capture}

@@ -147,6 +147,12 @@ func (p *parser) file(what, name string, into *string) error {
 	return nil
 }
 
+// isDescriptor tells whether a name is fd:N.
+func isDescriptor(name string) bool {
+	_, is := process.Named(name)
+	return is
+}
+
 // filesOf takes all files of an option.
 func (p *parser) filesOf(what string) ([]string, error) {
 	files := make([]string, len(p.words.Values[what]))

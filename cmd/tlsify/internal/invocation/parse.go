@@ -100,6 +100,8 @@ func (p *parser) capture() (err error) {
 		return status.Usagef("fingerprint: a capture, or --listen ADDR, and nothing else")
 	case p.words.Has("save") && (!listens || p.inv.Save == ""):
 		return status.Usagef("fingerprint: --save FILE is for what --listen hears")
+	case p.words.Has("save") && isDescriptor(p.inv.Save):
+		return status.Usagef("fingerprint: --save is for a file that is not there yet, and not for a descriptor")
 	case compares && (listens || len(p.words.Rest) == 0):
 		return status.Usagef("fingerprint: --compare A B wants two captures")
 	case compares:
@@ -107,7 +109,9 @@ func (p *parser) capture() (err error) {
 			return err
 		}
 	case listens:
-		p.inv.Listen.Target, err = p.listenAddress(value)
+		if p.inv.Listen.Target, err = p.listenAddress(value); err == nil && p.inv.Listen.Target.Given != nil {
+			err = status.Usagef("fingerprint: --listen is for an address, and not for a descriptor")
+		}
 		return err
 	case len(p.words.Rest) == 0:
 		return nil

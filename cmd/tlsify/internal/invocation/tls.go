@@ -305,6 +305,9 @@ func (p *parser) session() error {
 	if !ok {
 		return nil
 	}
+	if isDescriptor(path) {
+		return status.Usagef("--session: its file is replaced by the next session's: give its path, and not a descriptor")
+	}
 	s := &Session{Path: path}
 	for _, o := range option.Table {
 		if o.Binds {
