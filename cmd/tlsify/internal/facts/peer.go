@@ -14,11 +14,14 @@ import (
 const (
 	namesLimit     = 1000
 	nameBytesLimit = 64 << 10
+	// variableLimit is less, as package program has no longer value for a variable.
+	variableLimit = 8 << 10
 )
 
-// peerNames are the names that a certificate is for, each KIND:NAME.
-func peerNames(leaf *x509.Certificate) (names []string) {
-	left := nameBytesLimit
+// peerNames are the names that a certificate is for, each KIND:NAME, in at most
+// limit bytes.
+func peerNames(leaf *x509.Certificate, limit int) (names []string) {
+	left := limit
 	for _, name := range verify.PresentedNames(leaf) {
 		if size := len(status.Token(name)); len(names) < namesLimit && size < left {
 			left -= size + 1
@@ -38,7 +41,7 @@ func SayPeer(to *status.Channel, leaf *x509.Certificate) {
 		to.Say("peer-subject", subject)
 	}
 	to.Say("peer-issuer", leaf.Issuer.String())
-	for _, name := range peerNames(leaf) {
+	for _, name := range peerNames(leaf, nameBytesLimit) {
 		to.Say("peer-name", name)
 	}
 	to.Say("peer-not-after", timeOf(leaf.NotAfter))
@@ -49,7 +52,7 @@ func peerEnvironment(leaf *x509.Certificate, set func(name, value string)) {
 	set("PEER_SUBJECT", status.Text(leaf.Subject.String()))
 	set("PEER_ISSUER", status.Text(leaf.Issuer.String()))
 	var tokens []string
-	for _, name := range peerNames(leaf) {
+	for _, name := range peerNames(leaf, variableLimit) {
 		tokens = append(tokens, status.Token(name))
 	}
 	set("PEER_NAMES", strings.Join(tokens, " "))

@@ -48,11 +48,16 @@ func TestManyNames(t *testing.T) {
 	for i := range 3000 {
 		c.DNSNames = append(c.DNSNames, fmt.Sprintf("%d.example", i))
 	}
-	if names := peerNames(c); len(names) != namesLimit || names[0] != "dns:0.example" {
+	if names := peerNames(c, nameBytesLimit); len(names) != namesLimit || names[0] != "dns:0.example" {
 		t.Errorf("%d names, %q the first", len(names), names[0])
 	}
+	peerEnvironment(c, func(name, value string) {
+		if name == "PEER_NAMES" && (len(value) > variableLimit || len(value) < variableLimit-20 || !strings.HasPrefix(value, "dns:0.example dns:1.example ")) {
+			t.Errorf("a variable of %d bytes, %.100q", len(value), value)
+		}
+	})
 	c.DNSNames = []string{strings.Repeat("x", nameBytesLimit), "short.example", strings.Repeat(" ", nameBytesLimit/3), "last.example"}
-	if names := peerNames(c); !slices.Equal(names, []string{"dns:short.example", "dns:last.example", "email:me@a.example"}) {
+	if names := peerNames(c, nameBytesLimit); !slices.Equal(names, []string{"dns:short.example", "dns:last.example", "email:me@a.example"}) {
 		t.Errorf("%d names: %.100q", len(names), names)
 	}
 }
