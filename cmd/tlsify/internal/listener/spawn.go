@@ -2,6 +2,7 @@ package listener
 
 import (
 	"bufio"
+	"errors"
 	"os"
 	"slices"
 	"strconv"
@@ -22,6 +23,8 @@ import (
 // until it is there.
 const mostSpawning = 4
 
+var errSlow = errors.New("the connection's process was not ready within --handshake-timeout")
+
 // spawn has a connection served by an accept that waits for one, or else by a new
 // one.
 func (s *service) spawn(v *visitor, conn int) error {
@@ -34,12 +37,15 @@ func (s *service) spawn(v *visitor, conn int) error {
 		}
 		s.dismiss(a)
 	}
-	a, err := s.start()
+	a, err := s.pool.start()
 	if err != nil {
 		return err
 	}
 	s.admission.started(v, func() { s.children.kill(a.pid) })
-	a.let(conn) // where that fails it has said why, or has died
+	if err := a.let(conn); errors.Is(err, os.ErrDeadlineExceeded) {
+		s.pool.dismiss(a) // it would wait for ever for what it did not ask for in time
+		return errSlow
+	} // where else that fails it has said why, or has died
 	s.follow(a, v)
 	return nil
 }

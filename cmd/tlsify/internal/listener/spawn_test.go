@@ -1,0 +1,30 @@
+package listener
+
+import (
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"tlsify/cmd/tlsify/internal/acquire"
+	"tlsify/cmd/tlsify/internal/invocation"
+)
+
+// A process that has not asked for its material in time was left behind, and its client
+// without a word: it would have waited for ever.
+func TestSlowProcessIsEnded(t *testing.T) {
+	s := &service{inv: &acquire.Resources{}, children: &children{ended: map[int]func(syscall.WaitStatus){}},
+		admission: newAdmission(invocation.Admission{Connections: 1, PerAddress: 1, Handshakes: 1, Waiting: 1}, time.Now)}
+	var dismissed []*accept
+	slow := &accept{furnished: make(chan struct{}), unfit: &os.PathError{Op: "read", Path: "door", Err: os.ErrDeadlineExceeded}}
+	close(slow.furnished)
+	s.pool = pool{start: func() (*accept, error) { return slow, nil }, dismiss: func(a *accept) { dismissed = append(dismissed, a) }}
+	v, _ := s.admission.enter(originOf(nil), func() {})
+	s.admission.queue(v)
+	if err := s.spawn(v, -1); err != errSlow {
+		t.Errorf("%v", err)
+	}
+	if len(dismissed) != 1 {
+		t.Error("it is not ended")
+	}
+}
