@@ -209,7 +209,13 @@ func (s *service) answer(a *accept) {
 	})
 }
 
+// listenVariables are those of sd_listen_fds(3).
+var listenVariables = []string{"LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES"}
+
 // handedOn is an environment without what was said to the listener alone.
 func handedOn(env []string) []string {
-	return slices.DeleteFunc(facts.WithoutUCSPI(env), func(entry string) bool { return strings.HasPrefix(entry, "LISTEN_") })
+	return slices.DeleteFunc(facts.WithoutUCSPI(env), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.Contains(listenVariables, name)
+	})
 }

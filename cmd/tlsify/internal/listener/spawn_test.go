@@ -2,6 +2,7 @@ package listener
 
 import (
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -26,5 +27,14 @@ func TestSlowProcessIsEnded(t *testing.T) {
 	}
 	if len(dismissed) != 1 {
 		t.Error("it is not ended")
+	}
+}
+
+// Of the variables of a service manager an accept and its program have none, and of
+// others all.
+func TestHandedOn(t *testing.T) {
+	env := []string{"LISTEN_PID=1", "LISTEN_FDS=1", "LISTEN_FDNAMES=tls", "LISTEN_PIDFDID=2", "PROTO=TCP", "LISTEN_ADDRESS=mine", "A=b"}
+	if got := handedOn(env); !slices.Equal(got, []string{"LISTEN_ADDRESS=mine", "A=b"}) {
+		t.Errorf("%q", got)
 	}
 }
