@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -199,10 +200,11 @@ func open(t invocation.Target) ([]*stream.FD, error) {
 	return []*stream.FD{socket}, err
 }
 
-// identityOf is what tells a socket's file from another of its name.
+// identityOf is what tells a socket's file from another of its name; zero where there
+// is none. An abstract address (unix(7)) has none.
 func identityOf(t invocation.Target) (id [2]uint64) {
 	var st unix.Stat_t
-	if t.Network == "unix" && unix.Lstat(t.Address, &st) == nil {
+	if t.Network == "unix" && !strings.HasPrefix(t.Address, "@") && unix.Lstat(t.Address, &st) == nil {
 		id = [2]uint64{uint64(st.Dev), st.Ino}
 	}
 	return id
@@ -210,7 +212,7 @@ func identityOf(t invocation.Target) (id [2]uint64) {
 
 // remove removes the socket's file, where it has one and that is still ours.
 func remove(t invocation.Target, id [2]uint64) {
-	if t.Network == "unix" && identityOf(t) == id {
+	if id != [2]uint64{} && identityOf(t) == id {
 		os.Remove(t.Address)
 	}
 }

@@ -38,3 +38,18 @@ func TestHandedOn(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A file is not removed for an abstract address that is spelt like its name.
+func TestAbstractAddressHasNoFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"@abstract", "socket"} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		target := invocation.Target{Network: "unix", Address: name}
+		remove(target, identityOf(target))
+		if _, err := os.Stat(name); (err == nil) != (name == "@abstract") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
