@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/fingerprint"
@@ -54,7 +55,8 @@ func printFingerprint(ctx context.Context, res *acquire.Resources) (int, error) 
 // hear takes the ClientHello of the first client that comes, and keeps it where
 // that is asked for. The file is made before anyone is waited for, because what
 // could not be kept then could not be heard again; it stays only with the
-// ClientHello in it.
+// ClientHello in it. Before anything of the client's is read, this process gives up
+// what that does not take, as far as the kernel can.
 func hear(ctx context.Context, res *acquire.Resources) (message []byte, err error) {
 	defer func() {
 		if err != nil && ctx.Err() == nil {
@@ -62,14 +64,16 @@ func hear(ctx context.Context, res *acquire.Resources) (message []byte, err erro
 		}
 	}()
 	var file *os.File
+	dir := "" // in which a file may have to be removed
 	if res.Save != "" {
+		dir = filepath.Dir(res.Save)
 		if file, err = os.OpenFile(res.Save, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644); err != nil {
 			return nil, err
 		}
 	}
 	message, err = fingerprint.Listen(ctx, res.Listen.Target.Network, res.Listen.Target.Address, func(address string) {
 		status.Write("tlsify: listening on " + address)
-	})
+	}, func() error { return res.Sandbox.Confine(dir, res.Say.Note) })
 	if file == nil {
 		return message, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"net"
 	"os"
@@ -415,6 +416,43 @@ func TestEveryThreadIsConfined(t *testing.T) {
 	}
 	if ulimit := strings.TrimSpace(strings.TrimPrefix(got, want)); (ulimit == "0") != (string(core[1]) == "0") {
 		t.Errorf("PROG's limit for a core file is %s, the test's %s", ulimit, core[1])
+	}
+}
+
+// What takes a stranger's ClientHello apart is confined before it reads that, and can
+// still remove the file for it.
+func TestFingerprintIsConfined(t *testing.T) {
+	needSandbox(t)
+	t.Parallel()
+	save := filepath.Join(t.TempDir(), "hello")
+	cmd := exec.Command("tlsify", "fingerprint", "--listen", "127.0.0.1:0", "--save", save)
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	lines := bufio.NewScanner(log)
+	lines.Scan()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(lines.Text(), "tlsify: listening on "))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		status, _ := os.ReadFile("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/status")
+		if strings.Contains(string(status), "Seccomp:\t2\n") {
+			break
+		}
+	}
+	confined(t, cmd.Process.Pid)
+	conn.Write([]byte("no ClientHello"))
+	lines.Scan()
+	cmd.Wait()
+	if _, err := os.Stat(save); !os.IsNotExist(err) || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(lines.Text(), "no TLS handshake record") {
+		t.Errorf("%q: %v, the file: %v", lines.Text(), cmd.ProcessState, err)
 	}
 }
 

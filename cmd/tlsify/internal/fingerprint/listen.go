@@ -17,9 +17,10 @@ const helloTime = 10 * time.Second
 var refusal = []byte{21, 3, 3, 0, 2, 2, 40}
 
 // Listen takes one connection, and no more of it than its ClientHello, which it
-// returns as ReadHello does. It says at which address it listens. Where ctx has
+// returns as ReadHello does. It says at which address it listens, and, before it reads
+// anything, that somebody has come, from when on it opens nothing. Where ctx has
 // ended the error is its cause.
-func Listen(ctx context.Context, network, address string, listening func(address string)) (message []byte, err error) {
+func Listen(ctx context.Context, network, address string, listening func(address string), come func() error) (message []byte, err error) {
 	defer func() {
 		if err != nil && ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -37,6 +38,10 @@ func Listen(ctx context.Context, network, address string, listening func(address
 		return nil, fmt.Errorf("cannot accept a connection: %w", err)
 	}
 	defer conn.Close()
+	listener.Close() // which may have a file to remove
+	if err := come(); err != nil {
+		return nil, err
+	}
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	conn.SetDeadline(time.Now().Add(helloTime))
 	message, err = ReadHello(conn)

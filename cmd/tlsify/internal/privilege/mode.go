@@ -42,6 +42,16 @@ func (m Mode) TellMissing(note func(string)) error {
 	return m.Refuses(Missing(), note)
 }
 
+// Confine confines this process for good to the descriptors that it has and, where
+// replace is not empty, to the files of that directory.
+func (m Mode) Confine(replace string, note func(string)) error {
+	if m == Off {
+		return nil
+	}
+	_, err := Prepare(Needs{Replace: replace}).Enter()
+	return m.Refuses(err, note)
+}
+
 // Unavailable is the failure of an invocation that is to be confined or not to
 // be at all.
 func Unavailable(err error) error {
