@@ -166,11 +166,34 @@ func ended(inv *invocation.Invocation, exit int) int {
 // carryOut does what the form says. The error is of something that went wrong
 // before any connection was there to report it.
 func carryOut(ctx context.Context, res *acquire.Resources, who caller.Caller) (int, error) {
-	if res.Inspect != "" || !slices.Contains([]option.Form{option.Connect, option.Accept, option.Listen}, res.Form) {
-		// These print by package os, which takes a reader that has left for our
-		// end. It is caught rather than ignored, because nobody is to inherit that.
-		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	if res.Inspect == "" && slices.Contains([]option.Form{option.Connect, option.Accept, option.Listen}, res.Form) {
+		return do(ctx, res, who)
 	}
+	// The others print by package os, which takes a reader that has left for our
+	// end. It is caught rather than ignored, because nobody is to inherit that. And
+	// it waits for a reader that stands still, which a signal is to end.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	type end struct {
+		exit int
+		err  error
+	}
+	over := make(chan end, 1)
+	go func() {
+		exit, err := do(ctx, res, who)
+		over <- end{exit, err}
+	}()
+	late := make(chan struct{})
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(finishLimit, func() { close(late) }) })()
+	select {
+	case e := <-over:
+		return e.exit, e.err
+	case <-late:
+		return 0, context.Cause(ctx)
+	}
+}
+
+// do is carryOut that may wait for who reads descriptor 1.
+func do(ctx context.Context, res *acquire.Resources, who caller.Caller) (int, error) {
 	switch res.Form {
 	case option.Engines:
 		return printEngines(res.Say.Verbose)
