@@ -13,11 +13,11 @@ import (
 // can be called so, and pollBriefly, because whatever wants the processor
 // meanwhile, a collection of garbage included, can wait as long as it does.
 
-// briefly is less than the 10 ms after which the runtime interrupts, and more
+// Briefly is less than the 10 ms after which the runtime interrupts, and more
 // than the 4 ms of a common timer tick: an alarm before the next tick is dear.
 const Briefly = 8 * time.Millisecond
 
-// pollBriefly is poll(2) for no longer than briefly.
+// pollBriefly is poll(2) for no longer than Briefly.
 func pollBriefly(fds []unix.PollFd) (int, error) {
 	limit := unix.NsecToTimespec(int64(Briefly))
 	n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds[0])), uintptr(len(fds)), uintptr(unsafe.Pointer(&limit)), 0, 0, 0)

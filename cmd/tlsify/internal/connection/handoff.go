@@ -98,7 +98,7 @@ func (c *connection) preparePair() (err error) {
 	return err
 }
 
-// invocation.HandPair hands one end of the socketpair over and keeps the other.
+// handPair hands one end of the socketpair over and keeps the other.
 func (c *connection) handPair() (err error) {
 	if err := unix.SetNonblock(c.ends[0], true); err != nil {
 		return err

@@ -2,8 +2,6 @@ package connection
 
 import (
 	"context"
-	"errors"
-	"io"
 	"strings"
 	"time"
 
@@ -335,7 +333,7 @@ func (c *connection) hear() <-chan struct{} {
 		closed := false
 		for {
 			line, err := c.say.ReadLine(time.Time{})
-			if errors.Is(err, io.EOF) || err != nil {
+			if err != nil {
 				return
 			}
 			switch {

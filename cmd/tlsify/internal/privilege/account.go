@@ -30,7 +30,7 @@ type Account struct{ uid, gid int }
 // Numbered is the account of a user and a group that are given by number.
 func Numbered(uid, gid int) *Account { return &Account{uid, gid} }
 
-// String is what parseAccount reads.
+// String is what ParseNumbered reads.
 func (a *Account) String() string {
 	if a == nil {
 		return "-"
