@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,6 +59,41 @@ func document(t *testing.T) string {
 		}
 	})
 	return path
+}
+
+// Once a tlsify that is not there was measured for an hour, and put into the document.
+func TestNothingIsMeasuredInVain(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	place, none := filepath.Join(dir, "place.md"), filepath.Join(dir, "none.md")
+	for path, text := range map[string]string{place: tableBegins + "the last\n" + tableEnds, none: "no place\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, c := range map[string]struct {
+		tlsify string
+		o      options
+	}{
+		"no tlsify":      {dir + "/tlsify", options{into: place}},
+		"no program":     {place, options{into: place}},
+		"no such server": {self, options{into: place, only: "no such server"}},
+		"no document":    {self, options{into: dir + "/nowhere.md"}},
+		"no place":       {self, options{into: none}},
+	} {
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		c.o.tries, c.o.limit = 1, time.Second
+		if _, err := run(ctx, c.tlsify, c.o); err == nil || errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if text, _ := os.ReadFile(place); !strings.Contains(string(text), "the last") {
+		t.Errorf("the document is %q", text)
+	}
 }
 
 func TestJudge(t *testing.T) {

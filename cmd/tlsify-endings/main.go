@@ -11,8 +11,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -57,6 +59,9 @@ func main() {
 // run tries all that was chosen, and returns the cells of the default that are
 // not as they should be.
 func run(ctx context.Context, tlsify string, o options) (bad []string, err error) {
+	if err := sensible(tlsify, o); err != nil {
+		return nil, err
+	}
 	h, err := newHouse(tlsify, o.tools)
 	if err != nil {
 		return nil, err
@@ -87,6 +92,24 @@ func run(ctx context.Context, tlsify string, o options) (bad []string, err error
 		bad = append(bad, r.bad()...)
 	}
 	return bad, err
+}
+
+// sensible refuses, before anything is measured, what could come to nothing.
+func sensible(tlsify string, o options) error {
+	path, err := filepath.Abs(tlsify)
+	if err != nil {
+		return err
+	}
+	if _, err := exec.LookPath(path); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(servers, func(s server) bool { return strings.Contains(s.name, o.only) }) {
+		return fmt.Errorf("-only: no server's name contains %q", o.only)
+	}
+	if o.into != "" {
+		_, _, err = around(o.into)
+	}
+	return err
 }
 
 // lacks says what a server needs and is not there.

@@ -17,16 +17,25 @@ const (
 	tableEnds   = "<!-- /endings -->\n"
 )
 
-// putInto puts the table into a document.
-func putInto(path, text string) error {
+// around is what a document has before and behind the table.
+func around(path string) (before, after []byte, err error) {
 	doc, err := os.ReadFile(path)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	before, rest, ok := bytes.Cut(doc, []byte(tableBegins))
-	_, after, ok2 := bytes.Cut(rest, []byte(tableEnds))
-	if !ok || !ok2 {
-		return errors.New(path + " has no place for the table")
+	before, rest, begins := bytes.Cut(doc, []byte(tableBegins))
+	_, after, ends := bytes.Cut(rest, []byte(tableEnds))
+	if !begins || !ends {
+		return nil, nil, errors.New(path + " has no place for the table")
+	}
+	return before, after, nil
+}
+
+// putInto puts the table into a document.
+func putInto(path, text string) error {
+	before, after, err := around(path)
+	if err != nil {
+		return err
 	}
 	return os.WriteFile(path, slices.Concat(before, []byte(tableBegins), []byte(text), []byte(tableEnds), after), 0o644)
 }
