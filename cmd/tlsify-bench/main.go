@@ -8,8 +8,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -67,13 +69,21 @@ func run(ctx context.Context, args []string) int {
 			return status
 		}
 	}
-	fmt.Fprintln(os.Stderr, "usage:")
+	if len(args) > 0 && slices.Contains([]string{"--help", "-h", "help"}, args[0]) {
+		usage(os.Stdout)
+		return statusOK
+	}
+	usage(os.Stderr)
+	return statusFailed
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "usage:")
 	for _, c := range commands() {
 		if !c.Hidden {
-			fmt.Fprintf(os.Stderr, "  tlsify-bench %s\n        %s\n", strings.TrimSpace(c.Name+" [OPTION]... "+c.Args), c.Help)
+			fmt.Fprintf(w, "  tlsify-bench %s\n        %s\n", strings.TrimSpace(c.Name+" [OPTION]... "+c.Args), c.Help)
 		}
 	}
-	fmt.Fprintln(os.Stderr, "`tlsify-bench run --help` lists the options of run, and so with the others. With --server\n"+
+	fmt.Fprintln(w, "`tlsify-bench run --help` lists the options of run, and so with the others. With --server\n"+
 		"HOST:PORT run measures against a server of yours, in place of everything else.")
-	return statusFailed
 }

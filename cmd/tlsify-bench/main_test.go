@@ -108,6 +108,18 @@ func (p programs) testRun(t *testing.T) {
 	}
 }
 
+// Whoever asks for help has not failed.
+func TestHelp(t *testing.T) {
+	for _, word := range []string{"--help", "-h", "help"} {
+		if status := run(t.Context(), []string{word}); status != statusOK {
+			t.Errorf("%s: status %d", word, status)
+		}
+	}
+	if status := run(t.Context(), nil); status != statusFailed {
+		t.Errorf("no command: status %d", status)
+	}
+}
+
 // What cannot be measured is refused at once: an engine that there is not took
 // 90 seconds for the others, and a word too many or a number that means nothing
 // was left out.
