@@ -6,10 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
+	"tlsify/stream"
 )
 
 // parse parses arguments, for a build with one engine.
@@ -136,6 +139,34 @@ func TestAnsweringExcludes(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), " exclude") {
 				t.Errorf("%s %s: %v", option, other, err)
 			}
+		}
+	}
+}
+
+// --handoff auto once handed the network's socket over where there was a limit to keep
+// or an end to tell of, which then nobody did.
+func TestHandoffAutoKeepsWhatIsAskedFor(t *testing.T) {
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(ends[1])
+	fd, err := stream.NewFD(ends[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	say := status.Reporter{Control: status.NewChannel(fd, fd)}
+	for given, want := range map[string]string{
+		"--alpn=x": HandAuto, "--timeout=1s": HandPair, "--idle-timeout=1s": HandPair, "--linger=1s": HandPair,
+		"--eof=hold": HandPair, "--eof-wait=1s": HandPair, "--tolerate-truncation": HandPair,
+	} {
+		words, err := option.Split([]string{"connect", "--handoff=auto", given, "a.test:1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		inv, err := Parse(words, Context{Env: map[string]string{}, Engines: Engines{server{}}, Claims: &process.Claims{}, Say: say})
+		if err != nil || inv.Stream.Handoff != want {
+			t.Errorf("%s: %q, %v", given, inv.Stream.Handoff, err)
 		}
 	}
 }

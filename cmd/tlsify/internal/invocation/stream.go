@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tlsify/cmd/tlsify/internal/dial"
+	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/pump"
 )
@@ -80,7 +81,7 @@ const (
 const (
 	HandPair   = "socketpair" // an end of one, while the pump goes on
 	HandKernel = "ktls"       // the network's socket, whose TLS is the kernel's
-	HandAuto   = "auto"       // the latter where --pump auto would have the kernel's, else the former
+	HandAuto   = "auto"       // the latter where --pump auto would have the kernel's and nothing is asked of the stream, else the former
 )
 
 // plaintext reads who has the plaintext: --handoff.
@@ -98,8 +99,16 @@ func (p *parser) plaintext() error {
 	case kind != HandPair && p.words.Has("pump"):
 		return status.Usagef("--pump is for a stream that tlsify carries; with it, --handoff socketpair")
 	}
+	if kind == HandAuto && slices.ContainsFunc(option.Table, p.needsCarrying) {
+		kind = HandPair // the socket itself would go without what was asked for
+	}
 	p.inv.Stream.Handoff = kind
 	return nil
+}
+
+// needsCarrying tells whether an option is given that --handoff ktls excludes.
+func (p *parser) needsCarrying(o option.Option) bool {
+	return p.words.Has(o.Name) && slices.Contains(o.Excludes, "handoff "+HandKernel)
 }
 
 // starttls reads --starttls.
