@@ -90,13 +90,12 @@ var list = []how{
 END
 		serve 443 :443 -- sh api.sh
 		[ "$(sh block)" = '{"echo":{"n":1}}' ]`},
-	{page: "recipes.md", begins: "tlsify --session", script: page + `
+	{page: "recipes.md", begins: "mkdir -p ~/.cache", script: page + `
 		head -c 32 /dev/urandom | base64 >tickets
 		serve 443 --ticket-key tickets :443 -- sh page.sh
-		mkdir .cache
 		printf 'GET /\r\n\r\n' | sh block | grep 'resumed no'
 		printf 'GET /\r\n\r\n' | sh block | grep 'resumed yes'`},
-	{page: "recipes.md", begins: "head -c 32", script: `
+	{page: "recipes.md", begins: "(umask 077; head -c 32", script: `
 		printf '#!/bin/sh\nexec echo "$TLSIFY_RESUMED"\n' >my-server && chmod +x my-server
 		sh block 2>>server.log &
 		await 8443
