@@ -147,10 +147,13 @@ func (p *parser) file(what, name string, into *string) error {
 	return nil
 }
 
-// isDescriptor tells whether a name is fd:N.
-func isDescriptor(name string) bool {
-	_, is := process.Named(name)
-	return is
+// madeAnew takes the name of a file that is to be made, in its directory: a descriptor
+// has none.
+func (p *parser) madeAnew(what, name string) error {
+	if _, ok := process.Named(name); ok {
+		return status.Usagef("--%s takes a path, and no %s: its file is made anew", what, status.Cut(name))
+	}
+	return nil
 }
 
 // filesOf takes all files of an option.

@@ -95,13 +95,14 @@ func (p *parser) capture() (err error) {
 	other, compares := p.words.Value("compare")
 	p.inv.JSON = p.words.Has("json")
 	p.inv.Save, _ = p.words.Value("save")
+	if err := p.madeAnew("save", p.inv.Save); err != nil {
+		return err
+	}
 	switch {
 	case len(p.words.Rest) > 1 || listens && len(p.words.Rest) > 0 || p.words.Prog != nil:
 		return status.Usagef("fingerprint: a capture, or --listen ADDR, and nothing else")
 	case p.words.Has("save") && (!listens || p.inv.Save == ""):
 		return status.Usagef("fingerprint: --save FILE is for what --listen hears")
-	case p.words.Has("save") && isDescriptor(p.inv.Save):
-		return status.Usagef("fingerprint: --save is for a file that is not there yet, and not for a descriptor")
 	case compares && (listens || len(p.words.Rest) == 0):
 		return status.Usagef("fingerprint: --compare A B wants two captures")
 	case compares:

@@ -110,6 +110,9 @@ func TestRefusals(t *testing.T) {
 		{"listen|--cert=c|--key=signer:fd:5|:0|--|prog", `can't share one stream`},
 		{"connect|--cert=c|--key=signer:cat|a.test:1", `a signer is for servers`},
 		{"connect|--pin=fd:5|--net-fd=5|--name=a.test", `--pin: descriptor 5 is used for --net-fd already`},
+		// Each once made a file of that name.
+		{"connect|--session=fd:5|a.test:1", `--session takes a path, and no fd:5`},
+		{"fingerprint|--listen=127.0.0.1:0|--save=fd:5", `--save takes a path, and no fd:5`},
 		{"connect|--net-fd=5|--name=a.test|--keylog=fd:5", `--keylog: descriptor 5 is used for --net-fd already`},
 		{"connect|--linger=1s|--handoff=ktls|a.test:1", `--handoff needs a --control-fd`},
 		{"connect|--raw-public-key|--pin=f|--trust=f|a.test:1", `--raw-public-key: nobody vouches for a key`},

@@ -305,8 +305,8 @@ func (p *parser) session() error {
 	if !ok {
 		return nil
 	}
-	if isDescriptor(path) {
-		return status.Usagef("--session: its file is replaced by the next session's: give its path, and not a descriptor")
+	if err := p.madeAnew("session", path); err != nil {
+		return err
 	}
 	s := &Session{Path: path}
 	for _, o := range option.Table {
