@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -325,6 +326,14 @@ func TestFiguresHaveTheReports(t *testing.T) {
 		}
 		if !strings.Contains(string(figures), summary(report, path, root+"/doc")) {
 			t.Errorf("doc/figures.md has no summary of %s, or an old one: make it with tlsify-bench show --into doc/figures.md", filepath.Base(path))
+		}
+		// What is said of them below it was left behind by a new report once.
+		var trips []any
+		for _, size := range []string{"1", "64", "1400"} {
+			trips = append(trips, bench.Summarize(report.Result("echo/" + size).Entrant("tlsify").Samples["cpu"]).Median)
+		}
+		if said := fmt.Sprintf("takes %.0f, %.0f and %.0f us of CPU", trips...); !strings.Contains(string(figures), said) {
+			t.Errorf("doc/figures.md does not say that a round trip %s, as %s has it", said, filepath.Base(path))
 		}
 	}
 }
