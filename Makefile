@@ -225,7 +225,7 @@ bench-engines: bench-build ## size and start of each build; INTO=ENGINES.md puts
 	@CGO_ENABLED=0 $(GO) build $(BENCHFLAGS) -tags pq -o bin/tlsify-pq ./cmd/tlsify
 	@bin/tlsify-bench engines $${INTO:+--into "$$INTO"} std=bin/tlsify-std utls=bin/tlsify-utls pq=bin/tlsify-pq all=bin/tlsify
 
-bench-build: build
+bench-build: build ## build bin/tlsify-bench, and bin/tlsify-std, a tlsify with the engine std alone
 	@CGO_ENABLED=0 $(GO) build $(BENCHFLAGS) -o bin/tlsify-std ./cmd/tlsify
 	@$(GOBUILD) -o bin/tlsify-bench ./cmd/tlsify-bench
 
