@@ -224,6 +224,25 @@ func sameSet(t *testing.T, what string, have, want []string) {
 	}
 }
 
+// The contract and the manual page name every variable that PROG is given, and no other.
+func TestPageVariables(t *testing.T) {
+	want := []string{"TLSIFY_ENGINE"} // which is read
+	for _, name := range facts.ProgramVariables() {
+		if strings.HasPrefix(name, "TLSIFY_") {
+			want = append(want, name)
+		}
+	}
+	for _, page := range []string{"contract.md", "tlsify.1"} {
+		text, err := os.ReadFile("../../doc/" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		have := regexp.MustCompile(`TLSIFY_[A-Z_]+`).FindAllString(string(text), -1)
+		slices.Sort(have)
+		sameSet(t, "variables of "+page, slices.Compact(have), want)
+	}
+}
+
 // The recipes list every program whose place tlsify can take.
 func TestRecipesPersonalities(t *testing.T) {
 	text, err := os.ReadFile("../../doc/recipes.md")
