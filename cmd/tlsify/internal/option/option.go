@@ -64,7 +64,7 @@ type Option struct {
 // all read it.
 var Table = []Option{
 	{Name: "name", Arg: "NAME", Repeats: true, Forms: "ci", Topic: "trust",
-		Help: "accept a certificate for NAME (a DNS name or an IP address) instead of HOST"},
+		Help: "accept a certificate for NAME (a DNS name, an IP address, srv:_SERVICE.NAME or uri:SCHEME:NAME) instead of HOST"},
 	{Name: "sni", Arg: "NAME|none", Forms: "ci", Topic: "trust",
 		Help: "the server name to send, instead of HOST or the first DNS --name"},
 	{Name: "trust", Arg: "system|none|FILE|DIR", Repeats: true, Forms: "ci", Topic: "trust", Binds: true,
@@ -72,7 +72,7 @@ var Table = []Option{
 	{Name: "pin", Arg: "PIN|FILE", Repeats: true, Forms: "cial", Topic: "trust", Reread: true, Binds: true,
 		Help: "the peer's leaf must match: sha256//BASE64 of its key, cert-sha256//BASE64 of all of it, or a PEM certificate or public key; any of several; in addition to all else"},
 	{Name: "tlsa", Arg: "RECORD", Repeats: true, Forms: "ci", Topic: "trust", Binds: true,
-		Help: "a TLSA record, 'U S M HEX', that the caller has validated (RFC 7671); one of several must match; usages 2 and 3 take the place of --trust where there is none"},
+		Help: "a TLSA record, 'U S M HEX', that the caller has validated (RFC 7671); one of several must match; usages 2 and 3 take the place of --trust where there is none, and with 3 names and dates are not checked"},
 	{Name: "crl", Arg: "FILE", Repeats: true, Forms: "cial", Topic: "trust", Own: true, Binds: true,
 		Help: "revocation lists, PEM or DER; the leaf's issuer must have one among them"},
 	{Name: "staple", Arg: "off|check|require", Forms: "ci", Topic: "trust", Binds: true,
