@@ -224,6 +224,22 @@ func sameSet(t *testing.T, what string, have, want []string) {
 	}
 }
 
+// The help has the contract's forms, of which it lacked PROG.
+func TestHelpForms(t *testing.T) {
+	n := 0
+	for line := range strings.Lines(docPage(t, "contract.md", "## 1. Forms")) {
+		if form, ok := strings.CutPrefix(line, "    tlsify "); ok {
+			n++
+			if have := strings.ReplaceAll(helpOverview, " ARG...", ""); !strings.Contains(have, "\n  tlsify "+strings.ReplaceAll(form, " ARG...", "")) {
+				t.Errorf("tlsify help has no %s", form)
+			}
+		}
+	}
+	if n < 8 {
+		t.Errorf("the contract has %d forms", n)
+	}
+}
+
 // The contract and the manual page name every variable that PROG is given, and no other.
 func TestPageVariables(t *testing.T) {
 	want := []string{"TLSIFY_ENGINE"} // which is read

@@ -36,9 +36,9 @@ that off.
 Its forms:
 
   tlsify [connect] [OPTION]... HOST:PORT [-- PROG ARG...]
-  tlsify [connect] [OPTION]... unix:PATH --name NAME
-  tlsify connect   [OPTION]... --net-fd N[,M] --name NAME
-  tlsify accept    [OPTION]... --cert FILE --key FILE [--net-fd N]
+  tlsify [connect] [OPTION]... unix:PATH --name NAME [-- PROG ARG...]
+  tlsify connect   [OPTION]... --net-fd N[,M] --name NAME [-- PROG ARG...]
+  tlsify accept    [OPTION]... --cert FILE --key FILE [--net-fd N[,M]] [-- PROG]
   tlsify listen    [OPTION]... --cert FILE --key FILE [ADDR] -- PROG
   tlsify inspect   [OPTION]... [--json | --pem] HOST:PORT
   tlsify fingerprint [--json] [FILE | --listen ADDR [--save FILE] | --compare A B]
