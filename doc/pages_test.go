@@ -3,6 +3,7 @@
 package doc
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -152,6 +153,28 @@ func TestMain(m *testing.M) {
 		os.RemoveAll(dir)
 	}
 	os.Exit(status)
+}
+
+// The README counts the peers of the matrix, and the servers of endings.md, as their
+// tables have them.
+func TestReadmeCounts(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for page, says := range map[string]string{"matrix.md": `, %d versions of them,`, "endings.md": `what %d real servers make`} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		peers := map[string]bool{}
+		for _, row := range regexp.MustCompile(`(?m)^\| (.*?) \| 1\.[23] \|`).FindAllStringSubmatch(string(text), -1) {
+			peers[row[1]] = true
+		}
+		if want := fmt.Sprintf(says, len(peers)); !strings.Contains(string(readme), want) {
+			t.Errorf("README.md does not say %q, as %s has it", want, page)
+		}
+	}
 }
 
 // The README is a page that is read to its end, and leads to all others.
