@@ -89,6 +89,36 @@ func TestStatusFlagsStay(t *testing.T) {
 	}
 }
 
+// Inetd's way for a local port: the caller's socket on 0, 1 and 2. A client took the
+// reason of a failure for what its peer had said.
+func TestOneSocketHasThePeersBytesAlone(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		peer   string
+		args   []string
+		status int
+		got    string
+	}{
+		{"truncated", "fin", nil, 6, "hello\n"},
+		{"refused", "talk", []string{"--pin", "sha256//" + strings.Repeat("A", 43) + "="}, 5, ""},
+		{"usage", "talk", []string{"--no-such"}, 1, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLaunch(t)
+			l.quietly()
+			conn := l.socket(0, 1, 2)
+			tlsify := l.start(connectTo(t, startServer(t, c.peer), c.args...)...)
+			if got, _ := io.ReadAll(conn); string(got) != c.got {
+				t.Errorf("got %q", got)
+			}
+			if status := tlsify.wait(); status != c.status {
+				t.Errorf("status %d", status)
+			}
+		})
+	}
+}
+
 func flagsOf(t testing.TB, fds map[int]int) string {
 	t.Helper()
 	all := map[int]string{}
