@@ -184,6 +184,7 @@ END
 	{page: "recipes.md", begins: "tcpserver 127.0.0.1 6667", test: "program_sic"},
 	{page: "recipes.md", begins: "ncat -lk", test: "exec_ncat"},
 	{page: "recipes.md", begins: "tlsify listen --cert chain.pem --key key.pem :8883", test: "exec_daemon"},
+	{page: "recipes.md", begins: "case $TCPREMOTEIP", test: "exec_proxy_protocol"},
 	{page: "recipes.md", begins: "socat UNIX-LISTEN", test: "starttls_postgres"},
 	{page: "recipes.md", begins: "systemd-socket-activate", test: "exec_systemd"},
 	{page: "recipes.md", begins: "openssl s_client -connect", test: "personality_openssl"},
