@@ -94,6 +94,7 @@ func TestCRLWithoutPath(t *testing.T) {
 	direct := issue(t, "leaf", root, nil)
 	self := issue(t, "leaf", nil, nil)
 	stranger := issue(t, "CA mid", nil, nil)
+	forCRLs := issue(t, "CA root", root, nil, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign })
 	for _, test := range []struct {
 		name string
 		e    Evidence
@@ -107,6 +108,7 @@ func TestCRLWithoutPath(t *testing.T) {
 		{"another issuer of that name sent", evidence(leaf, stranger), newCRL(t, stranger, nil), []Code{Revoked}},
 		{"the issuer a root", evidence(direct), newCRL(t, root, nil, other), nil},
 		{"on that root's", evidence(direct), newCRL(t, root, nil, direct), []Code{Revoked}},
+		{"by that root's key for CRLs", evidence(direct, forCRLs), newCRL(t, forCRLs, nil), nil},
 		{"its own issuer", evidence(self), newCRL(t, root, nil), []Code{Revoked}},
 	} {
 		certificate := test.e.Certificates[0]
@@ -161,6 +163,12 @@ func TestCRLSigner(t *testing.T) {
 		}
 	}
 	signsCRLs := func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }
+	// One who writes another's name into what he signs. His certificate has his own.
+	inNameOf := func(e, signer *entity) *entity {
+		c := *signer.Certificate
+		c.Subject, c.RawSubject = e.Subject, e.RawSubject
+		return &entity{&c, signer.key}
+	}
 	stranger := issue(t, "CA root", nil, nil)
 	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
@@ -184,13 +192,16 @@ func TestCRLSigner(t *testing.T) {
 		{"by another root", issue(t, "CRLs", stranger, nil, named(mid, signsCRLs)), []Code{Revoked}},
 		{"by itself", issue(t, "CA mid", nil, nil), []Code{Revoked}},
 		{"another name", issue(t, "CRLs", mid, nil, signsCRLs), []Code{Revoked}},
+		{"the CA's name, and not the signer's", inNameOf(mid, issue(t, "CA sister", root, nil)), []Code{Revoked}},
+		{"the CA's name, and the root's key", inNameOf(mid, root), []Code{Revoked}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			clean, listed := newCRL(t, test.signer, nil), newCRL(t, test.signer, nil, leaf)
 			p := policy(t, root)
 			p.CRLs = []*CRL{mustCRL(t, clean)}
 			wantCodes(t, p, evidence(leaf, mid), Revoked) // there is no certificate of the signer's
-			wantCodes(t, p, evidence(leaf, mid, test.signer), test.want...)
+			sent := &entity{mustParse(t, test.signer.Raw), nil}
+			wantCodes(t, p, evidence(leaf, mid, sent), test.want...)
 			for der, want := range map[*[]byte][]Code{&clean: test.want, &listed: {Revoked}} {
 				file := append(crlPEM(*der), toPEM(test.signer.Certificate)...)
 				p.CRLs = []*CRL{mustCRL(t, file)}
@@ -203,10 +214,21 @@ func TestCRLSigner(t *testing.T) {
 	p := policy(t, root)
 	p.CRLs = []*CRL{mustCRL(t, newCRL(t, signer, nil)), mustCRL(t, newCRL(t, root, nil, signer))}
 	wantCodes(t, p, evidence(leaf, mid, signer), Revoked)
+	// But not by who has only that issuer's name.
+	p.CRLs = []*CRL{mustCRL(t, newCRL(t, signer, nil)), mustCRL(t, newCRL(t, stranger, nil, signer))}
+	wantCodes(t, p, evidence(leaf, mid, signer))
 	// One who was issued by the very CA that he speaks about says nothing of it.
 	below := issue(t, "CRLs", mid, nil, named(root, signsCRLs))
 	p.CRLs = []*CRL{mustCRL(t, newCRL(t, mid, nil)), mustCRL(t, newCRL(t, below, nil, mid))}
 	wantCodes(t, p, evidence(leaf, mid, below))
+	// A root that does not say what its key is for.
+	unsaid := issue(t, "CA root", nil, nil, func(c *x509.Certificate) { c.KeyUsage = 0 })
+	leaf = issue(t, "leaf", unsaid, nil)
+	p = policy(t, unsaid)
+	p.CRLs = []*CRL{mustCRL(t, newCRL(t, unsaid, nil))}
+	wantCodes(t, p, evidence(leaf))
+	p.CRLs = []*CRL{mustCRL(t, newCRL(t, unsaid, nil, leaf))}
+	wantCodes(t, p, evidence(leaf), Revoked)
 	// The key of which a root of the same name is trusted.
 	renewed := issue(t, "CA root", nil, nil)
 	leaf = issue(t, "leaf", root, nil)
@@ -268,6 +290,9 @@ func TestCRLsAsPeopleMakeThem(t *testing.T) {
 	p.CRLs = []*CRL{mustCRL(t, unnumbered)}
 	_, err := p.Check(evidence(leaf))
 	wantStoreError(t, err, "test.crl", "no number")
+	p.CRLs = []*CRL{mustCRL(t, full)}
+	wantCodes(t, p, evidence(leaf), Revoked)
+	wantCodes(t, p, evidence(issue(t, "leaf", root, nil)))
 }
 
 // resignCRL has change make a list's contents anew, of its version, the fields
@@ -406,8 +431,11 @@ func TestCRLScope(t *testing.T) {
 			wantCodes(t, p, evidence(leaf, mid), test.want...)
 		})
 	}
-	// A list for users says nothing of a CA.
+	// A list for CAs says something of one.
 	p := policy(t, root)
+	p.CRLs = []*CRL{mustCRL(t, newCRL(t, mid, nil)), mustCRL(t, newCRL(t, root, scopeExtension(t, onlyCA{true}), mid))}
+	wantCodes(t, p, evidence(leaf, mid), Revoked)
+	// A list for users says nothing of a CA.
 	p.CRLs = []*CRL{mustCRL(t, newCRL(t, mid, nil)), mustCRL(t, newCRL(t, root, scopeExtension(t, onlyUser{true}), mid))}
 	wantCodes(t, p, evidence(leaf, mid))
 	// A point of the leaf's that is for some reasons only has no list of all.
@@ -419,6 +447,124 @@ func TestCRLScope(t *testing.T) {
 	})
 	p.CRLs = []*CRL{mustCRL(t, newCRL(t, mid, scopeExtension(t, point("http://crl.example"))))}
 	wantCodes(t, p, evidence(some, mid), Revoked)
+}
+
+// What a scope has that is not understood may be about the certificate in question.
+func TestMalformedScope(t *testing.T) {
+	issuer := rdn(t, 12, "CA")
+	for _, der := range [][]byte{
+		{},
+		{0x30, 0, 0},                         // something behind it
+		{0x30, 3, 0x86, 1, 0xff},             // something behind its fields
+		{0x30, 4, 0x81, 2, 0xff, 0},          // a BOOLEAN of two bytes
+		{0x30, 3, 0x81, 1, 7},                // of neither value
+		{0x30, 3, 0x82, 1, 7},                //
+		{0x30, 2, 0xa0, 0},                   // a point without a name
+		{0x30, 4, 0xa0, 2, 0xa0, 0},          // with none in its list
+		{0x30, 5, 0xa0, 3, 0xa0, 1, 0x86},    // with one cut off
+		{0x30, 6, 0xa0, 4, 0xa0, 2, 0x86, 1}, // the same
+		{0x30, 9, 0xa0, 7, 0xa0, 3, 0x86, 1, 'x', 5, 0}, // something behind a point's names
+		{0x30, 6, 0xa0, 4, 0xa1, 0, 5, 0},               // behind a relative one
+		{0x30, 6, 0xa0, 4, 0xa1, 2, 5, 0},               // that is none
+	} {
+		if scope, err := parseScope(der, issuer); err == nil {
+			t.Errorf("% x is %+v", der, scope)
+		}
+	}
+	for _, der := range [][]byte{
+		{0x30, 0},
+		{0x30, 3, 0x81, 1, 0},
+		{0x30, 7, 0xa0, 5, 0xa0, 3, 0x86, 1, 'x'},
+		slices.Concat([]byte{0x30, 15, 0xa0, 13, 0xa1, 11}, []byte{0x30, 9, 6, 3, 0x55, 4, 3, 12, 2, 'C', 'A'}),
+	} {
+		if _, err := parseScope(der, issuer); err != nil {
+			t.Errorf("% x: %v", der, err)
+		}
+	}
+}
+
+// A certificate is looked for by the bytes of its serial number: an entry that says
+// the same in other bytes would never be found. What crypto/x509 says of each entry
+// holds, and what it takes is found.
+func TestCRLEntries(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	whole := newCRL(t, root, func(l *x509.RevocationList) {
+		l.RevokedCertificateEntries = []x509.RevocationListEntry{{SerialNumber: big.NewInt(0x3a), RevocationTime: testNow}}
+	})
+	parts, ok := splitCRL(whole)
+	if !ok {
+		t.Fatal("it is no CRL")
+	}
+	integer := func(content ...byte) []byte { return append([]byte{2, byte(len(content))}, content...) }
+	utc := func(text string) []byte { return append([]byte{0x17, byte(len(text))}, text...) }
+	general := func(text string) []byte { return append([]byte{0x18, byte(len(text))}, text...) }
+	const day = "240229235959Z"
+	for _, test := range []struct {
+		serial, date []byte
+		good         bool
+	}{
+		{integer(0x3a), utc(day), true},
+		{integer(0), utc(day), true},
+		{integer(0, 0x80), utc(day), true},
+		{integer(0xff, 0x7f), utc(day), true},
+		{integer(), utc(day), false},
+		{integer(0, 0x3a), utc(day), false},
+		{integer(0xff, 0x80), utc(day), false},
+		{integer(1), utc("240101000000Z"), true},
+		{integer(1), utc("241231235959Z"), true},
+		{integer(1), utc("240001000000Z"), false},
+		{integer(1), utc("241301000000Z"), false},
+		{integer(1), utc("240100000000Z"), false},
+		{integer(1), utc("240230000000Z"), false},
+		{integer(1), utc("240431000000Z"), false},
+		{integer(1), utc("240101240000Z"), false},
+		{integer(1), utc("240101006000Z"), false},
+		{integer(1), utc("240101000060Z"), false},
+		{integer(1), utc("24010100000:Z"), false},
+		{integer(1), utc("2401010000 0Z"), false},
+		{integer(1), utc("a40101000000Z"), false},
+		{integer(1), utc("/40101000000Z"), false},
+		{integer(1), utc("24010100000a0Z"), false},
+		{integer(1), utc("2401010000000"), false},
+		{integer(1), general("20500101000000Z"), true},
+		{integer(1), general("20501301000000Z"), false},
+		{integer(1), general("205001010000Z"), false},
+		{integer(1), integer(1), false},
+	} {
+		content := append(slices.Clone(test.serial), test.date...)
+		entry := append([]byte{0x30, byte(len(content))}, content...)
+		list := append([]byte{0x30, byte(len(entry))}, entry...)
+		der := resignCRL(t, root, whole, func(version, fields, extensions []byte) []byte {
+			before, _, ok := bytes.Cut(fields, parts.entries)
+			if !ok {
+				t.Fatal("no entries")
+			}
+			return slices.Concat(version, before[:len(before)-2], list, extensions)
+		})
+		x, err := x509.ParseRevocationList(der)
+		if (err == nil) != test.good {
+			t.Errorf("% x: x509 says %v", entry, err)
+		}
+		crls, err := ParseCRLs("given", der)
+		if (err == nil) != test.good {
+			t.Errorf("% x: %v", entry, err)
+		}
+		if err == nil && x != nil {
+			if _, found := crls[0].revoked.find(x.RevokedCertificateEntries[0].SerialNumber); !found {
+				t.Errorf("% x is not found", entry)
+			}
+		}
+	}
+	// What is not critical of an entry says nothing against it.
+	crl := mustCRL(t, newCRL(t, root, func(l *x509.RevocationList) {
+		l.RevokedCertificateEntries = []x509.RevocationListEntry{{
+			SerialNumber: big.NewInt(7), RevocationTime: testNow, ReasonCode: 4,
+			ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 24}, Value: general("20240229235959Z")}}, // invalidityDate
+		}}
+	}))
+	if why, found := crl.revoked.find(big.NewInt(7)); !found || why != 4 {
+		t.Errorf("got %d, %t", why, found)
+	}
 }
 
 func TestParseCRLs(t *testing.T) {
@@ -441,6 +587,14 @@ func TestParseCRLs(t *testing.T) {
 			}}
 		}
 	}
+	// The two dates, of 15 bytes each, are the last of what a list without entries has.
+	again := func(change func(version, fields, extensions []byte) []byte) []byte {
+		return resignCRL(t, root, der, change)
+	}
+	foreign := bytes.Clone(der)
+	algorithm := []byte{0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2} // ecdsa-with-SHA256
+	foreign[bytes.LastIndex(foreign, algorithm)+len(algorithm)-1]++
+	unread := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Raw[:len(root.Raw)-1]})
 	type onlyAttributes struct {
 		Flag bool `asn1:"tag:5"`
 	}
@@ -450,12 +604,25 @@ func TestParseCRLs(t *testing.T) {
 	type someReasons struct {
 		Reasons asn1.BitString `asn1:"tag:3"`
 	}
+	unknown := newCRL(t, root, func(l *x509.RevocationList) {
+		l.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3}, Value: []byte{5, 0}}}
+	})
+	if _, err := ParseCRLs("x", unknown); err != nil {
+		t.Errorf("an extension that is not critical: %v", err)
+	}
 	for name, test := range map[string]struct {
 		data []byte
 		text string
 	}{
-		"empty":              {nil, "no CRL"},
-		"junk":               {[]byte("junk"), "no CRL"},
+		"empty":              {nil, "it is no CRL"},
+		"junk":               {[]byte("junk"), "it is no CRL"},
+		"two algorithms":     {foreign, "malformed"},
+		"damaged signer":     {slices.Concat(text, unread), "can't be read"},
+		"version 3":          {again(func(v, f, e []byte) []byte { return slices.Concat([]byte{2, 1, 2}, f, e) }), "no CRL"},
+		"version 1 and more": {again(func(v, f, e []byte) []byte { return slices.Concat(f, e) }), "no CRL"},
+		"no next update":     {again(func(v, f, e []byte) []byte { return slices.Concat(v, f[:len(f)-15], e) }), "until when"},
+		"three dates":        {again(func(v, f, e []byte) []byte { return slices.Concat(v, f, f[len(f)-15:], e) }), "no CRL"},
+		"no dates":           {again(func(v, f, e []byte) []byte { return slices.Concat(v, f[:len(f)-30], e) }), "no CRL"},
 		"cut off":            {text[:len(text)-20], ""},
 		"one cut off":        {append(text[:len(text):len(text)], text[:100]...), "damaged"},
 		"certificate":        {toPEM(root.Certificate), "only certificates"},

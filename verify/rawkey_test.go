@@ -40,6 +40,7 @@ func TestRawKey(t *testing.T) {
 		return []TLSA{{Usage: usage, Selector: selector, Matching: matchSHA256, Data: sum[:]}}
 	}
 	none := sha256.Sum256(nil)
+	isECDSA := func(c *x509.Certificate) bool { _, ok := c.PublicKey.(*ecdsa.PublicKey); return ok }
 	for _, test := range []struct {
 		name   string
 		policy Policy
@@ -48,6 +49,7 @@ func TestRawKey(t *testing.T) {
 	}{
 		{"pin", Policy{Pins: pin(spki)}, spki, "pin"},
 		{"one of two pins", Policy{Pins: append(pin(spkiPQ), pin(spki)...)}, spki, "pin"},
+		{"a pin twice", Policy{Pins: append(pin(spki), pin(spki)...)}, spki, "pin"},
 		{"record", Policy{TLSA: tlsa(daneEE, selectSPKI)}, spki, "tlsa"},
 		{"pin and record", Policy{Pins: pin(spki), TLSA: tlsa(daneEE, selectSPKI)}, spki, "pin tlsa"},
 		{"post-quantum", Policy{Pins: pin(spkiPQ), PostQuantum: true}, spkiPQ, "pin"},
@@ -56,11 +58,14 @@ func TestRawKey(t *testing.T) {
 		{"a pin of no certificate", Policy{Pins: []Pin{{certPin, none}}}, spki, string(PinMismatch)},
 		{"a pin, and another's record", Policy{Pins: pin(spkiPQ), TLSA: tlsa(daneEE, selectSPKI)}, spkiPQ, string(PinMismatch)},
 		{"a record of certificates", Policy{TLSA: tlsa(daneEE, selectCert)}, spki, string(PinMismatch)},
+		{"a record of no certificate", Policy{TLSA: []TLSA{{daneEE, selectCert, matchSHA256, none[:]}}}, spki, string(PinMismatch)},
 		{"a record of anchors", Policy{TLSA: tlsa(daneTA, selectSPKI)}, spki, string(PinMismatch)},
 		{"a record that needs a root", Policy{TLSA: tlsa(pkixEE, selectSPKI)}, spki, string(PinMismatch)},
 		{"roots", Policy{Pins: pin(spki), Trust: []*Store{{}}}, spki, string(Untrusted)},
 		{"weak", Policy{Pins: pin(spkiWeak)}, spkiWeak, string(Weak)},
 		{"not post-quantum", Policy{Pins: pin(spki), PostQuantum: true}, spki, string(SecurityLevel)},
+		{"a kind that is allowed", Policy{Pins: pin(spki), Allows: isECDSA}, spki, "pin"},
+		{"a kind that is not", Policy{Pins: pin(spkiPQ), Allows: isECDSA}, spkiPQ, string(SecurityLevel)},
 		{"damaged", Policy{Pins: pin(spki)}, spki[:20], string(Malformed)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
