@@ -77,6 +77,19 @@ func hostileCases(t testing.TB) map[string]struct {
 		"huge RSA keys":             {policy(t, root), fakeRSA(t, 10, 65536)},
 	}
 
+	// Who may have signed the lists that we were given: none of these has.
+	lists := policy(t, root)
+	p521 := onCurve(elliptic.P521())
+	for range 20 {
+		lists.CRLs = append(lists.CRLs, mustCRL(t, newCRL(t, issue(t, "CA mid", nil, p521(0)), nil)))
+	}
+	mid := issue(t, "CA mid", root, nil)
+	sent := []*entity{issue(t, "leaf", mid, nil), mid}
+	for range 100 {
+		sent = append(sent, issue(t, "CA mid", mid, p521(0)))
+	}
+	peers["many that may sign lists"] = peer{lists, evidence(sent...)}
+
 	constrain := func(n int) func(*x509.Certificate) {
 		return func(c *x509.Certificate) {
 			for i := range n {

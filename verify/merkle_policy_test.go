@@ -8,8 +8,11 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -194,6 +197,21 @@ func TestMTCAnchorForNothingElse(t *testing.T) {
 	if got := verdictOf(p, leaf, log.ca, root); !strings.HasPrefix(got, "cert-") {
 		t.Errorf("sent by the peer: %s", got)
 	}
+	named := x509.Certificate{Subject: pkix.Name{CommonName: "root"}, BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign}
+	root = sign(named, &named, key)
+	p = merklePolicy(t, root)
+	p.MTC = trust
+	for _, critical := range []bool{true, false} {
+		below := x509.Certificate{RawSubject: log.ca.RawSubject, BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign}
+		for _, e := range log.ca.Extensions {
+			if mtc.IsCAExtension(e.Id) {
+				below.ExtraExtensions = append(below.ExtraExtensions, pkix.Extension{Id: e.Id, Critical: critical, Value: e.Value})
+			}
+		}
+		if got := verdictOf(p, leaf, sign(below, root, key)); !strings.Contains(got, "did not issue the certificate") {
+			t.Errorf("issued by a root, critical %v: %s", critical, got)
+		}
+	}
 
 	// One that has the CA's name, and is none.
 	impostor := *log.ca
@@ -207,6 +225,82 @@ func TestMTCAnchorForNothingElse(t *testing.T) {
 	s.anchors = []anchor{{cert: &impostor}}
 	if s.link(leaf, &impostor) != linkBad {
 		t.Error("a proof was accepted for a CA without logs")
+	}
+}
+
+// What nobody evaluates of a Merkle Tree CA's certificate is not passed over because
+// crypto/x509 is not asked about it.
+func TestMTCAnchorUnevaluated(t *testing.T) {
+	key := newECDSA(t)
+	for want, extension := range map[string]pkix.Extension{
+		"policy constraints": pkixExtension(oidPolicyConstraints, false, 0x30, 0),
+		"critical extension": pkixExtension(asn1.ObjectIdentifier{1, 2, 3, 4}, true, 5, 0),
+		"accepted: trust ":   pkixExtension(asn1.ObjectIdentifier{1, 2, 3, 4}, false, 5, 0),
+	} {
+		log := newMerkleLog(t, key, x509.Certificate{ExtraExtensions: []pkix.Extension{extension}})
+		leaf, trust := log.issue(t, leafTemplate(nil), key, true)
+		p := merklePolicy(t, log.ca)
+		p.MTC = trust
+		if got := verdictOf(p, leaf); !strings.Contains(got, want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// MerkleCAs is what a client tells the server of those that it trusts.
+func TestMerkleCAs(t *testing.T) {
+	log := newMerkleLog(t, newECDSA(t), x509.Certificate{})
+	own := issue(t, "CA root", nil, nil).Certificate
+	plain := x509.Certificate{RawSubject: log.ca.RawSubject, SerialNumber: big.NewInt(1), NotAfter: testNow}
+	for _, e := range log.ca.Extensions {
+		if mtc.IsCAExtension(e.Id) {
+			plain.ExtraExtensions = []pkix.Extension{{Id: e.Id, Value: e.Value}}
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &plain, &plain, log.key.Public(), log.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hashed := t.TempDir()
+	if err := os.WriteFile(filepath.Join(hashed, "01234567.0"), toPEM(own), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	none := *log.ca // by its name alone
+	none.Raw = issue(t, "leaf", nil, nil, func(c *x509.Certificate) { c.RawSubject = log.ca.RawSubject }).Raw
+	load := func(certs ...*x509.Certificate) *Store {
+		var text []byte
+		for _, c := range certs {
+			text = append(text, toPEM(c)...)
+		}
+		s, err := StoreFromPEM("test", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	directory, err := LoadStore(hashed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	system := load(log.ca)
+	system.system = true
+	for _, test := range []struct {
+		name  string
+		store *Store
+		ids   int
+		whole bool
+		fails bool
+	}{
+		{"one, twice, and others", load(own, log.ca, &none, log.ca), 1, true, false},
+		{"none", load(own), 0, true, false},
+		{"by hash", directory, 0, false, false},
+		{"one that is not critical", load(own, mustParse(t, der)), 0, false, true},
+		{"the system's", system, 0, true, false},
+	} {
+		ids, whole, err := test.store.MerkleCAs()
+		if len(ids) != test.ids || whole != test.whole || (err != nil) != test.fails {
+			t.Errorf("%s: got %v, %t, %v", test.name, ids, whole, err)
+		}
 	}
 }
 
