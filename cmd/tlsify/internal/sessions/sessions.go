@@ -160,11 +160,7 @@ func Put(path string, key [32]byte, s *Session) error {
 				merged.Tickets = append(slices.Clip(old.Tickets), s.Tickets...)
 			}
 		}
-		most := MaxTickets
-		if s.Again {
-			most = 1
-		}
-		merged.Tickets = merged.Tickets[max(0, len(merged.Tickets)-most):]
+		merged.Tickets = merged.Tickets[max(0, len(merged.Tickets)-MaxTickets):]
 		content := merged.Encode(key)
 		for len(content) > fileLimit && len(merged.Tickets) > 1 {
 			merged.Tickets = merged.Tickets[1:]

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -69,8 +70,10 @@ func TestFilesThatOthersCouldHaveMadeAreNotUsed(t *testing.T) {
 	for range MaxTickets {
 		many.Tickets = append(many.Tickets, []byte("another"))
 	}
+	noTicket, emptyTicket, noChain := session("one"), session(""), session("one")
+	noTicket.Tickets, noChain.Certificates = nil, nil
 	// A damaged file goes. What may be another's is left alone.
-	damaged := []string{"truncated", "empty", "trailing", "twice", "too many"}
+	damaged := []string{"truncated", "empty", "trailing", "twice", "too many", "no ticket", "an empty ticket", "no chain"}
 	for name, make := range map[string]func(path string) error{
 		"readable":  func(p string) error { return os.WriteFile(p, content, 0o644) },
 		"writable":  func(p string) error { os.WriteFile(p, content, 0o600); return os.Chmod(p, 0o620) },
@@ -79,13 +82,16 @@ func TestFilesThatOthersCouldHaveMadeAreNotUsed(t *testing.T) {
 			os.WriteFile(p+".real", content, 0o600)
 			return os.Symlink(p+".real", p)
 		},
-		"truncated": func(p string) error { return os.WriteFile(p, content[:len(content)/2], 0o600) },
-		"empty":     func(p string) error { return os.WriteFile(p, nil, 0o600) },
-		"trailing":  func(p string) error { return os.WriteFile(p, append(bytes.Clone(content), "x"...), 0o600) },
-		"twice":     func(p string) error { return os.WriteFile(p, append(bytes.Clone(content), content...), 0o600) },
-		"huge":      func(p string) error { return os.WriteFile(p, bytes.Repeat(content, 1000), 0o600) },
-		"too many":  func(p string) error { return os.WriteFile(p, many.Encode(key("a")), 0o600) },
-		"FIFO":      func(p string) error { return unix.Mkfifo(p, 0o600) },
+		"truncated":       func(p string) error { return os.WriteFile(p, content[:len(content)/2], 0o600) },
+		"empty":           func(p string) error { return os.WriteFile(p, nil, 0o600) },
+		"trailing":        func(p string) error { return os.WriteFile(p, append(bytes.Clone(content), "x"...), 0o600) },
+		"twice":           func(p string) error { return os.WriteFile(p, append(bytes.Clone(content), content...), 0o600) },
+		"huge":            func(p string) error { return os.WriteFile(p, bytes.Repeat(content, 1000), 0o600) },
+		"too many":        func(p string) error { return os.WriteFile(p, many.Encode(key("a")), 0o600) },
+		"no ticket":       func(p string) error { return os.WriteFile(p, noTicket.Encode(key("a")), 0o600) },
+		"an empty ticket": func(p string) error { return os.WriteFile(p, emptyTicket.Encode(key("a")), 0o600) },
+		"no chain":        func(p string) error { return os.WriteFile(p, noChain.Encode(key("a")), 0o600) },
+		"FIFO":            func(p string) error { return unix.Mkfifo(p, 0o600) },
 		"another's": func(p string) error {
 			if os.Geteuid() != 0 {
 				return os.Mkdir(p, 0o700) // only root can make a file another user's
@@ -162,8 +168,18 @@ func TestSeveralTickets(t *testing.T) {
 	again.Tickets = [][]byte{[]byte("9")}
 	put(again)
 	take("9")
-	put(session("10"))
+	content, err := os.ReadFile(path)
+	if err != nil || bytes.Count(content, []byte("BEGIN "+blockTicket)) != 1 {
+		t.Errorf("there is more than the last: %s, %v", content, err)
+	}
+	again.Tickets = append(again.Tickets, []byte("10")) // by another hand
+	if err := os.WriteFile(path, again.Encode(key("a")), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	take("10")
+	take("10")
+	put(session("11"))
+	take("11")
 	take("")
 }
 
@@ -185,6 +201,89 @@ func TestWhatIsNoFileIsNotReplaced(t *testing.T) {
 		}
 		if after, err := os.Lstat(path); err != nil || after.Mode() != before.Mode() {
 			t.Errorf("%s is now %v, %v", path, after, err)
+		}
+	}
+}
+
+// A file that is damaged, or of another kind of connection, makes room for a good one.
+func TestWhatIsOfNoUseIsReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	for _, content := range [][]byte{[]byte("junk"), session("one").Encode(key("b"))} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := Put(path, key("a"), session("two")); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := Take(path, key("a")); err != nil || string(s.Tickets[0]) != "two" {
+			t.Errorf("after %.10q: %v, %v", content, s, err)
+		}
+	}
+}
+
+// A server's tickets may take more room than is read of a file: the newest stay, and
+// what is written can be read.
+func TestLargeTickets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	large := session("")
+	large.Tickets = nil
+	for n := range byte(MaxTickets) {
+		large.Tickets = append(large.Tickets, bytes.Repeat([]byte{n}, 64<<10))
+	}
+	if err := Put(path, key("a"), large); err != nil {
+		t.Fatal(err)
+	}
+	var left []byte
+	for {
+		s, err := Take(path, key("a"))
+		if err != nil {
+			break
+		}
+		left = append(left, s.Tickets[0][0])
+	}
+	if !bytes.Equal(left, []byte{3, 2}) {
+		t.Errorf("left: %v", left)
+	}
+	// One alone that is too large is of no use, and no fault.
+	large.Tickets = [][]byte{make([]byte, fileLimit)}
+	if err := Put(path, key("a"), large); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whoever holds the lock holds nobody up for long.
+func TestLockIsNotWaitedForLong(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s")
+	if err := Put(path, key("a"), session("one")); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if _, err := Take(path, key("a")); !errors.Is(err, unix.EWOULDBLOCK) {
+		t.Errorf("locked: %v", err)
+	}
+	if took := time.Since(start); took < lockTime {
+		t.Errorf("waited for %v only", took)
+	}
+	dir.Close()
+	if _, err := Take(path, key("a")); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// Where no file can be made the reason is returned.
+func TestNoFileCanBeMade(t *testing.T) {
+	for _, dir := range []string{"/proc/self", filepath.Join(t.TempDir(), "missing")} {
+		if err := Put(filepath.Join(dir, "s"), key("a"), session("one")); err == nil {
+			t.Errorf("a session was put into %s", dir)
 		}
 	}
 }
