@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -28,6 +29,35 @@ func TestPSKs(t *testing.T) {
 	}
 	if k := keys[4]; !k.Imported || k.Hash != crypto.SHA256 || string(k.Context) != "\xc0\xff\xee" {
 		t.Errorf("%+v", k)
+	}
+}
+
+// The limits are what is still taken, and a fault is told by its line.
+func TestPSKLimits(t *testing.T) {
+	line := func(identity, context int) string {
+		return strings.Repeat("i", identity) + ":" + hex16 + " import sha256 " + strings.Repeat("c0", context) + "\n"
+	}
+	keys, err := New().PSKs(file(t, line(identityLimit, contextLimit)))
+	if err != nil || len(keys) != 1 || len(keys[0].Context) != contextLimit || keys[0].Hash != crypto.SHA256 {
+		t.Errorf("%v, %v", keys, err)
+	}
+	many := new(strings.Builder)
+	for n := range pskLimit {
+		fmt.Fprintf(many, "%d:%s\n", n, hex16)
+	}
+	if keys, err := New().PSKs(file(t, many.String())); err != nil || len(keys) != pskLimit {
+		t.Errorf("%d, %v", len(keys), err)
+	}
+	for content, text := range map[string]string{
+		line(1, contextLimit+1):              "line 1: a context is hexadecimal, of 1 to 255 bytes",
+		"one:" + hex16 + " import sha256 \n": "line 1: a context",
+		"\none:" + hex16 + "\none":           "line 3: it is not IDENTITY:HEX",
+		"#0:" + hex16:                        "an identity with # before it is hexadecimal",
+		"one:" + hex16[1:] + "g":             "the key is not hexadecimal",
+		many.String() + "one-more:" + hex16:  "it has 10001 keys",
+	} {
+		_, err := New().PSKs(file(t, content))
+		wantUsage(t, err, text)
 	}
 }
 
