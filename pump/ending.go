@@ -140,7 +140,6 @@ func (r *run) callerEnded(err error) (bool, error) {
 	var local *LocalError
 	switch {
 	case err == nil:
-		r.sentClose = true
 		if r.LeaveAfter > 0 {
 			r.staying = time.After(r.LeaveAfter)
 		}

@@ -188,6 +188,14 @@ func TestEndByFIN(t *testing.T) {
 		a.over(nil, "closed local")
 		a.heard(a, "answer")
 	})
+	// Nothing but a FIN is taken for one.
+	onCallers(t, func(a *act) {
+		a.plan.Answer, a.plan.TakeFIN = true, true
+		a.begin()
+		a.ends(errAlert)
+		a.over(errAlert, "failed: "+errAlert.Error())
+		a.wantNotClosed(a)
+	})
 	onCallers(t, func(a *act) {
 		var ended atomic.Bool
 		a.version = engine.TLS12

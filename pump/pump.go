@@ -165,7 +165,6 @@ type run struct {
 	dropping         bool          // fromPeer's: nobody reads Out
 
 	toEnded, fromEnded bool      // the direction's goroutine has returned
-	sentClose          bool      // our close_notify went out
 	outGone            bool      // nobody reads Out any more
 	netErr             error     // why toPeer could not send
 	localErr           error     // what came could not be delivered

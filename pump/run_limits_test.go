@@ -81,6 +81,27 @@ func TestCallerGoneAndPeerTruncates(t *testing.T) {
 	})
 }
 
+// A caller of which not all could be sent has lost something, gone or not.
+func TestCallerGoneAndNotAllSent(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.refuses(errReset)
+		a.begin()
+		a.writes("lost")
+		time.Sleep(streamtest.Beat)
+		a.leaves()
+		a.over(errReset, "failed: "+errReset.Error())
+	})
+	onCallers(t, func(a *act) {
+		a.refuses(errReset)
+		a.begin()
+		a.writes("lost")
+		time.Sleep(streamtest.Beat)
+		a.leaves()
+		a.ends(engine.ErrTruncated)
+		a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
+	})
+}
+
 func TestCallerGoneAndPeerFails(t *testing.T) {
 	onCallers(t, func(a *act) {
 		a.begin()
@@ -125,6 +146,38 @@ func TestReaderGone(t *testing.T) {
 	}
 }
 
+// While somebody holds In open there may be more to be sent, for which there is no
+// stream any more.
+func TestReaderGoneAndPeerTruncates(t *testing.T) {
+	for _, k := range streamtest.Kinds[:2] {
+		a := stage(t, k)
+		a.begin()
+		a.stopsReading()
+		a.writes("some of it")
+		a.heard(t, "some of it")
+		time.Sleep(2 * moment)
+		a.ends(engine.ErrTruncated)
+		a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
+		a.wantNotClosed(t)
+	}
+}
+
+// A peer that takes nothing does not hold up the news that its bytes could not be
+// delivered for longer than the linger limit.
+func TestReaderGoneAndPeerDeaf(t *testing.T) {
+	for _, k := range streamtest.Kinds[:2] {
+		a := stage(t, k)
+		a.plan.Linger = 3 * streamtest.Beat
+		a.deafens()
+		a.begin()
+		a.writes("never taken")
+		a.stopsReading()
+		a.says("reply")
+		a.overLocally()
+		a.wantNotClosed(t)
+	}
+}
+
 // What was owed to the caller is lost, and still what it wrote is sent.
 func TestCallerGoneWithDataOwed(t *testing.T) {
 	onCallers(t, func(a *act) {
@@ -165,6 +218,10 @@ func TestLingerOverdue(t *testing.T) {
 	}{
 		"peer has ended": {func(a *act) { a.ends(io.EOF) }, []string{"closed peer"}},
 		"caller is gone": {(*act).leaves, nil},
+		"caller is gone, TLS 1.2": {func(a *act) {
+			a.change(func() { a.version = engine.TLS12 })
+			a.leaves()
+		}, nil},
 	}
 	for name, c := range wants {
 		t.Run(name, func(t *testing.T) {

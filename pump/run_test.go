@@ -29,6 +29,9 @@ func TestBothEnd(t *testing.T) {
 		a.ends(io.EOF)
 		streamtest.WantRest(t, a.out, nil)
 		a.over(nil, "closed local", "closed peer")
+		if a.settled[0] != a.plan.Linger {
+			t.Errorf("what is on its way had %v", a.settled[0])
+		}
 	})
 }
 
@@ -132,6 +135,9 @@ func TestPeerClosesFirst(t *testing.T) {
 		a.over(nil, "closed peer", "closed local")
 		a.heard(a, "before and behind")
 		a.closed(a)
+		if left := a.settled[0]; left <= 0 || left >= a.plan.Linger {
+			a.Errorf("what is on its way had %v", left)
+		}
 	})
 }
 
@@ -333,20 +339,23 @@ func TestWriteFails(t *testing.T) {
 		"nothing more": {nil, errReset, []string{"failed: " + errReset.Error()}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onCallers(t, func(a *act) {
-				if c.end == nil {
-					a.plan.Linger = 20 * streamtest.Beat
-				}
-				a.refuses(errReset)
-				a.begin()
-				a.writes("request")
-				time.Sleep(streamtest.Beat)
-				a.says("its last words")
-				a.ends(c.end)
-				streamtest.WantRest(a, a.out, []byte("its last words"))
-				a.over(c.want, c.reports...)
-				a.wantNotClosed(a)
-			})
+			for _, version := range []engine.Version{engine.TLS13, engine.TLS12} {
+				onCallers(t, func(a *act) {
+					a.version = version
+					if c.end == nil {
+						a.plan.Linger = 20 * streamtest.Beat
+					}
+					a.refuses(errReset)
+					a.begin()
+					a.writes("request")
+					time.Sleep(streamtest.Beat)
+					a.says("its last words")
+					a.ends(c.end)
+					streamtest.WantRest(a, a.out, []byte("its last words"))
+					a.over(c.want, c.reports...)
+					a.wantNotClosed(a)
+				})
+			}
 		})
 	}
 }
@@ -366,20 +375,68 @@ func TestWriteFailsAfterThePeersEnd(t *testing.T) {
 	})
 }
 
+// So is what was on its way when it ended.
+func TestWriteFailsUnderThePeersEnd(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.plan.Answer = true
+		a.deafens()
+		a.begin()
+		a.writes("request")
+		time.Sleep(streamtest.Beat)
+		a.ends(io.EOF)
+		streamtest.WantRest(a, a.out, nil)
+		a.refuses(errReset)
+		a.over(errReset, "closed peer", "failed: "+errReset.Error())
+		a.wantNotClosed(a)
+	})
+}
+
+// A program's end can be seen by a reset; by no other error.
 func TestReadFails(t *testing.T) {
 	directory, err := unix.Open(t.TempDir(), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	streamtest.CloseLater(t, directory)
-	a := stage(t, streamtest.Kinds[0])
-	a.plan.In = newFD(t, directory)
+	for _, prog := range []bool{false, true} {
+		a := stage(t, streamtest.Kinds[0])
+		a.plan.In, a.plan.Prog = newFD(t, directory), prog
+		a.begin()
+		streamtest.WantRest(t, a.out, nil)
+		if err := a.overLocally(); !errors.Is(err, unix.EISDIR) {
+			t.Errorf("Run returned %v", err)
+		}
+		a.wantNotClosed(t)
+	}
+}
+
+// A caller that resets its socket has not said that it has said all.
+func TestCallerResets(t *testing.T) {
+	a := stage(t, streamtest.Kinds[2])
 	a.begin()
-	streamtest.WantRest(t, a.out, nil)
-	if err := a.overLocally(); !errors.Is(err, unix.EISDIR) {
+	a.says("unread")
+	time.Sleep(streamtest.Beat)
+	a.writes("some of it")
+	a.leaves()
+	if err := a.overLocally(); !errors.Is(err, unix.ECONNRESET) {
 		t.Errorf("Run returned %v", err)
 	}
+	a.heard(t, "some of it")
 	a.wantNotClosed(t)
+}
+
+// A stream that was cut after our close_notify was cut all the same.
+func TestTruncatedAfterOurs(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.begin()
+		a.writes("request")
+		a.finishes()
+		a.closed(a)
+		a.says("half a rep")
+		a.ends(engine.ErrTruncated)
+		streamtest.WantRest(a, a.out, []byte("half a rep"))
+		a.over(engine.ErrTruncated, "closed local", "truncated after ours: "+engine.ErrTruncated.Error())
+	})
 }
 
 // A close_notify that has gone out is told of, even where the peer's stream is
@@ -393,5 +450,16 @@ func TestCutUnderCloseNotify(t *testing.T) {
 		a.await(t, "close_notify", func() bool { return a.notify })
 		a.ends(engine.ErrTruncated)
 		a.over(engine.ErrTruncated, "truncated after ours: "+engine.ErrTruncated.Error(), "closed local")
+	})
+	// One that has not is not.
+	onCallers(t, func(a *act) {
+		a.slow = true
+		a.begin()
+		a.writes("all of it")
+		a.finishes()
+		a.await(t, "close_notify", func() bool { return a.notify })
+		a.refusesClose(errReset)
+		a.ends(engine.ErrTruncated)
+		a.over(engine.ErrTruncated, "truncated after ours: "+engine.ErrTruncated.Error())
 	})
 }

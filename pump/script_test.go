@@ -25,16 +25,17 @@ type script struct {
 
 	mu      sync.Mutex
 	changed sync.Cond
-	toRead  []byte // what the peer has said and Read has not yet given
-	end     error  // what Read says behind it
-	deaf    bool   // the peer takes nothing: Write waits
-	refusal error  // what Write says
-	noClose error  // what CloseWrite says
-	got     []byte // what was written
-	notify  bool   // CloseWrite was called
-	stopped bool   // Stop was called
-	late    bool   // CloseWrite was called only then
-	slow    bool   // CloseWrite returns only then
+	toRead  []byte          // what the peer has said and Read has not yet given
+	end     error           // what Read says behind it
+	deaf    bool            // the peer takes nothing: Write waits
+	refusal error           // what Write says
+	noClose error           // what CloseWrite says
+	got     []byte          // what was written
+	notify  bool            // CloseWrite was called
+	stopped bool            // Stop was called
+	late    bool            // CloseWrite was called only then
+	slow    bool            // CloseWrite returns only then
+	settled []time.Duration // what Settle was told
 }
 
 func newScript() *script {
@@ -138,14 +139,16 @@ func (s *script) CloseWrite() error {
 	for s.slow && !s.stopped {
 		s.changed.Wait()
 	}
-	return nil
+	return s.noClose
 }
 
 func (s *script) State() *engine.State { return &engine.State{Version: s.version} }
 
 func (s *script) Export(string, []byte, int) ([]byte, error) { return nil, io.ErrUnexpectedEOF }
 
-func (s *script) Settle(time.Duration) {}
+func (s *script) Settle(limit time.Duration) {
+	s.change(func() { s.settled = append(s.settled, limit) })
+}
 
 func (s *script) OnPart(func()) {}
 
@@ -274,10 +277,14 @@ func (a *act) over(want error, reports ...string) {
 		a.Errorf("Run returned %v, want %v", err, want)
 	}
 	a.mu.Lock()
-	stopped := a.stopped
+	stopped, settled := a.stopped, len(a.settled)
 	a.mu.Unlock()
 	if !stopped {
 		a.Error("the network was not stopped")
+	}
+	// Who was told to end does not wait.
+	if told := a.ctx.Err() != nil; a.plan.Network == Network(a.script) && told != (settled == 0) {
+		a.Errorf("the network was settled %d times", settled)
 	}
 	if !slices.Equal(a.reports, reports) {
 		a.Errorf("reported: %q, want %q", a.reports, reports)
