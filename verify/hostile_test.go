@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -76,6 +77,22 @@ func hostileCases(t testing.TB) map[string]struct {
 		"large RSA keys":            {policy(t, root), fakeRSA(t, 60, maxRSABits)},
 		"huge RSA keys":             {policy(t, root), fakeRSA(t, 10, 65536)},
 	}
+
+	// Each of five of a name issued each of the next five: few links, and many paths.
+	var layers []*entity
+	cheap, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer := issue(t, "CA 0", nil, cheap)
+	for depth := range 8 {
+		for range 5 {
+			layers = append(layers, issue(t, fmt.Sprintf("CA %d", depth+1), issuer, cheap))
+		}
+		issuer = layers[len(layers)-1]
+	}
+	slices.Reverse(layers)
+	peers["many paths"] = peer{policy(t, root), evidence(append([]*entity{issue(t, "leaf", issuer, nil)}, layers...)...)}
 
 	// Who may have signed the lists that we were given: none of these has.
 	lists := policy(t, root)
