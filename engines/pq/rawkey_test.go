@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"golang.org/x/crypto/cryptobyte"
+
 	"tlsify/engine"
 	"tlsify/engine/enginetest"
 )
@@ -134,6 +136,40 @@ func TestRawKeyBlame(t *testing.T) {
 	wantFault(t, h.selectTypes(&encryptedExtensions{}), engine.FaultNoCommonCipher)
 	h.request = &certificateRequest{}
 	wantFault(t, h.sendClientIdentity(), engine.FaultClientCert)
+	// It does by a choice that the client has not given it.
+	x509Type, rawType := engine.CertificateX509, engine.CertificateRawKey
+	h.hello = &clientHello{}
+	wantFault(t, h.selectTypes(&encryptedExtensions{clientType: &rawType, serverType: &rawType}), engine.FaultProtocol)
+	wantFault(t, h.selectTypes(&encryptedExtensions{serverType: &x509Type}), engine.FaultProtocol)
+	h.hello.clientTypes = []byte{byte(engine.CertificateRawKey)}
+	wantFault(t, h.selectTypes(&encryptedExtensions{clientType: &x509Type, serverType: &rawType}), engine.FaultProtocol)
+	if err := h.selectTypes(&encryptedExtensions{clientType: &rawType, serverType: &rawType}); err != nil || h.ownType != rawType || h.peerType != rawType {
+		t.Errorf("%v, %d, %d", err, h.ownType, h.peerType)
+	}
+}
+
+// A list says no more than what is not said without it (RFC 7250, section 4.1).
+func TestRawKeyLists(t *testing.T) {
+	for _, test := range []struct {
+		list []byte
+		good bool
+	}{
+		{[]byte{1, 2}, true},
+		{[]byte{2, 2, 0}, true},
+		{[]byte{2, 0, 2}, true},
+		{[]byte{1, 7}, true}, // a type that is not known here
+		{[]byte{0}, false},
+		{[]byte{1, 0}, false},
+		{[]byte{1}, false},
+		{[]byte{1, 2, 0}, false},
+		{nil, false},
+	} {
+		var types []byte
+		input := cryptobyte.String(test.list)
+		if err := readTypes(&input, &types); (err == nil) != test.good {
+			t.Errorf("% x: %v", test.list, err)
+		}
+	}
 }
 
 // TestRawKeyNotAsked has a server that would take a raw key, and a client that has
