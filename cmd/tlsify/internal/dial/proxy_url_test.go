@@ -2,6 +2,7 @@ package dial
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 )
@@ -129,6 +130,50 @@ func TestProxyKeepsItsPassword(t *testing.T) {
 			if text := fmt.Sprintf(verb, value); strings.Contains(text, "cret") || strings.Contains(text, "jo") {
 				t.Errorf("%s gives %s", verb, text)
 			}
+		}
+	}
+}
+
+// A name stands in a proxy's request behind one byte for its length, or before a
+// line's end.
+func TestNamesForProxies(t *testing.T) {
+	for host, good := range map[string]bool{
+		"peer.test":              true,
+		strings.Repeat("a", 255): true,
+		strings.Repeat("a", 256): false,
+		"peer\r\nX: y":           false,
+		"peer test":              false,
+		"p\x00":                  false,
+		"fe80::1%lo":             false,
+		"2001:db8::1":            true,
+	} {
+		for _, scheme := range []string{"http", "socks5h"} {
+			target := Target{Network: "tcp", Address: net.JoinHostPort(host, "443"), Proxy: &Proxy{Scheme: scheme}}
+			list, err := new(dialer).destinations(t.Context(), target)
+			if (err == nil) != good || good && (len(list) != 1 || list[0] != target.Address) {
+				t.Errorf("%s, %.20q: %.40q, %v", scheme, host, list, err)
+			}
+		}
+	}
+	for _, target := range []Target{{Network: "unix", Address: "/run/a"}, {Network: "tcp", Address: "no port"}} {
+		target.Proxy = &Proxy{Scheme: "http"}
+		if list, err := new(dialer).destinations(t.Context(), target); err == nil {
+			t.Errorf("%+v: %q", target, list)
+		}
+	}
+}
+
+// A status line has three digits, and behind them nothing or a blank (RFC 9112,
+// section 4).
+func TestProxyStatus(t *testing.T) {
+	for line, want := range map[string]int{
+		"HTTP/1.1 200 OK": 200, "HTTP/1.0 100": 100, "HTTP/1.1 599 ": 599,
+		"HTTP/1.1 099 ": 0, "HTTP/1.1 600 ": 0, "HTTP/1.1 20": 0, "HTTP/1.1 2x0 OK": 0, "HTTP/1.1 2000": 0, "HTTP/1.1 20: OK": 0,
+		"HTTP/1.x 200 OK": 0, "HTTP/1.1\t200 OK": 0, "HTTP/1.11200 OK": 0, "HTTP/2 200 OK": 0, "HTTP/1.": 0, "": 0,
+	} {
+		got, err := parseStatus(line)
+		if (err == nil) != (want != 0) || err == nil && got != want {
+			t.Errorf("%q: %d, %v", line, got, err)
 		}
 	}
 }

@@ -351,3 +351,24 @@ func TestSpeakersTogether(t *testing.T) {
 		}
 	})
 }
+
+// A listener is told what it looks at, and is not woken for more.
+func TestForListener(t *testing.T) {
+	onEach(t, func(t *testing.T, c *talk) {
+		c.ForListener()
+		for _, keyword := range []string{"protocol", "ready", "peer-pin", "closed", "end"} {
+			if takes := keyword == "ready" || keyword == "end"; c.Takes(keyword) != takes {
+				t.Errorf("%s: %t", keyword, !takes)
+			}
+			c.Say(keyword)
+		}
+		c.SayText("unverified", "cert-name", "text")
+		c.SayText("error", "cert-name", "text")
+		c.says(t, "ready", "end", "error cert-name text")
+	})
+	var none *Channel
+	none.ForListener()
+	if none.Say("ready"); none.Takes("ready") {
+		t.Error("nobody listens to the nil Channel")
+	}
+}
