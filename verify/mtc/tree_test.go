@@ -174,3 +174,55 @@ func TestValidSubtree(t *testing.T) {
 		}
 	}
 }
+
+// What a peer sends as a proof may have any length, and is of none but one.
+func TestProofsOfAnotherLength(t *testing.T) {
+	h := crypto.SHA256
+	leaf := LeafHash(h, []byte("entry"))
+	for in, hashes := range map[Interval]int{{0, 1}: 0, {0, 2}: 1, {4, 8}: 2, {0, 5}: 3} {
+		for length := range (hashes + 3) * h.Size() {
+			_, err := EvaluateInclusion(h, make([]byte, length), in.Start, in, leaf)
+			if (err == nil) != (length == hashes*h.Size()) {
+				t.Errorf("%v: %d bytes: %v", in, length, err)
+			}
+		}
+	}
+	empty, node := hashOf(h), NodeHash(h, leaf, leaf)
+	for _, test := range []struct {
+		sub       Interval
+		n         uint64
+		proof     [][]byte
+		hash, all []byte
+		good      bool
+	}{
+		{Interval{0, 1}, 1, nil, leaf, leaf, true},
+		{Interval{0, 1}, 2, [][]byte{leaf}, leaf, node, true},
+		{Interval{1, 2}, 2, [][]byte{leaf}, leaf, node, true},
+		{Interval{2, 2}, 2, nil, empty, node, true},
+		{Interval{2, 2}, 2, [][]byte{leaf}, empty, node, false},
+		{Interval{2, 2}, 2, nil, leaf, node, false},
+		{Interval{0, 1}, 1, [][]byte{leaf}, leaf, node, false},
+		{Interval{0, 1}, 2, nil, leaf, leaf, false},
+		{Interval{0, 1}, 2, [][]byte{leaf, leaf}, leaf, node, false},
+		{Interval{0, 2}, 1, nil, leaf, leaf, false}, // of a tree that is smaller
+		{Interval{1, 3}, 3, nil, leaf, leaf, false}, // of no subtree
+		{Interval{2, 5}, 8, nil, node, node, false}, // the same
+		{Interval{0, 3}, 4, nil, node, node, false}, // without what it takes
+	} {
+		if err := VerifyConsistency(h, test.proof, test.sub, test.n, test.hash, test.all); (err == nil) != test.good {
+			t.Errorf("%v of %d, %d hashes: %v", test.sub, test.n, len(test.proof), err)
+		}
+	}
+}
+
+// What is signed of a subtree is these bytes (section 5.3.1), whatever both of our
+// sides would agree on.
+func TestCosignedMessage(t *testing.T) {
+	got := CosignedMessage(id("32473.1"), id("32473.2"), 8, 0x0102, Interval{4, 7}, []byte("hash"))
+	want := "subtree/v1\n\x00" +
+		"\x17oid/1.3.6.1.4.1.32473.1" + "\x00\x00\x00\x00\x00\x00\x01\x02" +
+		"\x1boid/1.3.6.1.4.1.32473.2.0.8" + "\x00\x00\x00\x00\x00\x00\x00\x04" + "\x00\x00\x00\x00\x00\x00\x00\x07" + "hash"
+	if string(got) != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
