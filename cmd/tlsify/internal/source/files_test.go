@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/stream"
 )
 
 // descriptor is the name of one from which content can be read once.
@@ -86,7 +87,7 @@ func TestPass(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	if err := unix.Dup3(int(null.Fd()), n, 0); err != nil {
+	if err := stream.Replace(n, int(null.Fd())); err != nil {
 		t.Fatal(err)
 	}
 	defer unix.Close(n)
