@@ -134,7 +134,7 @@ var rulesDescriptors = []rule{
 		r.expectError(1, "usage")
 		t.took(began, 8*time.Second, 10*time.Second)
 	}},
-	{"fd-files", "A key or certificate may be given as fd:N wherever a file may", nothing, func(t *trial) {
+	{"fd-files", "A key, certificate or session may be given as fd:N wherever a file may", nothing, func(t *trial) {
 		c := t.call()
 		trust, cert, key := c.feed(7), c.feed(8), c.feed(9)
 		s := t.serve(quiet, onlyTLS13, askingClients)
@@ -147,6 +147,12 @@ var rulesDescriptors = []rule{
 		r.expect(0, "ready")
 		if m := s.met(); len(m.clients) == 0 {
 			t.fault("the server saw no certificate")
+		}
+		keeping, file := t.serve(talk, onlyTLS13, keepingTickets), t.path(".session")
+		for _, resumed := range []string{"no", "yes"} {
+			c := t.call()
+			c.give(7, t.open(file, unix.O_RDWR|unix.O_CREAT))
+			c.start(keeping.to("--session", "fd:7")...).expect(0, "resumed "+resumed, "ready")
 		}
 	}},
 	{"flags-kept", "Blocking and non-blocking descriptors are accepted alike, and the file status flags of an inherited one are never changed", nothing, func(t *trial) {

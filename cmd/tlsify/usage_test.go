@@ -60,7 +60,7 @@ var usageErrors = []struct {
 	{"unix-abstract-too-long", "connect|--trust|CA|--name|localhost|unix:@LONG", `: the path of a unix socket has 1 to 10\d bytes`, ""},
 	{"listen-unix-empty", "listen|--cert|GOOD.pem|--key|GOOD.key|unix:|--|prog", `unix:: the path of a unix socket has 1 to 10\d bytes`, ""},
 	{"listen-unix-too-long", "listen|--cert|GOOD.pem|--key|GOOD.key|unix:/LONG|--|prog", `: the path of a unix socket has 1 to 10\d bytes`, ""},
-	{"session-on-a-descriptor", "connect|--trust|CA|--session|fd:7|localhost:1", `--session: its file is replaced`, ""},
+	{"session-on-a-descriptor", "connect|--trust|CA|--session|fd:7|localhost:1", `--session: descriptor 7 is not open`, ""},
 	{"unix-without-name", "connect|--trust|CA|unix:/x", `--name is needed`, ""},
 	{"host-too-long", "connect|LONG:443", `.`, ""},
 	{"label-too-long", "connect|LABEL.test:443", `.`, ""},

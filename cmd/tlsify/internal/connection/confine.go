@@ -71,8 +71,10 @@ func (c *connection) confineFurther() error {
 // when it ends, and a signal is passed on to PROG.
 func (c *connection) needs() privilege.Needs {
 	var needs privilege.Needs
-	if c.inv.Session != nil {
-		needs.Replace = filepath.Dir(c.inv.Session.Path)
+	if s := c.inv.Session; s != nil && s.FD != 0 {
+		needs.Rewrite = true
+	} else if s != nil {
+		needs.Replace = filepath.Dir(s.Path)
 	}
 	switch p := c.program; {
 	case p == nil:

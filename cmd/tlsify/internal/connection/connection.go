@@ -21,6 +21,7 @@ import (
 	"tlsify/cmd/tlsify/internal/facts"
 	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/program"
+	"tlsify/cmd/tlsify/internal/sessions"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 	"tlsify/engine/trustanchor"
@@ -71,7 +72,11 @@ func newConnection(inv *acquire.Resources, who caller.Caller) *connection {
 		c.network = newNetwork(inv.In, inv.Out)
 	}
 	if inv.Session != nil {
-		c.kept = &keptSession{path: inv.Session.Path, key: inv.SessionKey, note: inv.Say.Note}
+		file := sessions.At(inv.Session.Path)
+		if n := inv.Session.FD; n != 0 {
+			file = sessions.Opened(n)
+		}
+		c.kept = &keptSession{file: file, key: inv.SessionKey, note: inv.Say.Note}
 	}
 	return c
 }

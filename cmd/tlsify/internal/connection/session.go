@@ -12,7 +12,7 @@ import (
 // keptSession is the client's side of --session: the session that this
 // connection offers, and the tickets that it was given.
 type keptSession struct {
-	path string
+	file sessions.File
 	key  [32]byte
 	note func(string) // for -v
 
@@ -31,7 +31,7 @@ func (k *keptSession) offer(config *engine.ClientConfig, policy *verify.Policy) 
 		k.tickets = append(k.tickets, bytes.Clone(ticket))
 		k.tickets = k.tickets[max(0, len(k.tickets)-sessions.MaxTickets):]
 	}
-	session, err := sessions.Take(k.path, k.key)
+	session, err := sessions.Take(k.file, k.key)
 	if err == nil {
 		var evidence verify.Evidence
 		if evidence, err = evidenceOf(session); err == nil {
@@ -87,7 +87,7 @@ func (k *keptSession) save() {
 	for _, certificate := range k.peer.Certificates {
 		s.Certificates = append(s.Certificates, certificate.Raw)
 	}
-	if err := sessions.Put(k.path, k.key, s); err != nil {
+	if err := sessions.Put(k.file, k.key, s); err != nil {
 		k.note("the session is not kept: " + err.Error())
 	}
 	k.tickets = nil

@@ -22,9 +22,9 @@ func TestOfferIsJudged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k := &keptSession{path: filepath.Join(t.TempDir(), "session"), note: func(string) {}}
+		k := &keptSession{file: sessions.At(filepath.Join(t.TempDir(), "session")), note: func(string) {}}
 		s := &sessions.Session{Tickets: [][]byte{[]byte("ticket")}, Certificates: enginetest.Chain(t, "good").Chain}
-		if err := sessions.Put(k.path, k.key, s); err != nil {
+		if err := sessions.Put(k.file, k.key, s); err != nil {
 			t.Fatal(err)
 		}
 		config := &engine.ClientConfig{}

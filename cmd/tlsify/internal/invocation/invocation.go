@@ -147,15 +147,6 @@ func (p *parser) file(what, name string, into *string) error {
 	return nil
 }
 
-// madeAnew takes the name of a file that is to be made, in its directory: a descriptor
-// has none.
-func (p *parser) madeAnew(what, name string) error {
-	if _, ok := process.Named(name); ok {
-		return status.Usagef("--%s takes a path, and no %s: its file is made anew", what, status.Cut(name))
-	}
-	return nil
-}
-
 // filesOf takes all files of an option.
 func (p *parser) filesOf(what string) ([]string, error) {
 	files := make([]string, len(p.words.Values[what]))
@@ -241,6 +232,7 @@ const (
 // options say it.
 type Session struct {
 	Path  string
+	FD    int // of fd:N; or 0, and there is a Path
 	Bound [][]string
 }
 

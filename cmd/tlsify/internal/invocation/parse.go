@@ -7,6 +7,7 @@ import (
 
 	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/cmd/tlsify/internal/privilege"
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
 )
@@ -95,8 +96,8 @@ func (p *parser) capture() (err error) {
 	other, compares := p.words.Value("compare")
 	p.inv.JSON = p.words.Has("json")
 	p.inv.Save, _ = p.words.Value("save")
-	if err := p.madeAnew("save", p.inv.Save); err != nil {
-		return err
+	if _, ok := process.Named(p.inv.Save); ok {
+		return status.Usagef("--save takes a path, and no %s: its file is made anew", status.Cut(p.inv.Save))
 	}
 	switch {
 	case len(p.words.Rest) > 1 || listens && len(p.words.Rest) > 0 || p.words.Prog != nil:

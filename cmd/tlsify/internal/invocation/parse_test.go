@@ -110,8 +110,9 @@ func TestRefusals(t *testing.T) {
 		{"listen|--cert=c|--key=signer:fd:5|:0|--|prog", `can't share one stream`},
 		{"connect|--cert=c|--key=signer:cat|a.test:1", `a signer is for servers`},
 		{"connect|--pin=fd:5|--net-fd=5|--name=a.test", `--pin: descriptor 5 is used for --net-fd already`},
-		// Each once made a file of that name.
-		{"connect|--session=fd:5|a.test:1", `--session takes a path, and no fd:5`},
+		{"connect|--session=fd:1|a.test:1", `--session: descriptor 1 is not free for that`},
+		{"connect|--session=fd:5|--net-fd=5|--name=a.test", `--session: descriptor 5 is used for --net-fd already`},
+		// It once made a file of that name.
 		{"fingerprint|--listen=127.0.0.1:0|--save=fd:5", `--save takes a path, and no fd:5`},
 		{"connect|--net-fd=5|--name=a.test|--keylog=fd:5", `--keylog: descriptor 5 is used for --net-fd already`},
 		{"connect|--linger=1s|--handoff=ktls|a.test:1", `--handoff needs a --control-fd`},

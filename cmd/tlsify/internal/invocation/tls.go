@@ -305,17 +305,23 @@ func (p *parser) session() error {
 	if !ok {
 		return nil
 	}
-	if err := p.madeAnew("session", path); err != nil {
-		return err
-	}
 	s := &Session{Path: path}
+	n, opened := process.Named(path)
+	if opened && n <= 2 {
+		return status.Usagef("--session: descriptor %d is not free for that", n)
+	} else if opened {
+		if err := p.Claims.Claim(n, "session", process.ToRead|process.ToWrite); err != nil {
+			return err
+		}
+		s.FD = n
+	}
 	for _, o := range option.Table {
 		if o.Binds {
 			s.Bound = append(s.Bound, p.words.Values[o.Name])
 		}
 	}
 	s.Bound = append(s.Bound, []string{p.Env["SSL_CERT_FILE"], p.Env["SSL_CERT_DIR"]})
-	if p.inv.Sandbox == privilege.Require {
+	if p.inv.Sandbox == privilege.Require && !opened {
 		home := ""
 		if account, err := user.Current(); err == nil { // whatever HOME says
 			home = account.HomeDir

@@ -119,7 +119,7 @@ var Table = []Option{
 	{Name: "alpn", Arg: "LIST", Forms: "cial", Topic: "session", Binds: true,
 		Help: "the application protocols to offer (RFC 7301), comma-separated, best first"},
 	{Name: "session", Arg: "FILE", Forms: "ci", Topic: "session",
-		Help: "resume the session in FILE, and keep the next there: bound to name, port, trust and certificate; the server's tickets, up to four, are each used once, but those of TLS 1.2; give FILE a directory of its own: the sandbox leaves all of it open, and --sandbox require takes none in /, /tmp, /var/tmp or $HOME"},
+		Help: "resume the session in FILE, and keep the next there: bound to name, port, trust and certificate; the server's tickets, up to four, are each used once, but those of TLS 1.2; give FILE a directory of its own: the sandbox leaves all of it open, and --sandbox require takes none in /, /tmp, /var/tmp or $HOME; or fd:N, a file that is open to read and write, and may be one in memory"},
 	{Name: "ticket-key", Arg: "FILE", Forms: "al", Topic: "session", Own: true,
 		Help: "let clients resume: up to 16 keys for session tickets, a line each, base64 of 32 bytes, the first seals; several servers with the same file resume each other's sessions; without this option no client can resume"},
 	{Name: "ech", Arg: "FILE|grease", Forms: "ci", Topic: "session",

@@ -16,6 +16,8 @@ type Needs struct {
 	// Replace is a directory in which files have to be read, made, renamed and
 	// removed. Empty: none. One that is not there is passed over.
 	Replace string
+	// Rewrite leaves what it takes to write a file of a descriptor anew, and to lock it.
+	Rewrite bool
 	// Sockets leaves the making and connecting of sockets.
 	Sockets bool
 	// Signal is a descriptor of a process that has to be sent signals. 0: none.

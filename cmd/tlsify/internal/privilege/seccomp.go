@@ -90,8 +90,13 @@ func rules(n Needs, pid int) []rule {
 	// No input is made up for a terminal (TIOCSTI), and no signals are asked for
 	// by F_SETOWN.
 	when(unix.SYS_IOCTL, oneOf(1, unix.SIOCINQ, unix.SIOCOUTQ))
-	when(unix.SYS_FCNTL, oneOf(1, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL,
-		unix.F_DUPFD_CLOEXEC, unix.F_GETPIPE_SZ, unix.F_SETPIPE_SZ))
+	commands := []uint32{unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL,
+		unix.F_DUPFD_CLOEXEC, unix.F_GETPIPE_SZ, unix.F_SETPIPE_SZ}
+	if n.Rewrite {
+		add(unix.SYS_PWRITE64, unix.SYS_FTRUNCATE)
+		commands = append(commands, unix.F_SETLK)
+	}
+	when(unix.SYS_FCNTL, oneOf(1, commands...))
 	when(unix.SYS_PRCTL, oneOf(0, unix.PR_SET_VMA, unix.PR_SET_NO_NEW_PRIVS))
 	// No option from 64 on: SO_PEERPIDFD and SO_PASSPIDFD give descriptors of other
 	// processes, which could come to have the number that signals are allowed by.

@@ -4,7 +4,7 @@
 // same key. It may have several tickets, because some servers give two at once and none
 // when one is used. Taking removes the newest ticket, so that none is used twice. The
 // tickets of TLS 1.2 stay: they are good until the server gives another (RFC 5077,
-// section 3.3). Taking and putting hold a lock on the directory. No fault here fails a
+// section 3.3). Taking and putting hold a lock. No fault here fails a
 // connection: a file that cannot be read or written counts as absent, and the reason is
 // returned.
 //
@@ -19,14 +19,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
-	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
-	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -35,8 +28,6 @@ const (
 	// fileLimit is the largest file that is read or written: a ticket may have
 	// 64 kB, and as much again for the chain.
 	fileLimit = 256 << 10
-	// lockTime is how long the lock is waited for.
-	lockTime = time.Second
 )
 
 // The PEM blocks of a file.
@@ -117,13 +108,13 @@ func Decode(content []byte, key [32]byte) (*Session, error) {
 	return s, nil
 }
 
-// Take gives the session for key in the file at path, with its newest ticket
-// alone, which it removes from the file unless it may be offered again. Or it
-// says why there is none. One for another key is left where it is.
-func Take(path string, key [32]byte) (*Session, error) {
+// Take gives the session for key in file, with its newest ticket alone, which it
+// removes from the file unless it may be offered again. Or it says why there is
+// none. One for another key is left where it is.
+func Take(file File, key [32]byte) (*Session, error) {
 	var s *Session
-	err := locked(path, func() error {
-		content, err := read(path)
+	err := locked(file, func() error {
+		content, err := file.read()
 		if err != nil {
 			return err
 		}
@@ -138,11 +129,11 @@ func Take(path string, key [32]byte) (*Session, error) {
 			left := *s
 			last := len(s.Tickets) - 1
 			left.Tickets, s.Tickets = s.Tickets[:last], s.Tickets[last:]
-			return replace(path, left.Encode(key))
+			return file.replace(left.Encode(key))
 		}
 		// A damaged one goes as well. One that can't be removed could be used
 		// twice.
-		return errors.Join(err, os.Remove(path))
+		return errors.Join(err, file.remove())
 	})
 	if err != nil {
 		return nil, err
@@ -150,12 +141,12 @@ func Take(path string, key [32]byte) (*Session, error) {
 	return s, nil
 }
 
-// Put replaces the file at path by a session for key. Tickets that are left
+// Put replaces what is in file by a session for key. Tickets that are left
 // there of the same session stay, as many as there is room for.
-func Put(path string, key [32]byte, s *Session) error {
-	return locked(path, func() error {
+func Put(file File, key [32]byte, s *Session) error {
+	return locked(file, func() error {
 		merged := *s
-		if content, err := read(path); err == nil && !s.Again {
+		if content, err := file.read(); err == nil && !s.Again {
 			if old, err := Decode(content, key); err == nil && old.Again == s.Again && slices.EqualFunc(old.Certificates, s.Certificates, bytes.Equal) {
 				merged.Tickets = append(slices.Clip(old.Tickets), s.Tickets...)
 			}
@@ -166,66 +157,6 @@ func Put(path string, key [32]byte, s *Session) error {
 			merged.Tickets = merged.Tickets[1:]
 			content = merged.Encode(key)
 		}
-		return replace(path, content)
+		return file.replace(content)
 	})
-}
-
-// replace writes a file anew.
-func replace(path string, content []byte) error {
-	// Renaming over a device or a link would do harm far from here.
-	if st, err := os.Lstat(path); err == nil && !st.Mode().IsRegular() {
-		return fmt.Errorf("%s is no file", path)
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".tlsify-session-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(file.Name()) // fails once it is renamed
-	_, err = file.Write(content)
-	if err = errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
-}
-
-// read reads a file that is the user's own and nobody else's to see.
-func read(path string) ([]byte, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
-		return nil, err
-	}
-	switch {
-	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return nil, fmt.Errorf("%s is no file", path)
-	case int(st.Uid) != os.Geteuid():
-		return nil, fmt.Errorf("%s is another user's", path)
-	case st.Mode&0o077 != 0:
-		return nil, fmt.Errorf("%s can be read or written by others", path)
-	case st.Size > fileLimit:
-		return nil, fmt.Errorf("%s is too large", path)
-	}
-	return io.ReadAll(io.LimitReader(file, fileLimit))
-}
-
-// locked calls f with the lock on the directory of path.
-func locked(path string, f func() error) error {
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	for end := time.Now().Add(lockTime); ; time.Sleep(5 * time.Millisecond) {
-		err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return f()
-		}
-		if err != unix.EWOULDBLOCK && err != unix.EINTR || time.Now().After(end) {
-			return fmt.Errorf("lock %s: %w", dir.Name(), err)
-		}
-	}
 }

@@ -32,34 +32,34 @@ func session(ticket string) *Session {
 
 func TestTakeGivesWhatWasPutOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	if err := Put(path, key("a"), session("one")); err != nil {
+	if err := Put(At(path), key("a"), session("one")); err != nil {
 		t.Fatal(err)
 	}
 	st, err := os.Stat(path)
 	if err != nil || st.Mode().Perm() != 0o600 {
 		t.Fatalf("mode %v, %v", st.Mode(), err)
 	}
-	got, err := Take(path, key("a"))
+	got, err := Take(At(path), key("a"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(session("one"), got); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := Take(path, key("a")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Take(At(path), key("a")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the second Take: %v", err)
 	}
 }
 
 func TestAnotherKeyGetsNothingAndTakesNothingAway(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	if err := Put(path, key("a"), session("one")); err != nil {
+	if err := Put(At(path), key("a"), session("one")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Take(path, key("b")); err != errOtherKey {
+	if _, err := Take(At(path), key("b")); err != errOtherKey {
 		t.Errorf("with another key: %v", err)
 	}
-	if _, err := Take(path, key("a")); err != nil {
+	if _, err := Take(At(path), key("a")); err != nil {
 		t.Errorf("afterwards with the right key: %v", err)
 	}
 }
@@ -105,7 +105,7 @@ func TestFilesThatOthersCouldHaveMadeAreNotUsed(t *testing.T) {
 			if err := make(path); err != nil {
 				t.Fatal(err)
 			}
-			if s, err := Take(path, key("a")); err == nil {
+			if s, err := Take(At(path), key("a")); err == nil {
 				t.Errorf("taken: %q", s.Tickets)
 			}
 			if _, err := os.Lstat(path); err == nil == slices.Contains(damaged, name) {
@@ -121,13 +121,13 @@ func TestSeveralTickets(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	put := func(s *Session) {
 		t.Helper()
-		if err := Put(path, key("a"), s); err != nil {
+		if err := Put(At(path), key("a"), s); err != nil {
 			t.Fatal(err)
 		}
 	}
 	take := func(want string) {
 		t.Helper()
-		s, err := Take(path, key("a"))
+		s, err := Take(At(path), key("a"))
 		if want == "" {
 			if err == nil {
 				t.Errorf("there is %q", s.Tickets)
@@ -196,7 +196,7 @@ func TestWhatIsNoFileIsNotReplaced(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := Put(path, key("a"), session("one")); err == nil {
+		if err := Put(At(path), key("a"), session("one")); err == nil {
 			t.Errorf("%s was replaced", path)
 		}
 		if after, err := os.Lstat(path); err != nil || after.Mode() != before.Mode() {
@@ -212,10 +212,10 @@ func TestWhatIsOfNoUseIsReplaced(t *testing.T) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := Put(path, key("a"), session("two")); err != nil {
+		if err := Put(At(path), key("a"), session("two")); err != nil {
 			t.Fatal(err)
 		}
-		if s, err := Take(path, key("a")); err != nil || string(s.Tickets[0]) != "two" {
+		if s, err := Take(At(path), key("a")); err != nil || string(s.Tickets[0]) != "two" {
 			t.Errorf("after %.10q: %v, %v", content, s, err)
 		}
 	}
@@ -230,12 +230,12 @@ func TestLargeTickets(t *testing.T) {
 	for n := range byte(MaxTickets) {
 		large.Tickets = append(large.Tickets, bytes.Repeat([]byte{n}, 64<<10))
 	}
-	if err := Put(path, key("a"), large); err != nil {
+	if err := Put(At(path), key("a"), large); err != nil {
 		t.Fatal(err)
 	}
 	var left []byte
 	for {
-		s, err := Take(path, key("a"))
+		s, err := Take(At(path), key("a"))
 		if err != nil {
 			break
 		}
@@ -246,7 +246,7 @@ func TestLargeTickets(t *testing.T) {
 	}
 	// One alone that is too large is of no use, and no fault.
 	large.Tickets = [][]byte{make([]byte, fileLimit)}
-	if err := Put(path, key("a"), large); err != nil {
+	if err := Put(At(path), key("a"), large); err != nil {
 		t.Error(err)
 	}
 }
@@ -255,7 +255,7 @@ func TestLargeTickets(t *testing.T) {
 func TestLockIsNotWaitedForLong(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s")
-	if err := Put(path, key("a"), session("one")); err != nil {
+	if err := Put(At(path), key("a"), session("one")); err != nil {
 		t.Fatal(err)
 	}
 	dir, err := os.Open(filepath.Dir(path))
@@ -267,14 +267,14 @@ func TestLockIsNotWaitedForLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	if _, err := Take(path, key("a")); !errors.Is(err, unix.EWOULDBLOCK) {
+	if _, err := Take(At(path), key("a")); !errors.Is(err, unix.EWOULDBLOCK) {
 		t.Errorf("locked: %v", err)
 	}
 	if took := time.Since(start); took < lockTime {
 		t.Errorf("waited for %v only", took)
 	}
 	dir.Close()
-	if _, err := Take(path, key("a")); err != nil {
+	if _, err := Take(At(path), key("a")); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }
@@ -282,7 +282,7 @@ func TestLockIsNotWaitedForLong(t *testing.T) {
 // Where no file can be made the reason is returned.
 func TestNoFileCanBeMade(t *testing.T) {
 	for _, dir := range []string{"/proc/self", filepath.Join(t.TempDir(), "missing")} {
-		if err := Put(filepath.Join(dir, "s"), key("a"), session("one")); err == nil {
+		if err := Put(At(filepath.Join(dir, "s")), key("a"), session("one")); err == nil {
 			t.Errorf("a session was put into %s", dir)
 		}
 	}
@@ -307,13 +307,13 @@ func TestTwentyWritersAndReadersLeaveAWholeFile(t *testing.T) {
 	for i := range 20 {
 		all.Go(func() {
 			for n := range 20 {
-				err := inTurn(func() error { return Put(path, key("a"), session(fmt.Sprintf("%d-%d", i, n))) })
+				err := inTurn(func() error { return Put(At(path), key("a"), session(fmt.Sprintf("%d-%d", i, n))) })
 				if err != nil {
 					t.Error(err)
 				}
 				var s *Session
 				err = inTurn(func() (err error) {
-					s, err = Take(path, key("a"))
+					s, err = Take(At(path), key("a"))
 					return err
 				})
 				if errors.Is(err, fs.ErrNotExist) {

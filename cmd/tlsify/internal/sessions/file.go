@@ -1,0 +1,157 @@
+package sessions
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockTime is how long the lock is waited for.
+const lockTime = time.Second
+
+// A File is where one session is kept: At a path, or Opened by the caller.
+type File interface {
+	// lock tries to have the lock, which unlock gives up.
+	lock() (unlock func(), err error)
+	read() ([]byte, error)
+	replace(content []byte) error
+	remove() error
+}
+
+// locked calls f with the lock.
+func locked(file File, f func() error) error {
+	for end := time.Now().Add(lockTime); ; time.Sleep(5 * time.Millisecond) {
+		unlock, err := file.lock()
+		if err == nil {
+			defer unlock()
+			return f()
+		}
+		busy := errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EINTR)
+		if !busy || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
+// At is the file at a path. It is replaced by rename, with the lock on its directory.
+func At(path string) File { return named(path) }
+
+type named string
+
+func (n named) lock() (unlock func(), err error) {
+	dir, err := os.Open(filepath.Dir(string(n)))
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		dir.Close()
+		return nil, fmt.Errorf("lock %s: %w", dir.Name(), err)
+	}
+	return func() { dir.Close() }, nil
+}
+
+func (n named) read() ([]byte, error) {
+	file, err := os.OpenFile(string(n), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return readOwn(int(file.Fd()), string(n), false)
+}
+
+func (n named) replace(content []byte) error {
+	// Renaming over a device or a link would do harm far from here.
+	if st, err := os.Lstat(string(n)); err == nil && !st.Mode().IsRegular() {
+		return fmt.Errorf("%s is no file", n)
+	}
+	file, err := os.CreateTemp(filepath.Dir(string(n)), ".tlsify-session-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name()) // fails once it is renamed
+	_, err = file.Write(content)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), string(n))
+}
+
+func (n named) remove() error { return os.Remove(string(n)) }
+
+// Opened is a file that the caller has opened to read and write, which may have no
+// name any more, or never had one (memfd_create(2)). It is written in place: who is
+// killed meanwhile leaves one that is cut, which is no session. The lock is one of
+// fcntl(2), because several processes may have come by the same open file.
+func Opened(descriptor int) File { return opened(descriptor) }
+
+type opened int
+
+func (o opened) lock() (unlock func(), err error) {
+	set := func(kind int16) error {
+		err := unix.FcntlFlock(uintptr(o), unix.F_SETLK, &unix.Flock_t{Type: kind, Whence: io.SeekStart})
+		if err != nil {
+			return fmt.Errorf("lock %s: %w", o, err)
+		}
+		return nil
+	}
+	return func() { set(unix.F_UNLCK) }, set(unix.F_WRLCK)
+}
+
+func (o opened) String() string { return fmt.Sprintf("fd:%d", int(o)) }
+
+func (o opened) read() ([]byte, error) { return readOwn(int(o), o.String(), true) }
+
+func (o opened) replace(content []byte) error {
+	if err := o.remove(); err != nil {
+		return err
+	}
+	for at := 0; at < len(content); {
+		n, err := unix.Pwrite(int(o), content[at:], int64(at))
+		if err != nil && err != unix.EINTR {
+			return errors.Join(os.NewSyscallError("pwrite", err), o.remove())
+		}
+		at += max(n, 0)
+	}
+	return nil
+}
+
+func (o opened) remove() error { return os.NewSyscallError("ftruncate", unix.Ftruncate(int(o), 0)) }
+
+// readOwn reads a file that is the user's own and nobody else's to see; or, where it
+// may be nameless, one that nobody else can find.
+func readOwn(descriptor int, name string, nameless bool) ([]byte, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(descriptor, &st); err != nil {
+		return nil, err
+	}
+	hidden := nameless && st.Nlink == 0
+	switch {
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return nil, fmt.Errorf("%s is no file", name)
+	case !hidden && int(st.Uid) != os.Geteuid():
+		return nil, fmt.Errorf("%s is another user's", name)
+	case !hidden && st.Mode&0o077 != 0:
+		return nil, fmt.Errorf("%s can be read or written by others", name)
+	case st.Size > fileLimit:
+		return nil, fmt.Errorf("%s is too large", name)
+	}
+	content := make([]byte, st.Size)
+	for at := 0; at < len(content); {
+		n, err := unix.Pread(descriptor, content[at:], int64(at))
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return nil, os.NewSyscallError("pread", err)
+		case n == 0:
+			return content[:at], nil
+		default:
+			at += n
+		}
+	}
+	return content, nil
+}
