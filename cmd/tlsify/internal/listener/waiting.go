@@ -18,10 +18,12 @@ import (
 // a flood, a port scan or a health check comes to.
 
 const (
-	tlsHandshake    = 22 // RFC 8446, section 5.1
-	tlsMajor        = 3  // of every version
-	tlsClientHello  = 1  // section 4
+	tlsAlert        = 21 // RFC 8446, section 5.1
+	tlsHandshake    = 22
+	tlsMajor        = 3 // of every version
+	tlsClientHello  = 1 // section 4
 	tlsHeaderLen    = 5
+	tlsAlertLen     = 2 // section 6: how grave, and which
 	tlsMostOfRecord = 16384
 )
 
@@ -66,10 +68,10 @@ var (
 	errLeftEarly = errors.New("the client left before its first message was complete")
 )
 
-// notTLSError is a first message that no process is needed for to refuse it.
-type notTLSError string
+// unservedError is a first message that no process is needed for to refuse it.
+type unservedError struct{ what, code string }
 
-func (e notTLSError) Error() string { return string(e) + " (tls-protocol)" }
+func (e unservedError) Error() string { return e.what + " (" + e.code + ")" }
 
 // awaitHello waits, until the file's deadline, for the first record to be there.
 func awaitHello(file *os.File) error {
@@ -108,16 +110,19 @@ func (s *service) awaitTurn(v *visitor) error {
 // peekHello tells, without waiting, whether a whole record can be read, or that
 // there will be none that could begin with a ClientHello.
 func peekHello(conn int) (bool, error) {
-	var first [tlsHeaderLen + 1]byte
+	var first [tlsHeaderLen + tlsAlertLen]byte
 	n, _, err := unix.Recvfrom(conn, first[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
 		return false, nil
 	case err != nil || n == 0:
 		return false, errLeftEarly
-	case !mayBeHello(first[:n]):
-		return false, notTLSError(engine.NotTLS(first[:n]))
-	case n < len(first):
+	case n == len(first) && mayBeAlert(first[:]):
+		alert := engine.AlertError{Alert: engine.Alert(first[n-1])}
+		return false, unservedError{alert.Error(), "tls-alert"}
+	case !mayBeHello(first[:n]) && !mayBeAlert(first[:n]):
+		return false, unservedError{engine.NotTLS(first[:n]), "tls-protocol"}
+	case n <= tlsHeaderLen, mayBeAlert(first[:n]): // of what may be either there is more to come
 		return false, leftEarly(conn)
 	}
 	length := int(binary.BigEndian.Uint16(first[3:]))
@@ -146,13 +151,24 @@ func mayBeHello(first []byte) bool {
 	return true
 }
 
+// mayBeAlert tells whether a record can begin so that is an alert: what a client
+// sends that has nothing to offer, or that thinks better of it.
+func mayBeAlert(first []byte) bool {
+	for at, must := range map[int]byte{0: tlsAlert, 1: tlsMajor, 3: 0, 4: tlsAlertLen} {
+		if at < len(first) && first[at] != must {
+			return false
+		}
+	}
+	return true
+}
+
 // kindOf is what a refusal is counted as.
 func kindOf(why error) string {
-	var notTLS notTLSError
+	var unserved unservedError
 	var system syscall.Errno
 	switch {
-	case errors.As(why, &notTLS):
-		return "tls-protocol"
+	case errors.As(why, &unserved):
+		return unserved.code
 	case errors.As(why, &system):
 		return "system"
 	}
