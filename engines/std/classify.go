@@ -57,7 +57,11 @@ func (h *handshake) classify(err error) error {
 		return &engine.ECHRejectedError{RetryConfigs: rejected.RetryConfigList}
 	}
 	err = dialect.BlameHandshake(err, h.records, h.requested, ownFault)
-	if peer, ok := errors.AsType[*engine.PeerError](err); ok && peer.Fault == engine.FaultNoCommonGroup && h.level >= engine.LevelPQ {
+	peer, ok := errors.AsType[*engine.PeerError](err)
+	if ok && peer.Fault == engine.FaultNoCommonCipher && h.noGroup {
+		return &engine.PeerError{Fault: engine.FaultNoCommonGroup, Err: errors.New("no key exchange group in common")}
+	}
+	if ok && peer.Fault == engine.FaultNoCommonGroup && h.level >= engine.LevelPQ {
 		peer.Fault = engine.FaultSecurityLevel // by which the groups are those that they are
 	}
 	return err

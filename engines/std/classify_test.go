@@ -212,11 +212,6 @@ var provocations = [...][]func(s *scene) error{
 		s.version(tls.VersionTLS13)
 		s.hello = func(hello []byte) { suites, _ := suitesOf(hello); overwrite(suites, 0x13ff) }
 		return s.asServer()
-	}, func(s *scene) error { // with nothing in common, 1.2 has no use for a group
-		s.version(tls.VersionTLS12)
-		s.server.Groups = []string{"P-384"}
-		s.peer.CurvePreferences = []tls.CurveID{tls.X25519}
-		return s.asServer()
 	}},
 	{func(s *scene) error {
 		s.version(tls.VersionTLS13)
@@ -274,6 +269,24 @@ func TestFaultTexts(t *testing.T) {
 					t.Errorf("the error does not say %q but %q", row.Part, err)
 				}
 			})
+		}
+	}
+}
+
+// Of a client of TLS 1.2 that has none of our groups crypto/tls says that there is no
+// cipher suite in common, and lists the client's, of which we have some.
+func TestNoGroupUnderTLS12(t *testing.T) {
+	for fault, tune := range map[engine.Fault]func(*scene){
+		engine.FaultNoCommonGroup:  func(s *scene) { s.peer.CurvePreferences = []tls.CurveID{tls.X25519} },
+		engine.FaultNoCommonCipher: func(s *scene) { s.peer.CipherSuites = []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256} },
+	} {
+		s := newScene(t)
+		s.version(tls.VersionTLS12)
+		s.server.Groups = []string{"P-384"}
+		tune(s)
+		err := s.asServer()
+		if blame := new(engine.PeerError); !errors.As(err, &blame) || blame.Fault != fault {
+			t.Errorf("error %T (%v), want a PeerError of fault %v", err, err, fault)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"net"
 	"runtime"
+	"slices"
 
 	"tlsify/engine"
 	"tlsify/engine/adapter"
@@ -80,6 +81,7 @@ func (e Engine) Server(ctx context.Context, stream net.Conn, c *engine.ServerCon
 	conn.KeepReceived()
 	h := &handshake{records: conn, identities: c.Identities, level: c.Level}
 	h.tapInto(config)
+	h.compareGroups(config)
 	if c.ClientAuth != engine.ClientAuthNone {
 		config.VerifyConnection = h.verify(&c.Config)
 	}
@@ -95,6 +97,7 @@ type handshake struct {
 
 	identities []*engine.Identity // this end's
 	level      engine.Level       // a server's
+	noGroup    bool               // the client has none of a server's groups
 
 	requested bool  // the server asked for a client certificate
 	refusal   error // what Verify said, if it said no
@@ -104,6 +107,17 @@ type handshake struct {
 func (h *handshake) tapInto(config *tls.Config) {
 	h.tap.Next = config.KeyLogWriter
 	config.KeyLogWriter = &h.tap
+}
+
+// compareGroups has h know of a client that has none of our groups: under TLS 1.2
+// crypto/tls says of it that there is no cipher suite in common, because it takes
+// none without a group.
+func (h *handshake) compareGroups(config *tls.Config) {
+	ours := func(id tls.CurveID) bool { return slices.Contains(config.CurvePreferences, id) }
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		h.noGroup = len(hello.SupportedCurves) > 0 && !slices.ContainsFunc(hello.SupportedCurves, ours)
+		return nil, nil
+	}
 }
 
 // run performs the handshake.
