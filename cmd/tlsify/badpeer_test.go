@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +77,40 @@ func testBadServers(t *testing.T, engine string) {
 				t.Errorf("descriptor 1: %q", got)
 			}
 		})
+	}
+}
+
+// A server that ended, or stood still, in the midst of its answer has taken the
+// ClientHello: that it may be too large was said of it as of one that says nothing.
+func TestOfferThatWasTaken(t *testing.T) {
+	for _, e := range built() {
+		for name, ends := range map[string]bool{"ends": true, "stands still": false} {
+			t.Run(e.Name()+" "+name, func(t *testing.T) {
+				t.Parallel()
+				for answer, large := range map[string]bool{"": true, "\x16\x03\x03\x00\x7a\x02": false} {
+					s := newServer(t, "echo")
+					s.before = func(c net.Conn) bool {
+						io.WriteString(c, answer)
+						if ends {
+							c.(*net.TCPConn).CloseWrite()
+						}
+						io.Copy(io.Discard, c)
+						return false
+					}
+					if err := s.start(); err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(s.stop)
+					l := newLaunch(t)
+					l.feed(0) // held open
+					l.start(connectTo(t, s, "--engine", e.Name(), "--handshake-timeout", "1s")...).
+						expect(3, "tlsify 1 "+e.Name(), "dialed .*", "error (network-io|handshake-timeout) .+")
+					if got := l.err.text(); strings.Contains(got, "ClientHello of this size") != large {
+						t.Errorf("behind %q: %q", answer, got)
+					}
+				}
+			})
+		}
 	}
 }
 

@@ -46,6 +46,7 @@ type connection struct {
 	network    *network
 	oneByOne   *pump.OneByOne // what the engine reads the network by, where the socket may be handed over
 	clock      *clock         // of the handshake
+	heard      atomic.Bool    // the peer has sent something of it
 	session    engine.Session
 	kept       *keptSession     // of --session, or nil
 	shown      *engine.Peer     // what the peer has shown, or nil

@@ -15,6 +15,9 @@ func (c *connection) offer(err error) string {
 	if !c.inv.Form.Connects() || c.at != Handshaking || config == nil || config.Fingerprint != "" || config.Hello != nil {
 		return ""
 	}
+	if c.heard.Load() && !is[*engine.AlertError](err) {
+		return "" // what was offered has come, and been taken
+	}
 	groups, groupsErr := config.ResolveGroups(c.inv.Engine)
 	if groupsErr != nil {
 		return ""

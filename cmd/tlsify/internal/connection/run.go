@@ -152,6 +152,8 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	c.heard.Store(false)
+	c.network.in.OnPart(func() { c.heard.Store(true) })
 	stream := c.engineStream()
 	if c.inv.Form.Connects() {
 		config := *c.inv.Client
