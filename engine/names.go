@@ -141,16 +141,20 @@ func CanonicalGroup(name string) string {
 	return name
 }
 
-// ResolveGroups turns the groups that c asks for (nil: the defaults of known)
-// into canonical names out of known, less those that c.Level forbids. The
+// ResolveGroups turns the groups that c asks for (nil: the profile's, or the defaults
+// of known) into canonical names out of known, less those that c.Level forbids. The
 // error is a *UnsupportedError where a named group is not known to the engine,
 // or where the level leaves none.
 func (c *Config) ResolveGroups(e Engine) ([]string, error) {
 	known, defaults := e.Groups()
 	names := known[:defaults]
-	if c.Groups != nil {
+	wanted := c.Groups
+	if wanted == nil && c.Profile != nil {
+		wanted = c.Profile.Groups
+	}
+	if wanted != nil {
 		names = nil
-		for _, name := range c.Groups {
+		for _, name := range wanted {
 			at := slices.IndexFunc(known, func(k string) bool {
 				return k == CanonicalGroup(name) || strings.EqualFold(k, name)
 			})

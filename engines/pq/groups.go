@@ -71,11 +71,7 @@ func groupByID(list []*group, id uint16) *group {
 
 // resolveGroups gives the groups that a configuration allows, in its order.
 func resolveGroups(e engine.Engine, c *engine.Config) ([]*group, error) {
-	wanted := *c
-	if c.Groups == nil && c.Profile != nil {
-		wanted.Groups = c.Profile.Groups
-	}
-	names, err := wanted.ResolveGroups(e)
+	names, err := c.ResolveGroups(e)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func (c *connection) offer(err error) string {
 		return ""
 	}
 	resumes := c.kept != nil && c.kept.offered
-	return advice(err, len(config.PSKs) > 0) + offerOf(err, groups, resumes, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
+	return advice(err, len(config.PSKs) > 0) + offerOf(err, &config.Config, groups, resumes, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
 }
 
 // advice names the option that has to do with a server's alert.
@@ -42,15 +42,15 @@ func advice(err error, psk bool) string {
 	return ""
 }
 
-func offerOf(err error, groups []string, resumes, tls13 bool) string {
+func offerOf(err error, config *engine.Config, groups []string, resumes, tls13 bool) string {
 	var alert *engine.AlertError
 	switch {
 	case errors.As(err, &alert) && alert.Alert == engine.AlertHandshakeFailure && !alert.ClientCertRequested:
-		what := "TLS 1.3, and TLS 1.2 with forward secrecy and authenticated encryption (no RSA key exchange, CBC or SHA-1)"
+		what := "TLS 1.3, and TLS 1.2 with forward secrecy and authenticated encryption (no RSA key exchange, DHE, CBC, CCM or SHA-1)"
 		if tls13 {
-			what = "TLS 1.3 alone, which a server of TLS 1.2 may refuse like this"
+			what = "TLS 1.3 alone, which a server of TLS 1.2 may refuse like this (no CCM)"
 		}
-		return "; it was offered " + what + ", and the groups " + strings.Join(groups, ", ") + "; certificates with RSASSA-PSS keys are not taken"
+		return "; it was offered " + what + ", and the groups " + strings.Join(groups, ", ") + certificatesOf(config)
 	case errors.As(err, &alert) && alert.Alert == engine.AlertProtocolVersion && tls13:
 		return "; it was offered TLS 1.3 alone"
 	case resumes && (err == errHandshakeTimeout || is[*engine.TransportError](err)):
@@ -60,4 +60,20 @@ func offerOf(err error, groups []string, resumes, tls13 bool) string {
 		return "; if something on the way does not take a ClientHello of this size, --groups x25519,secp256r1 makes a small one"
 	}
 	return ""
+}
+
+// certificatesOf says what a server's certificate has to be like, beside what any is
+// that there are.
+func certificatesOf(config *engine.Config) string {
+	signatures := config.Signatures
+	if signatures == nil && config.Profile != nil {
+		signatures = config.Profile.Signatures
+	}
+	switch {
+	case signatures != nil:
+		return ", and the signatures " + strings.Join(signatures, ", ")
+	case config.Level >= engine.LevelPQAuth:
+		return "; certificates with classical keys are not taken"
+	}
+	return "; certificates with RSASSA-PSS, Ed448, DSA, brainpool or secp256k1 keys are not taken"
 }

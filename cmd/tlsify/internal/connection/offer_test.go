@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"tlsify/cmd/tlsify/internal/acquire"
+	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/option"
 	"tlsify/engine"
 )
 
@@ -23,7 +26,7 @@ func TestOffer(t *testing.T) {
 		tls13   bool
 		want    string
 	}{
-		{refused, small, false, false, "no RSA key exchange, CBC or SHA-1), and the groups x25519, secp256r1"},
+		{refused, small, false, false, "no RSA key exchange, DHE, CBC, CCM or SHA-1), and the groups x25519, secp256r1; certificates with RSASSA-PSS, Ed448,"},
 		{refused, small, false, true, "TLS 1.3 alone"},
 		{asked, small, false, true, ""},
 		{&engine.AlertError{Alert: engine.AlertProtocolVersion}, small, false, true, "; it was offered TLS 1.3 alone"},
@@ -38,10 +41,35 @@ func TestOffer(t *testing.T) {
 		{refused, small, true, true, "TLS 1.3 alone"},
 		{errors.New("other"), large, false, false, ""},
 	} {
-		if got := offerOf(test.err, test.groups, test.resumes, test.tls13); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+		if got := offerOf(test.err, &engine.Config{}, test.groups, test.resumes, test.tls13); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
 			t.Errorf("%v: %q, want %q", test.err, got, test.want)
 		}
 	}
+}
+
+// The options that leave out signatures, and with them a server's certificate, left no
+// trace in the line; and of a profile it named groups that are not offered.
+func TestOfferedSignatures(t *testing.T) {
+	cnsa2 := engine.ProfileByName("cnsa2")
+	for want, config := range map[string]*engine.Config{
+		"and the groups MLKEM1024, and the signatures mldsa87": {Level: cnsa2.Level, Profile: cnsa2},
+		"x25519, and the signatures mldsa44, ed25519":          {Groups: []string{"x25519"}, Signatures: []string{"mldsa44", "ed25519"}},
+		"certificates with classical keys are not taken":       {Level: engine.LevelPQAuth},
+	} {
+		c := &connection{at: Handshaking, inv: &acquire.Resources{
+			Invocation: &invocation.Invocation{Form: option.Connect, Engine: threeGroups{}}, Client: &engine.ClientConfig{Config: *config}}}
+		if got := c.offer(&engine.AlertError{Alert: engine.AlertHandshakeFailure}); !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// threeGroups is an engine of which two are the default.
+type threeGroups struct{ engine.Engine }
+
+func (threeGroups) Name() string { return "pq" }
+func (threeGroups) Groups() (names []string, defaults int) {
+	return []string{"X25519MLKEM768", "x25519", "MLKEM1024"}, 2
 }
 
 // OpenSSL's and GnuTLS's servers say decrypt_error, illegal_parameter, decode_error or
