@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -127,5 +129,29 @@ func TestEveryReasonIsTold(t *testing.T) {
 	}
 	if !strings.Contains(l.err.text(), "and more") {
 		t.Errorf("descriptor 2 does not say that there is more: %q", l.err.text())
+	}
+}
+
+// A server of a JDK shows its Ed448 certificate whatever the client offers. The line had
+// it that the certificate is malformed, for a key of type <nil>, and nothing was told of
+// whose it is.
+func TestKeyOfAnUnknownKind(t *testing.T) {
+	leaf := enginetest.TLSCertificate(enginetest.Issue(t, enginetest.PKI(t).Root, enginetest.CertOptions{DNS: []string{enginetest.Host}, Key: enginetest.Ed25519}))
+	leaf.Certificate = [][]byte{bytes.Replace(leaf.Certificate[0], []byte{0x2b, 0x65, 0x70}, []byte{0x2b, 0x65, 0x71}, 1)}
+	leaf.Leaf = nil
+	for _, e := range built() {
+		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			if version == tls.VersionTLS12 && lacks(e.Name(), tls13Only) {
+				continue
+			}
+			s := newServer(t, "echo")
+			s.config.Certificates, s.config.MaxVersion = []tls.Certificate{leaf}, version
+			if err := s.start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.stop)
+			newLaunch(t).start(connectTo(t, s, "--engine", e.Name())...).
+				expect(5, "tlsify 1 "+e.Name(), "peer-pin .*", "peer-subject .*", "error cert-weak .*1\\.3\\.101\\.113.*", "end 5")
+		}
 	}
 }

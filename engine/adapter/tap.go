@@ -163,7 +163,7 @@ func countSealed(key engine.TrafficKey, sent []byte) uint64 {
 
 // Shown adds to the error of a handshake that failed for the peer's certificates
 // whom the peer said it is. A TLS library parses the certificates before anyone
-// may see them, and lets go of all where it can't. Received is what came in the
+// may see them, and lets go of all where it can't, or can't use the key. Received is what came in the
 // handshake; of a peer that is a client, the library has its secret by another
 // name.
 func (t *Tap) Shown(err error, received []byte, client bool) error {
@@ -176,7 +176,7 @@ func (t *Tap) Shown(err error, received []byte, client bool) error {
 		secret = t.clientHandshake
 	}
 	certs, malformed, parseErr := engine.ParseChain(record.ShownChain(received, secret))
-	if parseErr == nil && len(certs) > 0 && len(malformed) > 0 {
+	if parseErr == nil && len(certs) > 0 {
 		peer.Shown = &engine.Peer{Certificates: certs, Malformed: malformed}
 	}
 	return err

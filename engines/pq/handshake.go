@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
+	"fmt"
 	"time"
 
 	"tlsify/engine"
@@ -225,7 +226,8 @@ func (h *handshake) takeCertificate(m *certificateMessage) error {
 	}
 	h.peer.Certificates, h.peer.Malformed, h.peer.Staple, h.peer.SCTs = certs, malformed, m.staple, m.scts
 	if h.peerKey, err = certificateKey(certs[0]); err != nil {
-		return blame(engine.FaultCertificate, engine.AlertUnsupportedCert, "the peer's certificate: %w", err)
+		fault := &engine.PeerError{Fault: engine.FaultCertificate, Err: fmt.Errorf("the peer's certificate: %w", err), Shown: &h.peer}
+		return &record.Fatal{Alert: engine.AlertUnsupportedCert, Err: fault}
 	}
 	return nil
 }

@@ -96,8 +96,8 @@ func refusalAlert(code verify.Code) engine.Alert {
 }
 
 // judgeUnread has a peer judged whose certificates the engine's library does not
-// parse, so that its evidence and all reasons are told. It is refused whatever
-// comes out.
+// parse, or whose key it cannot use, so that its evidence and all reasons are told.
+// It is refused whatever comes out.
 func (c *connection) judgeUnread(err error) error {
 	var fault *engine.PeerError
 	if !errors.As(err, &fault) || fault.Shown == nil {
@@ -113,7 +113,10 @@ func (c *connection) judgeUnread(err error) error {
 	if checkErr != nil && !errors.As(checkErr, &rejection) {
 		return checkErr
 	}
-	if !slices.ContainsFunc(rejection.Reasons, func(r verify.Reason) bool { return r.Code == verify.Malformed }) {
+	if len(fault.Shown.Malformed) == 0 && len(rejection.Reasons) == 0 {
+		return err
+	}
+	if len(fault.Shown.Malformed) > 0 && !slices.ContainsFunc(rejection.Reasons, func(r verify.Reason) bool { return r.Code == verify.Malformed }) {
 		unread := verify.Reason{Code: verify.Malformed, Text: fault.Shown.Malformed[0].String() +
 			", and the engine " + c.inv.Engine.Name() + " takes all certificates or none: --engine pq goes on where it does not matter"}
 		rejection.Reasons = append([]verify.Reason{unread}, rejection.Reasons...)
