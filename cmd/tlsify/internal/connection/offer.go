@@ -45,7 +45,8 @@ func advice(err error, psk bool) string {
 func offerOf(err error, config *engine.Config, groups []string, resumes, tls13 bool) string {
 	var alert *engine.AlertError
 	switch {
-	case errors.As(err, &alert) && alert.Alert == engine.AlertHandshakeFailure && !alert.ClientCertRequested:
+	// A JDK's servers of TLS 1.3 say unexpected_message where there is no group in common.
+	case errors.As(err, &alert) && (alert.Alert == engine.AlertHandshakeFailure || alert.Alert == engine.AlertUnexpectedMessage) && !alert.ClientCertRequested:
 		what := "TLS 1.3, and TLS 1.2 with forward secrecy and authenticated encryption (no RSA key exchange, DHE, CBC, CCM or SHA-1)"
 		if tls13 {
 			what = "TLS 1.3 alone, which a server of TLS 1.2 may refuse like this (no CCM)"

@@ -29,6 +29,7 @@ func TestOffer(t *testing.T) {
 		{refused, small, false, false, "no RSA key exchange, DHE, CBC, CCM or SHA-1), and the groups x25519, secp256r1; certificates with RSASSA-PSS, Ed448,"},
 		{refused, small, false, true, "TLS 1.3 alone"},
 		{asked, small, false, true, ""},
+		{&engine.AlertError{Alert: engine.AlertUnexpectedMessage}, small, false, true, "and the groups x25519, secp256r1"},
 		{&engine.AlertError{Alert: engine.AlertProtocolVersion}, small, false, true, "; it was offered TLS 1.3 alone"},
 		{&engine.AlertError{Alert: engine.AlertProtocolVersion}, small, false, false, ""},
 		{silent, large, false, false, "--groups x25519,secp256r1"},
