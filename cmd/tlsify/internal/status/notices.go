@@ -2,6 +2,8 @@ package status
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -90,9 +92,23 @@ func (l *Log) catchUp(of string) {
 		delete(l.kinds, of)
 		return
 	}
-	l.add(fmt.Sprintf("%s: %s (and %d others in %v)", k.who, k.text, k.held-1, window))
+	l.addHeld(k)
 	k.told, k.held = 1, 0
 	l.after(window, func() { l.catchUp(of) })
+}
+
+// addHeld queues the line for those of a kind that were held back. It is called with
+// mu held.
+func (l *Log) addHeld(k *kind) {
+	line := k.who + ": " + k.text
+	switch others := k.held - 1; others {
+	case 0:
+	case 1:
+		line += fmt.Sprintf(" (and another in %v)", window)
+	default:
+		line += fmt.Sprintf(" (and %d others in %v)", others, window)
+	}
+	l.add(line)
 }
 
 // add queues a line with the time. It is called with mu held.
@@ -112,9 +128,16 @@ func (l *Log) add(line string) {
 	}
 }
 
-// Close lets go of the log: the lines that wait have until the limit.
+// Close tells of those that are held back, and lets go of the log: the lines that
+// wait have until the limit.
 func (l *Log) Close(limit time.Duration) {
 	l.mu.Lock()
+	for _, of := range slices.Sorted(maps.Keys(l.kinds)) {
+		if k := l.kinds[of]; k.held > 0 {
+			l.addHeld(k)
+			k.held = 0
+		}
+	}
 	if l.lines != nil {
 		close(l.lines)
 		l.lines = nil

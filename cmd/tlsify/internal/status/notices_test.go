@@ -61,6 +61,31 @@ func TestFewLines(t *testing.T) {
 	}
 }
 
+// A line for one or two that were held back was to be read as "(and 0 others in 10s)", or
+// "1 others"; and where the log ended before the window, there was none.
+func TestFewAreHeld(t *testing.T) {
+	for held, want := range map[int]string{
+		0: "visitor 4: an alert",
+		1: "visitor 5: an alert",
+		2: "visitor 6: an alert (and another in 10s)",
+		3: "visitor 7: an alert (and 2 others in 10s)",
+	} {
+		for _, passes := range []bool{true, false} {
+			b := newBook()
+			for i := range atOnce + held {
+				b.Tell("tls-alert", fmt.Sprint("visitor ", i), "an alert")
+			}
+			if passes {
+				b.pass()
+			}
+			lines := b.read(t)
+			if got := lines[len(lines)-1]; len(lines) != atOnce+min(held, 1) || got != "2030-01-02T03:04:05Z "+want {
+				t.Errorf("%d held, a window that passes %v: %d lines, the last %q, want %q", held, passes, len(lines), got, want)
+			}
+		}
+	}
+}
+
 // However many kinds there are, and however often each is told of.
 func TestKindsAreBounded(t *testing.T) {
 	b := newBook()
