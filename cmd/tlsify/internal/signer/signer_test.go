@@ -85,8 +85,12 @@ func TestSignatures(t *testing.T) {
 	pss := func(h crypto.Hash) crypto.SignerOpts {
 		return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: h}
 	}
+	mldsaKey, err := mldsa.GenerateKey(mldsa.MLDSA65())
+	if err != nil {
+		t.Fatal(err)
+	}
 	keys := &Keys{TLS12: true, PerStream: 100}
-	for _, key := range []crypto.Signer{rsaKey, p256, p384, edwards} {
+	for _, key := range []crypto.Signer{rsaKey, p256, p384, edwards, mldsaKey} {
 		keys.Add(spkiOf(t, key), key.Public(), signWith(key))
 	}
 	client := serving(t, keys)
@@ -105,6 +109,7 @@ func TestSignatures(t *testing.T) {
 		{"p384-1.3", p384, crypto.SHA384, verify13},
 		{"ed25519-1.3", edwards, crypto.Hash(0), verify13},
 		{"ed25519-1.2", edwards, crypto.Hash(0), exchangeMessage(0x17, uncompressed(65))},
+		{"mldsa-1.3", mldsaKey, crypto.Hash(0), verify13},
 	} {
 		key := client.Key(spkiOf(t, c.key), c.key.Public())
 		if err := key.Probe(20 * time.Second); err != nil {
@@ -133,6 +138,8 @@ func TestSignatures(t *testing.T) {
 			good = ecdsa.VerifyASN1(public, digest, signature)
 		case ed25519.PublicKey:
 			good = ed25519.Verify(public, digest, signature)
+		case *mldsa.PublicKey:
+			good = mldsa.Verify(public, digest, signature, nil) == nil
 		}
 		if !good {
 			t.Errorf("%s: this is not its signature", c.name)
@@ -154,6 +161,8 @@ func TestRefusals(t *testing.T) {
 	}
 	anotherCurve := exchangeMessage(0x1d, make([]byte, 32))
 	anotherCurve[64] = 1
+	anotherLength := exchangeMessage(0x1d, make([]byte, 32))
+	anotherLength[67] = 31
 	clientVerify := strings.Replace(serverVerify, "server", "client", 1)
 	for _, c := range []struct {
 		name    string
@@ -182,6 +191,13 @@ func TestRefusals(t *testing.T) {
 		{"PKCS1 in TLS 1.3", rsaKey, 0x0401, verifyMessage(32), false},
 		{"ML-DSA in TLS 1.2", mldsaKey, 0x0904, exchangeMessage(0x1d, make([]byte, 32)), false},
 		{"a curve of one's own", key, 0x0403, append(make([]byte, 64), 1, 0, 0x1d, 0), false},
+		{"an unknown group, and no point", key, 0x0403, exchangeMessage(0x1e, nil), false},
+		{"another length than the point's", key, 0x0403, anotherLength, false},
+		{"a message as long as a hash", key, 0x0403, make([]byte, 32), false},
+		{"a message as long as a longer hash", key, 0x0403, make([]byte, 48), false},
+		{"ECDSA with an RSA key", rsaKey, 0x0403, verifyMessage(32), false},
+		{"no scheme with an RSA key", rsaKey, 0x0201, exchangeMessage(0x1d, make([]byte, 32)), false},
+		{"the scheme of another ML-DSA", mldsaKey, 0x0905, verifyMessage(32), false},
 	} {
 		keys := &Keys{TLS12: !c.without, PerStream: 1}
 		for _, key := range []crypto.Signer{key, rsaKey, mldsaKey} {
@@ -192,6 +208,42 @@ func TestRefusals(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "refuses") {
 			t.Errorf("%s: %x, %v", c.name, signature, err)
 		}
+	}
+	keys := &Keys{PerStream: 1}
+	keys.Add(spkiOf(t, key), key.Public(), signWith(key))
+	if err := serving(t, keys).Key(spkiOf(t, other), other.Public()).Probe(20 * time.Second); err == nil {
+		t.Error("a key that is not there was found")
+	}
+}
+
+// named is a public key of a kind that crypto/x509 does not have.
+type named uint16
+
+func (n named) Scheme() uint16 { return uint16(n) }
+
+// A key of such a kind signs by its own scheme, and in TLS 1.3 alone.
+func TestOtherKinds(t *testing.T) {
+	keys := &Keys{TLS12: true}
+	for _, c := range []struct {
+		name    string
+		public  crypto.PublicKey
+		scheme  Scheme
+		message []byte
+		want    bool
+	}{
+		{"its scheme", named(0x0911), 0x0911, verifyMessage(32), true},
+		{"another scheme", named(0x0911), 0x0912, verifyMessage(32), false},
+		{"TLS 1.2", named(0x0911), 0x0911, exchangeMessage(0x1d, make([]byte, 32)), false},
+		{"one for certificates alone", named(0), 0, verifyMessage(32), false},
+		{"an unknown kind", nil, 0x0403, verifyMessage(32), false},
+	} {
+		r := &request{scheme: c.scheme, message: c.message}
+		if got := keys.signs(entry{public: c.public}, r); got != c.want {
+			t.Errorf("%s: signs %v, want %v", c.name, got, c.want)
+		}
+	}
+	if scheme, err := schemeFor(named(0x0911), crypto.Hash(0)); err != nil || scheme != 0x0911 {
+		t.Errorf("it is asked to sign by %#04x, %v", scheme, err)
 	}
 }
 
@@ -221,21 +273,21 @@ func TestPerStream(t *testing.T) {
 // A signer that is not what it should be is an error, and stays one.
 func TestBadSigners(t *testing.T) {
 	_, key, _ := ed25519.GenerateKey(rand.Reader)
-	for name, answer := range map[string]string{
-		"ends":        "",
-		"breaks off":  "\x00\x00\x00\x40half",
-		"is too long": "\xff\xff\xff\xff",
-		"refuses":     "\x00\x00\x00\x00",
+	for name, c := range map[string]struct{ answer, want string }{
+		"ends":        {"", "the signer has ended"},
+		"breaks off":  {"\x00\x00\x00\x40half", "the signer does not answer"},
+		"is too long": {"\xff\xff\xff\xff", "the signer does not answer"},
+		"refuses":     {"\x00\x00\x00\x00", "the signer refuses"},
 	} {
 		ours, theirs := net.Pipe()
 		go func() {
 			ReadFrame(theirs)
-			io.WriteString(theirs, answer)
+			io.WriteString(theirs, c.answer)
 			theirs.Close()
 		}()
 		client := NewClient(ours, 20*time.Second)
 		_, err := client.Key(spkiOf(t, key), key.Public()).SignMessage(nil, verifyMessage(32), crypto.Hash(0))
-		if err == nil || client.Err() != err {
+		if err == nil || client.Err() != err || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("one that %s: %v, then %v", name, err, client.Err())
 		}
 		if again := client.Key(spkiOf(t, key), key.Public()).Probe(20 * time.Second); again != err {
