@@ -2,6 +2,7 @@ package listener
 
 import (
 	"net/netip"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/process"
 )
 
 // door is an admission with a clock of its own, and the names of those it has
@@ -118,10 +120,13 @@ func TestTurns(t *testing.T) {
 	}
 	// Without a word from anyone, it is the clock's.
 	last, _ := d.shake("192.0.2.1", "last")
+	if d.clock == nil {
+		t.Error("there is no clock")
+	}
 	d.now = d.now.Add(handshakeGrace)
 	d.tick()
-	if limit := d.refusal(last); limit != "" {
-		t.Errorf("refused by %s", limit)
+	if limit := d.refusal(last); limit != "" || d.clock != nil {
+		t.Errorf("refused by %q; the clock is %v", limit, d.clock)
 	}
 }
 
@@ -170,12 +175,87 @@ func TestOffenders(t *testing.T) {
 	}
 }
 
+// A handshake that was finished is none that was left, and clears its address. A client
+// without an address is not remembered.
+func TestFinishedHandshakes(t *testing.T) {
+	d := newDoor(limits(10, 10, 10, 10))
+	bad, _ := d.shake("192.0.2.1", "bad")
+	d.over(bad)
+	good, _ := d.shake("192.0.2.1", "good")
+	if d.established(good); d.shakesHands() || d.offends(good) {
+		t.Errorf("it shakes hands: %v; offenders: %v", d.shakesHands(), d.offenders)
+	}
+	d.over(good)
+	d.established(good) // word of it can come late
+	d.over(good)
+	local, _ := d.enter(netip.Prefix{}, func() {})
+	if d.queue(local); !d.shakesHands() {
+		t.Error("nobody shakes hands")
+	}
+	d.over(local)
+	if len(d.offenders) != 0 || d.processes != 0 || d.room() != 10 || len(d.from) != 0 {
+		t.Errorf("offenders: %v; %d processes, from %v", d.offenders, d.processes, d.from)
+	}
+	if d.endedByUs(good) {
+		t.Error("it was ended for another's sake")
+	}
+}
+
+// At its limit an address makes room among its own, and takes none from another. A
+// client without an address has no such limit.
+func TestRoomOfOneAddress(t *testing.T) {
+	d := newDoor(limits(10, 1, 10, 10))
+	d.wait("192.0.2.1", "another's")
+	own, _ := d.wait("192.0.2.2", "its own")
+	if _, limit := d.wait("192.0.2.2", "its next"); limit != "" || !slices.Equal(d.ended, []string{"its own"}) || !d.endedByUs(own) {
+		t.Errorf("refused by %q; ended: %v", limit, d.ended)
+	}
+	d = newDoor(limits(10, 1, 10, 10))
+	d.shake("192.0.2.1", "another's")
+	own, _ = d.shake("192.0.2.2", "its own")
+	d.established(own)
+	d.now = d.now.Add(handshakeGrace)
+	if _, limit := d.wait("192.0.2.2", "its next"); limit != "--max-per-address" || d.ended != nil {
+		t.Errorf("refused by %q; ended: %v", limit, d.ended)
+	}
+	for range 3 {
+		if _, limit := d.enter(netip.Prefix{}, func() { t.Error("one without an address is ended") }); limit != "" {
+			t.Errorf("one without an address is refused by %s", limit)
+		}
+	}
+}
+
+// The limits of the system bound those of the options.
+func TestFit(t *testing.T) {
+	if allowed := process.ThreadsAllowed(os.Getuid()); allowed >= 0 && allowed < 1000 {
+		t.Skip("threads are limited, too")
+	}
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		t.Fatal(err)
+	}
+	few := unix.Rlimit{Cur: 40 + spareFiles + 2, Max: files.Max}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &files)
+	for _, c := range []struct{ given, want invocation.Admission }{
+		{limits(5, 100, 4, 3), limits(5, 100, 4, 3)},
+		{limits(5, 100, 6, 3), limits(5, 100, 5, 3)},
+		{limits(100, 100, 100, 100), limits(20, 100, 10, 10)},
+	} {
+		if got := fit(c.given, 2); got != c.want {
+			t.Errorf("%+v is %+v, want %+v", c.given, got, c.want)
+		}
+	}
+}
+
 func TestOffendersAreBounded(t *testing.T) {
 	d := newDoor(limits(10, 10, 10, 10))
 	for i := range mostOffenders + 100 {
 		d.remember(&visitor{origin: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32)})
 	}
-	if len(d.offenders) > mostOffenders {
+	if len(d.offenders) != mostOffenders {
 		t.Errorf("%d are remembered", len(d.offenders))
 	}
 }
