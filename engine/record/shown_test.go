@@ -2,6 +2,8 @@ package record
 
 import (
 	"bytes"
+	"slices"
+	"strings"
 	"testing"
 
 	"tlsify/engine"
@@ -34,6 +36,42 @@ func TestShownChain(t *testing.T) {
 	clear := []byte{22, 3, 3, 0, 14, 11, 0, 0, 10, 0, 0, 7, 0, 0, 4, 'l', 'e', 'a', 'f'}
 	if chain := ShownChain(clear, nil); len(chain) != 1 || string(chain[0]) != "leaf" {
 		t.Errorf("in clear: got %q", chain)
+	}
+}
+
+// What breaks off gives what is whole, wherever it breaks off.
+func TestShownChainCut(t *testing.T) {
+	for tls13, list := range map[bool]string{
+		false: "\x00\x00\x04leaf\x00\x00\x02ca",
+		true:  "\x00\x00\x04leaf\x00\x01\x09\x00\x00\x02ca\x00\x00",
+	} {
+		head := []byte{0, 0, 0}
+		if tls13 {
+			head = append(head, 0)
+		}
+		for n := range len(list) + 1 {
+			want := [][]byte{}
+			if n >= 7 {
+				want = append(want, []byte("leaf"))
+			}
+			if n >= strings.Index(list, "ca")+2 {
+				want = append(want, []byte("ca"))
+			}
+			head[len(head)-1] = byte(n)
+			body := append(bytes.Clone(head), list[:n]...)
+			if chain := readChain(body, tls13); !slices.EqualFunc(chain, want, bytes.Equal) {
+				t.Errorf("%d bytes, TLS 1.3 %v: got %q", n, tls13, chain)
+			}
+			if chain := readChain(body[:len(body)-1], tls13); len(chain) != 0 {
+				t.Errorf("%d bytes of more, TLS 1.3 %v: got %q", n, tls13, chain)
+			}
+		}
+	}
+	message := certificateMessage()
+	for n := range message {
+		if body := findMessage(message[:n], messageCertificate); body != nil {
+			t.Errorf("%d bytes: got %q", n, body)
+		}
 	}
 }
 

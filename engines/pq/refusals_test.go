@@ -3,6 +3,7 @@ package pq
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -159,6 +160,15 @@ func TestServerFlightRefused(t *testing.T) {
 		"good":                             {extensions(encryptedExtensions{alpn: "a"}), (*clientHandshake).readServerParameters, 0},
 		"a protocol that is not offered":   {extensions(encryptedExtensions{alpn: "b"}), (*clientHandshake).readServerParameters, engine.AlertIllegalParameter},
 		"an extension that is not offered": {unknownExtension(), (*clientHandshake).readServerParameters, engine.AlertUnsupportedExtension},
+		"the least limit":                  {extensions(encryptedExtensions{recordSizeLimit: 64}), (*clientHandshake).readServerParameters, 0},
+		"a limit below it":                 {extensions(encryptedExtensions{recordSizeLimit: 63}), (*clientHandshake).readServerParameters, engine.AlertIllegalParameter},
+		"a limit above the most":           {extensions(encryptedExtensions{recordSizeLimit: ourRecordSizeLimit + 1}), (*clientHandshake).readServerParameters, engine.AlertIllegalParameter},
+		"more than extensions":             {[]byte{typeEncryptedExtensions, 0, 0, 3, 0, 0, 0}, (*clientHandshake).readServerParameters, engine.AlertDecodeError},
+		"more than an extension":           {[]byte{typeEncryptedExtensions, 0, 0, 9, 0, 7, 0, byte(extRecordSizeLimit), 0, 3, 1, 0, 0}, (*clientHandshake).readServerParameters, engine.AlertDecodeError},
+		"an extension elsewhere":           {[]byte{typeEncryptedExtensions, 0, 0, 8, 0, 6, 0, byte(extKeyShare), 0, 2, 0, 0x1d}, (*clientHandshake).readServerParameters, engine.AlertIllegalParameter},
+		"an extension twice":               {[]byte{typeEncryptedExtensions, 0, 0, 10, 0, 8, 0, byte(extServerName), 0, 0, 0, byte(extServerName), 0, 0}, (*clientHandshake).readServerParameters, engine.AlertIllegalParameter},
+		"a request of no schemes":          {[]byte{typeCertificateRequest, 0, 0, 3, 0, 0, 0}, (*clientHandshake).readServerAuthentication, engine.AlertMissingExtension},
+		"more than a request":              {append([]byte{typeCertificateRequest, 0, 0, 12}, "\x00\x00\x08\x00\x0d\x00\x04\x00\x02\x04\x03\x00"...), (*clientHandshake).readServerAuthentication, engine.AlertDecodeError},
 		"a request with a context":         {must(request.marshal()), (*clientHandshake).readServerAuthentication, engine.AlertIllegalParameter},
 		"no certificate":                   {must(new(certificateMessage).marshal()), (*clientHandshake).readServerAuthentication, engine.AlertDecodeError},
 		"Finished instead":                 {[]byte{typeFinished, 0, 0, 0}, (*clientHandshake).readServerAuthentication, engine.AlertUnexpectedMessage},
@@ -261,4 +271,61 @@ func TestBinderRefused(t *testing.T) {
 			t.Errorf("resumed %v", server.state.Resumed)
 		}
 	}
+}
+
+// What records may hold in a handshake, under keys.
+func TestRecordRefused(t *testing.T) {
+	suite := record.SuiteOf(engine.AES128GCM)
+	secret := make([]byte, suite.Hash().Size())
+	type piece struct {
+		kind    record.Type
+		content []byte
+	}
+	warning := piece{record.TypeAlert, []byte{record.AlertWarning, byte(engine.AlertUserCanceled)}}
+	message := piece{record.TypeHandshake, []byte{typeFinished}}
+	clear := []byte{21, 3, 3, 0, 2, record.AlertFatal, byte(engine.AlertDecodeError)}
+	for name, test := range map[string]struct {
+		sealed []piece
+		clear  []byte // behind them
+		server bool
+		begun  bool // a message is
+		alert  engine.Alert
+	}{
+		"good":                             {[]piece{message}, nil, false, true, 0},
+		"a sealed change_cipher_spec":      {[]piece{{record.TypeChangeCipherSpec, []byte{1}}}, nil, false, false, engine.AlertUnexpectedMessage},
+		"a sealed record of no known type": {[]piece{{24, []byte{1}}}, nil, false, false, engine.AlertUnexpectedMessage},
+		"an empty record":                  {[]piece{{record.TypeHandshake, nil}}, nil, false, false, engine.AlertUnexpectedMessage},
+		"a record too long":                {[]piece{{record.TypeHandshake, make([]byte, record.MaxPlaintext+1)}}, nil, false, false, engine.AlertRecordOverflow},
+		"a forged record":                  {nil, append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...), false, false, engine.AlertBadRecordMAC},
+		"a message in clear":               {nil, []byte{22, 3, 3, 0, 1, typeFinished}, false, false, engine.AlertUnexpectedMessage},
+		"an alert in clear":                {nil, clear, false, false, engine.AlertUnexpectedMessage},
+		"an alert in clear, late":          {[]piece{warning}, clear, true, false, engine.AlertUnexpectedMessage},
+		"change_cipher_spec":               {nil, []byte{20, 3, 3, 0, 1, 1, 22, 3, 3, 0, 1, 1}, false, false, engine.AlertUnexpectedMessage},
+		"change_cipher_spec in a message":  {nil, []byte{20, 3, 3, 0, 1, 1}, false, true, engine.AlertUnexpectedMessage},
+		"change_cipher_spec of 2":          {nil, []byte{20, 3, 3, 0, 1, 2}, false, false, engine.AlertUnexpectedMessage},
+		"alerts":                           {append(slices.Repeat([]piece{warning}, record.MaxWarnings), message), nil, false, false, 0},
+		"too many alerts":                  {slices.Repeat([]piece{warning}, record.MaxWarnings+1), nil, false, false, engine.AlertUnexpectedMessage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := record.New(suite, bytes.Clone(secret))
+			var records []byte
+			for _, p := range test.sealed {
+				slot := make([]byte, len(p.content)+record.Overhead)
+				copy(slot[record.HeaderLen:], p.content)
+				records = append(records, out.Seal(slot, len(p.content), p.kind)...)
+			}
+			in := &inbound{protect: record.New(suite, bytes.Clone(secret)), server: test.server, ccs: true}
+			if test.begun {
+				in.hand = []byte{typeFinished}
+			}
+			in.records = record.Reader{Stream: bytes.NewReader(append(records, test.clear...)), Most: 2 * maxHandshakeRead}
+			_, err := in.pull()
+			wantRefusal(t, err, test.alert)
+		})
+	}
+	// A client that could not follow our ServerHello has no keys to say so under.
+	in := &inbound{protect: record.New(suite, secret), server: true}
+	in.records = record.Reader{Stream: bytes.NewReader(clear), Most: maxHandshakeRead}
+	_, err := in.pull()
+	wantAlert(t, err, engine.AlertDecodeError)
 }
