@@ -59,6 +59,26 @@ func TestPSK(t *testing.T) {
 	}
 }
 
+// TestImportedSecrets has what Python's hmac makes of RFC 9258, section 4.1: both of
+// our sides would make the same mistake.
+func TestImportedSecrets(t *testing.T) {
+	p := testPSK("three")
+	p.Imported, p.Context = true, []byte("a\x00b")
+	for hash, want := range map[crypto.Hash][]string{
+		crypto.SHA256: {"6f8dc4cffc41110ca87cd9413e63d3d05f7e359e429df4864adf0a19f24acb70",
+			"0747c744d41ea2a739a43803ecde5dc7faf86beb8ac3cd52c06323df2b0e2193e7da2477a4065f341afbff464691c6eb"},
+		crypto.SHA384: {"8a66603864c790b106eb1a9c6986447ea3ff62d286dfeaad7fda9d368b84adec",
+			"6877ffd2efdd0470a9d908deccc518b3ae3efc68e8ea5e8ac5705228e97162076d69d56f581856d873c5e78d4440cc80"},
+	} {
+		p.Hash = hash
+		for i, o := range externalOffers([]*engine.PSK{p}) {
+			if got := hex.EncodeToString(o.secret()); got != want[i] {
+				t.Errorf("%v, offer %d: %s", hash, i, got)
+			}
+		}
+	}
+}
+
 // TestPSKAfterRetry has binders that cover a HelloRetryRequest, by which the
 // offers for another hash are gone.
 func TestPSKAfterRetry(t *testing.T) {

@@ -2,6 +2,7 @@ package pq
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"testing"
@@ -200,6 +201,55 @@ func serverOf(s *engine.ServerConfig) *serverHandshake {
 	h := &serverHandshake{handshake: newEngine(preferences{}).handshake(nil, &s.Config, true), cfg: s, sealer: sealer{s.TicketKeys}}
 	h.c.out.stream = discarded{}
 	return h
+}
+
+// behind is a message with more bytes at its end, which the lengths before them count:
+// the message's, and those of two bytes at some places.
+func behind(raw, more []byte, places ...int) []byte {
+	raw = append(bytes.Clone(raw), more...)
+	n := len(raw) - 4
+	raw[1], raw[2], raw[3] = byte(n>>16), byte(n>>8), byte(n)
+	for _, at := range places {
+		binary.BigEndian.PutUint16(raw[at:], binary.BigEndian.Uint16(raw[at:])+uint16(len(more)))
+	}
+	return raw
+}
+
+func TestClientHelloRefused(t *testing.T) {
+	c, _ := configs("p256")
+	c.Groups, c.PSKs, c.OrCertificate = []string{"x25519"}, []*engine.PSK{testPSK("one")}, true
+	good := helloOf(t, c)
+	raw, first := good.helloRaw, good.hello.keyShares[0]
+	extensions := 4 + 2 + 32 + 1 + len(good.hello.sessionID) + 2 + 2*len(good.hello.ciphers) + 2
+	for name, test := range map[string]struct {
+		raw   []byte
+		alert engine.Alert
+	}{
+		"good":              {raw, 0},
+		"a binder less":     {helloWith(good, func(m *clientHello) { m.psk = append(m.psk, m.psk[0]) }), engine.AlertIllegalParameter},
+		"a binder too many": {helloWith(good, func(m *clientHello) { m.binders = append(m.binders, m.binders[0]) }), engine.AlertIllegalParameter},
+		"an empty identity": {helloWith(good, func(m *clientHello) { m.psk[0].identity = nil }), engine.AlertDecodeError},
+		"a group twice":     {helloWith(good, func(m *clientHello) { m.keyShares = []keyShare{first, first} }), engine.AlertIllegalParameter},
+		"an empty share":    {helloWith(good, func(m *clientHello) { m.keyShares = []keyShare{{first.group, nil}} }), engine.AlertDecodeError},
+		"the least limit":   {helloWith(good, func(m *clientHello) { m.recordSizeLimit = 64 }), 0},
+		"a limit below it":  {helloWith(good, func(m *clientHello) { m.recordSizeLimit = 63 }), engine.AlertIllegalParameter},
+		"a long session ID": {helloWith(good, func(m *clientHello) { m.sessionID = make([]byte, 33) }), engine.AlertDecodeError},
+		"behind the keys":   {behind(raw, []byte{0xfa, 0xfa, 0, 0}, extensions), engine.AlertIllegalParameter},
+		"behind all":        {behind(raw, []byte{0}), engine.AlertDecodeError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := parseClientHello(test.raw)
+			wantRefusal(t, err, test.alert)
+		})
+	}
+}
+
+// helloWith is a ClientHello with one change.
+func helloWith(h *clientHandshake, change func(*clientHello)) []byte {
+	m := *h.hello
+	m.psk = slices.Clone(m.psk)
+	change(&m)
+	return must(m.marshal())
 }
 
 // A second ClientHello may differ from the first only in what was asked for, so that
