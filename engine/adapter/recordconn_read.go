@@ -135,7 +135,7 @@ func (c *RecordConn) receive() (int, error) {
 		return 0, failed
 	}
 	m, err := c.stream.Read(c.in[c.w:])
-	if c.keepIn && len(c.keptIn)+m <= receivedLimit {
+	if c.keepIn = c.keepIn && len(c.keptIn)+m <= receivedLimit; c.keepIn {
 		c.keptIn = append(c.keptIn, c.in[c.w:c.w+m]...)
 	}
 	if err == io.EOF {

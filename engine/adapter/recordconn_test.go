@@ -174,6 +174,51 @@ func TestFewReads(t *testing.T) {
 	}
 }
 
+// What has been read ahead goes with the stream.
+func TestTakeOver(t *testing.T) {
+	behind := slices.Concat(rec(20), rec(30)[:9])
+	s := newFakeStream(slices.Concat([]byte{22, 3, 3, 0, 1, 2}, rec(10), behind))
+	c := NewRecordConn(s)
+	readRecord(t, c)
+	readRecord(t, c)
+	if n := c.Protected(); n != 1 {
+		t.Errorf("%d records may have been protected", n)
+	}
+	if stream, received := c.TakeOver(); stream != net.Conn(s) || !bytes.Equal(received, behind) {
+		t.Errorf("got %x, want %x", received, behind)
+	}
+}
+
+// An alert in clear is known as long as nothing has come behind it.
+func TestClearAlert(t *testing.T) {
+	alert, handshake := []byte{21, 3, 3, 0, 2, 2, 70}, []byte{22, 3, 3, 0, 2, 2, 70}
+	c := NewRecordConn(newFakeStream(slices.Concat(handshake, alert, rec(2))))
+	for i, want := range []bool{false, true, false} {
+		readRecord(t, c)
+		if a, ok := c.ClearAlert(); ok != want || ok && a != 70 {
+			t.Errorf("record %d: alert %d, %v", i, a, ok)
+		}
+	}
+}
+
+// What a peer can have us keep is bounded, and has no hole: what comes behind what there
+// was no room for is not kept either.
+func TestReceivedIsBounded(t *testing.T) {
+	pieces := slices.Repeat([][]byte{rec(16384)}, receivedLimit/(16384+recordHeaderLen))
+	pieces = append(pieces, rec(20000), rec(100), rec(16384), rec(16384))
+	c := NewRecordConn(newFakeStream(pieces...))
+	c.KeepReceived()
+	for range pieces {
+		readRecord(t, c)
+	}
+	if got := c.Received(); len(got) > receivedLimit || len(got) < receivedLimit/2 || !bytes.HasPrefix(bytes.Join(pieces, nil), got) {
+		t.Errorf("%d bytes are kept, which end in %x", len(got), got[len(got)-10:])
+	}
+	if len(c.Received()) != 0 {
+		t.Error("they are kept for ever")
+	}
+}
+
 func TestSmallReadsOfARecord(t *testing.T) {
 	want := slices.Concat(rec(10), rec(20))
 	s := newFakeStream(want)
