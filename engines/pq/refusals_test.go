@@ -11,6 +11,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 
 	"tlsify/engine"
+	"tlsify/engine/ech"
 	"tlsify/engine/record"
 	"tlsify/engine/trustanchor"
 )
@@ -378,4 +379,43 @@ func TestRecordRefused(t *testing.T) {
 	in.records = record.Reader{Stream: bytes.NewReader(clear), Most: maxHandshakeRead}
 	_, err := in.pull()
 	wantAlert(t, err, engine.AlertDecodeError)
+}
+
+// What a second ClientHello has in place of the first one's encrypted_client_hello.
+func TestSecondECHRefused(t *testing.T) {
+	key, list := echKey(t, "x25519")
+	c, s := configs("p256")
+	c.ECHConfigList, s.ECHKeys = list, []ech.Key{key}
+	const head, encLen = 6, 32 // type, suite and ID, before the encapsulated key
+	for name, test := range map[string]struct {
+		change func(ech []byte) []byte
+		alert  engine.Alert
+	}{
+		"none":            {func([]byte) []byte { return nil }, engine.AlertMissingExtension},
+		"the first again": {func(b []byte) []byte { return b }, engine.AlertIllegalParameter},
+		"another ID":      {func(b []byte) []byte { b = withoutKey(b, head, encLen); b[head-1]++; return b }, engine.AlertIllegalParameter},
+		"another suite":   {func(b []byte) []byte { b = withoutKey(b, head, encLen); b[2]++; return b }, engine.AlertIllegalParameter},
+		"not sealed anew": {func(b []byte) []byte { return withoutKey(b, head, encLen) }, engine.AlertDecryptError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, h := helloOf(t, c), serverOf(s)
+			outer, raw := must(parseClientHello(client.wire())), client.wire()
+			if _, _, err := h.openHello(outer, raw); err != nil || !h.ech.confirms() {
+				t.Fatalf("the first is not opened: %v", err)
+			}
+			outer.ech = test.change(bytes.Clone(outer.ech))
+			_, _, err := h.openSecondHello(outer, raw)
+			wantRefusal(t, err, test.alert)
+		})
+	}
+	h := serverOf(s)
+	h.ech.backend = true
+	outer := must(parseClientHello(helloOf(t, c).wire()))
+	_, _, err := h.openSecondHello(outer, nil)
+	wantRefusal(t, err, engine.AlertIllegalParameter)
+}
+
+// withoutKey is an encrypted_client_hello without its encapsulated key.
+func withoutKey(b []byte, head, encLen int) []byte {
+	return slices.Concat(b[:head], []byte{0, 0}, b[head+2+encLen:])
 }
