@@ -2,18 +2,14 @@ package pq
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"slices"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/cryptobyte"
 
 	"tlsify/engine"
-	"tlsify/engine/ech"
 	"tlsify/engine/record"
-	"tlsify/engine/trustanchor"
 )
 
 // What a handshake must refuse of its peer, by the alert that RFC 8446 names. Each of
@@ -153,6 +149,7 @@ func TestHelloRetryRequestRefused(t *testing.T) {
 // After ServerHello.
 func TestServerFlightRefused(t *testing.T) {
 	extensions := func(m encryptedExtensions) []byte { return must(m.marshal()) }
+	withContext := certificateMessage{context: []byte{1}, chain: testIdentity("p256").Chain}
 	request := certificateRequest{context: []byte{1}, schemes: []uint16{0x0403}}
 	for name, test := range map[string]struct {
 		message []byte
@@ -172,6 +169,7 @@ func TestServerFlightRefused(t *testing.T) {
 		"a request of no schemes":          {[]byte{typeCertificateRequest, 0, 0, 3, 0, 0, 0}, (*clientHandshake).readServerAuthentication, engine.AlertMissingExtension},
 		"more than a request":              {append([]byte{typeCertificateRequest, 0, 0, 12}, "\x00\x00\x08\x00\x0d\x00\x04\x00\x02\x04\x03\x00"...), (*clientHandshake).readServerAuthentication, engine.AlertDecodeError},
 		"a request with a context":         {must(request.marshal()), (*clientHandshake).readServerAuthentication, engine.AlertIllegalParameter},
+		"a certificate with a context":     {must(withContext.marshal()), (*clientHandshake).readServerAuthentication, engine.AlertIllegalParameter},
 		"no certificate":                   {must(new(certificateMessage).marshal()), (*clientHandshake).readServerAuthentication, engine.AlertDecodeError},
 		"Finished instead":                 {[]byte{typeFinished, 0, 0, 0}, (*clientHandshake).readServerAuthentication, engine.AlertUnexpectedMessage},
 	} {
@@ -195,133 +193,6 @@ func unknownExtension() []byte {
 		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { addExtension(b, 0xfafa, nil) })
 	})
 	return b.BytesOrPanic()
-}
-
-// serverOf gives a server's handshake that sends to nobody.
-func serverOf(s *engine.ServerConfig) *serverHandshake {
-	h := &serverHandshake{handshake: newEngine(preferences{}).handshake(nil, &s.Config, true), cfg: s, sealer: sealer{s.TicketKeys}}
-	h.c.out.stream = discarded{}
-	return h
-}
-
-// behind is a message with more bytes at its end, which the lengths before them count:
-// the message's, and those of two bytes at some places.
-func behind(raw, more []byte, places ...int) []byte {
-	raw = append(bytes.Clone(raw), more...)
-	n := len(raw) - 4
-	raw[1], raw[2], raw[3] = byte(n>>16), byte(n>>8), byte(n)
-	for _, at := range places {
-		binary.BigEndian.PutUint16(raw[at:], binary.BigEndian.Uint16(raw[at:])+uint16(len(more)))
-	}
-	return raw
-}
-
-func TestClientHelloRefused(t *testing.T) {
-	c, _ := configs("p256")
-	c.Groups, c.PSKs, c.OrCertificate = []string{"x25519"}, []*engine.PSK{testPSK("one")}, true
-	good := helloOf(t, c)
-	raw, first := good.helloRaw, good.hello.keyShares[0]
-	extensions := 4 + 2 + 32 + 1 + len(good.hello.sessionID) + 2 + 2*len(good.hello.ciphers) + 2
-	for name, test := range map[string]struct {
-		raw   []byte
-		alert engine.Alert
-	}{
-		"good":              {raw, 0},
-		"a binder less":     {helloWith(good, func(m *clientHello) { m.psk = append(m.psk, m.psk[0]) }), engine.AlertIllegalParameter},
-		"a binder too many": {helloWith(good, func(m *clientHello) { m.binders = append(m.binders, m.binders[0]) }), engine.AlertIllegalParameter},
-		"an empty identity": {helloWith(good, func(m *clientHello) { m.psk[0].identity = nil }), engine.AlertDecodeError},
-		"a group twice":     {helloWith(good, func(m *clientHello) { m.keyShares = []keyShare{first, first} }), engine.AlertIllegalParameter},
-		"an empty share":    {helloWith(good, func(m *clientHello) { m.keyShares = []keyShare{{first.group, nil}} }), engine.AlertDecodeError},
-		"the least limit":   {helloWith(good, func(m *clientHello) { m.recordSizeLimit = 64 }), 0},
-		"a limit below it":  {helloWith(good, func(m *clientHello) { m.recordSizeLimit = 63 }), engine.AlertIllegalParameter},
-		"a long session ID": {helloWith(good, func(m *clientHello) { m.sessionID = make([]byte, 33) }), engine.AlertDecodeError},
-		"behind the keys":   {behind(raw, []byte{0xfa, 0xfa, 0, 0}, extensions), engine.AlertIllegalParameter},
-		"behind all":        {behind(raw, []byte{0}), engine.AlertDecodeError},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := parseClientHello(test.raw)
-			wantRefusal(t, err, test.alert)
-		})
-	}
-}
-
-// helloWith is a ClientHello with one change.
-func helloWith(h *clientHandshake, change func(*clientHello)) []byte {
-	m := *h.hello
-	m.psk = slices.Clone(m.psk)
-	change(&m)
-	return must(m.marshal())
-}
-
-// A second ClientHello may differ from the first only in what was asked for, so that
-// nobody can take anything out of the first one.
-func TestSecondClientHelloRefused(t *testing.T) {
-	x25519, p384 := groupNamed("x25519").id, groupNamed("secp384r1").id
-	for name, test := range map[string]struct {
-		change func(*clientHello)
-		alert  engine.Alert
-	}{
-		"good":                      {func(m *clientHello) {}, 0},
-		"another legacy version":    {func(m *clientHello) { m.legacyVersion = 0x0302 }, engine.AlertIllegalParameter},
-		"another random":            {func(m *clientHello) { m.random = make([]byte, 32) }, engine.AlertIllegalParameter},
-		"another session ID":        {func(m *clientHello) { m.sessionID = nil }, engine.AlertIllegalParameter},
-		"fewer suites":              {func(m *clientHello) { m.ciphers = m.ciphers[:1] }, engine.AlertIllegalParameter},
-		"fewer groups":              {func(m *clientHello) { m.groups = []uint16{p384} }, engine.AlertIllegalParameter},
-		"fewer signatures":          {func(m *clientHello) { m.schemes = m.schemes[:1] }, engine.AlertIllegalParameter},
-		"another protocol":          {func(m *clientHello) { m.alpn = []string{"b"} }, engine.AlertIllegalParameter},
-		"another name":              {func(m *clientHello) { m.serverName = "other.example" }, engine.AlertIllegalParameter},
-		"more versions":             {func(m *clientHello) { m.versions = []uint16{versionTLS13, versionTLS12} }, engine.AlertIllegalParameter},
-		"trust anchors":             {func(m *clientHello) { m.trustAnchors = []trustanchor.ID{"\x01"} }, engine.AlertIllegalParameter},
-		"another limit":             {func(m *clientHello) { m.recordSizeLimit = 100 }, engine.AlertIllegalParameter},
-		"other types of its own":    {func(m *clientHello) { m.clientTypes = []byte{2} }, engine.AlertIllegalParameter},
-		"other types of the server": {func(m *clientHello) { m.serverTypes = []byte{2, 0} }, engine.AlertIllegalParameter},
-		"authorities":               {func(m *clientHello) { m.cas = [][]byte{{0x30, 0}} }, engine.AlertIllegalParameter},
-		"a cookie":                  {func(m *clientHello) { m.cookie = []byte{1} }, engine.AlertIllegalParameter},
-		"the same share":            {func(m *clientHello) { m.keyShares[0].group = x25519 }, engine.AlertIllegalParameter},
-		"two shares":                {func(m *clientHello) { m.keyShares = append(m.keyShares, keyShare{x25519, []byte{1}}) }, engine.AlertIllegalParameter},
-		"no share":                  {func(m *clientHello) { m.keyShares = []keyShare{} }, engine.AlertIllegalParameter},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c, s := configs("p256")
-			c.Groups, s.Groups = []string{"x25519", "secp384r1"}, []string{"secp384r1"}
-			c.ALPN = []string{"a"}
-			client, h := helloOf(t, c), serverOf(s)
-			second := *client.hello
-			second.keyShares = []keyShare{{p384, []byte{4}}}
-			test.change(&second)
-			h.heard(client.helloRaw, must(second.marshal()))
-			wantRefusal(t, h.readClientHello(), test.alert)
-		})
-	}
-}
-
-// Who shows a ticket must know its key.
-func TestBinderRefused(t *testing.T) {
-	c, s := configs("p256")
-	s.TicketKeys = [][32]byte{{5}}
-	c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
-	client, server := connected(t, c, s)
-	exchange(t, client, server)
-	for _, bad := range []bool{false, true} {
-		h := &clientHandshake{handshake: newEngine(preferences{}).handshake(nil, &c.Config, false), cfg: c, ticket: usableTicket(c, time.Now())}
-		if err := h.makeHello(); err != nil {
-			t.Fatal(err)
-		}
-		alert := engine.Alert(0)
-		if bad {
-			h.helloRaw[len(h.helloRaw)-1] ^= 1
-			alert = engine.AlertDecryptError
-		}
-		server := serverOf(s)
-		server.heard(h.helloRaw)
-		if err := server.readClientHello(); err != nil {
-			t.Fatal(err)
-		}
-		wantRefusal(t, server.selectTicket(), alert)
-		if server.state.Resumed == bad {
-			t.Errorf("resumed %v", server.state.Resumed)
-		}
-	}
 }
 
 // What records may hold in a handshake, under keys.
@@ -381,41 +252,37 @@ func TestRecordRefused(t *testing.T) {
 	wantAlert(t, err, engine.AlertDecodeError)
 }
 
-// What a second ClientHello has in place of the first one's encrypted_client_hello.
-func TestSecondECHRefused(t *testing.T) {
-	key, list := echKey(t, "x25519")
-	c, s := configs("p256")
-	c.ECHConfigList, s.ECHKeys = list, []ech.Key{key}
-	const head, encLen = 6, 32 // type, suite and ID, before the encapsulated key
+func TestFinishedRefused(t *testing.T) {
+	c, _ := configs("p256")
+	base := make([]byte, 32)
 	for name, test := range map[string]struct {
-		change func(ech []byte) []byte
+		change func(mac []byte) []byte
 		alert  engine.Alert
 	}{
-		"none":            {func([]byte) []byte { return nil }, engine.AlertMissingExtension},
-		"the first again": {func(b []byte) []byte { return b }, engine.AlertIllegalParameter},
-		"another ID":      {func(b []byte) []byte { b = withoutKey(b, head, encLen); b[head-1]++; return b }, engine.AlertIllegalParameter},
-		"another suite":   {func(b []byte) []byte { b = withoutKey(b, head, encLen); b[2]++; return b }, engine.AlertIllegalParameter},
-		"not sealed anew": {func(b []byte) []byte { return withoutKey(b, head, encLen) }, engine.AlertDecryptError},
+		"good":      {func(mac []byte) []byte { return mac }, 0},
+		"wrong":     {func(mac []byte) []byte { mac[31] ^= 1; return mac }, engine.AlertDecryptError},
+		"too short": {func(mac []byte) []byte { return mac[:31] }, engine.AlertDecodeError},
+		"too long":  {func(mac []byte) []byte { return append(mac, 0) }, engine.AlertDecodeError},
+		"empty":     {func([]byte) []byte { return nil }, engine.AlertDecodeError},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, h := helloOf(t, c), serverOf(s)
-			outer, raw := must(parseClientHello(client.wire())), client.wire()
-			if _, _, err := h.openHello(outer, raw); err != nil || !h.ech.confirms() {
-				t.Fatalf("the first is not opened: %v", err)
-			}
-			outer.ech = test.change(bytes.Clone(outer.ech))
-			_, _, err := h.openSecondHello(outer, raw)
-			wantRefusal(t, err, test.alert)
+			h := helloOf(t, c)
+			h.suite = record.SuiteOf(engine.AES128GCM)
+			h.transcript = newTranscript(h.suite)
+			mac := test.change(finishedMAC(h.suite, base, h.transcript.sum()))
+			h.heard(append([]byte{typeFinished, 0, 0, byte(len(mac))}, mac...))
+			wantRefusal(t, h.readFinished(base), test.alert)
 		})
 	}
-	h := serverOf(s)
-	h.ech.backend = true
-	outer := must(parseClientHello(helloOf(t, c).wire()))
-	_, _, err := h.openSecondHello(outer, nil)
-	wantRefusal(t, err, engine.AlertIllegalParameter)
 }
 
-// withoutKey is an encrypted_client_hello without its encapsulated key.
-func withoutKey(b []byte, head, encLen int) []byte {
-	return slices.Concat(b[:head], []byte{0, 0}, b[head+2+encLen:])
+// A server before TLS 1.3 need not have extensions.
+func TestOldServerRefused(t *testing.T) {
+	c, _ := configs("p256")
+	h := helloOf(t, c)
+	m := slices.Concat([]byte{typeServerHello, 0, 0, 38, 3, 3}, make([]byte, 32), []byte{0, 0xc0, 0x2f, 0})
+	h.heard(m)
+	err := h.readServerHello()
+	wantRefusal(t, err, engine.AlertProtocolVersion)
+	wantFault(t, err, engine.FaultVersion)
 }
