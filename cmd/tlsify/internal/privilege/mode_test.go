@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 )
 
@@ -36,9 +37,12 @@ func TestRefuses(t *testing.T) {
 			t.Errorf("refused by %+v", failure)
 		}
 	}
-	note := func(line string) { t.Error("noted ", line) }
-	if err := errors.Join(Off.Harden(note), Off.TellMissing(note), Off.Confine("", note)); err != nil {
-		t.Error(err)
+	hardened, note := process.Hardened(), func(line string) { t.Error("noted ", line) }
+	if err := errors.Join(Off.Harden(note), Off.TellMissing(note), Off.Confine("", note)); err != nil || process.Hardened() != hardened {
+		t.Errorf("%v; it is hardened: %v", err, process.Hardened())
+	}
+	if _, err := os.Stat(os.Args[0]); err != nil {
+		t.Errorf("it is confined: %v", err)
 	}
 }
 
