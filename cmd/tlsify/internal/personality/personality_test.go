@@ -139,6 +139,12 @@ var calls = []struct {
 	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J -Z -- prog", "accept --cert=c --key=k net 0,1 unset 0 -- prog by-fin"},
 	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J", "!a program is needed"},
 	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -d 3 prog", "!no -d"},
+	// where the network is, is to be said to s6-ucspitlsc alone
+	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -6 8 prog", "!there is no -6 here"},
+	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -6 8 -7 9 prog", "!there is no -"},
+	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: --write-fd=9 prog", "!there is no -7 here"},
+	{"s6-tlsc-io", "CADIR=/ca: -k a.test -6 8 6 7", "!there is no -6 here"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -7 8 6 7", "!there is no -7 here"},
 	{"s6-ucspitlsc", "CADIR=/ca: -J -S -k a.test -6 8 -7 9 prog", "connect --name=a.test --trust=/ca --eof=half-close net 8,9 unset 6 -- prog"},
 	{"s6-ucspitlsc", "CADIR=/ca: -J -S -k a.test --read-fd=2 prog", "!3 or more"},
 	{"s6-ucspitlsc", "CADIR=/ca: -J -k a.test prog", "connect --name=a.test --trust=/ca net 6,7 unset 6 -- prog by-fin"},

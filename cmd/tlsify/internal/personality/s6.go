@@ -57,7 +57,10 @@ func s6Delayed(args []string, env Environment, long s6Side, network Pair, side f
 	}
 	for letter, into := range map[byte]*int{'6': &network.In, '7': &network.Out} {
 		if value, ok := s.values[letter]; ok {
-			if *into, err = descriptor(value); err != nil || *into < 3 || network.In < 3 {
+			if *into < 3 { // a server's are always 0 and 1
+				return nil, fmt.Errorf("there is no -%c here", letter)
+			}
+			if *into, err = descriptor(value); err != nil || *into < 3 {
 				return nil, fmt.Errorf("-%c %s: a descriptor of 3 or more is needed", letter, value)
 			}
 		}
@@ -144,6 +147,11 @@ func (s *s6Call) ends(call *Call) {
 
 // pair reads the two descriptors that are all the rest.
 func (s *s6Call) pair(into *Pair) (err error) {
+	for _, letter := range []byte("67") {
+		if _, ok := s.values[letter]; ok {
+			return fmt.Errorf("there is no -%c here", letter)
+		}
+	}
 	if len(s.rest) != 2 {
 		return errors.New("two descriptors are needed, to read from and to write to")
 	}
