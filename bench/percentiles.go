@@ -119,16 +119,13 @@ func percentileRanks(n int, at float64) (low, high int) {
 	const tail = (1 - confidence) / 2
 	low, high = -1, n
 	below := 0.0
-	total, _ := math.Lgamma(float64(n + 1))
-	for k := 0; k <= n; k++ {
-		chosen, _ := math.Lgamma(float64(k + 1))
-		left, _ := math.Lgamma(float64(n - k + 1))
-		below += math.Exp(total - chosen - left + float64(k)*math.Log(at) + float64(n-k)*math.Log1p(-at))
+	for k := range n {
+		below += binomial(k, n, at)
 		if below <= tail {
 			low = k
 		}
 		if high == n && 1-below <= tail {
-			high = min(k, n)
+			high = k
 		}
 	}
 	return low, high

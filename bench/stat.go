@@ -49,18 +49,25 @@ func Summarize(samples []float64) Summary {
 // binomial: the interval misses it when at most r lie on one side, which has
 // the probability 2 P(Bin(n, 1/2) <= r).
 func intervalRank(n int) (rank int, achieved float64) {
-	below := math.Exp2(float64(-n)) // P(Bin(n, 1/2) = 0), then <= rank
-	term := below
+	below := binomial(0, n, 0.5) // P(Bin(n, 1/2) = 0), then <= rank
 	achieved = 1 - 2*below
 	for next := 1; next <= (n-1)/2; next++ {
-		term *= float64(n-next+1) / float64(next)
-		below += term
+		below += binomial(next, n, 0.5)
 		if 1-2*below < confidence {
 			break
 		}
 		rank, achieved = next, 1-2*below
 	}
 	return rank, max(achieved, 0)
+}
+
+// binomial is P(Bin(n, p) = k). Logarithms hold also where one of its factors is
+// too small for a float64.
+func binomial(k, n int, p float64) float64 {
+	all, _ := math.Lgamma(float64(n + 1))
+	chosen, _ := math.Lgamma(float64(k + 1))
+	left, _ := math.Lgamma(float64(n - k + 1))
+	return math.Exp(all - chosen - left + float64(k)*math.Log(p) + float64(n-k)*math.Log1p(-p))
 }
 
 // Ratio summarizes a's samples divided by b's, pair by pair: the trials of one
