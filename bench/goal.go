@@ -49,7 +49,7 @@ func (r *Report) judge(g Goal) Verdict {
 		if trace := result.Entrant(g.Contestant); trace != nil {
 			v.Value = trace.growth(points).Summary
 		}
-		v.Known, v.Why = v.Value.N > 0, "nothing was measured"
+		v.Known, v.Why = v.Value.N > 0, fmt.Sprintf("%d sizes at least must be measured", powersFrom)
 		v.Met = v.Value.Median <= g.AtMost
 		v.Doubtful = v.Value.Low <= g.AtMost && g.AtMost < v.Value.High
 		return v

@@ -60,7 +60,12 @@ func (r *Result) points(curve string) (points []Metric) {
 	return points
 }
 
-// powers gives the power of each round, over the sizes that were reached.
+// powersFrom is the least number of costs to which a power can be fitted.
+const powersFrom = 3
+
+// powers gives the power of each round, over the sizes that were reached. A cost
+// that was too small to be seen is not one to be a multiple of, and left out; so is a
+// round in which there are too few.
 func (t *Trace) powers(points []Metric) (powers []float64) {
 	points = slices.DeleteFunc(slices.Clone(points), func(m Metric) bool { return len(t.Samples[m.Name]) == 0 })
 	for round := 0; ; round++ {
@@ -70,19 +75,23 @@ func (t *Trace) powers(points []Metric) (powers []float64) {
 			if round >= len(samples) {
 				return powers
 			}
-			sizes, costs = append(sizes, p.At), append(costs, samples[round])
+			if samples[round] > 0 {
+				sizes, costs = append(sizes, p.At), append(costs, samples[round])
+			}
 		}
 		if len(points) == 0 {
 			return powers
 		}
-		powers = append(powers, power(sizes, costs))
+		if len(costs) >= powersFrom {
+			powers = append(powers, power(sizes, costs))
+		}
 	}
 }
 
 // power gives the p of the least squares, relative to the costs, of
 // a + b·size^p with neither a nor b below zero.
 func power(sizes, costs []float64) (best float64) {
-	if len(costs) < 3 || slices.Max(costs) < flatBelow*costs[0] {
+	if slices.Max(costs) < flatBelow*costs[0] {
 		return 0
 	}
 	least := math.Inf(1)
@@ -156,10 +165,10 @@ func (r *Result) growthTable(curve string) (sizes []string, rows []growthRow) {
 		sizes = append(sizes, strconv.FormatFloat(p.At, 'f', -1, 64))
 	}
 	for _, t := range r.Entrants {
-		row := growthRow{Name: t.Contestant, Growth: t.growth(points)}
-		if row.Growth.N == 0 {
+		if !t.reached(points) {
 			continue
 		}
+		row := growthRow{Name: t.Contestant, Growth: t.growth(points)}
 		for _, p := range points {
 			cost := "-"
 			if s := Summarize(t.Samples[p.Name]); s.N > 0 {
@@ -170,6 +179,11 @@ func (r *Result) growthTable(curve string) (sizes []string, rows []growthRow) {
 		rows = append(rows, row)
 	}
 	return sizes, rows
+}
+
+// reached tells whether one of the points was measured.
+func (t *Trace) reached(points []Metric) bool {
+	return slices.ContainsFunc(points, func(m Metric) bool { return len(t.Samples[m.Name]) > 0 })
 }
 
 // beside gives the metrics that lie on no curve: what one of the most costs.
@@ -236,7 +250,7 @@ func (r *Result) unreached() (remarks []string) {
 	for _, curve := range r.curves()[:min(1, len(r.curves()))] {
 		for _, t := range r.Entrants {
 			for _, p := range r.points(curve) {
-				if t.Failure == "" && len(t.Samples[p.Name]) == 0 && len(t.powers(r.points(curve))) > 0 {
+				if t.Failure == "" && len(t.Samples[p.Name]) == 0 && t.reached(r.points(curve)) {
 					remarks = append(remarks, fmt.Sprintf("%s: not tried at %g, for which it needs more processes and threads, or memory, than there are", t.Contestant, p.At))
 				}
 			}

@@ -60,6 +60,25 @@ func TestPowersWantWholeRounds(t *testing.T) {
 	}
 }
 
+// A cost that the clock does not show, and sizes that are too few, make no power: not
+// that of a cost which does not grow.
+func TestPowersWantCosts(t *testing.T) {
+	r := grown(func(n float64) float64 { return n * n }, 3)
+	r.Entrants[0].Samples[at("cpu", 1)] = []float64{0, -1, 0}
+	if got := r.Entrants[0].growth(r.points("cpu")); got.N != 3 || got.Median < 1.8 {
+		t.Errorf("with nothing at the smallest size: %v", got)
+	}
+	for _, size := range []int{100, 1000, 10000} {
+		delete(r.Entrants[0].Samples, at("cpu", size))
+	}
+	if v := (&Report{Results: []Result{*r}}).judge(Goal{"", "growth/roots", "cpu", "ours", nil, linearUpTo}); v.Known {
+		t.Errorf("of two sizes: %+v", v)
+	}
+	if _, rows := r.growthTable("cpu"); len(rows) != 1 || rows[0].Costs[1] == "-" || rows[0].Growth.String() != "-" {
+		t.Errorf("the costs of two sizes: %+v", rows)
+	}
+}
+
 // A goal about a curve is about its power, and a cost that is worse than linear
 // misses it.
 func TestGrowthIsJudged(t *testing.T) {
