@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
 	"strconv"
 	"syscall"
@@ -50,6 +51,8 @@ func (p *Plan) listen(s *Servers, clients []int) {
 
 // Keep runs a program, and waits for all that it leaves behind when it does not
 // do so itself: what they have used is then counted as this process's children's.
+// The process group, of which this process has to be the first, ends when standard
+// input does, and so with whoever started it, however that ends.
 func Keep(command []string) error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return os.NewSyscallError("prctl", err)
@@ -58,10 +61,19 @@ func Keep(command []string) error {
 	if err != nil {
 		return err
 	}
-	program, err := os.StartProcess(path, command, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+	nothing, err := os.Open(os.DevNull)
 	if err != nil {
 		return err
 	}
+	program, err := os.StartProcess(path, command, &os.ProcAttr{Files: []*os.File{nothing, os.Stdout, os.Stderr}})
+	if err != nil {
+		return err
+	}
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		signal.Ignore(syscall.SIGTERM) // which is for the others
+		endGroup(os.Getpid())
+	}()
 	for {
 		pid, err := unix.Wait4(-1, nil, 0, nil)
 		if err != nil && err != unix.EINTR {
@@ -101,7 +113,11 @@ func (s *Servers) start(ctx context.Context, name string) (*serving, error) {
 	}
 	command.Dir, command.Stdout, command.Stderr = at.dir, said, said
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := command.Start(); err != nil {
+	_, err = command.StdinPipe() // which ends with us
+	if err == nil {
+		err = command.Start()
+	}
+	if err != nil {
 		said.Close()
 		return nil, err
 	}
@@ -115,10 +131,15 @@ func (s *Servers) start(ctx context.Context, name string) (*serving, error) {
 
 // stop ends the host and its group.
 func (s *serving) stop() {
-	syscall.Kill(-s.process.Pid, syscall.SIGTERM) // tlsify's children end with it
-	syscall.Kill(-s.process.Pid, syscall.SIGKILL)
+	endGroup(s.process.Pid)
 	s.wait()
 	s.said.Close()
+}
+
+// endGroup ends all processes of a group.
+func endGroup(group int) {
+	syscall.Kill(-group, syscall.SIGTERM) // tlsify's children end with it
+	syscall.Kill(-group, syscall.SIGKILL)
 }
 
 // explain adds to err what the host said last.

@@ -46,7 +46,7 @@ func commands() []command {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second Ctrl-C ends us on the spot
 	os.Exit(run(ctx, os.Args[1:]))
 }

@@ -5,12 +5,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -46,6 +48,8 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("handshakes", programs.testHandshakes)
 	t.Run("server", programs.testServer)
 	t.Run("listen", programs.testListen)
+	t.Run("hang-up", programs.testHangUp)
+	t.Run("keep", programs.testKeep)
 	t.Run("engines", programs.testEngines)
 }
 
@@ -335,5 +339,59 @@ func TestFiguresHaveTheReports(t *testing.T) {
 		if said := fmt.Sprintf("takes %.0f, %.0f and %.0f us of CPU", trips...); !strings.Contains(string(figures), said) {
 			t.Errorf("doc/figures.md does not say that a round trip %s, as %s has it", said, filepath.Base(path))
 		}
+	}
+}
+
+// A terminal that hangs up leaves no files behind.
+func (p programs) testHangUp(t *testing.T) {
+	dir := t.TempDir()
+	command := exec.Command(p.self, "listen", "--tlsify", p.tlsify, "--contestants", "tlsify listen", "--clients", "1", "--budget", "1m")
+	command.Env = append(os.Environ(), "TMPDIR="+dir)
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer time.AfterFunc(time.Minute, func() { command.Process.Kill() }).Stop()
+	files := func() []string {
+		names, _ := filepath.Glob(dir + "/*")
+		return names
+	}
+	for range 1000 {
+		if len(files()) > 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	command.Process.Signal(syscall.SIGHUP)
+	command.Wait()
+	if left := files(); len(left) > 0 {
+		t.Errorf("it has left %v", left)
+	}
+}
+
+// A server, and what it has started, ends with whoever had it started, however that
+// ended: with the input of the process that keeps it.
+func (p programs) testKeep(t *testing.T) {
+	command := exec.Command(p.self, "keep", "sh", "-c", "sleep 1000 & echo ready; sleep 1000")
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	input, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	limit := time.AfterFunc(20*time.Second, func() { syscall.Kill(-command.Process.Pid, syscall.SIGKILL) })
+	said := make([]byte, len("ready\n"))
+	if _, err := io.ReadFull(output, said); err != nil {
+		t.Fatal(err)
+	}
+	input.Close()
+	io.Copy(io.Discard, output) // which all of them hold
+	if command.Wait(); !limit.Stop() {
+		t.Error("they went on")
 	}
 }
