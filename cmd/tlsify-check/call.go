@@ -131,7 +131,11 @@ func (c *call) start(args ...string) *run {
 			files[n] = uintptr(raw)
 		}
 	}
-	pid, err := syscall.ForkExec(c.program[0], slices.Concat(c.program, args), &syscall.ProcAttr{Env: c.env, Files: files})
+	pid, err := syscall.ForkExec(c.program[0], slices.Concat(c.program, args), &syscall.ProcAttr{
+		Env: c.env, Files: files,
+		// A program that waits for ever does not outlive us. (Threads do not end here.)
+		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
+	})
 	for n := range c.fds {
 		c.leaveOut(n)
 	}

@@ -8,14 +8,19 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // TestMain makes a second program of the test binary: the real tlsify, with one
-// thing spoiled (spoil_test.go).
+// thing spoiled (spoil_test.go); or tlsify-check itself.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "spoil" {
 		spoiled(os.Args[2], os.Args[3:])
+	}
+	if len(os.Args) > 2 && os.Args[1] == "check" {
+		os.Exit(check(os.Args[2:], os.Stdout, os.Stderr))
 	}
 	flag.Set("test.parallel", "16") // most of the time goes by in waiting
 	dir, err := os.MkdirTemp("", "tlsify-check-test")
@@ -136,5 +141,37 @@ func TestRulesAreWhole(t *testing.T) {
 			t.Errorf("%q: twice, or not whole", r.id)
 		}
 		seen[r.id] = true
+	}
+}
+
+// A signal leaves neither files nor programs behind, however long they would wait.
+func TestSignalLeavesNothing(t *testing.T) {
+	dir, started := t.TempDir(), t.TempDir()
+	cmd := exec.Command(os.Args[0], "check", "-patience", "1m", "sh", "-c", "touch "+started+"/$$; exec sleep 1000")
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer time.AfterFunc(time.Minute, func() { cmd.Process.Kill() }).Stop()
+	var programs []os.DirEntry
+	for end := time.Now().Add(30 * time.Second); len(programs) == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		programs, _ = os.ReadDir(started)
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	cmd.Wait()
+	if left, _ := os.ReadDir(dir); len(programs) == 0 || len(left) > 0 || cmd.ProcessState.ExitCode() != 128+int(syscall.SIGTERM) {
+		t.Errorf("%v; programs %v, files that are left: %v", cmd.ProcessState, programs, left)
+	}
+	for _, p := range programs {
+		runs := func() bool {
+			command, _ := os.ReadFile("/proc/" + p.Name() + "/cmdline")
+			return strings.HasPrefix(string(command), "sleep")
+		}
+		for end := time.Now().Add(5 * time.Second); runs() && time.Now().Before(end); {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if runs() {
+			t.Errorf("the program %s has been left", p.Name())
+		}
 	}
 }

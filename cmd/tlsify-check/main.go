@@ -25,6 +25,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -118,6 +119,7 @@ func (s *settings) run() ([]result, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
+	defer onSignal(func() { os.RemoveAll(dir) })()
 	a, err := newAuthority(dir)
 	if err != nil {
 		return nil, err
@@ -131,6 +133,23 @@ func (s *settings) run() ([]result, error) {
 		}
 	}
 	return b.tryAll(chosen), nil
+}
+
+// onSignal has do done before a signal ends this program, until it is told to leave
+// off.
+func onSignal(do func()) (off func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGHUP, unix.SIGINT, unix.SIGTERM)
+	go func() {
+		if by, came := <-signals; came {
+			do()
+			os.Exit(128 + int(by.(unix.Signal)))
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(signals)
+	}
 }
 
 func list(out io.Writer) {
