@@ -100,6 +100,13 @@ func TestDebianPackage(t *testing.T) {
 	if err != nil || !strings.Contains(string(control), "\nVersion: "+version+"\n") || !strings.Contains(string(control), "\nArchitecture: amd64\n") {
 		t.Errorf("%v: %s", err, control)
 	}
+	other := filepath.Join(t.TempDir(), "tlsify.deb")
+	if out, err := exec.Command("../../.ci/deb", "arm", program, other).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if name, err := exec.Command("dpkg-deb", "-f", other, "Architecture").Output(); err != nil || string(name) != "armhf\n" {
+		t.Errorf("Go's arm is Debian's %s, %v", name, err)
+	}
 	list, err := exec.Command("dpkg-deb", "-c", deb).Output()
 	if err != nil {
 		t.Fatal(err)
