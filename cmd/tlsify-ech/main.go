@@ -74,7 +74,10 @@ func runKey(f *flags, files []string, _ io.Writer) error {
 			break
 		}
 	}
-	return errors.Join(err, out.Close())
+	if err = errors.Join(err, out.Close()); err != nil {
+		os.Remove(files[0]) // a part is of no use
+	}
+	return err
 }
 
 func runList(_ *flags, files []string, out io.Writer) error {

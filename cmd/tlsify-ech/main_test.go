@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/base64"
 	"os"
+	"os/signal"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"tlsify/engine/ech"
 )
@@ -76,4 +79,33 @@ func TestRefusals(t *testing.T) {
 	if _, err := os.Stat("file"); err == nil {
 		t.Error("a file was made")
 	}
+}
+
+// What has no room leaves no part of a key, which would be in the way of the next.
+func TestNoRoom(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const line = "key --name public.test file"
+	_, err := noRoom(t, func() (string, error) { return try(t, line) })
+	if _, there := os.Stat("file"); err == nil || there == nil {
+		t.Errorf("%v, and there is a file: %v", err, there == nil)
+	}
+	if _, err := try(t, line); err != nil {
+		t.Error(err)
+	}
+}
+
+// noRoom does something while no file can be longer than ten bytes.
+func noRoom(t *testing.T, do func() (string, error)) (string, error) {
+	t.Helper()
+	var usual unix.Rlimit
+	signal.Ignore(unix.SIGXFSZ)
+	defer signal.Reset(unix.SIGXFSZ)
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &usual); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Setrlimit(unix.RLIMIT_FSIZE, &usual)
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 10, Max: usual.Max}); err != nil {
+		t.Fatal(err)
+	}
+	return do()
 }

@@ -26,8 +26,11 @@ func runKey(f *flags, args []string, _ io.Writer) error {
 }
 
 func runIssue(f *flags, args []string, _ io.Writer) error {
-	if len(f.names) == 0 || f.key == "" || f.out == "" || f.days < 1 || f.quorum < 0 {
+	if len(f.names) == 0 || f.key == "" || f.out == "" {
 		return errors.New("issue needs --name, --key and --out")
+	}
+	if f.days < 1 || f.quorum < 0 {
+		return errors.New("--days is at least 1, and --cosigners is not negative")
 	}
 	spki, err := loadPublic(f.key)
 	if err != nil {
@@ -163,7 +166,12 @@ func runFill(_ *flags, args []string, _ io.Writer) error {
 	return a.append(entries...)
 }
 
+var errActive = errors.New("--active is at least 1")
+
 func runLandmark(f *flags, args []string, out io.Writer) error {
+	if f.active < 1 {
+		return errActive
+	}
 	a, err := open(args[0])
 	if err != nil {
 		return err
@@ -173,7 +181,7 @@ func runLandmark(f *flags, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if f.active < 1 || !s.Add(a.log.Size(), f.active) {
+	if !s.Add(a.log.Size(), f.active) {
 		return errors.New("there is nothing new in the log since the last landmark")
 	}
 	if err := a.log.Write(tlog.LandmarksFile, s.Marshal()); err != nil {
@@ -184,8 +192,11 @@ func runLandmark(f *flags, args []string, out io.Writer) error {
 }
 
 func runRelative(f *flags, args []string, _ io.Writer) error {
-	if f.cert == "" || f.out == "" || f.active < 1 {
+	if f.cert == "" || f.out == "" {
 		return errors.New("relative needs --cert and --out")
+	}
+	if f.active < 1 {
+		return errActive
 	}
 	content, err := os.ReadFile(f.cert)
 	if err != nil {
@@ -247,8 +258,11 @@ func firstCertificate(content []byte) (*x509.Certificate, error) {
 }
 
 func runLandmarks(f *flags, args []string, out io.Writer) error {
-	if f.ca == "" || f.log == 0 {
+	if f.ca == "" {
 		return errors.New("landmarks needs --ca")
+	}
+	if f.log == 0 {
+		return errors.New("--log is at least 1")
 	}
 	ca, err := loadCA(f.ca)
 	if err != nil {

@@ -56,14 +56,17 @@ func makeKey(kind, file string) (crypto.Signer, error) {
 	return nil, fmt.Errorf("%q is no kind of key; there are %s", kind, strings.Join(kindNames(), ", "))
 }
 
-// create writes a file that is not there yet.
+// create writes a file that is not there yet, whole or not at all.
 func create(file string, mode os.FileMode, content []byte) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(content)
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		os.Remove(file)
+	}
+	return err
 }
 
 // loadKey reads a private key of ours.

@@ -5,9 +5,12 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"tlsify/engine/trustanchor"
 	"tlsify/verify"
@@ -153,6 +156,14 @@ func TestRefusals(t *testing.T) {
 	if _, err := x.try("landmarks", "@ca/log/1", "--ca", "@ca/ca.pem", "--mtc-cosigners", "x"); err == nil {
 		t.Error("a quorum that is no number")
 	}
+	for line, want := range map[string]string{
+		"issue @ca --name a --key @k --out @o --days 0": "--days", "landmark @ca --active 0": "--active",
+		"relative @ca --cert @ca/ca.pem --out @o --active 0": "--active", "landmarks @ca/log/1 --ca @ca/ca.pem --log 0": "--log",
+	} {
+		if _, err := x.try(strings.Fields(line)...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
 	x.do("issue @ca --name a --key @k --out @a.pem")
 	if _, err := x.try("relative", "@ca", "--cert", "@a.pem", "--out", "@o"); err == nil {
 		t.Error("a certificate before its landmark")
@@ -173,4 +184,30 @@ func TestRefusals(t *testing.T) {
 	if out := x.do("--help"); !strings.Contains(out, "tlsify-mtc landmarks LOG") {
 		t.Error(out)
 	}
+}
+
+// What has no room leaves no part of a key, which would be in the way of the next.
+func TestNoRoom(t *testing.T) {
+	x := tool{t, t.TempDir()}
+	_, err := noRoom(t, func() (string, error) { return x.try("key", "@k") })
+	if _, there := os.Stat(x.path("k")); err == nil || there == nil {
+		t.Errorf("%v, and there is a file: %v", err, there == nil)
+	}
+	x.do("key @k")
+}
+
+// noRoom does something while no file can be longer than ten bytes.
+func noRoom(t *testing.T, do func() (string, error)) (string, error) {
+	t.Helper()
+	var usual unix.Rlimit
+	signal.Ignore(unix.SIGXFSZ)
+	defer signal.Reset(unix.SIGXFSZ)
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &usual); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Setrlimit(unix.RLIMIT_FSIZE, &usual)
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 10, Max: usual.Max}); err != nil {
+		t.Fatal(err)
+	}
+	return do()
 }
