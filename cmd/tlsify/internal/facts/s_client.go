@@ -3,6 +3,7 @@ package facts
 import (
 	"bytes"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -164,9 +165,11 @@ func keyBits(leaf *x509.Certificate) int {
 	}
 	switch key := leaf.PublicKey.(type) {
 	case *rsa.PublicKey:
-		return key.Size() * 8
+		return key.N.BitLen()
 	case *ecdsa.PublicKey:
 		return key.Params().BitSize
+	case ed25519.PublicKey:
+		return 8 * len(key)
 	}
 	return 0
 }

@@ -1,9 +1,14 @@
 package facts
 
 import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -53,10 +58,23 @@ func TestHostileSubject(t *testing.T) {
 func TestSignature(t *testing.T) {
 	for scheme, want := range map[string][2]string{
 		"ecdsa_secp256r1_sha256": {"SHA256", "ECDSA"}, "rsa_pss_rsae_sha384": {"SHA384", "RSA-PSS"}, "rsa_pkcs1_sha512": {"SHA512", "RSA"},
-		"ed25519": {"", "Ed25519"}, "mldsa65": {"", "mldsa65"}, "": {"", ""},
+		"ed25519": {"", "ed25519"}, "mldsa65": {"", "mldsa65"}, "": {"", ""},
 	} {
 		if digest, kind := signature(scheme); digest != want[0] || kind != want[1] {
 			t.Errorf("%s: %q, %q", scheme, digest, kind)
+		}
+	}
+}
+
+// A key's size is OpenSSL's: of an RSA key its modulus', not that of the bytes it takes.
+func TestKeyBits(t *testing.T) {
+	for want, key := range map[int]any{
+		2050: &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2049), E: 65537},
+		521:  &ecdsa.PublicKey{Curve: elliptic.P521()},
+		256:  ed25519.PublicKey(make([]byte, ed25519.PublicKeySize)),
+	} {
+		if got := keyBits(&x509.Certificate{PublicKey: key}); got != want {
+			t.Errorf("%T: %d bits, not %d", key, got, want)
 		}
 	}
 }

@@ -93,8 +93,6 @@ func signature(scheme string) (digest, kind string) {
 		return digest, "RSA-PSS"
 	case strings.HasPrefix(scheme, "rsa_pkcs1_"):
 		return digest, "RSA"
-	case strings.HasPrefix(scheme, "ed25519"):
-		return "", "Ed25519"
 	}
 	return "", scheme
 }
