@@ -35,7 +35,9 @@ func Parse(text string) (l Link, err error) {
 			if err != nil || !(rate*unit > 0 && rate*unit <= maxRate) {
 				return l, unknown
 			}
-			l.Rate = int64(math.Round(rate * unit * 1e6 / 8))
+			if l.Rate = int64(math.Round(rate * unit * 1e6 / 8)); l.Rate == 0 { // which would be no limit
+				return l, unknown
+			}
 		} else if l.Delay, err = time.ParseDuration(word); err != nil || l.Delay < 0 || l.Delay > maxDelay {
 			return l, unknown
 		}

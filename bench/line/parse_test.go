@@ -21,7 +21,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s is written %s, and read as %+v, %v", text, got.Form(), again, err)
 		}
 	}
-	for _, text := range []string{"", "fast", "20", "-1ms", "11s", "0mbit", "-1mbit", "100%", "-1%", "NaN%", "NaNmbit", "iw=0", "iw=x", "iw=1001", "1ms,,1%", "1e9mbit"} {
+	for _, text := range []string{"", "fast", "20", "-1ms", "11s", "0mbit", "0.001kbit", "-1mbit", "100%", "-1%", "NaN%", "NaNmbit", "iw=0", "iw=x", "iw=1001", "1ms,,1%", "1e9mbit"} {
 		if got, err := Parse(text); err == nil {
 			t.Errorf("%q: %+v", text, got)
 		}

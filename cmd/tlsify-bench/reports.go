@@ -52,11 +52,13 @@ func show(_ context.Context, args []string) (int, error) {
 		return statusOK, bench.ReplaceBlock(*into, "percentiles", text)
 	case *into != "":
 		return statusOK, bench.ReplaceBlock(*into, "bench", summary(report, flags.Arg(0), filepath.Dir(*into)))
-	case *as == "summary":
-		_, err := fmt.Print(summary(report, flags.Arg(0), "."))
-		return statusOK, err
 	}
-	write, err := writerAs(report, *as, *key, *width)
+	var write func(io.Writer) error
+	if *as == "summary" {
+		write = writing(summary(report, flags.Arg(0), filepath.Dir(*output)))
+	} else {
+		write, err = writerAs(report, *as, *key, *width)
+	}
 	if err != nil {
 		return statusFailed, err
 	}
@@ -131,6 +133,11 @@ func writeFile(name string, write func(io.Writer) error) error {
 	return errors.Join(write(file), file.Close())
 }
 
+// writing writes a text that is there.
+func writing(text string) func(io.Writer) error {
+	return func(out io.Writer) error { _, err := io.WriteString(out, text); return err }
+}
+
 func writerAs(report *bench.Report, form, key string, width int) (func(io.Writer) error, error) {
 	switch form {
 	case "table":
@@ -141,7 +148,7 @@ func writerAs(report *bench.Report, form, key string, width int) (func(io.Writer
 		return report.WriteCSV, nil
 	case "percentiles":
 		text, err := report.PercentilesMarkdown()
-		return func(out io.Writer) error { _, err := io.WriteString(out, text); return err }, err
+		return writing(text), err
 	case "benchstat":
 		return report.WriteBenchstat, nil
 	case "svg", "png", "ecdf":
