@@ -25,18 +25,25 @@ var (
 
 var hashedName = regexp.MustCompile(`^[0-9a-f]{8}\.[0-9]+$`)
 
+// readBundle reads the distribution's roots, and says where they are.
+func readBundle() (path string, roots []byte, err error) {
+	for _, path := range distributionBundles {
+		if roots, err := os.ReadFile(path); err == nil {
+			return path, roots, nil
+		}
+	}
+	return "", nil, errors.New("the distribution has no bundle of roots in the usual places")
+}
+
 // bundleWith writes the distribution's roots and this chain's to one file: what
 // a verifier has to read that knows no better than to load it all.
 func (c *chain) bundleWith(dir string) (string, error) {
-	for _, path := range distributionBundles {
-		roots, err := os.ReadFile(path)
-		if err != nil {
-			continue
-		}
-		file := filepath.Join(dir, "bundle.pem")
-		return file, os.WriteFile(file, append(roots, c.rootPEM...), 0o644)
+	_, roots, err := readBundle()
+	if err != nil {
+		return "", err
 	}
-	return "", errors.New("the distribution has no bundle of roots in the usual places")
+	file := filepath.Join(dir, "bundle.pem")
+	return file, os.WriteFile(file, append(roots, c.rootPEM...), 0o644)
 }
 
 // hashedDirectoryWith makes a directory with the links of the distribution's

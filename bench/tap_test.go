@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -74,5 +76,25 @@ func TestTap(t *testing.T) {
 		if err != nil || seen.handshake < slow || seen.handshake > took || seen.connect <= 0 {
 			t.Errorf("%x: %+v, %v", version, seen, err)
 		}
+	}
+}
+
+// Against somebody's server the system's roots are those that the distribution has,
+// wherever it keeps them.
+func TestForeignRoots(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "roots.pem")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	usual := distributionBundles
+	defer func() { distributionBundles = usual }()
+	distributionBundles = []string{"/nowhere/roots.pem", file}
+	target, err := Foreign{Address: "127.0.0.1:443"}.target(&Rig{})
+	if err != nil || target.Store.File != file {
+		t.Errorf("%+v, %v", target, err)
+	}
+	distributionBundles = nil
+	if _, err := (Foreign{Address: "127.0.0.1:443"}).target(&Rig{}); err == nil {
+		t.Error("a system without roots")
 	}
 }
