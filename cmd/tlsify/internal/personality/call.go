@@ -101,6 +101,14 @@ func splitPort(name string) string {
 	return name
 }
 
+// withPort adds a port to a place that has none, which may be an address in brackets.
+func withPort(place, port string) string {
+	if !strings.Contains(place, ":") || strings.HasSuffix(place, "]") {
+		place += ":" + port
+	}
+	return place
+}
+
 // TranscriptOptions are what is in a transcript: see package transcript.
 type TranscriptOptions struct {
 	Brief, Chain, Strict, Status, Address bool

@@ -51,9 +51,6 @@ func greengrass(args []string, env Environment) (*Call, error) {
 		call.Args, call.Network = append(call.Args, "--name="+host), &Pair{4, 4}
 		return call, nil
 	}
-	if !strings.Contains(endpoint, ":") {
-		endpoint += ":443"
-	}
-	call.place = endpoint
+	call.place = withPort(endpoint, "443")
 	return call, nil
 }

@@ -86,6 +86,7 @@ var calls = []struct {
 	{"ssl_client", "-es3 -r3 -n 192.0.2.1:443", "connect --name=192.0.2.1 --net-fd=3 --eof=half-close"},
 	{"ssl_client", "-s3 -n 2001:db8::1", "connect --name=2001:db8::1 --net-fd=3 --eof=hold"},
 	{"ssl_client", "a.test", "connect --eof=hold a.test:443"},
+	{"ssl_client", "[::1]", "connect --eof=hold [::1]:443"},
 	{"ssl_client", "-n b.test a.test:8443", "connect --eof=hold --name=b.test a.test:8443"},
 	{"ssl_client", "-s3", "!any certificate would do"},
 	{"ssl_client", "-n a.test", "!-s FD"},

@@ -288,14 +288,11 @@ func (s *sClientCall) where() (string, error) {
 	if place == "" {
 		place = "localhost"
 	}
-	if !strings.Contains(place, ":") || strings.HasSuffix(place, "]") {
-		port, ok := s.seen["port"]
-		if !ok {
-			port = "4433"
-		}
-		place += ":" + port
+	port, ok := s.seen["port"]
+	if !ok {
+		port = "4433"
 	}
-	return place, nil
+	return withPort(place, port), nil
 }
 
 // bind is the address, and the port or 0, to connect from.

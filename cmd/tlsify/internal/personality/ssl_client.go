@@ -28,11 +28,7 @@ func sslClient(args []string, _ Environment) (*Call, error) {
 	case len(rest) > 1, len(rest) == 1 && (hasIn || hasOut):
 		return nil, fmt.Errorf("unexpected argument %s", rest[len(rest)-1])
 	case len(rest) == 1:
-		place := rest[0]
-		if !strings.Contains(place, ":") {
-			place += ":443"
-		}
-		call := &Call{Args: []string{"connect", eof}, place: place}
+		call := &Call{Args: []string{"connect", eof}, place: withPort(rest[0], "443")}
 		if named {
 			call.Args = append(call.Args, "--name="+splitPort(name))
 		}
