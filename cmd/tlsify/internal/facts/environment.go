@@ -58,14 +58,8 @@ func (f *Facts) Environment() (env []string) {
 	return env
 }
 
-func IsProgVariable(name string) bool {
-	for _, v := range progVariables {
-		if v == name {
-			return true
-		}
-	}
-	return false
-}
+// IsProgVariable tells whether a variable is one of ours.
+func IsProgVariable(name string) bool { return slices.Contains(progVariables, name) }
 
 func yesNo(b bool) string {
 	if b {
