@@ -41,12 +41,16 @@ func NamePartNames() []string { return slices.Sorted(maps.Values(attributes())) 
 
 // NameParts are the parts of a distinguished name, in the order in which they
 // stand, each with its short name; nil where it cannot be read.
-func NameParts(der []byte) (parts [][2]string) {
+func NameParts(der []byte) (parts [][2]string) { return slices.Concat(relativeNames(der)...) }
+
+// relativeNames are the same, with those together that are one relative name.
+func relativeNames(der []byte) (names [][][2]string) {
 	var rdns pkix.RDNSequence
 	if rest, err := asn1.Unmarshal(der, &rdns); err != nil || len(rest) > 0 {
 		return nil
 	}
 	for _, rdn := range rdns {
+		var parts [][2]string
 		for _, a := range rdn {
 			name, ok := attributes()[a.Type.String()]
 			if !ok {
@@ -54,6 +58,7 @@ func NameParts(der []byte) (parts [][2]string) {
 			}
 			parts = append(parts, [2]string{name, fmt.Sprint(a.Value)})
 		}
+		names = append(names, parts)
 	}
-	return parts
+	return names
 }

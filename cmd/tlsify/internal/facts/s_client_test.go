@@ -78,3 +78,14 @@ func TestKeyBits(t *testing.T) {
 		}
 	}
 }
+
+// What is one relative name together has a plus sign between its parts.
+func TestNameOfSeveralParts(t *testing.T) {
+	part := func(last int, value string) pkix.AttributeTypeAndValue {
+		return pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{2, 5, 4, last}, Value: value}
+	}
+	der := marshal(t, pkix.RDNSequence{{part(6, "XX")}, {part(10, "A"), part(11, "B, C")}, {part(3, "D")}})
+	if got := nameOf(der); got != `C = XX, O = A + OU = "B, C", CN = D` {
+		t.Error(got)
+	}
+}

@@ -102,13 +102,17 @@ func dateOf(t time.Time) string { return t.UTC().Format("Jan _2 15:04:05 2006 GM
 
 // nameOf is a distinguished name in the order in which it stands, on one line.
 func nameOf(der []byte) string {
-	var parts []string
-	for _, part := range NameParts(der) {
-		value := status.Text(part[1])
-		if strings.ContainsAny(value, `,+"\<>;=`) {
-			value = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
+	var names []string
+	for _, name := range relativeNames(der) {
+		var parts []string
+		for _, part := range name {
+			value := status.Text(part[1])
+			if strings.ContainsAny(value, `,+"\<>;=`) {
+				value = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
+			}
+			parts = append(parts, part[0]+" = "+value)
 		}
-		parts = append(parts, part[0]+" = "+value)
+		names = append(names, strings.Join(parts, " + "))
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(names, ", ")
 }
