@@ -217,7 +217,7 @@ func TestOtherWorkIsBounded(t *testing.T) {
 		template.SerialNumber = big.NewInt(int64(i))
 		// Each has a key of its own, and its signature is good for nothing.
 		raw := slices.Clone(key.Public().(*otherkey.PublicKey).PKIX())
-		raw[len(raw)-1] = byte(i)
+		raw[len(raw)-1] ^= byte(i + 1)
 		cert := must(otherkeytest.Issue(template, c.root, otherkey.Public(raw), slhdsaKey["root"]()))
 		chain = append(chain, cert)
 	}
