@@ -9,6 +9,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"slices"
@@ -99,6 +100,7 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	records := adapter.NewRecordConn(stream)
 	var refusal error
 	var asked bool
+	var shown *x509.Certificate
 	config.VerifyConnection = func(cs tls.ConnectionState) error {
 		refusal = c.Verify(&engine.Peer{
 			Certificates: cs.PeerCertificates,
@@ -121,6 +123,7 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 				break
 			}
 		}
+		shown = chosen.Leaf
 		return &tls.Certificate{Certificate: chosen.Chain, PrivateKey: chosen.Key}, nil
 	}
 	conn := tls.Client(records, config)
@@ -135,7 +138,7 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	}
 	cs := conn.ConnectionState()
 	state := stateOf(cs)
-	state.ClientCertRequested = asked
+	state.ClientCertRequested, state.Shown = asked, shown
 	return &adapter.LibrarySession{
 		Conn: conn, Records: records, Dialect: &dialect, Negotiated: state,
 		Exporter: cs.ExportKeyingMaterial,
