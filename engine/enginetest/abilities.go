@@ -32,7 +32,7 @@ var abilities = []ability{
 	{"resumption", []string{"resume*"}},
 	{"OCSP staples", []string{"staple*"}},
 	{"certificate timestamps", []string{"timestamps"}},
-	{"groups by name", []string{"groups", "groups-tls12", "unknown-group", "no-group-in-common"}},
+	{"groups by name", []string{"groups", "groups-tls12", "group-p521", "unknown-group", "no-group-in-common"}},
 	{"groups in the caller's order", []string{"groups-in-order"}},
 	{"HelloRetryRequest", []string{"hello-retry"}},
 	{"KeyUpdate", []string{"key-update*"}},

@@ -28,6 +28,7 @@ var negotiation = []row{
 	{"algorithm-selects", serverOnly, only12, testAlgorithmSelects},
 	{"groups", bothRoles, only13, testGroups},
 	{"groups-tls12", bothRoles, only12, testGroups},
+	{"group-p521", bothRoles, eachVersion, testGroupP521},
 	{"hello-retry", bothRoles, only13, testHelloRetry},
 	{"exporter", bothRoles, eachVersion, testExporter},
 	{"key-log", bothRoles, eachVersion, testKeyLog},
@@ -228,6 +229,15 @@ func testGroups(r *rig) {
 		if got := o.session.State().Group; got != name || o.peer.ConnectionState().CurveID != id {
 			r.Errorf("group %s: engine: %s, crypto/tls: %v", name, got, o.peer.ConnectionState().CurveID)
 		}
+	}
+}
+
+// Some peers have P-521 and nothing else. It is offered, and taken, unasked.
+func testGroupP521(r *rig) {
+	t := r.trial()
+	t.peer.CurvePreferences = []tls.CurveID{tls.CurveP521}
+	if got := t.mustRun().session.State().Group; got != "secp521r1" {
+		r.Errorf("group %s", got)
 	}
 }
 

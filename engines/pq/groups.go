@@ -38,11 +38,11 @@ var groups = []group{
 	{0x001d, "x25519", x25519},
 	{0x0017, "secp256r1", p256},
 	{0x0018, "secp384r1", p384},
+	{0x0019, "secp521r1", p521},
 	// by name only
 	{0x0201, "MLKEM768", mlkem768Std},
 	{0x0202, "MLKEM1024", mlkem1024Std},
 	{0x0200, "MLKEM512", mlkem512KEM},
-	{0x0019, "secp521r1", p521},
 	{0x001e, "x448", x448KEM},
 	{0x2f4b, "p256_mlkem512", hybrid(p256, mlkem512KEM)},
 	{0x2f4c, "p384_mlkem768", hybrid(p384, mlkem768Std)},
@@ -57,7 +57,7 @@ var groups = []group{
 }
 
 // defaultGroups is how many of groups are used without being named.
-const defaultGroups = 6
+const defaultGroups = 7
 
 // groupByID gives the group of that code point out of list, or nil.
 func groupByID(list []*group, id uint16) *group {

@@ -65,7 +65,11 @@ func TestConformance(t *testing.T) {
 // The same suite with browsers' ClientHellos. These gaps are the fingerprints',
 // not the engine's.
 func TestFingerprintConformanceChrome(t *testing.T) {
-	enginetest.Run(t, like{utls.New(), "chrome"}, append([]enginetest.Gap{{Test: "client/tls13/certificate-p521", Reason: noP521}}, fingerprintGaps...)...).Document(t, "utls as chrome", gaps...)
+	enginetest.Run(t, like{utls.New(), "chrome"}, append([]enginetest.Gap{
+		{Test: "client/tls13/certificate-p521", Reason: noP521},
+		{Test: "client/tls12/group-p521", Reason: noP521},
+		{Test: "client/tls13/group-p521", Reason: noP521},
+	}, fingerprintGaps...)...).Document(t, "utls as chrome", gaps...)
 }
 
 func TestFingerprintConformanceFirefox(t *testing.T) {

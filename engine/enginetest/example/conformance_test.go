@@ -17,6 +17,7 @@ func TestConformance(t *testing.T) {
 		enginetest.Gap{Test: "client/any/ech*", Reason: "no Encrypted Client Hello"},
 		enginetest.Gap{Test: "client/any/imitation", Reason: "a ClientHello of its own"},
 		enginetest.Gap{Test: "client/tls13/groups-in-order", Reason: "an order of its own"},
+		enginetest.Gap{Test: "client/tls13/group-p521", Reason: "not among its groups"},
 		enginetest.Gap{Test: "client/any/level-pq-auth*", Reason: "left out"},
 		enginetest.Gap{Test: "client/tls13/mldsa-resumed", Reason: "no resumption"},
 		enginetest.Gap{Test: "client/tls13/mldsa-taken-over", Reason: "its keys cannot be taken over"},
