@@ -87,7 +87,12 @@ func (e *PeerError) Unwrap() error { return e.Err }
 
 // TransportError is a failure of the stream below TLS. During a handshake Err
 // is io.EOF where the peer ended the stream.
-type TransportError struct{ Err error }
+type TransportError struct {
+	Err error
+	// ClientCertRequested tells a client that the server had asked for a
+	// certificate before, in the handshake.
+	ClientCertRequested bool
+}
 
 func (e *TransportError) Error() string {
 	if e.Err == io.EOF {

@@ -67,8 +67,11 @@ func (d *Dialect) Blame(err error, records *RecordConn) error {
 // of the peer's explains more.
 func (d *Dialect) BlameHandshake(err error, records *RecordConn, certRequested bool, ownFault func(text string) error) error {
 	err = d.blameHandshake(err, records, ownFault)
-	if alert, ok := err.(*engine.AlertError); ok {
-		alert.ClientCertRequested = certRequested
+	switch err := err.(type) {
+	case *engine.AlertError:
+		err.ClientCertRequested = certRequested
+	case *engine.TransportError:
+		err.ClientCertRequested = certRequested
 	}
 	return err
 }

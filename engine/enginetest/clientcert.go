@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"net"
 	"slices"
 	"sync/atomic"
 
@@ -25,6 +26,7 @@ var clientCertificates = []row{
 	{"client-cert-chosen", clientOnly, only13, testCertChosen},
 	{"client-cert-required", clientOnly, eachVersion, testCertRequired},
 	{"client-cert-refused", clientOnly, eachVersion, testCertRefused},
+	{"client-cert-refused-silently", clientOnly, only12, testCertRefusedSilently},
 	{"request-none", serverOnly, eachVersion, testRequestNone},
 	{"request-none-refused", serverOnly, eachVersion, testRequestNoneRefused},
 	{"request-some", serverOnly, eachVersion, testRequestSome},
@@ -173,6 +175,26 @@ func testCertRefused(r *rig) {
 	t.asks()
 	t.peer.VerifyPeerCertificate = func([][]byte, [][]*x509.Certificate) error { return errCause }
 	wantAlert(r, t.run().failure(), engine.AlertBadCertificate)
+}
+
+// A server may hang up without an alert. That it had asked is known.
+func testCertRefusedSilently(r *rig) {
+	t := r.trial()
+	t.client.IdentityInClear = true
+	t.asks()
+	var stream net.Conn
+	t.wrap = func(conn net.Conn) net.Conn {
+		stream = conn
+		return conn
+	}
+	t.peer.VerifyPeerCertificate = func([][]byte, [][]*x509.Certificate) error {
+		stream.(*net.TCPConn).CloseWrite()
+		return errCause
+	}
+	err := t.run().err
+	if cut := new(*engine.TransportError); !errors.As(err, cut) || !(*cut).ClientCertRequested {
+		r.Errorf("error %s", describe(err))
+	}
 }
 
 func testRequestNone(r *rig) {

@@ -148,7 +148,11 @@ func byNetwork(err error, at Phase, _ bool) *status.Failure {
 	if at == Established {
 		return &status.Failure{Status: status.Lost, Code: "network-io", Text: err.Error()}
 	}
-	return &status.Failure{Status: status.Unreached, Code: "network-io", Text: err.Error()}
+	f := &status.Failure{Status: status.Unreached, Code: "network-io", Text: err.Error()}
+	if as[*engine.TransportError](err).ClientCertRequested { // Mbed TLS's servers of TLS 1.2 say no more
+		f.Text += "; the server had asked for a certificate: " + giveCert
+	}
+	return f
 }
 
 // byDialling is the system's no to a connection; at any other time it is a bug
@@ -159,6 +163,8 @@ func byDialling(err error, at Phase, _ bool) *status.Failure {
 	}
 	return failure(status.Internal, "internal", err)
 }
+
+const giveCert = "give --cert with a kind of key that it takes; under TLS 1.2 it is sent only with --client-cert-in-clear"
 
 // byAlert is what an alert from the peer means.
 func byAlert(err error, at Phase, clientCert bool) *status.Failure {
@@ -183,7 +189,7 @@ func byAlert(err error, at Phase, clientCert bool) *status.Failure {
 	case clientCert && (alert.Alert == engine.AlertHandshakeFailure || alert.Alert == engine.AlertDecodeError):
 		f.Code = "client-cert"
 		f.Text = "the server asked for a certificate and ended with alert " + alert.Alert.String() +
-			": give --cert with a kind of key that it takes; under TLS 1.2 it is sent only with --client-cert-in-clear"
+			": " + giveCert
 	case alert.Alert == engine.AlertInsufficientSecurity:
 		f.Code = "security-level"
 	}
@@ -206,12 +212,16 @@ var faultCodes = sync.OnceValue(func() map[engine.Fault]string {
 })
 
 // byPeer is a peer that has broken the protocol, or wants what we don't.
-func byPeer(err error, at Phase, _ bool) *status.Failure {
+func byPeer(err error, at Phase, clientCert bool) *status.Failure {
 	peer := as[*engine.PeerError](err)
 	f := &status.Failure{Status: status.Handshake, Code: faultCodes()[peer.Fault], Text: peer.Error()}
 	switch {
 	case at == Established && peer.Fault != engine.FaultRenegotiation:
 		f.Status, f.Code = status.Lost, "tls-protocol"
+		if clientCert {
+			// Mbed TLS's servers of TLS 1.3 protect an alert about it with the handshake's keys.
+			f.Text += "; the server had asked for a certificate, and may have refused ours, or the lack of one, with an alert that nobody can read"
+		}
 	case peer.Fault == engine.FaultCertificate || peer.Fault == engine.FaultPSK:
 		f.Status = status.Rejected
 	case peer.Fault == engine.FaultRenegotiation:

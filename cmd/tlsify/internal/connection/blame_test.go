@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -130,6 +131,27 @@ func TestBlameSaysWhatToDo(t *testing.T) {
 	} {
 		if f := Blame(err, Handshaking, false); !strings.Contains(f.Text, want) {
 			t.Errorf("%v: %s", err, f.Text)
+		}
+	}
+}
+
+// Mbed TLS's servers, where they refuse a client's certificate or the lack of one, say
+// nothing under TLS 1.2, and under TLS 1.3 what cannot be read.
+func TestBlameNamesTheCertificateAskedFor(t *testing.T) {
+	broken := &engine.PeerError{Fault: engine.FaultProtocol, Err: errors.New("a record failed authentication")}
+	for _, c := range []struct {
+		err        error
+		at         Phase
+		clientCert bool
+		want       bool
+	}{
+		{&engine.TransportError{Err: io.EOF, ClientCertRequested: true}, Handshaking, false, true},
+		{&engine.TransportError{Err: io.EOF}, Handshaking, false, false},
+		{broken, Established, true, true},
+		{broken, Established, false, false},
+	} {
+		if f := Blame(c.err, c.at, c.clientCert); strings.Contains(f.Text, "asked for a certificate") != c.want {
+			t.Errorf("%v at %d: %s", c.err, c.at, f.Text)
 		}
 	}
 }

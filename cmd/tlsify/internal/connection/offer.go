@@ -38,6 +38,9 @@ func advice(err error, psk bool) string {
 		return "; --alpn names the protocols that it is offered"
 	case alert.Alert == engine.AlertUnrecognizedName:
 		return "; --sni chooses the name that it is asked for"
+	// RFC 8446, section 9.2, has this for the name. Mbed TLS's servers that have a key and no certificate say it, too.
+	case alert.Alert == engine.AlertMissingExtension:
+		return "; it may want a name (--sni) or a pre-shared key (--psk)"
 	}
 	return ""
 }

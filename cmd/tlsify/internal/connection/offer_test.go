@@ -82,7 +82,8 @@ func TestAdvice(t *testing.T) {
 		want  string
 	}{
 		{engine.AlertMissingExtension, true, "--psk"},
-		{engine.AlertMissingExtension, false, ""},
+		{engine.AlertMissingExtension, false, "--sni"},
+		{engine.AlertDecodeError, false, ""},
 		{engine.AlertProtocolVersion, true, ""},
 		{engine.AlertNoApplicationProtocol, false, "--alpn"},
 		{engine.AlertUnrecognizedName, false, "--sni"},
