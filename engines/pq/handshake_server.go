@@ -129,6 +129,8 @@ func (h *serverHandshake) nextClientHello(open func(*clientHello, []byte) (*clie
 	// RFC 8446, section 9.2
 	case m.schemes == nil && m.psk == nil:
 		return broken(engine.AlertMissingExtension, "a ClientHello without signature_algorithms")
+	case m.psk != nil && m.pskModes != nil && !m.allowsPSK() && m.groups == nil && m.keyShares == nil:
+		return blame(engine.FaultNoCommonGroup, engine.AlertMissingExtension, "the client wants a pre-shared key without a key exchange")
 	case m.groups == nil || m.keyShares == nil:
 		return broken(engine.AlertMissingExtension, "a ClientHello without supported_groups and key_share")
 	case m.psk != nil && m.pskModes == nil:

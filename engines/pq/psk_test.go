@@ -2,6 +2,7 @@ package pq
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"encoding/hex"
 	"errors"
@@ -165,6 +166,22 @@ func TestPSKRefused(t *testing.T) {
 				t.Errorf("server: %v", rs.err)
 			}
 		})
+	}
+}
+
+// A client may want a key alone, and then it has no groups (RFC 8446, section 9.2).
+// It breaks no protocol.
+func TestPSKWithoutKeyExchange(t *testing.T) {
+	hello := clientHello{
+		legacyVersion: versionTLS12, random: make([]byte, 32), ciphers: []uint16{0x1301}, compressions: []byte{0},
+		versions: []uint16{versionTLS13}, pskModes: []byte{0}, psk: []pskIdentity{{[]byte("one"), 0}}, binders: [][]byte{make([]byte, 32)},
+	}
+	raw := must(hello.marshal())
+	stream := append([]byte{22, 3, 1, byte(len(raw) >> 8), byte(len(raw))}, raw...)
+	_, s := withPSK(testPSK("one"))
+	_, err := New().Server(context.Background(), &scripted{in: bytes.NewReader(stream)}, s)
+	if peer := new(*engine.PeerError); !errors.As(err, peer) || (*peer).Fault != engine.FaultNoCommonGroup {
+		t.Error(err)
 	}
 }
 

@@ -33,7 +33,7 @@ func advice(err error, psk bool) string {
 	case !errors.As(err, &alert) || alert.Alert == engine.AlertProtocolVersion:
 		return ""
 	case psk: // servers have no alert in common for an identity or a key that is not theirs
-		return "; it was offered the pre-shared key of --psk: identity, key and hash have to be the server's"
+		return "; it was offered the pre-shared key of --psk, with a key exchange: identity, key and hash have to be the server's"
 	case alert.Alert == engine.AlertNoApplicationProtocol:
 		return "; --alpn names the protocols that it is offered"
 	case alert.Alert == engine.AlertUnrecognizedName:
