@@ -320,6 +320,9 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 			return
 		}
 		f := Blame(err, c.at, c.certAsked())
+		if c.closed && is[*engine.TransportError](err) { // a server that ends with our close_notify unread resets
+			f.Text += ", behind our close_notify, which the peer may have taken for our leaving; --eof hold sends that only when the peer has ended"
+		}
 		c.program.TellEnd("error " + f.Code)
 		c.inv.Say.Failure(f)
 	}
