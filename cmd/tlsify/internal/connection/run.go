@@ -312,7 +312,7 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 			f.Text += map[pump.Event]string{
 				pump.Truncated:      ", and before ours; where the protocol itself says that all has come, --tolerate-truncation takes that for an end",
 				pump.TruncatedAfter: ", behind ours, which it may have taken for our leaving; --eof hold sends that only when the peer has ended",
-			}[event]
+			}[event] + c.silently()
 			c.inv.Say.Failure(f)
 		}
 	case pump.Failed:
@@ -323,9 +323,22 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 		if c.closed && is[*engine.TransportError](err) { // a server that ends with our close_notify unread resets
 			f.Text += ", behind our close_notify, which the peer may have taken for our leaving; --eof hold sends that only when the peer has ended"
 		}
+		if is[*engine.TransportError](err) {
+			f.Text += c.silently()
+		}
 		c.program.TellEnd("error " + f.Code)
 		c.inv.Say.Failure(f)
 	}
+}
+
+// silently says, of a stream that was cut or reset, what may be behind it: under TLS 1.3
+// a client hears only then what its server thinks of its certificate, and Python's
+// asyncio hangs up without an alert.
+func (c *connection) silently() string {
+	if !c.certAsked() || c.facts.State.Version < engine.TLS13 {
+		return ""
+	}
+	return "; the server had asked for a certificate, and may have refused ours, or the lack of one"
 }
 
 // hear listens for commands, and returns what is closed by the command close.
