@@ -104,9 +104,19 @@ func (o opened) lock() (unlock func(), err error) {
 
 func (o opened) String() string { return fmt.Sprintf("fd:%d", int(o)) }
 
-func (o opened) read() ([]byte, error) { return readOwn(int(o), o.String(), true) }
+func (o opened) read() ([]byte, error) {
+	content, err := readOwn(int(o), o.String(), true)
+	if err == nil && len(content) == 0 {
+		err = fmt.Errorf("%s is empty", o)
+	}
+	return content, err
+}
 
 func (o opened) replace(content []byte) error {
+	// What would not be taken from there is not left there for others to see.
+	if _, err := checkOwn(int(o), o.String(), true); err != nil {
+		return err
+	}
 	if err := o.remove(); err != nil {
 		return err
 	}
@@ -122,25 +132,13 @@ func (o opened) replace(content []byte) error {
 
 func (o opened) remove() error { return os.NewSyscallError("ftruncate", unix.Ftruncate(int(o), 0)) }
 
-// readOwn reads a file that is the user's own and nobody else's to see; or, where it
-// may be nameless, one that nobody else can find.
+// readOwn reads a file that checkOwn takes.
 func readOwn(descriptor int, name string, nameless bool) ([]byte, error) {
-	var st unix.Stat_t
-	if err := unix.Fstat(descriptor, &st); err != nil {
+	size, err := checkOwn(descriptor, name, nameless)
+	if err != nil {
 		return nil, err
 	}
-	hidden := nameless && st.Nlink == 0
-	switch {
-	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return nil, fmt.Errorf("%s is no file", name)
-	case !hidden && int(st.Uid) != os.Geteuid():
-		return nil, fmt.Errorf("%s is another user's", name)
-	case !hidden && st.Mode&0o077 != 0:
-		return nil, fmt.Errorf("%s can be read or written by others", name)
-	case st.Size > fileLimit:
-		return nil, fmt.Errorf("%s is too large", name)
-	}
-	content := make([]byte, st.Size)
+	content := make([]byte, size)
 	for at := 0; at < len(content); {
 		n, err := unix.Pread(descriptor, content[at:], int64(at))
 		switch {
@@ -154,4 +152,25 @@ func readOwn(descriptor int, name string, nameless bool) ([]byte, error) {
 		}
 	}
 	return content, nil
+}
+
+// checkOwn tells the size of a file that is the user's own and nobody else's to see;
+// or, where it may be nameless, of one that nobody else can find.
+func checkOwn(descriptor int, name string, nameless bool) (size int64, err error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(descriptor, &st); err != nil {
+		return 0, err
+	}
+	hidden := nameless && st.Nlink == 0
+	switch {
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return 0, fmt.Errorf("%s is no file", name)
+	case !hidden && int(st.Uid) != os.Geteuid():
+		return 0, fmt.Errorf("%s is another user's", name)
+	case !hidden && st.Mode&0o077 != 0:
+		return 0, fmt.Errorf("%s can be read or written by others", name)
+	case st.Size > fileLimit:
+		return 0, fmt.Errorf("%s is too large", name)
+	}
+	return st.Size, nil
 }

@@ -41,8 +41,8 @@ func TestOpened(t *testing.T) {
 				fd = memory(t)
 			}
 			f := Opened(fd)
-			if _, err := Take(f, key("a")); err == nil {
-				t.Error("an empty file holds a session")
+			if _, err := Take(f, key("a")); err == nil || !strings.HasSuffix(err.Error(), " is empty") {
+				t.Errorf("an empty file: %v", err)
 			}
 			long := session("one")
 			long.Certificates = append(long.Certificates, make([]byte, 5000))
@@ -103,6 +103,25 @@ func TestOpenedRefused(t *testing.T) {
 		if _, err := Take(Opened(fd), key("a")); err == nil {
 			t.Error("a pipe holds a session")
 		}
+	}
+}
+
+// A ticket is a secret: where it would not be taken from, it is not put either, and the
+// file stays as it is. A shell's `7<>FILE` makes one that all may read.
+func TestOpenedKeepsNoSecretForOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	file.WriteString("before")
+	file.Chmod(0o644)
+	if err := Put(Opened(int(file.Fd())), key("a"), session("one")); err == nil || !strings.Contains(err.Error(), "by others") {
+		t.Errorf("put: %v", err)
+	}
+	if content, err := os.ReadFile(path); err != nil || string(content) != "before" {
+		t.Errorf("the file has %q, %v", content, err)
 	}
 }
 
