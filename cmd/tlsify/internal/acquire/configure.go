@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
+	"strings"
 
 	"tlsify/cmd/tlsify/internal/fingerprint"
 	"tlsify/cmd/tlsify/internal/invocation"
@@ -155,7 +156,11 @@ func (r *Resources) sessionKey() [32]byte {
 	}
 	c := r.Client
 	put(r.Engine.Name(), r.Engine.Library())
-	put(r.Target.Network, r.Target.Address, c.ServerName, c.Fingerprint, string(c.Hello))
+	address := r.Target.Address
+	if r.Host.IsDNS() {
+		address = strings.Replace(address, ".:", ":", 1) // the dot is dialled, and no part of the name
+	}
+	put(r.Target.Network, address, c.ServerName, c.Fingerprint, string(c.Hello))
 	var names []string
 	for _, name := range r.Policy.Names {
 		names = append(names, name.String())

@@ -77,4 +77,7 @@ func TestSessionKeyBindsTheConnection(t *testing.T) {
 		}
 		seen[k] = what
 	}
+	if key(func(c *call) { c.args[1] = "A.test.:443" }) != key(func(*call) {}) {
+		t.Error("a trailing dot is part of the name")
+	}
 }
