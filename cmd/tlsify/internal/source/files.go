@@ -383,6 +383,9 @@ type output struct {
 func (o *output) Write(p []byte) (int, error) {
 	o.to.SetWriteDeadline(time.Now().Add(outputTime)) // no clock of the handshake's ends it
 	n, err := o.to.Write(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errors.New("who reads it stands still")
+	}
 	if err != nil {
 		err = status.Usagef("--%s: %s", o.option, status.PathText(err))
 	}
