@@ -102,6 +102,8 @@ func TestOneSocketHasThePeersBytesAlone(t *testing.T) {
 		{"truncated", "fin", nil, 6, "hello\n"},
 		{"refused", "talk", []string{"--pin", "sha256//" + strings.Repeat("A", 43) + "="}, 5, ""},
 		{"usage", "talk", []string{"--no-such"}, 1, ""},
+		{"usage-control", "talk", []string{"--no-such", "--control-fd", "2"}, 1,
+			"tlsify 1 -\nerror usage unknown option --no-such: see tlsify help\nend 1\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -116,6 +118,21 @@ func TestOneSocketHasThePeersBytesAlone(t *testing.T) {
 				t.Errorf("status %d", status)
 			}
 		})
+	}
+}
+
+// As openssl it is the same, also where its arguments are at fault.
+func TestOneSocketOfAPersonality(t *testing.T) {
+	t.Parallel()
+	l := under(t, "openssl")
+	l.quietly()
+	conn := l.socket(0, 1, 2)
+	tlsify := l.start("s_client", "-no-such")
+	if got, _ := io.ReadAll(conn); len(got) > 0 {
+		t.Errorf("got %q", got)
+	}
+	if status := tlsify.wait(); status != 1 {
+		t.Errorf("status %d", status)
 	}
 }
 

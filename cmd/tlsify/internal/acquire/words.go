@@ -67,7 +67,7 @@ func mute(words *option.Words, args []string, fault error) (muted bool, err erro
 		words.Form != option.Connect && words.Form != option.Accept {
 		return muted, err
 	}
-	value, _ := words.Value("control-fd")
+	value, _ := controlWord(words, args)
 	if out, _, err := process.ParsePair("control-fd", value); err == nil && out == 2 {
 		return muted, nil // the caller wants our lines there
 	}
@@ -95,10 +95,10 @@ func network(words *option.Words) []int {
 	return []int{a, b}
 }
 
-// openControl opens the control channel. Where the command line broke off before
+// controlWord is the value of --control-fd. Where the command line broke off before
 // it was seen, it is looked for behind the fault.
-func openControl(words *option.Words, args []string, claims *process.Claims) (*status.Channel, error) {
-	value, ok := words.Value("control-fd")
+func controlWord(words *option.Words, args []string) (value string, ok bool) {
+	value, ok = words.Value("control-fd")
 	for i := 0; !ok && i < len(args) && args[i] != "--"; i++ {
 		if args[i] == "--control-fd" && i+1 < len(args) {
 			value, ok = args[i+1], true
@@ -106,6 +106,12 @@ func openControl(words *option.Words, args []string, claims *process.Claims) (*s
 			value, ok = after, true
 		}
 	}
+	return value, ok
+}
+
+// openControl opens the control channel.
+func openControl(words *option.Words, args []string, claims *process.Claims) (*status.Channel, error) {
+	value, ok := controlWord(words, args)
 	if !ok {
 		return nil, nil
 	}
