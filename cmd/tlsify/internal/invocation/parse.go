@@ -99,6 +99,9 @@ func (p *parser) capture() (err error) {
 	if _, ok := process.Named(p.inv.Save); ok {
 		return status.Usagef("--save takes a path, and no %s: its file is made anew", status.Cut(p.inv.Save))
 	}
+	if err := process.CheckName("save", p.inv.Save); err != nil {
+		return err
+	}
 	switch {
 	case len(p.words.Rest) > 1 || listens && len(p.words.Rest) > 0 || p.words.Prog != nil:
 		return status.Usagef("fingerprint: a capture, or --listen ADDR, and nothing else")

@@ -114,6 +114,9 @@ func TestRefusals(t *testing.T) {
 		{"connect|--session=fd:5|--net-fd=5|--name=a.test", `--session: descriptor 5 is used for --net-fd already`},
 		// It once made a file of that name.
 		{"fingerprint|--listen=127.0.0.1:0|--save=fd:5", `--save takes a path, and no fd:5`},
+		{"connect|--session=fd:|a.test:1", `--session: fd: is no descriptor`},
+		{"connect|--keylog=fd:x|a.test:1", `--keylog: fd:x is no descriptor`},
+		{"fingerprint|--listen=127.0.0.1:0|--save=fd:-1", `--save: fd:-1 is no descriptor`},
 		{"connect|--net-fd=5|--name=a.test|--keylog=fd:5", `--keylog: descriptor 5 is used for --net-fd already`},
 		{"connect|--linger=1s|--handoff=ktls|a.test:1", `--handoff needs a --control-fd`},
 		{"connect|--raw-public-key|--pin=f|--trust=f|a.test:1", `--raw-public-key: nobody vouches for a key`},

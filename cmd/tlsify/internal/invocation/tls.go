@@ -76,6 +76,9 @@ func (p *parser) common() (err error) {
 	}
 	if value, ok := p.words.Value("keylog"); ok && p.words.Form != option.Listen {
 		t.KeyLog = value
+		if err := process.CheckName("keylog", value); err != nil {
+			return err
+		}
 		if n, ok := process.Named(value); ok && n <= 2 {
 			return status.Usagef("--keylog: descriptor %d is not free for that", n)
 		} else if ok {
@@ -304,6 +307,9 @@ func (p *parser) session() error {
 	path, ok := p.words.Value("session")
 	if !ok {
 		return nil
+	}
+	if err := process.CheckName("session", path); err != nil {
+		return err
 	}
 	s := &Session{Path: path}
 	n, opened := process.Named(path)

@@ -155,3 +155,12 @@ func Named(name string) (int, bool) {
 	n, err := strconv.Atoi(digits)
 	return n, err == nil && n >= 0
 }
+
+// CheckName refuses, for an option whose file may be made, what begins as fd:N does
+// and has no number, as where a shell's variable is not set.
+func CheckName(option, name string) error {
+	if _, ok := Named(name); !ok && strings.HasPrefix(name, "fd:") {
+		return status.Usagef("--%s: %s is no descriptor; ./%s is a file of that name", option, status.Cut(name), status.Cut(name))
+	}
+	return nil
+}
