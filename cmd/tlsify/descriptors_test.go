@@ -124,8 +124,7 @@ func TestOneSocketHasThePeersBytesAlone(t *testing.T) {
 // As openssl it is the same, also where its arguments are at fault.
 func TestOneSocketOfAPersonality(t *testing.T) {
 	t.Parallel()
-	l := under(t, "openssl")
-	l.quietly()
+	l := under(t, "openssl") // without a control channel
 	conn := l.socket(0, 1, 2)
 	tlsify := l.start("s_client", "-no-such")
 	if got, _ := io.ReadAll(conn); len(got) > 0 {
