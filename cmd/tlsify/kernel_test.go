@@ -153,7 +153,8 @@ func TestKernelAuto(t *testing.T) {
 
 	l = newLaunch(t)
 	h := newHandoff(l)
-	tlsify = l.start(connectTo(t, startServer(t, "quiet"), "--handoff", "auto")...)
+	// Nothing is asked of the stream: that would be a socketpair.
+	tlsify = l.start(append([]string{"connect", "--name", enginetest.Host, "--handoff", "auto"}, append(trusting(t), startServer(t, "quiet").address)...)...)
 	h.take(tlsify)
 	tlsify.await("handoff")
 	if !strings.Contains(tlsify.said.text(), "handoff "+handoffKind+"\n") {
