@@ -226,6 +226,10 @@ func (c *connection) ready(context.Context) (err error) {
 
 // stream moves the bytes until the end and returns the exit status.
 func (c *connection) stream(ctx context.Context) int {
+	if c.handedAway { // and no command is for us any more
+		c.kept.save()
+		return status.OK
+	}
 	plan := pump.Plan{
 		Carrier: c.carrier,
 		Network: c.network,
@@ -237,10 +241,6 @@ func (c *connection) stream(ctx context.Context) int {
 	}
 	if c.caller.Leaves {
 		plan.LeaveAfter = leaveAfter
-	}
-	if c.handedAway {
-		c.kept.save()
-		return status.OK
 	}
 	if err := c.plaintext(&plan); err != nil {
 		return c.failed(ctx, &pump.LocalError{Err: err})
