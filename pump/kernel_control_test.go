@@ -5,6 +5,7 @@ package pump
 import (
 	"errors"
 	"io"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -120,6 +121,27 @@ func TestKernelResetToldToWriter(t *testing.T) {
 	}
 	if err := c.receive(); !errors.Is(err, unix.ECONNRESET) {
 		t.Errorf("reading ended with %v", err)
+	}
+}
+
+// A reset that is told behind a record is one as well where the record could not be
+// spliced on: there it was taken for an end of file, which --tolerate-truncation forgives.
+func TestKernelResetBehindData(t *testing.T) {
+	needKernel(t)
+	w := newWire(t, engine.AES128GCM, false)
+	a := inKernel(t, streamtest.Kinds[0], w)
+	out, err := unix.Open(filepath.Join(t.TempDir(), "out"), unix.O_WRONLY|unix.O_CREAT|unix.O_APPEND|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	streamtest.CloseLater(t, out)
+	a.plan.Out, a.plan.Report = newFD(t, out), func(Event, error) {}
+	w.scripted(t).says(string(streamtest.Noise(record.MaxPlaintext))) // a full one: more is asked for
+	w.socket.SetLinger(0)
+	w.socket.Close()
+	a.begin()
+	if err := streamtest.Soon(t, "Run", a.done); !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("Run returned %v", err)
 	}
 }
 
@@ -285,9 +307,9 @@ func TestKernelKeyUpdate(t *testing.T) {
 // another. A kernel that can't do that ends the stream.
 func TestKernelSpentKey(t *testing.T) {
 	rekeys := needKernel(t)
-	onKernelFrom := func(name string, sequence uint64, test func(a *act, peer *scriptedPeer)) {
+	onKernelFrom := func(name string, cipher engine.Cipher, sequence uint64, test func(a *act, peer *scriptedPeer)) {
 		t.Run(name, func(t *testing.T) {
-			w := newWire(t, engine.AES128GCM, false)
+			w := newWire(t, cipher, false)
 			w.keys.Out.Sequence, w.in.Sequence = sequence, sequence
 			a := inKernel(t, streamtest.Kinds[0], w)
 			a.plan.Carrier.(*kernelCarrier).calls = lookEvery // it is time to look
@@ -295,14 +317,16 @@ func TestKernelSpentKey(t *testing.T) {
 		})
 	}
 	const limit = 1 << 24
-	onKernelFrom("fresh", limit-2*lookEvery*callRecords, func(a *act, peer *scriptedPeer) {
-		a.writes("fresh")
-		peer.hears(typeAppData, "fresh")
-		if n, err := kernelSequence(a.plan.Network.(*stream.FD), a.plan.Carrier.(*kernelCarrier).kernelSender.key); err != nil || n != limit-2*lookEvery*callRecords+1 {
-			a.Errorf("sequence number %d, %v", n, err)
-		}
-	})
-	onKernelFrom("spent", limit-lookEvery*callRecords, func(a *act, peer *scriptedPeer) {
+	for _, cipher := range kernelSuites { // the kernel has code for each
+		onKernelFrom("fresh "+cipher.String(), cipher, limit-2*lookEvery*callRecords, func(a *act, peer *scriptedPeer) {
+			a.writes("fresh")
+			peer.hears(typeAppData, "fresh")
+			if n, err := kernelSequence(a.plan.Network.(*stream.FD), a.plan.Carrier.(*kernelCarrier).kernelSender.key); err != nil || n != limit-2*lookEvery*callRecords+1 {
+				a.Errorf("sequence number %d, %v", n, err)
+			}
+		})
+	}
+	onKernelFrom("spent", engine.AES128GCM, limit-lookEvery*callRecords, func(a *act, peer *scriptedPeer) {
 		a.writes("spent")
 		if !rekeys {
 			peer.send(typeAlert, closeNotify...)

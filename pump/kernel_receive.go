@@ -55,6 +55,10 @@ func (r *kernelReceiver) move() error {
 	if !r.installed {
 		return r.moveEarly()
 	}
+	if why := r.later; why != nil { // the kernel does not tell it again
+		r.later = nil
+		return r.look(why)
+	}
 	if !r.plain && r.pipe == nil {
 		pipe, err := stream.NewConduit()
 		r.pipe, r.plain = pipe, err != nil
@@ -97,10 +101,6 @@ func (r *kernelReceiver) finish(err error) error {
 // splice moves records into the pipe: as many as are there and fit, so long as
 // they are full ones, which others mostly follow.
 func (r *kernelReceiver) splice() error {
-	if why := r.later; why != nil {
-		r.later = nil
-		return r.look(why)
-	}
 	for records := 1; ; records++ {
 		n, err := r.pipe.Fill(r.sock.Number())
 		switch {
