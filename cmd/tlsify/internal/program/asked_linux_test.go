@@ -62,9 +62,11 @@ func TestAnswer(t *testing.T) {
 		Claims: &process.Claims{}, Env: []string{"ONE=1", "PATH=" + os.Getenv("PATH")}, Names: []string{"TWO"}}
 	started := 0
 	start := starting(t, plan, &started)
+	done := make(chan bool)
 	go func() {
 		plan.Answer(listeners, start)
 		listeners.Close()
+		close(done)
 	}()
 	p, err := Asked("sh", accepts)
 	if err != nil {
@@ -82,7 +84,7 @@ func TestAnswer(t *testing.T) {
 	if status := p.Status(t.Context(), 0, time.Minute); status != 0 {
 		t.Error("status", status)
 	}
-	if started != 1 {
+	if <-done; started != 1 {
 		t.Error("started", started)
 	}
 }
