@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/rand"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/engine"
 	"tlsify/engine/enginetest"
 	"tlsify/pump"
 )
@@ -203,6 +205,52 @@ func TestKernelHandoff(t *testing.T) {
 				t.Errorf("the server saw: %s", notes)
 			}
 		})
+	}
+}
+
+// A socket that the caller had already is left as it is, and what the peer sends right
+// behind its handshake is found on it.
+func TestKernelHandoffInherited(t *testing.T) {
+	needKernelTLS(t)
+	for _, e := range built() {
+		if _, serves := e.(engine.ServerEngine); !serves {
+			continue
+		}
+		for _, flag := range []int{0, unix.O_NONBLOCK} {
+			t.Run(fmt.Sprint(e.Name(), "/", flag), func(t *testing.T) {
+				l := newLaunch(t)
+				h := newHandoff(l)
+				ours, theirs := tcpPair(t)
+				raw := rawOf(t, theirs)
+				theirs.Close()
+				l.give(5, raw)
+				if err := unix.SetNonblock(raw, flag != 0); err != nil {
+					t.Fatal(err)
+				}
+				args := append([]string{"accept", "--net-fd", "5", "--handoff", "ktls", "--engine", e.Name()}, identity(t)...)
+				tlsify := l.start(args...)
+				client, err := newClient(ours, clientConfig(t))
+				if err != nil {
+					t.Fatal(err)
+				}
+				io.WriteString(client, "early")
+				n := h.take(tlsify)
+				tlsify.expect(0, "handoff ktls", "ready", "end 0")
+				if flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != flag {
+					t.Errorf("flags %x, %v", flags, err)
+				}
+				unix.SetNonblock(n, false)
+				buf := make([]byte, 100)
+				if got, err := unix.Read(n, buf); string(buf[:max(got, 0)]) != "early" {
+					t.Errorf("got %q, %v", buf[:max(got, 0)], err)
+				}
+				unix.Write(n, []byte("answer"))
+				unix.Shutdown(n, unix.SHUT_WR)
+				if got, how := client.hear(); got != "answer" || how != "fin" {
+					t.Errorf("the client got %q, end %s", got, how)
+				}
+			})
+		}
 	}
 }
 
