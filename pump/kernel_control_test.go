@@ -437,10 +437,10 @@ func TestKernelProgDoesNotRead(t *testing.T) {
 	peer.says("hello")
 	streamtest.WantRead(t, a.out, "hello")
 	a.stopsReading()
-	for range 20 { // more than a pipe of ours holds
-		peer.says(string(streamtest.Noise(record.MaxPlaintext)))
-		peer.send(typeHandshake, ticket...)
+	for range 100 { // more than a pipe of ours holds
+		peer.says("nobody reads it")
 	}
+	peer.send(typeHandshake, ticket...)
 	peer.send(typeAlert, closeNotify...)
 	a.writes("still here")
 	peer.hears(typeAppData, "still here")
@@ -449,6 +449,29 @@ func TestKernelProgDoesNotRead(t *testing.T) {
 	if err := streamtest.Soon(t, "Run", a.done); err != nil {
 		t.Errorf("Run returned %v", err)
 	}
+}
+
+// A new key of ours asks for the peer's. A kernel that takes none sends nothing, and
+// goes on.
+func TestKernelRekeyAsks(t *testing.T) {
+	rekeys := needKernel(t)
+	onKernel(t, func(t *testing.T, a *act, _ *wire, peer *scriptedPeer) {
+		a.begin()
+		a.writes("old")
+		peer.hears(typeAppData, "old")
+		if err := Rekey(a.plan.Carrier); rekeys != (err == nil) {
+			t.Fatal(err)
+		}
+		if rekeys {
+			peer.hears(typeHandshake, record.KeyUpdateRequest)
+			peer.opener.Update()
+			peer.updates(0)
+		}
+		a.writes("new")
+		peer.hears(typeAppData, "new")
+		peer.says("and back")
+		streamtest.WantRead(t, a.out, "and back")
+	})
 }
 
 // A KeyUpdate that is owed and finds no room is sent when there is some.
