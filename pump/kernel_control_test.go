@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -444,6 +446,16 @@ func TestKernelProgDoesNotRead(t *testing.T) {
 	peer.send(typeAlert, closeNotify...)
 	a.writes("still here")
 	peer.hears(typeAppData, "still here")
+	closed := func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return slices.Contains(a.reports, "closed peer")
+	}
+	for began := time.Now(); !closed(); time.Sleep(streamtest.Beat) {
+		if time.Since(began) > streamtest.Patience {
+			t.Fatal("the peer's close_notify was not come to")
+		}
+	}
 	a.finishes()
 	peer.hears(typeAlert, string(closeNotify))
 	if err := streamtest.Soon(t, "Run", a.done); err != nil {
