@@ -121,20 +121,6 @@ func TestOneSocketHasThePeersBytesAlone(t *testing.T) {
 	}
 }
 
-// As openssl it is the same, also where its arguments are at fault.
-func TestOneSocketOfAPersonality(t *testing.T) {
-	t.Parallel()
-	l := under(t, "openssl") // without a control channel
-	conn := l.socket(0, 1, 2)
-	tlsify := l.start("s_client", "-no-such")
-	if got, _ := io.ReadAll(conn); len(got) > 0 {
-		t.Errorf("got %q", got)
-	}
-	if status := tlsify.wait(); status != 1 {
-		t.Errorf("status %d", status)
-	}
-}
-
 func flagsOf(t testing.TB, fds map[int]int) string {
 	t.Helper()
 	all := map[int]string{}

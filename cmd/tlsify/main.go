@@ -116,11 +116,9 @@ func parse(argv []string, say status.Reporter) (*invocation.Invocation, caller.C
 	say.Failed = who.Failed
 	if err != nil {
 		// Which descriptor is the network is not known yet: any may be.
-		mute := process.MuteAny
-		if who.Dials {
-			mute = process.MuteOneSocket
+		if !who.Dials {
+			say.Muted, _ = process.MuteAny()
 		}
-		say.Muted, _ = mute()
 		return &invocation.Invocation{Form: option.Help, Say: say}, who, err
 	}
 	words, in, err := acquire.Words(args, say, built())
