@@ -176,7 +176,7 @@ func TestControlOfBadArguments(t *testing.T) {
 func TestTokensAreEscaped(t *testing.T) {
 	t.Parallel()
 	l := newLaunch(t)
-	l.start("connect", "--name", "a.test", "unix:/no\nerror ok\x1b[2J/"+strings.Repeat("x", 100)).
+	l.start("connect", "--name", "a.test", "unix:/no\nerror ok\x1b[2J/"+strings.Repeat("x", 50)).
 		expect(3, "tlsify 1 std", "error connect .*%0Aerror ok%1B.*", "end 3")
 	if n := strings.Count(l.said.text(), "\n"); n != 3 {
 		t.Errorf("%d lines: %q", n, fmt.Sprint(l.said.text()))
