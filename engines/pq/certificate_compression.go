@@ -3,6 +3,7 @@ package pq
 import (
 	"bytes"
 	"compress/zlib"
+	"crypto/x509"
 	"io"
 	"slices"
 
@@ -53,15 +54,32 @@ func (p *preferences) compressionIDs() (ids []uint16) {
 	return ids
 }
 
-// compressCertificate gives a CompressedCertificate for a Certificate message, if
-// the peer takes one and it is worth it, and else the message itself.
-func compressCertificate(known []Compression, raw []byte, theirs []uint16) []byte {
+// mayShrink tells whether a Certificate message of n bytes may come to less by more
+// than a sixteenth. The keys and signatures of its chain do not shrink, and of ML-DSA
+// there is little else; the rest comes to about half. To find that out by compressing
+// takes a megabyte, and as long as to sign.
+func mayShrink(n int, chain [][]byte) bool {
+	rest := n
+	for _, der := range chain {
+		if cert, err := x509.ParseCertificate(der); err == nil {
+			rest -= len(cert.RawSubjectPublicKeyInfo) + len(cert.Signature)
+		}
+	}
+	return rest/2 > n/16
+}
+
+// compressCertificate gives a CompressedCertificate for the Certificate message of a
+// chain, if the peer takes one and it is worth it, and else the message itself.
+func compressCertificate(known []Compression, raw []byte, chain [][]byte, theirs []uint16) []byte {
 	if len(raw) < fewToCompress {
 		return raw
 	}
 	for _, c := range known {
 		if c.Compress == nil || !contains(theirs, c.ID) {
 			continue
+		}
+		if !mayShrink(len(raw), chain) {
+			return raw
 		}
 		compressed, err := c.Compress(raw[4:])
 		if err != nil || len(compressed) > len(raw)-len(raw)/16 {

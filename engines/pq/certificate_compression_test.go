@@ -80,12 +80,39 @@ func TestCertificateCompression(t *testing.T) {
 // What is short, or no shorter compressed, goes as it is.
 func TestNotWorthCompressing(t *testing.T) {
 	for name, content := range map[string][]byte{"short": make([]byte, fewToCompress-1), "random": randomBytes(5000)} {
-		if got := compressCertificate(compressions, content, []uint16{1, 2, 3}); !bytes.Equal(got, content) {
+		if got := compressCertificate(compressions, content, nil, []uint16{1, 2, 3}); !bytes.Equal(got, content) {
 			t.Errorf("%s: it was compressed", name)
 		}
 	}
-	if got := compressCertificate(compressions, make([]byte, 5000), []uint16{9}); len(got) != 5000 {
+	if got := compressCertificate(compressions, make([]byte, 5000), nil, []uint16{9}); len(got) != 5000 {
 		t.Error("it was compressed by an algorithm that we do not have")
+	}
+}
+
+// Of a chain that is keys and signatures only, as those of ML-DSA, no compressor is
+// asked: it took longer than the signature, in each handshake, and for nothing.
+func TestNotCompressedInVain(t *testing.T) {
+	names := manyNames(t)
+	for kind, tt := range map[string]struct {
+		chain [][]byte
+		asks  bool
+	}{
+		"ML-DSA-44":                  {slices.Concat(testIdentity("mldsa44").Chain, testIdentity("mldsa44").Chain), false},
+		"RSA":                        {slices.Concat(testIdentity("rsa").Chain, testIdentity("rsa").Chain), true},
+		"many names":                 {names.Chain, true},
+		"ML-DSA-44 and many names":   {slices.Concat(names.Chain, testIdentity("mldsa44").Chain), true},
+		"something that is no chain": {[][]byte{make([]byte, 5000)}, true},
+	} {
+		raw := must((&certificateMessage{chain: tt.chain}).marshal())
+		asked := false
+		compressor := []Compression{{ID: 1, Compress: func(plain []byte) ([]byte, error) {
+			asked = true
+			return zlibCompress(plain)
+		}}}
+		sent := compressCertificate(compressor, raw, tt.chain, []uint16{1})
+		if asked != tt.asks || asked == bytes.Equal(sent, raw) {
+			t.Errorf("%s: asked %t, and %d bytes of %d are sent", kind, asked, len(sent), len(raw))
+		}
 	}
 }
 
@@ -152,7 +179,7 @@ func TestCompressionBombs(t *testing.T) {
 // The limit of a client that nobody knows holds for what it compresses.
 func TestCompressedClientCertificateLimit(t *testing.T) {
 	content := append(bytes.Repeat([]byte{0}, maxClientCertificate), randomBytes(1<<14)...)
-	raw := compressCertificate(compressions, append([]byte{typeCertificate, 2, 0x40, 0}, content...), []uint16{1})
+	raw := compressCertificate(compressions, append([]byte{typeCertificate, 2, 0x40, 0}, content...), nil, []uint16{1})
 	if raw[0] != typeCompressedCertificate {
 		t.Fatal("it was not compressed")
 	}

@@ -134,7 +134,7 @@ func FuzzRawKey(f *testing.F) {
 func FuzzCompressedCertificate(f *testing.F) {
 	f.Add(compressed(must((&certificateMessage{chain: [][]byte{bytes.Repeat([]byte("leaf"), 100)}}).marshal())))
 	f.Add(compressed(nil))
-	f.Add(compressCertificate(compressions, bytes.Repeat([]byte{typeCertificate, 0, 8, 0, 7}, 500), []uint16{1}))
+	f.Add(compressCertificate(compressions, bytes.Repeat([]byte{typeCertificate, 0, 8, 0, 7}, 500), nil, []uint16{1}))
 	f.Add(pretendCompressed(3, 5, []byte("\x28\xb5\x2f\xfd\x20\x05\x29\x00\x00leaf1")))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		plain, err := decompressCertificate(compressions, raw, maxCertificateMessage)

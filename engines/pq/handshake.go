@@ -274,7 +274,7 @@ func (h *handshake) sendIdentity(id *engine.Identity, s *scheme, m *certificateM
 	if err != nil {
 		return internal("%w", err)
 	}
-	if err := h.send(compressCertificate(h.prefs.known(), raw, compressions), nil); err != nil {
+	if err := h.send(compressCertificate(h.prefs.known(), raw, m.chain, compressions), nil); err != nil {
 		return err
 	}
 	signature, err := s.sign(id.Key, signedMessage(!h.server, h.transcript.sum()))
