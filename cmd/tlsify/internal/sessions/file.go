@@ -31,7 +31,7 @@ func locked(file File, f func() error) error {
 			defer unlock()
 			return f()
 		}
-		busy := errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EINTR)
+		busy := errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR)
 		if !busy || time.Now().After(end) {
 			return err
 		}

@@ -279,6 +279,25 @@ func TestLockIsNotWaitedForLong(t *testing.T) {
 	}
 }
 
+// A directory that may not be opened is no lock that somebody holds.
+func TestLockIsRefused(t *testing.T) {
+	tries := refusing(0)
+	if _, err := Take(&tries, key("a")); !errors.Is(err, unix.EACCES) || tries != 1 {
+		t.Errorf("after %d tries: %v", tries, err)
+	}
+}
+
+// refusing is a file whose directory is somebody else's.
+type refusing int
+
+func (r *refusing) lock() (unlock func(), err error) {
+	*r++
+	return nil, &os.PathError{Op: "open", Path: "/somewhere", Err: unix.EACCES}
+}
+func (*refusing) read() ([]byte, error) { return nil, nil }
+func (*refusing) replace([]byte) error  { return nil }
+func (*refusing) remove() error         { return nil }
+
 // Where no file can be made the reason is returned.
 func TestNoFileCanBeMade(t *testing.T) {
 	for _, dir := range []string{"/proc/self", filepath.Join(t.TempDir(), "missing")} {
