@@ -154,8 +154,12 @@ func mayBeHello(first []byte) bool {
 // mayBeAlert tells whether a record can begin so that is an alert: what a client
 // sends that has nothing to offer, or that thinks better of it.
 func mayBeAlert(first []byte) bool {
-	for at, must := range map[int]byte{0: tlsAlert, 1: tlsMajor, 3: 0, 4: tlsAlertLen} {
-		if at < len(first) && first[at] != must {
+	for at, b := range first {
+		switch {
+		case at == 0 && b != tlsAlert,
+			at == 1 && b != tlsMajor,
+			at == 3 && b != 0,
+			at == tlsHeaderLen-1 && b != tlsAlertLen:
 			return false
 		}
 	}
