@@ -76,16 +76,26 @@ func (p *parser) common() (err error) {
 	}
 	if value, ok := p.words.Value("keylog"); ok && p.words.Form != option.Listen {
 		t.KeyLog = value
-		if err := process.CheckName("keylog", value); err != nil {
-			return err
-		}
-		if n, ok := process.Named(value); ok && n <= 2 {
-			return status.Usagef("--keylog: descriptor %d is not free for that", n)
-		} else if ok {
-			return p.Claims.Claim(n, "keylog", process.ToWrite)
-		}
+		_, err = p.written("keylog", value, process.ToWrite)
 	}
-	return nil
+	return err
+}
+
+// written takes the name of a file that is written to. It claims the descriptor that
+// fd:N names, which it returns, and refuses one that is not free for that; of a path it
+// returns 0.
+func (p *parser) written(what, name string, how process.Access) (n int, err error) {
+	if err := process.CheckName(what, name); err != nil {
+		return 0, err
+	}
+	n, ok := process.Named(name)
+	switch {
+	case !ok:
+		return 0, nil
+	case n <= 2:
+		return 0, status.Usagef("--%s: descriptor %d is not free for that", what, n)
+	}
+	return n, p.Claims.Claim(n, what, how)
 }
 
 // list reads a comma-separated list of words of at most 255 bytes (which is
@@ -308,26 +318,18 @@ func (p *parser) session() error {
 	if !ok {
 		return nil
 	}
-	if err := process.CheckName("session", path); err != nil {
+	n, err := p.written("session", path, process.ToRead|process.ToWrite)
+	if err != nil {
 		return err
 	}
-	s := &Session{Path: path}
-	n, opened := process.Named(path)
-	if opened && n <= 2 {
-		return status.Usagef("--session: descriptor %d is not free for that", n)
-	} else if opened {
-		if err := p.Claims.Claim(n, "session", process.ToRead|process.ToWrite); err != nil {
-			return err
-		}
-		s.FD = n
-	}
+	s := &Session{Path: path, FD: n}
 	for _, o := range option.Table {
 		if o.Binds {
 			s.Bound = append(s.Bound, p.words.Values[o.Name])
 		}
 	}
 	s.Bound = append(s.Bound, []string{p.Env["SSL_CERT_FILE"], p.Env["SSL_CERT_DIR"]})
-	if p.inv.Sandbox == privilege.Require && !opened {
+	if p.inv.Sandbox == privilege.Require && s.FD == 0 {
 		home := ""
 		if account, err := user.Current(); err == nil { // whatever HOME says
 			home = account.HomeDir
