@@ -295,6 +295,9 @@ func (c *connection) plaintext(plan *pump.Plan) (err error) {
 	return nil
 }
 
+// takenForLeaving is said of a close_notify of ours behind which the stream was cut.
+const takenForLeaving = "may have taken for our leaving; --eof hold sends that only when the peer has ended"
+
 // reportEnding puts the endings of the stream on the control channel.
 func (c *connection) reportEnding(event pump.Event, err error) {
 	switch event {
@@ -311,7 +314,7 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 			f := Blame(err, c.at, c.certAsked())
 			f.Text += map[pump.Event]string{
 				pump.Truncated:      ", and before ours; where the protocol itself says that all has come, --tolerate-truncation takes that for an end",
-				pump.TruncatedAfter: ", behind ours, which it may have taken for our leaving; --eof hold sends that only when the peer has ended",
+				pump.TruncatedAfter: ", behind ours, which it " + takenForLeaving,
 			}[event] + c.silently()
 			c.inv.Say.Failure(f)
 		}
@@ -320,10 +323,10 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 			return
 		}
 		f := Blame(err, c.at, c.certAsked())
-		if c.closed && is[*engine.TransportError](err) { // a server that ends with our close_notify unread resets
-			f.Text += ", behind our close_notify, which the peer may have taken for our leaving; --eof hold sends that only when the peer has ended"
-		}
 		if is[*engine.TransportError](err) {
+			if c.closed { // a server that ends with our close_notify unread resets
+				f.Text += ", behind our close_notify, which the peer " + takenForLeaving
+			}
 			f.Text += c.silently()
 		}
 		c.program.TellEnd("error " + f.Code)
@@ -338,7 +341,7 @@ func (c *connection) silently() string {
 	if !c.certAsked() || c.facts.State.Version < engine.TLS13 {
 		return ""
 	}
-	return "; the server had asked for a certificate, and may have refused ours, or the lack of one"
+	return mayHaveRefused
 }
 
 // hear listens for commands, and returns what is closed by the command close.
