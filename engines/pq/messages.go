@@ -17,8 +17,6 @@ type encryptedExtensions struct {
 	clientType      *engine.CertificateType
 	serverType      *engine.CertificateType
 	retryConfigs    []byte // an ECHConfigList; nil: absent
-
-	extensions []uint16
 }
 
 func (m *encryptedExtensions) marshal() ([]byte, error) {
@@ -61,7 +59,7 @@ func parseEncryptedExtensions(raw []byte, offered func(ext uint16) bool) (*encry
 	if err != nil {
 		return nil, err
 	}
-	m.extensions, err = eachExtension(&s, "EncryptedExtensions", func(ext uint16, s *cryptobyte.String, _ bool) error {
+	_, err = eachExtension(&s, "EncryptedExtensions", func(ext uint16, s *cryptobyte.String, _ bool) error {
 		if !offered(ext) {
 			return broken(engine.AlertUnsupportedExtension, "extension %d in EncryptedExtensions was not offered", ext)
 		}
