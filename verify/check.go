@@ -50,7 +50,7 @@ func (p *Policy) Check(e Evidence) (*Result, error) {
 		return nil, err
 	}
 	j.checkPins(c)
-	c.result.SCTs = collectSCTs(e)
+	c.result.Timestamps = countSCTs(e)
 	j.checkStaple(c, e)
 	return c.end()
 }
@@ -102,9 +102,8 @@ func (j *judge) selfIssued(c *x509.Certificate) bool { return j.named(c, c) }
 
 // conclusion gathers what vouches for a peer and what is wrong with it.
 type conclusion struct {
-	result  Result
-	faults  []Reason
-	missing string
+	result Result
+	faults []Reason
 }
 
 func (c *conclusion) fault(reasons ...Reason) { c.faults = append(c.faults, reasons...) }
@@ -116,7 +115,6 @@ func (c *conclusion) ground(kind, detail string) {
 // path takes over a verdict on a path, whichever way it went.
 func (c *conclusion) path(v *verdict) {
 	c.fault(v.faults...)
-	c.missing = v.missing
 	c.result.Path = v.path
 	if len(v.faults) > 0 {
 		return
@@ -127,8 +125,8 @@ func (c *conclusion) path(v *verdict) {
 	}
 	c.ground(v.anchor.kind, detail)
 	for i, cert := range v.path {
-		if i == 0 || cert.NotAfter.Before(c.result.Expires.At) {
-			c.result.Expires = Expiry{cert.NotAfter, subjectText(cert)}
+		if i == 0 || cert.NotAfter.Before(c.result.Expires) {
+			c.result.Expires = cert.NotAfter
 		}
 	}
 }
@@ -139,7 +137,7 @@ func (c *conclusion) end() (*Result, error) {
 		c.fault(reason(Untrusted, "nothing vouches for the peer: without trust in any root, a pin or a TLSA record must"))
 	}
 	if len(c.faults) > 0 {
-		return nil, &Error{Reasons: sortReasons(c.faults), MissingIssuer: c.missing}
+		return nil, &Error{Reasons: sortReasons(c.faults)}
 	}
 	return &c.result, nil
 }
@@ -177,7 +175,7 @@ func (j *judge) checkTrust(c *conclusion, e Evidence) error {
 			accept = d.accept
 			break
 		}
-		*c = conclusion{result: own.result, faults: append(c.faults, own.faults...), missing: own.missing}
+		*c = conclusion{result: own.result, faults: append(c.faults, own.faults...)}
 		trust = trust && p.TrustToo
 	case d.pkix() && trust:
 		accept = d.accept

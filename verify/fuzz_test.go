@@ -230,7 +230,7 @@ func FuzzExtensions(f *testing.F) {
 			if oid.Equal(oidNameConstraints) {
 				j.constraintFaults([]*x509.Certificate{leaf.Certificate, &c})
 			}
-			collectSCTs(Evidence{Certificates: []*x509.Certificate{&c}, SCTs: [][]byte{value}})
+			countSCTs(Evidence{Certificates: []*x509.Certificate{&c}, SCTs: [][]byte{value}})
 		}
 	})
 }

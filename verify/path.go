@@ -43,8 +43,6 @@ type verdict struct {
 	path   []*x509.Certificate
 	anchor anchor
 	faults []Reason
-	// missing names the issuer at which the search ended without a root.
-	missing string
 }
 
 // findAnchors gives the roots with any of the names; see Store.find.
@@ -365,7 +363,6 @@ func (s *search) noRoot() *verdict {
 	case slices.ContainsFunc(s.sent, is):
 		add(Untrusted, "the issuer %q, whose certificate the peer sent, did not issue %s, and no trusted root did: the peer must send the right one", issuer, whose)
 	default:
-		v.missing = issuer
 		for _, m := range s.unparsed {
 			if subject, ok := certSubject(m.Raw); ok && m.Index > 0 && nameKey(subject) == s.names(last).issuer {
 				add(Malformed, "certificate %d of those that the peer sent, by its name the issuer of %s, can't be read (%s): the peer must send one that is well formed", m.Index, whose, oneLine(m.Err.Error()))

@@ -149,11 +149,13 @@ type Result struct {
 	// Path is the path that was used, leaf first, root last; nil where trust
 	// is none.
 	Path []*x509.Certificate
-	// Expires is when the first certificate on Path expires.
-	Expires Expiry
-	// SCTs are the timestamps found in the leaf, the handshake and the staple.
-	// They are reported, not verified: that would take a list of logs.
-	SCTs []SCT
+	// Expires is when the first certificate on Path expires. It is zero where
+	// there is no path.
+	Expires time.Time
+	// Timestamps is how many signed certificate timestamps the leaf, the handshake
+	// and the staple have. They are reported, not verified: that would take a list
+	// of logs.
+	Timestamps int
 	// Stapled is set where a staple was checked and says "good".
 	Stapled bool
 }
@@ -161,13 +163,6 @@ type Result struct {
 // Ground is one reason to accept a peer: Kind is "system", "trust", "pin" or
 // "tlsa", Detail says which, for a person, on one line.
 type Ground struct{ Kind, Detail string }
-
-// Expiry is when a path ends to be valid, and by whose certificate, for a
-// person. It is zero where there is no path.
-type Expiry struct {
-	At    time.Time
-	Whose string
-}
 
 // Code is a word of the contract's table of failures.
 type Code string
@@ -196,11 +191,6 @@ type Reason struct {
 
 // Error is a peer's rejection, with every reason that was found, the most
 // telling first. There is at least one.
-type Error struct {
-	Reasons []Reason
-	// MissingIssuer is the name of the issuer at which the search for a path
-	// ended, where that is a reason.
-	MissingIssuer string
-}
+type Error struct{ Reasons []Reason }
 
 func (e *Error) Error() string { return e.Reasons[0].Text }

@@ -15,12 +15,11 @@ import (
 // altNames is what a subjectAltName holds besides the DNS names, addresses and
 // mailboxes that x509 parses (RFC 5280, section 4.2.1.6).
 type altNames struct {
-	uris    []string
-	srv     []string // SRVName, RFC 4985
-	dirs    [][]byte // directoryName, DER
-	tags    [9]bool  // which kinds of GeneralName there are, by tag number
-	present bool
-	count   int
+	uris  []string
+	srv   []string // SRVName, RFC 4985
+	dirs  [][]byte // directoryName, DER
+	tags  [9]bool  // which kinds of GeneralName there are, by tag number
+	count int
 }
 
 // The tags of GeneralName.
@@ -45,7 +44,6 @@ func parseAltNames(c *x509.Certificate) (names altNames, ok bool) {
 	if value == nil {
 		return altNames{}, true
 	}
-	names.present = true
 	var seq cryptobyte.String
 	input := cryptobyte.String(value.Value)
 	if !input.ReadASN1(&seq, cbasn1.SEQUENCE) || !input.Empty() || seq.Empty() {

@@ -64,7 +64,7 @@ func (j *judge) checkStaple(c *conclusion, e Evidence) {
 	}
 	for _, ext := range response.Extensions {
 		if ext.Id.Equal(oidStapleSCTs) {
-			c.result.SCTs = readSCTList(c.result.SCTs, "staple", ext.Value)
+			c.result.Timestamps = min(c.result.Timestamps+countSCTList(ext.Value), maxSCTs)
 		}
 	}
 }

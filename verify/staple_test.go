@@ -314,11 +314,7 @@ func TestSCTs(t *testing.T) {
 		r.ExtraExtensions = []pkix.Extension{{Id: oidStapleSCTs, Value: list(raw(5, 50))}}
 	})
 	result := wantCodes(t, policy(t, root), e)
-	var got []string
-	for _, sct := range result.SCTs {
-		got = append(got, sct.From+" "+string('0'+rune(sct.LogID[0]))+" "+sct.Time.UTC().Format("05.000"))
-	}
-	if want := "certificate 1 00.010,certificate 2 00.020,handshake 3 00.030,staple 5 00.050"; strings.Join(got, ",") != want {
-		t.Errorf("got %v", got)
+	if want := 2 + 1 + 1; result.Timestamps != want {
+		t.Errorf("%d timestamps, want %d", result.Timestamps, want)
 	}
 }

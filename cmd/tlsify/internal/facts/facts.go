@@ -43,8 +43,8 @@ func (f *Facts) Accept(result *verify.Result) {
 	for _, g := range result.Grounds {
 		f.Verified = append(f.Verified, Ground{g.Kind, g.Detail})
 	}
-	f.expires = result.Expires.At
-	f.timestamps = len(result.SCTs)
+	f.expires = result.Expires
+	f.timestamps = result.Timestamps
 	f.stapled = result.Stapled
 }
 

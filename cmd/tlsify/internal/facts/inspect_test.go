@@ -43,7 +43,7 @@ func seen(t *testing.T) Seen {
 		Address: "192.0.2.1:443", Names: []string{"a.example"}, Now: testNow,
 		Peer: &engine.Peer{Certificates: chain},
 		Result: &verify.Result{Grounds: []verify.Ground{{Kind: "trust", Detail: "CN=root"}},
-			Path: append(slices.Clone(chain), root.Cert), Expires: verify.Expiry{At: testNow.Add(50 * time.Hour), Whose: "CN=a.example"}},
+			Path: append(slices.Clone(chain), root.Cert), Expires: testNow.Add(50 * time.Hour)},
 		State:   &engine.State{Version: engine.TLS13, Group: "X25519MLKEM768", ALPN: "h2"},
 		Offered: true,
 	}

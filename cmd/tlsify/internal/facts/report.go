@@ -145,11 +145,11 @@ func (r *Report) verdict(s Seen) {
 	for _, c := range s.Result.Path {
 		r.Path = append(r.Path, describe(c, s.Now))
 	}
-	if at := s.Result.Expires.At; !at.IsZero() {
+	if at := s.Result.Expires; !at.IsZero() {
 		days := daysLeft(at, s.Now)
 		r.Expires, r.DaysLeft = timeOf(at), &days
 	}
-	r.Timestamps = len(s.Result.SCTs)
+	r.Timestamps = s.Result.Timestamps
 	if s.Result.Stapled {
 		r.Staple = "good"
 	}
