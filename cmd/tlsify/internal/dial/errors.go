@@ -22,9 +22,6 @@ func (e *Error) Unwrap() error { return e.Err }
 // proxy's is in it, nor a user or a password.
 type ProxyError struct {
 	Proxy string // as Proxy.String gives it
-	// Reply is what the proxy answered, if it is an answer and that is what
-	// went wrong: an HTTP status code or a SOCKS reply field. Else 0.
-	Reply int
 	Err   error
 }
 

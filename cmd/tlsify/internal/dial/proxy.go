@@ -28,11 +28,11 @@ func (d *dialer) viaProxy(ctx context.Context, t Target) (*Stream, error) {
 		if err == nil {
 			return s, nil
 		}
-		var refused refusal
-		if len(destinations) == 1 || !errors.As(err, &refused) || !refused.elsewhere {
+		var answer unreached
+		if len(destinations) == 1 || !errors.As(err, &answer) {
 			return nil, p.failed(ctx, err)
 		}
-		failures = append(failures, &Error{to, refused})
+		failures = append(failures, &Error{to, answer})
 	}
 	return nil, &ProxyError{Proxy: p.String(), Err: failures}
 }
@@ -176,21 +176,12 @@ func (p *Proxy) failed(ctx context.Context, err error) error {
 		}
 		return &ProxyError{Proxy: p.String(), Err: fmt.Errorf("no answer: %w", context.Cause(ctx))}
 	}
-	var refused refusal
-	if errors.As(err, &refused) {
-		return &ProxyError{Proxy: p.String(), Reply: refused.reply, Err: refused}
-	}
 	return &ProxyError{Proxy: p.String(), Err: err}
 }
 
-// refusal is a proxy's answer that is no yes. Its text is ours.
-type refusal struct {
-	reply     int
-	text      string
-	elsewhere bool // another address of the target's may do better
-}
-
-func (r refusal) Error() string { return r.text }
+// unreached is a proxy's answer about the address that it was asked for:
+// another of the target's may do better.
+type unreached struct{ error }
 
 // unanswered is the error for one of reading a proxy's answer, of which some
 // is there or not.

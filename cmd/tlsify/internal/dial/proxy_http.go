@@ -39,7 +39,7 @@ func (p *Proxy) connectHTTP(conn io.ReadWriter, to string) error {
 			// What a Content-Length or Transfer-Encoding says is to be ignored.
 			return nil
 		case h.status == 101 || h.status >= 200:
-			return refusal{reply: h.status, text: p.refusalText(h)}
+			return errors.New(p.refusalText(h))
 		}
 		// An interim response (RFC 9110, section 15.2) is followed by another.
 	}

@@ -84,9 +84,9 @@ func (p *Proxy) authenticate(conn io.ReadWriter) error {
 	case method == methodPassword && p.user != "":
 		return p.sendPassword(conn)
 	case method == methodRefused && p.user == "":
-		return refusal{reply: methodRefused, text: "it wants authentication, and no user is given"}
+		return errors.New("it wants authentication, and no user is given")
 	case method == methodRefused:
-		return refusal{reply: methodRefused, text: "it wants a kind of authentication other than by user and password"}
+		return errors.New("it wants a kind of authentication other than by user and password")
 	}
 	return errors.New("it chose a way of authentication that was not offered")
 }
@@ -124,7 +124,7 @@ func readVerdict(r io.Reader) error {
 		return unanswered(err, n > 0)
 	}
 	if b[1] != 0 {
-		return refusal{reply: int(b[1]), text: "it does not accept the user and password"}
+		return errors.New("it does not accept the user and password")
 	}
 	return nil
 }
@@ -166,7 +166,11 @@ func readReply(r io.Reader) error {
 		if meaning == "" {
 			meaning = "no reply that RFC 1928 knows"
 		}
-		return refusal{int(reply), fmt.Sprintf("it answers %d (%s)", reply, meaning), isAboutAddress(reply)}
+		err := fmt.Errorf("it answers %d (%s)", reply, meaning)
+		if isAboutAddress(reply) {
+			return unreached{err}
+		}
+		return err
 	}
 	// The reserved byte, the type of address, and a name's length, which no
 	// shorter reply lacks.
