@@ -53,8 +53,7 @@ func (f *FD) watch(h *half, events int16) bool {
 		return false
 	}
 	defer f.watchers.Done()
-	_, err := h.wait(f.n, events)
-	return err == nil
+	return h.wait(f.n, events) == nil
 }
 
 // begins counts one more watcher, unless it is too late for one.

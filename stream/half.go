@@ -47,11 +47,11 @@ func (h *half) isStopped() bool {
 
 // wait polls descriptor n for events until the deadline. The error is
 // net.ErrClosed after Stop, os.ErrDeadlineExceeded, or poll's own.
-func (h *half) wait(n int, events int16) (int16, error) {
+func (h *half) wait(n int, events int16) error {
 	for {
 		timeout, bell, err := h.prepare()
 		if err != nil {
-			return 0, err
+			return err
 		}
 		fds := [2]unix.PollFd{{Fd: int32(n), Events: events}, {Fd: -1}} // poll(2) passes over -1
 		if bell != nil {
@@ -59,17 +59,17 @@ func (h *half) wait(n int, events int16) (int16, error) {
 		}
 		_, err = unix.Poll(fds[:], timeout)
 		if err != nil && err != unix.EINTR {
-			return 0, os.NewSyscallError("poll", err)
+			return os.NewSyscallError("poll", err)
 		}
 		if fds[1].Revents != 0 {
 			h.answer(bell)
 			continue
 		}
 		if fds[0].Revents != 0 {
-			return fds[0].Revents, nil
+			return nil
 		}
 		if timeout == 0 {
-			return 0, os.ErrDeadlineExceeded
+			return os.ErrDeadlineExceeded
 		}
 	}
 }

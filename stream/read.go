@@ -90,7 +90,7 @@ func (f *FD) WaitReadable() error {
 func (f *FD) awaitReadable() error {
 	f.acks.beforeWait(f.n)
 	f.acks.waits()
-	_, err := f.rd.wait(f.n, unix.POLLIN)
+	err := f.rd.wait(f.n, unix.POLLIN)
 	f.acks.afterWait()
 	return err
 }

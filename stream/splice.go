@@ -142,8 +142,7 @@ func (f *FD) SpliceTo(c *Conduit) (int, error) {
 // waitToRead waits until reading would not.
 func (f *FD) waitToRead() error {
 	if f.pollable {
-		_, err := f.rd.wait(f.n, unix.POLLIN)
-		return err
+		return f.rd.wait(f.n, unix.POLLIN)
 	}
 	if f.rd.isStopped() {
 		return net.ErrClosed

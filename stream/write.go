@@ -114,8 +114,7 @@ func (f *FD) sends(call func() (int, error)) (int, error) {
 func (f *FD) WaitWritable() error {
 	f.waitsForRoom.Store(true)
 	defer f.waitsForRoom.Store(false)
-	_, err := f.wr.wait(f.n, unix.POLLOUT)
-	return err
+	return f.wr.wait(f.n, unix.POLLOUT)
 }
 
 // Stuck is how many bytes a socket holds while a Write waits for room behind them, else

@@ -194,7 +194,7 @@ func (b *Block) Decode(buf []byte) ([]byte, error) {
 	}
 	content, err := base64.StdEncoding.AppendDecode(buf, clean)
 	if err != nil {
-		return nil, &Error{b.damagedLine(err, clean, body), fmt.Sprintf("the base64 of the %s that begins on line %d is damaged: copy the file anew", b.Label, b.Line())}
+		return nil, &Error{b.damagedLine(err, clean), fmt.Sprintf("the base64 of the %s that begins on line %d is damaged: copy the file anew", b.Label, b.Line())}
 	}
 	if len(content) == len(buf) {
 		return nil, &Error{b.Line(), fmt.Sprintf("the %s that begins here is empty", b.Label)}
@@ -203,7 +203,7 @@ func (b *Block) Decode(buf []byte) ([]byte, error) {
 }
 
 // damagedLine is where base64 found what it can't read.
-func (b *Block) damagedLine(err error, clean, body []byte) int {
+func (b *Block) damagedLine(err error, clean []byte) int {
 	var at base64.CorruptInputError
 	if !errors.As(err, &at) || int(at) > len(clean) {
 		return b.Line()
