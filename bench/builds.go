@@ -20,7 +20,7 @@ func BuildsPlan(rig *Rig, contestants []Contestant, starts int) Plan {
 		Title:       "Start: fork to the server's first byte, one root",
 		Contestants: contestants,
 		Repeat:      Repeat{Warmup: 2, Min: starts, Max: starts, Budget: 20 * time.Second, Limit: 5 * time.Second},
-		Trial:       rig.startup(ServerKind{Key: KeyP256}, Store{}, false),
+		Trial:       rig.startup(ServerKind{Key: KeyP256}, Store{}),
 	}}}
 }
 

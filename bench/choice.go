@@ -155,11 +155,11 @@ func ChosenPlan(rig *Rig, contestants []Contestant, ours string, c Choice) (Plan
 	if c.Groups == nil && c.Keys == nil && c.Links == nil {
 		return p, nil
 	}
-	return p, p.choices(rig, contestants, ours, c)
+	return p, p.choices(rig, contestants, c)
 }
 
 // choices adds the handshakes.
-func (p *Plan) choices(rig *Rig, contestants []Contestant, ours string, c Choice) error {
+func (p *Plan) choices(rig *Rig, contestants []Contestant, c Choice) error {
 	groups, keys, links := c.usual()
 	var able []Contestant
 	for _, group := range groups {
@@ -179,7 +179,7 @@ func (p *Plan) choices(rig *Rig, contestants []Contestant, ours string, c Choice
 			Workload: "handshake", Case: "chosen", Base: able[0].Name, Metrics: startupMetrics(),
 			Title:       "Fork to the server's first byte, by group and certificate",
 			Contestants: able, Repeat: repeatShake,
-			Trial: rig.startup(ServerKind{Key: KeyP256, Link: link}, Store{}, false),
+			Trial: rig.startup(ServerKind{Key: KeyP256, Link: link}, Store{}),
 		}
 		if link != (Link{}) {
 			e.Workload, e.Case, e.Title, e.Repeat = "link", "chosen over "+link.String(), e.Title+", over "+link.String(), repeatSlow

@@ -156,7 +156,7 @@ func (h *helper) processor() (time.Duration, error) { return processTime(h.proce
 // It is VmHWM, which begins anew at exec; the ru_maxrss of wait4 remembers the
 // process that forked.
 func (h *helper) peakMemory() (int64, error) {
-	status := fields(fmt.Sprintf("/proc/%d/status", h.process.Pid), ":")
+	status := fields(fmt.Sprintf("/proc/%d/status", h.process.Pid))
 	number, _, _ := strings.Cut(status["VmHWM"], " ")
 	kib, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {

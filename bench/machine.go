@@ -38,7 +38,7 @@ func DescribeMachine() Machine {
 	_, err := os.Stat("/proc/net/tls_stat")
 	m.KTLS = err == nil
 	present := map[string]bool{}
-	for key, value := range fields("/proc/cpuinfo", ":") {
+	for key, value := range fields("/proc/cpuinfo") {
 		switch key {
 		case "model name":
 			m.CPU = value
@@ -88,9 +88,9 @@ func firstLine(path string) string {
 	return strings.TrimSpace(line)
 }
 
-// fields reads a file of lines with a key, a separator and a value. Of keys
-// that repeat, the last value is kept.
-func fields(path, separator string) map[string]string {
+// fields reads a file of lines with a key, a colon and a value. Of keys that
+// repeat, the last value is kept.
+func fields(path string) map[string]string {
 	found := map[string]string{}
 	f, err := os.Open(path)
 	if err != nil {
@@ -98,7 +98,7 @@ func fields(path, separator string) map[string]string {
 	}
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if key, value, ok := strings.Cut(lines.Text(), separator); ok {
+		if key, value, ok := strings.Cut(lines.Text(), ":"); ok {
 			found[strings.TrimSpace(key)] = strings.TrimSpace(value)
 		}
 	}

@@ -183,7 +183,7 @@ func (p *Plan) handshakes(rig *Rig, contestants []Contestant, ours string) {
 				Workload: "handshake", Case: name, Base: base, Metrics: startupMetrics(),
 				Title:       "Fork to the server's first byte, " + title,
 				Contestants: able, Repeat: repeatShake,
-				Trial: rig.startup(ServerKind{Key: KeyP256, Link: link}, Store{}, false),
+				Trial: rig.startup(ServerKind{Key: KeyP256, Link: link}, Store{}),
 			}
 			if link != (Link{}) {
 				e.Workload, e.Title, e.Repeat = "link", e.Title+", over "+link.String(), repeatSlow

@@ -143,7 +143,7 @@ func (p *Plan) starts(rig *Rig, contestants []Contestant, repeat Repeat) {
 			Workload: "startup", Case: name, Metrics: startupMetrics(),
 			Title:       "Start: fork to the server's first byte, " + title,
 			Contestants: able, Repeat: repeat,
-			Trial: rig.startup(ServerKind{Key: KeyP256}, store, false),
+			Trial: rig.startup(ServerKind{Key: KeyP256}, store),
 		})
 	}
 	chain, err := rig.chain(KeyP256)

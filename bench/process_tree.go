@@ -102,7 +102,7 @@ func processTime(pid int) (time.Duration, error) {
 // memoryOf gives a process's memory in bytes: its share of all, and what is
 // written and its alone.
 func memoryOf(pid int) (share, private int64, err error) {
-	memory := fields(fmt.Sprintf("/proc/%d/smaps_rollup", pid), ":")
+	memory := fields(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	for name, sum := range map[string]*int64{"Pss": &share, "Private_Dirty": &private} {
 		number, _, _ := strings.Cut(memory[name], " ")
 		kib, err := strconv.ParseInt(number, 10, 64)

@@ -125,7 +125,7 @@ func (s *Servers) hold(ctx context.Context, name string, sizes []int) (Outcome, 
 // enough tells whether the machine has room for so many connections, where each
 // takes so many processes and threads.
 func enough(size int, tasks float64) bool {
-	memory, _, _ := strings.Cut(fields("/proc/meminfo", ":")["MemAvailable"], " ")
+	memory, _, _ := strings.Cut(fields("/proc/meminfo")["MemAvailable"], " ")
 	if kib, err := strconv.Atoi(memory); err == nil && kib<<10/idleMemory < size {
 		return false
 	}

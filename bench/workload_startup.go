@@ -29,20 +29,15 @@ func startupMetrics() []Metric {
 
 // startup starts a helper and waits for the first byte that the server sends
 // through it: process start, trust store, connection, handshake and
-// verification. Where resumed, the helper has a session of an earlier start.
-func (r *Rig) startup(kind ServerKind, store Store, resumed bool) func(context.Context, Contestant) (Outcome, error) {
+// verification.
+func (r *Rig) startup(kind ServerKind, store Store) func(context.Context, Contestant) (Outcome, error) {
 	return func(ctx context.Context, c Contestant) (Outcome, error) {
 		target, err := r.Target(c.serverKind(kind))
 		if err != nil {
 			return Outcome{}, err
 		}
 		target.Store = store
-		if resumed {
-			if err := prepareSession(ctx, c, &target, 0); err != nil {
-				return Outcome{}, err
-			}
-		}
-		return startOnce(ctx, c, target, resumed)
+		return startOnce(ctx, c, target, false)
 	}
 }
 

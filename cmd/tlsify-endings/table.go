@@ -121,7 +121,7 @@ func (r row) bad() (bad []string) {
 	return bad
 }
 
-func (r row) line(o options) string {
+func (r row) line() string {
 	line := r.server.name + " " + r.version + ", TLS " + r.tls + ", " + r.page + ":"
 	for _, c := range clients {
 		if len(r.cells[c.name]) > 0 {

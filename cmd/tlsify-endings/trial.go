@@ -69,7 +69,7 @@ func (h *house) try(ctx context.Context, s server, o options) (rows []row) {
 					r.cells[c.name] = append(r.cells[c.name], h.ask(ctx, t, c, p, n, o.limit))
 				}
 			}
-			fmt.Fprintln(os.Stderr, r.line(o))
+			fmt.Fprintln(os.Stderr, r.line())
 			rows = append(rows, r)
 		}
 		t.stop()
