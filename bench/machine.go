@@ -25,8 +25,8 @@ type Machine struct {
 	Go       string   `json:"go"`
 }
 
-// DescribeMachine reads it from /proc and /sys.
-func DescribeMachine() Machine {
+// describeMachine reads it from /proc and /sys.
+func describeMachine() Machine {
 	m := Machine{
 		Kernel:   firstLine("/proc/sys/kernel/osrelease"),
 		Arch:     runtime.GOARCH,

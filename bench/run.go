@@ -51,7 +51,7 @@ func (p Plan) Run(ctx context.Context, report *Report, progress Progress, kept f
 func NewReport(contestants []Entry) *Report {
 	return &Report{
 		Format: format, Began: time.Now(), Ended: time.Now(),
-		Machine: DescribeMachine(), Contestants: contestants,
+		Machine: describeMachine(), Contestants: contestants,
 	}
 }
 

@@ -391,7 +391,7 @@ func TestTooMuchOfNothing(t *testing.T) {
 		most int
 	}{
 		"empty records": {func(c *Conn) { raw(c, TypeApplicationData, nil) }, MaxInARow},
-		"KeyUpdates":    {func(c *Conn) { keyUpdate(c, 0) }, MaxUpdates},
+		"KeyUpdates":    {func(c *Conn) { keyUpdate(c, 0) }, maxUpdates},
 		"warnings":      {func(c *Conn) { raw(c, TypeAlert, []byte{AlertWarning, byte(engine.AlertUserCanceled)}) }, MaxWarnings},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,16 +10,16 @@ import (
 // What a peer may send that carries nothing, before it is taken for an
 // attacker.
 const (
-	// MaxRequests is how many certificates a server may ask for on one
+	// maxRequests is how many certificates a server may ask for on one
 	// connection: each costs a signature.
-	MaxRequests = 16
+	maxRequests = 16
 	MaxInARow   = 32 // records since the last application data
 	MaxWarnings = 4  // alerts that end nothing
-	// MaxUpdates is how many KeyUpdates may come since the last application
+	// maxUpdates is how many KeyUpdates may come since the last application
 	// data. Each costs as much as to open a record. A JDK that waits for the
 	// answer to its first sends one more with every record that it receives, and
 	// as many of those as a fast and far network holds are on their way to it.
-	MaxUpdates = 1 << 14
+	maxUpdates = 1 << 14
 )
 
 // maxMessage bounds a handshake message: NewSessionTicket is the longest that
@@ -172,7 +172,7 @@ func (c *Control) message(msg []byte) error {
 	case msg[0] == msgNewSessionTicket && c.Ticket != nil:
 		return c.Ticket(msg)
 	case msg[0] == msgCertRequest && c.Request != nil:
-		if c.requests++; c.requests > MaxRequests {
+		if c.requests++; c.requests > maxRequests {
 			return unexpected("too many requests for a certificate")
 		}
 		return c.Request(msg)
@@ -187,22 +187,22 @@ func (c *Control) message(msg []byte) error {
 var errRenegotiation = errors.New("the peer asked for a renegotiation")
 
 func (c *Control) keyUpdate(msg []byte) error {
-	requested, err := ParseKeyUpdate(msg)
+	requested, err := parseKeyUpdate(msg)
 	if err != nil {
 		return err
 	}
 	if len(c.hand) > 0 {
 		return unexpected("a KeyUpdate that is not the last of its record") // RFC 8446, section 5.1
 	}
-	if c.updates++; c.updates > MaxUpdates {
+	if c.updates++; c.updates > maxUpdates {
 		return unexpected("too many KeyUpdates without data")
 	}
 	return c.KeyUpdate(requested)
 }
 
-// ParseKeyUpdate tells whether the peer wants an update of ours in return (RFC
+// parseKeyUpdate tells whether the peer wants an update of ours in return (RFC
 // 8446, section 4.6.3).
-func ParseKeyUpdate(msg []byte) (requested bool, err error) {
+func parseKeyUpdate(msg []byte) (requested bool, err error) {
 	if len(msg) != len(KeyUpdate) {
 		return false, malformed("KeyUpdate")
 	}

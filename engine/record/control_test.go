@@ -35,9 +35,9 @@ func TestControlLimits(t *testing.T) {
 		anew    bool
 	}{
 		"empty records": {TypeApplicationData, nil, MaxInARow, true},
-		"KeyUpdates":    {TypeHandshake, []byte(KeyUpdate), MaxUpdates, true},
+		"KeyUpdates":    {TypeHandshake, []byte(KeyUpdate), maxUpdates, true},
 		"warnings":      {TypeAlert, warning, MaxWarnings, false},
-		"requests":      {TypeHandshake, []byte{msgCertRequest, 0, 0, 0}, MaxRequests, false},
+		"requests":      {TypeHandshake, []byte{msgCertRequest, 0, 0, 0}, maxRequests, false},
 	} {
 		c := counting()
 		take := func(n int) {

@@ -172,8 +172,8 @@ func LandmarkID(ca trustanchor.ID, log uint16, landmark uint64) trustanchor.ID {
 	return ca.With(arcLandmarks, uint64(log), landmark)
 }
 
-// LandmarkGroup is the group of a log's landmarks up to one (section 8.2.1).
-func LandmarkGroup(ca trustanchor.ID, log uint16, landmark uint64) trustanchor.ID {
+// landmarkGroup is the group of a log's landmarks up to one (section 8.2.1).
+func landmarkGroup(ca trustanchor.ID, log uint16, landmark uint64) trustanchor.ID {
 	return ca.With(arcLandmarkGroups, uint64(log), landmark)
 }
 

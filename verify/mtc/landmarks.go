@@ -149,7 +149,7 @@ func MarshalLandmarks(logs []*Landmarks) []byte {
 // Group is the trust anchor ID by which a client says that it has these
 // landmarks; false where they have no number.
 func (l *Landmarks) Group() (trustanchor.ID, bool) {
-	return LandmarkGroup(l.CA, l.Log, l.Last), l.Last > 0
+	return landmarkGroup(l.CA, l.Log, l.Last), l.Last > 0
 }
 
 // ParseCosigners reads the text form of known cosigners: a line "ID KEY" for

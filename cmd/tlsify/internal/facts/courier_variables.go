@@ -16,7 +16,7 @@ func Courier(f *Facts) []byte {
 	var b bytes.Buffer
 	if leaf := f.Leaf; leaf != nil {
 		b.WriteString("Subject:\n")
-		for _, part := range NameParts(leaf.RawSubject) {
+		for _, part := range nameParts(leaf.RawSubject) {
 			fmt.Fprintf(&b, "   %s=%s\n", part[0], status.Text(part[1]))
 		}
 		fmt.Fprintf(&b, "\nNot-Before: %s\nNot-After: %s\n\n", timeOf(leaf.NotBefore), timeOf(leaf.NotAfter))
@@ -34,7 +34,7 @@ const subjectPrefix = "TLS_SUBJECT_"
 // CourierVariables are the names of what couriertls tells its program.
 func CourierVariables() []string {
 	names := []string{"TLS_CONNECTED_PROTOCOL"}
-	for _, name := range NamePartNames() {
+	for _, name := range namePartNames() {
 		names = append(names, subjectPrefix+strings.ToUpper(name))
 	}
 	return names
@@ -46,8 +46,8 @@ func CourierEnvironment(f *Facts) []string {
 	if f.Leaf == nil || len(f.Verified) == 0 {
 		return env
 	}
-	known := NamePartNames()
-	for _, part := range NameParts(f.Leaf.RawSubject) {
+	known := namePartNames()
+	for _, part := range nameParts(f.Leaf.RawSubject) {
 		if slices.Contains(known, part[0]) && !strings.ContainsFunc(part[1], unicode.IsControl) {
 			env = append(env, subjectPrefix+strings.ToUpper(part[0])+"="+part[1])
 		}

@@ -36,12 +36,12 @@ var attributes = sync.OnceValue(func() map[string]string {
 	}
 })
 
-// NamePartNames are the short names that NameParts has.
-func NamePartNames() []string { return slices.Sorted(maps.Values(attributes())) }
+// namePartNames are the short names that nameParts has.
+func namePartNames() []string { return slices.Sorted(maps.Values(attributes())) }
 
-// NameParts are the parts of a distinguished name, in the order in which they
+// nameParts are the parts of a distinguished name, in the order in which they
 // stand, each with its short name; nil where it cannot be read.
-func NameParts(der []byte) (parts [][2]string) { return slices.Concat(relativeNames(der)...) }
+func nameParts(der []byte) (parts [][2]string) { return slices.Concat(relativeNames(der)...) }
 
 // relativeNames are the same, with those together that are one relative name.
 func relativeNames(der []byte) (names [][][2]string) {

@@ -56,7 +56,7 @@ func (f *Facts) Variables() []byte {
 // onOneLine is a distinguished name as libtls has it: /C=XX/CN=a.test.
 func onOneLine(der []byte) string {
 	var line strings.Builder
-	for _, part := range NameParts(der) {
+	for _, part := range nameParts(der) {
 		line.WriteString("/" + part[0] + "=" + part[1])
 	}
 	return line.String()

@@ -20,7 +20,7 @@ const (
 // Possible tells, as an error, what Require asks for and there is not.
 func Possible() error {
 	if err := Missing(); err != nil {
-		return Unavailable(err)
+		return unavailable(err)
 	}
 	return nil
 }
@@ -52,9 +52,9 @@ func (m Mode) Confine(replace string, note func(string)) error {
 	return m.Refuses(err, note)
 }
 
-// Unavailable is the failure of an invocation that is to be confined or not to
+// unavailable is the failure of an invocation that is to be confined or not to
 // be at all.
-func Unavailable(err error) error {
+func unavailable(err error) error {
 	return &status.Failure{Status: status.Usage, Code: "sandbox-unavailable", Text: "--sandbox require: " + OneLine(err)}
 }
 
@@ -67,7 +67,7 @@ func (m Mode) Refuses(err error, note func(string)) error {
 	switch {
 	case err == nil:
 	case m == Require:
-		return Unavailable(err)
+		return unavailable(err)
 	default:
 		note("not all of the sandbox: " + OneLine(err))
 	}

@@ -45,7 +45,7 @@ func TakeAllGiven(socket *stream.FD, most int) (word byte, fds []int, err error)
 	}
 	var data [1]byte
 	rights := make([]byte, unix.CmsgSpace(4*most))
-	n, rightsLen, err := ReceiveRights(socket.Number(), data[:], rights)
+	n, rightsLen, err := receiveRights(socket.Number(), data[:], rights)
 	switch {
 	case err == unix.EINTR || err == unix.EAGAIN:
 		return 0, nil, err

@@ -29,9 +29,9 @@ func SocketPair() ([2]int, error) {
 	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 }
 
-// ReceiveRights is recvmsg(2) that does not wait, for descriptors that no child
+// receiveRights is recvmsg(2) that does not wait, for descriptors that no child
 // inherits.
-func ReceiveRights(socket int, p, rights []byte) (n, rightsLen int, err error) {
+func receiveRights(socket int, p, rights []byte) (n, rightsLen int, err error) {
 	n, rightsLen, _, _, err = unix.Recvmsg(socket, p, rights, unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
 	return n, rightsLen, err
 }

@@ -49,7 +49,7 @@ func SocketPair() ([2]int, error) {
 	return uninherited(func() ([2]int, error) { return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0) })
 }
 
-func ReceiveRights(socket int, p, rights []byte) (n, rightsLen int, err error) {
+func receiveRights(socket int, p, rights []byte) (n, rightsLen int, err error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	n, rightsLen, _, _, err = unix.Recvmsg(socket, p, rights, unix.MSG_DONTWAIT)

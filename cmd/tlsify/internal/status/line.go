@@ -31,11 +31,11 @@ func Write(line string) {
 }
 
 // WriteWaiting is Write that waits for the reader.
-func WriteWaiting(line string) { unix.Write(2, []byte(Printable(line)+"\n")) }
+func WriteWaiting(line string) { unix.Write(2, []byte(printable(line)+"\n")) }
 
-// Printable makes one line for people of s: what is no printable text is \xXX.
+// printable makes one line for people of s: what is no printable text is \xXX.
 // All that a person could copy stays as it is.
-func Printable(s string) string {
+func printable(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])

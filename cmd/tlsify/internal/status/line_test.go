@@ -11,7 +11,7 @@ func TestPrintable(t *testing.T) {
 		"\xff\u202e\u2028":              "\\xFF\\xE2\\x80\\xAE\\xE2\\x80\\xA8",
 		"":                              "",
 	} {
-		if got := Printable(s); got != want {
+		if got := printable(s); got != want {
 			t.Errorf("%q is written %q, want %q", s, got, want)
 		}
 	}

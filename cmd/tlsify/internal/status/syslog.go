@@ -22,7 +22,7 @@ func writeLog(line string) {
 		}
 		defer conn.Close()
 		conn.SetDeadline(time.Now().Add(patience))
-		fmt.Fprintf(conn, "<%d>%s tlsify[%d]: %s", daemonError, time.Now().Format(time.Stamp), os.Getpid(), Printable(line))
+		fmt.Fprintf(conn, "<%d>%s tlsify[%d]: %s", daemonError, time.Now().Format(time.Stamp), os.Getpid(), printable(line))
 		return
 	}
 }
