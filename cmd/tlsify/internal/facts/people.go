@@ -32,7 +32,7 @@ func (f *Facts) ForPeople(address string) []string {
 	case len(grounds) > 0:
 		by := "verified by " + strings.Join(grounds, ", and by ")
 		if !f.expires.IsZero() {
-			by += fmt.Sprintf(", until %s (%d days)", timeOf(f.expires), int(time.Until(f.expires).Hours()/24))
+			by += fmt.Sprintf(", until %s (%s)", timeOf(f.expires), days(daysLeft(f.expires, time.Now())))
 		}
 		lines = append(lines, by)
 	}

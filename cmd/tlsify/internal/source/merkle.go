@@ -29,7 +29,7 @@ func (f *Files) Cosigners(n int, name string) ([]mtc.Cosigner, error) {
 		return nil, status.Usagef("--mtc-cosigners: %s: %v", status.Cut(name), err)
 	}
 	if n > len(list) {
-		return nil, status.Usagef("--mtc-cosigners: there are %d cosigners in %s, and %d must have signed", len(list), status.Cut(name), n)
+		return nil, status.Usagef("--mtc-cosigners: %d must have signed, and %s has no more than %d", n, status.Cut(name), len(list))
 	}
 	return list, nil
 }

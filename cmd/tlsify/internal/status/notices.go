@@ -117,7 +117,11 @@ func (l *Log) add(line string) {
 		return
 	}
 	stamp := l.now().UTC().Format(time.RFC3339)
-	if l.lost > 0 {
+	switch l.lost {
+	case 0:
+	case 1:
+		line += " (a line before this was lost)"
+	default:
 		line += fmt.Sprintf(" (%d lines before this were lost)", l.lost)
 	}
 	select {

@@ -144,3 +144,18 @@ func TestLostLinesAreCounted(t *testing.T) {
 	}
 	t.Error("no line tells of those that were lost")
 }
+
+// The number of lost lines is told in a sentence that fits it.
+func TestLostLine(t *testing.T) {
+	for lost, want := range map[int]string{0: "something", 1: "something (a line before this was lost)",
+		2: "something (2 lines before this were lost)"} {
+		written := make(chan string, 1)
+		l := NewLog(func(line string) { written <- line })
+		l.lost = lost
+		l.Tell("a kind", "somebody", "something")
+		l.Close(10 * time.Second)
+		if line := <-written; !strings.HasSuffix(line, " somebody: "+want) {
+			t.Errorf("%d lost: %s", lost, line)
+		}
+	}
+}
