@@ -23,7 +23,7 @@ import (
 var elsewhere = []string{"packaging/openwrt/Makefile"}
 
 func main() {
-	if len(os.Args) != 2 || strings.HasSuffix(os.Args[1], "/") || strings.ContainsAny(os.Args[1], " \"") || os.Args[1] == "" {
+	if len(os.Args) != 2 || os.Args[1] == "" {
 		fmt.Fprintln(os.Stderr, "usage: make rename MODULE=example.org/tlsify")
 		os.Exit(2)
 	}
@@ -39,6 +39,10 @@ func rename(to string) error {
 		return fmt.Errorf("go list -m: %w", err)
 	}
 	from := strings.TrimSpace(string(out))
+	// Go says what can be a path. It is asked first, before anything is changed.
+	if out, err := exec.Command("go", "mod", "edit", "-module="+to).CombinedOutput(); err != nil {
+		return fmt.Errorf("go mod edit: %w: %s", err, out)
+	}
 	err = filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -62,7 +66,7 @@ func rename(to string) error {
 			return err
 		}
 	}
-	return exec.Command("go", "mod", "edit", "-module", to).Run()
+	return nil
 }
 
 // imports puts the new path into the imports of a file, in their order.

@@ -25,6 +25,17 @@ func TestRename(t *testing.T) {
 		}
 		return string(out)
 	}
+	// What is no path of a module changes nothing.
+	for _, path := range []string{"..", "a/../b", "/a", "a//b", "a/", "a b", "a;b", "-a"} {
+		cmd := exec.Command("go", "run", ".ci/rename.go", path)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "malformed import path") {
+			t.Errorf("%q: %v: %s", path, err, out)
+		}
+	}
+	if now := strings.TrimSpace(run("go", "list", "-m")); now != was {
+		t.Errorf("the module is %q", now)
+	}
 	run("go", "run", ".ci/rename.go", "example.org/moved")
 	for line := range strings.Lines(run("go", "list", "-deps", "-test", "-e", "-tags", "utls,pq", "-f", "{{.ImportPath}}{{with .Error}}: {{.Err}}{{end}}", "./...")) {
 		if strings.Contains(line, ": ") || strings.HasPrefix(line, was+"/") {
