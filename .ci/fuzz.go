@@ -38,6 +38,10 @@ func main() {
 	tags := flag.String("tags", "", "build tags")
 	each := flag.Duration("time", time.Minute, "for each fuzzer")
 	flag.Parse()
+	if flag.NArg() < 2 {
+		fmt.Fprintln(os.Stderr, "usage: go run .ci/fuzz.go [-tags TAGS] [-time TIME] FILE PACKAGE...")
+		os.Exit(2)
+	}
 	file, packages := flag.Arg(0), flag.Args()[1:]
 	found, err := list(*tags, packages)
 	var round []row

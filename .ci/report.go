@@ -18,6 +18,10 @@ type event struct {
 }
 
 func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: go test -json ./... | go run .ci/report.go SKIPS")
+		os.Exit(2)
+	}
 	content, err := os.ReadFile(os.Args[1])
 	if err != nil {
 		fmt.Println(err)
