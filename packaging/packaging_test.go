@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -242,7 +243,7 @@ func TestOpenWrt(t *testing.T) {
 	}
 }
 
-// The image has the program and the roots, and nothing else.
+// The image has the program of its platform and the roots, and nothing else.
 func TestContainer(t *testing.T) {
 	needs(t, "buildah")
 	if os.Getuid() != 0 {
@@ -252,28 +253,43 @@ func TestContainer(t *testing.T) {
 	if err := os.MkdirAll(dir+"/bin/dist", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{dir + "/bin/dist/tlsify-linux-amd64", dir + "/ca-certificates.crt"} {
-		if err := os.WriteFile(path, []byte("content of "+filepath.Base(path)), 0o755); err != nil {
+	programs := map[string]string{"": "tlsify-linux-" + runtime.GOARCH, "linux/amd64": "tlsify-linux-amd64", "linux/arm64": "tlsify-linux-arm64",
+		"linux/arm/v7": "tlsify-linux-armv7"}
+	for _, program := range programs {
+		if err := os.WriteFile(dir+"/bin/dist/"+program, []byte(program), 0o755); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.WriteFile(dir+"/ca-certificates.crt", nil, 0o644); err != nil {
+		t.Fatal(err)
 	}
 	recipe, err := filepath.Abs("container/Containerfile")
 	if err != nil {
 		t.Fatal(err)
 	}
 	buildah := []string{"buildah", "--root", work + "/root", "--runroot", work + "/run", "--storage-driver", "vfs"}
-	command(t, dir, nil, append(slices.Clone(buildah), "bud", "--isolation", "chroot", "-q", "-f", recipe, "--build-context", "roots="+dir, "-t", "tlsify", ".")...)
-	container := strings.TrimSpace(command(t, dir, nil, append(slices.Clone(buildah), "from", "--pull-never", "tlsify")...))
-	mounted := strings.TrimSpace(command(t, dir, nil, append(slices.Clone(buildah), "mount", container)...))
-	defer command(t, dir, nil, append(slices.Clone(buildah), "umount", container)...)
-	var files []string
-	filepath.WalkDir(mounted, func(path string, entry os.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() {
-			files = append(files, strings.TrimPrefix(path, mounted))
+	for platform, program := range programs {
+		build := append(slices.Clone(buildah), "bud", "--isolation", "chroot", "-q", "-f", recipe, "--build-context", "roots="+dir, "-t", "tlsify")
+		if platform != "" {
+			build = append(build, "--platform", platform)
 		}
-		return err
-	})
-	if want := []string{"/etc/ssl/certs/ca-certificates.crt", "/tlsify"}; !slices.Equal(files, want) {
-		t.Errorf("the image has %q", files)
+		command(t, dir, nil, append(build, ".")...)
+		container := "for" + strings.ReplaceAll(platform, "/", "-")
+		command(t, dir, nil, append(slices.Clone(buildah), "from", "--pull-never", "--name", container, "tlsify")...)
+		mounted := strings.TrimSpace(command(t, dir, nil, append(slices.Clone(buildah), "mount", container)...))
+		defer command(t, dir, nil, append(slices.Clone(buildah), "umount", container)...)
+		var files []string
+		filepath.WalkDir(mounted, func(path string, entry os.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() {
+				files = append(files, strings.TrimPrefix(path, mounted))
+			}
+			return err
+		})
+		if want := []string{"/etc/ssl/certs/ca-certificates.crt", "/tlsify"}; !slices.Equal(files, want) {
+			t.Errorf("the image for %q has %q", platform, files)
+		}
+		if content, err := os.ReadFile(mounted + "/tlsify"); string(content) != program {
+			t.Errorf("the image for %q has %q: %v", platform, content, err)
+		}
 	}
 }
