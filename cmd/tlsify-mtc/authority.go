@@ -114,8 +114,32 @@ func open(dir string) (a *authority, err error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	a.log, err = tlog.OpenLog(a.path("log/1"), size)
-	return a, err
+	if a.log, err = tlog.OpenLog(a.path("log/1"), size); err != nil {
+		return nil, err
+	}
+	return a, a.finish()
+}
+
+// finish signs what an append that was stopped has left without a checkpoint. Where a
+// cosigner has noted a longer log than the checkpoint's, that is the only one that it
+// signs any more, and it is there: it was written before.
+func (a *authority) finish() error {
+	size := a.log.Size()
+	for _, cosigner := range a.cosigners {
+		last, err := a.lastSeen(cosigner)
+		if err != nil {
+			return err
+		}
+		size = max(size, last.Size)
+	}
+	if size == a.log.Size() {
+		return nil
+	}
+	var err error
+	if a.log, err = tlog.OpenLog(a.path("log/1"), size); err != nil {
+		return err
+	}
+	return a.sign()
 }
 
 func (a *authority) close() {
@@ -156,12 +180,16 @@ func (a *authority) sequence() (*tlog.Sequence, error) {
 	return tlog.ParseSequence(text)
 }
 
-// append adds entries to the log and signs a checkpoint of it, by the CA and
-// every cosigner.
+// append adds entries to the log and signs a checkpoint of it.
 func (a *authority) append(entries ...[]byte) error {
 	if err := a.log.Append(entries...); err != nil {
 		return err
 	}
+	return a.sign()
+}
+
+// sign has the CA and every cosigner sign a checkpoint of the log.
+func (a *authority) sign() error {
 	tiles, err := a.log.Tiles()
 	if err != nil {
 		return err
@@ -196,28 +224,54 @@ func (a *authority) append(entries ...[]byte) error {
 // cosign has a cosigner make sure that a checkpoint goes on from the last one
 // that it has signed, and gives its key.
 func (a *authority) cosign(cosigner mtc.Cosigner, tiles *tlog.Tiles, c *tlog.Checkpoint) (crypto.Signer, error) {
-	seen := a.path(filepath.Join("cosigners", cosigner.ID.String()+".seen"))
-	text, err := os.ReadFile(seen)
-	if err == nil {
-		last := &tlog.Checkpoint{}
-		var root string
-		if _, err := fmt.Sscan(string(text), &last.Size, &root); err != nil {
-			return nil, fmt.Errorf("%s: %w", seen, err)
-		}
+	last, err := a.lastSeen(cosigner)
+	if err != nil {
+		return nil, err
+	}
+	if last.Size > 0 {
 		sum, err := tiles.Prove(last.Whole(), c)
 		if err != nil {
 			return nil, err
 		}
-		if base64.StdEncoding.EncodeToString(sum) != root {
+		if !bytes.Equal(sum, last.Root) {
 			return nil, fmt.Errorf("the cosigner %s has signed another log", cosigner.ID)
 		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	}
+	// Whole or not at all: half of it would be in the way of all that comes.
+	seen := a.seen(cosigner)
+	note := fmt.Appendln(nil, c.Size, base64.StdEncoding.EncodeToString(c.Root))
+	if err := os.WriteFile(seen+".new", note, 0o600); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(seen, fmt.Appendln(nil, c.Size, base64.StdEncoding.EncodeToString(c.Root)), 0o600); err != nil {
+	if err := os.Rename(seen+".new", seen); err != nil {
 		return nil, err
 	}
 	return loadKey(a.path(filepath.Join("cosigners", cosigner.ID.String()+".key")))
+}
+
+func (a *authority) seen(cosigner mtc.Cosigner) string {
+	return a.path(filepath.Join("cosigners", cosigner.ID.String()+".seen"))
+}
+
+// lastSeen is the log that a cosigner has signed last, of size 0 where it has signed
+// none.
+func (a *authority) lastSeen(cosigner mtc.Cosigner) (*tlog.Checkpoint, error) {
+	last := &tlog.Checkpoint{}
+	text, err := os.ReadFile(a.seen(cosigner))
+	if errors.Is(err, fs.ErrNotExist) {
+		return last, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var root string
+	if _, err = fmt.Sscan(string(text), &last.Size, &root); err == nil {
+		last.Root, err = base64.StdEncoding.DecodeString(root)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", a.seen(cosigner), err)
+	}
+	return last, nil
 }
 
 func runCosigner(f *flags, args []string, _ io.Writer) error {

@@ -186,6 +186,51 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// An issue that was stopped after a cosigner had noted what it signs, and before
+// the checkpoint was there, ended the CA: no other log than that one is signed, so it
+// is that one which goes on.
+func TestStoppedIssue(t *testing.T) {
+	x := tool{t, t.TempDir()}
+	for _, line := range []string{"init @ca --id 32473.1 --kind ed25519", "cosigner @ca --id 32473.2 --kind ed25519",
+		"cosigner @ca --id 32473.3 --kind ed25519", "key @k --kind ed25519", "fill @ca 300"} {
+		x.do(line)
+	}
+	const checkpoint, first, second = "ca/log/1/checkpoint", "ca/cosigners/32473.2.seen", "ca/cosigners/32473.3.seen"
+	write := func(name string, content []byte) {
+		t.Helper()
+		if err := os.WriteFile(x.path(name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, seen := x.read(checkpoint), x.read(second)
+	x.do("issue @ca --name stopped.test --key @k --out @stopped.pem")
+	signed := x.read(first)
+	write(checkpoint, before)
+	write(second, seen)
+	x.do("issue @ca --name next.test --key @k --out @next.pem --cosigners 2")
+	x.do("landmark @ca")
+	for _, name := range []string{"stopped", "next"} { // both entries are in the log
+		x.do("relative @ca --cert @" + name + ".pem --out @relative.pem")
+	}
+	if _, err := x.try("landmarks", "@ca/log/1", "--ca", "@ca/ca.pem", "--mtc-cosigners", "2 @ca/cosigners.txt"); err != nil {
+		t.Error(err)
+	}
+	// Of two logs that both go on from the checkpoint a cosigner signs one.
+	write(checkpoint, before)
+	write(first, seen)
+	write(second, seen)
+	x.do("issue @ca --name other.test --key @k --out @other.pem")
+	write(checkpoint, before)
+	write(first, signed)
+	write(second, seen)
+	if _, err := x.try("issue", "@ca", "--name", "fork.test", "--key", "@k", "--out", "@fork.pem"); err == nil || !strings.Contains(err.Error(), "another log") {
+		t.Errorf("a fork: %v", err)
+	}
+	if now := x.read(first); !bytes.Equal(now, signed) {
+		t.Errorf("the cosigner has noted %s", now)
+	}
+}
+
 // What has no room leaves no part of a key, which would be in the way of the next.
 func TestNoRoom(t *testing.T) {
 	x := tool{t, t.TempDir()}
