@@ -97,7 +97,8 @@ type serving struct {
 // start starts a host, which listens when that returns.
 func (s *Servers) start(ctx context.Context, name string) (*serving, error) {
 	h, at := s.hosts[name], s.hosting
-	at.port = strconv.Itoa(10000 + rand.IntN(20000))
+	// Ports below those that connections get by themselves.
+	at.port = freePort(func() int { return 10000 + rand.IntN(20000) })
 	args, err := h.args(at)
 	if err != nil {
 		return nil, err
@@ -211,6 +212,19 @@ func (s *Servers) dial(ctx context.Context, address string) (net.Conn, error) {
 		return nil, fmt.Errorf("the line did not come back: %w", err)
 	}
 	return conn, nil
+}
+
+// freePort gives a port at which nobody listens: whoever answers there later is the
+// one that was started. After many tries it gives any.
+func freePort(try func() int) (port string) {
+	for range 100 {
+		port = strconv.Itoa(try())
+		if l, err := net.Listen("tcp4", "127.0.0.1:"+port); err == nil {
+			l.Close()
+			break
+		}
+	}
+	return port
 }
 
 func awaitListener(ctx context.Context, address string) error {
