@@ -255,6 +255,26 @@ func TestKernelBadRecords(t *testing.T) {
 	}
 }
 
+// A peer that sends records without data is not idle, whatever carries them.
+func TestKernelRecordsWithoutData(t *testing.T) {
+	onKernel(t, func(t *testing.T, a *act, _ *wire, peer *scriptedPeer) { comesWithoutData(a, peer) })
+}
+
+func comesWithoutData(a *act, peer *scriptedPeer) {
+	a.plan.Idle = 20 * streamtest.Beat
+	begin := time.Now()
+	a.begin()
+	for range 6 {
+		time.Sleep(10 * streamtest.Beat)
+		peer.send(typeAppData)
+	}
+	streamtest.WantRest(a, a.out, nil)
+	a.over(ErrIdle, "failed: "+ErrIdle.Error())
+	if took := time.Since(begin); took < 80*streamtest.Beat {
+		a.Errorf("it ended after %v", took)
+	}
+}
+
 // updates is the peer's KeyUpdate.
 func (p *scriptedPeer) updates(request byte) {
 	p.send(typeHandshake, 24, 0, 0, 1, request)

@@ -77,6 +77,7 @@ func (r *kernelReceiver) wait() error {
 	if err := r.sock.WaitReadable(); err != nil {
 		return &engine.TransportError{Err: err}
 	}
+	r.sock.Part() // it may be nothing to deliver
 	return nil
 }
 

@@ -325,6 +325,11 @@ func TestTogetherEnds(t *testing.T) {
 	}
 }
 
+// A peer that sends records without data is not idle.
+func TestTogetherRecordsWithoutData(t *testing.T) {
+	onEachTogether(t, func(t *testing.T, k streamtest.Kind) { comesWithoutData(inOne(t, k)) })
+}
+
 // A new key that waits for the peer is neither direction's: both go on as they
 // should, and bytes are taken once.
 func TestTogetherWhileARekeyIsStuck(t *testing.T) { onEachTogether(t, testTogetherWhileARekeyIsStuck) }
