@@ -7,7 +7,8 @@ import (
 )
 
 // suite12 is a cipher suite of TLS 1.2 that there is here, with the words of
-// OpenSSL's lists that it goes by.
+// OpenSSL's lists that it goes by. SHA256 and SHA384 are none of these: as words they
+// are of suites with a MAC.
 type suite12 struct {
 	name  string
 	words []string
@@ -16,14 +17,14 @@ type suite12 struct {
 func suites12() (list []suite12) {
 	for _, auth := range []string{"ECDSA", "RSA"} {
 		for _, rest := range []string{"AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"} {
-			words := []string{"ALL", "DEFAULT", "HIGH", "FIPS", "AEAD", "TLSv1.2", "ECDHE", "EECDH", "ECDH", "kECDHE", "kEECDH", "a" + auth}
+			words := []string{"ALL", "DEFAULT", "HIGH", "AEAD", "TLSv1.2", "ECDHE", "EECDH", "ECDH", "kECDHE", "kEECDH", "a" + auth}
 			if auth == "ECDSA" {
 				words = append(words, auth)
 			}
 			key, _, _ := strings.Cut(rest, "-")
 			words = append(words, key)
 			if key != "CHACHA20" {
-				words = append(words, "AES", "AESGCM", rest[len(rest)-len("SHA256"):])
+				words = append(words, "AES", "AESGCM", "FIPS")
 			}
 			name := "ECDHE-" + auth + "-" + rest
 			list = append(list, suite12{name, append(words, name)})
@@ -70,6 +71,7 @@ func cipherList(list string) (names []string, err error) {
 	banned := map[string]bool{}
 	taken := map[string]bool{}
 	for _, item := range strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(":,; ", r) }) {
+		item = strings.ReplaceAll(item, "@STRENGTH", "") // an order, which is the server's to choose
 		item, level, levelled := strings.Cut(item, "@SECLEVEL=")
 		if levelled {
 			if err := checkLevel("-cipher @SECLEVEL="+level, level); err != nil {

@@ -2,6 +2,7 @@ package personality
 
 import (
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -339,6 +340,33 @@ func wildWords(line string) []string {
 }
 
 func pair(p *Pair) string { return string(rune('0'+p.In)) + "," + string(rune('0'+p.Out)) }
+
+// A list of cipher suites is of those of ours that OpenSSL takes it for.
+func TestCipherListsAsOpenSSL(t *testing.T) {
+	if version, _ := exec.Command("openssl", "version").Output(); !strings.HasPrefix(string(version), "OpenSSL ") {
+		t.Skip("there is no openssl of OpenSSL's")
+	}
+	for _, list := range []string{
+		"ALL:!SHA1:!SHA256:!SHA384", "FIPS", "SHA256", "ECDHE+SHA384", "HIGH@STRENGTH", "HIGH:@STRENGTH", "DEFAULT:!aRSA@SECLEVEL=1",
+		"CHACHA20", "AES", "AESGCM", "AES128", "AES256", "RSA", "ECDSA", "ECDH", "ECDHE", "EECDH", "kECDHE", "kEECDH", "TLSv1.2", "TLSv1.2+AES128",
+		"kECDHE+aRSA", "aECDSA+CHACHA20", "ECDHE-RSA-CHACHA20-POLY1305", "ALL:-AES:AES128", "HIGH !AES", "ECDHE,!AES128", "ECDHE;!AES256",
+		"AES:+AES128", "+AES", "!AES:ALL", "AES:@SECLEVEL=1", "AES@SECLEVEL=2:!AES128", "@SECLEVEL=1:RC4", "TLSv1", "MEDIUM", "DEFAULT",
+	} {
+		// Where it takes a list for none, it fails, or with none of ours succeeds.
+		out, _ := exec.Command("openssl", "ciphers", "-s", "-tls1_2", list).Output()
+		theirs := strings.FieldsFunc(string(out), func(r rune) bool { return r == ':' || r == '\n' })
+		var want []string
+		for _, suite := range suites12() {
+			if slices.Contains(theirs, suite.name) {
+				want = append(want, suite.name)
+			}
+		}
+		got, err := cipherList(list)
+		if diff := cmp.Diff(want, got); diff != "" || (err == nil) != (want != nil) {
+			t.Errorf("%s: %v %s", list, err, diff)
+		}
+	}
+}
 
 // BusyBox's call is known by its beginning, and only that is.
 func TestComplaints(t *testing.T) {
