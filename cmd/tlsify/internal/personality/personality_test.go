@@ -40,21 +40,31 @@ var calls = []struct {
 	{"openssl", "s_client -quiet -connect a.test:443 -verify_depth 100", "connect --eof=hold a.test:443 path 10"},
 	{"openssl", "s_client -quiet -connect a.test:25 -starttls smtp -name me.test", "connect --starttls=smtp --starttls-name=me.test --eof=hold a.test:25"},
 	{"openssl", "s_client -quiet -connect a.test:5222 -starttls xmpp -xmpphost b.test -CAstore file:/ca", "connect --trust=/ca --starttls=xmpp --starttls-name=b.test --eof=hold a.test:5222"},
+	{"openssl", "s_client -quiet -connect a.test:25 -starttls smtp -name me.test -xmpphost b.test -6", "connect --starttls=smtp --starttls-name=me.test -6 --eof=hold a.test:25"},
+	{"openssl", "s_client -quiet -connect a.test:443 -min_protocol TLSv1.3", "connect --min-security=tls13 --eof=hold a.test:443"},
+	{"openssl", "s_client -quiet -connect a.test:443 -min_protocol TLSv1.2 -auth_level 2 -purpose sslserver -certform pem -keyform PEM", "connect --eof=hold a.test:443"},
+	{"openssl", "s_client -quiet -connect 192.0.2.1:443 -servername 192.0.2.1", "connect --name=192.0.2.1 --eof=hold 192.0.2.1:443"},
+	{"openssl", "s_client -quiet -connect a.test:443 -curves P-256:X25519 -keylogfile k", "connect --keylog=k --groups=P-256,X25519 --eof=hold a.test:443"},
+	{"openssl", "s_client -quiet -connect a.test:443 -no-CApath -no-CAstore -verifyCAfile a -verifyCApath b -verifyCAstore c", "connect --trust=a --trust=b --trust=c --eof=hold a.test:443"},
+	{"openssl", "s_client -quiet -connect a.test:443 -CApath b -no-CAfile", "connect --trust=b --eof=hold a.test:443"},
 	// what scripts read the output of
 	{"openssl", "s_client -connect a.test:443", "connect --eof=half-close a.test:443 tell 4 on 0"},
 	{"openssl", "s_client -connect a.test -showcerts -verify_return_error -status", "connect --eof=half-close a.test:4433 tell 4 on 0 chain strict status"},
 	{"openssl", "s_client -port 5000 -ign_eof -no-interactive", "connect --eof=hold localhost:5000 empty tell 4 on 0"},
 	{"openssl", "s_client -brief -verify_ip 192.0.2.1 -ignore_unexpected_eof", "connect --name=192.0.2.1 --eof=half-close --tolerate-truncation localhost:4433 tell 4 on 0 brief address"},
+	{"openssl", "s_client -quiet -brief -connect 192.0.2.1:443", "connect --eof=hold 192.0.2.1:443 tell 4 on 0 brief address"},
 	{"openssl", "s_client -quiet -connect a.test:443 -cipher ECDHE+AESGCM:!aECDSA -ciphersuites TLS_AES_128_GCM_SHA256",
 		"connect --eof=hold a.test:443 ciphers ECDHE-RSA-AES128-GCM-SHA256 ECDHE-RSA-AES256-GCM-SHA384 TLS_AES_128_GCM_SHA256"},
 	{"openssl", "s_client -quiet -connect a.test:443 -cipher DEFAULT@SECLEVEL=1", "connect --eof=hold a.test:443"},
 	{"openssl", "s_client -quiet -connect a.test:443 -cipher @SECLEVEL=0", "connect --eof=hold a.test:443"},
+	{"openssl", "s_client -quiet -connect a.test:443 -ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256", "connect --eof=hold a.test:443"},
 	{"openssl", "s_client -quiet -connect a.test:443 -bind 192.0.2.1", "connect --eof=hold a.test:443 from 192.0.2.1:0"},
 	{"openssl", "s_client -quiet -connect a.test:443 -bind [2001:db8::1]:7", "connect --eof=hold a.test:443 from [2001:db8::1]:7"},
 	{"openssl", "s_client -quiet -connect a.test:443 -bind 2001:db8::1", "connect --eof=hold a.test:443 from [2001:db8::1]:0"},
 	{"openssl", "s_client -quiet -connect a.test:443 -bind me.test:7", "!-bind me.test:7 is no address"},
 	{"openssl", "s_client -quiet -unix /x -bind 127.0.0.1", "!-bind is not for -unix"},
 	{"openssl", "s_client -help", "help s_client"},
+	{"openssl", "s_client -connect a.test:443 --help", "help s_client"},
 	// what others do
 	{"openssl", "", "hand on"},
 	{"openssl", "x509 -in a", "hand on x509 -in a"},
@@ -64,17 +74,24 @@ var calls = []struct {
 	{"openssl", "s_client -quiet -connect --opportunistic=true", `!"--opportunistic=true" is no place`},
 	{"openssl", "s_client -quiet -connect", "!-connect needs a value"},
 	{"openssl", "s_client -quiet -connect a.test:443 -verify_depth x", "!-verify_depth x"},
+	{"openssl", "s_client -quiet -connect a.test:443 -verify_depth -1", "!-verify_depth -1"},
 	{"openssl", "s_client -quiet -connect a.test:443 -verify_hostname a.test -verify_ip 192.0.2.1", "!together"},
 	{"openssl", "s_client -quiet -connect a.test:443 -crl_check", "!-crl_check needs -CRL"},
 	{"openssl", "s_client -quiet -connect a.test:443 -no-CAfile", "!no certificate is good"},
+	{"openssl", "s_client -quiet -connect a.test:443 -no-CApath", "!no certificate is good"},
+	{"openssl", "s_client -quiet -connect a.test:443 -no-CAstore", "!no certificate is good"},
 	{"openssl", "s_client -quiet -connect a.test:443 -certform DER", "!only PEM"},
+	{"openssl", "s_client -quiet -connect a.test:443 -keyform ENGINE", "!-keyform: only PEM"},
 	{"openssl", "s_client -quiet -connect a.test:443 -min_protocol SSLv3", "!-min_protocol SSLv3"},
 	{"openssl", "s_client -quiet -connect a.test:443 -ssl3", "!there is no -ssl3"},
 	{"openssl", "s_client -quiet -connect a.test:443 -no_tls1_3 -no_tls1_2", "!no protocol is left"},
+	{"openssl", "s_client -quiet -connect a.test:443 -no_tls1_3 -tls1_3", "!no protocol is left"},
 	{"openssl", "s_client -quiet -connect a.test:443 -cipher RC4:!aNULL", "!-cipher RC4:!aNULL names none"},
 	{"openssl", "s_client -quiet -connect a.test:443 -cipher DEFAULT:@SECLEVEL=5", "!-cipher @SECLEVEL=5"},
 	{"openssl", "s_client -quiet -connect a.test:443 -ciphersuites TLS_AES_128_CCM_SHA256", "!-ciphersuites: there is no TLS_AES_128_CCM_SHA256"},
 	{"openssl", "s_client -quiet -connect a.test:443 -auth_level 3", "!-auth_level 3"},
+	{"openssl", "s_client -quiet -connect a.test:443 -auth_level -1", "!-auth_level -1"},
+	{"openssl", "s_client -quiet -connect a.test:443 -auth_level high", "!-auth_level high"},
 	{"openssl", "s_client -quiet -connect a.test:443 -no_check_time", "!there is no -no_check_time"},
 	{"openssl", "s_client -quiet -connect a.test:443 -allow_proxy_certs", "!there is no -allow_proxy_certs"},
 	{"openssl", "s_client -quiet -connect a.test:443 -purpose any", "!-purpose any"},
@@ -89,6 +106,9 @@ var calls = []struct {
 	{"ssl_client", "a.test", "connect --eof=hold a.test:443"},
 	{"ssl_client", "[::1]", "connect --eof=hold [::1]:443"},
 	{"ssl_client", "-n b.test a.test:8443", "connect --eof=hold --name=b.test a.test:8443"},
+	{"ssl_client", "-e -I -- a.test", "connect --eof=half-close a.test:443"},
+	{"ssl_client", "a.test b.test", "!unexpected argument b.test"},
+	{"ssl_client", "-r3 a.test", "!unexpected argument a.test"},
 	{"ssl_client", "-s3", "!any certificate would do"},
 	{"ssl_client", "-n a.test", "!-s FD"},
 	{"ssl_client", "-s3 -n a.test a.test", "!unexpected"},
@@ -115,6 +135,8 @@ var calls = []struct {
 	// qmail-remote's call where it encrypts if it can
 	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: -Sjyv0 -k a.test --no-verify-cert -- 6 7", "connect --name=a.test --trust=/ca --eof=half-close net 6,7 take-fin unverified"},
 	{"s6-tlsc-io", "CADIR=/ca: --no-verify-cert --verify-cert -k a.test 6 7", "connect --name=a.test --trust=/ca net 6,7 by-fin take-fin"},
+	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k TLS_UID=7: --client-cert --no-client-cert --close-notify --no-close-notify -k a.test 6 7", "connect --name=a.test --trust=/ca net 6,7 by-fin take-fin as 7 -1"},
+	{"s6-tlsc-io", "CADIR=/ca: -k a.test -dx 6 7", `!"x" is not a descriptor`},
 	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: --close-notify --enforce-close-notify --client-cert --verify-cert --servername=a.test --handshake-timeout=900 --notification-fd=4 --verbosity=2 -- 6 7",
 		"connect --name=a.test --trust=/ca --handshake-timeout=900ms --cert=c --key=k --eof=half-close net 6,7 tell 1 on 4"},
 	{"s6-tlsc-io", "CADIR=/ca: -k a.test --client-cert=yes 6 7", "!there is no --client-cert=yes here"},
@@ -124,6 +146,8 @@ var calls = []struct {
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: 6 7", "accept --cert=c --key=k net 0,1 plain 6,7 by-fin take-fin"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k CAFILE=ca: -J -Y -d5 6 7", "accept --cert=c --key=k --client-auth=request --client-trust=ca net 0,1 plain 6,7 by-fin tell 1 on 5"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k CAFILE=ca: -J -y -k0 6 7", "accept --cert=c --key=k --client-auth=require --client-trust=ca net 0,1 plain 6,7 by-fin"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k CAFILE=ca: -J --client-cert 6 7", "accept --cert=c --key=k --client-auth=request --client-trust=ca net 0,1 plain 6,7 by-fin"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k CAFILE=ca: -J --mandatory-client-cert --sni-level=0 6 7", "accept --cert=c --key=k --client-auth=require --client-trust=ca net 0,1 plain 6,7 by-fin"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -y 6 7", "!neither CADIR nor CAFILE"},
 	{"s6-tlsd-io", "CERTFILE=c: 6 7", "!CERTFILE and KEYFILE"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -k 2 6 7", "!there is no KEYFILE:NAME"},
@@ -137,8 +161,12 @@ var calls = []struct {
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k TLS_UID=7 TLS_GID=8: -J 6 7", "accept --cert=c --key=k net 0,1 plain 6,7 by-fin as 7 8"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k TLS_UID=0x7: -J -S 6 7", "accept --cert=c --key=k --eof=half-close net 0,1 plain 6,7 as -1 -1 or TLS_UID is no number"},
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k TLS_GID=8: -J -S 6 7", "accept --cert=c --key=k --eof=half-close net 0,1 plain 6,7 as -1 8"},
+	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k TLS_UID=0 TLS_GID=x: -J -S 6 7", "accept --cert=c --key=k --eof=half-close net 0,1 plain 6,7 as -1 -1 or TLS_GID is no number"},
 	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J -v 2 prog -Z", "accept --cert=c --key=k net 0,1 unset 6 -- prog -Z by-fin"},
 	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J -Z -- prog", "accept --cert=c --key=k net 0,1 unset 0 -- prog by-fin"},
+	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k KEYFILE:a=x CERTFILE:a=y: -J --no-keep prog", "accept --cert=c --key=k net 0,1 unset 8 -- prog by-fin"},
+	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J --no-keep --keep prog", "accept --cert=c --key=k net 0,1 unset 0 -- prog by-fin"},
+	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J -K x prog", "!-K x is no time"},
 	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -J", "!a program is needed"},
 	{"s6-ucspitlsd", "CERTFILE=c KEYFILE=k: -d 3 prog", "!no -d"},
 	// where the network is, is to be said to s6-ucspitlsc alone
@@ -149,11 +177,14 @@ var calls = []struct {
 	{"s6-tlsd-io", "CERTFILE=c KEYFILE=k: -7 8 6 7", "!there is no -7 here"},
 	{"s6-ucspitlsc", "CADIR=/ca: -J -S -k a.test -6 8 -7 9 prog", "connect --name=a.test --trust=/ca --eof=half-close net 8,9 unset 6 -- prog"},
 	{"s6-ucspitlsc", "CADIR=/ca: -J -S -k a.test --read-fd=2 prog", "!3 or more"},
+	{"s6-ucspitlsc", "CADIR=/ca: -J -S -k a.test -7x prog", "!3 or more"},
+	{"s6-ucspitlsc", "CADIR=/ca: -J -S -k a.test -6 3 -7 3 prog", "connect --name=a.test --trust=/ca --eof=half-close net 3,3 unset 6 -- prog"},
 	{"s6-ucspitlsc", "CADIR=/ca: -J -k a.test prog", "connect --name=a.test --trust=/ca net 6,7 unset 6 -- prog by-fin"},
 	{"s6-ucspitlsc", "CADIR=/ca: -J prog", "connect --trust=/ca net 6,7 unset 6 -- prog by-fin any-name"},
 
 	{"couriertls", "-remotefd=5 -localfd=6 -statusfd=7 -verify=a.test", "connect --name=a.test net 5,5 plain 6,6 tell 2 on 7"},
 	{"couriertls", "TLS_TRUSTCERTS=/ca TLS_CERTFILE=both TLS_VERIFYPEER=NONE: -host=a.test -port=993", "connect --trust=/ca --cert=both --key=both a.test:993"},
+	{"couriertls", "-host=2001:db8::1 -port=993 -printx509=8 prog", "connect --prog-fds=0,1 [2001:db8::1]:993 then prog tell 2 on / info 8"}, // descriptor -1
 	{"couriertls", "TLS_CERTFILE=c TLS_PRIVATE_KEYFILE=k: -server -remotefd=0 -localfd=6", "accept --cert=c --key=k net 0,0 plain 6,6"},
 	{"couriertls", "TLS_CERTFILE=c TLS_VERIFYPEER=REQUIREPEER TLS_TRUSTCERTS=ca: -server -remotefd=5", "accept --cert=c --key=c --client-auth=require --client-trust=ca net 5,5"},
 	{"couriertls", "TLS_CERTFILE=c TLS_VERIFYPEER=PEER TLS_TRUSTCERTS=ca: -server -remotefd=5", "accept --cert=c --key=c --client-auth=request --client-trust=ca net 5,5"},
@@ -162,12 +193,25 @@ var calls = []struct {
 		"connect --trust=/ca net 5,5 plain 6,6 any-name unverified tell 2 on 7 info 8"},
 	{"couriertls", "TLS_CERTFILE=c: -remotefd=5 -statusfd=7", "connect net 5,5 any-name unverified tell 2 on 7"},
 	{"couriertls", "TLS_VERIFYPEER=PEER TLS_CERTFILE=c: -remotefd=5 -localfd=6", "connect --cert=c --key=c net 5,5 plain 6,6 any-name"},
+	{"couriertls", "TLS_VERIFYPEER=REQUIREPEER: -remotefd=5 -localfd=6", "connect net 5,5 plain 6,6 any-name"},
 	{"couriertls", "TLS_VERIFYPEER=SOMETIMES: -remotefd=5", "!TLS_VERIFYPEER"},
 	{"couriertls", "-remotefd=5 -localfd=6 -verify=[192.0.2.1]", "connect --name=192.0.2.1 net 5,5 plain 6,6"},
 	{"couriertls", "TLS_VERIFYPEER=NONE: -remotefd=5 -verify=a.test", "connect --name=a.test net 5,5"},
 	{"couriertls", "-remotefd=5 -domain=a.test -statusfd=7", "!there is no -domain here tell 2 on 7"},
 	{"couriertls", "-remotefd=0 -verify=a.test", "!needs -localfd"},
 	{"couriertls", "-server -remotefd=5", "!TLS_CERTFILE is needed"},
+	{"couriertls", "TLS_CERTFILE=c: -server -host=a.test -port=993", "!-server is for -remotefd and -tcpd"},
+	{"couriertls", "TLS_CERTFILE=c TLS_VERIFYPEER=NONE: -server -remotefd=5", "accept --cert=c --key=c net 5,5"},
+	{"couriertls", "-host=a.test", "!-remotefd=N is needed"},
+	{"couriertls", "-remotefd=2 -verify=a.test", "!needs -localfd"},
+	{"couriertls", "-remotefd=x -verify=a.test", `!"x" is not a descriptor`},
+	{"couriertls", "-remotefd=5 -verify=a.test -localfd=x", `!"x" is not a descriptor`},
+	{"couriertls", "-remotefd=5 -verify=a.test -printx509=x", `!"x" is not a descriptor`},
+	{"couriertls", "-remotefd=5 -verify=a.test -statusfd=x", `!"x" is not a descriptor`},
+	{"couriertls", "TLS_CIPHER_LIST=HIGH: -remotefd=5 -verify=a.test", "!TLS_CIPHER_LIST"},
+	{"couriertls", "TLS_PROTOCOL=SSL23: -remotefd=5 -verify=a.test", "connect --name=a.test net 5,5"},
+	{"couriertls", "TLS_PROTOCOL=TLSv1+: -remotefd=5 -verify=a.test", "connect --name=a.test net 5,5"},
+	{"couriertls", "TLS_PROTOCOL=TLSv1.1++: -remotefd=5 -verify=a.test", "connect --name=a.test net 5,5"},
 	{"couriertls", "-verify=a.test", "!-remotefd=N is needed"},
 	{"couriertls", "-verify=a.test -host=a.test -remotefd=5", "!exclude each other"},
 	// imaplogin's and courieresmtpd's STARTTLS, couriertcpd's imapd-ssl
@@ -188,6 +232,8 @@ var calls = []struct {
 	{"ggl-tls-helper", "--hostname a.test --endpoint a.test --private-key k --certificate c --root-ca ca", "!--endpoint is needed, or --hostname"},
 	{"ggl-tls-helper", "--insecure", "!there is no --insecure"},
 	{"ggl-tls-helper", "HTTPS_PROXY=http://p: --endpoint a.test --private-key k --certificate c --root-ca ca", "!HTTPS_PROXY"},
+	{"ggl-tls-helper", "ALL_PROXY=http://p: --endpoint a.test --private-key k --certificate c --root-ca ca", "!ALL_PROXY"},
+	{"ggl-tls-helper", "--private-key k --certificate c --root-ca ca --endpoint", "!--endpoint needs a value"},
 }
 
 func TestTranslate(t *testing.T) {
@@ -365,6 +411,35 @@ func TestCipherListsAsOpenSSL(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" || (err == nil) != (want != nil) {
 			t.Errorf("%s: %v %s", list, err, diff)
 		}
+	}
+}
+
+// The options of s_client take a value where OpenSSL's do; of those that only a later
+// one has, the table in TestTranslate knows.
+func TestOptionsAsOpenSSL(t *testing.T) {
+	help, err := exec.Command("openssl", "s_client", "-help").CombinedOutput()
+	if err != nil {
+		t.Skip("there is no openssl: ", err)
+	}
+	known := 0
+	for line := range strings.Lines(string(help)) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 {
+			continue
+		}
+		takes, ours := sClientOptions()[strings.TrimPrefix(fields[0], "-")]
+		if !ours {
+			continue
+		}
+		known++
+		// What it takes stands in the column behind the name; what it is for is further off.
+		name := strings.Index(line, fields[0]) + len(fields[0])
+		if theirs := strings.HasPrefix(line[name:], " "+fields[1]); theirs != takes {
+			t.Errorf("%s: a value: %t", fields[0], takes)
+		}
+	}
+	if known < 50 {
+		t.Errorf("it has %d of ours", known)
 	}
 }
 
