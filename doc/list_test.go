@@ -164,6 +164,8 @@ END
 	{page: "recipes.md", begins: "hg clone", test: "program_hg"},
 	{page: "recipes.md", begins: "[tunnels]", test: "program_svn"},
 	{page: "recipes.md", begins: "tlsify listen --cert chain.pem --key key.pem :874", test: "program_rsync"},
+	{page: "recipes.md", begins: "tlsify listen --cert chain.pem --key key.pem --client-auth", test: "program_libvirt"},
+	{page: "recipes.md", begins: "#!/bin/sh", test: "program_libvirt"},
 	{page: "recipes.md", begins: "set tunnel=", test: "program_mutt"},
 	{page: "recipes.md", begins: "export PKCS11_MODULE", test: "recipe_pkcs11"},
 	{page: "recipes.md", begins: "sendmail -f", test: "program_busybox"},
