@@ -131,6 +131,8 @@ END
 		sed s/secret/wrong/ block >wrong
 		fails 3 sh wrong </dev/null 2>reason
 		grep '(proxy)' reason`},
+	{page: "recipes.md", begins: "tlsify --proxy socks5h", test: "exec_preload"},
+	{page: "recipes.md", begins: "tlsify --name printer.local", not: "needs names that are in neither /etc/hosts nor the DNS"},
 	{page: "recipes.md", begins: "tlsify inspect", script: page + `serve 443 :443 -- sh page.sh
 		sh block >seen
 		grep '^verified *system CN=' seen

@@ -31,7 +31,7 @@ var Codes = []Code{
 	{"internal", "A fault of tlsify's own.", "Please report it, with the line and the command."},
 
 	{"resolve", "HOST has no address, or the name servers do not answer.",
-		"Look at the spelling of HOST and at /etc/resolv.conf."},
+		"Look at the spelling of HOST, at /etc/hosts and at /etc/resolv.conf. Nothing else of /etc/nsswitch.conf is asked: for such a name give its address, and --name."},
 	{"connect", "No connection to the address could be made: it was refused, or there is no way to it.",
 		"Is the server running, and is this its port? Behind a proxy: --proxy."},
 	{"proxy", "The proxy refused, or what it answered is no answer of a proxy.",
