@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 )
 
 // The errors of a handshake and of a session are typed by blame, because that
@@ -95,8 +96,11 @@ type TransportError struct {
 }
 
 func (e *TransportError) Error() string {
-	if e.Err == io.EOF {
+	switch {
+	case e.Err == io.EOF:
 		return "the peer closed the connection"
+	case errors.Is(e.Err, syscall.EPIPE): // "broken pipe", as if it were a pipe of the caller's
+		return "the peer closed the connection, and takes nothing more"
 	}
 	return e.Err.Error()
 }
