@@ -173,6 +173,8 @@ END
 	{page: "recipes.md", begins: "sendmail -f", test: "program_busybox"},
 	{page: "recipes.md", begins: "PATH=/usr/local/lib/tlsify/bin", test: "program_monitors"},
 	{page: "recipes.md", begins: "poll ", tools: []string{"fetchmail"}, script: fetchmail},
+	{page: "recipes.md", begins: "account \"there\"", test: "program_fdm"},
+	{page: "recipes.md", begins: "inc -host", test: "program_nmh"},
 	{page: "recipes.md", begins: "Tunnel", test: "program_mbsync"},
 	{page: "recipes.md", begins: "transporttunnel", not: "a line of OfflineIMAP's configuration"},
 	{page: "recipes.md", begins: "(nnimap", not: "for Emacs"},
