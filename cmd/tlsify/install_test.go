@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -131,6 +132,42 @@ func TestDebianPackage(t *testing.T) {
 		if !strings.Contains(string(list), "./usr/share/doc/tlsify/doc/"+filepath.Base(page)+"\n") {
 			t.Errorf("the package lacks %s", page)
 		}
+	}
+}
+
+// The same sources make the same Debian package on every file system: the order of a
+// directory's files, and du's figure, were the file system's.
+func TestDebianPackageIsTheSame(t *testing.T) {
+	for _, tool := range []string{"dpkg-deb", "make"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip("needs " + tool)
+		}
+	}
+	memory, err := os.MkdirTemp("/dev/shm", "tlsify")
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(memory) })
+	program := filepath.Join(t.TempDir(), "small")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var packages [][]byte
+	for _, dir := range []string{t.TempDir(), memory} {
+		deb := filepath.Join(dir, "tlsify.deb")
+		cmd := exec.Command("../../.ci/deb", "amd64", program, deb)
+		cmd.Env = append(os.Environ(), "TMPDIR="+dir, "SOURCE_DATE_EPOCH=1700000000")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		data, err := os.ReadFile(deb)
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, data)
+	}
+	if !bytes.Equal(packages[0], packages[1]) {
+		t.Error("the package depends on the file system that it was made on")
 	}
 }
 
