@@ -1,14 +1,29 @@
 package option
 
-// answers are options of curl, openssl s_client, gnutls-cli, socat, ncat, stunnel
-// and wget, by what people want with them.
-var answers = []struct {
+// answer is what is said of options of other programs.
+type answer struct {
 	options string // by spaces, as they are typed
 	text    string
-}{
+}
+
+// serving are the answers of accept and listen, where they are others than those below:
+// of openssl s_server, socat, ncat, stunnel and the like.
+var serving = []answer{
+	{"-k --insecure --no-verify -verify -Verify --verify -verify_return_error -verify_depth --ssl-verify --ca-verification",
+		"clients are asked for a certificate by --client-auth require with --client-trust FILE, and not without it"},
+	{"--cacert -CAfile --CAfile --x509cafile --ca-certificate --ssl-trustfile --cafile -CApath --CApath --capath --ca-directory",
+		"of clients it is --client-trust FILE or --client-trust DIR, with --client-auth require"},
+	{"-servername --servername", "of several --cert the client's server name chooses"},
+	{"-port --port --host -p", "the address to listen at stands by itself: tlsify listen HOST:PORT -- PROG"},
+	{"-connect --connect", "PROG has the plaintext; to have it at a server that is there, PROG is busybox nc HOST PORT"},
+}
+
+// answers are options of curl, openssl s_client, gnutls-cli, socat, ncat, stunnel
+// and wget, by what people want with them.
+var answers = []answer{
 	{"-k --insecure --no-check-certificate --no-ca-verification -noverify --no-verify --no-verify-cert -verify_quiet",
 		"the certificate is always checked; to accept a server that no one vouches for, give its key: --trust none --pin PIN, which the error of a first attempt names"},
-	{"--cacert -CAfile --x509cafile --ca-certificate --ssl-trustfile --cafile -CApath --capath --ca-directory -CAstore --ca-native",
+	{"--cacert -CAfile --CAfile --x509cafile --ca-certificate --ssl-trustfile --cafile -CApath --CApath --capath --ca-directory -CAstore --ca-native",
 		"here it is --trust FILE or --trust DIR; the system's roots are trusted without it"},
 	{"-verify -verify_return_error -verify_depth --verify -Verify -partial_chain -x509_strict --ssl-verify --ca-verification",
 		"the certificate is always checked; there is nothing to switch on"},

@@ -5,12 +5,16 @@ import (
 	"strings"
 )
 
-// Answer says, to a person, what is to be used in place of an argument that is
-// none of ours, the long names of our options. It is one line, and empty where
+// Answer says, to a person, what is to be used in place of an argument of form that
+// is none of ours, the long names of our options. It is one line, and empty where
 // there is nothing to say.
-func Answer(argument string, ours []string) string {
+func Answer(form Form, argument string, ours []string) string {
 	argument, _, _ = strings.Cut(argument, "=")
-	for _, a := range answers {
+	all := answers
+	if form == Accept || form == Listen {
+		all = slices.Concat(serving, answers)
+	}
+	for _, a := range all {
 		if slices.Contains(strings.Fields(a.options), argument) {
 			return a.text
 		}
@@ -22,17 +26,17 @@ func Answer(argument string, ours []string) string {
 	if near := Nearest(name, ours); near != "" {
 		return "did you mean --" + near + "?"
 	}
-	return misspelt(argument)
+	return misspelt(argument, all)
 }
 
 // misspelt is the answer to an option of another program that this is but for one
 // letter. Short ones are too near to each other.
-func misspelt(argument string) string {
+func misspelt(argument string, all []answer) string {
 	const short, longest = 6, 32
 	if len(argument) <= short || len(argument) > longest {
 		return ""
 	}
-	for _, a := range answers {
+	for _, a := range all {
 		for option := range strings.FieldsSeq(a.options) {
 			if len(option) > short && option[:2] == argument[:2] && distance(argument, option) == 1 {
 				return "like " + option + ": " + a.text

@@ -44,16 +44,47 @@ func TestAnswer(t *testing.T) {
 		"-":                       "",
 		strings.Repeat("-x", 1e6): "",
 	} {
-		if got := Answer(argument, ours); !strings.Contains(got, want) || (want == "") != (got == "") {
+		if got := Answer(Connect, argument, ours); !strings.Contains(got, want) || (want == "") != (got == "") {
 			t.Errorf("%.40s: %q", argument, got)
 		}
 	}
 }
 
-// Each option has one answer, and there are enough of them.
+// A server's side was told that certificates are always checked, and they are a
+// client's, which nobody asks for by itself.
+func TestAnswerOfAServer(t *testing.T) {
+	for argument, want := range map[string]string{
+		"--verify":                "--client-auth require",
+		"-Verify":                 "--client-auth require",
+		"--ssl-verify":            "--client-auth require",
+		"--verifyy":               "like --verify: clients",
+		"-CAfile":                 "--client-trust FILE",
+		"--CAfile":                "--client-trust FILE",
+		"-p":                      "tlsify listen HOST:PORT",
+		"--connect":               "PROG",
+		"--tls13":                 "--min-security tls13",
+		"-cert":                   "two dashes: --cert",
+		strings.Repeat("-x", 1e6): "",
+	} {
+		for _, form := range []Form{Accept, Listen} {
+			if got := Answer(form, argument, ours); !strings.Contains(got, want) || (want == "") != (got == "") {
+				t.Errorf("%s %.40s: %q", form, argument, got)
+			}
+		}
+	}
+}
+
+// Each option has one answer, and a server's side at most one of its own; there are
+// enough of them.
 func TestAnswersAreWhole(t *testing.T) {
+	wholeAnswers(t, serving, 20)
+	wholeAnswers(t, answers, 50)
+}
+
+func wholeAnswers(t *testing.T, all []answer, least int) {
+	t.Helper()
 	seen := map[string]bool{}
-	for _, a := range answers {
+	for _, a := range all {
 		if a.text == "" || strings.ContainsAny(a.text, "\n%") {
 			t.Errorf("%q: %q", a.options, a.text)
 		}
@@ -64,7 +95,7 @@ func TestAnswersAreWhole(t *testing.T) {
 			seen[option] = true
 		}
 	}
-	if len(seen) < 50 {
+	if len(seen) < least {
 		t.Errorf("only %d options have an answer", len(seen))
 	}
 }

@@ -325,7 +325,7 @@ func Split(args []string) (*Words, error) {
 		}
 		if unknown := new(pflag.NotExistError); errors.As(err, &unknown) {
 			argument := typed(args, unknown)
-			return w, status.Usagef("unknown option %s: %s", status.Cut(argument), instead(argument))
+			return w, status.Usagef("unknown option %s: %s", status.Cut(argument), instead(w.Form, argument))
 		}
 		return w, status.Usagef("%s", err.Error())
 	}
@@ -369,12 +369,12 @@ func NoForm(word string) string {
 }
 
 // instead says what there is in the place of an option that does not exist.
-func instead(argument string) string {
+func instead(form Form, argument string) string {
 	var names []string
 	for _, o := range Table {
 		names = append(names, o.Name)
 	}
-	return cmp.Or(Answer(argument, names), "see tlsify help")
+	return cmp.Or(Answer(form, argument, names), "see tlsify help")
 }
 
 // AddLines adds what an options descriptor said.
@@ -389,7 +389,7 @@ func (w *Words) AddLines(lines []string) error {
 			// What is behind may be a secret.
 			return status.Usagef("--options-fd: a line is `NAME VALUE`, and not what begins with %q", status.Cut(name[:strings.IndexFunc(name, notOfName)+1]))
 		case at < 0 || name == "options-fd" || name == "help":
-			return status.Usagef("--options-fd: unknown option %q: %s", status.Cut(name), instead("--"+name))
+			return status.Usagef("--options-fd: unknown option %q: %s", status.Cut(name), instead(w.Form, "--"+name))
 		case Table[at].Arg == "" && value != "":
 			return status.Usagef("--options-fd: %s takes no value", name)
 		case Table[at].Arg == "":

@@ -10,8 +10,10 @@ import (
 func TestForeignOptions(t *testing.T) {
 	for _, o := range Table {
 		for _, typed := range []string{"--" + o.Name, "-" + o.Short} {
-			if answer := Answer(typed, nil); answer != "" && typed != "-" {
-				t.Errorf("%s is ours, and answered with %q", typed, answer)
+			for _, form := range []Form{Connect, Listen} {
+				if answer := Answer(form, typed, nil); answer != "" && typed != "-" {
+					t.Errorf("%s is ours, and answered with %q", typed, answer)
+				}
 			}
 		}
 	}
@@ -24,6 +26,7 @@ func TestUnknown(t *testing.T) {
 		"-4k host:1":                  "unknown option -4k: ",
 		"--name -k --insecure host:1": "unknown option --insecure: the certificate is always checked",
 		"listen --no-such-thing":      "unknown option --no-such-thing: see tlsify help",
+		"listen --verify 2 :1":        "unknown option --verify: clients are asked for a certificate by --client-auth require",
 		"-servername a host:1":        "unknown option -servername: ",
 		"--max-time 3 host:1":         "unknown option --max-time: here it is --timeout TIME",
 	} {
