@@ -151,6 +151,15 @@ func split(s string) (host, port string, err error) {
 	return host, port, err
 }
 
+// noPlace is the error of what is not HOST:PORT, or a HOST alone.
+func noPlace(s string) error {
+	host, _, err := split(strings.TrimSuffix(s, ":") + ":443")
+	if name, nameErr := verify.ParseName(host); err == nil && nameErr == nil && (name.IsDNS() || name.IsIP()) {
+		return status.Usagef("%q is not HOST:PORT: which port? That of HTTPS would be %s", status.Cut(s), status.Cut(net.JoinHostPort(host, "443")))
+	}
+	return status.Usagef("%q is not HOST:PORT (an IPv6 address stands in brackets)", status.Cut(s))
+}
+
 // portNumber is the number that a port's or a service's name stands for. A sign is part
 // of neither.
 func portNumber(s string) (int, error) {
@@ -177,13 +186,11 @@ func splitHostPort(s string) (host endpoint, port string, err error) {
 	if err != nil && strings.HasPrefix(strings.ToLower(s), "openssl") && strings.Contains(s, ":") {
 		return host, "", status.Usagef("%q is an address of socat's: here it is HOST:PORT alone, with the options before it; a server is tlsify listen", status.Cut(s))
 	}
-	if !strings.Contains(s, ":") {
-		if name, nameErr := verify.ParseName(s); nameErr == nil && (name.IsDNS() || name.IsIP()) {
-			return host, "", status.Usagef("%q is not HOST:PORT: which port? That of HTTPS would be %s:443", status.Cut(s), status.Cut(s))
-		}
-	}
-	if err != nil || text == "" || port == "" {
-		return host, "", status.Usagef("%q is not HOST:PORT (an IPv6 address stands in brackets)", status.Cut(s))
+	switch {
+	case err != nil || port == "":
+		return host, "", noPlace(s)
+	case text == "":
+		return host, "", status.Usagef("%q is not HOST:PORT: which host? This machine would be localhost:%s", status.Cut(s), status.Cut(port))
 	}
 	number, err := portNumber(port)
 	if err != nil || number == 0 {
