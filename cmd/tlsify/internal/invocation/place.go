@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,11 +67,15 @@ func (p *parser) place() (err error) {
 		p.inv.Listen.Target, err = p.givenSockets()
 		return err
 	case len(rest) == 0:
-		return status.Usagef("connect needs HOST:PORT, or unix:PATH, or --net-fd; see tlsify help")
+		return status.Usagef("HOST:PORT is missing, or unix:PATH, or --net-fd; see tlsify help")
 	case len(rest) == 2 && isNumber(rest[1]) && !strings.Contains(rest[0], ":"):
 		return status.Usagef("HOST:PORT is one word: %s:%s", status.Cut(rest[0]), status.Cut(rest[1]))
+	case slices.ContainsFunc(rest, isSocats):
+		return status.Usagef("%q is an address of socat's: here it is HOST:PORT alone, with the options before it; a server is tlsify listen", status.Cut(rest[slices.IndexFunc(rest, isSocats)]))
 	case len(rest) > 1 && !strings.Contains(rest[0], ":"):
 		return status.Usagef("%s", option.NoForm(rest[0]))
+	case len(rest) > 1 && w.Prog == nil && p.inv.Inspect == "":
+		return status.Usagef("unexpected argument %q: a program stands behind --", status.Cut(rest[1]))
 	case len(rest) > 1:
 		return status.Usagef("unexpected argument %q", status.Cut(rest[1]))
 	case w.Form == option.Listen:
@@ -136,6 +141,12 @@ func (p *parser) dialling(address string) error {
 	return nil
 }
 
+// isSocats is whether a word is an address of socat's, of which a command has two.
+func isSocats(s string) bool {
+	kind, rest, ok := strings.Cut(strings.ToLower(s), ":")
+	return ok && strings.HasPrefix(kind, "openssl") && strings.ContainsAny(rest, ":,")
+}
+
 // isNumber is whether a word looks like a port's number.
 func isNumber(s string) bool {
 	_, err := strconv.ParseUint(s, 10, 16)
@@ -182,9 +193,6 @@ func splitHostPort(s string) (host endpoint, port string, err error) {
 		if url, urlErr := url.Parse(s); urlErr == nil && url.Host != "" {
 			return host, "", status.Usagef("this is a URL: tlsify speaks no HTTP, and connects to %s", status.Cut(net.JoinHostPort(url.Hostname(), cmp.Or(url.Port(), "443"))))
 		}
-	}
-	if err != nil && strings.HasPrefix(strings.ToLower(s), "openssl") && strings.Contains(s, ":") {
-		return host, "", status.Usagef("%q is an address of socat's: here it is HOST:PORT alone, with the options before it; a server is tlsify listen", status.Cut(s))
 	}
 	switch {
 	case err != nil || port == "":
