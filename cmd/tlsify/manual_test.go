@@ -67,7 +67,8 @@ func TestManual(t *testing.T) {
 	checkGenerated(t, manual, page)
 }
 
-// The hand-written rest of the manual page has the forms of the command.
+// The hand-written rest of the manual page has the forms of the command, and the
+// commands of the control channel.
 func TestManualForms(t *testing.T) {
 	text, err := os.ReadFile(manual)
 	if err != nil {
@@ -76,6 +77,11 @@ func TestManualForms(t *testing.T) {
 	for _, f := range option.Forms {
 		if !strings.Contains(string(text), "\n.It Cm "+string(f)+"\n") {
 			t.Errorf("the manual page does not say what %s is", f)
+		}
+	}
+	for _, command := range []string{"trust Ar pin", "close ,", "rekey ,"} { // contract, 6.12
+		if !strings.Contains(string(text), "\n.Cm "+command+"\n") {
+			t.Errorf("the manual page does not say what the command %s is", command)
 		}
 	}
 	synopsis, _, _ := strings.Cut(string(text), "\n.Sh DESCRIPTION\n")
