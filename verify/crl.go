@@ -228,10 +228,14 @@ func parseCRL(name string, der []byte) (*CRL, error) {
 func (j *judge) crlFaults(path []*x509.Certificate, a anchor, k *crlKeys) ([]Reason, error) {
 	var faults []Reason
 	for i, c := range path[:len(path)-1] {
-		known := false
+		known, unsigned := false, false
 		var unusable error
 		for _, crl := range j.policy.CRLs {
-			if crl.issuer != j.names(path[i+1]).subject || !crl.covers(c) || !k.signed(crl, path, i+1) {
+			if crl.issuer != j.names(path[i+1]).subject || !crl.covers(c) {
+				continue
+			}
+			if !k.signed(crl, path, i+1) {
+				unsigned = true
 				continue
 			}
 			// One that is out of date is of no interest beside another.
@@ -247,7 +251,11 @@ func (j *judge) crlFaults(path []*x509.Certificate, a anchor, k *crlKeys) ([]Rea
 		if !known && unusable != nil {
 			return nil, unusable
 		}
-		if !known && i == 0 {
+		switch {
+		case known || i > 0:
+		case unsigned:
+			faults = append(faults, reason(Revoked, "the CRL of the certificate's issuer %q does not count, so that it may be revoked: it wants a strong signature by a key of the issuer's that may sign CRLs (key usage cRLSign)", nameText(c.RawIssuer)))
+		default:
 			faults = append(faults, noCRL(c))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -145,6 +146,24 @@ func TestCRLWithoutPathOfAnImpostor(t *testing.T) {
 			p.TLSA = []TLSA{record(t, daneEE, 1, 1, leaf.Certificate)}
 			p.CRLs = []*CRL{mustCRL(t, newCRL(t, root, nil, leaf))}
 			wantCodes(t, p, e, Revoked)
+		}
+	}
+}
+
+// A CA that people make often lacks the key usage cRLSign, and its list was said not to
+// be there.
+func TestCRLOfWhoMayNotSignIt(t *testing.T) {
+	may := issue(t, "CA root", nil, nil)
+	root := issue(t, "CA root", nil, may.key, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCertSign })
+	leaf, other := issue(t, "leaf", root, nil), issue(t, "CA other", nil, nil)
+	for _, test := range []struct {
+		signer *entity
+		want   string
+	}{{may, "key usage cRLSign"}, {other, "no CRL that was given"}} {
+		p := policy(t, root)
+		p.CRLs = []*CRL{mustCRL(t, newCRL(t, test.signer, nil))}
+		if _, err := p.Check(evidence(leaf)); err == nil || !slices.Equal(codes(t, err), []Code{Revoked}) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v lacks %q", err, test.want)
 		}
 	}
 }
