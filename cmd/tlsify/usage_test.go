@@ -100,6 +100,7 @@ var usageErrors = []struct {
 	{"trust-none-and", "connect|--trust|none|--trust|CA|--pin|CA|localhost:1", `--trust none excludes every other`, ""},
 	{"pin-malformed", "connect|--pin|sha256//short|localhost:1", `--pin: `, ""},
 	{"pin-unknown-kind", "connect|--pin|md5//AAAA|localhost:1", `--pin: `, ""},
+	{"pin-fingerprint", "connect|--pin|8A:BE:E7:86|localhost:1", `--pin: 8A:BE:E7:86: no such file or directory; a pin in place of a file is sha256//BASE64`, ""},
 	{"pin-of-a-chain", "connect|--pin|GOOD.pem|localhost:1", `--pin: .*more than one`, ""},
 	{"pin-private-key", "connect|--pin|GOOD.key|localhost:1", `--pin: `, ""},
 	{"min-security-unknown", "connect|--min-security|high|localhost:1", `--min-security: want standard, tls13, pq, pq-auth, or one of cnsa2, bsi, fips202205, wpa202304, not "high"`, ""},

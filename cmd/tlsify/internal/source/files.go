@@ -204,7 +204,7 @@ func (f *Files) Store(what, name string) (*verify.Store, error) {
 func (f *Files) Pin(value string) (verify.Pin, error) {
 	content, err := f.Load("pin", value)
 	if err != nil {
-		return verify.Pin{}, err
+		return verify.Pin{}, status.Usagef("%v; a pin in place of a file is sha256//BASE64 or cert-sha256//BASE64, as `tlsify inspect` prints both", err)
 	}
 	pin, err := verify.PinFromPEM(content)
 	if err != nil {
