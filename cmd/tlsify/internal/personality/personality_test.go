@@ -26,6 +26,8 @@ var calls = []struct {
 	// recipes for ssh
 	{"openssl", "s_client -quiet -connect a.test:443", "connect --eof=hold a.test:443"},
 	{"openssl", "s_client -quiet a.test:443", "connect --eof=hold a.test:443"},
+	{"openssl", "s_client -quiet -connect :443", "connect --eof=hold localhost:443"},
+	{"openssl", "s_client -quiet -connect ::1", "connect --eof=hold ::1"}, // which is no place, there and here
 	{"openssl", "s_client -host a.test -port 443 -quiet", "connect --eof=hold a.test:443"},
 	{"openssl", "s_client --quiet --connect a.test:443 --servername front.test", "connect --name=front.test --sni=front.test --eof=hold a.test:443"},
 	{"openssl", "s_client -quiet -connect a.test:443 -noservername -verify_quiet", "connect --sni=none --eof=hold a.test:443"},

@@ -285,8 +285,8 @@ func (s *sClientCall) where() (string, error) {
 	if strings.HasPrefix(place, "-") {
 		return place, nil // which is refused
 	}
-	if place == "" {
-		place = "localhost"
+	if place == "" || strings.LastIndexByte(place, ':') == 0 { // a port alone
+		place = "localhost" + place
 	}
 	port, ok := s.seen["port"]
 	if !ok {
