@@ -64,6 +64,7 @@ func TestBadOptionsDescriptor(t *testing.T) {
 		{"nul", "", "name a.test\x00b\n", `a NUL on descriptor 9`},
 		{"1-MiB-line", "", "name " + strings.Repeat("a", 1<<20) + "\n", `more than 65536 bytes`},
 		{"1-MiB-of-lines", "", strings.Repeat("name a.test\n", 90_000), `more than 65536 bytes`},
+		{"faulty-arguments", "--nosuch", "sni a.test\n", `unknown option --nosuch`},
 		{"bad-value", "", "min-security low\n", `--min-security: want standard, tls13, pq, pq-auth, or one of cnsa2, bsi, fips202205, wpa202304, not "low"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -163,6 +163,7 @@ var usageErrors = []struct {
 	{"session-in-root", "connect|--sandbox|require|--session|/tlsify-session|a.test:1", `directory of its own, below /`, ""},
 	{"client-trust-system", "accept|--client-auth|require|--client-trust|system|--cert|GOOD.pem|--key|GOOD.key|--|prog", `name a file`, ""},
 	{"client-auth-unknown", "accept|--client-auth|maybe|--cert|GOOD.pem|--key|GOOD.key|--|prog", `--client-auth: want none, request or require, not "maybe"`, ""},
+	{"staple-file-no-response", "listen|--cert|GOOD.pem|--key|GOOD.key|--staple-file|GOOD.key|127.0.0.1:0|--|prog", `--staple-file: .*good.key: `, ""},
 	{"listen-without-program", "listen|--cert|GOOD.pem|--key|GOOD.key|127.0.0.1:0", `listen needs a program`, ""},
 	{"listen-empty-port", "listen|--cert|GOOD.pem|--key|GOOD.key|127.0.0.1:|--|prog", `which port\?`, ""},
 	{"listen-empty-port-everywhere", "listen|--cert|GOOD.pem|--key|GOOD.key|:|--|prog", `":" is not HOST:PORT`, ""},
