@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/process"
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // Nothing secret is with an accept before it asks, and then all of it is where it
@@ -61,5 +62,43 @@ func TestSecretsAreNotWaitedForLong(t *testing.T) {
 	giveWhenAsked(os.NewFile(uintptr(ends[0]), "ours"), map[int][]byte{7: []byte("secret")}, 50*time.Millisecond)
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %v", took)
+	}
+}
+
+// An accept has all that it was to get, or does not serve.
+func TestSecretsAreWholeOrNotThere(t *testing.T) {
+	const most = "\x02\x00\x00\x00" // secretsLimit
+	for name, given := range map[string]string{
+		"nothing":            "",
+		"part of a head":     "\x00\x00\x00\x4d\x00",
+		"no content":         "\x00\x00\x00\x4d\x00\x00\x00\x02",
+		"part of a content":  "\x00\x00\x00\x4d\x00\x00\x00\x02a",
+		"no end":             "\x00\x00\x00\x4d\x00\x00\x00\x02ab",
+		"too much":           "\x00\x00\x00\x4d" + most[:3] + "\x01",
+		"as much as can be":  "\x00\x00\x00\x4d" + most,
+		"no such descriptor": "\x7f\xff\xff\xff\x00\x00\x00\x00\xff\xff\xff\xff\x00\x00\x00\x00",
+	} {
+		ends, err := process.SocketPair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		unix.Write(ends[0], []byte(given))
+		unix.Shutdown(ends[0], unix.SHUT_WR)
+		if err := receive(ends[1]); err == nil || (err == unix.EFBIG) != (name == "too much") {
+			t.Errorf("%s: %v", name, err)
+		}
+		unix.Close(ends[0])
+		unix.Close(ends[1])
+		unix.Close(0x4d)
+	}
+}
+
+// What begins as an accept of a listener's, and was started by none, does not serve: a
+// person may have written that.
+func TestBeginIsForListeners(t *testing.T) {
+	for _, args := range [][]string{nil, {"0", "9"}, {"0", "2", "0"}, {"0", "x", "0"}, {"2", "9", "0"}, {"0", "-1", "0", "--cert"}} {
+		if heard, exit := Begin(args); exit != status.Usage || heard.Args != nil {
+			t.Errorf("%q: %d, %q", args, exit, heard.Args)
+		}
 	}
 }

@@ -173,3 +173,29 @@ func TestPoolStartsNothingStale(t *testing.T) {
 		t.Errorf("%d wait, the old one %v; %d were dismissed", n, s.ready[0].inv == old, len(s.dismissed))
 	}
 }
+
+// The accepts that are to wait are started one after the other.
+func TestPoolStartsOneAtATime(t *testing.T) {
+	s := newTrial()
+	s.wanted = 2
+	start, starting, goOn := s.start, make(chan bool), make(chan bool)
+	s.start = func() (*accept, error) {
+		starting <- true
+		<-goOn
+		return start()
+	}
+	s.fill()
+	<-starting
+	s.fill()
+	select {
+	case <-starting:
+		t.Error("two are started at a time")
+	case <-time.After(50 * time.Millisecond):
+	}
+	goOn <- true
+	<-starting
+	close(goOn)
+	if n := s.waiting(); n != 2 || s.started != 2 {
+		t.Errorf("%d wait, of %d", n, s.started)
+	}
+}
