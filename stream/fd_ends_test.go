@@ -19,14 +19,21 @@ func TestGoneNoticesTheReader(t *testing.T) {
 			if full {
 				streamtest.Fill(t, from)
 			}
-			gone := streamtest.Started(openFD(t, from).Gone)
+			f := openFD(t, from)
+			gone := streamtest.Started(f.Gone)
 			streamtest.NotYet(t, "Gone", gone)
+			if f.IsGone() {
+				t.Error("there is a reader")
+			}
 			if k.Name == "tcp" { // a FIN alone may be a half-close
 				unix.SetsockoptLinger(to, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 			}
 			unix.Close(to)
 			if !streamtest.Soon(t, "Gone", gone) {
 				t.Error("Gone was stopped")
+			}
+			if !f.IsGone() {
+				t.Error("IsGone does not tell")
 			}
 		}
 	})

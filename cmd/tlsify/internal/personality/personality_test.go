@@ -28,6 +28,7 @@ var calls = []struct {
 	{"openssl", "s_client -quiet a.test:443", "connect --eof=hold a.test:443"},
 	{"openssl", "s_client -quiet -connect :443", "connect --eof=hold localhost:443"},
 	{"openssl", "s_client -quiet -connect ::1", "connect --eof=hold ::1"}, // which is no place, there and here
+	{"openssl", "s_client -quiet", "connect --eof=hold localhost:4433"},
 	{"openssl", "s_client -host a.test -port 443 -quiet", "connect --eof=hold a.test:443"},
 	{"openssl", "s_client --quiet --connect a.test:443 --servername front.test", "connect --name=front.test --sni=front.test --eof=hold a.test:443"},
 	{"openssl", "s_client -quiet -connect a.test:443 -noservername -verify_quiet", "connect --sni=none --eof=hold a.test:443"},
@@ -111,6 +112,7 @@ var calls = []struct {
 	{"ssl_client", "-e -I -- a.test", "connect --eof=half-close a.test:443"},
 	{"ssl_client", "a.test b.test", "!unexpected argument b.test"},
 	{"ssl_client", "-r3 a.test", "!unexpected argument a.test"},
+	{"ssl_client", "-e -", `!"-:443" is no place`},
 	{"ssl_client", "-s3", "!any certificate would do"},
 	{"ssl_client", "-n a.test", "!-s FD"},
 	{"ssl_client", "-s3 -n a.test a.test", "!unexpected"},
@@ -133,6 +135,7 @@ var calls = []struct {
 	{"s6-tlsc-io", "CADIR=/ca: -y -k a.test 6 7", "!CERTFILE and KEYFILE"},
 	{"s6-tlsc-io", "CADIR=/ca: -k a.test 6", "!two descriptors"},
 	{"s6-tlsc-io", "CADIR=/ca: -k a.test 6 x", `!"x" is not a descriptor`},
+	{"s6-tlsc-io", "CADIR=/ca: -k a.test - 7", `!"-" is not a descriptor`},
 	{"s6-tlsc-io", "CADIR=/ca: -k a.test -K-1 6 7", "!-K -1"},
 	// qmail-remote's call where it encrypts if it can
 	{"s6-tlsc-io", "CADIR=/ca CERTFILE=c KEYFILE=k: -Sjyv0 -k a.test --no-verify-cert -- 6 7", "connect --name=a.test --trust=/ca --eof=half-close net 6,7 take-fin unverified"},
