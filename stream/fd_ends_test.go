@@ -217,3 +217,19 @@ func TestSettle(t *testing.T) {
 	go io.Copy(io.Discard, streamtest.Program(t, to))
 	streamtest.Soon(t, "Settle", settled)
 }
+
+// Who has written what is not read any more finds an end of file, and no reset.
+func TestDiscardReads(t *testing.T) {
+	ends := streamtest.Socketpair(t)
+	f := openFD(t, ends[0])
+	streamtest.CloseLater(t, ends[1])
+	unix.Write(ends[1], streamtest.Noise(10_000))
+	f.DiscardReads()
+	if _, err := unix.SendmsgN(ends[1], []byte("x"), nil, nil, unix.MSG_NOSIGNAL); err != unix.EPIPE {
+		t.Errorf("more can be written: %v", err)
+	}
+	f.Close()
+	if n, err := unix.Read(ends[1], make([]byte, 1)); n != 0 || err != nil {
+		t.Errorf("the end is %d, %v", n, err)
+	}
+}
