@@ -15,8 +15,19 @@ import (
 
 // Under inetd descriptor 2 is the network, and what keeps tlsify from serving is
 // told by the system's log: here, a key that is not this user's. The network
-// sees nothing of it.
+// sees nothing of it. So it is where the options are in a file.
 func TestInetdTellsTheLog(t *testing.T) {
+	t.Run("arguments", func(t *testing.T) {
+		inetdTellsTheLog(t, "exec DIR/tlsify accept --cert DIR/cert --key DIR/key -- /bin/cat\n", "")
+	})
+	t.Run("options", func(t *testing.T) {
+		inetdTellsTheLog(t, "exec DIR/tlsify accept --options-fd 9 -- /bin/cat 9<DIR/options\n", "cert DIR/cert\nkey DIR/key\n")
+	})
+}
+
+// inetdTellsTheLog has inetd start a server by a script, which may find options in a
+// file.
+func inetdTellsTheLog(t *testing.T, script, options string) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to become another user")
 	}
@@ -54,7 +65,9 @@ func TestInetdTellsTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := "127.0.0.1:" + port
-	conf := fmt.Sprintf("%s stream tcp nowait nobody %s/tlsify tlsify accept --cert %s/cert --key %s -- /bin/cat\n", address, dir, dir, key)
+	os.WriteFile(dir+"/serve", []byte(strings.ReplaceAll(script, "DIR", dir)), 0o644)
+	os.WriteFile(dir+"/options", []byte(strings.ReplaceAll(options, "DIR", dir)), 0o644)
+	conf := fmt.Sprintf("%s stream tcp nowait nobody /bin/sh sh %s/serve\n", address, dir)
 	os.WriteFile(dir+"/inetd.conf", []byte(conf), 0o644)
 	command := exec.Command("unshare", "-m", "sh", "-c", `mount --bind "$0" /run && exec "$@"`, run, inetd, "-i", dir+"/inetd.conf")
 	command.Stderr = os.Stderr
