@@ -185,36 +185,42 @@ func TestFaultBeforeTheNetwork(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			run := func(two *net.TCPConn, all ...*net.TCPConn) {
+			run := func(two, network *net.TCPConn, on ...int) {
 				t.Helper()
 				l := newLaunch(t)
 				l.quietly()
-				for _, n := range []int{0, 1, 5, 6} {
-					l.give(n, rawOf(t, all[0]))
+				for _, n := range on {
+					l.give(n, rawOf(t, network))
 				}
 				l.give(2, rawOf(t, two))
 				options := l.feed(9)
 				io.WriteString(options, c.lines)
 				options.Close()
 				tlsify := l.start(strings.Fields(c.args)...)
-				for _, conn := range append(all, two) {
-					conn.Close()
-				}
+				network.Close()
+				two.Close()
 				if status := tlsify.wait(); status != c.status {
 					t.Errorf("status %d", status)
 				}
 			}
 			ours, theirs := tcpPair(t)
-			run(theirs, theirs)
+			run(theirs, theirs, 0, 1, 5, 6)
 			if got, _ := io.ReadAll(ours); len(got) != 0 {
 				t.Errorf("on the network, in clear: %q", got)
+			}
+			if !strings.HasPrefix(c.args, "accept") { // whose network is 0
+				ours, theirs = tcpPair(t)
+				run(theirs, theirs, 5, 6)
+				if got, _ := io.ReadAll(ours); len(got) != 0 {
+					t.Errorf("on the network, which is not the plaintext's place, in clear: %q", got)
+				}
 			}
 			if c.heard == "" {
 				return
 			}
 			ours, theirs = tcpPair(t)
 			person, people := tcpPair(t)
-			run(people, theirs)
+			run(people, theirs, 0, 1, 5, 6)
 			if got, _ := io.ReadAll(person); !strings.Contains(string(got), c.heard) {
 				t.Errorf("on a descriptor 2 of its own: %q", got)
 			}
