@@ -253,6 +253,28 @@ func TestOwnFaults(t *testing.T) {
 	})
 }
 
+// A server that chooses a suite of another version of TLS breaks the protocol. Where
+// the suite had been offered, that was told as a lack of the engine's.
+func TestSuiteOfAnotherVersion(t *testing.T) {
+	tls13, share := extension(43, 3, 4), extension(51, append([]byte{0, 0x1d, 0, 32}, noise(32)...)...)
+	for _, fingerprint := range []string{"", "chrome"} {
+		for what, answer := range map[string]func(s *scene) error{
+			"TLS 1.3": func(s *scene) error { return s.answers(tls.VersionTLS12, 0xc02f, [32]byte{}, tls13, share) },
+			"a HelloRetryRequest": func(s *scene) error {
+				return s.answers(tls.VersionTLS12, 0xc02f, retryRandom, tls13, extension(51, 0, 0x18))
+			},
+			"TLS 1.2": func(s *scene) error { return s.answers(tls.VersionTLS12, 0x1301, [32]byte{}) },
+		} {
+			s := newScene(t)
+			s.client.Fingerprint = fingerprint
+			err := answer(s)
+			if blame := new(engine.PeerError); !errors.As(err, &blame) || blame.Fault != engine.FaultProtocol {
+				t.Errorf("%s %q: error %T (%v), want a PeerError of fault %v", what, fingerprint, err, err, engine.FaultProtocol)
+			}
+		}
+	}
+}
+
 func wantUnsupported(t *testing.T, err error, part string) {
 	t.Helper()
 	if !errors.As(err, new(*engine.UnsupportedError)) || !strings.Contains(err.Error(), part) {
