@@ -273,20 +273,32 @@ func TestFaultTexts(t *testing.T) {
 	}
 }
 
-// Of a client of TLS 1.2 that has none of our groups crypto/tls says that there is no
-// cipher suite in common, and lists the client's, of which we have some.
+// Of a client of TLS 1.2 that has none of our groups, or names none, as scapy's,
+// crypto/tls says that there is no cipher suite in common, and lists the client's, of
+// which we have some. One that has none of our suites has no use for a group.
 func TestNoGroupUnderTLS12(t *testing.T) {
-	for fault, tune := range map[engine.Fault]func(*scene){
-		engine.FaultNoCommonGroup:  func(s *scene) { s.peer.CurvePreferences = []tls.CurveID{tls.X25519} },
-		engine.FaultNoCommonCipher: func(s *scene) { s.peer.CipherSuites = []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256} },
+	const extSupportedGroups = 10
+	rsa := []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
+	unnamed := func(hello []byte) { // the extension is one that nobody knows
+		list := extensionOf(hello, extSupportedGroups)
+		hello[bytes.Index(hello, append([]byte{0, extSupportedGroups, 0, byte(len(list))}, list...))] = 0xff
+	}
+	for _, c := range []struct {
+		fault engine.Fault
+		tune  func(*scene)
+	}{
+		{engine.FaultNoCommonGroup, func(s *scene) { s.peer.CurvePreferences = []tls.CurveID{tls.X25519} }},
+		{engine.FaultNoCommonGroup, func(s *scene) { s.hello = unnamed }},
+		{engine.FaultNoCommonCipher, func(s *scene) { s.peer.CipherSuites = rsa }},
+		{engine.FaultNoCommonCipher, func(s *scene) { s.peer.CipherSuites, s.hello = rsa, unnamed }},
 	} {
 		s := newScene(t)
 		s.version(tls.VersionTLS12)
 		s.server.Groups = []string{"P-384"}
-		tune(s)
+		c.tune(s)
 		err := s.asServer()
-		if blame := new(engine.PeerError); !errors.As(err, &blame) || blame.Fault != fault {
-			t.Errorf("error %T (%v), want a PeerError of fault %v", err, err, fault)
+		if blame := new(engine.PeerError); !errors.As(err, &blame) || blame.Fault != c.fault {
+			t.Errorf("error %T (%v), want a PeerError of fault %v", err, err, c.fault)
 		}
 	}
 }

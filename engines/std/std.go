@@ -109,13 +109,14 @@ func (h *handshake) tapInto(config *tls.Config) {
 	config.KeyLogWriter = &h.tap
 }
 
-// compareGroups has h know of a client that has none of our groups: under TLS 1.2
-// crypto/tls says of it that there is no cipher suite in common, because it takes
-// none without a group.
+// compareGroups has h know of a client that has none of our groups, or names none at
+// all, and one of our suites of TLS 1.2: crypto/tls says of it that there is no cipher
+// suite in common, because it takes none without a group.
 func (h *handshake) compareGroups(config *tls.Config) {
-	ours := func(id tls.CurveID) bool { return slices.Contains(config.CurvePreferences, id) }
+	ourGroup := func(id tls.CurveID) bool { return slices.Contains(config.CurvePreferences, id) }
+	ourSuite := func(id uint16) bool { return slices.Contains(config.CipherSuites, id) }
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		h.noGroup = len(hello.SupportedCurves) > 0 && !slices.ContainsFunc(hello.SupportedCurves, ours)
+		h.noGroup = slices.ContainsFunc(hello.CipherSuites, ourSuite) && !slices.ContainsFunc(hello.SupportedCurves, ourGroup)
 		return nil, nil
 	}
 }
