@@ -33,7 +33,7 @@ type fuzzed struct {
 	script, server string
 	args           []string
 	passed, failed int
-	drawn          bool // it draws its conversations: nine tenths of that share is enough
+	drawn          bool // chance decides on its conversations: nine tenths of that share is enough
 	why            string
 }
 
