@@ -146,9 +146,9 @@ func withoutECH(err error, _ Phase, _ bool) *status.Failure {
 // byNetwork is a network that was lost: before ready, trying again may help.
 func byNetwork(err error, at Phase, _ bool) *status.Failure {
 	if at == Established {
-		return &status.Failure{Status: status.Lost, Code: "network-io", Text: err.Error()}
+		return failure(status.Lost, "network-io", err)
 	}
-	f := &status.Failure{Status: status.Unreached, Code: "network-io", Text: err.Error()}
+	f := failure(status.Unreached, "network-io", err)
 	if as[*engine.TransportError](err).ClientCertRequested { // Mbed TLS's servers of TLS 1.2 say no more
 		f.Text += "; the server had asked for a certificate: " + giveCert
 	}
@@ -159,7 +159,7 @@ func byNetwork(err error, at Phase, _ bool) *status.Failure {
 // that nobody has said whose error it is.
 func byDialling(err error, at Phase, _ bool) *status.Failure {
 	if at == Dialing {
-		return &status.Failure{Status: status.Unreached, Code: "connect", Text: err.Error()}
+		return failure(status.Unreached, "connect", err)
 	}
 	return failure(status.Internal, "internal", err)
 }
@@ -170,7 +170,7 @@ const giveCert = "give --cert with a kind of key that it takes; under TLS 1.2 it
 func byAlert(err error, at Phase, clientCert bool) *status.Failure {
 	alert := as[*engine.AlertError](err)
 	clientCert = clientCert || alert.ClientCertRequested
-	f := &status.Failure{Status: status.Handshake, Code: "tls-alert", Text: alert.Error()}
+	f := failure(status.Handshake, "tls-alert", alert)
 	// What comes behind a handshake of TLS 1.3 is the server's word on what the
 	// client sent last: its certificate.
 	late := at == Established && alert.Alert == engine.AlertInsufficientSecurity

@@ -7,7 +7,6 @@
 package connection
 
 import (
-	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -104,8 +103,7 @@ const leaveAfter = 10 * time.Second
 // hasLeft tells whether the connection ended because the caller is one that
 // leaves at its end of file: how the peer takes that is no failure.
 func (c *connection) hasLeft(err error) bool {
-	transport := new(*engine.TransportError)
-	return c.caller.Leaves && c.closed && (err == engine.ErrTruncated || errors.As(err, transport))
+	return c.caller.Leaves && c.closed && (err == engine.ErrTruncated || is[*engine.TransportError](err))
 }
 
 // certAsked tells whether we are a client that has shaken hands and whose server

@@ -1,7 +1,6 @@
 package connection
 
 import (
-	"errors"
 	"net"
 
 	"golang.org/x/sys/unix"
@@ -45,7 +44,7 @@ func (c *connection) chooseCarrier() (err error) {
 
 // refusal gives an error of pump's its CODE where --handoff is what cannot be.
 func (c *connection) refusal(err error) error {
-	unsupported := errors.As(err, new(*engine.UnsupportedError)) || errors.As(err, new(*pump.KernelError))
+	unsupported := is[*engine.UnsupportedError](err) || is[*pump.KernelError](err)
 	if unsupported && c.inv.Stream.Handoff == invocation.HandKernel {
 		return unavailable(err.Error())
 	}
