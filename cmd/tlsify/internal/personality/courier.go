@@ -176,9 +176,6 @@ func courierPlace(call *Call, values map[string]string) error {
 			return errors.New("-remotefd of 0, 1 or 2, or -tcpd, needs -localfd or a program")
 		}
 		call.Network = &Pair{fd, fd}
-		if call.Then != nil {
-			call.Args = append(call.Args, "--prog-fds=0,1")
-		}
 	case host == "" || port == "":
 		return errors.New("-remotefd=N is needed, or -host and -port")
 	case call.Args[0] == "accept":
@@ -188,9 +185,9 @@ func courierPlace(call *Call, values map[string]string) error {
 			host = "[" + host + "]"
 		}
 		call.place = host + ":" + port
-		if call.Then != nil {
-			call.Args = append(call.Args, "--prog-fds=0,1")
-		}
+	}
+	if call.Then != nil {
+		call.Args = append(call.Args, "--prog-fds=0,1")
 	}
 	return nil
 }

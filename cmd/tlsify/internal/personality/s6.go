@@ -110,8 +110,8 @@ func (s *s6Call) client(call *Call, env Environment) error {
 		call.Args = append(call.Args, "--cert="+cert, "--key="+key)
 	}
 	s.ends(call)
-	call.User, err = s6User(env)
-	return err
+	call.User = s6User(env)
+	return nil
 }
 
 func (s *s6Call) server(call *Call, env Environment) error {
@@ -129,8 +129,8 @@ func (s *s6Call) server(call *Call, env Environment) error {
 		call.Args = append(call.Args, "--client-auth="+auth, "--client-trust="+trust)
 	}
 	s.ends(call)
-	call.User, err = s6User(env)
-	return err
+	call.User = s6User(env)
+	return nil
 }
 
 // ends has the stream end as -S and -J say: by close_notify only with -S, and the
@@ -308,11 +308,11 @@ func (s *s6Call) identities(env Environment) (args []string, err error) {
 }
 
 // s6User are the user and group to go on as, which are read as root alone.
-func s6User(env Environment) (*IDs, error) {
+func s6User(env Environment) *IDs {
 	uid, ok := env.Get("TLS_UID")
 	gid, ok2 := env.Get("TLS_GID")
 	if !ok && !ok2 {
-		return nil, nil
+		return nil
 	}
 	ids := &IDs{UID: -1, GID: -1}
 	for _, id := range []struct {
@@ -329,7 +329,7 @@ func s6User(env Environment) (*IDs, error) {
 			*id.into = int(n)
 		}
 	}
-	return ids, nil
+	return ids
 }
 
 // s6Status is what an s6 program ends with: 96 is of files and the like, 97 of the

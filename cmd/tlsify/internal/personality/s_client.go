@@ -22,11 +22,9 @@ func sClient(args []string) (*Call, error) {
 	if err := s.read(args); err != nil {
 		return nil, err
 	}
-	place, err := s.where()
-	if err != nil {
-		return nil, err
-	}
+	place := s.where()
 	call := &Call{Args: s.arguments(), place: place, Leaves: !s.ignEOF, CRLF: s.has("crlf"), NoInput: s.has("no-interactive")}
+	var err error
 	if call.Ciphers, err = s.ciphers(); err != nil {
 		return nil, err
 	}
@@ -271,9 +269,9 @@ func isAddress(name string) bool {
 }
 
 // where is the place to connect to.
-func (s *sClientCall) where() (string, error) {
+func (s *sClientCall) where() string {
 	if path, ok := s.seen["unix"]; ok {
-		return "unix:" + path, nil
+		return "unix:" + path
 	}
 	place := s.place
 	if value, ok := s.seen["connect"]; ok {
@@ -283,7 +281,7 @@ func (s *sClientCall) where() (string, error) {
 		place = s.seen["host"]
 	}
 	if strings.HasPrefix(place, "-") {
-		return place, nil // which is refused
+		return place // which is refused
 	}
 	if place == "" || strings.LastIndexByte(place, ':') == 0 { // a port alone
 		place = "localhost" + place
@@ -292,7 +290,7 @@ func (s *sClientCall) where() (string, error) {
 	if !ok {
 		port = "4433"
 	}
-	return withPort(place, port), nil
+	return withPort(place, port)
 }
 
 // bind is the address, and the port or 0, to connect from.
