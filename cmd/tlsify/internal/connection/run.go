@@ -279,7 +279,7 @@ func (c *connection) plaintext(plan *pump.Plan) (err error) {
 		}
 	}
 	one, server := stream.SameSocket(plan.In, plan.Out), c.inv.Form.Accepts()
-	plan.Answer = one || server || c.program != nil
+	plan.Answer = one || server || c.program != nil || c.caller.TakeFIN
 	// Whoever shuts one direction of a socket down means it, and a server has
 	// said all; but most servers take a client's close_notify for its leaving.
 	halfClose := server || one && c.facts.State.Version >= engine.TLS13
@@ -288,7 +288,6 @@ func (c *connection) plaintext(plan *pump.Plan) (err error) {
 		plan.EOFWait = c.inv.Stream.EOFWait
 	}
 	plan.TakeFIN = c.caller.TakeFIN
-	plan.Answer = plan.Answer || c.caller.TakeFIN
 	if c.caller.ByFIN {
 		plan.EndByFIN, plan.Answer, plan.HoldEOF = c.network.end, true, false
 	}
@@ -312,10 +311,12 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 		c.say.Say("truncated")
 		if !c.inv.Stream.Tolerate && !c.hasLeft(err) {
 			f := Blame(err, c.at, c.certAsked())
-			f.Text += map[pump.Event]string{
-				pump.Truncated:      ", and before ours; where the protocol itself says that all has come, --tolerate-truncation takes that for an end",
-				pump.TruncatedAfter: ", behind ours, which it " + takenForLeaving,
-			}[event] + c.silently()
+			if event == pump.Truncated {
+				f.Text += ", and before ours; where the protocol itself says that all has come, --tolerate-truncation takes that for an end"
+			} else {
+				f.Text += ", behind ours, which it " + takenForLeaving
+			}
+			f.Text += c.silently()
 			c.inv.Say.Failure(f)
 		}
 	case pump.Failed:
