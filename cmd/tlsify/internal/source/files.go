@@ -236,9 +236,9 @@ func (f *Files) Pass(what, name string) (int, error) {
 }
 
 // Identity reads a certificate chain and the key that fits its leaf, which may be
-// in the same file.
+// in the same file. Without the name of a certificate's file it is a raw public key.
 func (f *Files) Identity(certName, keyName string) (*engine.Identity, error) {
-	if certName == NoCert {
+	if certName == "" {
 		return f.rawIdentity(keyName)
 	}
 	content, err := f.Load("cert", certName)
@@ -275,10 +275,6 @@ func (f *Files) Identity(certName, keyName string) (*engine.Identity, error) {
 	id.Key = key
 	return id, nil
 }
-
-// NoCert stands for the name of a certificate's file where there is none: the
-// identity is a raw public key.
-const NoCert = ""
 
 func (f *Files) rawIdentity(keyName string) (*engine.Identity, error) {
 	content, err := f.Load("key", keyName)
