@@ -8,7 +8,7 @@ import (
 )
 
 // A LibrarySession is the KeyedSession of an engine whose library reads and
-// writes through a RecordConn and speaks a Dialect. All fields but Limit must be set.
+// writes through a RecordConn and speaks a Dialect. All fields before Limit must be set.
 type LibrarySession struct {
 	Conn interface {
 		io.ReadWriter

@@ -64,8 +64,7 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	config.EncryptedClientHelloRejectionVerify = func(tls.ConnectionState) error { return nil }
 	client := tls.Client(conn, config)
 	session, err := h.run(ctx, client)
-	var rejected *engine.ECHRejectedError
-	if errors.As(err, &rejected) {
+	if rejected, ok := errors.AsType[*engine.ECHRejectedError](err); ok {
 		return nil, h.afterRejection(c.Verify, client.ConnectionState(), rejected)
 	}
 	return session, err
@@ -132,22 +131,21 @@ func (h *handshake) run(ctx context.Context, conn *tls.Conn) (engine.Session, er
 		return nil, h.tap.Shown(h.classify(err), h.records.Received(), !h.client)
 	}
 	h.records.Received()
-	state := stateOf(conn.ConnectionState())
+	cs := conn.ConnectionState()
+	state := stateOf(cs)
 	state.ClientCertRequested = h.requested
 	if h.client {
 		state.ServerName = "" // crypto/tls repeats what we sent
 	}
-	shown := conn.ConnectionState().LocalCertificate
 	for _, identity := range h.identities {
-		if len(shown) > 0 && bytes.Equal(shown[0], identity.Chain[0]) {
+		if len(cs.LocalCertificate) > 0 && bytes.Equal(cs.LocalCertificate[0], identity.Chain[0]) {
 			state.Shown = identity.Leaf
 		}
 	}
-	exporter := conn.ConnectionState()
 	sent := h.records.Sent()
 	return &adapter.LibrarySession{
 		Conn: conn, Records: h.records, Dialect: &dialect, Negotiated: state,
-		Exporter: exporter.ExportKeyingMaterial,
+		Exporter: cs.ExportKeyingMaterial,
 		Keys:     func() (*engine.Keys, error) { return h.keys(state, sent) },
 	}, nil
 }
