@@ -39,8 +39,7 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 // RefusalAlert is the alert for an error of Verify's: certificate_unknown, which
 // is for all that there is no other for, where it has none.
 func RefusalAlert(err error) Alert {
-	var refused *RefusedError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		return refused.Alert
 	}
 	return AlertCertificateUnknown

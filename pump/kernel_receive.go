@@ -87,8 +87,7 @@ func (r *kernelReceiver) finish(err error) error {
 	if err == io.EOF || err == engine.ErrTruncated {
 		return err
 	}
-	var f *record.Fatal
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*record.Fatal](err); ok {
 		// The kernel has made the record an error of the socket's, which would
 		// be told to the next who sends.
 		_, _ = unix.GetsockoptInt(r.sock.Number(), unix.SOL_SOCKET, unix.SO_ERROR)

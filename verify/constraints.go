@@ -221,13 +221,13 @@ func hostWithin(host, domain string) bool {
 // emailWithin compares a mailbox with one mailbox, one host, or, with a
 // leading dot, all hosts below a domain. The part before the @ keeps its case.
 func emailWithin(mailbox, constraint string) bool {
-	at := strings.LastIndexByte(mailbox, '@')
-	if at < 0 {
+	local, host, ok := strings.CutLast(mailbox, "@")
+	if !ok {
 		return false
 	}
-	local, host := mailbox[:at], lowerASCII(mailbox[at+1:])
-	if at := strings.LastIndexByte(constraint, '@'); at >= 0 {
-		return local == constraint[:at] && host == constraint[at+1:]
+	host = lowerASCII(host)
+	if wantLocal, wantHost, ok := strings.CutLast(constraint, "@"); ok {
+		return local == wantLocal && host == wantHost
 	}
 	return hostWithin(host, constraint)
 }

@@ -49,8 +49,7 @@ func (s *search) merkleCheck(child, parent *x509.Certificate) *Reason {
 		return nil
 	}
 	code, text := Untrusted, err.Error()
-	var fault *mtc.Error
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*mtc.Error](err); ok {
 		switch fault.Kind {
 		case mtc.Malformed:
 			code = Malformed

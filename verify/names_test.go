@@ -185,8 +185,7 @@ func (c *refidCase) run(t *testing.T, root *entity, key crypto.Signer) bool {
 	p := policy(t, root)
 	p.Names = []Name{name}
 	_, err = p.Check(Evidence{Certificates: []*x509.Certificate{leaf}})
-	var rejected *Error
-	if errors.As(err, &rejected) {
+	if rejected, ok := errors.AsType[*Error](err); ok {
 		for _, r := range rejected.Reasons {
 			if r.Code == NameWrong {
 				return false

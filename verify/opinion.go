@@ -100,8 +100,7 @@ func isHost(constraint string) bool {
 
 // opinionCode maps x509's typed errors to ours.
 func opinionCode(err error) Code {
-	var invalid x509.CertificateInvalidError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
 		switch invalid.Reason {
 		case x509.Expired:
 			return Expired

@@ -71,8 +71,7 @@ func TestRawKey(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			result, err := test.policy.Check(Evidence{RawKey: test.key})
 			got := ""
-			var rejected *Error
-			if errors.As(err, &rejected) {
+			if rejected, ok := errors.AsType[*Error](err); ok {
 				got = string(rejected.Reasons[0].Code)
 			} else {
 				for i, g := range result.Grounds {

@@ -254,11 +254,11 @@ func (r *run) report() string {
 
 // complete are the lines of a text that have come to their end.
 func complete(text string) []string {
-	end := strings.LastIndexByte(text, '\n')
-	if end < 0 {
+	lines, _, ok := strings.CutLast(text, "\n")
+	if !ok {
 		return nil
 	}
-	return strings.Split(text[:end], "\n")
+	return strings.Split(lines, "\n")
 }
 
 // outOfOrder returns the first pattern that no line matches which comes behind

@@ -36,8 +36,7 @@ type FaultText struct {
 
 // Blame types an error of the library's, over records, by blame.
 func (d *Dialect) Blame(err error, records *RecordConn) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		if alert, ok := d.alert(op.Err); ok && op.Op == "remote error" {
 			return &engine.AlertError{Alert: alert}
 		} else if ok {

@@ -55,8 +55,7 @@ func (t *trial) wantUnsupported(what string) {
 	end, peerEnd := TCPPair(t)
 	_, err := t.start(t.ctx, end)
 	for call, err := range map[string]error{"check": t.check(), "handshake": err} {
-		var blame *engine.UnsupportedError
-		if !errors.As(err, &blame) {
+		if blame, ok := errors.AsType[*engine.UnsupportedError](err); !ok {
 			t.Errorf("%s: error %s, want an UnsupportedError", call, describe(err))
 		} else if blame.Engine != t.engine.Name() || !strings.Contains(blame.What, what) {
 			t.Errorf("%s: UnsupportedError says %q", call, blame)

@@ -280,10 +280,8 @@ func wantFault(t testing.TB, err error, faults ...engine.Fault) {
 		t.Errorf("error %s, want a PeerError of fault %v", describe(err), faults)
 		return
 	}
-	for _, f := range faults {
-		if blame.Fault == f {
-			return
-		}
+	if slices.Contains(faults, blame.Fault) {
+		return
 	}
 	t.Errorf("PeerError of fault %v (%v), want %v", blame.Fault, err, faults)
 }
@@ -296,10 +294,8 @@ func wantAlert(t testing.TB, err error, alerts ...engine.Alert) {
 		t.Errorf("error %s, want the peer's alert %v", describe(err), alerts)
 		return
 	}
-	for _, a := range alerts {
-		if word.Alert == a {
-			return
-		}
+	if slices.Contains(alerts, word.Alert) {
+		return
 	}
 	t.Errorf("alert %v, want %v", word.Alert, alerts)
 }
@@ -308,8 +304,7 @@ func wantAlert(t testing.TB, err error, alerts ...engine.Alert) {
 // is not nil.
 func wantTransport(t testing.TB, err, target error) {
 	t.Helper()
-	var blame *engine.TransportError
-	if !errors.As(err, &blame) {
+	if blame, ok := errors.AsType[*engine.TransportError](err); !ok {
 		t.Errorf("error %s, want a TransportError", describe(err))
 	} else if target != nil && !errors.Is(err, target) {
 		t.Errorf("TransportError of %v, want %v", blame.Err, target)

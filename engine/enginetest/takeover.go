@@ -71,8 +71,7 @@ func testTakeOverTLS12(r *rig) {
 	o := r.trial().mustRun()
 	if keyed, ok := o.session.(engine.KeyedSession); ok {
 		_, err := keyed.TakeOver()
-		var unsupported *engine.UnsupportedError
-		if !errors.As(err, &unsupported) {
+		if _, ok := errors.AsType[*engine.UnsupportedError](err); !ok {
 			r.Errorf("%v (%T)", err, err)
 		}
 	}

@@ -260,8 +260,7 @@ func TestReset(t *testing.T) {
 	server.stream.(*net.TCPConn).SetLinger(0)
 	server.stream.Close()
 	_, err := client.Read(make([]byte, 1))
-	var transport *engine.TransportError
-	if !errors.As(err, &transport) {
+	if _, ok := errors.AsType[*engine.TransportError](err); !ok {
 		t.Errorf("%v (%T)", err, err)
 	}
 }

@@ -36,8 +36,7 @@ func unexpected(format string, args ...any) error {
 
 // AsFatal makes a *Fatal of an *Error; another error is left as it is.
 func AsFatal(err error) error {
-	var r *Error
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*Error](err); ok {
 		return broken(r.Alert, "%w", r)
 	}
 	return err

@@ -134,8 +134,7 @@ func (r *receiver) end(err error) error {
 	case errors.As(err, &transport) && transport.Err == io.EOF:
 		return engine.ErrTruncated
 	}
-	var f *Fatal
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Fatal](err); ok {
 		r.peer.Abort(&f.Alert, f.Err)
 		return f.Err
 	}

@@ -68,8 +68,7 @@ func (e *bogoECH) checkName(p *engine.Peer) error {
 
 // checkEnd looks at how a handshake has ended.
 func (e *bogoECH) checkEnd(s *session, err error) error {
-	var rejected *engine.ECHRejectedError
-	if errors.As(err, &rejected) {
+	if rejected, ok := errors.AsType[*engine.ECHRejectedError](err); ok {
 		if e.expectsNon && rejected.RetryConfigs != nil || e.retry != nil && !bytes.Equal(e.retry, rejected.RetryConfigs) {
 			return errors.New("other retry configurations")
 		}

@@ -29,8 +29,7 @@ func newConn(stream net.Conn, server bool) *conn {
 // abort ends the connection with err: it tells the peer what err has for it
 // and returns what err has for the caller.
 func (c *conn) abort(err error) error {
-	var f *record.Fatal
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*record.Fatal](err); ok {
 		c.out.sendAlert(f.Alert)
 		return f.Err
 	}

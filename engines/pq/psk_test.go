@@ -161,8 +161,7 @@ func TestPSKRefused(t *testing.T) {
 			if !errors.As(rc.err, &alert) || alert.Alert != test.alert {
 				t.Errorf("client: %v", rc.err)
 			}
-			var peer *engine.PeerError
-			if !errors.As(rs.err, &peer) {
+			if _, ok := errors.AsType[*engine.PeerError](rs.err); !ok {
 				t.Errorf("server: %v", rs.err)
 			}
 		})
@@ -193,8 +192,7 @@ func TestPSKUnusable(t *testing.T) {
 	for _, p := range []*engine.PSK{short, long, hash, {Key: long.Key, Hash: crypto.SHA256}} {
 		c, s := withPSK(p)
 		for _, err := range []error{New().CheckClient(c), New().CheckServer(s)} {
-			var unsupported *engine.UnsupportedError
-			if !errors.As(err, &unsupported) {
+			if _, ok := errors.AsType[*engine.UnsupportedError](err); !ok {
 				t.Errorf("%+v: %v", p, err)
 			}
 		}

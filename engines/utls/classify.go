@@ -20,8 +20,7 @@ import (
 var dialect = adapter.Dialect{
 	Package: "github.com/refraction-networking/utls",
 	Header: func(err error) (first [5]byte, ok bool) {
-		var header tls.RecordHeaderError
-		ok = errors.As(err, &header)
+		header, ok := errors.AsType[tls.RecordHeaderError](err)
 		return header.RecordHeader, ok
 	},
 	Faults: []adapter.FaultText{
@@ -45,8 +44,7 @@ func (h *handshake) classify(err error) error {
 	if h.refusal != nil {
 		return h.refusal
 	}
-	var rejected *tls.ECHRejectionError
-	if errors.As(err, &rejected) {
+	if rejected, ok := errors.AsType[*tls.ECHRejectionError](err); ok {
 		return &engine.ECHRejectedError{RetryConfigs: rejected.RetryConfigList}
 	}
 	return dialect.BlameHandshake(err, h.records, h.requested, h.ownFault)

@@ -161,8 +161,7 @@ func stateOf(cs tls.ConnectionState) *engine.State {
 var dialect = adapter.Dialect{
 	Package: "crypto/tls",
 	Header: func(err error) (first [5]byte, ok bool) {
-		var header tls.RecordHeaderError
-		ok = errors.As(err, &header)
+		header, ok := errors.AsType[tls.RecordHeaderError](err)
 		return header.RecordHeader, ok
 	},
 	Faults: []adapter.FaultText{

@@ -101,8 +101,8 @@ func ParseCheckpoint(text []byte) (*Checkpoint, error) {
 func parseOrigin(line string) (ca trustanchor.ID, log uint16, err error) {
 	malformed := errors.New("the checkpoint's first line is no name of a Merkle Tree CA's log")
 	text, ok := strings.CutPrefix(line, "oid/1.3.6.1.4.1.")
-	name, number, ok2 := cutLast(text)
-	name, zero, ok3 := cutLast(name)
+	name, number, ok2 := strings.CutLast(text, ".")
+	name, zero, ok3 := strings.CutLast(name, ".")
 	n, err := strconv.ParseUint(number, 10, 16)
 	if !ok || !ok2 || !ok3 || zero != "0" || err != nil || n == 0 {
 		return "", 0, malformed
@@ -111,14 +111,6 @@ func parseOrigin(line string) (ca trustanchor.ID, log uint16, err error) {
 		return "", 0, malformed
 	}
 	return ca, uint16(n), nil
-}
-
-func cutLast(text string) (before, after string, ok bool) {
-	i := strings.LastIndexByte(text, '.')
-	if i < 0 {
-		return "", "", false
-	}
-	return text[:i], text[i+1:], true
 }
 
 // Marshal writes the text form.

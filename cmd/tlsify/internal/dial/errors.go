@@ -39,8 +39,7 @@ func reason(err error) string {
 // plain strips what package net puts around the error of a connection to
 // address.
 func plain(err error, address string) *Error {
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		err = op.Err
 	}
 	return &Error{address, err}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -106,10 +107,8 @@ func literal(addr netip.Addr, queries []string) answer {
 	if addr.Is4() {
 		network = "ip4"
 	}
-	for _, query := range queries {
-		if query == network {
-			return answer{network, []netip.Addr{addr}, nil}
-		}
+	if slices.Contains(queries, network) {
+		return answer{network, []netip.Addr{addr}, nil}
 	}
 	return answer{network, nil, &Error{addr.String(), errors.New("not an " + familyName(queries[0]) + " address")}}
 }

@@ -162,8 +162,7 @@ func (c *conversation) nothingBehind() error {
 
 // broken is a failure of the connection, without the name of a system call.
 func broken(err error) error {
-	var call *os.SyscallError
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
 		err = call.Err
 	}
 	return fmt.Errorf("the connection is lost: %w", err)

@@ -83,8 +83,8 @@ func proof(state *engine.State) (lines []string) {
 
 // signature takes a scheme's name (RFC 8446, section 4.2.3) apart.
 func signature(scheme string) (digest, kind string) {
-	if at := strings.LastIndex(scheme, "_sha"); at >= 0 {
-		digest = "SHA" + scheme[at+len("_sha"):]
+	if _, length, ok := strings.CutLast(scheme, "_sha"); ok {
+		digest = "SHA" + length
 	}
 	switch {
 	case strings.HasPrefix(scheme, "ecdsa_"):

@@ -98,8 +98,7 @@ func Find(name string) (string, error) {
 }
 
 func plainExec(err error) string {
-	var e *exec.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*exec.Error](err); ok {
 		return e.Err.Error()
 	}
 	return err.Error()

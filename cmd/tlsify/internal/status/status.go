@@ -91,8 +91,7 @@ func Cut(s string) string {
 
 // PathText says what is wrong with a file without the name of a system call.
 func PathText(err error) string {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return Cut(path.Path) + ": " + path.Err.Error()
 	}
 	return err.Error()
