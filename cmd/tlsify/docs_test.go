@@ -139,7 +139,7 @@ func TestKeywords(t *testing.T) {
 	for _, fact := range (&facts.Facts{State: &engine.State{ECH: true}}).Negotiated() {
 		said = append(said, fact[0])
 	}
-	said = append(said, "lost") // package control's own
+	said = append(said, "lost") // package status's own
 	for what, text := range map[string]string{"help": helpControl, "contract.md": docPage(t, "contract.md", "<!-- keywords: a test compares this list with the program's -->")} {
 		// Lines with a keyword at their beginning are indented, and have their
 		// explanation behind two spaces.

@@ -109,7 +109,8 @@ func withPort(place, port string) string {
 	return place
 }
 
-// TranscriptOptions are what is in a transcript: see package transcript.
+// TranscriptOptions are what a transcript depends on: -brief, -showcerts,
+// -verify_return_error and -status, and whether the server goes by an address.
 type TranscriptOptions struct {
 	Brief, Chain, Strict, Status, Address bool
 }
