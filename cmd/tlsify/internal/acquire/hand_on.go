@@ -42,11 +42,13 @@ func (r *Resources) handOn() error {
 			again = again[1:]
 			return n
 		}
-		for ; h.Memory[next] != nil || !process.IsClosed(next); next++ {
+		for h.Memory[next] != nil || !process.IsClosed(next) {
+			next++
 		}
+		n := next
 		next++
-		h.numbers = append(h.numbers, next-1)
-		return next - 1
+		h.numbers = append(h.numbers, n)
+		return n
 	}
 	// What is replaced while we run comes to the accepts as we have read it.
 	load := func(option, name string) (string, error) {
@@ -74,21 +76,12 @@ func (r *Resources) handOn() error {
 	if r.TLS.TicketKey == "" && r.TLS.PSK == "" {
 		r.Say.Note("there is no --ticket-key, so no client can resume a session")
 	}
-	for _, own := range r.ownFiles() {
-		name, err := load(own.Option, own.Name)
+	for _, file := range r.sharedFiles() {
+		name, err := load(file.Option, file.Name)
 		if err != nil {
 			return err
 		}
-		lines = append(lines, own.Option+" "+name)
-	}
-	if r.Trust != nil {
-		for _, crl := range r.Trust.CRLs {
-			name, err := load("crl", crl)
-			if err != nil {
-				return err
-			}
-			lines = append(lines, "crl "+name)
-		}
+		lines = append(lines, file.Option+" "+name)
 	}
 	n := free()
 	h.Memory[n] = []byte(strings.Join(lines, "\n"))
@@ -102,13 +95,19 @@ func (r *Resources) SignsItself() bool {
 	return !slices.ContainsFunc(r.TLS.Keys, func(key string) bool { return !r.TLS.IsOwnKey(key) })
 }
 
-// ownFiles are those with secrets that a listener shares with its accepts.
-func (r *Resources) ownFiles() (files []invocation.NamedFile) {
+// sharedFiles are those with secrets that a listener shares with its accepts, and its
+// lists of revoked certificates.
+func (r *Resources) sharedFiles() (files []invocation.NamedFile) {
 	for _, f := range []invocation.NamedFile{
 		{Option: "ticket-key", Name: r.TLS.TicketKey}, {Option: "ech-key", Name: r.TLS.ECHKey}, {Option: "psk", Name: r.TLS.PSK},
 	} {
 		if f.Name != "" {
 			files = append(files, f)
+		}
+	}
+	if r.Trust != nil {
+		for _, crl := range r.Trust.CRLs {
+			files = append(files, invocation.NamedFile{Option: "crl", Name: crl})
 		}
 	}
 	return files
@@ -158,13 +157,8 @@ func (r *Resources) Unreadable() (why []string) {
 		}
 		check("cert", r.TLS.Certs[i])
 	}
-	for _, own := range r.ownFiles() {
-		check(own.Option, own.Name)
-	}
-	if r.Trust != nil {
-		for _, crl := range r.Trust.CRLs {
-			check("crl", crl)
-		}
+	for _, file := range r.sharedFiles() {
+		check(file.Option, file.Name)
 	}
 	return why
 }
