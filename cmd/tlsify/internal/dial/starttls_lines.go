@@ -143,33 +143,34 @@ func imap(c *conversation, _ string) error {
 		if err != nil {
 			return err
 		}
-		switch firstWords(answer, 2) {
-		case "A OK":
+		switch words := firstWords(answer, 2); {
+		case words == "A OK":
 			return nil
-		case "* BYE":
-			return refused("STARTTLS", answer)
-		}
-		if !strings.HasPrefix(answer, "* ") {
+		case words == "* BYE", !strings.HasPrefix(answer, "* "):
 			return refused("STARTTLS", answer)
 		}
 	}
 }
 
 // pop3 is RFC 2595, section 4.
-func pop3(c *conversation, _ string) error {
-	greeting, err := c.line()
+func pop3(c *conversation, _ string) error { return c.byWord("+OK", "STLS", (*conversation).line) }
+
+// byWord is a protocol in which the server's answers begin with a word that is a yes,
+// its greeting too.
+func (c *conversation) byWord(yes, question string, read func(*conversation) (string, error)) error {
+	greeting, err := read(c)
 	if err != nil {
 		return err
 	}
-	if firstWords(greeting, 1) != "+OK" {
+	if firstWords(greeting, 1) != yes {
 		return unexpected(greeting)
 	}
-	if err := c.send("STLS\r\n"); err != nil {
+	if err := c.send(question + "\r\n"); err != nil {
 		return err
 	}
-	answer, err := c.line()
-	if err == nil && firstWords(answer, 1) != "+OK" {
-		return refused("STLS", answer)
+	answer, err := read(c)
+	if err == nil && firstWords(answer, 1) != yes {
+		return refused(question, answer)
 	}
 	return err
 }
@@ -203,21 +204,7 @@ func irc(c *conversation, _ string) error {
 
 // sieve is ManageSieve: RFC 5804, section 2.2.
 func sieve(c *conversation, _ string) error {
-	greeting, err := c.sieveResponse()
-	if err != nil {
-		return err
-	}
-	if firstWords(greeting, 1) != "OK" {
-		return unexpected(greeting)
-	}
-	if err := c.send("STARTTLS\r\n"); err != nil {
-		return err
-	}
-	answer, err := c.sieveResponse()
-	if err == nil && firstWords(answer, 1) != "OK" {
-		return refused("STARTTLS", answer)
-	}
-	return err
+	return c.byWord("OK", "STARTTLS", (*conversation).sieveResponse)
 }
 
 // sieveResponse reads lines that begin with a string, and the one behind them
