@@ -116,11 +116,9 @@ func (s *Process) chains(count int) ([][]byte, error) {
 		return nil, status.Usagef("%s", problem)
 	}
 	var chains [][]byte
-	for ; err == nil && len(chains) < count; err = nil {
+	for err == nil && len(chains) < count {
 		var chain []byte
-		if chain, err = signer.ReadFrame(s.supply); err != nil {
-			break
-		}
+		chain, err = signer.ReadFrame(s.supply)
 		chains = append(chains, chain)
 	}
 	if err != nil {
