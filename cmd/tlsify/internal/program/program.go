@@ -82,6 +82,11 @@ func duplicate(n uintptr, least int) (int, error) {
 	return m, err
 }
 
+// cannot is the failure of what PROG takes.
+func cannot(what string, err error) error {
+	return &status.Failure{Status: status.CannotRun, Code: "usage", Text: "cannot " + what + ": " + err.Error()}
+}
+
 // Prepare starts the process that will be PROG, with the plaintext on
 // its descriptors. What it has inherited, and nobody has claimed, is then its
 // alone.
@@ -89,9 +94,6 @@ func Prepare(plan Plan) (*Program, error) {
 	path, err := process.Find(plan.Args[0])
 	if err != nil {
 		return nil, err
-	}
-	cannot := func(what string, err error) error {
-		return &status.Failure{Status: status.CannotRun, Code: "usage", Text: "cannot " + what + ": " + err.Error()}
 	}
 	ends, err := plan.plaintext()
 	starter, err2 := process.SocketPair()
@@ -166,7 +168,7 @@ func (p *Program) Start(env []string) error {
 		start = p.ask
 	}
 	if err := start(env); err != nil {
-		return &status.Failure{Status: status.CannotRun, Code: "usage", Text: "cannot start " + status.Cut(p.name) + ": " + err.Error()}
+		return cannot("start "+status.Cut(p.name), err)
 	}
 	return nil
 }
