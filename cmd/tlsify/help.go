@@ -257,26 +257,31 @@ func printEngines(verbose bool) (int, error) {
 		}
 		fmt.Fprintf(&b, "%s\t%s\t%s\n", e.Name(), sides, e.Library())
 		if verbose {
-			names, defaults := e.Groups()
-			fmt.Fprintf(&b, "\tgroups: %s\n", strings.Join(names[:defaults], " "))
-			if defaults < len(names) {
-				fmt.Fprintf(&b, "\tgroups by name only: %s\n", strings.Join(names[defaults:], " "))
-			}
-			if s, ok := e.(engine.SignatureEngine); ok {
-				names, defaults := s.Signatures()
-				fmt.Fprintf(&b, "\tsignatures: %s\n\tsignatures by name only: %s\n", strings.Join(names[:defaults], " "), strings.Join(names[defaults:], " "))
-			}
-			if f, ok := e.(invocation.Imitator); ok {
-				fmt.Fprintf(&b, "\tfingerprints: %s\n", strings.Join(f.Fingerprints(), " "))
-				for _, name := range f.Fingerprints() {
-					program, _, _ := strings.Cut(name, "-")
-					if newest, err := f.ResolveFingerprint(program); err == nil && newest == name && name != program {
-						fmt.Fprintf(&b, "\tfingerprint %s: %s, of %s\n", program, name, f.Origin(name))
-					}
-				}
-			}
+			helpEngine(&b, e)
 		}
 	}
 	_, err := os.Stdout.WriteString(b.String())
 	return printed(err)
+}
+
+// helpEngine lists what can be asked of an engine by name.
+func helpEngine(b *strings.Builder, e engine.Engine) {
+	names, defaults := e.Groups()
+	fmt.Fprintf(b, "\tgroups: %s\n", strings.Join(names[:defaults], " "))
+	if defaults < len(names) {
+		fmt.Fprintf(b, "\tgroups by name only: %s\n", strings.Join(names[defaults:], " "))
+	}
+	if s, ok := e.(engine.SignatureEngine); ok {
+		names, defaults := s.Signatures()
+		fmt.Fprintf(b, "\tsignatures: %s\n\tsignatures by name only: %s\n", strings.Join(names[:defaults], " "), strings.Join(names[defaults:], " "))
+	}
+	if f, ok := e.(invocation.Imitator); ok {
+		fmt.Fprintf(b, "\tfingerprints: %s\n", strings.Join(f.Fingerprints(), " "))
+		for _, name := range f.Fingerprints() {
+			program, _, _ := strings.Cut(name, "-")
+			if newest, err := f.ResolveFingerprint(program); err == nil && newest == name && name != program {
+				fmt.Fprintf(b, "\tfingerprint %s: %s, of %s\n", program, name, f.Origin(name))
+			}
+		}
+	}
 }
