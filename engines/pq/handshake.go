@@ -327,8 +327,7 @@ func (h *handshake) takeLimit(limit uint16) {
 }
 
 // establish makes the session; ticket takes the tickets that come, and request the
-// requests for a certificate. What the
-// handshake needed to know is forgotten.
+// requests for a certificate. What the handshake needed to know is forgotten.
 func (h *handshake) establish(ticket func(msg []byte) error, request lateRequest) *session {
 	for _, secret := range [][]byte{h.secrets.clientHandshake, h.secrets.serverHandshake, h.schedule.secret} {
 		clear(secret)
