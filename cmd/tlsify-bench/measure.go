@@ -273,20 +273,18 @@ func full(ctx context.Context, args []string) (int, error) {
 			}
 		}
 		plan := bench.FullPlan(rig, present, servers, ours, *budget)
-		if foreign.Address != "" {
+		switch {
+		case foreign.Address != "":
 			foreign.Send = strings.NewReplacer(`\r`, "\r", `\n`, "\n").Replace(foreign.Send)
-			var err error
 			if plan, err = bench.ForeignPlan(ctx, rig, present, foreign); err != nil {
 				return statusFailed, fmt.Errorf("--server: %w", err)
 			}
-			plan.Budget = *budget
-		} else if !chosen.Empty() {
-			var err error
+		case !chosen.Empty():
 			if plan, err = bench.ChosenPlan(rig, present, ours, chosen); err != nil {
 				return statusFailed, err
 			}
-			plan.Budget = *budget
 		}
+		plan.Budget = *budget
 		plan.Keep(pattern)
 		if len(plan.Experiments) == 0 {
 			return statusFailed, fmt.Errorf("there is no result whose name matches %q: tlsify-bench --list", *only)
