@@ -119,9 +119,8 @@ type ServerConfig struct {
 	Config
 
 	// Identities are the server's certificates, at least one where there are no
-	// PSKs. The engine picks
-	// the first that fits the client's server_name and signature algorithms,
-	// else the first that fits its algorithms.
+	// PSKs. The engine picks the first that fits the client's server_name and
+	// signature algorithms, else the first that fits its algorithms.
 	Identities []*Identity
 
 	// ClientAuth says whether a client certificate is asked for. Whether one

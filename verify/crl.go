@@ -45,9 +45,9 @@ var (
 
 const crlLabel = "X509 CRL"
 
-// ParseCRLs reads one CRL in DER or its base64, or any number in PEM, with the certificates of
-// those who signed them where these are not the issuers' own. The name is for
-// messages. Delta CRLs, indirect ones, those for some reasons only, and those
+// ParseCRLs reads one CRL in DER or its base64, or any number in PEM, with the
+// certificates of those who signed them where these are not the issuers' own. The
+// name is for messages. Delta CRLs, indirect ones, those for some reasons only, and those
 // with critical extensions that are not known are refused: to read them as if
 // they were complete would let revoked certificates pass. The error is a
 // *StoreError.

@@ -163,9 +163,9 @@ func countSealed(key engine.TrafficKey, sent []byte) uint64 {
 
 // Shown adds to the error of a handshake that failed for the peer's certificates
 // whom the peer said it is. A TLS library parses the certificates before anyone
-// may see them, and lets go of all where it can't, or can't use the key. Received is what came in the
-// handshake; of a peer that is a client, the library has its secret by another
-// name.
+// may see them, and lets go of all where it can't, or can't use the key. Received
+// is what came in the handshake; of a peer that is a client, the library has its
+// secret by another name.
 func (t *Tap) Shown(err error, received []byte, client bool) error {
 	var peer *engine.PeerError
 	if !errors.As(err, &peer) || peer.Fault != engine.FaultCertificate || peer.Shown != nil {

@@ -16,10 +16,11 @@ import (
 	"tlsify/cmd/tlsify/internal/status"
 )
 
-// WaitWord is the first argument of a tlsify that is to become PROG: behind it
-// stand the numbers of a socket and of what PROG has as 2, the names of the variables that may come by it
-// once there is a connection, with commas between, the path of PROG, and PROG
-// with its arguments. As a command it would be a port without a host.
+// WaitWord is the first argument of a tlsify that is to become PROG. Behind it
+// stand the numbers of a socket and of what PROG has as 2; the names of the
+// variables that may come by the socket once there is a connection, with commas
+// between; the path of PROG; and PROG with its arguments. As a command it would be
+// a port without a host.
 const WaitWord = ":prog"
 
 const (

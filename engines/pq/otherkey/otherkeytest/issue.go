@@ -97,8 +97,8 @@ func Issue(template, parent *x509.Certificate, public crypto.PublicKey, key cryp
 	return x509.ParseCertificate(der)
 }
 
-// signAnew changes what was signed in a certificate, CRL or OCSP response and signs it by another
-// key.
+// signAnew changes what was signed in a certificate, CRL or OCSP response, and
+// signs it by another key.
 func signAnew(der []byte, change func(fields []asn1.RawValue, identifier []byte), key crypto.Signer) ([]byte, error) {
 	var outer struct {
 		TBS       asn1.RawValue
