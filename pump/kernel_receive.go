@@ -188,14 +188,10 @@ func (r *kernelReceiver) deliver(out *stream.FD) error {
 		r.piece = nil
 		return err
 	}
-	var err error
 	if out.Splices() {
-		err = out.SpliceFrom(r.pipe)
-	} else {
-		err = unix.EINVAL
-	}
-	if !errors.Is(err, unix.EINVAL) {
-		return err
+		if err := out.SpliceFrom(r.pipe); !errors.Is(err, unix.EINVAL) {
+			return err
+		}
 	}
 	// Terminals and the like, and files that are open for appending.
 	r.plain = true

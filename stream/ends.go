@@ -71,13 +71,11 @@ func (f *FD) begins(h *half) bool {
 // Gone that is waiting, whose poll would keep a closed pipe open.
 func (f *FD) End() error {
 	f.gone.stop()
-	if !f.isSocket {
-		f.ended.stop()
-		f.watchers.Wait()
-	}
 	if f.isSocket {
 		return os.NewSyscallError("shutdown", unix.Shutdown(f.n, unix.SHUT_WR))
 	}
+	f.ended.stop()
+	f.watchers.Wait()
 	return os.NewSyscallError("close", unix.Close(f.n))
 }
 
