@@ -184,8 +184,8 @@ func (c Caller) Settle() error {
 // Teller tells the program that has called us by another name what it waits
 // for.
 type Teller struct {
-	Kind personality.Kind
-	FD   *stream.FD
+	kind personality.Kind
+	fd   *stream.FD
 	pass int // Handover: the descriptor to pass on
 
 	sClient *sClient   // of openssl s_client; nil: of another program
@@ -194,7 +194,7 @@ type Teller struct {
 
 // VariablesTo makes a teller of UCSPI-TLS's variables for a program that has asked
 // for them.
-func VariablesTo(fd *stream.FD) *Teller { return &Teller{Kind: personality.Variables, FD: fd} }
+func VariablesTo(fd *stream.FD) *Teller { return &Teller{kind: personality.Variables, fd: fd} }
 
 // rearrange puts the descriptors of a call where tlsify has them, and adds to
 // its arguments where the network has gone.
@@ -251,8 +251,8 @@ func newTeller(call *personality.Call) (*Teller, error) {
 		return nil, status.Usagef("descriptor %d is not open for writing", tell.FD)
 	}
 	unix.CloseOnExec(tell.FD)
-	t := &Teller{Kind: tell.Kind}
-	if t.FD, err = stream.NewFD(tell.FD); err != nil || tell.Kind != personality.Handover {
+	t := &Teller{kind: tell.Kind}
+	if t.fd, err = stream.NewFD(tell.FD); err != nil || tell.Kind != personality.Handover {
 		return t, err
 	}
 	ends, err := process.SocketPair()
@@ -297,16 +297,16 @@ func (t *Teller) Ready(f *facts.Facts) error {
 		t.info.Close()
 		t.info = nil
 	}
-	if t.FD == nil {
+	if t.fd == nil {
 		return nil
 	}
-	t.FD.SetWriteDeadline(deadline)
+	t.fd.SetWriteDeadline(deadline)
 	var err error
-	switch t.Kind {
+	switch t.kind {
 	case personality.Variables:
-		_, err = t.FD.Write(f.Variables())
+		_, err = t.fd.Write(f.Variables())
 	case personality.Handover:
-		err = unix.Sendmsg(t.FD.Number(), []byte("socket"), unix.UnixRights(t.pass), nil, unix.MSG_NOSIGNAL)
+		err = unix.Sendmsg(t.fd.Number(), []byte("socket"), unix.UnixRights(t.pass), nil, unix.MSG_NOSIGNAL)
 		unix.Close(t.pass)
 	}
 	if err != nil {
@@ -324,17 +324,17 @@ func (t *Teller) Failed(f *status.Failure) {
 	case t.sClient != nil:
 		t.sClient.failed(f)
 		return
-	case t.FD == nil:
+	case t.fd == nil:
 		return
 	}
-	if t.Kind == personality.Ending {
-		t.FD.SetWriteDeadline(time.Now().Add(tellLimit))
-		t.FD.Write([]byte(status.Text(f.Text) + "\n"))
+	if t.kind == personality.Ending {
+		t.fd.SetWriteDeadline(time.Now().Add(tellLimit))
+		t.fd.Write([]byte(status.Text(f.Text) + "\n"))
 	}
 	t.done()
 }
 
 func (t *Teller) done() {
-	t.FD.Close()
-	t.FD = nil
+	t.fd.Close()
+	t.fd = nil
 }

@@ -18,11 +18,11 @@ import (
 // newCourier opens what couriertls tells on: one descriptor whose end is success,
 // one for what was negotiated, or both.
 func newCourier(tell *personality.Tell) (*Teller, error) {
-	t := &Teller{Kind: tell.Kind}
+	t := &Teller{kind: tell.Kind}
 	for _, to := range []struct {
 		fd   int
 		into **stream.FD
-	}{{tell.FD, &t.FD}, {tell.Info, &t.info}} {
+	}{{tell.FD, &t.fd}, {tell.Info, &t.info}} {
 		if to.fd <= 0 {
 			continue
 		}

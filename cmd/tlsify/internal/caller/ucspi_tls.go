@@ -24,7 +24,7 @@ type Delayed struct {
 	Control [2]int // the two ends of the control socket, ours first
 	Numbers []int  // PROG's, of its end of that, and of what it reads and writes TLS on
 	unset   []string
-	User    *personality.IDs // whose rights are enough once PROG runs
+	user    *personality.IDs // whose rights are enough once PROG runs
 	Tell    *Teller          // once it has asked by Y
 }
 
@@ -34,7 +34,7 @@ var ErrUnasked = errors.New("no TLS was asked for")
 // newDelayed sets the network aside for PROG, where it is on 0 and 1, on which
 // nothing of it is left when the arguments have been read.
 func newDelayed(call *personality.Call) (*Delayed, error) {
-	d := &Delayed{Network: [2]int{-1, -1}, unset: call.Unset, User: call.User}
+	d := &Delayed{Network: [2]int{-1, -1}, unset: call.Unset, user: call.User}
 	if call.Network.In <= 2 {
 		for n := range d.Network {
 			var err error
@@ -88,4 +88,4 @@ func (d *Delayed) Ready(f *facts.Facts) error {
 }
 
 // Drop gives up root's rights: PROG runs.
-func (d *Delayed) Drop() error { return becomeUser(d.User) }
+func (d *Delayed) Drop() error { return becomeUser(d.user) }

@@ -47,6 +47,3 @@ func (f *Facts) Accept(result *verify.Result) {
 	f.timestamps = result.Timestamps
 	f.stapled = result.Stapled
 }
-
-// Stapled tells whether a stapled OCSP response vouches for the leaf.
-func (f *Facts) Stapled() bool { return f.stapled }

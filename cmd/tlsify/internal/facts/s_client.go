@@ -145,7 +145,7 @@ func (t Transcript) session(b *bytes.Buffer, state *engine.State) {
 
 // staple says what is known of an OCSP response.
 func (t Transcript) staple() string {
-	if t.Facts.Stapled() {
+	if t.Facts.stapled {
 		return "OCSP response: \n======================================\nOCSP Response Data:\n    OCSP Response Status: successful (0x0)\n    Cert Status: good\n======================================\n"
 	}
 	return "OCSP response: no response sent\n"

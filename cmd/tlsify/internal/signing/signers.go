@@ -48,7 +48,7 @@ type Request struct {
 // Keys are a server's certificates, and what signs with their keys: our
 // own signing process, or a signer that --key names.
 type Keys struct {
-	Identities []*engine.Identity
+	identities []*engine.Identity
 	Chains     map[int][]byte   // PEM; by the place in identities
 	Process    *Process         // a listener's signing process, or nil
 	clients    []*signer.Client // an accept's streams to its signers
@@ -99,9 +99,9 @@ func (k *Keys) open(r Request) error {
 			return err
 		}
 		id.Key = r.keyOf(id, asked)
-		k.Identities = append(k.Identities, id)
+		k.identities = append(k.identities, id)
 	}
-	if err := r.Check(k.Identities); err != nil {
+	if err := r.Check(k.identities); err != nil {
 		return err
 	}
 	return k.otherSigners(r)
@@ -137,13 +137,13 @@ func (k *Keys) otherSigners(r Request) error {
 				return err
 			}
 		}
-		key := r.keyOf(k.Identities[i], clients[which])
+		key := r.keyOf(k.identities[i], clients[which])
 		if _, ready := process.Named(which); !ready {
 			if err := key.Probe(signerTime); err != nil {
 				return status.Usagef("--key: %s has no key for %s: %v", status.Cut(name), status.Cut(r.Certs[i]), err)
 			}
 		}
-		k.Identities[i].Key = key
+		k.identities[i].Key = key
 	}
 	return nil
 }
