@@ -21,6 +21,7 @@ var ucspiVariables = []string{
 	"PROTO", "TCPREMOTEIP", "TCPREMOTEPORT", "TCPREMOTEHOST", "TCPREMOTEINFO", "TCPLOCALIP", "TCPLOCALPORT", "TCPLOCALHOST",
 }
 
+// WithoutUCSPI is an environment without them. It uses env up.
 func WithoutUCSPI(env []string) []string {
 	return slices.DeleteFunc(env, func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")

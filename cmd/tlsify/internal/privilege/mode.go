@@ -18,12 +18,7 @@ const (
 )
 
 // Possible tells, as an error, what Require asks for and there is not.
-func Possible() error {
-	if err := Missing(); err != nil {
-		return unavailable(err)
-	}
-	return nil
-}
+func Possible() error { return Require.Refuses(Missing(), nil) }
 
 // Harden keeps other processes of the same user's away from this one. It comes
 // before any secret is read.
@@ -52,12 +47,6 @@ func (m Mode) Confine(replace string, note func(string)) error {
 	return m.Refuses(err, note)
 }
 
-// unavailable is the failure of an invocation that is to be confined or not to
-// be at all.
-func unavailable(err error) error {
-	return &status.Failure{Status: status.Usage, Code: "sandbox-unavailable", Text: "--sandbox require: " + OneLine(err)}
-}
-
 // OneLine is the text of errors that were joined.
 func OneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
@@ -67,7 +56,7 @@ func (m Mode) Refuses(err error, note func(string)) error {
 	switch {
 	case err == nil:
 	case m == Require:
-		return unavailable(err)
+		return &status.Failure{Status: status.Usage, Code: "sandbox-unavailable", Text: "--sandbox require: " + OneLine(err)}
 	default:
 		note("not all of the sandbox: " + OneLine(err))
 	}
