@@ -282,9 +282,15 @@ func (h *clientHandshake) nextServerHello() (*serverHello, []byte, error) {
 	case !contains(h.hello.ciphers, m.cipher):
 		return nil, nil, illegal("a ServerHello with cipher suite 0x%04x, which was not offered", m.cipher)
 	}
+	// RFC 8446, section 4.2: what was not offered is unsupported; what was, and belongs
+	// into another message, is illegal.
 	for _, ext := range m.extensions {
-		if !contains(allowed, ext) {
-			return nil, nil, broken(engine.AlertUnsupportedExtension, "extension %d in ServerHello", ext)
+		switch {
+		case contains(allowed, ext):
+		case h.hello.has(ext):
+			return nil, nil, illegal("extension %d in ServerHello", ext)
+		default:
+			return nil, nil, broken(engine.AlertUnsupportedExtension, "extension %d in ServerHello was not offered", ext)
 		}
 	}
 	return m, raw, nil

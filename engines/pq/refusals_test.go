@@ -119,6 +119,7 @@ func TestHelloRetryRequestRefused(t *testing.T) {
 		"another session ID":             {func(m *serverHello) { m.sessionID = make([]byte, 32) }, nil, engine.AlertIllegalParameter},
 		"a pre-shared key":               {func(m *serverHello) { m.psk = true }, nil, engine.AlertUnsupportedExtension},
 		"a confirmation of ECH":          {func(m *serverHello) { m.ech = make([]byte, echConfirmationLen) }, nil, engine.AlertUnsupportedExtension},
+		"a cookie once more":             {nil, func(m *serverHello) { m.cookie = []byte("cookie") }, engine.AlertIllegalParameter},
 		"a second one":                   {nil, func(m *serverHello) { m.random, m.share = []byte(helloRetryRequestRandom), nil }, engine.AlertUnexpectedMessage},
 		"another suite":                  {nil, func(m *serverHello) { m.cipher = uint16(engine.AES256GCM) }, engine.AlertIllegalParameter},
 		"a group that was not asked for": {func(m *serverHello) { m.group = p384 }, nil, engine.AlertIllegalParameter},
@@ -138,10 +139,18 @@ func TestHelloRetryRequestRefused(t *testing.T) {
 			wantRefusal(t, h.readServerHello(), test.alert)
 		})
 	}
-	// The next message may not come before the client has answered.
+	// What was offered may belong into another message (RFC 8446, section 4.2).
 	c, _ := configs("p256")
-	c.Groups = []string{"x25519"}
+	c.Groups, c.PSKs = []string{"x25519"}, []*engine.PSK{testPSK("one")}
 	h := helloOf(t, c)
+	retry := h.retryFor()
+	retry.psk = true
+	h.heard(must(retry.marshal()))
+	wantRefusal(t, h.readServerHello(), engine.AlertIllegalParameter)
+	// The next message may not come before the client has answered.
+	c, _ = configs("p256")
+	c.Groups = []string{"x25519"}
+	h = helloOf(t, c)
 	h.heard(append(must(h.retryFor().marshal()), must(h.helloFor().marshal())...))
 	wantRefusal(t, h.readServerHello(), engine.AlertUnexpectedMessage)
 }
