@@ -138,7 +138,7 @@ func TestEveryReasonIsTold(t *testing.T) {
 func TestKeyOfAnUnknownKind(t *testing.T) {
 	leaf := enginetest.TLSCertificate(enginetest.Issue(t, enginetest.PKI(t).Root, enginetest.CertOptions{DNS: []string{enginetest.Host}, Key: enginetest.Ed25519}))
 	leaf.Certificate = [][]byte{bytes.Replace(leaf.Certificate[0], []byte{0x2b, 0x65, 0x70}, []byte{0x2b, 0x65, 0x71}, 1)}
-	leaf.Leaf = nil
+	leaf.Leaf, leaf.OCSPStaple = nil, []byte("no OCSP response")
 	for _, e := range built() {
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 			if version == tls.VersionTLS12 && lacks(e.Name(), tls13Only) {
@@ -152,6 +152,9 @@ func TestKeyOfAnUnknownKind(t *testing.T) {
 			t.Cleanup(s.stop)
 			newLaunch(t).start(connectTo(t, s, "--engine", e.Name())...).
 				expect(5, "tlsify 1 "+e.Name(), "peer-pin .*", "peer-subject .*", "error cert-weak .*1\\.3\\.101\\.113.*", "end 5")
+			// What is stapled to it is judged, too: there was said to be nothing.
+			newLaunch(t).start(connectTo(t, s, "--engine", e.Name(), "--staple", "require")...).
+				expect(5, "error staple the OCSP response .*", "end 5")
 		}
 	}
 }

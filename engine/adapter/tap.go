@@ -175,9 +175,10 @@ func (t *Tap) Shown(err error, received []byte, client bool) error {
 	if client {
 		secret = t.clientHandshake
 	}
-	certs, malformed, parseErr := engine.ParseChain(record.ShownChain(received, secret))
+	chain, staple := record.ShownChain(received, secret)
+	certs, malformed, parseErr := engine.ParseChain(chain)
 	if parseErr == nil && len(certs) > 0 {
-		peer.Shown = &engine.Peer{Certificates: certs, Malformed: malformed}
+		peer.Shown = &engine.Peer{Certificates: certs, Malformed: malformed, Staple: staple}
 	}
 	return err
 }

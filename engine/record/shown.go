@@ -1,26 +1,32 @@
 package record
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 const (
 	messageServerHello         = 2
 	messageEncryptedExtensions = 8
 	messageCertificate         = 11
+	messageCertificateStatus   = 22
 	messageHeaderLen           = 4
+
+	extensionStatusRequest = 5
 )
 
-// ShownChain finds the certificates in what a peer sent in a handshake: in clear,
-// or under a TLS 1.3 handshake secret. It is nil where there are none, or none
-// that are understood.
-func ShownChain(received, secret []byte) [][]byte {
+// ShownChain finds the certificates in what a peer sent in a handshake, and the OCSP
+// response that is stapled to the first: in clear, or under a TLS 1.3 handshake secret.
+// They are nil where there are none, or none that are understood.
+func ShownChain(received, secret []byte) (chain [][]byte, staple []byte) {
 	clear, sealed := splitRecords(received)
 	if message := findMessage(clear, messageCertificate); message != nil {
-		return readChain(message, false)
+		chain, _ = readChain(message, false)
+		return chain, readStaple(findMessage(clear, messageCertificateStatus))
 	}
-	if message := findMessage(openAny(secret, sealed), messageCertificate); message != nil {
-		return readChain(message, true)
-	}
-	return nil
+	message := findMessage(openAny(secret, sealed), messageCertificate)
+	chain, extensions := readChain(message, true)
+	return chain, readStaple(findExtension(extensions, extensionStatusRequest))
 }
 
 // ShownLimit is the most content that a server wants in a record (RFC 8449,
@@ -123,27 +129,9 @@ func findMessage(messages []byte, kind byte) []byte {
 	return nil
 }
 
-// readChain reads a Certificate of TLS 1.3 (RFC 8446, section 4.4.2) or before
-// (RFC 5246, section 7.4.2).
-func readChain(body []byte, tls13 bool) (chain [][]byte) {
-	take := func(from *[]byte, prefix int) []byte {
-		length := 0
-		if len(*from) < prefix {
-			*from = nil
-			return nil
-		}
-		for _, b := range (*from)[:prefix] {
-			length = length<<8 | int(b)
-		}
-		*from = (*from)[prefix:]
-		if len(*from) < length {
-			*from = nil
-			return nil
-		}
-		value := (*from)[:length]
-		*from = (*from)[length:]
-		return value
-	}
+// readChain reads a Certificate of TLS 1.3 (RFC 8446, section 4.4.2), with the first
+// one's extensions, or before (RFC 5246, section 7.4.2).
+func readChain(body []byte, tls13 bool) (chain [][]byte, extensions []byte) {
 	if tls13 {
 		take(&body, 1)
 	}
@@ -151,11 +139,57 @@ func readChain(body []byte, tls13 bool) (chain [][]byte) {
 	for len(list) > 0 {
 		cert := take(&list, 3)
 		if tls13 {
-			take(&list, 2)
+			own := take(&list, 2)
+			if len(chain) == 0 {
+				extensions = own
+			}
 		}
 		if cert != nil {
 			chain = append(chain, bytes.Clone(cert))
 		}
 	}
-	return chain
+	return chain, extensions
+}
+
+// findExtension gives the content of the first extension of a kind.
+func findExtension(extensions []byte, kind uint16) []byte {
+	for len(extensions) >= 2 {
+		found := binary.BigEndian.Uint16(extensions)
+		extensions = extensions[2:]
+		if content := take(&extensions, 2); found == kind {
+			return content
+		}
+	}
+	return nil
+}
+
+// readStaple reads a CertificateStatus (RFC 6066, section 8; RFC 8446, section 4.4.2.1).
+func readStaple(status []byte) []byte {
+	const ocsp = 1
+	if len(status) == 0 || status[0] != ocsp {
+		return nil
+	}
+	status = status[1:]
+	return bytes.Clone(take(&status, 3))
+}
+
+// take takes a value behind its length of so many bytes; nil where it is cut, which
+// is the end of what it is taken from.
+func take(from *[]byte, prefix int) []byte {
+	length := 0
+	if len(*from) < prefix {
+		*from = nil
+		return nil
+	}
+	for _, b := range (*from)[:prefix] {
+		length = length<<8 | int(b)
+	}
+	*from = (*from)[prefix:]
+	if len(*from) < length {
+		*from = nil
+		return nil
+	}
+	value := (*from)[:length]
+	*from = (*from)[length:]
+	return value
 }

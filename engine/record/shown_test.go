@@ -26,16 +26,40 @@ func TestShownChain(t *testing.T) {
 			copy(slot[HeaderLen:], part)
 			received = append(received, p.Seal(slot, len(part), TypeHandshake)...)
 		}
-		if chain := ShownChain(received, secret); len(chain) != 1 || string(chain[0]) != "leaf" {
+		if chain, _ := ShownChain(received, secret); len(chain) != 1 || string(chain[0]) != "leaf" {
 			t.Errorf("%v: got %q", suite.ID, chain)
 		}
-		if chain := ShownChain(received, make([]byte, len(secret))); chain != nil {
+		if chain, _ := ShownChain(received, make([]byte, len(secret))); chain != nil {
 			t.Errorf("%v, another secret: got %q", suite.ID, chain)
 		}
 	}
 	clear := []byte{22, 3, 3, 0, 14, 11, 0, 0, 10, 0, 0, 7, 0, 0, 4, 'l', 'e', 'a', 'f'}
-	if chain := ShownChain(clear, nil); len(chain) != 1 || string(chain[0]) != "leaf" {
+	if chain, _ := ShownChain(clear, nil); len(chain) != 1 || string(chain[0]) != "leaf" {
 		t.Errorf("in clear: got %q", chain)
+	}
+}
+
+// The staple of the first certificate is found, and of no other.
+func TestShownStaple(t *testing.T) {
+	const staple = "\x00\x05\x00\x08\x01\x00\x00\x04good"
+	for extensions, want := range map[string]string{
+		staple: "good", "\x00\x12\x00\x01\x00" + staple: "good", "": "", "\x00\x05\x00\x08\x02\x00\x00\x04good": "",
+		"\x00\x05\x00\x00": "", "\x00\x05\x00\x09\x01\x00\x00\x04good": "", "\x00\x05\x00\x08\x01\x00\x00\x05good": "",
+	} {
+		list := "\x00\x00\x04leaf\x00" + string(rune(len(extensions))) + extensions + "\x00\x00\x02ca\x00" + string(rune(len(staple))) + staple
+		body := "\x00\x00\x00" + string(rune(len(list))) + list
+		message := "\x0b\x00\x00" + string(rune(len(body))) + body
+		secret := bytes.Repeat([]byte{1}, 32)
+		slot := make([]byte, len(message)+Overhead)
+		copy(slot[HeaderLen:], message)
+		received := New(SuiteOf(engine.AES128GCM), bytes.Clone(secret)).Seal(slot, len(message), TypeHandshake)
+		if chain, got := ShownChain(received, secret); len(chain) != 2 || string(got) != want {
+			t.Errorf("%q: got %q, %q", extensions, chain, got)
+		}
+	}
+	clear := "\x16\x03\x03\x00\x1a\x0b\x00\x00\x0a\x00\x00\x07\x00\x00\x04leaf\x16\x00\x00\x08\x01\x00\x00\x04good"
+	if chain, got := ShownChain([]byte(clear), nil); len(chain) != 1 || string(got) != "good" {
+		t.Errorf("in clear: got %q, %q", chain, got)
 	}
 }
 
@@ -59,10 +83,10 @@ func TestShownChainCut(t *testing.T) {
 			}
 			head[len(head)-1] = byte(n)
 			body := append(bytes.Clone(head), list[:n]...)
-			if chain := readChain(body, tls13); !slices.EqualFunc(chain, want, bytes.Equal) {
+			if chain, _ := readChain(body, tls13); !slices.EqualFunc(chain, want, bytes.Equal) {
 				t.Errorf("%d bytes, TLS 1.3 %v: got %q", n, tls13, chain)
 			}
-			if chain := readChain(body[:len(body)-1], tls13); len(chain) != 0 {
+			if chain, _ := readChain(body[:len(body)-1], tls13); len(chain) != 0 {
 				t.Errorf("%d bytes of more, TLS 1.3 %v: got %q", n, tls13, chain)
 			}
 		}
@@ -88,7 +112,8 @@ func FuzzShownChain(f *testing.F) {
 		if limit := ShownLimit(data, secret); limit < 63 || limit > MaxPlaintext {
 			t.Errorf("a limit of %d", limit)
 		}
-		for _, der := range ShownChain(data, secret) {
+		chain, _ := ShownChain(data, secret)
+		for _, der := range chain {
 			if !sealed && !bytes.Contains(data, der) {
 				t.Errorf("%x is not in it", der)
 			}
