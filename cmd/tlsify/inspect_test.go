@@ -92,6 +92,18 @@ func TestInspectRefused(t *testing.T) {
 	}
 }
 
+// What a server's alert answers is said, as connect says it.
+func TestInspectOffer(t *testing.T) {
+	s := startServer(t, "echo", "groups=P-384")
+	args := append(trusting(t), "--name", enginetest.Host, "--groups", "x25519", s.address)
+	if r := inspectedJSON(t, args...); r.Status != 4 || len(r.Reasons) != 1 || !strings.Contains(r.Reasons[0].Text, "; it was offered ") {
+		t.Errorf("%+v", r)
+	}
+	if _, complaints, _ := inspected(t, args...); !strings.Contains(complaints, "; it was offered ") {
+		t.Error(complaints)
+	}
+}
+
 // Nobody there, and what inspect has not.
 func TestInspectUsage(t *testing.T) {
 	if r := inspectedJSON(t, "localhost:1"); r.Status != 3 || r.Peer != nil || len(r.Reasons) != 1 || r.Reasons[0].Word != "connect" {

@@ -24,6 +24,7 @@ func (c *connection) inspect(ctx context.Context) int {
 	for _, step := range []func(context.Context) error{c.open, c.shake, c.look} {
 		if err := step(ctx); err != nil {
 			failure = Blame(err, c.at, c.certAsked())
+			failure.Text += c.offer(err)
 			break
 		}
 	}
