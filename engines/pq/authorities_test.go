@@ -44,15 +44,21 @@ func TestCertificateAuthorities(t *testing.T) {
 	})
 }
 
-// A client whose only key the server cannot check was told of a security level.
+// A client whose only key the server cannot check shows none, and the server decides: the
+// handshake ended there, with this engine alone.
 func TestNoCertificateThatTheServerCanCheck(t *testing.T) {
 	c, s := configs("p256")
 	c.Identities = []*engine.Identity{testIdentity("ed25519")}
 	s.Signatures = []string{"ecdsa_secp256r1_sha256"}
 	s.ClientAuth, s.Verify = engine.ClientAuthRequest, expectPeer(nil)
-	client, server := handshakes(t, c, s)
-	wantFault(t, client.err, engine.FaultClientCert)
-	wantAlert(t, server.err, engine.AlertHandshakeFailure)
+	client, server := connected(t, c, s)
+	exchange(t, client, server)
+	if state := client.State(); state.Shown != nil || !state.ClientCertRequested {
+		t.Errorf("%+v", state)
+	}
+	s.ClientAuth = engine.ClientAuthRequire
+	_, refused := handshakes(t, c, s)
+	wantFault(t, refused.err, engine.FaultClientCert)
 }
 
 // OpenSSL's server names the issuers that it trusts, and the signatures that it

@@ -110,9 +110,8 @@ func (h *clientHandshake) sendSecondFlight() (*session, error) {
 }
 
 // sendClientIdentity answers a CertificateRequest: with no certificate where
-// we have none, or the server is not the one that it is for (RFC 9849, section
-// 6.1.7). One that we have and cannot use ends the handshake, because to go on
-// without it is not what was asked for.
+// we have none that the server can check (RFC 8446, section 4.4.2), or it is not the
+// one that ours is for (RFC 9849, section 6.1.7).
 func (h *clientHandshake) sendClientIdentity() error {
 	if len(h.cfg.Identities) == 0 || h.ech != nil && h.ech.rejected {
 		return h.send((&certificateMessage{}).marshal())
@@ -122,8 +121,7 @@ func (h *clientHandshake) sendClientIdentity() error {
 		return wrongType(engine.FaultClientCert, "the server asks for a type of certificate that the client does not have")
 	}
 	if id == nil {
-		return blame(engine.FaultClientCert, engine.AlertHandshakeFailure,
-			"the server takes no signature by the client's kind of key, or names none of its issuers")
+		return h.send((&certificateMessage{}).marshal())
 	}
 	h.identity, h.state.Shown = id, id.Leaf
 	return h.sendIdentity(id, s, &certificateMessage{chain: shown(id)}, h.request.compressCerts)
