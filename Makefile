@@ -174,8 +174,11 @@ dist: toolchain ## make the static programs bin/dist/tlsify-linux-ARCH, and see 
 	@$(GO) run .ci/static.go $$(for arch in $(DIST); do echo bin/dist/tlsify-linux-$$arch; done)
 
 UNIXES = freebsd openbsd netbsd darwin
-unixes: toolchain ## see that the program compiles for the other unixes (UNIXES); doc/architecture.md says what it lacks there
+# The packages that are made for Linux, or have tests that are.
+LINUX  = /(bench|doc|cmd/tlsify|cmd/tlsify-bench|cmd/tlsify-check)$$
+unixes: toolchain ## see that the program compiles for the other unixes (UNIXES), and what else is not for Linux alone for FreeBSD; doc/architecture.md says what it lacks there
 	@for os in $(UNIXES); do GOOS=$$os $(GOBUILD) -o /dev/null ./cmd/tlsify || exit 1; done
+	@CGO_ENABLED=0 GOOS=freebsd $(GO) vet -tags '$(TAGS)' $$($(GO) list -tags '$(TAGS)' ./... | grep -Ev '$(LINUX)')
 
 bogo: toolchain ## run BoringSSL's protocol tests on pq; RUNNER is its ssl/test/runner, built with go test -c
 	@test -n '$(RUNNER)' || { echo 'make bogo RUNNER=.../ssl/test/runner/runner.test'; false; }

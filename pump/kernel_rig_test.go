@@ -22,20 +22,6 @@ import (
 	"tlsify/stream/streamtest"
 )
 
-// needKernel skips a test where the kernel has no TLS. In the machine that
-// .ci/ktls boots that is a failure.
-func needKernel(t testing.TB) (rekeys bool) {
-	t.Helper()
-	there, rekeys := KernelTLS()
-	if !there && os.Getenv("TLSIFY_TEST_KTLS") != "" {
-		t.Fatal("this kernel should have TLS")
-	}
-	if !there {
-		t.Skip("this kernel has no TLS")
-	}
-	return rekeys
-}
-
 // wire is an established connection without a handshake: its two ends have been
 // told the keys.
 type wire struct {

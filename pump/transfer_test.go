@@ -62,6 +62,20 @@ type carriage struct {
 	kind   Kind
 }
 
+// needKernel skips a test where the kernel has no TLS. In the machine that
+// .ci/ktls boots that is a failure.
+func needKernel(t testing.TB) (rekeys bool) {
+	t.Helper()
+	there, rekeys := KernelTLS()
+	if !there && os.Getenv("TLSIFY_TEST_KTLS") != "" {
+		t.Fatal("this kernel should have TLS")
+	}
+	if !there {
+		t.Skip("this kernel has no TLS")
+	}
+	return rekeys
+}
+
 // onCarriers runs a test over every kind of Carrier and every engine, under TLS
 // 1.3.
 func onCarriers(t *testing.T, test func(t *testing.T, c carriage)) {

@@ -12,8 +12,6 @@ import (
 	"net"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // A Fault is what happens to a wire.
@@ -195,20 +193,12 @@ func (w *Wire) index(c *net.TCPConn) int {
 // kernel has told a write of ours: its connection is closed then, though we
 // have not ended our half.
 func (w *Wire) wasReset(c *net.TCPConn) bool {
-	const tcpClose = 7
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended[w.index(c)] {
 		return false
 	}
-	reset := true // so it was, where the other direction has closed it by now
-	if raw, err := c.SyscallConn(); err == nil {
-		raw.Control(func(fd uintptr) {
-			info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
-			reset = err == nil && info.State == tcpClose
-		})
-	}
-	return reset
+	return isClosed(c)
 }
 
 func (w *Wire) isSilent() bool {
