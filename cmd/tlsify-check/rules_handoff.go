@@ -4,8 +4,6 @@ import (
 	"io"
 	"net"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 var rulesHandoff = []rule{
@@ -105,5 +103,5 @@ func (h *handing) echoes(raw int) {
 // kernelTLS tells whether this kernel has TLS.
 func (t *trial) kernelTLS() bool {
 	ours, _ := t.tcpPair()
-	return unix.SetsockoptString(t.kept(t.rawOf(ours)), unix.IPPROTO_TCP, unix.TCP_ULP, "tls") == nil
+	return takesTLS(t.kept(t.rawOf(ours)))
 }

@@ -156,9 +156,7 @@ func acceptsFastOpen(_, _ string, conn syscall.RawConn) (err error) {
 
 // opened tells whether the client's first bytes came with its SYN.
 func (m *meeting) opened() bool {
-	const synData = 32 // TCPI_OPT_SYN_DATA
 	raw := m.server.rawOf(m.wire.Conn.(*net.TCPConn))
 	defer unix.Close(raw)
-	info, err := unix.GetsockoptTCPInfo(raw, unix.IPPROTO_TCP, unix.TCP_INFO)
-	return err == nil && info.Options&synData != 0
+	return sentInSYN(raw)
 }
