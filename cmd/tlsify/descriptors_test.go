@@ -121,6 +121,37 @@ func TestOneSocketHasThePeersBytesAlone(t *testing.T) {
 	}
 }
 
+// PROG that has the plaintext elsewhere keeps that socket, with its own 2, and no line of
+// ours is there: it was, among what PROG says on its 1.
+func TestOneSocketOfProg(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		args   []string
+		prog   []string
+		status int
+		got    string
+	}{
+		{"served", []string{"-v"}, []string{"sh", "-c", "echo on 1; echo on 2 >&2"}, 0, "on 1\non 2\n"},
+		{"refused", []string{"--pin", "sha256//" + strings.Repeat("A", 43) + "="}, []string{"true"}, 105, ""},
+		{"usage", []string{"--no-such"}, []string{"true"}, 101, ""},
+		{"missing", nil, []string{"/missing/program"}, 127, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLaunch(t)
+			l.quietly()
+			conn := l.socket(0, 1, 2)
+			tlsify := l.start(append(append(connectTo(t, startServer(t, "talk"), c.args...), "--"), c.prog...)...)
+			if got, _ := io.ReadAll(conn); string(got) != c.got {
+				t.Errorf("got %q", got)
+			}
+			if status := tlsify.wait(); status != c.status {
+				t.Errorf("status %d", status)
+			}
+		})
+	}
+}
+
 func flagsOf(t testing.TB, fds map[int]int) string {
 	t.Helper()
 	all := map[int]string{}

@@ -52,7 +52,7 @@ func Words(args []string, say status.Reporter, engines invocation.Engines) (*opt
 // mute keeps everything that is said from now on, of which there may be a lot if
 // the command line is faulty, from going out in clear. Where it broke off before
 // it was clear which descriptor is the network, any may be. What is said is not to be
-// among a peer's bytes either. It tells whether descriptor 2 is muted.
+// among a peer's bytes either. It tells whether descriptor 2 is not for our lines.
 func mute(words *option.Words, args []string, fault error) (muted bool, err error) {
 	if fault != nil && (words.Form == option.Accept || slices.ContainsFunc(args, func(arg string) bool {
 		return strings.HasPrefix(arg, "--net-fd") || strings.HasPrefix(arg, "--options-fd")
@@ -63,15 +63,20 @@ func mute(words *option.Words, args []string, fault error) (muted bool, err erro
 	if numbers == nil && words.Has("net-fd") {
 		return process.MuteAny() // what is wrong with it will be said in its turn
 	}
-	if muted, err = process.Mute(numbers); err != nil || words.Prog != nil ||
-		words.Form != option.Connect && words.Form != option.Accept {
+	if muted, err = process.Mute(numbers); err != nil || words.Form != option.Connect && words.Form != option.Accept {
 		return muted, err
 	}
 	value, _ := controlWord(words, args)
 	if out, _, err := process.ParsePair("control-fd", value); err == nil && out == 2 {
 		return muted, nil // the caller wants our lines there
 	}
-	too, err := process.MuteOneSocket()
+	if !process.OneSocket() {
+		return muted, nil
+	}
+	if words.Prog != nil {
+		return true, nil // it stays PROG's, and our lines go elsewhere
+	}
+	too, err := process.Mute([]int{0, 1})
 	return muted || too, err
 }
 

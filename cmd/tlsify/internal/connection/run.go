@@ -206,7 +206,7 @@ func (c *connection) ready(context.Context) (err error) {
 	if err := c.handOver(); err != nil {
 		return err
 	}
-	if c.facts.Unverified != nil && c.say == nil {
+	if c.facts.Unverified != nil && c.say == nil && !c.inv.Say.Muted {
 		status.Write("tlsify: going on, and the server is not verified (" + strings.Join(c.facts.Unverified, ", ") + ")")
 	}
 	c.say.Say("ready")

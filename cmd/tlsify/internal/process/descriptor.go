@@ -119,15 +119,11 @@ func MuteAny() (muted bool, err error) {
 	return Mute(network)
 }
 
-// MuteOneSocket puts /dev/null in the place of 2 where the caller has one socket on 0, 1
-// and 2, as inetd has it: a line for a person is not to be among the peer's bytes. It
-// tells whether it did.
-func MuteOneSocket() (muted bool, err error) {
+// OneSocket tells whether the caller has one socket on 0, 1 and 2, as inetd has it: a
+// line for a person is not to be among what it gets on 1.
+func OneSocket() bool {
 	var st unix.Stat_t
-	if unix.Fstat(0, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK || !SameFile(0, 1) {
-		return false, nil
-	}
-	return Mute([]int{0, 1})
+	return unix.Fstat(0, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFSOCK && SameFile(0, 1) && SameFile(0, 2)
 }
 
 // IsClosed tells whether a descriptor is not open, here and in our children.

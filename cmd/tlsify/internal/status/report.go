@@ -11,8 +11,8 @@ type Reporter struct {
 	Verbose bool
 	// Heard tells that our listener hears the channel, and tells people.
 	Heard bool
-	// Muted tells that descriptor 2 was the network. People are told by the
-	// system's log then, for as long as that can be reached.
+	// Muted tells that descriptor 2 was the network, or is the caller's only socket.
+	// People are told by the system's log then, for as long as that can be reached.
 	Muted bool
 	// Failed, where not nil, is told what people are: a program that waits for
 	// us under another name.
@@ -43,10 +43,11 @@ func (r *Reporter) Failure(f *Failure) {
 	if len(f.More) > 0 && !r.Verbose {
 		line += ", and more: see -v"
 	}
-	Write(line)
 	if r.Muted {
 		writeLog(strings.TrimPrefix(line, "tlsify: "))
+		return
 	}
+	Write(line)
 	if r.Verbose {
 		for _, reason := range f.More {
 			Write("tlsify: and " + reason.Text + " (" + reason.Code + ")")
@@ -56,7 +57,7 @@ func (r *Reporter) Failure(f *Failure) {
 
 // Note tells a person who asked for more.
 func (r *Reporter) Note(text string) {
-	if r.Verbose && !r.Control.Uses(2) {
+	if r.Verbose && !r.Muted && !r.Control.Uses(2) {
 		Write("tlsify: " + text)
 	}
 }
