@@ -170,6 +170,11 @@ var modes = map[string]func(*server, *tls.Conn, *finNoter){
 		c.CloseWrite()
 		s.drain(n)
 	},
+	// proxy is one for CONNECT, and hangs up without a close_notify.
+	"proxy": func(s *server, c *tls.Conn, n *finNoter) {
+		s.note("asked")
+		tunnel(rude{c, n})
+	},
 }
 
 // rawModes are what a server can do in place of a handshake.
