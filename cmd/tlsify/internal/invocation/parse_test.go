@@ -3,12 +3,15 @@ package invocation
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/option"
+	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
@@ -126,6 +129,49 @@ func TestRefusals(t *testing.T) {
 		{"accept|--cert=c|--key=k|--groups=unknown|--|prog", `cannot do group unknown`},
 		{"accept|--cert=c|--cert=d|--key=k|--|prog", `go together`},
 		{"accept|--cert=c|--key=k|--crl=f|--|prog", `--crl needs --client-auth`},
+		{"accept|--cert=c|--key=k|--mtc-landmarks=f|--|prog", `--mtc-landmarks needs --client-auth`},
+		{"accept|--cert=c|--key=k|--pin=f|--|prog", `--client-trust and --pin need --client-auth`},
+		{"accept|--cert=c|--key=k|--staple-file=s|--staple-file=s|--|prog", `there are 2 of them and 1 of --cert`},
+		{"connect|--net-fd=0|--name=a.test", `are the caller's`},
+		{"connect|--net-fd=2|--name=a.test", `are the caller's`},
+		{"connect|--net-fd=5,0|--name=a.test", `are the caller's`},
+		{"connect|--net-fd=5,2|--name=a.test", `are the caller's`},
+		{"accept|--cert=c|--key=k|--net-fd=1|--|prog", `are the caller's`},
+		{"accept|--cert=c|--key=k|--net-fd=2|--|prog", `are the caller's`},
+		{"accept|--cert=c|--key=k|--net-fd=0,2|--|prog", `are the caller's`},
+		{"connect|--net-fd=5|--name=a.test|--proxy=http://p.test:1", `--proxy is for dialling`},
+		{"connect|--net-fd=5|--name=a.test|--tcp-fastopen", `--tcp-fastopen is for dialling`},
+		{"connect|--net-fd=5|--name=a.test|--connect-timeout=1s", `--connect-timeout is for dialling`},
+		{"connect|--net-fd=5|--name=a.test|-4", `--ipv4 is for dialling`},
+		{"connect|--net-fd=5|--name=a.test|-6", `--ipv6 is for dialling`},
+		{"connect|--name=a.test|--proxy=http://p.test:1|unix:/x", `--proxy is not for a unix socket`},
+		{"connect|--name=a.test|--tcp-fastopen|unix:/x", `--tcp-fastopen is not for a unix socket`},
+		{"connect|--prog-fds=5,256|a.test:1|--|prog", `two or three descriptors of at most 255`},
+		{"connect|--prog-fds=-5,6|a.test:1|--|prog", `two or three descriptors`},
+		{"connect|--prog-fds=5,x|a.test:1|--|prog", `two or three descriptors`},
+		{"connect|--timeout=8761h|a.test:1", `--timeout: "8761h" is not a time`},
+		{"connect|--timeout=999us|a.test:1", `--timeout: "999us" is not a time`},
+		{"connect|--alpn=" + strings.Repeat("a", 256) + "|a.test:1", `every word of the list has 1 to 255 bytes`},
+		{"connect|--groups=" + strings.Repeat("aa,", 5461) + "ab|a.test:1", `a list of more than 16384 bytes`},
+		{"connect|--starttls=imap|--starttls-name=a.test|a.test:1", `--starttls-name is for smtp`},
+		{"connect|--starttls=smtp|--starttls-name=a b|a.test:1", `neither a host's name nor`},
+		{"listen|--cert=c|--key=k|--max-connections=1000001|:0|--|prog", `is not a number from 1 to 1000000`},
+		{"listen|--cert=c|--key=k|--max-connections=x|:0|--|prog", `is not a number`},
+		{"listen|--cert=c|--key=k|*.test:0|--|prog", `*.test`},
+		{"listen|--cert=c|--key=k|--|prog", `listen needs an address`},
+		{"fingerprint|a|b", `a capture, or --listen ADDR, and nothing else`},
+		{"fingerprint|--listen=:0|a", `a capture, or --listen ADDR, and nothing else`},
+		{"fingerprint|a|--|prog", `a capture, or --listen ADDR, and nothing else`},
+		{"fingerprint|--save=f|a", `--save FILE is for what --listen hears`},
+		{"fingerprint|--save=|--listen=:0", `--save FILE is for what --listen hears`},
+		{"fingerprint|--compare=b", `wants two captures`},
+		{"fingerprint|--compare=b|--listen=:0", `wants two captures`},
+		{"fingerprint|--compare=fd:1|a", `--compare: descriptor 1 is not free`},
+		{"fingerprint|--listen=fd:5", `--listen is for an address, and not for a descriptor`},
+		{"fingerprint|fd:1", `--fingerprint: descriptor 1 is not free`},
+		{"version|a", `version: unexpected arguments`},
+		{"help|a|b", `help: unexpected arguments`},
+		{"engines|--|prog", `engines: unexpected arguments`},
 	} {
 		_, err := parse(t, strings.Split(c.args, "|")...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -197,6 +243,21 @@ func TestSessionIsBound(t *testing.T) {
 		}
 		seen[is] = option
 	}
+	for _, variable := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {
+		words, err := option.Split([]string{"connect", "--session=s", "a.test:1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		inv, err := Parse(words, Context{Env: map[string]string{variable: "x"}, Engines: Engines{server{}}, Claims: &process.Claims{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		is := fmt.Sprintf("%q", inv.Session.Bound)
+		if other, known := seen[is]; known {
+			t.Errorf("a session of %s is one of %s", variable, other)
+		}
+		seen[is] = variable
+	}
 }
 
 // Roots that are asked for have to vouch, too, whatever a TLSA record says.
@@ -258,6 +319,102 @@ func TestTrailingDotIsDialled(t *testing.T) {
 		}
 		if inv.Target.Address != dialled || strings.HasSuffix(inv.Host.String(), ".") || strings.HasSuffix(inv.TLS.ServerName, ".") {
 			t.Errorf("%s: %q is dialled, the name is %q and %q is sent", host, inv.Target.Address, inv.Host, inv.TLS.ServerName)
+		}
+	}
+}
+
+// What options say, and what holds without them.
+func TestValues(t *testing.T) {
+	limits := func(i *Invocation) any { return i.Limits }
+	carried := func(i *Invocation) any { return i.Stream }
+	dialled := func(i *Invocation) any { return i.Target.Network + " " + i.Target.Address }
+	program := func(i *Invocation) any { return i.Program }
+	network := func(i *Invocation) any { return i.Network }
+	listening := func(i *Invocation) any { return i.Listen.Target }
+	admission := func(i *Invocation) any {
+		a := i.Listen.Admission
+		return [...]int{a.Connections, a.PerAddress, a.Handshakes}
+	}
+	sent := func(i *Invocation) any { return i.TLS.ServerName }
+	names := func(i *Invocation) any { return i.Trust.Names }
+	roots := func(i *Invocation) any { return i.Trust.Roots }
+	starttls := func(i *Invocation) any { return i.Starttls }
+	topic := func(i *Invocation) any { return string(i.Form) + " " + i.Topic }
+	for _, c := range []struct {
+		args string
+		read func(*Invocation) any
+		want string
+	}{
+		{"connect|a.test:1", limits, "{30s 30s 0s}"},
+		{"connect|--timeout=8760h|--connect-timeout=1ms|--handshake-timeout=7|a.test:1", limits, "{1ms 7s 8760h0m0s}"},
+		{"connect|a.test:1", carried, "{0s 10s auto 10s false auto }"},
+		{"connect|--tolerate-truncation|--pump=record|--eof=hold|--linger=1s|--idle-timeout=2s|a.test:1", carried, "{2s 1s hold 10s true record }"},
+		{"connect|a.test:https", dialled, "tcp a.test:443"},
+		{"connect|-4|a.test:1", dialled, "tcp4 a.test:1"},
+		{"connect|-6|a.test:1", dialled, "tcp6 a.test:1"},
+		{"connect|--tcp-fastopen|a.test:1", func(i *Invocation) any { return i.Target.TCPFastOpen }, "true"},
+		{"connect|--name=a.test|unix:/x", dialled, "unix /x"},
+		{"connect|a.test:1|--|prog", program, "{[prog] 6 7 0 0}"},
+		{"connect|--prog-fds=255,0,5|a.test:1|--|prog", program, "{[prog] 255 0 5 0}"},
+		{"accept|--cert=c|--key=k|--|prog", program, "{[prog] 0 1 0 0}"},
+		{"accept|--cert=c|--key=k|--|prog", network, "[0]"},
+		{"accept|--cert=c|--key=k|--net-fd=0,1|--|prog", network, "[0 1]"},
+		{"connect|--name=a.test|--net-fd=3,4", network, "[3 4]"},
+		{"listen|--cert=c|--key=k|:0|--|prog", admission, "[1000 500 100]"},
+		{"listen|--cert=c|--key=k|--max-connections=1|:0|--|prog", admission, "[1 1 100]"},
+		{"listen|--cert=c|--key=k|--max-connections=1000000|--max-per-address=3|--max-handshakes=4|:0|--|prog", admission, "[1000000 3 4]"},
+		{"listen|--cert=c|--key=k|unix:/x|--|prog", listening, "{unix /x []}"},
+		{"listen|--cert=c|--key=k|fd:5|--|prog", listening, "{  [5]}"},
+		{"connect|a.test:1", sent, "a.test"},
+		{"connect|--name=b.test|a.test:1", sent, "a.test"},
+		{"connect|--sni=none|a.test:1", sent, ""},
+		{"connect|--sni=c.test|a.test:1", sent, "c.test"},
+		{"connect|--name=192.0.2.1|--name=b.test|--name=c.test|192.0.2.1:1", sent, "b.test"},
+		{"connect|192.0.2.1:1", sent, ""},
+		{"connect|a.test:1", names, "[a.test]"},
+		{"connect|--name=192.0.2.1|--name=b.test|a.test:1", names, "[192.0.2.1 b.test]"},
+		{"connect|--psk=f|a.test:1", names, "[]"},
+		{"connect|a.test:1", roots, "[system]"},
+		{"accept|--cert=c|--key=k|--client-auth=request|--pin=f|--|prog", roots, "[]"},
+		{"connect|--starttls=xmpp|--name=b.test|a.test:1", starttls, "{xmpp b.test}"},
+		{"connect|--starttls=smtp|--starttls-name=b.test|a.test:1", starttls, "{smtp b.test}"},
+		{"connect|--min-security=pq-auth|a.test:1", func(i *Invocation) any { return i.TLS.Level == engine.LevelPQAuth }, "true"},
+		{"connect|--min-security=cnsa2|a.test:1", func(i *Invocation) any { return i.TLS.Level == i.TLS.Profile.Level }, "true"},
+		{"listen|--cert=c|--key=k|--keylog=f|:0|--|prog", func(i *Invocation) any { return i.TLS.KeyLog }, ""},
+		{"connect|--sandbox=off|a.test:1", func(i *Invocation) any { return i.Sandbox == privilege.Off }, "true"},
+		{"connect|--alpn=" + strings.Repeat("a", 255) + "|a.test:1", func(i *Invocation) any { return len(i.TLS.ALPN) }, "1"},
+		{"connect|--help", topic, "help connect"},
+		{"help|status", topic, "help status"},
+		{"inspect|--pem|a.test:1", func(i *Invocation) any { return i.Inspect }, "pem"},
+	} {
+		inv, err := parse(t, strings.Split(c.args, "|")...)
+		if err != nil {
+			t.Errorf("%s: %v", c.args, err)
+		} else if got := fmt.Sprint(c.read(inv)); got != c.want {
+			t.Errorf("%s: %q, not %q", c.args, got, c.want)
+		}
+	}
+}
+
+// A service manager's sockets are for the process that it names, and no other.
+func TestGivenSockets(t *testing.T) {
+	own := strconv.Itoa(os.Getpid())
+	for _, c := range []struct {
+		pid, count string
+		want       int // sockets; 0: refused
+	}{
+		{own, "1", 1}, {own, "2", 2}, {own, "64", 64},
+		{own, "65", 0}, {own, "0", 0}, {own, "-1", 0}, {own, "x", 0}, {own, "", 0}, {"1", "1", 0}, {"", "1", 0},
+	} {
+		words, err := option.Split([]string{"listen", "--cert=c", "--key=k", "--", "prog"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		env := map[string]string{"LISTEN_PID": c.pid, "LISTEN_FDS": c.count}
+		inv, err := Parse(words, Context{Env: env, Engines: Engines{server{}}, Claims: &process.Claims{}})
+		given := inv.Listen.Target.Given
+		if len(given) != c.want || (err == nil) != (c.want > 0) || c.want > 0 && (given[0] != 3 || given[c.want-1] != c.want+2) {
+			t.Errorf("%s sockets for process %s: %v, %v", c.count, c.pid, given, err)
 		}
 	}
 }
