@@ -69,7 +69,7 @@ func TestAnswered(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			out := make(chan struct{})
-			conn := &connection{say: status.NewChannel(fd, fd), clock: startClock(300*time.Millisecond, func() { close(out) })}
+			conn := &connection{say: status.NewChannel(fd, fd), clock: startClock(500*time.Millisecond, func() { close(out) })}
 			conn.facts.PeerPin = pin
 			unix.Write(ends[1], []byte(c.before))
 			answer := make(chan bool, 1)
@@ -78,7 +78,7 @@ func TestAnswered(t *testing.T) {
 				select {
 				case <-out:
 					t.Error("the clock goes on")
-				case <-time.After(400 * time.Millisecond):
+				case <-time.After(700 * time.Millisecond):
 				}
 			}
 			unix.Write(ends[1], []byte(c.answer))
