@@ -156,7 +156,7 @@ uninstall: ## remove what install has put there
 	    "$(DESTDIR)$(ZSHDIR)/_tlsify" "$(DESTDIR)$(FISHDIR)/tlsify.fish"
 	@for name in $(PERSONALITIES); do rm -f "$(DESTDIR)$(PRIVATE)/$$name"; done
 	@rm -rf "$(DESTDIR)$(DOCDIR)"
-	@rmdir "$(DESTDIR)$(PRIVATE)" "$(DESTDIR)$(PREFIX)/lib/tlsify"
+	@for dir in "$(DESTDIR)$(PRIVATE)" "$(DESTDIR)$(PREFIX)/lib/tlsify"; do [ ! -d "$$dir" ] || rmdir "$$dir" || exit 1; done
 
 deb: toolchain ## make bin/tlsify_ARCH.deb, without root; needs dpkg-deb
 	@mkdir -p bin

@@ -76,6 +76,7 @@ func TestInstall(t *testing.T) {
 		t.Errorf("the Makefile has the personalities %q, the program %q", names, personality.Names())
 	}
 	makeFiles(t, "uninstall", root, "PREFIX=/opt/tls")
+	makeFiles(t, "uninstall", root, "PREFIX=/opt/tls") // nothing is left to remove
 	if left := installed(t, root); len(left) > 0 {
 		t.Errorf("make uninstall leaves %q", left)
 	}
