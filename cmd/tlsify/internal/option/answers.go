@@ -9,13 +9,26 @@ type answer struct {
 // serving are the answers of accept and listen, where they are others than those below:
 // of openssl s_server, socat, ncat, stunnel and the like.
 var serving = []answer{
-	{"-k --insecure --no-verify -verify -Verify --verify -verify_return_error -verify_depth --ssl-verify --ca-verification",
+	{"-k --insecure --no-verify --no-check-certificate --no-ca-verification -noverify --no-verify-cert -verify_quiet " +
+		"-verify -Verify --verify -verify_return_error -verify_depth -partial_chain -x509_strict --ssl-verify --ca-verification",
 		"clients are asked for a certificate by --client-auth require with --client-trust FILE, and not without it"},
-	{"--cacert -CAfile --CAfile --x509cafile --ca-certificate --ssl-trustfile --cafile -CApath --CApath --capath --ca-directory",
+	{"--cacert -CAfile --CAfile --x509cafile --ca-certificate --ssl-trustfile --cafile -CApath --CApath --capath --ca-directory -CAstore --ca-native",
 		"of clients it is --client-trust FILE or --client-trust DIR, with --client-auth require"},
-	{"-servername --servername", "of several --cert the client's server name chooses"},
-	{"-port --port --host -p", "the address to listen at stands by itself: tlsify listen HOST:PORT -- PROG"},
+	{"-verify_hostname --verify-hostname -verify_ip -verify_email --checkhost", "of a client no name is checked: --pin says which key it must have"},
+	{"-servername --servername --sni-hostname --ssl-servername", "of several --cert the client's server name chooses"},
+	{"-status -no_status --cert-status --ocsp", "here it is --staple-file FILE, the response to staple"},
+	{"-sess_in -sess_out -reconnect --resume --session-file", "here it is --ticket-key FILE: with it clients can resume"},
+	{"--ech-config -ech_config_list", "here it is --ech-key FILE"},
+	{"-port --port --host -p -bind --bind --interface --local-port", "the address to listen at stands by itself: tlsify listen HOST:PORT -- PROG"},
+	{"-unix --unix-socket", "the address to listen at stands by itself: tlsify listen unix:PATH -- PROG"},
+	{"-e --exec -c --sh-exec", "here the program stands behind --: tlsify listen HOST:PORT -- PROG"},
 	{"-connect --connect", "PROG has the plaintext; to have it at a server that is there, PROG is busybox nc HOST PORT"},
+	{"--ssl --ssl-reqd --ssl-allow-beast", "TLS is all there is"},
+	{"--keepalive-time --tcp-nodelay", "there is no such thing; listen as you like and give the socket: tlsify listen fd:N -- PROG"},
+	{"-noservername --connect-to --resolve --tofu --strict-tofu --dane -dane_tlsa_domain -dane_tlsa_rrdata --tls-dane --starttls-proto " +
+		"-x --socks5 --socks5-hostname --socks4 --socks4a -proxy_user -proxy_pass -U --proxy-user --proxy-type --proxy-auth " +
+		"--timeout-connect --dns-servers --doh-url",
+		"that is for a client, and this is the server's side"},
 }
 
 // answers are options of curl, openssl s_client, gnutls-cli, socat, ncat, stunnel

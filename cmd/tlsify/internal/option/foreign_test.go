@@ -1,6 +1,7 @@
 package option
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -73,6 +74,29 @@ func TestAnswerOfAServer(t *testing.T) {
 		}
 	}
 }
+
+// What a server's side is answered with is no option that it does not have: of many it
+// was told the client's, which is an error once more.
+func TestAnswersOfAServerAreItsOwn(t *testing.T) {
+	for _, a := range answers {
+		for typed := range strings.FieldsSeq(a.options) {
+			for _, form := range []Form{Accept, Listen} {
+				answer := Answer(form, typed, nil)
+				if strings.Contains(answer, "tlsify inspect") {
+					continue // which is another form
+				}
+				for _, o := range Table {
+					if !strings.Contains(o.Forms, FormLetters[form]) && slices.Contains(strings.FieldsFunc(answer, notOfOption), "--"+o.Name) {
+						t.Errorf("%s %s: %s", form, typed, answer)
+					}
+				}
+			}
+		}
+	}
+}
+
+// notOfOption tells whether no option has a character in its name.
+func notOfOption(r rune) bool { return r != '-' && (r < 'a' || r > 'z') }
 
 // Each option has one answer, and a server's side at most one of its own; there are
 // enough of them.
