@@ -112,6 +112,19 @@ func (c *connection) certAsked() bool {
 	return c.inv.Form.Connects() && c.session != nil && c.session.State().ClientCertRequested
 }
 
+// noteCert says why a server that asked for a certificate has got none of ours.
+func (c *connection) noteCert() {
+	t := c.inv.TLS
+	if !c.certAsked() || len(t.Certs) == 0 || t.Raw || c.facts.State.Shown != nil {
+		return
+	}
+	why := "it can check none of those of --cert"
+	if !t.InClear && c.facts.State.Version < engine.TLS13 {
+		why = "under TLS 1.2 one is sent only with --client-cert-in-clear"
+	}
+	c.inv.Say.Note("the server asked for a certificate and got none, because " + why)
+}
+
 // clock runs out once, after a time in which pauses do not count.
 type clock struct {
 	mu      sync.Mutex

@@ -76,6 +76,7 @@ func (c *connection) look(ctx context.Context) error {
 	if err := c.learn(); err != nil {
 		return err
 	}
+	c.noteCert()
 	over := make(chan struct{})
 	go func() {
 		defer close(over)

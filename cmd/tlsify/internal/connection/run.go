@@ -213,13 +213,7 @@ func (c *connection) ready(context.Context) (err error) {
 	for _, line := range c.facts.ForPeople(c.dialed) {
 		c.inv.Say.Note(line)
 	}
-	if t := c.inv.TLS; c.certAsked() && len(t.Certs) > 0 && !t.Raw && c.facts.State.Shown == nil {
-		why := "it can check none of those of --cert"
-		if !t.InClear && c.facts.State.Version < engine.TLS13 {
-			why = "under TLS 1.2 one is sent only with --client-cert-in-clear"
-		}
-		c.inv.Say.Note("the server asked for a certificate and got none, because " + why)
-	}
+	c.noteCert()
 	c.at = Established
 	return nil
 }
