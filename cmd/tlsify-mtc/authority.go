@@ -79,32 +79,36 @@ func runInit(f *flags, args []string, _ io.Writer) error {
 }
 
 // open takes the directory for this process alone.
-func open(dir string) (a *authority, err error) {
-	a = &authority{dir: dir}
-	defer func() {
-		if err != nil {
-			a.close()
-		}
-	}()
-	if a.lock, err = os.OpenFile(a.path("ca.pem"), os.O_RDONLY, 0); err != nil {
+func open(dir string) (*authority, error) {
+	a := &authority{dir: dir}
+	if err := a.load(); err != nil {
+		a.close()
 		return nil, err
+	}
+	return a, nil
+}
+
+// load reads the directory, and finishes what a command that was stopped has left.
+func (a *authority) load() (err error) {
+	if a.lock, err = os.OpenFile(a.path("ca.pem"), os.O_RDONLY, 0); err != nil {
+		return err
 	}
 	if err := unix.Flock(int(a.lock.Fd()), unix.LOCK_EX); err != nil {
-		return nil, err
+		return err
 	}
 	if a.ca, err = loadCA(a.path("ca.pem")); err != nil {
-		return nil, err
+		return err
 	}
 	if a.key, err = loadKey(a.path("ca.key")); err != nil {
-		return nil, err
+		return err
 	}
 	list, err := os.ReadFile(a.path("cosigners.txt"))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if bytes.Count(list, []byte("\n")) > 1 {
 		if a.cosigners, err = mtc.ParseCosigners(list); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	size := uint64(0)
@@ -112,12 +116,12 @@ func open(dir string) (a *authority, err error) {
 	if err == nil {
 		size = checkpoint.Size
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return err
 	}
 	if a.log, err = tlog.OpenLog(a.path("log/1"), size); err != nil {
-		return nil, err
+		return err
 	}
-	return a, a.finish()
+	return a.finish()
 }
 
 // finish signs what an append that was stopped has left without a checkpoint. Where a

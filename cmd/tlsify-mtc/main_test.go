@@ -164,6 +164,12 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v", line, err)
 		}
 	}
+	// Where there is no CA that is said: it ended in a panic.
+	for _, line := range []string{"issue @none --name a --key @k --out @o", "fill @none 1", "cosigner @none --id 32473.2"} {
+		if _, err := x.try(strings.Fields(line)...); err == nil || !strings.Contains(err.Error(), "none/ca.pem") {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
 	x.do("issue @ca --name a --key @k --out @a.pem")
 	if _, err := x.try("relative", "@ca", "--cert", "@a.pem", "--out", "@o"); err == nil {
 		t.Error("a certificate before its landmark")
