@@ -241,13 +241,8 @@ func (a *authority) cosign(cosigner mtc.Cosigner, tiles *tlog.Tiles, c *tlog.Che
 			return nil, fmt.Errorf("the cosigner %s has signed another log", cosigner.ID)
 		}
 	}
-	// Whole or not at all: half of it would be in the way of all that comes.
-	seen := a.seen(cosigner)
 	note := fmt.Appendln(nil, c.Size, base64.StdEncoding.EncodeToString(c.Root))
-	if err := os.WriteFile(seen+".new", note, 0o600); err != nil {
-		return nil, err
-	}
-	if err := os.Rename(seen+".new", seen); err != nil {
+	if err := replace(a.seen(cosigner), 0o600, note); err != nil {
 		return nil, err
 	}
 	return loadKey(a.path(filepath.Join("cosigners", cosigner.ID.String()+".key")))
@@ -291,7 +286,8 @@ func runCosigner(f *flags, args []string, _ io.Writer) error {
 	if id == a.ca.ID {
 		return errors.New("the CA's own ID is its own cosigner's")
 	}
-	key, err := makeKey(f.kind, a.path(filepath.Join("cosigners", id.String()+".key")))
+	file, list := a.path(filepath.Join("cosigners", id.String()+".key")), a.path("cosigners.txt")
+	key, err := makeKey(f.kind, file)
 	if err != nil {
 		return err
 	}
@@ -299,12 +295,14 @@ func runCosigner(f *flags, args []string, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	list, err := os.OpenFile(a.path("cosigners.txt"), os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return err
+	text, err := os.ReadFile(list)
+	if err == nil {
+		err = replace(list, 0o644, fmt.Appendf(text, "%s %s\n", id, base64.StdEncoding.EncodeToString(spki)))
 	}
-	_, err = fmt.Fprintf(list, "%s %s\n", id, base64.StdEncoding.EncodeToString(spki))
-	return errors.Join(err, list.Close())
+	if err != nil {
+		os.Remove(file) // it is nobody's, and would be in the way of the next
+	}
+	return err
 }
 
 // parseQuorum reads 'N FILE'.

@@ -240,14 +240,25 @@ func TestStoppedIssue(t *testing.T) {
 // What has no room leaves no part of a key, which would be in the way of the next.
 func TestNoRoom(t *testing.T) {
 	x := tool{t, t.TempDir()}
-	_, err := noRoom(t, func() (string, error) { return x.try("key", "@k") })
+	_, err := noRoom(t, func() (string, error) { return x.try("key", "@k", "--kind", "p384") })
 	if _, there := os.Stat(x.path("k")); err == nil || there == nil {
 		t.Errorf("%v, and there is a file: %v", err, there == nil)
 	}
-	x.do("key @k")
+	x.do("key @k --kind p384")
+	// A cosigner's line that was written in half ended the CA.
+	x.do("init @ca --id 32473.1 --kind ed25519")
+	x.do("cosigner @ca --id 32473.2 --kind ed25519")
+	x.do("cosigner @ca --id 32473.3 --kind ed25519")
+	if _, err := noRoom(t, func() (string, error) { return x.try("cosigner", "@ca", "--id", "32473.4", "--kind", "ed25519") }); err == nil {
+		t.Error("a line has no room")
+	}
+	x.do("issue @ca --name a.test --key @k --out @a.pem --cosigners 2")
+	x.do("cosigner @ca --id 32473.4 --kind ed25519")
+	x.do("issue @ca --name a.test --key @k --out @a.pem --cosigners 3")
 }
 
-// noRoom does something while no file can be longer than ten bytes.
+// noRoom does something while no file can be longer than 200 bytes. The lines of two
+// cosigners and a key of Ed25519 are not, and those of three and a key of P-384 are.
 func noRoom(t *testing.T, do func() (string, error)) (string, error) {
 	t.Helper()
 	var usual unix.Rlimit
@@ -257,7 +268,7 @@ func noRoom(t *testing.T, do func() (string, error)) (string, error) {
 		t.Fatal(err)
 	}
 	defer unix.Setrlimit(unix.RLIMIT_FSIZE, &usual)
-	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 10, Max: usual.Max}); err != nil {
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 200, Max: usual.Max}); err != nil {
 		t.Fatal(err)
 	}
 	return do()
