@@ -19,6 +19,19 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// What the servers need and cannot be put there is said, and nothing is left: it ended in
+// a panic.
+func TestNoHouse(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	if _, err := newHouse(strings.Repeat("x", 5000), ""); err == nil || !strings.Contains(err.Error(), "too long") {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
 // The default loses no reply of the servers that lose one by half-close, as far as
 // they need nothing but Go and what the other tests need. `make endings` asks all
 // of them.

@@ -34,16 +34,21 @@ type house struct {
 
 // newHouse makes a directory that every user can read, for servers that give
 // up root's rights.
-func newHouse(tlsify, tools string) (h *house, err error) {
-	h = &house{values: map[string]string{}}
-	if h.dir, err = os.MkdirTemp("", "tlsify-endings"); err != nil {
+func newHouse(tlsify, tools string) (*house, error) {
+	dir, err := os.MkdirTemp("", "tlsify-endings")
+	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			h.close()
-		}
-	}()
+	h := &house{dir: dir, values: map[string]string{}}
+	if err := h.furnish(tlsify, tools); err != nil {
+		h.close()
+		return nil, err
+	}
+	return h, nil
+}
+
+// furnish puts there what the servers need, and starts the one behind the proxies.
+func (h *house) furnish(tlsify, tools string) (err error) {
 	for _, name := range []string{"root", "programs", "names"} {
 		err = errors.Join(err, os.Mkdir(filepath.Join(h.dir, name), 0o755))
 	}
@@ -56,7 +61,7 @@ func newHouse(tlsify, tools string) (h *house, err error) {
 	tools, toolsErr := filepath.Abs(tools)
 	l, listenErr := net.Listen("tcp", "127.0.0.1:0")
 	if err = errors.Join(err, selfErr, tlsifyErr, toolsErr, listenErr, os.Symlink(tlsify, filepath.Join(h.dir, "names/openssl"))); err != nil {
-		return nil, err
+		return err
 	}
 	h.back = &http.Server{Handler: http.HandlerFunc(replyUnlessGone)}
 	go h.back.Serve(l)
@@ -71,7 +76,7 @@ func newHouse(tlsify, tools string) (h *house, err error) {
 	} {
 		h.values[name] = value
 	}
-	return h, nil
+	return nil
 }
 
 func (h *house) close() {
