@@ -35,12 +35,13 @@ const (
 // before the inner, and what explains more before what explains less.
 var blames = []blame{
 	{Fits: is[*status.Failure], Failure: asIs},
+	// A limit stands before what it ended: a proxy, or STARTTLS, that was silent for so long.
+	{Fits: wraps(errConnectTimeout), Status: status.Unreached, Code: "connect-timeout"},
+	{Fits: wraps(errHandshakeTimeout), Status: status.Unreached, Code: "handshake-timeout"},
+	{Fits: wraps(errTimeout), Failure: byTimeout},
 	{Fits: is[*dial.ProxyError], Status: status.Unreached, Code: "proxy"},
 	{Fits: is[*status.SignalError], Failure: bySignal},
 	{Fits: is[*dial.StarttlsError], Status: status.Unreached, Code: "starttls"},
-	{Fits: equals(errConnectTimeout), Status: status.Unreached, Code: "connect-timeout"},
-	{Fits: equals(errHandshakeTimeout), Status: status.Unreached, Code: "handshake-timeout"},
-	{Fits: equals(errTimeout), Failure: byTimeout},
 	{Fits: is[*verify.Error], Failure: byPolicy},
 	{Fits: is[*verify.StoreError], Status: status.Usage, Code: "usage"},
 	{Fits: is[*engine.UnsupportedError], Status: status.Usage, Code: "engine-unsupported"},
@@ -103,6 +104,10 @@ func byTimeout(err error, at Phase, _ bool) *status.Failure {
 		return failure(status.Lost, "timeout", err)
 	}
 	return failure(status.Unreached, "timeout", err)
+}
+
+func wraps(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
 }
 
 func equals(target error) func(error) bool { return func(err error) bool { return err == target } }

@@ -27,12 +27,12 @@ var samples = []struct {
 	code   string
 }{
 	{status.Usagef("a choice"), status.Usage, "usage"},
-	{&dial.ProxyError{Err: errors.New("no")}, status.Unreached, "proxy"},
-	{&status.SignalError{Signal: syscall.SIGTERM}, status.Signal + 15, ""},
-	{&dial.StarttlsError{Err: errors.New("no")}, status.Unreached, "starttls"},
 	{errConnectTimeout, status.Unreached, "connect-timeout"},
 	{errHandshakeTimeout, status.Unreached, "handshake-timeout"},
 	{errTimeout, status.Unreached, "timeout"},
+	{&dial.ProxyError{Err: errors.New("no")}, status.Unreached, "proxy"},
+	{&status.SignalError{Signal: syscall.SIGTERM}, status.Signal + 15, ""},
+	{&dial.StarttlsError{Err: errors.New("no")}, status.Unreached, "starttls"},
 	{&verify.Error{Reasons: []verify.Reason{{Code: verify.Untrusted}}}, status.Rejected, "cert-untrusted"},
 	{&verify.StoreError{Err: errors.New("no")}, status.Usage, "usage"},
 	{&engine.UnsupportedError{}, status.Usage, "engine-unsupported"},
