@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -282,16 +283,16 @@ func Unescape(s string) string {
 	return b.String()
 }
 
-// escape writes the bytes of s that are not printable, or not UTF-8, as %XX,
-// and spaces too unless they are spared.
+// escape writes the bytes of s that are not printable, or not UTF-8, as %XX, and
+// spaces too unless they are spared. What turns the direction of a line around is not
+// printable either: a peer could have its name read as another.
 func escape(s string, spare byte) string {
 	var b strings.Builder
 	kept := 0 // from here on nothing has had to be escaped yet
 	for i := 0; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])
 		next := i + size
-		if r == utf8.RuneError && size == 1 || r < ' ' || r == '%' || r >= 0x7f && r < 0xa0 ||
-			r == 0x2028 || r == 0x2029 || r == ' ' && spare != ' ' {
+		if r == utf8.RuneError && size == 1 || !unicode.IsPrint(r) || r == '%' || r == ' ' && spare != ' ' {
 			b.WriteString(s[kept:i])
 			for ; i < next; i++ {
 				fmt.Fprintf(&b, "%%%02X", s[i])

@@ -6,15 +6,18 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // WriteJSON writes v as one JSON value and a line's end, on one line, or with an
 // indentation on several. It knows structs by their json tags, embedded ones and
 // omitempty included, and lists, pointers, text, whole numbers and booleans, and does
-// with them what encoding/json does. That package would make the program a twelfth
-// larger.
+// with them what encoding/json does, but for text that is not printable (quoted). That
+// package would make the program a twelfth larger.
 func WriteJSON(w io.Writer, v any, indent string) error {
-	options := []jsontext.Options{jsontext.AllowInvalidUTF8(true)} // U+FFFD comes in its place
+	options := []jsontext.Options{jsontext.PreserveRawStrings(true)}
 	if indent != "" {
 		options = append(options, jsontext.WithIndent(indent))
 	}
@@ -24,7 +27,7 @@ func WriteJSON(w io.Writer, v any, indent string) error {
 func writeValue(out *jsontext.Encoder, v reflect.Value) error {
 	switch v.Kind() {
 	case reflect.String:
-		return out.WriteToken(jsontext.String(v.String()))
+		return out.WriteValue(quoted(v.String()))
 	case reflect.Int:
 		return out.WriteToken(jsontext.Int(v.Int()))
 	case reflect.Bool:
@@ -57,6 +60,24 @@ func writeValue(out *jsontext.Encoder, v reflect.Value) error {
 		return out.WriteToken(jsontext.EndObject)
 	}
 	return fmt.Errorf("there is no JSON for a %v", v.Type())
+}
+
+// quoted is text as JSON has it, with U+FFFD for what is not UTF-8. All that is not
+// printable is escaped: people look at JSON at terminals, and much of it is what a
+// peer says.
+func quoted(s string) jsontext.Value {
+	plain, _ := jsontext.AppendQuote(nil, s) // the error is that there is such
+	var value jsontext.Value
+	for _, r := range string(plain) {
+		if unicode.IsPrint(r) {
+			value = utf8.AppendRune(value, r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			value = fmt.Appendf(value, "\\u%04x", unit)
+		}
+	}
+	return value
 }
 
 // writeFields writes the exported fields of a struct.

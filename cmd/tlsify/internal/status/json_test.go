@@ -55,6 +55,23 @@ func TestWriteJSON(t *testing.T) {
 	}
 }
 
+// What a peer says in JSON cannot move a terminal's cursor, nor turn a line around: DEL,
+// the control characters of ISO 6429 and those of direction were written as they are.
+func TestJSONIsPrintable(t *testing.T) {
+	const text = "\u00fc \x7f \u009b31m \u202e \u2028 \U000e0041 \u20ac"
+	var got bytes.Buffer
+	if err := WriteJSON(&got, inner{text}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"id":"ü \u007f \u009b31m \u202e \u2028 \udb40\udc41 €"}` + "\n"; got.String() != want {
+		t.Errorf("it is %q, want %q", got.String(), want)
+	}
+	var back inner
+	if err := json.Unmarshal(got.Bytes(), &back); err != nil || back.ID != text {
+		t.Errorf("it is read as %q, %v", back.ID, err)
+	}
+}
+
 var errFull = errors.New("full")
 
 type full struct{}

@@ -60,6 +60,7 @@ func TestEscapes(t *testing.T) {
 		"\r\n":              {"%0D%0A", "%0D%0A"},
 		"\u0085\u009f":      {"%C2%85%C2%9F", "%C2%85%C2%9F"},
 		"\u2028\u2029":      {"%E2%80%A8%E2%80%A9", "%E2%80%A8%E2%80%A9"},
+		"\u202e\u200b":      {"%E2%80%AE%E2%80%8B", "%E2%80%AE%E2%80%8B"}, // turns the line around, and is not seen
 		"grün 東京":           {"grün%20東京", "grün 東京"},
 		"\ufffd":            {"\ufffd", "\ufffd"},
 		"\xff\xc3(\xe6\x9d": {"%FF%C3(%E6%9D", "%FF%C3(%E6%9D"},
