@@ -78,3 +78,16 @@ func TestMemoryLimits(t *testing.T) {
 		}
 	}
 }
+
+// A limit on the size of files holds for those in memory, too, by which a listener hands
+// on what it has read. It says so, and takes no connection that it could not serve.
+func TestFileSizeLimit(t *testing.T) {
+	prlimit, err := exec.LookPath("prlimit")
+	if err != nil {
+		t.Skip("needs prlimit")
+	}
+	l := newLaunch(t)
+	l.program, l.prefix = prlimit, []string{"--fsize=0", "tlsify"}
+	tlsify := l.start(append(append([]string{"listen"}, identity(t)...), "127.0.0.1:0", "--", "cat")...)
+	tlsify.expect(1, "error usage .*RLIMIT_FSIZE.*")
+}

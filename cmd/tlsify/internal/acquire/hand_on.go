@@ -86,6 +86,19 @@ func (r *Resources) handOn() error {
 	n := free()
 	h.Memory[n] = []byte(strings.Join(lines, "\n"))
 	h.Args = slices.Concat(r.Listen.Args, []string{"--options-fd=" + strconv.Itoa(n), "--"}, r.Program.Args)
+	return h.fits()
+}
+
+// fits tries what each accept does with what it is handed, because one that cannot do it
+// ends before it can say why.
+func (h *HandedOn) fits() error {
+	for _, content := range h.Memory {
+		memory, err := process.MemoryFile(content)
+		if err != nil {
+			return status.Usagef("the connections' processes cannot have what they are to read in files in memory: %v", err)
+		}
+		unix.Close(memory)
+	}
 	return nil
 }
 

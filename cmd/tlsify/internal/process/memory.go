@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +17,9 @@ func MemoryFile(content []byte) (int, error) {
 		written, err := unix.Write(n, content)
 		if err != nil {
 			unix.Close(n)
+			if err == unix.EFBIG {
+				return -1, errors.New("the limit on the size of files (RLIMIT_FSIZE, ulimit -f) is too small for one in memory")
+			}
 			return -1, os.NewSyscallError("write", err)
 		}
 		content = content[written:]

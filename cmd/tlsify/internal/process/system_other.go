@@ -67,7 +67,7 @@ func receiveRights(socket int, p, rights []byte) (n, rightsLen int, err error) {
 }
 
 func newMemory() (int, error) {
-	return -1, errors.New("this system has no files in memory, to pass a descriptor's content on; name a file")
+	return -1, errors.New("this system has none")
 }
 
 // OpenProcess would give a descriptor of a child. There are none here.

@@ -224,7 +224,7 @@ func (f *Files) Pass(what, name string) (int, error) {
 	if content, ok := f.read[n]; ok {
 		memory, err := process.MemoryFile(content)
 		if err != nil {
-			return -1, status.Usagef("--%s: %v", what, err)
+			return -1, status.Usagef("--%s: its content cannot be passed on by a file in memory; name a file: %v", what, err)
 		}
 		defer unix.Close(memory)
 		if err := stream.Replace(n, memory); err != nil {
