@@ -91,3 +91,23 @@ func TestFileSizeLimit(t *testing.T) {
 	tlsify := l.start(append(append([]string{"listen"}, identity(t)...), "127.0.0.1:0", "--", "cat")...)
 	tlsify.expect(1, "error usage .*RLIMIT_FSIZE.*")
 }
+
+// A limit on pending signals keeps the runtime from having every thread make a system
+// call: it would wait for ever. What takes that is left out or refused.
+func TestPendingSignalsLimit(t *testing.T) {
+	prlimit, err := exec.LookPath("prlimit")
+	if err != nil {
+		t.Skip("needs prlimit")
+	}
+	limited := func(args ...string) *child {
+		l := newLaunch(t)
+		l.program, l.prefix = prlimit, []string{"--sigpending=0", "tlsify"}
+		newStarter(l, "socket").end()
+		return l.start(args...)
+	}
+	limited(connectTo(t, startServer(t, "late"))...).expect(0, "ready", "closed peer")
+	if os.Geteuid() == 0 {
+		args := append([]string{"listen", "--user", nobody}, identity(t)...)
+		limited(append(args, "127.0.0.1:0", "--", "cat")...).expect(1, "error usage cannot become user .*RLIMIT_SIGPENDING.*")
+	}
+}

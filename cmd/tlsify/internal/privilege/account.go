@@ -95,7 +95,10 @@ func (a *Account) Become() error {
 		return nil
 	}
 	hardened := process.Hardened()
-	err := syscall.Setgroups([]int{})
+	err := process.ReachesThreads()
+	if err == nil {
+		err = syscall.Setgroups([]int{})
+	}
 	if err == nil {
 		err = syscall.Setgid(a.gid)
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/landlock-lsm/go-landlock/landlock"
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
+
+	"tlsify/cmd/tlsify/internal/process"
 )
 
 const (
@@ -50,6 +52,11 @@ func landlockVersion() (int, error) {
 	}
 	if !ownThreads && version < perProcess {
 		return 0, errors.New("this build uses cgo, and can't use the kernel's Landlock on every thread")
+	}
+	if version < perProcess {
+		if err := process.ReachesThreads(); err != nil {
+			return 0, fmt.Errorf("Landlock: %w", err)
+		}
 	}
 	return version, nil
 }

@@ -73,6 +73,9 @@ func onEveryThread() error {
 	if !ownThreads {
 		return errors.New("this build uses cgo, and can't set no_new_privs on every thread")
 	}
+	if err := process.ReachesThreads(); err != nil {
+		return fmt.Errorf("no_new_privs: %w", err)
+	}
 	return os.NewSyscallError("prctl PR_SET_NO_NEW_PRIVS", ll.AllThreadsPrctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 }
 

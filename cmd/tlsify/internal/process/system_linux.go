@@ -1,6 +1,7 @@
 package process
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"syscall"
@@ -102,6 +103,20 @@ func Replace(n, from int) error {
 // SignalProcess sends a signal to the child behind that descriptor, and to no
 // other that comes to have its number.
 func SignalProcess(n int, signal unix.Signal) error { return unix.PidfdSendSignal(n, signal, nil, 0) }
+
+// mostThreads is more than a process has when each of them is to make a call.
+const mostThreads = 64
+
+// ReachesThreads says why no system call can be made on every thread, or nil. The
+// runtime has each thread make it by a signal that the limit on pending signals counts,
+// and where that swallows one it waits for ever.
+func ReachesThreads() error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_SIGPENDING, &limit); err == nil && limit.Cur < mostThreads {
+		return fmt.Errorf("the limit of %d pending signals (RLIMIT_SIGPENDING, ulimit -i) is too small to reach every thread", limit.Cur)
+	}
+	return nil
+}
 
 // Harden keeps other processes of the same user out of this one's memory, and
 // its memory out of a core file. It does not outlast an exec: it is for every
