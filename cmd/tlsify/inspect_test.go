@@ -162,3 +162,14 @@ func TestTimeout(t *testing.T) {
 	l = newLaunch(t)
 	l.start(append(connectTo(t, startServer(t, "echo"), "--timeout", "300ms"), "--", "sh", "-c", "exec sleep 20")...).expect(143, "ready", "error timeout .*", "end 143")
 }
+
+// PROG went on with what it had received, after a stream that had ended within --timeout,
+// and got SIGTERM when that was over: its work was lost, and not a line said why.
+func TestTimeoutIsTheStreams(t *testing.T) {
+	t.Parallel()
+	l := newLaunch(t)
+	l.start(append(connectTo(t, startServer(t, "greet"), "--timeout", "2s", "--prog-fds", "0,1"), "--", "sh", "-c", "cat >/dev/null; exec >&-; sleep 3; exit 9")...).expect(9, "ready", "closed peer", "closed local", "end 9")
+	// One that does not heed SIGTERM is left behind.
+	l = newLaunch(t)
+	l.start(append(connectTo(t, startServer(t, "echo"), "--timeout", "300ms", "--linger", "500ms"), "--", "sh", "-c", "trap '' TERM; sleep 3; exit 7")...).expect(143, "ready", "error timeout .*", "end 143")
+}

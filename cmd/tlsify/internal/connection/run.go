@@ -34,6 +34,7 @@ func (c *connection) run(ctx context.Context) int {
 			return c.failed(ctx, err)
 		}
 	}
+	unlimited := ctx
 	if limit := c.inv.Limits.Total; limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, errTimeout)
@@ -51,7 +52,7 @@ func (c *connection) run(ctx context.Context) int {
 			return c.failed(ctx, err)
 		}
 	}
-	return c.stream(ctx)
+	return c.stream(ctx, unlimited)
 }
 
 // failed reports what ended the connection before it was ready.
@@ -218,8 +219,9 @@ func (c *connection) ready(context.Context) (err error) {
 	return nil
 }
 
-// stream moves the bytes until the end and returns the exit status.
-func (c *connection) stream(ctx context.Context) int {
+// stream moves the bytes until the end and returns the exit status. Unlimited
+// is ctx without --timeout, which is for the stream: PROG may outlive that.
+func (c *connection) stream(ctx, unlimited context.Context) int {
 	if c.handedAway { // and no command is for us any more
 		c.kept.save()
 		return status.OK
@@ -251,10 +253,13 @@ func (c *connection) stream(ctx context.Context) int {
 	if exit == status.Truncated && c.inv.Stream.Tolerate {
 		exit = status.OK
 	}
-	if c.program != nil {
-		return c.program.Status(ctx, exit, c.inv.Stream.Linger)
+	if c.program == nil {
+		return exit
 	}
-	return exit
+	if err != errTimeout { // the stream has ended within it
+		ctx = unlimited
+	}
+	return c.program.Status(ctx, exit, c.inv.Stream.Linger)
 }
 
 // plaintext is where a plan's bytes come from and go to, and how those end.
