@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"errors"
+	"slices"
 	"sync"
 
 	"tlsify/engine"
@@ -13,6 +14,7 @@ import (
 var resumption = []row{
 	{"resume", clientOnly, eachVersion, testResume},
 	{"resume-refused", clientOnly, eachVersion, testResumeRefused},
+	{"resume-shown-again", clientOnly, eachVersion, testResumeShownAgain},
 	{"resume-without-keeping", clientOnly, eachVersion, testResumeWithoutKeeping},
 	{"resume-junk", clientOnly, eachVersion, testResumeJunk},
 	{"resume-forgotten", clientOnly, eachVersion, testResumeForgotten},
@@ -101,6 +103,19 @@ func testResumeRefused(r *rig) {
 		r.Errorf("error %s, want Verify's own", describe(o.err))
 	}
 	o.wantPeerToldBy(engine.AlertCertificateExpired)
+}
+
+// What came with the certificates in the first handshake is judged again with them.
+func testResumeShownAgain(r *rig) {
+	shown := TLSCertificate(Chain(r, "good"))
+	shown.OCSPStaple, shown.SignedCertificateTimestamps = someStaple, [][]byte{[]byte("one"), []byte("two")}
+	t := r.again(r.firstTicket(func(t *trial) { t.peerShows(shown) }))
+	t.mustRun().wantResumed(true)
+	t.wantShown(Chain(r, "good").Chain)
+	peers, _ := t.judge.seen()
+	if !bytes.Equal(peers[0].Staple, someStaple) || !slices.EqualFunc(peers[0].SCTs, shown.SignedCertificateTimestamps, bytes.Equal) {
+		r.Errorf("Verify was shown the staple %x and the timestamps %q", peers[0].Staple, peers[0].SCTs)
+	}
 }
 
 func testResumeWithoutKeeping(r *rig) {
