@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tlsify/engine"
+	"tlsify/engine/record"
 )
 
 func TestFaults(t *testing.T) {
@@ -379,5 +380,55 @@ func TestServerNameWithDot(t *testing.T) {
 	}
 	if got := s.session.State().ServerName; got+"." != client.ServerName {
 		t.Errorf("the server's name is %q", got)
+	}
+}
+
+// TestMiddleboxes: each side sends one change_cipher_spec, and no more, behind its first
+// message (RFC 8446, appendix D.4).
+func TestMiddleboxes(t *testing.T) {
+	for group, want := range map[string]string{ // what each hears of the other
+		"x25519":    "handshake, change_cipher_spec, sealed",
+		"secp384r1": "handshake, change_cipher_spec, handshake, sealed",
+	} {
+		c, s := configs("p256")
+		c.Groups, s.Groups = []string{"x25519", "secp384r1"}, []string{group}
+		clientConn, serverConn := pair(t)
+		atClient, atServer := &recorder{Conn: clientConn}, &recorder{Conn: serverConn}
+		done := make(chan error, 1)
+		go func() {
+			_, err := New().Server(context.Background(), atServer, s)
+			done <- err
+		}()
+		if _, err := New().Client(context.Background(), atClient, c); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		for name, heard := range map[string]*recorder{"the client": atClient, "the server": atServer} {
+			if got := kinds(t, heard.all); got != want {
+				t.Errorf("%s: %s hears %s", group, name, got)
+			}
+		}
+	}
+}
+
+// kinds names the kinds of the records that were heard, up to the first that is sealed.
+func kinds(t *testing.T, heard []byte) string {
+	var list []string
+	for {
+		rec, err := record.Next(heard)
+		if rec == nil || err != nil {
+			t.Fatalf("after %q: %v", list, err)
+		}
+		heard = heard[len(rec):]
+		switch record.Type(rec[0]) {
+		case record.TypeChangeCipherSpec:
+			list = append(list, "change_cipher_spec")
+		case record.TypeHandshake:
+			list = append(list, "handshake")
+		default:
+			return strings.Join(append(list, "sealed"), ", ")
+		}
 	}
 }
