@@ -29,7 +29,7 @@ func (c *Conn) takeRequest(msg []byte) error {
 		return err
 	}
 	go func() {
-		if err := c.answer(answer); err != nil && err != ErrClosed {
+		if err := c.answer(answer); err != nil {
 			internal := engine.AlertInternalError
 			c.Abort(&internal, err)
 		}

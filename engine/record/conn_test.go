@@ -541,3 +541,64 @@ func TestRekey(t *testing.T) {
 		}
 	}
 }
+
+// A request for a certificate is answered, in as many records as that takes. One that
+// cannot be answered ends the connection, and the peer is told.
+func TestRequest(t *testing.T) {
+	request := []byte{msgCertRequest, 0, 0, 2, 0, 0}
+	want := bytes.Repeat([]byte("certificate"), 2000)
+	for name, test := range map[string]struct {
+		request, answer error
+		alert           engine.Alert
+	}{
+		"answered":       {},
+		"not understood": {request: malformed("request"), alert: engine.AlertDecodeError},
+		"not signed":     {answer: errors.New("no signature"), alert: engine.AlertInternalError},
+	} {
+		client, server := connected(t, engine.AES128GCM)
+		keys := client.Keys()
+		secret := bytes.Clone(keys.Out.Secret)
+		keys.Request = func(msg []byte) (func([]byte) ([]byte, error), error) {
+			if !bytes.Equal(msg, request) {
+				t.Errorf("%s: the request is %x", name, msg)
+			}
+			return func(under []byte) ([]byte, error) {
+				if !bytes.Equal(under, secret) {
+					t.Errorf("%s: another secret", name)
+				}
+				return want, test.answer
+			}, test.request
+		}
+		client = NewConn(NewConn(keys).Keys())
+		raw(server, TypeHandshake, request)
+		raw(server, TypeApplicationData, []byte("x"))
+		if _, err := client.Read(make([]byte, 1)); (err != nil) != (test.request != nil) {
+			t.Errorf("%s: read: %v", name, err)
+		}
+		var kind Type
+		var content, answer []byte
+		for kind != TypeAlert && len(answer) < len(want) {
+			rec, err := server.records.Next(true)
+			if err == nil {
+				kind, content, err = server.opener.Open(nil, rec)
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			answer = append(answer, content...)
+		}
+		if test.alert != 0 {
+			want := []byte{AlertFatal, byte(test.alert)}
+			if kind != TypeAlert || !bytes.Equal(answer, want) {
+				t.Errorf("%s: the peer got %.20x in a record of type %d", name, answer, kind)
+			}
+			if _, err := client.Write([]byte("x")); err == nil {
+				t.Errorf("%s: wrote after that", name)
+			}
+		} else if kind != TypeHandshake || !bytes.Equal(answer, want) {
+			t.Errorf("%s: the peer got %d bytes in a record of type %d", name, len(answer), kind)
+		} else {
+			transfer(t, client, server)
+		}
+	}
+}
