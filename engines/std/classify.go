@@ -35,8 +35,8 @@ var dialect = adapter.Dialect{
 		{Part: "tls: server's certificate contains an unsupported type of public key", Fault: engine.FaultCertificate},
 		{Part: "tls: client certificate contains an unsupported public key", Fault: engine.FaultCertificate},
 		{Part: "tls: client didn't provide a certificate", Fault: engine.FaultClientCert},
-		{Part: "tls: client sent unexpected early data", Fault: engine.FaultProtocol, Hint: "it has a ticket of another server for this name; --engine pq passes such data over"},
-		{Part: "tls: too many non-advancing records", Fault: engine.FaultProtocol, Hint: "where these are more than 16 tickets in a row, do without --session, or with --engine pq"},
+		{Part: "tls: client sent unexpected early data", Fault: engine.FaultProtocol, Hint: "it may have a ticket of another server for this name; --engine pq passes such data over"},
+		{Part: "tls: too many non-advancing records", Fault: engine.FaultProtocol, Hint: "where these are tickets, do without --session, or with --engine pq"},
 	},
 }
 

@@ -11,7 +11,6 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +22,6 @@ import (
 
 	"tlsify/engine"
 	"tlsify/engine/enginetest"
-	"tlsify/engine/record"
 )
 
 // A scene is a handshake that is to fail: the engine on one end of a loopback
@@ -256,23 +254,9 @@ var provocations = [...][]func(s *scene) error{
 		return s.play(false, func(c *net.TCPConn) {
 			server := tls.Server(c, s.peer)
 			server.Handshake()
-			sendTickets(c, server.ConnectionState().CipherSuite, log.String())
+			enginetest.SendTickets(c, 17, engine.Cipher(server.ConnectionState().CipherSuite), log.String())
 		})
 	}},
-}
-
-// sendTickets sends 17 tickets of one byte each, as the server that has left this log of
-// its keys.
-func sendTickets(c net.Conn, cipher uint16, log string) {
-	_, line, _ := strings.Cut(log, "SERVER_TRAFFIC_SECRET_0 ")
-	secret, _ := hex.DecodeString(strings.Fields(line)[1])
-	keys := record.Resume(engine.TrafficKey{Cipher: engine.Cipher(cipher), Secret: secret})
-	ticket := []byte{4, 0, 0, 14, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 't', 0, 0}
-	for range 17 {
-		slot := make([]byte, len(ticket)+record.Overhead)
-		copy(slot[record.HeaderLen:], ticket)
-		c.Write(keys.Seal(slot, len(ticket), record.TypeHandshake))
-	}
 }
 
 // junk is a certificate that cannot be parsed.

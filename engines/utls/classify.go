@@ -29,6 +29,7 @@ var dialect = adapter.Dialect{
 		{Part: "tls: failed to parse certificate from server", Fault: engine.FaultCertificate},
 		{Part: "tls: server sent certificate containing RSA key larger", Fault: engine.FaultCertificate},
 		{Part: textKeyType, Fault: engine.FaultCertificate},
+		{Part: "tls: too many non-advancing records", Fault: engine.FaultProtocol, Hint: "where these are tickets, do without --session, or with --engine pq"},
 	},
 }
 

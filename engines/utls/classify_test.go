@@ -150,6 +150,16 @@ var provocations = [...][]func(s *scene) error{
 		c.Certificate = [][]byte{bytes.Replace(c.Certificate[0], []byte{0x2b, 0x65, 0x70}, []byte{0x2b, 0x65, 0x6e}, 1)}
 		return s.play()
 	}, showsEd448},
+	{func(s *scene) error {
+		var log bytes.Buffer
+		s.peer.KeyLogWriter, s.peer.SessionTicketsDisabled = &log, true
+		s.version(tls.VersionTLS13)
+		return s.against(func(c *net.TCPConn) {
+			server := tls.Server(c, s.peer)
+			server.Handshake()
+			enginetest.SendTickets(c, 33, engine.Cipher(server.ConnectionState().CipherSuite), log.String())
+		})
+	}},
 }
 
 // showsEd448 has the server show a key that crypto/x509 does not know: Ed25519's by
