@@ -72,9 +72,9 @@ type Plan struct {
 type Network interface {
 	// Stop makes everything that waits on it fail.
 	Stop()
-	// Settle waits, for at most limit, for bytes of ours that closing it would
-	// take back.
-	Settle(limit time.Duration)
+	// Settle waits, at most until ctx is done, for bytes of ours that closing it would
+	// take back, or that something which a peer that has not ended says then would.
+	Settle(ctx context.Context, ended bool)
 	// OnPart has do called when bytes have come, or some of ours have gone and
 	// the rest has to wait.
 	OnPart(do func())
@@ -140,7 +140,11 @@ func Run(ctx context.Context, plan Plan) error {
 		r.In.DiscardReads()
 	}
 	if ctx.Err() == nil {
-		r.Network.Settle(r.lingerLeft())
+		var local *LocalError
+		owed := !r.peerDone.Load() && (err == nil || errors.As(err, &local))
+		ctx, cancel := context.WithTimeout(ctx, r.lingerLeft())
+		defer cancel()
+		r.Network.Settle(ctx, !owed)
 	}
 	return err
 }

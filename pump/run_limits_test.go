@@ -54,6 +54,9 @@ func TestCallerGoneAndPeerGoesOn(t *testing.T) {
 		a.heard(a, "request")
 		a.says("reply")
 		a.overLocally("closed local")
+		if a.settledEnded {
+			a.Error("the peer may go on, and take back what is on its way to it")
+		}
 	})
 }
 
@@ -67,6 +70,9 @@ func TestCallerGoneAndPeerSilent(t *testing.T) {
 		a.over(nil, "closed local")
 		if took := time.Since(begin); took > streamtest.Patience/2 {
 			a.Errorf("the peer was waited for, %v", took)
+		}
+		if a.settledEnded {
+			a.Error("the peer may yet speak, and take back what is on its way to it")
 		}
 	})
 }
@@ -267,6 +273,9 @@ func TestIdle(t *testing.T) {
 	}
 	a.heard(t, "xxxxx")
 	a.wantNotClosed(t)
+	if !a.settledEnded {
+		t.Error("what is on its way to a peer that takes nothing puts the end off")
+	}
 }
 
 // Bytes that nobody takes are no traffic.

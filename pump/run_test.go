@@ -29,8 +29,8 @@ func TestBothEnd(t *testing.T) {
 		a.ends(io.EOF)
 		streamtest.WantRest(t, a.out, nil)
 		a.over(nil, "closed local", "closed peer")
-		if a.settled[0] != a.plan.Linger {
-			t.Errorf("what is on its way had %v", a.settled[0])
+		if a.settled[0] < a.plan.Linger/2 || !a.settledEnded {
+			t.Errorf("what is on its way had %v, of a peer that has ended: %v", a.settled[0], a.settledEnded)
 		}
 	})
 }

@@ -23,19 +23,20 @@ import (
 type script struct {
 	version engine.Version
 
-	mu      sync.Mutex
-	changed sync.Cond
-	toRead  []byte          // what the peer has said and Read has not yet given
-	end     error           // what Read says behind it
-	deaf    bool            // the peer takes nothing: Write waits
-	refusal error           // what Write says
-	noClose error           // what CloseWrite says
-	got     []byte          // what was written
-	notify  bool            // CloseWrite was called
-	stopped bool            // Stop was called
-	late    bool            // CloseWrite was called only then
-	slow    bool            // CloseWrite returns only then
-	settled []time.Duration // what Settle was told
+	mu           sync.Mutex
+	changed      sync.Cond
+	toRead       []byte          // what the peer has said and Read has not yet given
+	end          error           // what Read says behind it
+	deaf         bool            // the peer takes nothing: Write waits
+	refusal      error           // what Write says
+	noClose      error           // what CloseWrite says
+	got          []byte          // what was written
+	notify       bool            // CloseWrite was called
+	stopped      bool            // Stop was called
+	late         bool            // CloseWrite was called only then
+	slow         bool            // CloseWrite returns only then
+	settled      []time.Duration // what Settle was told
+	settledEnded bool            // whether the peer had ended, the last time
 }
 
 func newScript() *script {
@@ -146,8 +147,9 @@ func (s *script) State() *engine.State { return &engine.State{Version: s.version
 
 func (s *script) Export(string, []byte, int) ([]byte, error) { return nil, io.ErrUnexpectedEOF }
 
-func (s *script) Settle(limit time.Duration) {
-	s.change(func() { s.settled = append(s.settled, limit) })
+func (s *script) Settle(ctx context.Context, ended bool) {
+	end, _ := ctx.Deadline()
+	s.change(func() { s.settled, s.settledEnded = append(s.settled, time.Until(end)), ended })
 }
 
 func (s *script) OnPart(func()) {}

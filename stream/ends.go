@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"os"
 	"time"
 
@@ -93,18 +94,29 @@ func (f *FD) DiscardReads() {
 	}
 }
 
-// Settle waits, for at most limit, until the peer's kernel has acknowledged
-// all that was written to a TCP socket, where the socket holds unread bytes:
-// closing it then sends a reset, which may overtake them. Anywhere else there
-// is nothing to wait for, nor where the connection has been reset.
-func (f *FD) Settle(limit time.Duration) {
-	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+// Settle waits, at most until ctx is done, until the peer's kernel has acknowledged
+// all that was written to a TCP socket, where a reset may overtake it: closing
+// the socket sends one for bytes that are unread, and, until the peer has ended,
+// for those that come later. Anywhere else there is nothing to wait for, nor
+// where the connection has been reset.
+func (f *FD) Settle(ctx context.Context, ended bool) {
+	if !f.isSocket {
+		return
+	}
+	ended = ended || isUnix(f.n)
+	pause := 2 * time.Millisecond
+	for ctx.Err() == nil {
 		left, err := unread(f.n)
-		if err != nil || left == 0 || !f.isSocket || f.hungUp() {
+		if err != nil || ended && left == 0 || f.hungUp() {
 			return
 		}
 		if left, err := unsent(f.n); err != nil || left == 0 {
 			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+			pause = min(pause*3/2, 50*time.Millisecond)
 		}
 	}
 }

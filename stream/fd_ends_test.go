@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -190,15 +191,26 @@ func TestWaitReadableForAConnection(t *testing.T) {
 
 func TestSettle(t *testing.T) {
 	const limit = 5 * streamtest.Beat
-	took := func(n int) time.Duration {
+	took := func(n int, ended bool) time.Duration {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
 		begin := time.Now()
-		openFD(t, n).Settle(limit)
+		openFD(t, n).Settle(ctx, ended)
 		return time.Since(begin)
 	}
 	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
 		from, _ := k.Flow(t)
-		if d := took(from); d >= limit {
-			t.Errorf("with nothing unread it took %v", d)
+		for _, ended := range []bool{true, false} {
+			if d := took(from, ended); d >= limit {
+				t.Errorf("with nothing unread, and nothing unsent, it took %v", d)
+			}
+		}
+		streamtest.Fill(t, from)
+		if d := took(from, true); d >= limit {
+			t.Errorf("with nothing unread of a peer that has ended it took %v", d)
+		}
+		if d := took(from, false); (d >= limit) != (k.Name == "tcp") {
+			t.Errorf("with bytes in flight to a peer that may yet speak it took %v", d)
 		}
 	})
 	// A peer that takes nothing more, with bytes of its own still unread here.
@@ -208,11 +220,16 @@ func TestSettle(t *testing.T) {
 	if err := openFD(t, from).WaitReadable(); err != nil {
 		t.Fatal(err)
 	}
-	if d := took(from); d < limit {
+	if d := took(from, true); d < limit {
 		t.Errorf("with bytes in flight it took only %v", d)
 	}
 	f := openFD(t, from)
-	settled := streamtest.Started(func() bool { f.Settle(streamtest.Patience); return true })
+	ctx, cancel := context.WithCancel(t.Context())
+	settled := streamtest.Started(func() bool { f.Settle(ctx, true); return true })
+	streamtest.NotYet(t, "Settle", settled)
+	cancel() // who is told to end does not wait
+	streamtest.Soon(t, "Settle", settled)
+	settled = streamtest.Started(func() bool { f.Settle(t.Context(), true); return true })
 	streamtest.NotYet(t, "Settle", settled)
 	go io.Copy(io.Discard, streamtest.Program(t, to))
 	streamtest.Soon(t, "Settle", settled)

@@ -18,7 +18,7 @@ func writevNow(int, [][]byte) (int, error) { return 0, unix.ENOTSUP }
 
 // What waits in a socket, and what the peer has not acknowledged, is not known:
 // FD.Settle does nothing, and a reset may overtake the last bytes where a
-// connection is closed with bytes of the peer's unread.
+// connection is closed with bytes of the peer's unread, or still to come.
 func unread(int) (int, error) { return 0, unix.ENOTSUP }
 func unsent(int) (int, error) { return 0, unix.ENOTSUP }
 

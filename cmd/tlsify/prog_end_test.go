@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -48,4 +49,30 @@ func TestProgLearnsTheEnd(t *testing.T) {
 			accept.wait()
 		})
 	}
+}
+
+// What PROG wrote before its end is on its way for longer than PROG is there, to a
+// client that reads slowly. One that says something then, as its close_notify, got a
+// reset of a socket that nobody had any more, and lost all that was still to come.
+func TestProgEndsBeforeItsClientHasAll(t *testing.T) {
+	const size = 150000
+	l := newLaunch(t)
+	ours, theirs := tcpPair(t)
+	theirs.SetWriteBuffer(size)
+	ours.SetReadBuffer(4096)
+	l.give(4, rawOf(t, theirs))
+	theirs.Close()
+	args := append([]string{"accept", "--net-fd", "4"}, identity(t)...)
+	accept := l.start(append(args, "--", "head", "-c", strconv.Itoa(size), "/dev/zero")...)
+	peer, err := newClient(ours, clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	accept.await("closed")
+	time.Sleep(300 * time.Millisecond)
+	io.WriteString(peer, "late")
+	if got, err := io.ReadAll(peer); len(got) != size || err != nil {
+		t.Errorf("the client has %d bytes of %d: %v", len(got), size, err)
+	}
+	accept.expect(0, "closed local")
 }

@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"context"
 	"net"
 	"time"
 
@@ -75,6 +76,6 @@ func (n *network) Stuck() int { return n.out.Stuck() }
 // end ends our direction without a word of TLS.
 func (n *network) end() error { return n.out.End() }
 
-// Settle waits, at most for limit, for bytes of ours that closing the socket
-// would take back.
-func (n *network) Settle(limit time.Duration) { n.out.Settle(limit) }
+// Settle waits, at most until ctx is done, for bytes of ours that closing the socket
+// would take back, or what a peer that has not ended says to that.
+func (n *network) Settle(ctx context.Context, ended bool) { n.out.Settle(ctx, ended) }
