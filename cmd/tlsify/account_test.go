@@ -41,15 +41,19 @@ func TestUser(t *testing.T) {
 	tlsify := l.start("listen", "--user", nobody, "--cert", secret("cert", string(chain)), "--key", key, "--ticket-key", tickets,
 		"127.0.0.1:0", "--", "sh", "-c", "id -u; id -g; id -G; cat "+key+" "+tickets+" 2>/dev/null; cat")
 	address := tlsify.await("listening")
+	var clients []*client // none of which has ended, and is gone when it is looked at
 	for range 2 {
 		c, err := dialClient(address, clientConfig(t))
 		if err != nil {
 			t.Fatal(err, l.err.text())
 		}
+		clients = append(clients, c)
 		children := childrenOf(tlsify.pid)
 		for _, pid := range append(children, tlsify.pid, findSigning(tlsify.pid)) {
 			isNobody(t, pid)
 		}
+	}
+	for _, c := range clients {
 		if got, _ := c.talk("end"); got != "54321\n54322\n54322\nend" {
 			t.Errorf("PROG says %q", got)
 		}
