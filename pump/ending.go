@@ -112,7 +112,7 @@ func (r *run) peerEnded(err error) (bool, error) {
 	default:
 		r.Report(ClosedPeer, nil)
 	}
-	if r.netErr != nil { // bytes of the caller's are lost
+	if r.netErr != nil && (err != io.EOF || !r.ending.Load()) { // bytes of the caller's are lost
 		return r.fail(r.netErr)
 	}
 	r.peerDone.Store(true)

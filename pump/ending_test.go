@@ -31,6 +31,22 @@ func TestAnswerIsRefused(t *testing.T) {
 	}
 }
 
+// It is the same where that is found out before the peer's end is read.
+func TestCloseIsRefusedBeforeThePeersEnd(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.refusesClose(errReset)
+		a.begin()
+		a.writes("request")
+		a.heard(a, "request")
+		a.finishes()
+		time.Sleep(streamtest.Beat)
+		a.says("reply")
+		a.ends(io.EOF)
+		streamtest.WantRest(a, a.out, []byte("reply"))
+		a.over(nil, "closed peer")
+	})
+}
+
 // What the caller has said since then is lost with it.
 func TestAnswerIsLost(t *testing.T) {
 	onCallers(t, func(a *act) {
