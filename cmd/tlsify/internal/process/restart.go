@@ -59,7 +59,7 @@ func Clean(self string) error {
 		return nil
 	}
 	err := syscall.Exec(self, join(argv, given), env)
-	return fmt.Errorf("cannot start again without %s, which must not be set: %w", strings.Join(switches[:], " and "), err)
+	return fmt.Errorf("cannot start again without %s, which must not be set: %s: %w", strings.Join(switches[:], " and "), self, err)
 }
 
 // isHarmless tells whether a switch may stay. One is the runtime's own: it sets

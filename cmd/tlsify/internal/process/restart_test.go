@@ -138,7 +138,7 @@ func TestClean(t *testing.T) {
 func TestNoSecondStart(t *testing.T) {
 	nowhere := filepath.Join(t.TempDir(), "nowhere")
 	is := start(t, ownFile(t), nowhere, []string{"tlsify"}, "GODEBUG=x=1")
-	if !strings.Contains(is.Err, "GODEBUG") {
+	if !strings.Contains(is.Err, "GODEBUG") || !strings.Contains(is.Err, nowhere) {
 		t.Errorf("error %q", is.Err)
 	}
 	if is := start(t, ownFile(t), nowhere, []string{"tlsify"}); is.Err != "" {
