@@ -171,9 +171,11 @@ var rulesOptions = []rule{
 		t.took(began, 400*time.Millisecond, 500*time.Millisecond)
 	}},
 	{"handshake-timeout", "--connect-timeout, --handshake-timeout (both default 30s)", nothing, func(t *trial) {
-		began := time.Now()
-		t.call().start(t.instead(silent).to("--handshake-timeout", "500ms")...).expectError(3, "handshake-timeout")
-		t.took(began, 400*time.Millisecond, 500*time.Millisecond)
+		for _, way := range [][]string{nil, {"--starttls", "smtp"}} {
+			began := time.Now()
+			t.call().start(t.instead(silent).to(append(way, "--handshake-timeout", "500ms")...)...).expectError(3, "handshake-timeout")
+			t.took(began, 400*time.Millisecond, 500*time.Millisecond)
+		}
 	}},
 	{"handshake-30s", "--handshake-timeout ... default 30s", slow, func(t *trial) {
 		began := time.Now()
