@@ -63,6 +63,87 @@ func TestClientHelloRefused(t *testing.T) {
 	}
 }
 
+// What a ClientHello must have, whatever the server would choose of it.
+func TestFirstClientHelloRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*clientHello)
+		alert  engine.Alert
+	}{
+		"good":                      {func(*clientHello) {}, 0},
+		"SSL 3.0":                   {func(m *clientHello) { m.legacyVersion = 0x0300 }, engine.AlertProtocolVersion},
+		"TLS 1.0 below":             {func(m *clientHello) { m.legacyVersion = 0x0301 }, 0},
+		"TLS 1.2 alone":             {func(m *clientHello) { m.versions = []uint16{versionTLS12} }, engine.AlertProtocolVersion},
+		"no versions":               {func(m *clientHello) { m.versions = nil }, engine.AlertProtocolVersion},
+		"compression":               {func(m *clientHello) { m.compressions = []byte{1} }, engine.AlertIllegalParameter},
+		"compression as well":       {func(m *clientHello) { m.compressions = []byte{0, 1} }, engine.AlertIllegalParameter},
+		"no signatures":             {func(m *clientHello) { m.schemes, m.psk = nil, nil }, engine.AlertMissingExtension},
+		"no signatures, but a key":  {func(m *clientHello) { m.schemes = nil }, 0},
+		"no groups":                 {func(m *clientHello) { m.groups = nil }, engine.AlertMissingExtension},
+		"no shares":                 {func(m *clientHello) { m.keyShares = nil }, engine.AlertMissingExtension},
+		"neither":                   {func(m *clientHello) { m.groups, m.keyShares = nil, nil }, engine.AlertMissingExtension},
+		"a key without modes":       {func(m *clientHello) { m.pskModes = nil }, engine.AlertMissingExtension},
+		"a share of no group":       {func(m *clientHello) { m.groups = []uint16{groupNamed("secp384r1").id} }, engine.AlertIllegalParameter},
+		"a binder too short":        {func(m *clientHello) { m.binders = [][]byte{make([]byte, 31)} }, engine.AlertDecodeError},
+		"the shortest binder":       {func(m *clientHello) { m.binders = [][]byte{make([]byte, 32)} }, 0},
+		"no suite in common":        {func(m *clientHello) { m.ciphers = []uint16{0x1304} }, engine.AlertHandshakeFailure},
+		"no application in common":  {func(m *clientHello) { m.alpn = []string{"b"} }, engine.AlertNoApplicationProtocol},
+		"no application, no matter": {func(m *clientHello) { m.alpn = nil }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := configs("p256")
+			c.Groups, c.PSKs, c.OrCertificate = []string{"x25519"}, []*engine.PSK{testPSK("one")}, true
+			c.ALPN, s.ALPN = []string{"a"}, []string{"a"}
+			h := serverOf(s)
+			h.heard(helloWith(helloOf(t, c), test.change))
+			wantRefusal(t, h.readClientHello(), test.alert)
+		})
+	}
+	c, s := configs("p256")
+	h := serverOf(s)
+	h.heard(append(helloOf(t, c).helloRaw, typeFinished))
+	wantRefusal(t, h.readClientHello(), engine.AlertUnexpectedMessage)
+}
+
+// Early data is passed over behind a first ClientHello that has it, and a second one may
+// not have it (RFC 8446, sections 4.2.10 and 4.1.2).
+func TestEarlyDataIsSkipped(t *testing.T) {
+	x25519, p384 := "x25519", "secp384r1"
+	for name, test := range map[string]struct {
+		group         string
+		first, second bool
+		skip          int
+		alert         engine.Alert
+	}{
+		"none":              {x25519, false, false, 0, 0},
+		"some":              {x25519, true, false, maxSkippedEarlyData + 1, 0},
+		"some, and a retry": {p384, true, false, 0, 0},
+		"again":             {p384, true, true, 0, engine.AlertIllegalParameter},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := configs("p256")
+			c.Groups, s.Groups = []string{x25519, p384}, []string{test.group}
+			client, h := helloOf(t, c), serverOf(s)
+			hello := func(early bool) []byte {
+				raw := must(client.hello.marshal())
+				if early {
+					extensions := 4 + 2 + 32 + 1 + len(client.hello.sessionID) + 2 + 2*len(client.hello.ciphers) + 2
+					raw = behind(raw, []byte{0, byte(extEarlyData), 0, 0}, extensions)
+				}
+				return raw
+			}
+			first := hello(test.first)
+			client.hello.keyShares = []keyShare{{groupNamed(p384).id, []byte{4}}}
+			if h.heard(first); test.group == p384 {
+				h.heard(first, hello(test.second))
+			}
+			wantRefusal(t, h.readClientHello(), test.alert)
+			if h.c.in.skip != test.skip {
+				t.Errorf("%d bytes may be skipped, want %d", h.c.in.skip, test.skip)
+			}
+		})
+	}
+}
+
 // helloWith is a ClientHello with one change.
 func helloWith(h *clientHandshake, change func(*clientHello)) []byte {
 	m := *h.hello
