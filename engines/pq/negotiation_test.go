@@ -176,6 +176,11 @@ func TestNotTLS(t *testing.T) {
 		c, _ := configs("p256")
 		_, err := New().Client(t.Context(), conn, c)
 		wantFault(t, err, engine.FaultProtocol)
+		conn.(*net.TCPConn).CloseWrite()
+		alert := []byte{byte(record.TypeAlert), 3, 3, 0, 2, record.AlertFatal, byte(engine.AlertProtocolVersion)}
+		if heard, err := io.ReadAll(peer); !bytes.HasSuffix(heard, alert) {
+			t.Errorf("the peer hears % x at last, %v", heard[max(0, len(heard)-len(alert)):], err)
+		}
 	}
 	conn, peer := pair(t)
 	peer.(*net.TCPConn).CloseWrite()
@@ -291,6 +296,30 @@ func TestTicketOfExpiredCertificate(t *testing.T) {
 	}
 }
 
+// A ticket of a resumed connection goes back to the group that the peer was authenticated
+// under, and not to the one of its own handshake: else a peer that has shown its
+// certificate under a classical group would pass for more (--min-security pq).
+func TestTicketOrigin(t *testing.T) {
+	c, s := configs("p256")
+	c.Identities = []*engine.Identity{testIdentity("rsa")}
+	s.ClientAuth, s.Verify = engine.ClientAuthRequire, expectPeer(c.Identities[0])
+	s.TicketKeys = [][32]byte{{1}}
+	c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
+	for i, group := range []string{"x25519", "MLKEM768", "MLKEM768"} {
+		c.Groups, s.Groups = []string{group}, []string{group}
+		client, server := connected(t, c, s)
+		exchange(t, client, server)
+		if client.State().Resumed != (i > 0) || client.State().Group != group {
+			t.Fatalf("%+v", client.State())
+		}
+		ours := must(parseClientTicket(c.Ticket))
+		theirs := must(parseServerTicket(must(sealer{s.TicketKeys}.open(ours.identity))))
+		if ours.origin != "x25519" || theirs.origin != "x25519" {
+			t.Errorf("connection %d: the client's goes back to %q, the server's to %q", i, ours.origin, theirs.origin)
+		}
+	}
+}
+
 // TestTicketLifetime lets the ticket grow old.
 func TestTicketLifetime(t *testing.T) {
 	c, s := configs("p256")
@@ -309,6 +338,66 @@ func TestTicketLifetime(t *testing.T) {
 	}
 }
 
+// What a ticket must be for a client to offer it.
+func TestTicketOffered(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*engine.ClientConfig, *clientTicket)
+		usable bool
+	}{
+		"good":                   {func(*engine.ClientConfig, *clientTicket) {}, true},
+		"of another name":        {func(_ *engine.ClientConfig, k *clientTicket) { k.serverName = "other.test" }, false},
+		"of a group not allowed": {func(c *engine.ClientConfig, _ *clientTicket) { c.Profile = engine.ProfileByName("cnsa2") }, false},
+		"of a classical group":   {func(c *engine.ClientConfig, _ *clientTicket) { c.Level = engine.LevelPQ }, false},
+		"of a post-quantum one": {func(c *engine.ClientConfig, k *clientTicket) {
+			c.Level, k.origin = engine.LevelPQ, "MLKEM768"
+		}, true},
+		"of a certificate, where keys alone are taken": {func(c *engine.ClientConfig, _ *clientTicket) {
+			c.PeerTypes = []engine.CertificateType{engine.CertificateRawKey}
+		}, false},
+		"without an identity": {func(_ *engine.ClientConfig, k *clientTicket) { k.identity = nil }, false},
+		"with a short key":    {func(_ *engine.ClientConfig, k *clientTicket) { k.psk = k.psk[1:] }, false},
+		"of nobody":           {func(_ *engine.ClientConfig, k *clientTicket) { k.chain = nil }, false},
+		"of a key as well":    {func(_ *engine.ClientConfig, k *clientTicket) { k.rawKey = []byte{1} }, false},
+		"of a key":            {func(_ *engine.ClientConfig, k *clientTicket) { k.chain, k.rawKey = nil, []byte{1} }, false},
+		"of a pre-shared key": {func(_ *engine.ClientConfig, k *clientTicket) { k.chain, k.mark = nil, pskMark(testPSK("one")) }, false},
+		"where one is needed": {func(c *engine.ClientConfig, _ *clientTicket) { c.PSKs = []*engine.PSK{testPSK("one")} }, false},
+	} {
+		c, _ := configs("p256")
+		ticket := &clientTicket{identity: []byte("identity"), resumable: resumable{
+			suite: record.SuiteOf(engine.AES128GCM), psk: make([]byte, 32), created: uint64(time.Now().UnixMilli()), lifetime: maxTicketLifetime,
+			serverName: testName, origin: "x25519", chain: testIdentity("p256").Chain,
+		}}
+		test.change(c, ticket)
+		c.Ticket = must(ticket.marshal())
+		if got := usableTicket(c, time.Now()); (got != nil) != test.usable {
+			t.Errorf("%s: usable %v", name, got != nil)
+		}
+		c.Ticket = append(c.Ticket, 0)
+		if usableTicket(c, time.Now()) != nil {
+			t.Errorf("%s, with a byte behind it: usable", name)
+		}
+	}
+}
+
+// A ticket for nothing is not kept, and one for longer than a ticket may live is refused
+// (RFC 8446, section 4.6.1).
+func TestTicketTaken(t *testing.T) {
+	for lifetime, want := range map[uint32]struct {
+		kept  int
+		alert engine.Alert
+	}{0: {}, 1: {kept: 1}, maxTicketLifetime: {kept: 1}, maxTicketLifetime + 1: {alert: engine.AlertIllegalParameter}} {
+		c, _ := configs("p256")
+		kept := 0
+		c.KeepTicket = func([]byte) { kept++ }
+		h := helloOf(t, c)
+		h.suite, h.secrets.resumption = record.SuiteOf(engine.AES128GCM), make([]byte, 32)
+		err := h.takeTicket(must((&newSessionTicket{lifetime: lifetime, nonce: []byte{0}, ticket: []byte("ticket")}).marshal()))
+		if wantRefusal(t, err, want.alert); kept != want.kept {
+			t.Errorf("a ticket for %d seconds: %d kept", lifetime, kept)
+		}
+	}
+}
+
 func TestKeyLog(t *testing.T) {
 	c, _ := configs("p256")
 	var ours, theirs bytes.Buffer
@@ -321,8 +410,19 @@ func TestKeyLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	(<-ready).Close()
-	lines := strings.Split(ours.String(), "\n")
-	for line := range strings.Lines(theirs.String()) {
+	wantLogged(t, ours.String(), theirs.String())
+	c, s := configs("p256")
+	ours.Reset()
+	theirs.Reset()
+	c.KeyLog, s.KeyLog = &theirs, &ours
+	connected(t, c, s)
+	wantLogged(t, ours.String(), theirs.String())
+}
+
+func wantLogged(t *testing.T, ours, theirs string) {
+	t.Helper()
+	lines := strings.Split(ours, "\n")
+	for line := range strings.Lines(theirs) {
 		if !slices.Contains(lines, strings.TrimSpace(line)) {
 			t.Errorf("not logged: %s", line)
 		}
