@@ -91,6 +91,51 @@ func TestPSKAfterRetry(t *testing.T) {
 	exchange(t, client, server)
 }
 
+// The second ClientHello has no offer for another hash than its suite's (RFC 8446, section
+// 4.1.4).
+func TestPSKOfAnotherHashIsGone(t *testing.T) {
+	p := testPSK("one")
+	p.Imported = true
+	c, _ := withPSK(p)
+	c.Groups = []string{"x25519", "secp384r1"}
+	h := helloOf(t, c)
+	if len(h.hello.psk) != len(targets) {
+		t.Fatalf("%d offers", len(h.hello.psk))
+	}
+	m := h.helloFor()
+	m.random, m.cipher, m.share, m.group = []byte(helloRetryRequestRandom), uint16(engine.AES256GCM), nil, groupNamed("secp384r1").id
+	if err := h.retry(must(parseServerHello(must(m.marshal()))), must(m.marshal())); err != nil {
+		t.Fatal(err)
+	}
+	if want := importedIdentity(p, 2); len(h.hello.psk) != 1 || !bytes.Equal(h.hello.psk[0].identity, want) {
+		t.Errorf("%d offers", len(h.hello.psk))
+	}
+}
+
+// A server's Verify has the last word about who knows a key, and again where a session
+// of that key is resumed.
+func TestPSKIsJudged(t *testing.T) {
+	no := &engine.RefusedError{Alert: engine.AlertAccessDenied, Err: errWrongPeer}
+	for _, resumed := range []bool{false, true} {
+		c, s := withPSK(testPSK("one"))
+		s.TicketKeys = [][32]byte{{1}}
+		c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
+		if resumed {
+			client, server := connected(t, c, s)
+			exchange(t, client, server)
+		}
+		s.Verify = func(p *engine.Peer) error {
+			if p.PSK != s.PSKs[0] || p.State.Resumed != resumed {
+				t.Errorf("judged: %+v", p)
+			}
+			return no
+		}
+		if _, server := handshakes(t, c, s); server.err != no {
+			t.Errorf("resumed %v: %v", resumed, server.err)
+		}
+	}
+}
+
 // TestPSKChoice has servers with several keys, with a certificate besides, and
 // clients that take one.
 func TestPSKChoice(t *testing.T) {
