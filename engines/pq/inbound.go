@@ -67,7 +67,7 @@ func (in *inbound) pull() ([]byte, error) {
 
 // readError gives an error of the Reader's its alert.
 func (in *inbound) readError(err error) error {
-	if err == record.ErrForeign && !in.opened && in.protect == nil {
+	if err == record.ErrForeign && in.protect == nil {
 		return broken(engine.AlertProtocolVersion, "%s", engine.NotTLS(in.records.Rest()))
 	}
 	return record.AsFatal(err)

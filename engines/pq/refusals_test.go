@@ -229,11 +229,14 @@ func TestRecordRefused(t *testing.T) {
 		"a record too long":                {[]piece{{record.TypeHandshake, make([]byte, record.MaxPlaintext+1)}}, nil, false, false, engine.AlertRecordOverflow},
 		"a forged record":                  {nil, append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...), false, false, engine.AlertBadRecordMAC},
 		"a message in clear":               {nil, []byte{22, 3, 3, 0, 1, typeFinished}, false, false, engine.AlertUnexpectedMessage},
+		"a client's message in clear":      {nil, []byte{22, 3, 3, 0, 1, typeFinished}, true, false, engine.AlertUnexpectedMessage},
+		"no TLS":                           {nil, []byte("HTTP/1.1 400"), false, false, engine.AlertUnexpectedMessage},
 		"an alert in clear":                {nil, clear, false, false, engine.AlertUnexpectedMessage},
 		"an alert in clear, late":          {[]piece{warning}, clear, true, false, engine.AlertUnexpectedMessage},
 		"change_cipher_spec":               {nil, []byte{20, 3, 3, 0, 1, 1, 22, 3, 3, 0, 1, 1}, false, false, engine.AlertUnexpectedMessage},
 		"change_cipher_spec in a message":  {nil, []byte{20, 3, 3, 0, 1, 1}, false, true, engine.AlertUnexpectedMessage},
 		"change_cipher_spec of 2":          {nil, []byte{20, 3, 3, 0, 1, 2}, false, false, engine.AlertUnexpectedMessage},
+		"too many change_cipher_specs":     {nil, bytes.Repeat([]byte{20, 3, 3, 0, 1, 1}, record.MaxInARow+1), false, false, engine.AlertUnexpectedMessage},
 		"alerts":                           {append(slices.Repeat([]piece{warning}, record.MaxWarnings), message), nil, false, false, 0},
 		"too many alerts":                  {slices.Repeat([]piece{warning}, record.MaxWarnings+1), nil, false, false, engine.AlertUnexpectedMessage},
 	} {
@@ -259,6 +262,45 @@ func TestRecordRefused(t *testing.T) {
 	in.records = record.Reader{Stream: bytes.NewReader(clear), Most: maxHandshakeRead}
 	_, err := in.pull()
 	wantAlert(t, err, engine.AlertDecodeError)
+	// Before a ClientHello there is no change_cipher_spec (RFC 8446, section 5).
+	in = &inbound{server: true}
+	in.records = record.Reader{Stream: bytes.NewReader([]byte{20, 3, 3, 0, 1, 1}), Most: maxHandshakeRead}
+	_, err = in.pull()
+	wantRefusal(t, err, engine.AlertUnexpectedMessage)
+}
+
+// The peer signs with the key of its leaf, as a server, for this handshake, and by what
+// was offered (RFC 8446, section 4.4.3).
+func TestCertificateVerifyRefused(t *testing.T) {
+	const p256, p384, ed25519, pkcs1 = 0x0403, 0x0503, 0x0807, 0x0401
+	id := testIdentity("p256")
+	for name, test := range map[string]struct {
+		scheme     uint16
+		accepted   []uint16 // nil: by the level
+		client     bool
+		transcript string
+		alert      engine.Alert
+	}{
+		"good":                   {p256, nil, false, "", 0},
+		"not offered":            {p256, []uint16{ed25519}, false, "", engine.AlertIllegalParameter},
+		"of another curve":       {p384, nil, false, "", engine.AlertIllegalParameter},
+		"of another kind of key": {ed25519, nil, false, "", engine.AlertIllegalParameter},
+		"of certificates alone":  {pkcs1, nil, false, "", engine.AlertIllegalParameter},
+		"of no known scheme":     {0xfafa, nil, false, "", engine.AlertIllegalParameter},
+		"as a client's":          {p256, nil, true, "", engine.AlertDecryptError},
+		"of another handshake":   {p256, nil, false, "another", engine.AlertDecryptError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, _ := configs("p256")
+			h := helloOf(t, c)
+			h.prefs.schemes = test.accepted
+			h.peerKey = id.Leaf.PublicKey
+			h.transcript = newTranscript(record.SuiteOf(engine.AES128GCM))
+			signature := must(schemeByID(p256).sign(id.Key, signedMessage(test.client, h.transcript.with([]byte(test.transcript)))))
+			h.heard(must((&certificateVerify{test.scheme, signature}).marshal()))
+			wantRefusal(t, h.readCertificateVerify(), test.alert)
+		})
+	}
 }
 
 func TestFinishedRefused(t *testing.T) {
