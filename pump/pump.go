@@ -136,15 +136,18 @@ func Run(ctx context.Context, plan Plan) error {
 	}
 	err := r.untilEnded(ctx)
 	r.stop()
-	if r.In == r.Out {
-		r.In.DiscardReads()
-	}
 	if ctx.Err() == nil {
 		var local *LocalError
 		owed := !r.peerDone.Load() && (err == nil || errors.As(err, &local))
 		ctx, cancel := context.WithTimeout(ctx, r.lingerLeft())
 		defer cancel()
+		if !r.Out.IsUnixSocket() { // which loses nothing by what the caller still writes
+			r.Out.Settle(ctx, false)
+		}
 		r.Network.Settle(ctx, !owed)
+	}
+	if r.In == r.Out {
+		r.In.DiscardReads()
 	}
 	return err
 }

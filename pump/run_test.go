@@ -3,6 +3,7 @@ package pump
 import (
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -313,6 +314,28 @@ func TestEndIsNoReset(t *testing.T) {
 		a.plan.In.Close() // as the end of the process does
 		streamtest.WantRest(a, a.out, []byte("half a rep"))
 	})
+}
+
+// A caller that has much to read when the stream ends, and writes meanwhile, got a reset
+// of a socket that nobody had any more, and lost the rest.
+func TestEndIsNoResetToASlowCaller(t *testing.T) {
+	a := stage(t, streamtest.Kinds[4])
+	a.begin()
+	run := a.done
+	a.done = streamtest.Started(func() error {
+		err := <-run
+		a.plan.In.Close() // as the end of the process does
+		return err
+	})
+	reply := strings.Repeat("reply", 100000)
+	a.says(reply)
+	a.ends(engine.ErrTruncated)
+	a.await(t, "the end", func() bool { return len(a.reports) > 0 })
+	time.Sleep(streamtest.Beat)
+	a.writes("unheard")
+	time.Sleep(streamtest.Beat)
+	streamtest.WantRest(t, a.out, []byte(reply))
+	a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
 }
 
 func TestSessionFails(t *testing.T) {
