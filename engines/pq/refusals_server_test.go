@@ -223,6 +223,34 @@ func TestBinderRefused(t *testing.T) {
 	}
 }
 
+// A ticket is found, and told of, at its place behind what the server does not know.
+func TestTicketInItsPlace(t *testing.T) {
+	c, s := configs("p256")
+	s.TicketKeys = [][32]byte{{5}}
+	c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
+	client, server := connected(t, c, s)
+	exchange(t, client, server)
+	c.PSKs, c.OrCertificate = []*engine.PSK{testPSK("one")}, true
+	h := &clientHandshake{handshake: newEngine(preferences{}).handshake(nil, &c.Config, false), cfg: c, ticket: usableTicket(c, time.Now())}
+	if err := h.makeHello(); err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(h.offers)
+	slices.Reverse(h.hello.psk)
+	if err := h.marshalHello(nil); err != nil {
+		t.Fatal(err)
+	}
+	served := serverOf(s)
+	served.heard(h.helloRaw)
+	if err := served.readClientHello(); err != nil {
+		t.Fatal(err)
+	}
+	wantRefusal(t, served.selectTicket(), 0)
+	if !served.state.Resumed || served.pskIndex != 1 {
+		t.Errorf("resumed %v, by offer %d", served.state.Resumed, served.pskIndex)
+	}
+}
+
 // What a second ClientHello has in place of the first one's encrypted_client_hello.
 func TestSecondECHRefused(t *testing.T) {
 	key, list := echKey(t, "x25519")
