@@ -11,6 +11,7 @@ import (
 
 	"tlsify/engine"
 	"tlsify/engine/ech"
+	"tlsify/engine/record"
 )
 
 func echKey(t testing.TB, kem string) (ech.Key, []byte) {
@@ -277,4 +278,81 @@ func FuzzEncodedInner(f *testing.F) {
 			t.Errorf("%x came back as %x", first, raw)
 		}
 	})
+}
+
+// The outer hello has nothing that may say whom the inner one is about.
+func TestECHOuterHello(t *testing.T) {
+	_, list := echKey(t, "x25519")
+	c, _ := configs("p256")
+	c.ECHConfigList, c.CAs = list, [][]byte{{0x30, 0}}
+	c.PeerTypes = []engine.CertificateType{engine.CertificateRawKey}
+	h := helloOf(t, c)
+	inner, outer := must(parseClientHello(h.helloRaw)), must(parseClientHello(h.wire()))
+	if !inner.has(extServerCertType) || !inner.has(extCertAuthorities) || inner.serverName != testName {
+		t.Errorf("the inner hello: %q, %v", inner.serverName, inner.extensions)
+	}
+	if outer.has(extServerCertType) || outer.has(extCertAuthorities) || outer.serverName == testName || bytes.Equal(outer.random, inner.random) {
+		t.Errorf("the outer hello: %q, %v", outer.serverName, outer.extensions)
+	}
+}
+
+// A server that cannot decrypt the hello may ask for another key share: the outer hello
+// is what goes on then, in the key log as well.
+func TestECHRejectedByRetry(t *testing.T) {
+	_, list := echKey(t, "x25519")
+	c, s := configs("p256")
+	var ours, theirs bytes.Buffer
+	c.KeyLog, s.KeyLog = &ours, &theirs
+	c.ECHConfigList = list
+	c.Groups, s.Groups = []string{"x25519", "secp384r1"}, []string{"secp384r1"}
+	client, _ := handshakes(t, c, s)
+	if rejected := new(engine.ECHRejectedError); !errors.As(client.err, &rejected) {
+		t.Errorf("%v", client.err)
+	}
+	wantLogged(t, ours.String(), theirs.String())
+}
+
+// Behind a rejection no session is resumed, and an acceptance is not taken back (RFC 9849,
+// sections 6.1.2 to 6.1.5).
+func TestECHAnswersRefused(t *testing.T) {
+	_, list := echKey(t, "x25519")
+	c, s := configs("p256")
+	s.TicketKeys = [][32]byte{{1}}
+	c.KeepTicket = func(ticket []byte) { c.Ticket = ticket }
+	client, server := connected(t, c, s)
+	exchange(t, client, server)
+	c.ECHConfigList, c.Groups = list, []string{"x25519", "secp384r1"}
+	for _, resumes := range []bool{false, true} {
+		h := &clientHandshake{handshake: newEngine(preferences{}).handshake(nil, &c.Config, false), cfg: c, ticket: usableTicket(c, time.Now())}
+		if err := h.makeHello(); err != nil {
+			t.Fatal(err)
+		}
+		m := h.helloFor()
+		m.psk = resumes
+		h.heard(must(m.marshal()))
+		alert := engine.Alert(0)
+		if resumes {
+			alert = engine.AlertIllegalParameter
+		}
+		wantRefusal(t, h.readServerHello(), alert)
+	}
+
+	h := helloOf(t, c)
+	suite, p384 := record.SuiteOf(engine.AES128GCM), groupNamed("secp384r1")
+	retry, hello := h.helloFor(), h.helloFor()
+	retry.random, retry.share, retry.group, retry.ech = []byte(helloRetryRequestRandom), nil, p384.id, make([]byte, echConfirmationLen)
+	before := newTranscript(suite)
+	before.add(h.helloRaw)
+	before.retried()
+	retry.ech = echConfirmation(suite, h.hello.random, labelECHRetried, before.with(must(retry.marshal())))
+	_, share, err := p384.generate(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello.share = &keyShare{p384.id, share}
+	h.heard(must(retry.marshal()), must(hello.marshal()))
+	wantRefusal(t, h.readServerHello(), engine.AlertIllegalParameter)
+	wantRefusal(t, h.takeRetryConfigs(list), engine.AlertUnsupportedExtension)
+	h.ech.rejected = true
+	wantRefusal(t, h.takeRetryConfigs(list), 0)
 }
