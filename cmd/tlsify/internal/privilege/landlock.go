@@ -55,7 +55,7 @@ func landlockVersion() (int, error) {
 	}
 	if version < perProcess {
 		if err := process.ReachesThreads(); err != nil {
-			return 0, fmt.Errorf("Landlock: %w", err)
+			return 0, fmt.Errorf("no Landlock: %w", err)
 		}
 	}
 	return version, nil
