@@ -141,7 +141,11 @@ func Run(ctx context.Context, plan Plan) error {
 		owed := !r.peerDone.Load() && (err == nil || errors.As(err, &local))
 		ctx, cancel := context.WithTimeout(ctx, r.lingerLeft())
 		defer cancel()
-		if !r.Out.IsUnixSocket() { // which loses nothing by what the caller still writes
+		switch {
+		case r.Out.IsUnixSocket(): // which loses nothing by what the caller still writes
+		case r.In == r.Out:
+			r.Out.SettleUnheard(ctx)
+		default:
 			r.Out.Settle(ctx, false)
 		}
 		r.Network.Settle(ctx, !owed)

@@ -338,6 +338,32 @@ func TestEndIsNoResetToASlowCaller(t *testing.T) {
 	a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
 }
 
+// One that writes more than there is room for, and reads only then, waited for as long as
+// tlsify did, and then got a reset all the same.
+func TestEndIsNoResetToACallerThatWritesFirst(t *testing.T) {
+	a := stage(t, streamtest.Kinds[4])
+	a.begin()
+	run := a.done
+	a.done = streamtest.Started(func() error {
+		err := <-run
+		a.plan.In.Close() // as the end of the process does
+		return err
+	})
+	reply := strings.Repeat("reply", 100000)
+	a.says(reply)
+	a.ends(engine.ErrTruncated)
+	a.await(t, "the end", func() bool { return len(a.reports) > 0 })
+	wrote := streamtest.Started(func() error {
+		_, err := a.in.Write(make([]byte, 20_000_000))
+		return err
+	})
+	if err := streamtest.Soon(t, "what nobody hears", wrote); err != nil {
+		t.Error(err)
+	}
+	streamtest.WantRest(t, a.out, []byte(reply))
+	a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
+}
+
 func TestSessionFails(t *testing.T) {
 	onCallers(t, func(a *act) {
 		a.begin()

@@ -85,13 +85,16 @@ func (f *FD) End() error {
 // other end would be told of that in place of the end of file.
 func (f *FD) DiscardReads() {
 	unix.Shutdown(f.n, unix.SHUT_RD)
-	var buf [4096]byte
-	for {
-		n, err := recv(f.n, buf[:])
-		if n <= 0 && err != unix.EINTR {
-			return
-		}
+	for f.discard() {
 	}
+}
+
+// discard throws away some of what is there to be read on a socket, and tells
+// whether there may be more.
+func (f *FD) discard() bool {
+	var buf [4096]byte
+	n, err := recv(f.n, buf[:])
+	return n > 0 || err == unix.EINTR
 }
 
 // Settle waits, at most until ctx is done, until the peer's kernel has acknowledged
@@ -99,7 +102,14 @@ func (f *FD) DiscardReads() {
 // the socket sends one for bytes that are unread, and, until the peer has ended,
 // for those that come later. Anywhere else there is nothing to wait for, nor
 // where the connection has been reset.
-func (f *FD) Settle(ctx context.Context, ended bool) {
+func (f *FD) Settle(ctx context.Context, ended bool) { f.settle(ctx, ended, false) }
+
+// SettleUnheard is Settle for a peer that has not ended and that nobody listens to any
+// more: what comes meanwhile is thrown away. One that writes before it reads would
+// wait for room, and we for it.
+func (f *FD) SettleUnheard(ctx context.Context) { f.settle(ctx, false, true) }
+
+func (f *FD) settle(ctx context.Context, ended, discard bool) {
 	if !f.isSocket {
 		return
 	}
@@ -112,6 +122,9 @@ func (f *FD) Settle(ctx context.Context, ended bool) {
 		}
 		if left, err := unsent(f.n); err != nil || left == 0 {
 			return
+		}
+		if discard && f.discard() {
+			continue
 		}
 		select {
 		case <-ctx.Done():
