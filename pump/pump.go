@@ -139,16 +139,19 @@ func Run(ctx context.Context, plan Plan) error {
 	if ctx.Err() == nil {
 		var local *LocalError
 		owed := !r.peerDone.Load() && (err == nil || errors.As(err, &local))
-		ctx, cancel := context.WithTimeout(ctx, r.lingerLeft())
+		limited, cancel := context.WithTimeout(ctx, r.lingerLeft())
 		defer cancel()
 		switch {
 		case r.Out.IsUnixSocket(): // which loses nothing by what the caller still writes
 		case r.In == r.Out:
-			r.Out.SettleUnheard(ctx)
+			r.Out.SettleUnheard(limited)
 		default:
-			r.Out.Settle(ctx, false)
+			r.Out.Settle(limited, false)
 		}
-		r.Network.Settle(ctx, !owed)
+		r.Network.Settle(limited, !owed)
+		if err == nil && ctx.Err() != nil { // which cut that short
+			err = context.Cause(ctx)
+		}
 	}
 	if r.In == r.Out {
 		r.In.DiscardReads()

@@ -427,6 +427,21 @@ func TestContextWithFullBlockingPipe(t *testing.T) {
 	wantNoneLeft(t)
 }
 
+// Who is told to end while the last bytes are on their way does not say that all was well.
+func TestContextWhileTheEndIsOnItsWay(t *testing.T) {
+	a := stage(t, streamtest.Kinds[4])
+	a.version = engine.TLS12
+	a.begin()
+	a.says(strings.Repeat("reply", 100000))
+	a.ends(io.EOF)
+	a.await(t, "both ends", func() bool { return len(a.reports) == 2 })
+	streamtest.NotYet(t, "Run", a.done)
+	a.cancel(errAlert)
+	if err := streamtest.Soon(t, "Run", a.done); err != errAlert {
+		t.Errorf("Run returned %v", err)
+	}
+}
+
 // The other kinds of stream are let go.
 func TestContextWithFullOut(t *testing.T) {
 	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
