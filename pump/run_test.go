@@ -316,10 +316,10 @@ func TestEndIsNoReset(t *testing.T) {
 	})
 }
 
-// A caller that has much to read when the stream ends, and writes meanwhile, got a reset
-// of a socket that nobody had any more, and lost the rest.
-func TestEndIsNoResetToASlowCaller(t *testing.T) {
-	a := stage(t, streamtest.Kinds[4])
+// muchToRead is a caller on TCP that has much to read when the stream has ended, and
+// whose socket is nobody's any more when that is over.
+func muchToRead(t *testing.T) (a *act, reply string) {
+	a = stage(t, streamtest.Kinds[4])
 	a.begin()
 	run := a.done
 	a.done = streamtest.Started(func() error {
@@ -327,10 +327,17 @@ func TestEndIsNoResetToASlowCaller(t *testing.T) {
 		a.plan.In.Close() // as the end of the process does
 		return err
 	})
-	reply := strings.Repeat("reply", 100000)
+	reply = strings.Repeat("reply", 100000)
 	a.says(reply)
 	a.ends(engine.ErrTruncated)
 	a.await(t, "the end", func() bool { return len(a.reports) > 0 })
+	return a, reply
+}
+
+// A caller that has much to read when the stream ends, and writes meanwhile, got a reset
+// of a socket that nobody had any more, and lost the rest.
+func TestEndIsNoResetToASlowCaller(t *testing.T) {
+	a, reply := muchToRead(t)
 	time.Sleep(streamtest.Beat)
 	a.writes("unheard")
 	time.Sleep(streamtest.Beat)
@@ -341,18 +348,7 @@ func TestEndIsNoResetToASlowCaller(t *testing.T) {
 // One that writes more than there is room for, and reads only then, waited for as long as
 // tlsify did, and then got a reset all the same.
 func TestEndIsNoResetToACallerThatWritesFirst(t *testing.T) {
-	a := stage(t, streamtest.Kinds[4])
-	a.begin()
-	run := a.done
-	a.done = streamtest.Started(func() error {
-		err := <-run
-		a.plan.In.Close() // as the end of the process does
-		return err
-	})
-	reply := strings.Repeat("reply", 100000)
-	a.says(reply)
-	a.ends(engine.ErrTruncated)
-	a.await(t, "the end", func() bool { return len(a.reports) > 0 })
+	a, reply := muchToRead(t)
 	wrote := streamtest.Started(func() error {
 		_, err := a.in.Write(make([]byte, 20_000_000))
 		return err
