@@ -12,7 +12,8 @@ const (
 	messageCertificateStatus   = 22
 	messageHeaderLen           = 4
 
-	extensionStatusRequest = 5
+	extensionStatusRequest   = 5
+	extensionRecordSizeLimit = 28
 )
 
 // ShownChain finds the certificates in what a peer sent in a handshake, and the OCSP
@@ -50,21 +51,15 @@ func ShownLimit(received, secret []byte) int {
 // limitOf finds the record_size_limit in the extensions that begin at a position
 // of a message; 0 is none.
 func limitOf(message []byte, at int) int {
-	const extension, least = 28, 64
+	const least = 64
 	if len(message) < at+2 {
 		return 0
 	}
-	for rest := message[at+2:]; len(rest) >= 4; {
-		kind, length := int(rest[0])<<8|int(rest[1]), int(rest[2])<<8|int(rest[3])
-		if len(rest) < 4+length {
-			return 0
-		}
-		if kind == extension && length == 2 {
-			return max(least, int(rest[4])<<8|int(rest[5]))
-		}
-		rest = rest[4+length:]
+	limit := findExtension(message[at+2:], extensionRecordSizeLimit)
+	if len(limit) != 2 {
+		return 0
 	}
-	return 0
+	return max(least, int(binary.BigEndian.Uint16(limit)))
 }
 
 // openAny opens records by the suite that they turn out to be of.
