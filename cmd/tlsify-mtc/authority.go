@@ -242,7 +242,7 @@ func (a *authority) cosign(cosigner mtc.Cosigner, tiles *tlog.Tiles, c *tlog.Che
 		}
 	}
 	note := fmt.Appendln(nil, c.Size, base64.StdEncoding.EncodeToString(c.Root))
-	if err := replace(a.seen(cosigner), 0o600, note); err != nil {
+	if err := tlog.Replace(a.seen(cosigner), 0o600, note); err != nil {
 		return nil, err
 	}
 	return loadKey(a.path(filepath.Join("cosigners", cosigner.ID.String()+".key")))
@@ -297,7 +297,7 @@ func runCosigner(f *flags, args []string, _ io.Writer) error {
 	}
 	text, err := os.ReadFile(list)
 	if err == nil {
-		err = replace(list, 0o644, fmt.Appendf(text, "%s %s\n", id, base64.StdEncoding.EncodeToString(spki)))
+		err = tlog.Replace(list, 0o644, fmt.Appendf(text, "%s %s\n", id, base64.StdEncoding.EncodeToString(spki)))
 	}
 	if err != nil {
 		os.Remove(file) // it is nobody's, and would be in the way of the next

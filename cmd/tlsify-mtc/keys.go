@@ -69,19 +69,6 @@ func create(file string, mode os.FileMode, content []byte) error {
 	return err
 }
 
-// replace writes a file anew, whole or not at all: half of it would be in the way of all
-// that comes.
-func replace(file string, mode os.FileMode, content []byte) error {
-	err := os.WriteFile(file+".new", content, mode)
-	if err == nil {
-		err = os.Rename(file+".new", file)
-	}
-	if err != nil {
-		os.Remove(file + ".new")
-	}
-	return err
-}
-
 // loadKey reads a private key of ours.
 func loadKey(file string) (crypto.Signer, error) {
 	content, err := os.ReadFile(file)

@@ -63,18 +63,24 @@ type webFile struct{ io.ReadCloser }
 
 func (webFile) Stat() (fs.FileInfo, error) { return nil, errors.ErrUnsupported }
 
-// writeFile writes a file whole or not at all.
+// writeFile writes a file of a log's.
 func writeFile(dir, name string, content []byte) error {
 	name = filepath.Join(dir, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
+	return Replace(name, 0o644, content)
+}
+
+// Replace writes a file anew, whole or not at all: half of it would be in the way of all
+// that comes.
+func Replace(name string, mode fs.FileMode, content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(name), ".new-")
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
+	err = errors.Join(err, f.Chmod(mode), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), name)
 	}
