@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
@@ -283,16 +281,15 @@ func Unescape(s string) string {
 	return b.String()
 }
 
-// escape writes the bytes of s that are not printable, or not UTF-8, as %XX, and
-// spaces too unless they are spared. What turns the direction of a line around is not
-// printable either: a peer could have its name read as another.
+// escape writes the bytes of s that are not printable text as %XX, and spaces too
+// unless they are spared.
 func escape(s string, spare byte) string {
 	var b strings.Builder
 	kept := 0 // from here on nothing has had to be escaped yet
 	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRuneInString(s[i:])
+		size, ok := nextPrintable(s[i:])
 		next := i + size
-		if r == utf8.RuneError && size == 1 || !unicode.IsPrint(r) || r == '%' || r == ' ' && spare != ' ' {
+		if !ok || s[i] == '%' || s[i] == ' ' && spare != ' ' {
 			b.WriteString(s[kept:i])
 			for ; i < next; i++ {
 				fmt.Fprintf(&b, "%%%02X", s[i])

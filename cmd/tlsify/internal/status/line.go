@@ -33,13 +33,21 @@ func Write(line string) {
 // WriteWaiting is Write that waits for the reader.
 func WriteWaiting(line string) { unix.Write(2, []byte(printable(line)+"\n")) }
 
+// nextPrintable is how many bytes the first character of s has, and whether it is one of
+// printable text. What is not UTF-8 is none, nor what turns the direction of a line
+// around, by which a peer could have its name read as another.
+func nextPrintable(s string) (size int, ok bool) {
+	r, size := utf8.DecodeRuneInString(s)
+	return size, (r != utf8.RuneError || size > 1) && unicode.IsPrint(r)
+}
+
 // printable makes one line for people of s: what is no printable text is \xXX.
 // All that a person could copy stays as it is.
 func printable(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && size == 1 || !unicode.IsPrint(r) {
+		size, ok := nextPrintable(s[i:])
+		if !ok {
 			for _, c := range []byte(s[i : i+size]) {
 				fmt.Fprintf(&b, "\\x%02X", c)
 			}
