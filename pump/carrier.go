@@ -27,6 +27,8 @@ type Carrier interface {
 	// receive waits for bytes from the peer, and keeps those that are there, which
 	// may be none. The errors are those of engine.Session's Read.
 	receive() error
+	// holds tells whether any were.
+	holds() bool
 	// deliver writes to out what was received last. The error is out's.
 	deliver(out *stream.FD) error
 	// drop throws away what is left of that.

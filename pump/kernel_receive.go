@@ -182,6 +182,10 @@ func (r *kernelReceiver) handle(t record.Type, content []byte) error {
 	return r.control.Data()
 }
 
+func (r *kernelReceiver) holds() bool {
+	return len(r.piece) > 0 || r.pipe != nil && r.pipe.Held > 0
+}
+
 func (r *kernelReceiver) deliver(out *stream.FD) error {
 	if len(r.piece) > 0 {
 		_, err := out.Write(r.piece)

@@ -62,6 +62,9 @@ type Plan struct {
 	// processor: the two directions get a goroutine each, or have had many messages
 	// to move. It may be called more than once.
 	Busy func()
+	// Heard, where it is not nil, is called once, when the first of the peer's bytes
+	// have come.
+	Heard func()
 	// Report is told of the endings, in order: ClosedPeer, Truncated, or the
 	// error that Run is going to return, before Out is ended. It is never
 	// called by two goroutines at a time.
@@ -177,6 +180,7 @@ type run struct {
 	peerDone         atomic.Bool   // the peer's has come
 	answered         atomic.Bool   // bytes were sent since
 	dropping         bool          // fromPeer's: nobody reads Out
+	heard            bool          // fromPeer's: the peer has sent something
 
 	toEnded, fromEnded bool      // the direction's goroutine has returned
 	outGone            bool      // nobody reads Out any more
@@ -252,6 +256,12 @@ func (r *run) deliver() error {
 	r.delivering.Store(true)
 	defer r.delivering.Store(false)
 	r.touch()
+	if !r.heard && r.Carrier.holds() {
+		r.heard = true
+		if r.Heard != nil {
+			r.Heard()
+		}
+	}
 	var err error
 	if !r.dropping {
 		err = r.Carrier.deliver(r.Out)

@@ -49,6 +49,8 @@ func (c *sessionCarrier) receive() error {
 	return err
 }
 
+func (c *sessionCarrier) holds() bool { return len(c.toOut.full) > 0 }
+
 func (c *sessionCarrier) deliver(out *stream.FD) error {
 	_, err := out.Write(c.toOut.full)
 	return err
@@ -95,6 +97,8 @@ func (c *recordCarrier) receive() (err error) {
 	}
 	return err
 }
+
+func (c *recordCarrier) holds() bool { return c.received > 0 }
 
 func (c *recordCarrier) deliver(out *stream.FD) error { return out.Writev(c.pieces) }
 

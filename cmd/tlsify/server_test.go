@@ -111,6 +111,15 @@ var modes = map[string]func(*server, *tls.Conn, *finNoter){
 		time.Sleep(100 * time.Millisecond)
 		n.Conn.(*net.TCPConn).SetLinger(0)
 	},
+	// mute-fin, mute-reset and mute-bad-record are the others without a word before.
+	"mute-fin": func(s *server, c *tls.Conn, n *finNoter) {
+		n.Conn.(*net.TCPConn).CloseWrite()
+		s.readAll(c, n)
+	},
+	"mute-reset": func(s *server, c *tls.Conn, n *finNoter) {
+		time.Sleep(100 * time.Millisecond)
+		n.Conn.(*net.TCPConn).SetLinger(0)
+	},
 	// quiet reads, says nothing, and waits for the client to end.
 	"quiet": func(s *server, c *tls.Conn, n *finNoter) {
 		s.readAll(c, n)
@@ -152,6 +161,10 @@ var modes = map[string]func(*server, *tls.Conn, *finNoter){
 	// bad-record sends a record under no key.
 	"bad-record": func(s *server, c *tls.Conn, n *finNoter) {
 		io.WriteString(c, "hello\n")
+		n.Conn.Write(append([]byte{23, 3, 3, 0, 40}, make([]byte, 40)...))
+		s.readAll(c, n)
+	},
+	"mute-bad-record": func(s *server, c *tls.Conn, n *finNoter) {
 		n.Conn.Write(append([]byte{23, 3, 3, 0, 40}, make([]byte, 40)...))
 		s.readAll(c, n)
 	},

@@ -216,21 +216,13 @@ var faultCodes = sync.OnceValue(func() map[engine.Fault]string {
 	}
 })
 
-// mayHaveRefused is said to a client whose server had asked for a certificate, of an end
-// for which there is no reason.
-const mayHaveRefused = "; the server had asked for a certificate, and may have refused ours, or the lack of one"
-
 // byPeer is a peer that has broken the protocol, or wants what we don't.
-func byPeer(err error, at Phase, clientCert bool) *status.Failure {
+func byPeer(err error, at Phase, _ bool) *status.Failure {
 	peer := as[*engine.PeerError](err)
 	f := &status.Failure{Status: status.Handshake, Code: faultCodes()[peer.Fault], Text: peer.Error()}
 	switch {
 	case at == Established && peer.Fault != engine.FaultRenegotiation:
 		f.Status, f.Code = status.Lost, "tls-protocol"
-		if clientCert {
-			// Mbed TLS's servers of TLS 1.3 protect an alert about it with the handshake's keys.
-			f.Text += mayHaveRefused + ", with an alert that nobody can read"
-		}
 	case peer.Fault == engine.FaultCertificate || peer.Fault == engine.FaultPSK:
 		f.Status = status.Rejected
 	case peer.Fault == engine.FaultRenegotiation:

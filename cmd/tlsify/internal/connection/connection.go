@@ -56,6 +56,7 @@ type connection struct {
 	ends       [2]int           // of the socketpair that may be handed over, ours first
 	pair       *stream.FD       // our end of one that was
 	handedAway bool             // the network's socket was: there is no more to do
+	spoken     atomic.Bool      // the peer has sent bytes of the stream
 	closed     bool             // our close_notify went out
 	rekeying   atomic.Int32     // commands that wait for a new key
 

@@ -234,6 +234,7 @@ func (c *connection) stream(ctx, unlimited context.Context) int {
 		Report:  c.reportEnding,
 		Close:   c.hear(),
 		Busy:    process.AllProcessors,
+		Heard:   func() { c.spoken.Store(true) },
 	}
 	if c.caller.Leaves {
 		plan.LeaveAfter = leaveAfter
@@ -323,11 +324,15 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 			return
 		}
 		f := Blame(err, c.at, c.certAsked())
-		if is[*engine.TransportError](err) {
+		switch why := c.silently(); {
+		case is[*engine.TransportError](err):
 			if c.closed { // a server that ends with our close_notify unread resets
 				f.Text += ", behind our close_notify, which the peer " + takenForLeaving
 			}
-			f.Text += c.silently()
+			f.Text += why
+		case why != "" && is[*engine.PeerError](err):
+			// Mbed TLS's servers of TLS 1.3 protect an alert about it with the handshake's keys.
+			f.Text += why + ", with an alert that nobody can read"
 		}
 		c.program.TellEnd("error " + f.Code)
 		c.inv.Say.Failure(f)
@@ -336,12 +341,14 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 
 // silently says, of a stream that was cut or reset, what may be behind it: under TLS 1.3
 // a client hears only then what its server thinks of its certificate, and Python's
-// asyncio hangs up without an alert.
+// asyncio hangs up without an alert. A server that has sent something of the stream has
+// taken the client's certificate, or the lack of one: none that we know of says anything
+// before.
 func (c *connection) silently() string {
-	if !c.certAsked() || c.facts.State.Version < engine.TLS13 {
+	if !c.certAsked() || c.spoken.Load() || c.facts.State.Version < engine.TLS13 {
 		return ""
 	}
-	return mayHaveRefused
+	return "; the server had asked for a certificate, and may have refused ours, or the lack of one"
 }
 
 // hear listens for commands, and returns what is closed by the command close.
