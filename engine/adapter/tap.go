@@ -42,6 +42,10 @@ func (t *Tap) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
+// ServerHandshake is the secret of what the server sends in a TLS 1.3 handshake, or nil
+// as long as there is none.
+func (t *Tap) ServerHandshake() []byte { return t.serverHandshake }
+
 // ClientRefusal is the record by which a server is told that Verify has refused
 // it, while the library waits for Verify's word: the first under the client's
 // key, or, before TLS 1.3, in clear. Nil: it cannot be made.

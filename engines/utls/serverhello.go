@@ -51,12 +51,13 @@ func (s *serverHello) Read(p []byte) (int, error) {
 
 // look takes the next bytes of the stream, which hold no more than one record.
 func (s *serverHello) look(b []byte) {
-	const headerLen, ccsRecord, handshakeRecord, messageHeaderLen, limit = 5, 20, 22, 4, 1 << 16
+	const headerLen, ccsRecord, alertRecord, handshakeRecord, messageHeaderLen, limit = 5, 20, 21, 22, 4, 1 << 16
 	s.record = append(s.record, b...)
 	if len(s.record) < headerLen {
 		return
 	}
-	between := s.record[0] == ccsRecord && s.retried && s.message == nil // RFC 8446, appendix D.4
+	// RFC 8446, appendix D.4. Of alerts the library passes over warnings here.
+	between := s.record[0] == ccsRecord && s.retried && s.message == nil || s.record[0] == alertRecord
 	if s.record[0] != handshakeRecord && !between || len(s.message) > limit {
 		s.over = true
 		return

@@ -109,6 +109,9 @@ func (e Engine) prepare(records *adapter.RecordConn, c *engine.ClientConfig) (*h
 	} else {
 		h.hello = &serverHello{Conn: records}
 		stream = h.hello
+		if h.profile != nil && extensionOf[*tls.UtlsCompressCertExtension](h.profile.spec) != nil {
+			stream = &flight{Conn: h.hello, h: h}
+		}
 	}
 	if h.profile == nil {
 		h.conn = tls.UClient(stream, config, tls.HelloGolang)

@@ -1,0 +1,143 @@
+package utls
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"io"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/andybalholm/brotli"
+
+	"tlsify/engine"
+	"tlsify/engine/record"
+)
+
+// 29 bytes of a server that anybody could be had the library take half a gigabyte and
+// seconds: a compressed certificate may come to 16 MiB, and what is a list of empty
+// certificates has three million of them. A warning before the ServerHello, which the
+// library passes over, kept us from seeing what it chose.
+func TestCompressedCertificateIsBounded(t *testing.T) {
+	const most = 1 << 18 // as long as one may be that is not compressed
+	warning := []byte{21, 3, 3, 0, 2, 1, 112}
+	for _, c := range []struct {
+		name    string
+		length  int
+		before  []byte
+		pieces  int // of the flight, each a record
+		refused bool
+	}{
+		{"as long as may be", most, nil, 1, false},
+		{"longer", most + 1, nil, 1, true},
+		{"in pieces", most + 1, nil, 30, true},
+		{"behind a warning", most + 1, warning, 1, true},
+		{"the longest", 1<<24 - 1, nil, 1, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			message := compressedList(t, c.length)
+			encryptedExtensions, certificateRequest := []byte{8, 0, 0, 2, 0, 0}, []byte{13, 0, 0, 11, 0, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3}
+			flight := slices.Concat(encryptedExtensions, certificateRequest, message)
+			s := newScene(t)
+			s.client.Fingerprint = "chrome"
+			log := &secretLog{}
+			s.client.KeyLog = log
+			var alert []byte
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := s.against(func(conn *net.TCPConn) {
+				conn.Write(c.before)
+				conn.Write(serverHelloTo(t, readWireHello(s, conn).sessionID))
+				ours, theirs := log.protection(t, "SERVER_HANDSHAKE_TRAFFIC_SECRET"), log.protection(t, "CLIENT_HANDSHAKE_TRAFFIC_SECRET")
+				for piece := range slices.Chunk(flight, (len(flight)+c.pieces-1)/c.pieces) {
+					slot := make([]byte, record.SlotLen)
+					copy(slot[record.HeaderLen:], piece)
+					conn.Write(ours.Seal(slot, len(piece), record.TypeHandshake))
+				}
+				answer, _ := io.ReadAll(conn)
+				for rec, err := record.Next(answer); rec != nil && err == nil; rec, err = record.Next(answer) {
+					answer = answer[len(rec):]
+					if record.Type(rec[0]) == record.TypeApplicationData {
+						_, alert, _ = theirs.Open(nil, rec)
+					}
+				}
+			})
+			runtime.ReadMemStats(&after)
+			peer, blamed := err.(*engine.PeerError)
+			if !blamed || strings.Contains(err.Error(), "a compressed certificate of") != c.refused {
+				t.Errorf("%v", err)
+			}
+			if c.refused && (peer.Fault != engine.FaultProtocol || !bytes.Equal(alert, []byte{2, byte(engine.AlertBadCertificate)})) {
+				t.Errorf("%v, and the alert %v", peer.Fault, alert)
+			}
+			if used := after.TotalAlloc - before.TotalAlloc; used > 32<<20 {
+				t.Errorf("%d KiB", used>>10)
+			}
+		})
+	}
+}
+
+// compressedList is a CompressedCertificate by Brotli of that length: as many empty
+// certificates as there is room for, and some bytes that are none.
+func compressedList(t *testing.T, length int) []byte {
+	list := make([]byte, length-4)
+	plain := append([]byte{0, byte(len(list) >> 16), byte(len(list) >> 8), byte(len(list))}, list...)
+	var b bytes.Buffer
+	w := brotli.NewWriter(&b)
+	w.Write(plain)
+	w.Close()
+	if b.Len() > 100 {
+		t.Fatalf("%d bytes", b.Len())
+	}
+	const algorithm = 2
+	body := append([]byte{0, algorithm, byte(length >> 16), byte(length >> 8), byte(length), 0, 0, byte(b.Len())}, b.Bytes()...)
+	return append([]byte{25, 0, 0, byte(len(body))}, body...)
+}
+
+// serverHelloTo chooses TLS 1.3 and x25519.
+func serverHelloTo(t *testing.T, sessionID []byte) []byte {
+	key, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	extensions := append([]byte{0, 43, 0, 2, 3, 4, 0, 51, 0, 36, 0, 29, 0, 32}, key.PublicKey().Bytes()...)
+	body := append(append([]byte{3, 3}, bytes.Repeat([]byte{7}, 32)...), byte(len(sessionID)))
+	body = append(append(body, sessionID...), 0x13, 0x01, 0)
+	body = append(binary.BigEndian.AppendUint16(body, uint16(len(extensions))), extensions...)
+	message := append([]byte{2, 0, 0, byte(len(body))}, body...)
+	return append([]byte{22, 3, 3, 0, byte(len(message))}, message...)
+}
+
+// secretLog is a key log that is read while the handshake goes on.
+type secretLog struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *secretLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// protection waits for a secret of TLS_AES_128_GCM_SHA256.
+func (l *secretLog) protection(t *testing.T, label string) *record.Protection {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		l.mu.Lock()
+		_, line, _ := strings.Cut(l.text.String(), label+" ")
+		l.mu.Unlock()
+		if fields := strings.Fields(line); len(fields) >= 2 {
+			secret, _ := hex.DecodeString(fields[1])
+			return record.New(record.SuiteOf(engine.Cipher(0x1301)), secret)
+		}
+	}
+	t.Error("no " + label)
+	return record.New(record.SuiteOf(engine.Cipher(0x1301)), make([]byte, 32))
+}
