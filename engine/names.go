@@ -44,19 +44,25 @@ const hostNameLen = 255
 // HostName is a client's server_name as State.ServerName has it: without the
 // dot of the root, which RFC 6066, section 3, does not allow and browsers send
 // where it stands in a URL. It is not ok where it cannot be a host's name in
-// A-labels: everyone can send anything there, and it comes to stand in lists and
-// lines.
+// A-labels: everyone can send anything there, and it comes to stand in lists,
+// in lines and, by way of programs, in paths. A colon is let by, because some
+// clients send addresses of IPv6.
 func HostName(sent string) (name string, ok bool) {
 	name = strings.TrimSuffix(sent, ".")
 	if name == "" || len(name) > hostNameLen {
 		return "", false
 	}
-	for i := range len(name) {
-		if name[i] <= ' ' || name[i] > '~' {
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || strings.ContainsFunc(label, notInHost) {
 			return "", false
 		}
 	}
 	return name, true
+}
+
+func notInHost(r rune) bool {
+	letter := 'a' <= r|0x20 && r|0x20 <= 'z'
+	return r >= 0x80 || !letter && !strings.ContainsRune("0123456789-_:", r)
 }
 
 // The suites of TLS 1.3 (RFC 8446, appendix B.4).

@@ -44,6 +44,19 @@ func TestCanonicalGroup(t *testing.T) {
 	}
 }
 
+// A program behind a server may make a path of what a client has asked for: a name with
+// a slash, or of two dots, led out of its directory.
+func TestHostName(t *testing.T) {
+	for sent, want := range map[string]string{
+		"tlsify.test": "tlsify.test", "tlsify.test.": "tlsify.test", "A-1_b.Test": "A-1_b.Test", "::1": "::1", "127.0.0.1": "127.0.0.1",
+		"": "", ".": "", "..": "", "a..test": "", ".test": "", "../../etc": "", "a/b": "", "a b": "", "$(id)": "", "a\x00b": "", "é.test": "", "[::1]": "",
+	} {
+		if got, ok := HostName(sent); got != want || ok != (want != "") {
+			t.Errorf("%q is %q, %v", sent, got, ok)
+		}
+	}
+}
+
 // fewGroups is an engine with these groups, the first two its defaults.
 type fewGroups []string
 

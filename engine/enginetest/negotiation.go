@@ -153,7 +153,7 @@ func testServerNameForeign(r *rig) {
 	if got := r.trial().mustRun().session.State().ServerName; got != Host {
 		r.Errorf("server name %q is told as %q", Host, got)
 	}
-	for _, name := range []string{"a\x00BASH_ENV=$(id)", "a b", "a\tb", "a\nb", "b\u00fccher.test", "\x7f", strings.Repeat("a.", 128) + "aa"} {
+	for _, name := range []string{"../../etc/passwd", "..", "a..test", "$(id).test", "a\x00BASH_ENV=$(id)", "a b", "a\tb", "a\nb", "b\u00fccher.test", "\x7f", strings.Repeat("a.", 128) + "aa"} {
 		t := r.trial()
 		t.peer.ServerName, t.peer.InsecureSkipVerify = name, true
 		t.peerShows(TLSCertificate(Chain(r, "good")))
