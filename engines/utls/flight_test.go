@@ -18,6 +18,7 @@ import (
 	"github.com/andybalholm/brotli"
 
 	"tlsify/engine"
+	"tlsify/engine/adapter"
 	"tlsify/engine/record"
 )
 
@@ -141,3 +142,41 @@ func (l *secretLog) protection(t *testing.T, label string) *record.Protection {
 	t.Error("no " + label)
 	return record.New(record.SuiteOf(engine.Cipher(0x1301)), make([]byte, 32))
 }
+
+// FuzzFlight has handshake messages come in two pieces, in which what is refused is
+// what one piece shows to be too long.
+func FuzzFlight(f *testing.F) {
+	encryptedExtensions := []byte{8, 0, 0, 2, 0, 0}
+	f.Add(encryptedExtensions, 3)
+	f.Add(slices.Concat(encryptedExtensions, []byte{25, 0, 0, 6, 0, 2, 4, 0, 1, 0}), 12)
+	f.Add(slices.Concat(encryptedExtensions, []byte{25, 0, 0, 6, 0, 2, 4, 0, 0, 0}), 14)
+	f.Add(slices.Concat(encryptedExtensions, []byte{13, 0, 0, 1, 0, 25, 0, 0, 6, 0, 2, 255, 255, 255, 0}), 8)
+	f.Add([]byte{25, 0, 0, 3, 255, 255, 255, 255, 255}, 1)
+	f.Add([]byte{11, 0, 0, 0, 25, 0, 0, 6, 0, 2, 255, 255, 255, 0}, 2)
+	f.Add([]byte{8, 255, 255, 255}, 4)
+	f.Fuzz(func(t *testing.T, content []byte, at int) {
+		at = max(0, min(at, len(content)))
+		refused := func(pieces ...[]byte) bool {
+			read := &flight{h: &handshake{hello: &serverHello{}, records: adapter.NewRecordConn(unheard{})}}
+			for _, piece := range pieces {
+				if !read.over {
+					read.content = append(read.content, piece...)
+					read.messages()
+				}
+			}
+			return read.refusal != nil
+		}
+		whole := refused(content)
+		if refused(content[:at], content[at:]) != whole {
+			t.Error("it depends on the pieces")
+		}
+		if first := bytes.TrimPrefix(content, encryptedExtensions); len(first) > 9 && first[0] == 25 && first[1] > 0 && first[6] >= 4 && first[7] > 0 && !whole {
+			t.Error("it is not refused")
+		}
+	})
+}
+
+// unheard is a stream that takes what is written.
+type unheard struct{ net.Conn }
+
+func (unheard) Write(p []byte) (int, error) { return len(p), nil }
