@@ -65,9 +65,8 @@ func (n named) read() ([]byte, error) {
 }
 
 func (n named) replace(content []byte) error {
-	// Renaming over a device or a link would do harm far from here.
-	if st, err := os.Lstat(string(n)); err == nil && !st.Mode().IsRegular() {
-		return fmt.Errorf("%s is no file", n)
+	if err := n.mayGo(); err != nil {
+		return err
 	}
 	file, err := os.CreateTemp(filepath.Dir(string(n)), ".tlsify-session-")
 	if err != nil {
@@ -79,6 +78,25 @@ func (n named) replace(content []byte) error {
 		return err
 	}
 	return os.Rename(file.Name(), string(n))
+}
+
+// mayGo says why what is there is not to be replaced.
+func (n named) mayGo() error {
+	// Renaming over a device or a link would do harm far from here.
+	st, err := os.Lstat(string(n))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err == nil && !st.Mode().IsRegular():
+		return fmt.Errorf("%s is no file", n)
+	}
+	// One that others can read is not used, and replaced all the same.
+	old, err := os.OpenFile(string(n), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer old.Close()
+	return beginsAsOurs(int(old.Fd()))
 }
 
 func (n named) remove() error { return os.Remove(string(n)) }
@@ -117,6 +135,9 @@ func (o opened) replace(content []byte) error {
 	if _, err := checkOwn(int(o), o.String(), true); err != nil {
 		return err
 	}
+	if err := beginsAsOurs(int(o)); err != nil {
+		return err
+	}
 	if err := o.remove(); err != nil {
 		return err
 	}
@@ -132,12 +153,26 @@ func (o opened) replace(content []byte) error {
 
 func (o opened) remove() error { return os.NewSyscallError("ftruncate", unix.Ftruncate(int(o), 0)) }
 
+// beginsAsOurs is isOurs of an open file.
+func beginsAsOurs(descriptor int) error {
+	content, err := readStart(descriptor, 64)
+	if err != nil {
+		return err
+	}
+	return isOurs(content)
+}
+
 // readOwn reads a file that checkOwn takes.
 func readOwn(descriptor int, name string, nameless bool) ([]byte, error) {
 	size, err := checkOwn(descriptor, name, nameless)
 	if err != nil {
 		return nil, err
 	}
+	return readStart(descriptor, size)
+}
+
+// readStart reads the first bytes of a file, as many as there are of size.
+func readStart(descriptor int, size int64) ([]byte, error) {
 	content := make([]byte, size)
 	for at := 0; at < len(content); {
 		n, err := unix.Pread(descriptor, content[at:], int64(at))

@@ -8,6 +8,9 @@
 // connection: a file that cannot be read or written counts as absent, and the reason is
 // returned.
 //
+// A file that begins with anything else is none of ours, and is left as it is: a name may
+// be mistyped, and be a key's.
+//
 // Whoever can write the file can forge a session, and with it a server. So a file is not
 // used when it is not the user's own, or when others may read or write it.
 //
@@ -73,6 +76,15 @@ func (s *Session) Encode(key [32]byte) []byte {
 	return b.Bytes()
 }
 
+// isOurs says why a file with this content, or beginning, is not to be overwritten or removed.
+func isOurs(content []byte) error {
+	const begin = "-----BEGIN " + blockTicket + "-----"
+	if n := min(len(content), len(begin)); string(content[:n]) != begin[:n] {
+		return errors.New("the file is no session, and is left as it is")
+	}
+	return nil
+}
+
 var errOtherKey = errors.New("the session is of another kind of connection")
 
 // Decode reads a file's content, which must be for key.
@@ -110,12 +122,15 @@ func Decode(content []byte, key [32]byte) (*Session, error) {
 
 // Take gives the session for key in file, with its newest ticket alone, which it
 // removes from the file unless it may be offered again. Or it says why there is
-// none. One for another key is left where it is.
+// none. One for another key is left where it is, and so is what is no session.
 func Take(file File, key [32]byte) (*Session, error) {
 	var s *Session
 	err := locked(file, func() error {
 		content, err := file.read()
 		if err != nil {
+			return err
+		}
+		if err := isOurs(content); err != nil {
 			return err
 		}
 		s, err = Decode(content, key)

@@ -73,7 +73,7 @@ func TestFilesThatOthersCouldHaveMadeAreNotUsed(t *testing.T) {
 	noTicket, emptyTicket, noChain := session("one"), session(""), session("one")
 	noTicket.Tickets, noChain.Certificates = nil, nil
 	// A damaged file goes. What may be another's is left alone.
-	damaged := []string{"truncated", "empty", "trailing", "twice", "too many", "no ticket", "an empty ticket", "no chain"}
+	damaged := []string{"truncated", "empty", "trailing", "twice", "too many", "an empty ticket", "no chain"}
 	for name, make := range map[string]func(path string) error{
 		"readable":  func(p string) error { return os.WriteFile(p, content, 0o644) },
 		"writable":  func(p string) error { os.WriteFile(p, content, 0o600); return os.Chmod(p, 0o620) },
@@ -208,7 +208,7 @@ func TestWhatIsNoFileIsNotReplaced(t *testing.T) {
 // A file that is damaged, or of another kind of connection, makes room for a good one.
 func TestWhatIsOfNoUseIsReplaced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	for _, content := range [][]byte{[]byte("junk"), session("one").Encode(key("b"))} {
+	for _, content := range [][]byte{session("cut").Encode(key("a"))[:100], session("one").Encode(key("b"))} {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -217,6 +217,33 @@ func TestWhatIsOfNoUseIsReplaced(t *testing.T) {
 		}
 		if s, err := Take(At(path), key("a")); err != nil || string(s.Tickets[0]) != "two" {
 			t.Errorf("after %.10q: %v, %v", content, s, err)
+		}
+	}
+}
+
+// --session with the name of another file, as a key's, took that file away.
+func TestWhatIsNoSessionStays(t *testing.T) {
+	for _, mode := range []os.FileMode{0o600, 0o644} {
+		path := filepath.Join(t.TempDir(), "key.pem")
+		const content = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+		if err := os.WriteFile(path, []byte(content), mode); err != nil {
+			t.Fatal(err)
+		}
+		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		for _, f := range []File{At(path), Opened(int(file.Fd()))} {
+			if _, err := Take(f, key("a")); err == nil {
+				t.Error("taken")
+			}
+			if err := Put(f, key("a"), session("two")); err == nil {
+				t.Error("put")
+			}
+			if now, err := os.ReadFile(path); string(now) != content {
+				t.Fatalf("%v, %v: afterwards: %q, %v", mode, f, now, err)
+			}
 		}
 	}
 }
