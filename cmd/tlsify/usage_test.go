@@ -27,8 +27,8 @@ var usageErrors = []struct {
 	{"option-of-another-form", "connect|--client-auth|require|localhost:1", `--client-auth is not for connect`, ""},
 	{"control-fd-of-inspect", "inspect|localhost:1", `--control-fd is not for inspect`, ""},
 	{"control-fd-of-version", "version", `--control-fd is not for version`, ""},
-	{"option-without-value", "connect|localhost:1|--name", `flag needs an argument: --name`, ""},
-	{"switch-with-value", "connect|--opportunistic=no|localhost:1", `it takes no value`, ""},
+	{"option-without-value", "connect|localhost:1|--name", `--name needs a value`, ""},
+	{"switch-with-value", "connect|--opportunistic=no|localhost:1", `--opportunistic takes no value`, ""},
 	{"foreign-with-known-letters", "connect|-verify_return_error|localhost:1", `unknown option -verify_return_error: the certificate is always checked`, ""},
 	{"foreign-with-value", "connect|--cacert=ca.pem|localhost:1", `unknown option --cacert: here it is --trust FILE`, ""},
 	{"misspelt", "connect|--trsut|system|localhost:1", `unknown option --trsut: did you mean --trust\?`, ""},
@@ -36,10 +36,13 @@ var usageErrors = []struct {
 	{"url-with-port", "connect|https://localhost:8443", `connects to localhost:8443`, ""},
 	{"no-place", "connect", `HOST:PORT is missing`, ""},
 	{"form-misspelt", "inspct|localhost:1", `"inspct" is neither a form of the command nor HOST:PORT: did you mean inspect\?`, ""},
+	{"form-misspelt-alone", "lisen|--cert|cert.pem", `"lisen" is neither a form of the command nor HOST:PORT: did you mean listen\?`, ""},
 	{"form-unknown", "s_client|localhost:1", `"s_client" is neither a form of the command nor HOST:PORT; see tlsify help`, ""},
 	{"port-apart", "connect|localhost|443", `HOST:PORT is one word: localhost:443`, ""},
 	{"address-without-port", "connect|127.0.0.1", `"127.0.0.1" is not HOST:PORT: which port\?.*127.0.0.1:443`, ""},
 	{"socat-address", "connect|OPENSSL:localhost:443,verify=0", `is an address of socat's: here it is HOST:PORT`, ""},
+	{"option-without-name", "connect|--=a|localhost:1", `unknown option --=a: `, ""},
+	{"listen-star", "listen|--cert|GOOD.pem|--key|GOOD.key|*:8443|--|cat", `"\*:8443" is not HOST:PORT: :8443 is every address`, ""},
 	{"listen-bare-port", "listen|--cert|GOOD.pem|--key|GOOD.key|8443|--|cat", `"8443" is not HOST:PORT: 127.0.0.1:8443 is for this machine alone, :8443`, ""},
 	{"socat-addresses", "connect|-|openssl:localhost:443", `"openssl:localhost:443" is an address of socat's`, ""},
 	{"socat-addresses-other-way", "connect|OPENSSL:localhost:443,verify=0|STDIO", `is an address of socat's`, ""},
@@ -203,6 +206,9 @@ func TestUsage(t *testing.T) {
 			l.start(args...).expect(status, "tlsify 1 (std|utls|-)", "error "+code+" .*", "end .*")
 			if !regexp.MustCompile(`^tlsify: .*` + u.text).MatchString(l.err.text()) {
 				t.Errorf("descriptor 2: %q does not match %s", l.err.text(), u.text)
+			}
+			if strings.Contains(l.err.text(), "flag") {
+				t.Errorf("descriptor 2 has the words of the options' library: %q", l.err.text())
 			}
 			if l.out.all() != "" {
 				t.Errorf("on descriptor 1: %q", l.out.text())

@@ -272,7 +272,7 @@ func (c *collector) String() string { return "" }
 func (c *collector) Type() string   { return c.option.Arg }
 func (c *collector) Set(value string) error {
 	if c.option.Arg == "" && value != "true" {
-		return fmt.Errorf("it takes no value")
+		return fmt.Errorf("--%s takes no value", c.option.Name)
 	}
 	return add(c.into, c.option, value)
 }
@@ -327,6 +327,15 @@ func Split(args []string) (*Words, error) {
 			argument := typed(args, unknown)
 			return w, status.Usagef("unknown option %s: %s", status.Cut(argument), instead(w.Form, argument))
 		}
+		if invalid := new(pflag.InvalidValueError); errors.As(err, &invalid) {
+			err = invalid.Unwrap() // which names the option, and repeats no value
+		}
+		if without := new(pflag.ValueRequiredError); errors.As(err, &without) {
+			err = fmt.Errorf("--%s needs a value", without.GetFlag().Name)
+		}
+		if syntax := new(pflag.InvalidSyntaxError); errors.As(err, &syntax) {
+			err = fmt.Errorf("unknown option %s: see tlsify help", status.Cut(syntax.GetSpecifiedFlag()))
+		}
 		return w, status.Usagef("%s", err.Error())
 	}
 	return w, w.checkForm()
@@ -355,14 +364,21 @@ func typed(args []string, unknown *pflag.NotExistError) string {
 	return "-" + letters
 }
 
-// NoForm says, of a first word, that it is no form of the command.
-func NoForm(word string) string {
+// NearForm tells whether a word may be a form of the command, mistyped.
+func NearForm(word string) bool { return nearForm(word) != "" }
+
+func nearForm(word string) string {
 	var names []string
 	for _, f := range Forms {
 		names = append(names, string(f))
 	}
+	return Nearest(word, names)
+}
+
+// NoForm says, of a first word, that it is no form of the command.
+func NoForm(word string) string {
 	text := fmt.Sprintf("%q is neither a form of the command nor HOST:PORT", status.Cut(word))
-	if near := Nearest(word, names); near != "" {
+	if near := nearForm(word); near != "" {
 		return text + ": did you mean " + near + "?"
 	}
 	return text + "; see tlsify help"
