@@ -139,7 +139,10 @@ func printHelp(topic string) (int, error) {
 			helpCode(&b, code)
 		}
 		if !found && !isCode {
-			if near := option.Nearest(topic, topics()); near != "" {
+			if _, err := strconv.Atoi(topic); err == nil {
+				return 0, status.Usagef("there is no help on %q: tlsify help status has the exit statuses", status.Cut(topic))
+			}
+			if near := option.Nearest(strings.ToLower(topic), topics()); near != "" {
 				return 0, status.Usagef("there is no help on %q: did you mean %s?", status.Cut(topic), near)
 			}
 			return 0, status.Usagef("there is no help on %q; see tlsify help", status.Cut(topic))

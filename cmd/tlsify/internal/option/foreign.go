@@ -23,7 +23,7 @@ func Answer(form Form, argument string, ours []string) string {
 	if strings.HasPrefix(argument, "-") && !strings.HasPrefix(argument, "--") && slices.Contains(ours, name) {
 		return "it takes two dashes: --" + name
 	}
-	if near := Nearest(name, ours); near != "" {
+	if near := Nearest(strings.ToLower(name), ours); near != "" {
 		return "did you mean --" + near + "?"
 	}
 	return misspelt(argument, all)

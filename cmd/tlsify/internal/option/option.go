@@ -405,6 +405,9 @@ func (w *Words) AddLines(lines []string) error {
 			// What is behind may be a secret.
 			return status.Usagef("--options-fd: a line is `NAME VALUE`, and not what begins with %q", status.Cut(name[:strings.IndexFunc(name, notOfName)+1]))
 		case at < 0 || name == "options-fd" || name == "help":
+			if plain := strings.TrimLeft(name, "-"); plain != name && Named(plain) != nil {
+				return status.Usagef("--options-fd: unknown option %q: here it stands without dashes: %s", status.Cut(name), plain)
+			}
 			return status.Usagef("--options-fd: unknown option %q: %s", status.Cut(name), instead(w.Form, "--"+name))
 		case Table[at].Arg == "" && value != "":
 			return status.Usagef("--options-fd: %s takes no value", name)
@@ -424,11 +427,18 @@ func (w *Words) AddLines(lines []string) error {
 // notOfName tells what is in no option's name.
 func notOfName(r rune) bool { return !('a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '-') }
 
+// opposite is what the other side calls an option.
+var opposite = map[string]string{"trust": "client-trust", "client-trust": "trust"}
+
 // checkForm refuses options that the form does not have.
 func (w *Words) checkForm() error {
 	for _, o := range Table {
 		if w.Has(o.Name) && !o.IsFor(w.Form) {
-			return status.Usagef("--%s is not for %s", o.Name, w.Form)
+			text := fmt.Sprintf("--%s is not for %s", o.Name, w.Form)
+			if other := opposite[o.Name]; other != "" && Named(other).IsFor(w.Form) {
+				text += ": here it is --" + other
+			}
+			return status.Usagef("%s", text)
 		}
 	}
 	return nil
