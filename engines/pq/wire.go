@@ -167,18 +167,17 @@ func readNames(s *cryptobyte.String) ([][]byte, bool) {
 }
 
 // readServerName reads the one host_name of server_name (RFC 6066, section 3);
-// other types of name were never defined.
+// other types of name were never defined. What is no host's name counts as none.
 func readServerName(s *cryptobyte.String, out *string) bool {
 	var list cryptobyte.String
 	var kind uint8
 	var name []byte
 	if !s.ReadUint16LengthPrefixed(&list) || !list.ReadUint8(&kind) || kind != 0 ||
-		!readOpaque16(&list, &name) || !list.Empty() {
+		!readOpaque16(&list, &name) || len(name) == 0 || !list.Empty() {
 		return false
 	}
-	var ok bool
-	*out, ok = engine.HostName(string(name))
-	return ok
+	*out, _ = engine.HostName(string(name))
+	return true
 }
 
 func contains(list []uint16, v uint16) bool { return slices.Contains(list, v) }
