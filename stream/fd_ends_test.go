@@ -130,8 +130,21 @@ func TestCloseUnderGone(t *testing.T) {
 		f := openFD(t, from)
 		gone := streamtest.Started(f.Gone)
 		f.SetDeadline(time.Now().Add(time.Hour))
+		var bells []int
+		for _, h := range []*half{&f.rd, &f.wr, &f.gone, &f.ended} {
+			if _, bell, err := h.prepare(); err != nil {
+				t.Fatal(err)
+			} else {
+				bells = append(bells, bell.fd())
+			}
+		}
 		if err := f.Close(); err != nil {
 			t.Error(err)
+		}
+		for _, n := range append(bells, from) {
+			if err := unix.Fstat(n, new(unix.Stat_t)); err != unix.EBADF {
+				t.Errorf("one of its descriptors, %d of %v, is open: %v", n, bells, err)
+			}
 		}
 		if streamtest.Soon(t, "Gone", gone) {
 			t.Error("Gone said that the reader had gone")

@@ -57,6 +57,54 @@ func TestFDMovesBytes(t *testing.T) {
 	})
 }
 
+// Several pieces of memory are one stream of bytes, however many go at a time: there are
+// more than one system call takes, and more than there is room for.
+func TestFDMovesPieces(t *testing.T) {
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
+		from, to := k.Flow(t)
+		w, r := openFD(t, from), openFD(t, to)
+		parts := 0
+		w.OnPart(func() { parts++ })
+		data := streamtest.Noise(1 << 20)
+		written := streamtest.Started(func() error {
+			var pieces [][]byte
+			for i, rest := 0, data; len(rest) > 0; i++ {
+				n := min(len(rest), 1+i*17%9001)
+				pieces, rest = append(pieces, rest[:n]), rest[n:]
+			}
+			return errors.Join(w.Writev(nil), w.Writev(pieces), w.End())
+		})
+		time.Sleep(streamtest.Beat)
+		pieces := make([][]byte, 70)
+		for i := range pieces {
+			pieces[i] = make([]byte, 1000)
+		}
+		var got []byte
+		for {
+			n, err := r.Readv(pieces)
+			for i := 0; n > 0; i++ {
+				m := min(n, len(pieces[i]))
+				got, n = append(got, pieces[i][:m]...), n-m
+			}
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(got, data) {
+			t.Errorf("%d bytes of %d arrived, or others", len(got), len(data))
+		}
+		if err := streamtest.Soon(t, "writing", written); err != nil {
+			t.Error(err)
+		}
+		if parts == 0 {
+			t.Error("nobody was told of the parts")
+		}
+	})
+}
+
 func TestFDBothWaysAtOnce(t *testing.T) {
 	for _, k := range streamtest.Kinds[2:] {
 		a, b := k.Flow(t)
