@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -127,9 +128,9 @@ func newLines() (*lines, error) {
 	if err != nil {
 		return nil, status.Usagef("descriptor 0 is not open")
 	}
-	ends, err := process.Pipe()
+	ends, err := process.SocketPair()
 	if err != nil {
-		return nil, status.Usagef("no pipe can be made: %v", err)
+		return nil, status.Usagef("no socket can be made: %v", err)
 	}
 	if err := unix.Dup2(ends[0], 0); err != nil {
 		return nil, status.Usagef("descriptor 0: %v", err)
@@ -139,7 +140,7 @@ func newLines() (*lines, error) {
 }
 
 // run copies until the end of file. After an error there is none: the peer is
-// not to take what has come for all.
+// not to take what has come for all, and descriptor 0 is reset as the caller's was.
 func (l *lines) run() {
 	from, err := stream.NewFD(l.from)
 	if err != nil {
@@ -159,12 +160,16 @@ func (l *lines) run() {
 			}
 			last = buffer[n-1]
 		}
-		if err == io.EOF {
+		switch {
+		case err == nil:
+			continue
+		case err != io.EOF && runtime.GOOS == "linux": // which resets where something is left unread
+			unix.Write(0, []byte{0})
+			fallthrough
+		case err == io.EOF:
 			to.Close()
 		}
-		if err != nil {
-			return
-		}
+		return
 	}
 }
 
