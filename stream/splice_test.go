@@ -195,11 +195,39 @@ func TestConduit(t *testing.T) {
 			t.Errorf("an end of a closed one: %v", err)
 		}
 	}
-	c.r, c.w = -1, -1
+	c.r, c.w, c.Held = -1, -1, 1
+	if n, err := c.Rescue(make([]byte, 2)); n != 0 || !errors.Is(err, unix.EBADF) || c.Held != 1 {
+		t.Errorf("rescued %d, %v", n, err)
+	}
 	// A record of 16 KiB may take five slots, and sixteen stay free.
-	for records, full := range map[int]bool{9: false, 10: true} {
-		if got := (&Conduit{slots: 64}).FullAfter(records); got != full {
-			t.Errorf("of 64 slots, after %d records: full %v", records, got)
+	for records, full := range map[int]bool{10: false, 11: true} {
+		if got := (&Conduit{slots: 66}).FullAfter(records); got != full {
+			t.Errorf("of 66 slots, after %d records: full %v", records, got)
+		}
+	}
+}
+
+// What cannot be spliced is an error, and never the end of a file.
+func TestWhatSplices(t *testing.T) {
+	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
+		if from, _ := k.Flow(t); !openFD(t, from).Splices() {
+			t.Error("it does not")
+		}
+	})
+	for path, splices := range map[string]bool{os.Args[0]: true, "/dev/null": false, t.TempDir(): true} {
+		file, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		f := openFD(t, int(file.Fd()))
+		if f.Splices() != splices {
+			t.Errorf("%s: %t", path, !splices)
+		}
+		if info, _ := file.Stat(); info.IsDir() {
+			if n, err := f.SpliceTo(newConduit(t)); n != 0 || err == nil || err == io.EOF {
+				t.Errorf("from a directory: %d, %v", n, err)
+			}
 		}
 	}
 }
