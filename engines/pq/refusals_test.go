@@ -2,6 +2,7 @@ package pq
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"testing"
@@ -336,4 +337,76 @@ func TestOldServerRefused(t *testing.T) {
 	err := h.readServerHello()
 	wantRefusal(t, err, engine.AlertProtocolVersion)
 	wantFault(t, err, engine.FaultVersion)
+}
+
+// vec is content behind its length, of so many bytes.
+func vec(size int, content string) string {
+	var length [4]byte
+	binary.BigEndian.PutUint32(length[:], uint32(len(content)))
+	return string(length[4-size:]) + content
+}
+
+// ext is an extension.
+func ext(kind uint16, content string) string {
+	return string([]byte{byte(kind >> 8), byte(kind)}) + vec(2, content)
+}
+
+// What has a wrong length, is empty where something has to be, or has something behind it
+// is no message, whoever sends it.
+func TestAuthMessagesRefused(t *testing.T) {
+	const decode, illegal = engine.AlertDecodeError, engine.AlertIllegalParameter
+	request := func(raw []byte) error { _, err := parseCertificateRequest(raw); return err }
+	certificate := func(raw []byte) error { _, err := parseCertificate(raw, anyExtension); return err }
+	verify := func(raw []byte) error { _, err := parseCertificateVerify(raw); return err }
+	asks := func(content string) string { return vec(1, "") + vec(2, content) }
+	schemes := ext(extSignatureAlgorithms, vec(2, "\x04\x03"))
+	chain := func(content string) string { return vec(1, "") + vec(3, content) }
+	leaf := func(extensions string) string { return chain(vec(3, "leaf") + vec(2, extensions)) }
+	for name, test := range map[string]struct {
+		parse func([]byte) error
+		body  string
+		alert engine.Alert
+	}{
+		"a request":                 {request, asks(schemes), 0},
+		"no signatures":             {request, asks(""), engine.AlertMissingExtension},
+		"half a signature":          {request, asks(ext(extSignatureAlgorithms, vec(2, "\x04\x03\x05"))), decode},
+		"behind the signatures":     {request, asks(ext(extSignatureAlgorithms, vec(2, "\x04\x03")+"x")), decode},
+		"signatures twice":          {request, asks(schemes + schemes), illegal},
+		"names":                     {request, asks(schemes + ext(extCertAuthorities, vec(2, vec(2, "name")))), 0},
+		"no names":                  {request, asks(schemes + ext(extCertAuthorities, vec(2, ""))), decode},
+		"an empty name":             {request, asks(schemes + ext(extCertAuthorities, vec(2, vec(2, "")))), decode},
+		"behind the names":          {request, asks(schemes + ext(extCertAuthorities, vec(2, vec(2, "name"))+"x")), decode},
+		"no compression":            {request, asks(schemes + ext(extCompressCertificate, vec(1, ""))), decode},
+		"behind the compression":    {request, asks(schemes + ext(extCompressCertificate, vec(1, "\x00\x01")+"x")), decode},
+		"behind the request":        {request, asks(schemes) + "x", decode},
+		"half a request":            {request, vec(1, ""), decode},
+		"a chain":                   {certificate, leaf(""), 0},
+		"a context":                 {certificate, vec(1, "c") + vec(3, vec(3, "leaf")+vec(2, "")), illegal},
+		"an empty certificate":      {certificate, chain(vec(3, "") + vec(2, "")), decode},
+		"half a certificate":        {certificate, chain("\x00\x00\x05leaf"), decode},
+		"behind the chain":          {certificate, leaf("") + "x", decode},
+		"a staple":                  {certificate, leaf(ext(extStatusRequest, "\x01"+vec(3, "staple"))), 0},
+		"a staple of no kind":       {certificate, leaf(ext(extStatusRequest, "")), decode},
+		"a staple of another kind":  {certificate, leaf(ext(extStatusRequest, "\x02"+vec(3, "staple"))), decode},
+		"half a staple":             {certificate, leaf(ext(extStatusRequest, "\x01\x00\x00\x09staple")), decode},
+		"an empty staple":           {certificate, leaf(ext(extStatusRequest, "\x01"+vec(3, ""))), decode},
+		"behind the staple":         {certificate, leaf(ext(extStatusRequest, "\x01"+vec(3, "staple")+"x")), decode},
+		"timestamps":                {certificate, leaf(ext(extSCT, vec(2, vec(2, "time")))), 0},
+		"no timestamps":             {certificate, leaf(ext(extSCT, vec(2, ""))), decode},
+		"no list of timestamps":     {certificate, leaf(ext(extSCT, "")), decode},
+		"an empty timestamp":        {certificate, leaf(ext(extSCT, vec(2, vec(2, "")))), decode},
+		"half a timestamp":          {certificate, leaf(ext(extSCT, vec(2, "\x00\x09time"))), decode},
+		"behind the timestamps":     {certificate, leaf(ext(extSCT, vec(2, vec(2, "time"))+"x")), decode},
+		"an anchor's":               {certificate, leaf(ext(extTrustAnchors, "")), 0},
+		"an anchor's with content":  {certificate, leaf(ext(extTrustAnchors, "x")), decode},
+		"an anchor's, not the leaf": {certificate, chain(vec(3, "leaf") + vec(2, "") + vec(3, "root") + vec(2, ext(extTrustAnchors, ""))), illegal},
+		"what has no place there":   {certificate, leaf(ext(extKeyShare, "")), illegal},
+		"a signature":               {verify, "\x04\x03" + vec(2, "signature"), 0},
+		"half a signature's name":   {verify, "\x04", decode},
+		"a part of a signature":     {verify, "\x04\x03\x00\x0asignature", decode},
+		"behind the signature":      {verify, "\x04\x03" + vec(2, "signature") + "x", decode},
+	} {
+		t.Run(name, func(t *testing.T) { wantRefusal(t, test.parse([]byte("\x00"+vec(3, test.body))), test.alert) })
+	}
+	wantRefusal(t, verify([]byte("\x00"+vec(3, "\x04\x03"+vec(2, "signature"))+"x")), decode)
 }
