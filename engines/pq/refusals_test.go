@@ -353,11 +353,14 @@ func ext(kind uint16, content string) string {
 
 // What has a wrong length, is empty where something has to be, or has something behind it
 // is no message, whoever sends it.
-func TestAuthMessagesRefused(t *testing.T) {
+func TestMessagesRefused(t *testing.T) {
 	const decode, illegal = engine.AlertDecodeError, engine.AlertIllegalParameter
 	request := func(raw []byte) error { _, err := parseCertificateRequest(raw); return err }
 	certificate := func(raw []byte) error { _, err := parseCertificate(raw, anyExtension); return err }
 	verify := func(raw []byte) error { _, err := parseCertificateVerify(raw); return err }
+	hello := func(raw []byte) error { _, err := parseClientHello(raw); return err }
+	begins := "\x03\x03" + string(make([]byte, 32)) + vec(1, "")
+	says := func(content string) string { return begins + vec(2, "\x13\x01") + vec(1, "\x00") + vec(2, content) }
 	asks := func(content string) string { return vec(1, "") + vec(2, content) }
 	schemes := ext(extSignatureAlgorithms, vec(2, "\x04\x03"))
 	chain := func(content string) string { return vec(1, "") + vec(3, content) }
@@ -367,6 +370,18 @@ func TestAuthMessagesRefused(t *testing.T) {
 		body  string
 		alert engine.Alert
 	}{
+		"a hello":                   {hello, says(""), 0},
+		"no suites":                 {hello, begins + vec(2, "") + vec(1, "\x00") + vec(2, ""), decode},
+		"half a suite":              {hello, begins + vec(2, "\x13\x01\x13") + vec(1, "\x00") + vec(2, ""), decode},
+		"no compressions":           {hello, begins + vec(2, "\x13\x01") + vec(1, "") + vec(2, ""), decode},
+		"an empty cookie":           {hello, says(ext(extCookie, vec(2, ""))), decode},
+		"behind a cookie":           {hello, says(ext(extCookie, vec(2, "c")+"x")), decode},
+		"no modes":                  {hello, says(ext(extPSKModes, vec(1, ""))), decode},
+		"an empty ECH":              {hello, says(ext(extECH, "")), decode},
+		"behind the shares":         {hello, says(ext(extKeyShare, vec(2, "")+"x")), decode},
+		"early data with content":   {hello, says(ext(extEarlyData, "x")), decode},
+		"half a staple's request":   {hello, says(ext(extStatusRequest, "\x01")), decode},
+		"another kind of staple":    {hello, says(ext(extStatusRequest, "\x02any")), 0},
 		"a request":                 {request, asks(schemes), 0},
 		"no signatures":             {request, asks(""), engine.AlertMissingExtension},
 		"half a signature":          {request, asks(ext(extSignatureAlgorithms, vec(2, "\x04\x03\x05"))), decode},
@@ -376,6 +391,7 @@ func TestAuthMessagesRefused(t *testing.T) {
 		"no names":                  {request, asks(schemes + ext(extCertAuthorities, vec(2, ""))), decode},
 		"an empty name":             {request, asks(schemes + ext(extCertAuthorities, vec(2, vec(2, "")))), decode},
 		"behind the names":          {request, asks(schemes + ext(extCertAuthorities, vec(2, vec(2, "name"))+"x")), decode},
+		"compression":               {request, asks(schemes + ext(extCompressCertificate, vec(1, "\x00\x01"))), 0},
 		"no compression":            {request, asks(schemes + ext(extCompressCertificate, vec(1, ""))), decode},
 		"behind the compression":    {request, asks(schemes + ext(extCompressCertificate, vec(1, "\x00\x01")+"x")), decode},
 		"behind the request":        {request, asks(schemes) + "x", decode},
