@@ -160,7 +160,7 @@ what each engine met. pq has TLS 1.3 alone.
 
 ` + "`make matrix`" + ` measures it anew. It gets the peers from packages of Debian (later
 suites are unpacked, not installed), crates and Maven; LibreSSL and other builds join
-in where LIBRESSL, BORINGSSL and OPENSSL4 name their folders. Their programs are in
-` + "`cmd/tlsify/testdata/matrix`" + `.
+in where LIBRESSL, BORINGSSL, OPENSSL4 and MBEDTLS4 name their folders. Their programs
+are in ` + "`cmd/tlsify/testdata/matrix`" + `.
 
 `

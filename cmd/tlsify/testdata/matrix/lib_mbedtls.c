@@ -1,15 +1,17 @@
-// Mbed TLS.
+// Mbed TLS: 2.28, which has TLS 1.2 alone; 3.6; and 4, which draws its random numbers itself.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <mbedtls/version.h>
+#if MBEDTLS_VERSION_MAJOR < 4
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>
+#endif
 #include <mbedtls/error.h>
 #include <mbedtls/net_sockets.h>
 #include <mbedtls/oid.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/ssl_ticket.h>
-#include <mbedtls/version.h>
 #include <psa/crypto.h>
 
 #include "peer.h"
@@ -17,8 +19,10 @@
 struct tls { mbedtls_ssl_context ssl; mbedtls_net_context net; char name[200]; int resumed; };
 
 static mbedtls_ssl_config conf;
+#if MBEDTLS_VERSION_MAJOR < 4
 static mbedtls_ctr_drbg_context rng;
 static mbedtls_entropy_context entropy;
+#endif
 static mbedtls_x509_crt own, ca;
 static mbedtls_pk_context own_key;
 static mbedtls_ssl_session session;
@@ -26,15 +30,28 @@ static mbedtls_ssl_ticket_context tickets;
 static const char *host; // NULL: we serve
 static int have_session, redeemed;
 
+#ifdef MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET
+enum { NEW_TICKET = MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET };
+#else
+enum { NEW_TICKET = -0x7fffffff }; // no result is that
+#endif
+
 const char *lib_cannot[] = {
 	"KeyUpdate", "has no KeyUpdate",
 	"20-kB-chain", "neither takes nor sends a handshake message above 16 kB",
+#if MBEDTLS_VERSION_MAJOR < 3
+	"TLSv1.3", "has no TLS 1.3",
+#endif
 	NULL};
 
+#if MBEDTLS_VERSION_MAJOR < 3
+const char *lib_keys[] = {NULL}; // they are for TLS 1.3
+#else
 const char *lib_keys[] = {"psk", NULL};
+#endif
 
 const char *lib_name(void) {
-	return MBEDTLS_VERSION_STRING_FULL;
+	return "Mbed TLS " MBEDTLS_VERSION_STRING;
 }
 
 // parse_ticket notes that a ticket was taken.
@@ -46,22 +63,36 @@ static int parse_ticket(void *p, mbedtls_ssl_session *s, unsigned char *buf, siz
 
 void lib_setup(int server, int tls13, const char *chain, const char *key, const char *roots, const char *name) {
 	host = server ? NULL : name;
+#if MBEDTLS_VERSION_MAJOR >= 3
 	psa_crypto_init();
+#endif
+#if MBEDTLS_VERSION_MAJOR < 4
 	mbedtls_entropy_init(&entropy);
 	mbedtls_ctr_drbg_init(&rng);
 	mbedtls_ctr_drbg_seed(&rng, mbedtls_entropy_func, &entropy, NULL, 0);
+#endif
 	mbedtls_x509_crt_init(&own);
 	mbedtls_x509_crt_init(&ca);
 	mbedtls_pk_init(&own_key);
 	mbedtls_ssl_session_init(&session);
 	mbedtls_ssl_config_init(&conf);
-	if (mbedtls_x509_crt_parse_file(&own, chain) != 0 || mbedtls_x509_crt_parse_file(&ca, roots) != 0 ||
-	    mbedtls_pk_parse_keyfile(&own_key, key, NULL, mbedtls_ctr_drbg_random, &rng) != 0) die("no files");
+#if MBEDTLS_VERSION_MAJOR == 3
+	int no_key = mbedtls_pk_parse_keyfile(&own_key, key, NULL, mbedtls_ctr_drbg_random, &rng);
+#else
+	int no_key = mbedtls_pk_parse_keyfile(&own_key, key, NULL);
+#endif
+	if (no_key || mbedtls_x509_crt_parse_file(&own, chain) != 0 || mbedtls_x509_crt_parse_file(&ca, roots) != 0) die("no files");
 	mbedtls_ssl_config_defaults(&conf, server ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
+#if MBEDTLS_VERSION_MAJOR < 4
 	mbedtls_ssl_conf_rng(&conf, mbedtls_ctr_drbg_random, &rng);
+#endif
 	mbedtls_ssl_conf_authmode(&conf, server ? MBEDTLS_SSL_VERIFY_OPTIONAL : MBEDTLS_SSL_VERIFY_REQUIRED);
 	mbedtls_ssl_conf_ca_chain(&conf, &ca, NULL);
 	mbedtls_ssl_conf_own_cert(&conf, &own, &own_key);
+#if MBEDTLS_VERSION_MAJOR < 3
+	if (tls13) die("no TLS 1.3");
+	mbedtls_ssl_conf_min_version(&conf, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
+#else
 	const char *identity;
 	unsigned char secret[64];
 	int len = psk(&identity, secret);
@@ -72,9 +103,14 @@ void lib_setup(int server, int tls13, const char *chain, const char *key, const 
 	mbedtls_ssl_protocol_version version = tls13 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2;
 	mbedtls_ssl_conf_min_tls_version(&conf, version);
 	mbedtls_ssl_conf_max_tls_version(&conf, version);
+#endif
 	if (server) {
 		mbedtls_ssl_ticket_init(&tickets);
+#if MBEDTLS_VERSION_MAJOR < 4
 		mbedtls_ssl_ticket_setup(&tickets, mbedtls_ctr_drbg_random, &rng, MBEDTLS_CIPHER_AES_256_GCM, 86400);
+#else
+		mbedtls_ssl_ticket_setup(&tickets, PSA_ALG_GCM, PSA_KEY_TYPE_AES, 256, 86400);
+#endif
 		mbedtls_ssl_conf_session_tickets_cb(&conf, mbedtls_ssl_ticket_write, parse_ticket, &tickets);
 	} else {
 #ifdef MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED
@@ -90,7 +126,7 @@ static void complain(int n) {
 }
 
 static int any_more(int n) {
-	return n == MBEDTLS_ERR_SSL_WANT_READ || n == MBEDTLS_ERR_SSL_WANT_WRITE || n == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
+	return n == MBEDTLS_ERR_SSL_WANT_READ || n == MBEDTLS_ERR_SSL_WANT_WRITE || n == NEW_TICKET;
 }
 
 static void keep(struct tls *t) {
@@ -123,7 +159,7 @@ struct tls *lib_handshake(int fd) {
 	while (any_more(n = mbedtls_ssl_handshake(&t->ssl))) {}
 	t->resumed = host ? !seen_certificate : redeemed;
 	if (n == 0) {
-		if (host && mbedtls_ssl_get_version_number(&t->ssl) == MBEDTLS_SSL_VERSION_TLS1_2) keep(t);
+		if (host && strcmp(mbedtls_ssl_get_version(&t->ssl), "TLSv1.2") == 0) keep(t);
 		return t;
 	}
 	complain(n);
@@ -135,7 +171,7 @@ struct tls *lib_handshake(int fd) {
 int lib_read(struct tls *t, char *buf, int len) {
 	int n;
 	while (any_more(n = mbedtls_ssl_read(&t->ssl, (unsigned char *)buf, len)))
-		if (n == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) keep(t);
+		if (n == NEW_TICKET) keep(t);
 	if (n > 0) return n;
 	complain(n);
 	return n == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY ? 0 : -1;
