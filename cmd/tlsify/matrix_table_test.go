@@ -21,6 +21,7 @@ type matrixExcuse struct{ peer, version, role, engine, column, why string }
 
 var matrixExcuses = []matrixExcuse{
 	{"JDK", "TLSv1.2", "client", "std", "resumption", noLifetime},
+	{"openHiTLS", "TLSv1.2", "client", "std", "resumption", noLifetime},
 	{"wolfSSL", "TLSv1.2", "client", "std", "resumption", noLifetime},
 }
 
@@ -160,7 +161,7 @@ what each engine met. pq has TLS 1.3 alone.
 
 ` + "`make matrix`" + ` measures it anew. It gets the peers from packages of Debian (later
 suites are unpacked, not installed), crates and Maven; LibreSSL and other builds join
-in where LIBRESSL, BORINGSSL, OPENSSL4 and MBEDTLS4 name their folders. Their programs
-are in ` + "`cmd/tlsify/testdata/matrix`" + `.
+in where LIBRESSL, BORINGSSL, OPENSSL4, MBEDTLS4 and OPENHITLS name their folders. Their
+programs are in ` + "`cmd/tlsify/testdata/matrix`" + `.
 
 `
