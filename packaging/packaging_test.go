@@ -36,7 +36,7 @@ func version(t *testing.T) string {
 // Every recipe is for the version that this is.
 func TestVersions(t *testing.T) {
 	for file, line := range map[string]string{
-		"alpine/APKBUILD": "pkgver=", "arch/PKGBUILD": "pkgver=", "openwrt/Makefile": "PKG_VERSION:=", "homebrew/tlsify.rb": "  version ",
+		"alpine/APKBUILD": "pkgver=", "arch/PKGBUILD": "pkgver=", "openwrt/Makefile": "PKG_VERSION:=",
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -181,7 +181,8 @@ func TestArch(t *testing.T) {
 }
 
 // The formula is read by Ruby with a stand-in for Homebrew's class, which writes
-// down what install would run.
+// down what install would run. Of a formula that has only a head Homebrew's version is
+// HEAD and a commit, which its test took for the program's and failed.
 func TestHomebrew(t *testing.T) {
 	needs(t, "ruby")
 	out := command(t, ".", nil, "ruby", "-w", "-e", `
@@ -190,8 +191,12 @@ func TestHomebrew(t *testing.T) {
 		    attr_reader :told
 		    def method_missing(name, *args, **named, &block) = (@told ||= {})[name] = args[0]
 		    def respond_to_missing?(*) = true
-		    def test(&block) = nil
+		    def test(&block) = (@tested = block)
+		    attr_reader :tested
 		  end
+		  def version = "HEAD-0123abc"
+		  def shell_output(_) = "tlsify 0.1.0 of somebody\n"
+		  def assert_match(pattern, text) = text.match?(pattern) || puts("no #{pattern} in #{text}")
 		  def system(*words) = puts(words.join(" "))
 		  def method_missing(name, *) = "/#{name}"
 		  def respond_to_missing?(*) = true
@@ -199,7 +204,8 @@ func TestHomebrew(t *testing.T) {
 		def symbol = nil
 		load "homebrew/tlsify.rb"
 		%i[desc homepage license head depends_on].each { |name| puts "no #{name}" unless Tlsify.told.key?(name) }
-		Tlsify.new.install`)
+		Tlsify.new.install
+		Tlsify.new.instance_eval(&Tlsify.tested)`)
 	want := "make build GOTOOLCHAIN=local\nmake install-files PREFIX=/prefix BASHDIR=/bash_completion ZSHDIR=/zsh_completion FISHDIR=/fish_completion MANDIR=/man\n"
 	if out != want {
 		t.Errorf("%q", out)

@@ -172,6 +172,34 @@ func TestDebianPackageIsTheSame(t *testing.T) {
 	}
 }
 
+// The archive that make source leaves has no history, and makes the same Debian package:
+// its files were of 1970.
+func TestDebianPackageOfTheArchive(t *testing.T) {
+	for _, tool := range []string{"dpkg-deb", "make", "git", "tar"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip("needs " + tool)
+		}
+	}
+	when, err := exec.Command("git", "log", "-1", "--date=format-local:%Y-%m-%d %H:%M", "--format=%cd").Output()
+	if err != nil {
+		t.Skip("needs the history")
+	}
+	t.Setenv("SOURCE_DATE_EPOCH", "")
+	dir := t.TempDir()
+	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(dir))
+	script := `mkdir "$0/tree" && git -C ../.. archive HEAD | tar -xC "$0/tree" && cp ../../.ci/deb "$0/tree/.ci/deb" && cd "$0/tree" &&
+		echo '#!/bin/sh' >../small && .ci/deb amd64 ../small ../tlsify.deb && dpkg-deb -c ../tlsify.deb`
+	list, err := exec.Command("sh", "-c", script, dir).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, list)
+	}
+	for line := range strings.Lines(string(list)) {
+		if !strings.Contains(line, " "+strings.TrimSpace(string(when))+" ") {
+			t.Errorf("not of %s: %s", when, line)
+		}
+	}
+}
+
 // Where the Go that the project is built with cannot be had, make says so in
 // one line of its own, whatever GOTOOLCHAIN is in the environment.
 func TestToolchain(t *testing.T) {
