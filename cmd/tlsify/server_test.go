@@ -47,15 +47,18 @@ type server struct {
 
 // modes are what a server can do once the handshake is made.
 var modes = map[string]func(*server, *tls.Conn, *finNoter){
-	// echo answers as it goes.
+	// echo answers as it goes. Behind a record that was not written in time, close_notify
+	// would be one that fails authentication.
 	"echo": func(s *server, c *tls.Conn, n *finNoter) {
 		buf := make([]byte, 64<<10)
 		for {
 			got, err := c.Read(buf)
-			c.Write(buf[:got])
+			_, writeErr := c.Write(buf[:got])
 			if err != nil {
 				s.note("end %s", ending(err, n))
-				c.CloseWrite()
+				if writeErr == nil {
+					c.CloseWrite()
+				}
 				return
 			}
 		}
