@@ -21,7 +21,7 @@ require (
 	github.com/andybalholm/brotli v1.2.8 // brotli, of compressed certificates: of pq where utls, which needs it, is in the build
 	github.com/cloudflare/circl v1.6.5
 	github.com/google/go-cmp v0.7.0
-	github.com/klauspost/compress v1.20.2 // zstd, of compressed certificates: of engines/pq and of utls
+	github.com/klauspost/compress v1.20.2 // zstd, of compressed certificates: of engines/zstd and of utls
 	github.com/landlock-lsm/go-landlock v0.11.0 // the sandbox of cmd/tlsify: Landlock on every thread
 	github.com/refraction-networking/utls v1.8.2
 	github.com/rogpeppe/go-internal v1.16.0

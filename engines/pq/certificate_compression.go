@@ -7,10 +7,10 @@ import (
 	"io"
 	"slices"
 
-	"github.com/klauspost/compress/zstd"
 	"golang.org/x/crypto/cryptobyte"
 
 	"tlsify/engine"
+	"tlsify/engines/zstd"
 )
 
 // Certificate compression (RFC 8879), in both directions and both roles. What
@@ -29,7 +29,7 @@ type Compression struct {
 
 // compressions are those of every build, in our order of preference.
 var compressions = []Compression{
-	{3, nil, zstdDecompress},
+	{zstd.ID, nil, zstd.Decompress},
 	{1, zlibCompress, zlibDecompress},
 }
 
@@ -158,27 +158,4 @@ func zlibDecompress(into, compressed []byte) error {
 		return err
 	}
 	return readAll(into, r)
-}
-
-// zstdWindow is the window that every decoder should take (RFC 8878, section
-// 3.1.1.1.2). An encoder that is not told the length, as OpenSSL's, says one of
-// megabytes for a certificate of one kilobyte. It costs nothing: what has come out
-// is the window.
-const zstdWindow = 8 << 20
-
-func zstdDecompress(into, compressed []byte) error {
-	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxMemory(zstdWindow), zstd.WithDecodeAllCapLimit(true))
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	out, err := r.DecodeAll(compressed, into[:0:len(into)])
-	if err == nil && len(out) != len(into) {
-		err = io.ErrUnexpectedEOF
-	}
-	if err == nil && len(out) > 0 && &out[0] != &into[0] {
-		copy(into, out)
-	}
-	return err
 }

@@ -190,32 +190,3 @@ func TestCompressedClientCertificateLimit(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// An encoder that is not told the length says a window of its own choice, however
-// short the certificate is.
-func TestZstdWindow(t *testing.T) {
-	plain := bytes.Repeat([]byte("a certificate "), 100)
-	var b bytes.Buffer
-	w, err := zstd.NewWriter(&b, zstd.WithWindowSize(zstdWindow), zstd.WithSingleSegment(false))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Write(plain)
-	w.Flush()
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	var h zstd.Header
-	if err := h.Decode(b.Bytes()); err != nil || h.HasFCS || h.WindowSize != zstdWindow {
-		t.Fatalf("%+v, %v", h, err)
-	}
-	into := make([]byte, len(plain))
-	if err := zstdDecompress(into, b.Bytes()); err != nil || !bytes.Equal(into, plain) {
-		t.Error(err)
-	}
-	for _, n := range []int{0, len(plain) - 1, len(plain) + 1} {
-		if zstdDecompress(make([]byte, n), b.Bytes()) == nil {
-			t.Errorf("%d bytes are taken for %d", len(plain), n)
-		}
-	}
-}

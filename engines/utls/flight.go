@@ -2,13 +2,15 @@ package utls
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 
+	"golang.org/x/crypto/cryptobyte"
+
 	"tlsify/engine"
 	"tlsify/engine/record"
+	"tlsify/engines/zstd"
 )
 
 // mostOfCertificate is what the library allows a Certificate message that is not
@@ -16,16 +18,17 @@ import (
 const mostOfCertificate = 1 << 18
 
 // flight is the library's stream, and reads what a server sends under the keys of the
-// handshake for the one thing that the library lets pass: how long a compressed
-// certificate (RFC 8879) says it is. That may be 16 MiB, which 30 bytes decompress to;
-// a list of as many certificates as are in them takes half a gigabyte and seconds.
+// handshake for what the library lets pass of a compressed certificate (RFC 8879). It may
+// say that it is 16 MiB long, which 30 bytes decompress to; a list of as many certificates
+// as are in them takes half a gigabyte and seconds. One by zstd may want a window of half
+// a gigabyte, for a certificate of any length.
 type flight struct {
 	net.Conn
 	h *handshake
 
 	record  []byte // the record that is being read, from its header on
 	protect *record.Protection
-	content []byte // handshake messages, of which the first is not known yet
+	content []byte // handshake messages, of which the first is not judged yet
 	over    bool
 	refusal error
 }
@@ -74,7 +77,11 @@ func (f *flight) open(rec []byte) {
 	kind, content, err := f.protect.Open(nil, rec)
 	switch {
 	case err != nil:
-		f.end(engine.AlertBadRecordMAC, err.Error())
+		alert := engine.AlertBadRecordMAC
+		if wrong := new(record.Error); errors.As(err, &wrong) {
+			alert = wrong.Alert
+		}
+		f.end(alert, err.Error())
 	case kind == record.TypeHandshake:
 		f.content = append(f.content, content...)
 		f.messages()
@@ -84,28 +91,40 @@ func (f *flight) open(rec []byte) {
 // messages passes over the messages that come before the certificate.
 func (f *flight) messages() {
 	const (
-		headerLen                        = 4
-		certificate, compressed          = 11, 25
-		encryptedExtensions, certRequest = 8, 13
-		mostOfOthers                     = 1 << 16 // of the library's
-		atLength                         = headerLen + 2
+		headerLen                                    = 4
+		encryptedExtensions, certRequest, compressed = 8, 13, 25
+		limit                                        = 1 << 16 // the library's, for each of them
 	)
 	for len(f.content) >= headerLen && !f.over {
-		length := headerLen + int(f.content[1])<<16 + int(f.content[2])<<8 + int(f.content[3])
-		switch kind := f.content[0]; {
-		case kind == compressed && len(f.content) < atLength+3 && length >= atLength+3:
-			return
-		case kind == compressed && length >= atLength+3:
-			f.over = true
-			if n := binary.BigEndian.Uint32(f.content[atLength-1:]) & 0xffffff; n > mostOfCertificate {
-				f.end(engine.AlertBadCertificate, fmt.Sprintf("a compressed certificate of %d bytes", n))
-			}
-		case kind != encryptedExtensions && kind != certRequest, length > headerLen+mostOfOthers:
+		length := int(f.content[1])<<16 + int(f.content[2])<<8 + int(f.content[3])
+		kind, body := f.content[0], f.content[headerLen:]
+		switch {
+		case kind != encryptedExtensions && kind != certRequest && kind != compressed, length > limit:
 			f.over = true // what comes in its place, or the library takes no such message
-		case len(f.content) < length:
+		case len(body) < length:
 			return
+		case kind == compressed:
+			f.over = true
+			f.certificate(body[:length])
 		default:
-			f.content = bytes.Clone(f.content[length:])
+			f.content = bytes.Clone(body[length:])
+		}
+	}
+}
+
+// certificate takes the content of a CompressedCertificate.
+func (f *flight) certificate(in cryptobyte.String) {
+	var algorithm uint16
+	var length uint32
+	var compressed cryptobyte.String
+	if !in.ReadUint16(&algorithm) || !in.ReadUint24(&length) || !in.ReadUint24LengthPrefixed(&compressed) {
+		return // the library takes no such message
+	}
+	if length > mostOfCertificate {
+		f.end(engine.AlertBadCertificate, fmt.Sprintf("a compressed certificate of %d bytes", length))
+	} else if algorithm == zstd.ID {
+		if err := zstd.Decompress(make([]byte, length), compressed); err != nil {
+			f.end(engine.AlertBadCertificate, "a compressed certificate that does not decompress: "+err.Error())
 		}
 	}
 }

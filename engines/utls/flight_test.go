@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"io"
+	"math/bits"
 	"net"
 	"runtime"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/andybalholm/brotli"
+	"golang.org/x/crypto/cryptobyte"
 
 	"tlsify/engine"
 	"tlsify/engine/adapter"
@@ -25,29 +27,34 @@ import (
 // 29 bytes of a server that anybody could be had the library take half a gigabyte and
 // seconds: a compressed certificate may come to 16 MiB, and what is a list of empty
 // certificates has three million of them. A warning before the ServerHello, which the
-// library passes over, kept us from seeing what it chose.
+// library passes over, kept us from seeing what it chose. And one by zstd, however long,
+// could want a window of half a gigabyte, which the library reserves.
 func TestCompressedCertificateIsBounded(t *testing.T) {
 	const most = 1 << 18 // as long as one may be that is not compressed
+	const tooLong, badContent = "a compressed certificate of", "a compressed certificate that does not decompress"
 	warning := []byte{21, 3, 3, 0, 2, 1, 112}
 	for _, c := range []struct {
 		name    string
-		length  int
+		message []byte
 		before  []byte
 		pieces  int // of the flight, each a record
-		refused bool
+		why     string
 	}{
-		{"as long as may be", most, nil, 1, false},
-		{"longer", most + 1, nil, 1, true},
-		{"in pieces", most + 1, nil, 30, true},
-		{"behind a warning", most + 1, warning, 1, true},
-		{"the longest", 1<<24 - 1, nil, 1, true},
+		{"as long as may be", byBrotli(t, most), nil, 1, ""},
+		{"longer", byBrotli(t, most+1), nil, 1, tooLong},
+		{"in pieces", byBrotli(t, most+1), nil, 30, tooLong},
+		{"behind a warning", byBrotli(t, most+1), warning, 1, tooLong},
+		{"the longest", byBrotli(t, 1<<24-1), nil, 1, tooLong},
+		{"by zstd, of a window that everybody takes", byZstd(8<<20, 1000), nil, 1, ""},
+		{"by zstd, of a longer one", byZstd(512<<20, 1000), nil, 1, badContent},
+		{"by zstd, in pieces", byZstd(512<<20, 1000), nil, 9, badContent},
+		{"by zstd, too long", byZstd(8<<20, most+1), nil, 1, tooLong},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			message := compressedList(t, c.length)
 			encryptedExtensions, certificateRequest := []byte{8, 0, 0, 2, 0, 0}, []byte{13, 0, 0, 11, 0, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3}
-			flight := slices.Concat(encryptedExtensions, certificateRequest, message)
+			flight := slices.Concat(encryptedExtensions, certificateRequest, c.message)
 			s := newScene(t)
-			s.client.Fingerprint = "chrome"
+			s.client.Fingerprint = "firefox-153" // which takes all three algorithms
 			log := &secretLog{}
 			s.client.KeyLog = log
 			var alert []byte
@@ -72,10 +79,10 @@ func TestCompressedCertificateIsBounded(t *testing.T) {
 			})
 			runtime.ReadMemStats(&after)
 			peer, blamed := err.(*engine.PeerError)
-			if !blamed || strings.Contains(err.Error(), "a compressed certificate of") != c.refused {
+			if !blamed || !strings.Contains(err.Error(), c.why) || c.why == "" && strings.Contains(err.Error(), "compressed") {
 				t.Errorf("%v", err)
 			}
-			if c.refused && (peer.Fault != engine.FaultProtocol || !bytes.Equal(alert, []byte{2, byte(engine.AlertBadCertificate)})) {
+			if c.why != "" && (peer.Fault != engine.FaultProtocol || !bytes.Equal(alert, []byte{2, byte(engine.AlertBadCertificate)})) {
 				t.Errorf("%v, and the alert %v", peer.Fault, alert)
 			}
 			if used := after.TotalAlloc - before.TotalAlloc; used > 32<<20 {
@@ -85,21 +92,48 @@ func TestCompressedCertificateIsBounded(t *testing.T) {
 	}
 }
 
-// compressedList is a CompressedCertificate by Brotli of that length: as many empty
+// emptyCertificates is the content of a Certificate message of that length: as many empty
 // certificates as there is room for, and some bytes that are none.
-func compressedList(t *testing.T, length int) []byte {
-	list := make([]byte, length-4)
-	plain := append([]byte{0, byte(len(list) >> 16), byte(len(list) >> 8), byte(len(list))}, list...)
+func emptyCertificates(length int) []byte {
+	content := make([]byte, length)
+	content[1], content[2], content[3] = byte((length-4)>>16), byte((length-4)>>8), byte(length-4)
+	return content
+}
+
+// compressedMessage is a CompressedCertificate.
+func compressedMessage(algorithm byte, length int, compressed []byte) []byte {
+	body := append([]byte{0, algorithm, byte(length >> 16), byte(length >> 8), byte(length), 0, 0, byte(len(compressed))}, compressed...)
+	return append([]byte{25, 0, 0, byte(len(body))}, body...)
+}
+
+func byBrotli(t *testing.T, length int) []byte {
 	var b bytes.Buffer
 	w := brotli.NewWriter(&b)
-	w.Write(plain)
+	w.Write(emptyCertificates(length))
 	w.Close()
 	if b.Len() > 100 {
 		t.Fatalf("%d bytes", b.Len())
 	}
-	const algorithm = 2
-	body := append([]byte{0, algorithm, byte(length >> 16), byte(length >> 8), byte(length), 0, 0, byte(b.Len())}, b.Bytes()...)
-	return append([]byte{25, 0, 0, byte(len(body))}, body...)
+	return compressedMessage(2, length, b.Bytes())
+}
+
+// byZstd is one frame: the length of the list, and the same byte again and again.
+func byZstd(window, length int) []byte {
+	const mostOfBlock, raw, repeated, last = 128 << 10, 0 << 1, 1 << 1, 1
+	block := func(kind, n int, content ...byte) []byte {
+		header := n<<3 | kind
+		return append([]byte{byte(header), byte(header >> 8), byte(header >> 16)}, content...)
+	}
+	frame := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, byte(bits.Len(uint(window))-11) << 3}
+	frame = append(frame, block(raw, 4, emptyCertificates(length)[:4]...)...)
+	for left := length - 4; left > 0; left -= mostOfBlock {
+		kind := repeated
+		if left <= mostOfBlock {
+			kind |= last
+		}
+		frame = append(frame, block(kind, min(left, mostOfBlock), 0)...)
+	}
+	return compressedMessage(3, length, frame)
 }
 
 // serverHelloTo chooses TLS 1.3 and x25519.
@@ -147,12 +181,15 @@ func (l *secretLog) protection(t *testing.T, label string) *record.Protection {
 // what one piece shows to be too long.
 func FuzzFlight(f *testing.F) {
 	encryptedExtensions := []byte{8, 0, 0, 2, 0, 0}
+	tooLong, longest := []byte{25, 0, 0, 8, 0, 2, 4, 0, 1, 0, 0, 0}, []byte{25, 0, 0, 8, 0, 2, 255, 255, 255, 0, 0, 0}
 	f.Add(encryptedExtensions, 3)
-	f.Add(slices.Concat(encryptedExtensions, []byte{25, 0, 0, 6, 0, 2, 4, 0, 1, 0}), 12)
-	f.Add(slices.Concat(encryptedExtensions, []byte{25, 0, 0, 6, 0, 2, 4, 0, 0, 0}), 14)
-	f.Add(slices.Concat(encryptedExtensions, []byte{13, 0, 0, 1, 0, 25, 0, 0, 6, 0, 2, 255, 255, 255, 0}), 8)
+	f.Add(slices.Concat(encryptedExtensions, tooLong), 12)
+	f.Add(slices.Concat(encryptedExtensions, []byte{25, 0, 0, 8, 0, 2, 4, 0, 0, 0, 0, 0}), 14)
+	f.Add(slices.Concat(encryptedExtensions, []byte{13, 0, 0, 1, 0}, longest), 8)
+	f.Add(slices.Concat(encryptedExtensions, byZstd(512<<20, 1000)), 8)
+	f.Add(slices.Concat(encryptedExtensions, byZstd(8<<20, 1000)), 30)
 	f.Add([]byte{25, 0, 0, 3, 255, 255, 255, 255, 255}, 1)
-	f.Add([]byte{11, 0, 0, 0, 25, 0, 0, 6, 0, 2, 255, 255, 255, 0}, 2)
+	f.Add(slices.Concat([]byte{11, 0, 0, 0}, longest), 2)
 	f.Add([]byte{8, 255, 255, 255}, 4)
 	f.Fuzz(func(t *testing.T, content []byte, at int) {
 		at = max(0, min(at, len(content)))
@@ -170,7 +207,12 @@ func FuzzFlight(f *testing.F) {
 		if refused(content[:at], content[at:]) != whole {
 			t.Error("it depends on the pieces")
 		}
-		if first := bytes.TrimPrefix(content, encryptedExtensions); len(first) > 9 && first[0] == 25 && first[1] > 0 && first[6] >= 4 && first[7] > 0 && !whole {
+		first := cryptobyte.String(bytes.TrimPrefix(content, encryptedExtensions))
+		var kind uint8
+		var length uint32
+		var body, compressed cryptobyte.String
+		if len(first) < 1<<16 && first.ReadUint8(&kind) && kind == 25 && first.ReadUint24LengthPrefixed(&body) && body.Skip(2) &&
+			body.ReadUint24(&length) && length > 1<<18 && body.ReadUint24LengthPrefixed(&compressed) && !whole {
 			t.Error("it is not refused")
 		}
 	})
