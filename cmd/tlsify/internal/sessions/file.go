@@ -65,7 +65,7 @@ func (n named) read() ([]byte, error) {
 }
 
 func (n named) replace(content []byte) error {
-	if err := n.mayGo(); err != nil {
+	if err := n.checkReplaced(); err != nil {
 		return err
 	}
 	file, err := os.CreateTemp(filepath.Dir(string(n)), ".tlsify-session-")
@@ -80,8 +80,8 @@ func (n named) replace(content []byte) error {
 	return os.Rename(file.Name(), string(n))
 }
 
-// mayGo says why what is there is not to be replaced.
-func (n named) mayGo() error {
+// checkReplaced says why what is there is not to be replaced.
+func (n named) checkReplaced() error {
 	// Renaming over a device or a link would do harm far from here.
 	st, err := os.Lstat(string(n))
 	switch {
@@ -96,7 +96,7 @@ func (n named) mayGo() error {
 		return err
 	}
 	defer old.Close()
-	return beginsAsOurs(int(old.Fd()))
+	return checkStart(int(old.Fd()))
 }
 
 func (n named) remove() error { return os.Remove(string(n)) }
@@ -135,7 +135,7 @@ func (o opened) replace(content []byte) error {
 	if _, err := checkOwn(int(o), o.String(), true); err != nil {
 		return err
 	}
-	if err := beginsAsOurs(int(o)); err != nil {
+	if err := checkStart(int(o)); err != nil {
 		return err
 	}
 	if err := o.remove(); err != nil {
@@ -153,13 +153,13 @@ func (o opened) replace(content []byte) error {
 
 func (o opened) remove() error { return os.NewSyscallError("ftruncate", unix.Ftruncate(int(o), 0)) }
 
-// beginsAsOurs is isOurs of an open file.
-func beginsAsOurs(descriptor int) error {
+// checkStart is checkOurs of an open file.
+func checkStart(descriptor int) error {
 	content, err := readStart(descriptor, 64)
 	if err != nil {
 		return err
 	}
-	return isOurs(content)
+	return checkOurs(content)
 }
 
 // readOwn reads a file that checkOwn takes.

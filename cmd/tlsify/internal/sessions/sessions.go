@@ -76,8 +76,8 @@ func (s *Session) Encode(key [32]byte) []byte {
 	return b.Bytes()
 }
 
-// isOurs says why a file with this content, or beginning, is not to be overwritten or removed.
-func isOurs(content []byte) error {
+// checkOurs says why a file with this content, or beginning, is not to be overwritten or removed.
+func checkOurs(content []byte) error {
 	const begin = "-----BEGIN " + blockTicket + "-----"
 	if n := min(len(content), len(begin)); string(content[:n]) != begin[:n] {
 		return errors.New("the file is no session, and is left as it is")
@@ -130,7 +130,7 @@ func Take(file File, key [32]byte) (*Session, error) {
 		if err != nil {
 			return err
 		}
-		if err := isOurs(content); err != nil {
+		if err := checkOurs(content); err != nil {
 			return err
 		}
 		s, err = Decode(content, key)
