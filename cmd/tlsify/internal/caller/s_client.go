@@ -120,7 +120,7 @@ func noInput() error {
 // lines makes the ends of the caller's lines those of the network.
 type lines struct {
 	from int // the caller's
-	to   int // what is descriptor 0 from now on
+	to   int // the other end of what is descriptor 0 from now on
 }
 
 func newLines() (*lines, error) {
@@ -160,15 +160,16 @@ func (l *lines) run() {
 			}
 			last = buffer[n-1]
 		}
-		switch {
-		case err == nil:
+		if err == nil {
 			continue
-		case err != io.EOF && runtime.GOOS == "linux": // which resets where something is left unread
-			unix.Write(0, []byte{0})
-			fallthrough
-		case err == io.EOF:
-			to.Close()
 		}
+		if err != io.EOF {
+			if runtime.GOOS != "linux" {
+				return
+			}
+			unix.Write(0, []byte{0}) // nobody reads it, and so the end behind it is a reset
+		}
+		to.Close()
 		return
 	}
 }
