@@ -45,6 +45,7 @@ var usageErrors = []struct {
 	{"address-without-port", "connect|127.0.0.1", `"127.0.0.1" is not HOST:PORT: which port\?.*127.0.0.1:443`, ""},
 	{"socat-address", "connect|OPENSSL:localhost:443,verify=0", `is an address of socat's: here it is HOST:PORT`, ""},
 	{"option-without-name", "connect|--=a|localhost:1", `unknown option --=a: `, ""},
+	{"listen-star-without-port", "listen|--cert|GOOD.pem|--key|GOOD.key|*:|--|cat", `"\*:" is not HOST:PORT`, ""},
 	{"listen-star", "listen|--cert|GOOD.pem|--key|GOOD.key|*:8443|--|cat", `"\*:8443" is not HOST:PORT: :8443 is every address`, ""},
 	{"listen-bare-port", "listen|--cert|GOOD.pem|--key|GOOD.key|8443|--|cat", `"8443" is not HOST:PORT: 127.0.0.1:8443 is for this machine alone, :8443`, ""},
 	{"socat-addresses", "connect|-|openssl:localhost:443", `"openssl:localhost:443" is an address of socat's`, ""},

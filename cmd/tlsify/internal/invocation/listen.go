@@ -68,7 +68,7 @@ func (p *parser) listenAddress(s string) (t Target, err error) {
 	if isNumber(s) {
 		return t, status.Usagef("%q is not HOST:PORT: 127.0.0.1:%s is for this machine alone, :%s for every address", s, s, s)
 	}
-	if err == nil && host == "*" {
+	if err == nil && host == "*" && port != "" {
 		return t, status.Usagef("%q is not HOST:PORT: :%s is every address", status.Cut(s), status.Cut(port))
 	}
 	if err != nil || port == "" { // as of a variable that is not set: only 0 is any port

@@ -72,7 +72,7 @@ func (p *parser) place() (err error) {
 		return status.Usagef("HOST:PORT is one word: %s:%s", status.Cut(rest[0]), status.Cut(rest[1]))
 	case slices.ContainsFunc(rest, isSocats):
 		return status.Usagef("%q is an address of socat's: here it is HOST:PORT alone, with the options before it; a server is tlsify listen", status.Cut(rest[slices.IndexFunc(rest, isSocats)]))
-	case !strings.Contains(rest[0], ":") && (len(rest) > 1 || !w.Named && option.NearForm(rest[0])):
+	case !strings.Contains(rest[0], ":") && (len(rest) > 1 || !w.Named && option.NearForm(rest[0]) != ""):
 		return status.Usagef("%s", option.NoForm(rest[0]))
 	case len(rest) > 1 && w.Prog == nil && p.inv.Inspect == "":
 		return status.Usagef("unexpected argument %q: a program stands behind --", status.Cut(rest[1]))

@@ -364,10 +364,8 @@ func typed(args []string, unknown *pflag.NotExistError) string {
 	return "-" + letters
 }
 
-// NearForm tells whether a word may be a form of the command, mistyped.
-func NearForm(word string) bool { return nearForm(word) != "" }
-
-func nearForm(word string) string {
+// NearForm is the form of the command that a word may be, mistyped, or "".
+func NearForm(word string) string {
 	var names []string
 	for _, f := range Forms {
 		names = append(names, string(f))
@@ -378,7 +376,7 @@ func nearForm(word string) string {
 // NoForm says, of a first word, that it is no form of the command.
 func NoForm(word string) string {
 	text := fmt.Sprintf("%q is neither a form of the command nor HOST:PORT", status.Cut(word))
-	if near := nearForm(word); near != "" {
+	if near := NearForm(word); near != "" {
 		return text + ": did you mean " + near + "?"
 	}
 	return text + "; see tlsify help"
