@@ -43,7 +43,7 @@ func (r *kernelReceiver) receive() error {
 			r.pipe = r.pipe.Close()
 			return r.finish(err)
 		}
-		if len(r.piece) > 0 || r.pipe != nil && r.pipe.Held > 0 {
+		if r.holds() {
 			return nil
 		}
 	}

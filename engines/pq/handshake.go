@@ -44,7 +44,8 @@ type secrets struct {
 	exporter, resumption                 []byte
 }
 
-// preferences are what tests can change about an engine, and nobody else.
+// preferences are what an engine would rather have. A build adds compressions, a
+// configuration narrows signatures and suites (under); the rest is for tests to change.
 type preferences struct {
 	schemes      []uint16 // to accept signatures of; nil: by the level
 	signing      []uint16 // to sign with; nil: as schemes

@@ -62,8 +62,7 @@ func (k *keptSession) verified(peer *engine.Peer) {
 	k.peer = peer
 }
 
-// save puts the new tickets into the file. It is called only for a connection
-// that was verified.
+// save puts the new tickets into the file, of a peer that was verified; k may be nil.
 func (k *keptSession) save() {
 	if k == nil {
 		return
