@@ -120,6 +120,7 @@ func (f *flight) certificate(in cryptobyte.String) {
 	if !in.ReadUint16(&algorithm) || !in.ReadUint24(&length) || !in.ReadUint24LengthPrefixed(&compressed) {
 		return // the library takes no such message
 	}
+	f.h.compressed = int(length)
 	if length > mostOfCertificate {
 		f.end(engine.AlertBadCertificate, fmt.Sprintf("a compressed certificate of %d bytes", length))
 	} else if algorithm == zstd.ID {

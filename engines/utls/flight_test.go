@@ -2,6 +2,7 @@ package utls
 
 import (
 	"bytes"
+	"compress/zlib"
 	"crypto/ecdh"
 	"crypto/rand"
 	"encoding/binary"
@@ -31,6 +32,7 @@ import (
 // could want a window of half a gigabyte, which the library reserves.
 func TestCompressedCertificateIsBounded(t *testing.T) {
 	const most = 1 << 18 // as long as one may be that is not compressed
+	const beyond, short = "a compressed certificate of 40000 bytes, which the fingerprint asks for", "decompressed len"
 	const tooLong, badContent = "a compressed certificate of", "a compressed certificate that does not decompress"
 	warning := []byte{21, 3, 3, 0, 2, 1, 112}
 	for _, c := range []struct {
@@ -49,6 +51,9 @@ func TestCompressedCertificateIsBounded(t *testing.T) {
 		{"by zstd, of a longer one", byZstd(512<<20, 1000), nil, 1, badContent},
 		{"by zstd, in pieces", byZstd(512<<20, 1000), nil, 9, badContent},
 		{"by zstd, too long", byZstd(8<<20, most+1), nil, 1, tooLong},
+		{"by zlib", byZlib(32<<10, 32<<10), nil, 1, ""},
+		{"by zlib, longer than the library takes", byZlib(40000, 40000), nil, 1, beyond},
+		{"by zlib, and less than it says", byZlib(1001, 1000), nil, 1, short},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			encryptedExtensions, certificateRequest := []byte{8, 0, 0, 2, 0, 0}, []byte{13, 0, 0, 11, 0, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3}
@@ -79,11 +84,14 @@ func TestCompressedCertificateIsBounded(t *testing.T) {
 			})
 			runtime.ReadMemStats(&after)
 			peer, blamed := err.(*engine.PeerError)
-			if !blamed || !strings.Contains(err.Error(), c.why) || c.why == "" && strings.Contains(err.Error(), "compressed") {
-				t.Errorf("%v", err)
+			if blamed == (c.why == beyond) || !strings.Contains(err.Error(), c.why) || c.why == "" && strings.Contains(err.Error(), "compressed") {
+				t.Fatalf("%v", err)
 			}
-			if c.why != "" && (peer.Fault != engine.FaultProtocol || !bytes.Equal(alert, []byte{2, byte(engine.AlertBadCertificate)})) {
-				t.Errorf("%v, and the alert %v", peer.Fault, alert)
+			if c.why != "" && blamed && peer.Fault != engine.FaultProtocol {
+				t.Errorf("%v", peer.Fault)
+			}
+			if c.why != "" && !bytes.Equal(alert, []byte{2, byte(engine.AlertBadCertificate)}) {
+				t.Errorf("the alert %v", alert)
 			}
 			if used := after.TotalAlloc - before.TotalAlloc; used > 32<<20 {
 				t.Errorf("%d KiB", used>>10)
@@ -115,6 +123,15 @@ func byBrotli(t *testing.T, length int) []byte {
 		t.Fatalf("%d bytes", b.Len())
 	}
 	return compressedMessage(2, length, b.Bytes())
+}
+
+// byZlib says a length that it may not have.
+func byZlib(says, length int) []byte {
+	var b bytes.Buffer
+	w := zlib.NewWriter(&b)
+	w.Write(emptyCertificates(length))
+	w.Close()
+	return compressedMessage(1, says, b.Bytes())
 }
 
 // byZstd is one frame: the length of the list, and the same byte again and again.

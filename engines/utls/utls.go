@@ -75,10 +75,11 @@ type handshake struct {
 	profile *profile // nil: the library's own ClientHello
 	hello   *serverHello
 
-	tap       adapter.Tap
-	requested bool              // the server asked for a certificate
-	shown     *x509.Certificate // that it got
-	refusal   error             // why we ended it, if we did
+	tap        adapter.Tap
+	requested  bool              // the server asked for a certificate
+	shown      *x509.Certificate // that it got
+	compressed int               // how many bytes the server's certificate is to come to
+	refusal    error             // why we ended it, if we did
 }
 
 // prepare does everything that comes before the first byte. Records is nil
