@@ -49,7 +49,7 @@ const hostNameLen = 255
 // clients send addresses of IPv6.
 func HostName(sent string) (name string, ok bool) {
 	name = strings.TrimSuffix(sent, ".")
-	if name == "" || len(name) > hostNameLen {
+	if name == "" || len(name) > hostNameLen || name[0] == '-' { // a program's option
 		return "", false
 	}
 	for label := range strings.SplitSeq(name, ".") {

@@ -44,12 +44,12 @@ func TestCanonicalGroup(t *testing.T) {
 	}
 }
 
-// A program behind a server may make a path of what a client has asked for: a name with
-// a slash, or of two dots, led out of its directory.
+// A program behind a server may make a path of what a client has asked for, or a word of a
+// command: a name with a slash, or of two dots, led out of its directory.
 func TestHostName(t *testing.T) {
 	for sent, want := range map[string]string{
 		"tlsify.test": "tlsify.test", "tlsify.test.": "tlsify.test", "A-1_b.Test": "A-1_b.Test", "::1": "::1", "127.0.0.1": "127.0.0.1",
-		"": "", ".": "", "..": "", "a..test": "", ".test": "", "../../etc": "", "a/b": "", "a b": "", "$(id)": "", "a\x00b": "", "é.test": "", "[::1]": "",
+		"": "", ".": "", "..": "", "a..test": "", ".test": "", "../../etc": "", "a/b": "", "a b": "", "$(id)": "", "a\x00b": "", "-rf": "", "-a.test": "", "a.-b.test": "a.-b.test", "é.test": "", "[::1]": "",
 	} {
 		if got, ok := HostName(sent); got != want || ok != (want != "") {
 			t.Errorf("%q is %q, %v", sent, got, ok)
