@@ -43,6 +43,6 @@ puts format("ruby #{RUBY_VERSION}: of 300000 bytes arrived: by descriptor 1 %d (
 exit seen == [[300000, 0], [65536, 1], [300000, 0]]
 END
 export LD_LIBRARY_PATH=$libraries
-RUBYLIB=$dir/ruby/usr/lib/ruby/3.1.0:$(echo "$libraries"/ruby/3.1.0)
+RUBYLIB=$dir/ruby/usr/lib/ruby/3.1.0:$libraries/ruby/3.1.0
 export RUBYLIB
 timeout 60 ruby/usr/bin/ruby3.1 --disable=gems main.rb

@@ -297,6 +297,9 @@ func (b *bundle) scan(each func(der, subject []byte) error) error {
 			return all(der)
 		}
 	}
+	if wrapped := pemfile.Wrapped(text); wrapped != "" {
+		return errors.New(wrapped)
+	}
 	if pemfile.IsDER(text) { // one certificate
 		return split(text)
 	}

@@ -183,6 +183,9 @@ func TestStoreDamaged(t *testing.T) {
 		"private key":      {append(bytes.Clone(good), block("EC PRIVATE KEY", []byte{0x30, 0})...), "private key"},
 		"TRUSTED":          {block("TRUSTED CERTIFICATE", root.Raw), "TRUSTED"},
 		"PKCS7":            {block("PKCS7", root.Raw), "openssl pkcs7"},
+		"PKCS7, DER":       {[]byte("0\x82\x04\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x82"), "openssl pkcs7 -inform DER"},
+		"PKCS12":           {[]byte("0\x82\x04\x00\x02\x01\x03\x30\x82"), "openssl pkcs12"},
+		"PKCS12, BER":      {[]byte("0\x80\x02\x01\x03\x30\x80"), "openssl pkcs12"},
 		"CRL":              {block("X509 CRL", root.Raw), "no place"},
 		"DER and more":     {append(bytes.Clone(root.Raw), good...), "no certificate"},
 	} {

@@ -261,17 +261,35 @@ func isShortDER(data []byte) bool {
 	return len(data) > 2 && data[0] == 0x30 && data[1] < 0x80 && len(data) == 2+int(data[1])
 }
 
-// isPKCS12 looks for a PFX, which begins with the version 3 (RFC 7292, section 4).
-func isPKCS12(data []byte) bool {
-	if !IsDER(data) {
-		return false
+// content gives what is in the SEQUENCE at the beginning of a file. Its length may be left
+// to its end, as BER has it and NSS writes it: only its beginning is sure to be there.
+func content(data []byte) []byte {
+	switch {
+	case IsDER(data):
+		return data[min(len(data), 2+int(data[1]&0x7f)):]
+	case bytes.HasPrefix(data, []byte{0x30, 0x80}):
+		return data[2:]
 	}
-	content := data[min(len(data), 2+int(data[1]&0x7f)):]
-	return bytes.HasPrefix(content, []byte{2, 1, 3})
+	return nil
 }
 
 // PKCS7 says what a block of that label is, to whoever expected certificates.
 const PKCS7 = "certificates in a PKCS #7 wrapping: take them out with `openssl pkcs7 -print_certs`"
+
+// Wrapped says in what other form than PEM or DER certificates and keys are in a file: a
+// PFX, which begins with the version 3 (RFC 7292, section 4), SignedData of PKCS #7 (RFC 2315,
+// section 14), or a store of Java's. It is "" where they are in none of these.
+func Wrapped(data []byte) string {
+	switch {
+	case bytes.HasPrefix(content(data), []byte{2, 1, 3}):
+		return "it is a PKCS #12 file (.p12, .pfx), not PEM: convert it with `openssl pkcs12 -nodes`"
+	case bytes.HasPrefix(content(data), []byte("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02")):
+		return "it is a PKCS #7 file (.p7b), not PEM: convert it with `openssl pkcs7 -inform DER -print_certs`"
+	case bytes.HasPrefix(data, []byte{0xfe, 0xed, 0xfe, 0xed}):
+		return "it is a Java key store (.jks), not PEM: convert it with `keytool -importkeystore -deststoretype pkcs12` and `openssl pkcs12 -nodes`"
+	}
+	return ""
+}
 
 // Foreign says what a file without any PEM block may be, to whoever expected
 // one.
@@ -281,8 +299,8 @@ func Foreign(data []byte) string {
 		return "it is empty"
 	case bytes.HasPrefix(data, []byte{0xff, 0xfe}), bytes.HasPrefix(data, []byte{0xfe, 0xff}):
 		return "it is in UTF-16: save it as plain text"
-	case isPKCS12(data):
-		return "it is a PKCS #12 file (.p12, .pfx), not PEM: convert it with `openssl pkcs12 -nodes`"
+	case Wrapped(data) != "":
+		return Wrapped(data)
 	case IsDER(data), isShortDER(data):
 		return "it is in DER, not PEM: convert it with openssl"
 	case strings.Contains(string(data[:min(len(data), 1<<16)]), "BEGIN"):

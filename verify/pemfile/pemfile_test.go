@@ -104,7 +104,9 @@ func TestHeaders(t *testing.T) {
 func TestForeign(t *testing.T) {
 	for text, want := range map[string]string{
 		" \n": "empty", "\xff\xfe-\x00": "UTF-16", "0\x82\x01\x00abc": "DER",
-		"0\x05\x02\x01\x01\x04\x00": "DER", "0\x03\x02\x01\x01\n": "no PEM block", "0\x82\x04\x00\x02\x01\x03": "openssl pkcs12", "0\x82": "no PEM block", "0\x83\x02": "DER", "---BEGIN A---": "damaged", "hello": "no PEM block",
+		"0\x05\x02\x01\x01\x04\x00": "DER", "0\x03\x02\x01\x01\n": "no PEM block", "0\x82\x04\x00\x02\x01\x03": "openssl pkcs12",
+		"0\x80\x02\x01\x03\x30": "openssl pkcs12", "0\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02": "openssl pkcs7 -inform DER",
+		"0\x82\x04\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02": "openssl pkcs7", "\xfe\xed\xfe\xed\x00": "keytool", "0\x82": "no PEM block", "0\x83\x02": "DER", "---BEGIN A---": "damaged", "hello": "no PEM block",
 	} {
 		if got := Foreign([]byte(text)); !strings.Contains(got, want) {
 			t.Errorf("%q: %s", text, got)

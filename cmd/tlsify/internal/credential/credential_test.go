@@ -110,6 +110,10 @@ func TestReadKeyNames(t *testing.T) {
 		"an X448 key":          "genpkey -algorithm X448",
 		"curve secp256k1":      "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1",
 		"brainpoolP256r1":      "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:brainpoolP256r1",
+		"brainpoolP384r1":      "ecparam -name brainpoolP384r1 -genkey",
+		"secp256k1, which TLS": "ecparam -name secp256k1 -genkey -noout",
+		"given in numbers":     "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:explicit",
+		"-param_enc named_cur": "ecparam -name prime256v1 -param_enc explicit -genkey -noout",
 		"private key is encry": "genpkey -algorithm ED25519 -aes128 -pass pass:x",
 	} {
 		text, err := exec.Command(openssl, strings.Fields(args)...).Output()

@@ -84,7 +84,11 @@ func parseBlock(block *pemfile.Block, other OtherKeys) (crypto.Signer, error) {
 			return parseMLDSA(der)
 		}
 	case "EC PRIVATE KEY":
-		key, err = x509.ParseECPrivateKey(der)
+		if key, err = x509.ParseECPrivateKey(der); err != nil {
+			if named := unsupportedEC(der); named != nil {
+				return nil, named
+			}
+		}
 	case "RSA PRIVATE KEY":
 		key, err = x509.ParsePKCS1PrivateKey(der)
 	default:
@@ -143,14 +147,49 @@ func unsupported(der []byte) error {
 	if last := len(outer.Algorithm.OID) - 1; last > 0 && outer.Algorithm.OID[:last].Equal(signatureArc) && outer.Algorithm.OID[last] >= 20 && outer.Algorithm.OID[last] <= 31 {
 		kind = "an SLH-DSA key, which only a build with the engine pq has"
 	}
-	var curve asn1.ObjectIdentifier
-	if _, err := asn1.Unmarshal(outer.Algorithm.Parameters.FullBytes, &curve); err == nil && kind == "" {
-		kind = others()[curve.String()]
+	if kind == "" && outer.Algorithm.OID.Equal(ecPublicKey) {
+		kind = unsupportedCurve(outer.Algorithm.Parameters.FullBytes)
 	}
 	if kind == "" {
 		return nil
 	}
 	return errors.New("the private key is " + kind)
+}
+
+// ecPublicKey is the algorithm of all keys on curves (RFC 5480, section 2.1.1).
+var ecPublicKey = asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}
+
+// unsupportedEC is unsupported for a key in SEC 1's form (RFC 5915, section 3).
+func unsupportedEC(der []byte) error {
+	var key struct {
+		Version    int
+		Key        []byte
+		Parameters asn1.RawValue  `asn1:"optional,explicit,tag:0"`
+		Public     asn1.BitString `asn1:"optional,explicit,tag:1"`
+	}
+	if _, err := asn1.Unmarshal(der, &key); err != nil {
+		return nil
+	}
+	kind := unsupportedCurve(key.Parameters.Bytes)
+	if len(key.Parameters.Bytes) == 0 {
+		kind = "without its curve's name, as certtool -k leaves it of a key in PKCS #8: take the file that this was made from"
+	}
+	if kind == "" {
+		return nil
+	}
+	return errors.New("the private key is " + kind)
+}
+
+// unsupportedCurve names a curve by its ECParameters (RFC 5480, section 2.1.1).
+func unsupportedCurve(parameters []byte) string {
+	var curve asn1.ObjectIdentifier
+	if _, err := asn1.Unmarshal(parameters, &curve); err == nil {
+		return others()[curve.String()]
+	}
+	if len(parameters) > 0 && parameters[0] == 0x30 {
+		return "on a curve that is given in numbers: name it with `openssl ec -param_enc named_curve`"
+	}
+	return ""
 }
 
 // marshalPublic gives a SubjectPublicKeyInfo, DER.

@@ -79,6 +79,21 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// GnuTLS's certtool -k writes a key that it has read in PKCS #8 as one in SEC 1 that does not
+// say on which curve it is; it was said to be malformed.
+func TestKeyWithoutCurve(t *testing.T) {
+	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	der := must(asn1.Marshal(struct {
+		Version int
+		Key     []byte
+		Public  asn1.BitString `asn1:"explicit,tag:1"`
+	}{1, must(key.Bytes()), asn1.BitString{Bytes: must(key.PublicKey.Bytes()), BitLength: 8 * 65}}))
+	text := pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
+	if _, err := ParseKey(text, nil); err == nil || !strings.Contains(err.Error(), "without its curve's name") {
+		t.Error(err)
+	}
+}
+
 // pkcs8 wraps a private key's inner form.
 func pkcs8(arc int, inner []byte) []byte {
 	return must(asn1.Marshal(struct {
