@@ -43,7 +43,8 @@ func Reap(pid int) (status syscall.WaitStatus) {
 }
 
 // ForkSelf starts another tlsify, which has of our descriptors those that are
-// given, under the same numbers, and 2; and this environment. It starts none.
+// given, under the same numbers, and 2; and this environment. It starts none. 1 is
+// /dev/null, and so is 0 where that is not given.
 func ForkSelf(args, env []string, given []int, fds *Claims) (pid int, err error) {
 	null, err := OpenNull()
 	if err != nil {
@@ -51,6 +52,9 @@ func ForkSelf(args, env []string, given []int, fds *Claims) (pid int, err error)
 	}
 	defer unix.Close(null)
 	files := []uintptr{uintptr(null), uintptr(null), Inheritable(3, fds, null)[2]}
+	if slices.Contains(given, 0) {
+		files[0] = 0
+	}
 	for n := 3; n <= slices.Max(given); n++ {
 		if slices.Contains(given, n) {
 			files = append(files, uintptr(n))

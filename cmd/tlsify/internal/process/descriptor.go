@@ -152,6 +152,20 @@ func Named(name string) (int, bool) {
 	return n, err == nil && n >= 0
 }
 
+// ByPath takes the number from a path that leads to a descriptor of whoever opens it, as
+// shells write <(COMMAND), and says whether it is one.
+func ByPath(name string) (int, bool) {
+	if name == "/dev/stdin" {
+		return 0, true
+	}
+	digits, ok := strings.CutPrefix(name, "/dev/fd/")
+	if !ok {
+		digits, ok = strings.CutPrefix(name, "/proc/self/fd/")
+	}
+	n, err := strconv.Atoi(digits)
+	return n, ok && err == nil && n >= 0
+}
+
 // CheckName refuses, for an option whose file may be made, what begins as fd:N does
 // and has no number, as where a shell's variable is not set.
 func CheckName(option, name string) error {

@@ -82,6 +82,7 @@ func (s *Process) start(r Request, pairs [][2]string, its int) error {
 			unix.Close(n)
 		}
 	}()
+	var inherited []int // and left to PROG as well
 	for _, pair := range pairs {
 		for i, what := range []string{"cert", "key"} {
 			n, err := r.Files.Pass(what, pair[i])
@@ -91,6 +92,9 @@ func (s *Process) start(r Request, pairs [][2]string, its int) error {
 			if n >= 0 && !slices.Contains(given, n) {
 				given = append(given, n)
 			}
+			if n, ok := process.ByPath(pair[i]); ok && !r.Claims.Has(n) && slices.Contains(process.Inherited(), n) {
+				inherited = append(inherited, n)
+			}
 			args = append(args, pair[i])
 		}
 	}
@@ -98,7 +102,7 @@ func (s *Process) start(r Request, pairs [][2]string, its int) error {
 	if !r.Listen {
 		env = process.OfOneProcessor
 	}
-	pid, err := process.ForkSelf(args, env, given, r.Claims)
+	pid, err := process.ForkSelf(args, env, append(inherited, given...), r.Claims)
 	if err != nil {
 		return status.Usagef("--key: cannot start a signing process: %v", err)
 	}
