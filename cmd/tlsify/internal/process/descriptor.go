@@ -141,6 +141,12 @@ func CloseInherited() {
 	}
 }
 
+// IsPipe tells whether what has been read of a descriptor is gone, for all who have it.
+func IsPipe(n int) bool {
+	var here unix.Stat_t
+	return unix.Fstat(n, &here) == nil && here.Mode&unix.S_IFMT == unix.S_IFIFO
+}
+
 // Named takes fd:N apart, which stands for a descriptor where a file may be
 // named.
 func Named(name string) (int, bool) {

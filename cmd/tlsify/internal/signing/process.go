@@ -82,7 +82,7 @@ func (s *Process) start(r Request, pairs [][2]string, its int) error {
 			unix.Close(n)
 		}
 	}()
-	var inherited []int // and left to PROG as well
+	var inherited []int // pipes: others have them, too, but not what was in them
 	for _, pair := range pairs {
 		for i, what := range []string{"cert", "key"} {
 			n, err := r.Files.Pass(what, pair[i])
@@ -93,6 +93,9 @@ func (s *Process) start(r Request, pairs [][2]string, its int) error {
 				given = append(given, n)
 			}
 			if n, ok := process.ByPath(pair[i]); ok && !r.Claims.Has(n) && slices.Contains(process.Inherited(), n) {
+				if !process.IsPipe(n) {
+					return status.Usagef("--%s: %s is no pipe, and not only who reads the keys would have it: give a file by its own path, or as fd:N", what, status.Cut(pair[i]))
+				}
 				inherited = append(inherited, n)
 			}
 			args = append(args, pair[i])
