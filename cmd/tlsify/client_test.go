@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -98,6 +99,13 @@ func applySetting(t testing.TB, config *tls.Config, setting string) error {
 		showCertificate(config, &c)
 	case "tickets":
 		config.SessionTicketsDisabled = false
+	case "refuses-tickets": // as OpenSSL's servers do, with clients' certificates and no session id context
+		config.VerifyConnection = func(state tls.ConnectionState) error {
+			if state.DidResume {
+				return errors.New("no session is resumed")
+			}
+			return nil
+		}
 	case "alpn":
 		config.NextProtos = strings.Split(value, ",")
 	case "groups":

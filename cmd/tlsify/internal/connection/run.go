@@ -167,6 +167,9 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 			c.noteTickets(&config)
 		}
 		c.session, err = c.inv.Engine.Client(ctx, stream, &config)
+		if alerted(err) {
+			c.kept.forget()
+		}
 	} else {
 		config := *c.inv.Server
 		config.Verify = c.judge(ctx)
@@ -246,7 +249,7 @@ func (c *connection) stream(ctx, unlimited context.Context) int {
 	if err == errTimeout { // of which the pump does not know
 		c.inv.Say.Failure(Blame(err, c.at, c.certAsked()))
 	}
-	c.kept.save()
+	c.kept.ended(err)
 	exit := status.OK
 	if err != nil && !c.hasLeft(err) {
 		exit = Blame(err, c.at, c.certAsked()).Status

@@ -2,6 +2,8 @@ package connection
 
 import (
 	"bytes"
+	"errors"
+	"os"
 	"sync"
 
 	"tlsify/cmd/tlsify/internal/sessions"
@@ -60,6 +62,32 @@ func (k *keptSession) verified(peer *engine.Peer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.peer = peer
+}
+
+// ended saves the new tickets, unless a fatal alert of either side has ended the stream.
+func (k *keptSession) ended(err error) {
+	if alerted(err) {
+		k.forget()
+	} else {
+		k.save()
+	}
+}
+
+// alerted tells whether a fatal alert of either side has ended the connection, which must
+// not be resumed then (RFC 5246, section 7.2.2; RFC 8446, section 6.2). There are servers
+// that say one to each client that offers their ticket.
+func alerted(err error) bool {
+	return is[*engine.AlertError](err) || is[*engine.PeerError](err)
+}
+
+// forget removes the session that was offered, with all its tickets.
+func (k *keptSession) forget() {
+	if k == nil || !k.offered {
+		return
+	}
+	if err := sessions.Drop(k.file, k.key); err != nil && !errors.Is(err, os.ErrNotExist) {
+		k.note("the session that failed is still there: " + err.Error())
+	}
 }
 
 // save puts the new tickets into the file, of a peer that was verified; k may be nil.

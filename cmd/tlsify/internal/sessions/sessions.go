@@ -156,6 +156,24 @@ func Take(file File, key [32]byte) (*Session, error) {
 	return s, nil
 }
 
+// Drop removes the session for key from file, with all its tickets. One for another key
+// is left where it is, and so is what is no session.
+func Drop(file File, key [32]byte) error {
+	return locked(file, func() error {
+		content, err := file.read()
+		if err != nil {
+			return err
+		}
+		if err := checkOurs(content); err != nil {
+			return err
+		}
+		if _, err := Decode(content, key); err == errOtherKey {
+			return err
+		}
+		return file.remove()
+	})
+}
+
 // Put replaces what is in file by a session for key. Tickets that are left
 // there of the same session stay, as many as there is room for.
 func Put(file File, key [32]byte, s *Session) error {
