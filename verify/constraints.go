@@ -24,10 +24,11 @@ const maxNameChecks = 1 << 18
 
 // subtrees is one side of a nameConstraints extension.
 type subtrees struct {
-	dns, email, uri []string
-	ip              []*net.IPNet
-	dirs            [][][]byte // canonical RDNs
-	other           [9]bool    // forms of name that are not evaluated, by tag
+	dns, uri []string
+	email    []mailbox
+	ip       []*net.IPNet
+	dirs     [][][]byte // canonical RDNs
+	other    [9]bool    // forms of name that are not evaluated, by tag
 }
 
 func (s *subtrees) size() int {
@@ -99,7 +100,9 @@ func newHolder(c *x509.Certificate) (*holder, bool) {
 	return h, true
 }
 
-func (h *holder) count() int { return h.alt.count + h.rdns }
+// count is how many names there are to compare: of the subject each part, and each
+// attribute that may be a mail address, of which one part may have thousands.
+func (h *holder) count() int { return h.alt.count + h.rdns + len(h.c.Subject.Names) }
 
 // fault names the first name that the constraints forbid, or is empty.
 func (h *holder) fault(permitted, excluded *subtrees) string {
@@ -124,10 +127,10 @@ func (h *holder) fault(permitted, excluded *subtrees) string {
 			return "the address " + ip.String()
 		}
 	}
-	for _, mailbox := range h.mailboxes() {
-		within := func(constraint string) bool { return emailWithin(mailbox, constraint) }
+	for _, text := range h.mailboxes() {
+		within := parseMailbox(text).within
 		if !allowed(permitted.email, excluded.email, within, within) {
-			return fmt.Sprintf("the mail address %q", oneLine(mailbox))
+			return fmt.Sprintf("the mail address %q", oneLine(text))
 		}
 	}
 	for _, uri := range h.alt.uris {
@@ -136,7 +139,8 @@ func (h *holder) fault(permitted, excluded *subtrees) string {
 		}
 		_, host, ok := splitURI(uri)
 		_, notIP := netip.ParseAddr(strings.Trim(host, "[]"))
-		within := func(domain string) bool { return hostWithin(lowerASCII(host), domain) }
+		host = lowerASCII(host)
+		within := func(domain string) bool { return hostWithin(host, domain) }
 		if !ok || notIP == nil || !allowed(permitted.uri, excluded.uri, within, within) {
 			return fmt.Sprintf("the URI %q", oneLine(uri))
 		}
@@ -218,24 +222,33 @@ func hostWithin(host, domain string) bool {
 	return strings.HasSuffix(host, domain) && len(host) > len(domain)
 }
 
-// emailWithin compares a mailbox with one mailbox, one host, or, with a
-// leading dot, all hosts below a domain. The part before the @ keeps its case.
-func emailWithin(mailbox, constraint string) bool {
-	local, host, ok := strings.CutLast(mailbox, "@")
-	if !ok {
-		return false
+// mailbox is a mail address, or a constraint on such. It is taken apart once, however
+// often it is compared. A constraint may have no @, and is a host then or, with a
+// leading dot, all hosts below a domain.
+type mailbox struct {
+	local, host string // the host in lower case; the part before the @ keeps its case
+	at          bool
+}
+
+func parseMailbox(text string) mailbox {
+	local, host, at := strings.CutLast(text, "@")
+	if !at {
+		local, host = "", text
 	}
-	host = lowerASCII(host)
-	if wantLocal, wantHost, ok := strings.CutLast(constraint, "@"); ok {
-		return local == wantLocal && host == wantHost
+	return mailbox{local, lowerASCII(host), at}
+}
+
+func (m mailbox) within(constraint mailbox) bool {
+	if constraint.at {
+		return m == constraint
 	}
-	return hostWithin(host, constraint)
+	return m.at && hostWithin(m.host, constraint.host)
 }
 
 // parseConstraints reads c's nameConstraints, taking from x509 what it parses.
 func parseConstraints(c *x509.Certificate) (permitted, excluded *subtrees, ok bool) {
-	permitted = &subtrees{dns: lowerAll(c.PermittedDNSDomains), ip: c.PermittedIPRanges, email: lowerHosts(c.PermittedEmailAddresses), uri: lowerAll(c.PermittedURIDomains)}
-	excluded = &subtrees{dns: lowerAll(c.ExcludedDNSDomains), ip: c.ExcludedIPRanges, email: lowerHosts(c.ExcludedEmailAddresses), uri: lowerAll(c.ExcludedURIDomains)}
+	permitted = &subtrees{dns: lowerAll(c.PermittedDNSDomains), ip: c.PermittedIPRanges, email: parseMailboxes(c.PermittedEmailAddresses), uri: lowerAll(c.PermittedURIDomains)}
+	excluded = &subtrees{dns: lowerAll(c.ExcludedDNSDomains), ip: c.ExcludedIPRanges, email: parseMailboxes(c.ExcludedEmailAddresses), uri: lowerAll(c.ExcludedURIDomains)}
 	var seq cryptobyte.String
 	input := cryptobyte.String(extension(c, oidNameConstraints).Value)
 	if !input.ReadASN1(&seq, cbasn1.SEQUENCE) || !input.Empty() {
@@ -286,11 +299,10 @@ func lowerAll(names []string) []string {
 	return lower
 }
 
-func lowerHosts(mailboxes []string) []string {
-	lower := make([]string, len(mailboxes))
-	for i, mailbox := range mailboxes {
-		at := strings.LastIndexByte(mailbox, '@') + 1
-		lower[i] = mailbox[:at] + lowerASCII(mailbox[at:])
+func parseMailboxes(texts []string) []mailbox {
+	list := make([]mailbox, len(texts))
+	for i, text := range texts {
+		list[i] = parseMailbox(text)
 	}
-	return lower
+	return list
 }

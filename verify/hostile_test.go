@@ -9,14 +9,17 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"io"
 	"math/big"
 	"net"
+	"net/url"
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -130,6 +133,34 @@ func hostileCases(t testing.TB) map[string]struct {
 	some := issue(t, "CA some", nil, nil, constrain(60))
 	peers["as many as allowed"] = peer{policy(t, some), evidence(issue(t, "leaf", some, nil, name(500)))}
 	peers["many names"] = peer{policy(t, root), evidence(issue(t, "leaf", root, nil, name(10000), func(c *x509.Certificate) { c.DNSNames = c.DNSNames[1:] }))}
+	noHosts := func(n int) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			for i := range n {
+				c.ExcludedEmailAddresses = append(c.ExcludedEmailAddresses, fmt.Sprintf(".%d", i))
+				c.ExcludedURIDomains = append(c.ExcludedURIDomains, fmt.Sprintf(".%d", i))
+			}
+		}
+	}
+	noMail := issue(t, "CA no mail", nil, nil, noHosts(8000))
+	mailboxes := func(c *x509.Certificate) { // in one part of the name
+		var all pkix.RelativeDistinguishedNameSET
+		for i := range 7000 {
+			all = append(all, pkix.AttributeTypeAndValue{Type: oidEmailAddress, Value: fmt.Sprintf("a@h%d.example", i)})
+		}
+		der, err := asn1.Marshal(pkix.RDNSequence{all})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.RawSubject = der
+	}
+	peers["mail addresses in the subject"] = peer{policy(t, noMail), evidence(issue(t, "leaf", noMail, nil, mailboxes))}
+	endless := strings.Repeat("h.", 60_000) + "7999" // the last of them
+	peers["a long mail address"] = peer{policy(t, noMail), evidence(issue(t, "leaf", noMail, nil, func(c *x509.Certificate) {
+		c.EmailAddresses = []string{"a@" + endless}
+	}))}
+	peers["a long URI"] = peer{policy(t, noMail), evidence(issue(t, "leaf", noMail, nil, func(c *x509.Certificate) {
+		c.URIs = []*url.URL{{Scheme: "https", Host: endless}}
+	}))}
 	long := func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: string(make([]byte, 1<<16))} }
 	peers["a long name"] = peer{policy(t, root), evidence(issue(t, "leaf", nil, nil, long))}
 	return peers
