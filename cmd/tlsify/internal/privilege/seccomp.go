@@ -39,6 +39,9 @@ type test struct {
 func oneOf(arg int, values ...uint32) test { return test{arg: arg, values: values} }
 func without(arg int, bits uint32) test    { return test{arg: arg, clear: bits} }
 
+// The options of SOL_TLS (linux/tls.h). TLS_TX has the number of TCP_NODELAY.
+const tlsRX = 2
+
 const (
 	allow = unix.SECCOMP_RET_ALLOW
 	deny  = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
@@ -67,7 +70,7 @@ func rules(n Needs, pid int) []rule {
 	when(unix.SYS_PREADV2, oneOf(5, unix.RWF_NOWAIT))
 	when(unix.SYS_PWRITEV2, oneOf(5, unix.RWF_NOWAIT))
 	// The runtime: memory, threads, signals, time.
-	add(unix.SYS_MUNMAP, unix.SYS_MADVISE, unix.SYS_BRK, unix.SYS_MINCORE,
+	add(unix.SYS_MUNMAP, unix.SYS_BRK, unix.SYS_MINCORE,
 		unix.SYS_EXIT, unix.SYS_EXIT_GROUP, unix.SYS_GETTID, unix.SYS_GETPID, unix.SYS_SCHED_YIELD, unix.SYS_SCHED_GETAFFINITY,
 		unix.SYS_SET_ROBUST_LIST, unix.SYS_RSEQ, unix.SYS_MEMBARRIER,
 		unix.SYS_RT_SIGACTION, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_SIGALTSTACK, unix.SYS_RESTART_SYSCALL,
@@ -84,6 +87,9 @@ func rules(n Needs, pid int) []rule {
 	// No memory that was written becomes code.
 	when(mmapCall, without(2, unix.PROT_EXEC))
 	when(unix.SYS_MPROTECT, without(2, unix.PROT_EXEC))
+	// Nor is memory taken from the whole machine for good, as root can by
+	// MADV_HWPOISON and MADV_SOFT_OFFLINE, which are above all that have a use.
+	when(unix.SYS_MADVISE, without(2, ^uint32(63)))
 	when(unix.SYS_CLONE, test{arg: 0, set: unix.CLONE_THREAD})
 	list = append(list, rule{call: unix.SYS_CLONE3, action: absent})
 	when(unix.SYS_TGKILL, oneOf(0, uint32(pid)))
@@ -101,7 +107,16 @@ func rules(n Needs, pid int) []rule {
 	// No option from 64 on: SO_PEERPIDFD and SO_PASSPIDFD give descriptors of other
 	// processes, which could come to have the number that signals are allowed by.
 	when(unix.SYS_GETSOCKOPT, without(2, ^uint32(63)))
-	when(unix.SYS_SETSOCKOPT, oneOf(1, unix.SOL_SOCKET, unix.SOL_TCP, unix.SOL_TLS), without(2, ^uint32(63)))
+	// What is carried at once (TCP_NODELAY, TCP_QUICKACK), and the keys to the kernel
+	// (TCP_ULP, TLS_TX, TLS_RX). There are options to give it programs to run
+	// (SO_ATTACH_FILTER), have it load modules (TCP_CONGESTION) and, for root, to be
+	// sent elsewhere (SO_BINDTODEVICE, SO_MARK, TCP_REPAIR).
+	levels, options := []uint32{unix.SOL_TCP, unix.SOL_TLS}, []uint32{unix.TCP_NODELAY, tlsRX, unix.TCP_QUICKACK, unix.TCP_ULP}
+	if n.Sockets { // package net's, and ours for Fast Open
+		levels = append(levels, unix.SOL_SOCKET)
+		options = append(options, unix.SO_KEEPALIVE, unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL, unix.TCP_KEEPCNT, unix.TCP_SYNCNT, unix.TCP_FASTOPEN_CONNECT)
+	}
+	when(unix.SYS_SETSOCKOPT, oneOf(1, levels...), oneOf(2, options...))
 	if n.Signal != 0 {
 		when(unix.SYS_PIDFD_SEND_SIGNAL, oneOf(0, uint32(n.Signal)))
 	}
