@@ -184,6 +184,9 @@ func (s *service) hear(v *visitor, said *os.File) {
 			ended = true
 		case keyword == "error":
 			code, text, _ := strings.Cut(value, " ")
+			if _, known := status.Explain(code); !known {
+				code = "internal" // else whoever took the process over would have the kinds that are counted to choose from
+			}
 			s.notices.Tell(code, v.client, status.Unescape(text)+" ("+code+")")
 		}
 		for more && err == nil {

@@ -1,14 +1,17 @@
 package listener
 
 import (
+	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/invocation"
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // A process that has not asked for its material in time was left behind, and its client
@@ -51,5 +54,32 @@ func TestAbstractAddressHasNoFile(t *testing.T) {
 		if _, err := os.Stat(name); (err == nil) != (name == "@abstract") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A process that the peer has taken over could make up kinds of lines: hundreds of them
+// were told in a moment, and with those of the listener's own kinds it could keep back
+// what the listener has to say itself.
+func TestLinesOfAStranger(t *testing.T) {
+	var lines []string
+	s := &service{admission: newAdmission(invocation.Admission{Connections: 1, PerAddress: 1, Handshakes: 1, Waiting: 1}, time.Now),
+		notices: status.NewLog(func(line string) { lines = append(lines, line) })}
+	said, its, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for i := range 1000 {
+			fmt.Fprintf(its, "error made-up-%d one\nerror reloaded two\nerror died three\n", i)
+		}
+		its.Close()
+	}()
+	v, _ := s.admission.enter(originOf(nil), func() {})
+	v.client = "192.0.2.1:7"
+	s.hear(v, said)
+	s.notices.Tell("reloaded", "listener", "the listener's own")
+	s.notices.Close(time.Second)
+	if count := len(lines); count > 8 || !strings.Contains(lines[count-2], "the listener's own") || !slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, "has died") }) {
+		t.Errorf("%d lines: %q", count, lines[max(0, count-10):])
 	}
 }
