@@ -23,6 +23,7 @@ var resumption = []row{
 	{"resume-served", serverOnly, eachVersion, testResumeServed},
 	{"resume-served-off", serverOnly, eachVersion, testResumeServedOff},
 	{"resume-served-key-change", serverOnly, eachVersion, testResumeServedKeyChange},
+	{"resume-served-other-name", serverOnly, eachVersion, testResumeServedOtherName},
 	{"resume-served-client-cert", serverOnly, eachVersion, testResumeServedClientCert},
 	{"resume-served-client-cert-refused", serverOnly, eachVersion, testResumeServedClientCertRefused},
 	{"resume-served-now-required", serverOnly, eachVersion, testResumeServedNowRequired},
@@ -227,6 +228,30 @@ func testResumeServedKeyChange(r *rig) {
 		} else {
 			r.cached(cache, next).served(false)
 		}
+	}
+}
+
+// anyName is a client's cache that has one session for all names.
+type anyName struct{ tls.ClientSessionCache }
+
+func (c anyName) Get(string) (*tls.ClientSessionState, bool) { return c.ClientSessionCache.Get("") }
+func (c anyName) Put(_ string, session *tls.ClientSessionState) {
+	c.ClientSessionCache.Put("", session)
+}
+
+// A session that was begun under one name is not resumed under another, or under none,
+// where another certificate is to be shown (RFC 6066, section 3).
+func testResumeServedOtherName(r *rig) {
+	for _, name := range []string{"second.test", ""} {
+		cache := anyName{tls.NewLRUClientSessionCache(1)}
+		under := func(name string) *trial {
+			t := r.cached(cache, someKey)
+			t.peer.ServerName, t.peer.InsecureSkipVerify = name, true
+			return t
+		}
+		under(Host).served(false)
+		under(name).served(false)
+		under(name).served(true)
 	}
 }
 

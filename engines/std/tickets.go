@@ -29,3 +29,19 @@ func unpackSession(ticket, state []byte) (*tls.ClientSessionState, error) {
 	}
 	return tls.NewResumptionState(ticket, secrets)
 }
+
+// bindTickets has a server resume a session only under the server name that it was
+// begun with (RFC 6066, section 3), which crypto/tls leaves to the client.
+func bindTickets(config *tls.Config) {
+	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
+		session.Extra = append(session.Extra, []byte(state.ServerName))
+		return config.EncryptTicket(state, session)
+	}
+	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
+		session, err := config.DecryptTicket(ticket, state)
+		if session == nil || len(session.Extra) != 1 || string(session.Extra[0]) != state.ServerName {
+			return nil, err
+		}
+		return session, err
+	}
+}
