@@ -150,6 +150,7 @@ func TestCompressionBombs(t *testing.T) {
 	for name, raw := range map[string][]byte{
 		"more than the limit":        pretendCompressed(1, most+1, make([]byte, most)),
 		"a ratio above the limit":    pretendCompressed(1, 2*maxRatio+1, []byte{1, 2}),
+		"zlib, of nothing but zeros": pretendCompressed(1, 100<<10, must(zlibCompress(zeros[:100<<10]))),
 		"zlib, 2 MiB":                pretendCompressed(1, most, must(zlibCompress(zeros))),
 		"zstd, 2 MiB":                pretendCompressed(3, most, padded(frame(2<<20))),
 		"zstd, 2 MiB, not announced": pretendCompressed(3, most, padded(stream(2<<20, zstd.WithWindowSize(8<<20)))),
