@@ -141,7 +141,9 @@ func hostileCases(t testing.TB) map[string]struct {
 			}
 		}
 	}
-	noMail := issue(t, "CA no mail", nil, nil, noHosts(8000))
+	// What has the name of a root is looked at before it is known who has signed it.
+	impostor := issue(t, "CA root", nil, nil)
+	noMail := issue(t, "CA no mail", impostor, nil, noHosts(8000))
 	mailboxes := func(c *x509.Certificate) { // in one part of the name
 		var all pkix.RelativeDistinguishedNameSET
 		for i := range 7000 {
@@ -153,14 +155,14 @@ func hostileCases(t testing.TB) map[string]struct {
 		}
 		c.RawSubject = der
 	}
-	peers["mail addresses in the subject"] = peer{policy(t, noMail), evidence(issue(t, "leaf", noMail, nil, mailboxes))}
+	peers["mail addresses in the subject"] = peer{policy(t, root), evidence(issue(t, "leaf", noMail, nil, mailboxes), noMail)}
 	endless := strings.Repeat("h.", 60_000) + "7999" // the last of them
-	peers["a long mail address"] = peer{policy(t, noMail), evidence(issue(t, "leaf", noMail, nil, func(c *x509.Certificate) {
+	peers["a long mail address"] = peer{policy(t, root), evidence(issue(t, "leaf", noMail, nil, func(c *x509.Certificate) {
 		c.EmailAddresses = []string{"a@" + endless}
-	}))}
-	peers["a long URI"] = peer{policy(t, noMail), evidence(issue(t, "leaf", noMail, nil, func(c *x509.Certificate) {
+	}), noMail)}
+	peers["a long URI"] = peer{policy(t, root), evidence(issue(t, "leaf", noMail, nil, func(c *x509.Certificate) {
 		c.URIs = []*url.URL{{Scheme: "https", Host: endless}}
-	}))}
+	}), noMail)}
 	long := func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: string(make([]byte, 1<<16))} }
 	peers["a long name"] = peer{policy(t, root), evidence(issue(t, "leaf", nil, nil, long))}
 	return peers
