@@ -164,7 +164,7 @@ func (s *service) serve(socket *stream.FD) error {
 }
 
 // open opens the sockets to accept on. Those that a service manager has given
-// us are its own, too: their flags stay as they are.
+// us are its own, too: their flags and options stay as they are.
 func open(t invocation.Target) ([]*stream.FD, error) {
 	if len(t.Given) > 0 {
 		var sockets []*stream.FD
@@ -195,6 +195,9 @@ func open(t invocation.Target) ([]*stream.FD, error) {
 	n, err := stream.Duplicate(listener.(syscall.Conn), invocation.FirstGiven)
 	if err != nil {
 		return nil, err
+	}
+	if t.Network == "tcp" {
+		noticeVanished(n)
 	}
 	socket, err := stream.NewFD(n)
 	return []*stream.FD{socket}, err
