@@ -165,6 +165,13 @@ func TestTLSAInPlaceOfTrust(t *testing.T) {
 	// The pins are in addition.
 	p.Pins = []Pin{pinOf(keyPin, stray.Certificate)}
 	wantCodes(t, p, evidence(good, own, stray), PinMismatch)
+	// Without trust the PKIX record is of no use, and a pin does not stand in for it.
+	p.Trust, p.Pins = nil, []Pin{pinOf(keyPin, good.Certificate)}
+	wantCodes(t, p, evidence(good, own, stray), Untrusted)
+	// DANE-TA is enough, whatever a PKIX record beside it says.
+	p.Trust, p.Pins = []*Store{storeOf(t, stray)}, nil
+	p.TLSA = []TLSA{record(t, daneTA, 0, 1, own.Certificate), record(t, pkixEE, 1, 1, stray.Certificate)}
+	wantCodes(t, p, evidence(good, own))
 }
 
 func TestTLSAUsable(t *testing.T) {
