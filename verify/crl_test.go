@@ -122,10 +122,20 @@ func TestCRLWithoutPath(t *testing.T) {
 			})
 		}
 	}
-	p := policy(t, root)
-	p.TLSA, p.CRLs = []TLSA{record(t, daneEE, 1, 1, leaf.Certificate)}, []*CRL{mustCRL(t, newCRL(t, mid, func(l *x509.RevocationList) { l.NextUpdate = testNow.Add(-time.Second) }))}
-	_, err := p.Check(evidence(leaf, mid))
-	wantStoreError(t, err, "test.crl", "fetch a new one")
+	// A list that is out of date is an error, whatever it is that vouches for the leaf, and
+	// whether or not a pin does as well.
+	ee, ta, pkix, itself := policy(t, root), policy(t, root), policy(t, root), policy(t, root, leaf)
+	ee.TLSA = []TLSA{record(t, daneEE, 1, 1, leaf.Certificate)}
+	ta.Trust, ta.TLSA = nil, []TLSA{record(t, daneTA, 0, 1, mid.Certificate)}
+	pkix.TLSA = []TLSA{record(t, pkixEE, 1, 1, leaf.Certificate)}
+	for name, p := range map[string]*Policy{"tlsa of the leaf": ee, "of its issuer": ta, "beside a root": pkix, "trusted itself": itself} {
+		p.Pins = []Pin{pinOf(keyPin, leaf.Certificate)}
+		p.CRLs = []*CRL{mustCRL(t, newCRL(t, mid, func(l *x509.RevocationList) { l.NextUpdate = testNow.Add(-time.Second) }))}
+		t.Run("out of date/"+name, func(t *testing.T) {
+			_, err := p.Check(evidence(leaf, mid))
+			wantStoreError(t, err, "test.crl", "fetch a new one")
+		})
+	}
 }
 
 // Whoever has the key of a revoked certificate could make an issuer of the same
