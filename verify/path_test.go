@@ -190,6 +190,10 @@ func TestConstraints(t *testing.T) {
 	organisation := func(name string) func(*x509.Certificate) {
 		return func(c *x509.Certificate) { c.Subject.Organization = []string{name} }
 	}
+	registered := func(c *x509.Certificate) {
+		names := append(append([]byte{0x30, 18, 0x82, 12}, "host.example"...), 0x88, 2, 0x2a, 3)
+		c.ExtraExtensions = []pkix.Extension{pkixExtension(oidAltName, false, names...)}
+	}
 	for _, test := range []struct {
 		constraint, leaf func(*x509.Certificate)
 		ok               bool
@@ -234,7 +238,9 @@ func TestConstraints(t *testing.T) {
 		{dirConstraint(t, 0, "Good"), organisation("Bad"), false},
 		{dirConstraint(t, 1, "Bad"), organisation("Good"), true},
 		{dirConstraint(t, 1, "Bad"), organisation("Bad"), false},
-		{rawConstraint(0xa0, 0x30, 4, 0x88, 2, 0x2a, 3), host("a.example"), true},          // a registeredID, of which the leaf has none
+		{rawConstraint(0xa0, 0x30, 4, 0x88, 2, 0x2a, 3), host("a.example"), true}, // a registeredID, of which the leaf has none
+		{rawConstraint(0xa0, 0x30, 4, 0x88, 2, 0x2a, 3), registered, false},
+		{rawConstraint(0xa1, 0x30, 4, 0x88, 2, 0x2a, 3), registered, false},
 		{rawConstraint(0xa0, 0x30, 7, 0x82, 2, 'e', 'x', 0x80, 1, 1), host("a.ex"), false}, // a minimum
 		{rawConstraint(0xa1, 0x30, 7, 0x82, 2, 'e', 'x', 0x81, 1, 1), host("a.ey"), false}, // a maximum
 	} {
