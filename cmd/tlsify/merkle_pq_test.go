@@ -38,6 +38,13 @@ func TestMerkleRetry(t *testing.T) {
 	if said := l.said.text(); len(said) == 0 || containsLine(said, "retry ") {
 		t.Errorf("%s", said)
 	}
+	// Where a proxy led, nothing goes past it.
+	l = newLaunch(t)
+	l.start("connect", "--trust", filepath.Join(dir, "ca/ca.pem"), "--name", "localhost", "--mtc-landmarks", filepath.Join(dir, "no-subtrees"),
+		"--proxy", "http://"+startProxy(t, "http"), both).expect(5, "error cert-untrusted .*", "end 5")
+	if said := l.said.text(); len(said) == 0 || containsLine(said, "retry ") {
+		t.Errorf("%s", said)
+	}
 }
 
 func containsLine(text, start string) bool {
