@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tlsify/verify/pemfile"
 )
 
 // newCRL is issuer's CRL, revoking the given certificates.
@@ -654,6 +656,7 @@ func TestParseCRLs(t *testing.T) {
 		"no dates":           {again(func(v, f, e []byte) []byte { return slices.Concat(v, f[:len(f)-30], e) }), "no CRL"},
 		"cut off":            {text[:len(text)-20], ""},
 		"one cut off":        {append(text[:len(text):len(text)], text[:100]...), "damaged"},
+		"no base64":          {bytes.Replace(text, text[40:60], []byte("????????????????????"), 1), "base64"},
 		"certificate":        {toPEM(root.Certificate), "only certificates"},
 		"trailing":           {append(der[:len(der):len(der)], 0), "behind"},
 		"delta":              {newCRL(t, root, critical(oidDeltaCRL, 2, 1, 1)), "delta"},
@@ -666,8 +669,14 @@ func TestParseCRLs(t *testing.T) {
 		"critical in entry":  {newCRL(t, root, entry(1, 2, 3)), "1.2.3"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ParseCRLs("given", test.data)
-			wantStoreError(t, err, "given", test.text)
+			forms := [][]byte{test.data}
+			if pemfile.IsDER(test.data) {
+				forms = append(forms, slices.Concat(text, crlPEM(test.data)), []byte(base64.StdEncoding.EncodeToString(test.data)))
+			}
+			for _, data := range forms {
+				_, err := ParseCRLs("given", data)
+				wantStoreError(t, err, "given", test.text)
+			}
 		})
 	}
 }
