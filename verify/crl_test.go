@@ -641,6 +641,20 @@ func TestParseCRLs(t *testing.T) {
 	if _, err := ParseCRLs("x", unknown); err != nil {
 		t.Errorf("an extension that is not critical: %v", err)
 	}
+	// From 2050 on a date is of another type, and what is revoked stands behind it.
+	for _, change := range []func(l *x509.RevocationList){
+		func(l *x509.RevocationList) { l.NextUpdate = time.Date(2051, 1, 1, 0, 0, 0, 0, time.UTC) },
+		func(l *x509.RevocationList) {
+			l.ThisUpdate, l.NextUpdate = time.Date(2050, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2051, 1, 1, 0, 0, 0, 0, time.UTC)
+		},
+	} {
+		crls, err := ParseCRLs("x", newCRL(t, root, change, root))
+		if err != nil {
+			t.Errorf("good until 2051: %v", err)
+		} else if _, ok := crls[0].revoked.find(root.SerialNumber); !ok {
+			t.Error("good until 2051: what is revoked is not found")
+		}
+	}
 	for name, test := range map[string]struct {
 		data []byte
 		text string
