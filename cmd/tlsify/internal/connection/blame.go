@@ -1,10 +1,8 @@
 package connection
 
 import (
-	"context"
 	"errors"
 	"net"
-	"os"
 	"sync"
 
 	"tlsify/cmd/tlsify/internal/dial"
@@ -112,11 +110,9 @@ func wraps(target error) func(error) bool {
 
 func equals(target error) func(error) bool { return func(err error) bool { return err == target } }
 
-// isSystem tells whether an error is a system call's, or a limit's of package
-// net.
-func isSystem(err error) bool {
-	return is[*os.SyscallError](err) || errors.Is(err, context.DeadlineExceeded) || is[net.Error](err)
-}
+// isSystem tells whether an error is a system call's, or a limit's of a context or of
+// package net: an errno is a net.Error, too.
+func isSystem(err error) bool { return is[net.Error](err) }
 
 func asIs(err error, _ Phase, _ bool) *status.Failure { return as[*status.Failure](err) }
 
