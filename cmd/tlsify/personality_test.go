@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -192,6 +193,9 @@ func TestAsS6(t *testing.T) {
 	}
 }
 
+// notRoot is what /proc says of a process that has become TLS_UID=65533, TLS_GID=65532.
+const notRoot = "\nUid:\t65533\t65533\t65533\t65533\nGid:\t65532\t65532\t65532\t65532\n"
+
 // asS6Server has an s6-tlsd-io with options meet a client that ends its half.
 func asS6Server(t *testing.T, options, want string) {
 	t.Parallel()
@@ -204,7 +208,6 @@ func asS6Server(t *testing.T, options, want string) {
 	theirs.Close()
 	in, out, told := l.feed(6), l.capture(7), l.capture(8)
 	tlsify := l.start(options, "6", "7")
-	const notRoot = "\nUid:\t65533\t65533\t65533\t65533\nGid:\t65532\t65532\t65532\t65532\n"
 	if os.Getuid() == 0 && !becomes(func() bool {
 		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", findSigning(tlsify.pid)))
 		return strings.Contains(string(status), notRoot)
@@ -237,7 +240,7 @@ func asS6Server(t *testing.T, options, want string) {
 func TestAsUCSPITLS(t *testing.T) {
 	pki := pkiFiles(t)
 	const speak = `echo clear; read -r line; echo "heard $line"; printf %s "$ASK" >&"$SSLCTLFD"
-		[ "$ASK" != Y ] || tr '\000' ' ' <&"$SSLCTLFD" >&2; env | grep -E '^(KEY|CERT)FILE' >&2
+		tr '\000' ' ' <&"$SSLCTLFD" >&2; env | grep -E '^(KEY|CERT)FILE' >&2
 		exec <&"$SSLREADFD" >&"$SSLWRITEFD"; echo over TLS; read -r line; echo "heard $line"; exit 7`
 	for _, c := range []struct {
 		name, ask, told string
@@ -251,7 +254,7 @@ func TestAsUCSPITLS(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			ours, theirs := tcpPair(t)
-			l := under(t, "s6-ucspitlsd", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key", "ASK="+c.ask)
+			l := under(t, "s6-ucspitlsd", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key", "ASK="+c.ask, "TLS_UID=65533", "TLS_GID=65532")
 			for _, n := range []int{0, 1} {
 				raw := rawOf(t, theirs)
 				unix.SetNonblock(raw, false) // for the shell
@@ -273,6 +276,9 @@ func TestAsUCSPITLS(t *testing.T) {
 				client, err := newClient(ours, clientConfig(t))
 				if err != nil {
 					t.Fatal(err, tlsify.report())
+				}
+				if status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", tlsify.pid)); os.Getuid() == 0 && !strings.Contains(string(status), notRoot) {
+					t.Errorf("root's rights are still there: %s", status)
 				}
 				if got, how := client.talk("question\n"); got != "over TLS\nheard question\n" || how != "fin" {
 					t.Errorf("%q, %s", got, how)
@@ -297,6 +303,23 @@ func TestAsUCSPITLS(t *testing.T) {
 			t.Errorf("%q came", got)
 		}
 		if got := tlsify.wait(); got != 3 || l.err.all() != "" {
+			t.Errorf("status %d: %s", got, tlsify.report())
+		}
+	})
+	t.Run("stopped", func(t *testing.T) {
+		t.Parallel()
+		ours, theirs := tcpPair(t)
+		l := under(t, "s6-ucspitlsd", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key")
+		for _, n := range []int{0, 1} {
+			l.give(n, rawOf(t, theirs))
+		}
+		theirs.Close()
+		tlsify := l.start("sh", "-c", "trap 'exit 9' TERM; echo clear; while :; do sleep 0.1; done")
+		if _, err := io.ReadFull(ours, make([]byte, len("clear\n"))); err != nil {
+			t.Fatal(err)
+		}
+		syscall.Kill(tlsify.pid, syscall.SIGTERM)
+		if got := tlsify.wait(); got != 9 || l.err.all() != "" {
 			t.Errorf("status %d: %s", got, tlsify.report())
 		}
 	})
