@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"net"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,7 +14,7 @@ import (
 const commits = `cat >upload; read -r how <&5 || how=nothing; echo "$how: $(cat upload)" >&8`
 
 // PROG reads how the peer's stream has ended when it sees the end: the peer's own,
-// a cut, or nothing where tlsify itself was killed, which looks like an end of file.
+// a cut, an error, or nothing where tlsify itself was killed, which looks like an end of file.
 func TestProgLearnsTheEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		ends func(c *client, accept *child)
@@ -21,6 +22,8 @@ func TestProgLearnsTheEnd(t *testing.T) {
 	}{
 		"close_notify": {func(c *client, _ *child) { c.CloseWrite() }, "closed peer"},
 		"fin":          {func(c *client, _ *child) { c.noter.Close() }, "truncated"},
+		"reset":        {func(c *client, _ *child) { c.noter.Conn.(*net.TCPConn).SetLinger(0); c.noter.Close() }, "error network-io"},
+		"no record":    {func(c *client, _ *child) { c.noter.Conn.Write(make([]byte, 5)) }, "error tls-protocol"},
 		"killed":       {func(_ *client, accept *child) { accept.signal(syscall.SIGKILL) }, "nothing"},
 		"stopped":      {func(_ *client, accept *child) { accept.signal(syscall.SIGTERM) }, ""},
 	} {
