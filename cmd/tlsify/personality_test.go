@@ -480,7 +480,11 @@ func TestAsCourierServer(t *testing.T) {
 		}
 		theirs.Close()
 		local, told, info := l.socket(6), l.capture(7), l.capture(8)
-		tlsify := l.start("-statusfd=7", "-printx509=8", "-localfd=6", "-tcpd", "-server")
+		args := []string{"-statusfd=7", "-printx509=8", "-localfd=6", "-tcpd", "-server"}
+		if os.Getuid() == 0 {
+			args = append(args, "-user="+nobody)
+		}
+		tlsify := l.start(args...)
 		config := clientConfig(t)
 		pair, err := tls.LoadX509KeyPair(pki+"/client.pem", pki+"/client.key")
 		if err != nil {
@@ -493,6 +497,9 @@ func TestAsCourierServer(t *testing.T) {
 		}
 		if line := told.all(); line != "" {
 			t.Errorf("it tells %q", line)
+		}
+		if os.Getuid() == 0 {
+			isNobody(t, tlsify.pid)
 		}
 		for _, line := range []string{"Subject:\n   CN=", "\nVersion: TLSv1.3\nBits: 128\nCipher: TLS_AES_128_GCM_SHA256\n"} {
 			if !strings.Contains(info.all(), line) {
