@@ -306,6 +306,24 @@ func TestAsUCSPITLS(t *testing.T) {
 			t.Errorf("status %d: %s", got, tlsify.report())
 		}
 	})
+	// Whoever has asked, and reads, hears the end where there is no TLS.
+	t.Run("failed", func(t *testing.T) {
+		t.Parallel()
+		ours, theirs := tcpPair(t)
+		l := under(t, "s6-ucspitlsd", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key")
+		for _, n := range []int{0, 1} {
+			l.give(n, rawOf(t, theirs))
+		}
+		theirs.Close()
+		tlsify := l.start("sh", "-c", `printf Y >&"$SSLCTLFD"; cat <&"$SSLCTLFD"; cat <&"$SSLREADFD"; echo clear; exit 5`)
+		ours.Write(make([]byte, 5))
+		if got, _ := io.ReadAll(ours); !strings.HasSuffix(string(got), "clear\n") {
+			t.Errorf("%q came: %s", got, tlsify.report())
+		}
+		if got := tlsify.wait(); got != 5 || !strings.Contains(l.err.all(), "(tls-protocol)") {
+			t.Errorf("status %d: %s", got, tlsify.report())
+		}
+	})
 	t.Run("stopped", func(t *testing.T) {
 		t.Parallel()
 		ours, theirs := tcpPair(t)
