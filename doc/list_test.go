@@ -192,6 +192,7 @@ END
 	{page: "recipes.md", begins: "tlsify listen --cert chain.pem --key key.pem :8883", test: "exec_daemon"},
 	{page: "recipes.md", begins: "case $TCPREMOTEIP", test: "exec_proxy_protocol"},
 	{page: "recipes.md", begins: "socat UNIX-LISTEN:/run/pg", test: "starttls_postgres"},
+	{page: "recipes.md", begins: "tlsify listen --alpn postgresql", test: "program_postgres"},
 	{page: "recipes.md", begins: "socat UNIX-LISTEN:/run/me", test: "program_ldap"},
 	{page: "recipes.md", begins: "systemd-socket-activate", test: "exec_systemd"},
 	{page: "recipes.md", begins: "openssl s_client -connect", test: "personality_openssl"},

@@ -174,7 +174,7 @@ func TestFaultBeforeTheNetwork(t *testing.T) {
 		{"control-channel-by-line", "connect --control-fd 6 --options-fd 9 --name a.test", "net-fd 5\n", 1, "is the network"},
 		{"control-channel-of-accept", "accept --control-fd 6 -- true", "", 101, "is the network"},
 		{"accept", "accept --no-such -- true", "", 101, "unknown option"},
-		{"accept-unparsed", "accept --cert", "", 1, "needs an argument"},
+		{"accept-unparsed", "accept --cert", "", 1, "needs a value"},
 		{"line-before", "connect --options-fd 9 --name a.test", "no-such\nnet-fd 5\n", 1, "unknown option"},
 		{"line-behind", "connect --options-fd 9 --name a.test", "net-fd 5\nno-such x\n", 1, "unknown option"},
 		{"line-good", "connect --options-fd 9 --name a.test --sni 127.0.0.1", "net-fd 5\n", 1, "is not a DNS name"},
