@@ -3,7 +3,6 @@ package facts
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -40,16 +39,20 @@ func CourierVariables() []string {
 	return names
 }
 
-// CourierEnvironment has their values.
+// CourierEnvironment has their values, one each.
 func CourierEnvironment(f *Facts) []string {
 	env := []string{fmt.Sprintf("TLS_CONNECTED_PROTOCOL=%s,%dbits,%s", f.State.Version, cipherBits(f), OpenSSLCipher(f.State.Cipher))}
 	if f.Leaf == nil || len(f.Verified) == 0 {
 		return env
 	}
-	known := namePartNames()
+	// Of several parts with one name, such as DC, couriertls tells the last.
+	last := map[string]string{}
 	for _, part := range nameParts(f.Leaf.RawSubject) {
-		if slices.Contains(known, part[0]) && !strings.ContainsFunc(part[1], unicode.IsControl) {
-			env = append(env, subjectPrefix+strings.ToUpper(part[0])+"="+part[1])
+		last[part[0]] = part[1]
+	}
+	for _, name := range namePartNames() {
+		if value, ok := last[name]; ok && !strings.ContainsFunc(value, unicode.IsControl) {
+			env = append(env, subjectPrefix+strings.ToUpper(name)+"="+value)
 		}
 	}
 	return env

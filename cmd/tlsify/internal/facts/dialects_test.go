@@ -1,9 +1,13 @@
 package facts
 
 import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +82,37 @@ func TestDialects(t *testing.T) {
 	}
 	if !strings.HasSuffix(variables, "\x00\x00") {
 		t.Errorf("UCSPI-TLS has no end: %q", variables)
+	}
+}
+
+// PROG of a couriertls did not start for a client whose name has two parts of a kind,
+// as DC=com/DC=example: each variable may come once. couriertls has the last.
+func TestCourierEnvironment(t *testing.T) {
+	name := func(parts ...string) (der []byte) {
+		var rdns pkix.RDNSequence
+		for i := 0; i < len(parts); i += 2 {
+			var oid asn1.ObjectIdentifier
+			for n := range strings.SplitSeq(parts[i], ".") {
+				arc, _ := strconv.Atoi(n)
+				oid = append(oid, arc)
+			}
+			rdns = append(rdns, pkix.RelativeDistinguishedNameSET{{Type: oid, Value: parts[i+1]}})
+		}
+		der, err := asn1.Marshal(rdns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}
+	const cn, ou, dc = "2.5.4.3", "2.5.4.11", "0.9.2342.19200300.100.1.25"
+	f := known()
+	f.Leaf = &x509.Certificate{RawSubject: name(dc, "com", dc, "example", ou, "one", ou, "two\nCN=root", cn, "bob", "1.2.3", "x")}
+	if have := strings.Join(CourierEnvironment(f)[1:], " "); have != "TLS_SUBJECT_CN=bob TLS_SUBJECT_DC=example" {
+		t.Error(have)
+	}
+	f.Verified = nil
+	if have := CourierEnvironment(f); len(have) != 1 {
+		t.Errorf("of a client that was not verified: %q", have)
 	}
 }
 
