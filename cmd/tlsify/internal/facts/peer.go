@@ -31,16 +31,22 @@ func peerNames(leaf *x509.Certificate, limit int) (names []string) {
 	return names
 }
 
+// isBrief tells whether a distinguished name has room on a line. What is escaped in it
+// could make it longer than any certificate, and push other lines out of the queue.
+func isBrief(name string) bool { return len(status.Token(name)) < nameBytesLimit }
+
 // SayPeer tells, on the control channel, what a reader without an X.509 parser
 // wants to know of the peer's leaf.
 func SayPeer(to *status.Channel, leaf *x509.Certificate) {
 	if to == nil {
 		return
 	}
-	if subject := leaf.Subject.String(); subject != "" {
+	if subject := leaf.Subject.String(); subject != "" && isBrief(subject) {
 		to.Say("peer-subject", subject)
 	}
-	to.Say("peer-issuer", leaf.Issuer.String())
+	if issuer := leaf.Issuer.String(); isBrief(issuer) {
+		to.Say("peer-issuer", issuer)
+	}
 	for _, name := range peerNames(leaf, nameBytesLimit) {
 		to.Say("peer-name", name)
 	}

@@ -5,10 +5,15 @@ import (
 	"crypto/x509/pkix"
 	"fmt"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/engine"
+	"tlsify/stream"
 )
 
 func leaf() *x509.Certificate {
@@ -39,6 +44,46 @@ func TestHostileNames(t *testing.T) {
 			t.Errorf("%q", value)
 		}
 	})
+}
+
+// A name of 120,000 bytes that have to be escaped made a line of the control channel
+// three times as long, where none is longer than a certificate's; and two such, or one of
+// wide characters, filled its queue, so that the lines behind were lost.
+func TestLongDistinguishedNames(t *testing.T) {
+	long := strings.Repeat("\x01", nameBytesLimit/3+1)
+	for _, c := range []*x509.Certificate{
+		{Subject: pkix.Name{CommonName: long}, Issuer: pkix.Name{CommonName: "ca"}},
+		{Subject: pkix.Name{CommonName: "leaf"}, Issuer: pkix.Name{CommonName: long}},
+		{Subject: pkix.Name{CommonName: "leaf"}, Issuer: pkix.Name{CommonName: "ca"}},
+	} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd, err := stream.NewFD(int(w.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		SayPeer(status.NewChannel(fd, nil), c)
+		w.Close()
+		said := make([]byte, 4096)
+		n, err := r.Read(said)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for keyword, name := range map[string]string{"peer-subject": c.Subject.CommonName, "peer-issuer": c.Issuer.CommonName} {
+			line := keyword + " CN=" + name + "\n"
+			if strings.Contains(string(said[:n]), keyword) != (name != long) || name != long && !strings.Contains(string(said[:n]), line) {
+				t.Errorf("%d bytes: %.100q", n, said[:n])
+			}
+		}
+		f := &Facts{Leaf: c, State: &engine.State{}}
+		for _, line := range f.ForPeople("") {
+			if len(line) > 500 {
+				t.Errorf("people have a line of %d bytes", len(line))
+			}
+		}
+	}
 }
 
 // The names of a certificate with very many fit into an environment.

@@ -17,7 +17,7 @@ func (f *Facts) ForPeople(address string) []string {
 	if f.Leaf == nil && f.PeerPin != "" {
 		who += ": the peer has a raw public key"
 	} else if f.Leaf != nil {
-		who += ": " + f.Leaf.Subject.String() + ", issued by " + f.Leaf.Issuer.String()
+		who += ": " + cutName(f.Leaf.Subject.String()) + ", issued by " + cutName(f.Leaf.Issuer.String())
 	} else {
 		who += ": the peer has no certificate"
 	}
@@ -49,4 +49,14 @@ func (f *Facts) ForPeople(address string) []string {
 		how = append(how, "resumed")
 	}
 	return append(lines, strings.Join(how, ", "))
+}
+
+// cutName shortens a name that a peer may have made as long as it liked: what reads our
+// lines may make several of a very long one, so that one begins with the peer's words.
+func cutName(name string) string {
+	const most = 200
+	if len(name) > most {
+		return strings.ToValidUTF8(name[:most], "") + "..."
+	}
+	return name
 }
