@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 )
 
 // Crypto/x509 takes a certificate whole or not at all. A fault in one name or in
@@ -213,10 +214,15 @@ func (f *certificateFields) parse() *x509.Certificate {
 	return c
 }
 
-// String is what a person is told of it.
+// String is what a person is told of it. The error may quote all of the certificate.
 func (m Malformed) String() string {
-	if m.Index == 0 {
-		return fmt.Sprintf("the certificate can't be read: %v", m.Err)
+	const most = 200
+	why := m.Err.Error()
+	if len(why) > most {
+		why = strings.ToValidUTF8(why[:most], "") + "..."
 	}
-	return fmt.Sprintf("certificate %d of those that the peer sent can't be read: %v", m.Index, m.Err)
+	if m.Index == 0 {
+		return "the certificate can't be read: " + why
+	}
+	return fmt.Sprintf("certificate %d of those that the peer sent can't be read: %s", m.Index, why)
 }

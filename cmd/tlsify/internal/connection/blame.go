@@ -3,6 +3,7 @@ package connection
 import (
 	"errors"
 	"net"
+	"strings"
 	"sync"
 
 	"tlsify/cmd/tlsify/internal/dial"
@@ -66,8 +67,18 @@ type blame struct {
 
 // Blame is the one place where errors become CODEs and statuses. What fits no
 // row is a bug. clientCert tells that we are a client whose server asked for a
-// certificate.
+// certificate. No text is longer than a line should be: a library may quote of a
+// peer's certificate whatever there is.
 func Blame(err error, at Phase, clientCert bool) *status.Failure {
+	f := blamed(err, at, clientCert)
+	f.Text = cutText(f.Text)
+	for i := range f.More {
+		f.More[i].Text = cutText(f.More[i].Text)
+	}
+	return f
+}
+
+func blamed(err error, at Phase, clientCert bool) *status.Failure {
 	for _, b := range blames {
 		switch {
 		case !b.Fits(err):
@@ -78,6 +89,14 @@ func Blame(err error, at Phase, clientCert bool) *status.Failure {
 		}
 	}
 	return failure(status.Internal, "internal", err)
+}
+
+func cutText(text string) string {
+	const most = 2000
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "..."
+	}
+	return text
 }
 
 func failure(number int, code string, err error) *status.Failure {

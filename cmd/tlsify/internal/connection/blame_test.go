@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf8"
 
 	"tlsify/cmd/tlsify/internal/dial"
 	"tlsify/cmd/tlsify/internal/status"
@@ -148,6 +149,35 @@ func TestBlameNamesTheCertificateAskedFor(t *testing.T) {
 			t.Errorf("asked %t: %s", asked, f.Text)
 		}
 	}
+}
+
+// A library quoted a URI of 200,000 bytes out of a stranger's certificate: the line for
+// people had 1.6 MB, and the control channel neither its error nor its end.
+func TestBlameIsALine(t *testing.T) {
+	long := strings.Repeat("\x01é", 100_000)
+	malformed := engine.Malformed{Err: fmt.Errorf("x509: cannot parse URI %q", long)}
+	for _, err := range []error{
+		&engine.PeerError{Fault: engine.FaultCertificate, Err: malformed.Err},
+		&verify.Error{Reasons: []verify.Reason{{Code: verify.Malformed, Text: malformed.String() + ", and more"}, {Code: verify.NameWrong, Text: long}}},
+		errors.New(long),
+	} {
+		f := Blame(err, Handshaking, false)
+		for _, text := range append([]string{f.Text}, moreTexts(f)...) {
+			if len(text) > 2100 || !utf8.ValidString(text) {
+				t.Errorf("%d bytes: %.100q", len(text), text)
+			}
+		}
+	}
+	if text := malformed.String(); !strings.HasSuffix(text, "...") || len(text) > 300 {
+		t.Errorf("%d bytes: %.300q", len(text), text)
+	}
+}
+
+func moreTexts(f *status.Failure) (texts []string) {
+	for _, r := range f.More {
+		texts = append(texts, r.Text)
+	}
+	return texts
 }
 
 // Every CODE that can come out is in the table of statuses.

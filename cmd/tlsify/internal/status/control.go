@@ -103,7 +103,8 @@ func (c *Channel) add(line string) {
 	if c.newest != "" {
 		c.lost++
 	}
-	if c.newest != "" || len(c.queue)+len(line) >= queueLimit {
+	// A queue that is empty takes any line: nobody drains it, who would go on with another.
+	if c.newest != "" || len(c.queue) > 0 && len(c.queue)+len(line) >= queueLimit {
 		c.newest = line
 		return
 	}

@@ -152,3 +152,22 @@ func readAll(c *talk) <-chan string {
 	}()
 	return got
 }
+
+// A line that was longer than the queue, which was empty, was kept for when the queue
+// would be drained, which nobody did: it was lost, and so was the end.
+func TestLineLongerThanTheQueue(t *testing.T) {
+	onEach(t, func(t *testing.T, c *talk) {
+		go func() {
+			c.SayText("error", "internal", strings.Repeat("x", queueLimit))
+			c.Say("end", "2")
+			c.Finish(longest)
+		}()
+		c.reader.SetReadDeadline(time.Now().Add(longest))
+		lines := bufio.NewReader(c.reader)
+		for _, want := range []int{len("error internal \n") + queueLimit, len("end 2\n")} {
+			if line, err := lines.ReadString('\n'); len(line) != want || err != nil {
+				t.Fatalf("%d bytes, %.40q: %v", len(line), line, err)
+			}
+		}
+	})
+}
