@@ -52,6 +52,9 @@ const (
 	maxExtensions = 32
 	// maxMalformed is how long a certificate may be for that.
 	maxMalformed = 64 << 10
+	// maxReread is how many bytes are parsed for that, as each try parses anew what has
+	// been read before: as many as a peer's certificates may have.
+	maxReread = 256 << 10
 )
 
 // readLeaf makes a certificate of those parts of a malformed one that can be
@@ -72,9 +75,13 @@ func readLeaf(der []byte) (*x509.Certificate, []asn1.ObjectIdentifier) {
 			return nil, nil
 		}
 	}
+	left := maxReread
 	try := func(change func(*certificateFields)) bool {
 		next := stand
 		change(&next)
+		if left -= next.size(); left < 0 {
+			return false
+		}
 		c := next.parse()
 		if c != nil {
 			stand, leaf = next, c
@@ -93,7 +100,7 @@ func readLeaf(der []byte) (*x509.Certificate, []asn1.ObjectIdentifier) {
 			continue
 		}
 		var oid asn1.ObjectIdentifier
-		if i < maxExtensions {
+		if i < maxExtensions && left >= 0 {
 			var content asn1.RawValue
 			if _, err := asn1.Unmarshal(e.FullBytes, &content); err == nil {
 				asn1.Unmarshal(content.Bytes, &oid)
@@ -139,6 +146,15 @@ var (
 	plainAlgorithm = asn1.RawValue{FullBytes: []byte{0x30, 5, 6, 3, 0x2b, 0x65, 0x70}} // Ed25519
 	plainValidity  = asn1.RawValue{FullBytes: []byte("\x30\x1e\x17\x0d700101000000Z\x17\x0d700101000000Z")}
 )
+
+// size is about how long the certificate that parse makes is.
+func (f *certificateFields) size() int {
+	n := len(f.issuer.FullBytes) + len(f.subject.FullBytes) + len(f.spki.FullBytes) + len(f.signature.Bytes)
+	for _, e := range f.extensions {
+		n += len(e.FullBytes)
+	}
+	return n
+}
 
 var errNoCertificate = errors.New("it is no certificate")
 

@@ -9,6 +9,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"math/big"
+	"runtime"
+	"slices"
 	"testing"
 	"time"
 )
@@ -63,6 +65,35 @@ func TestParseChain(t *testing.T) {
 		if _, _, err := ParseChain([][]byte{der}); err == nil {
 			t.Errorf("%s passes", name)
 		}
+	}
+}
+
+// Each try to read one more extension parses anew what was read before: 60 kB of a
+// stranger's took half a second. What is not tried any more counts as unread, and may be
+// any extension.
+func TestParseChainHasALimit(t *testing.T) {
+	names, err := asn1.Marshal(slices.Repeat([]asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: 2, Bytes: []byte("a")}}, 19_000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	extensions := []pkix.Extension{{Id: badAddress.Id, Value: names}}
+	for i := range maxExtensions - 2 { // and the key usage
+		extensions = append(extensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 19}, Value: []byte{asn1.TagNull, byte(i)}})
+	}
+	der := selfSigned(t, extensions...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	certs, malformed, err := ParseChain([][]byte{der})
+	runtime.ReadMemStats(&after)
+	if err != nil || len(malformed) != 1 || len(certs[0].DNSNames) != 19_000 {
+		t.Fatal(malformed, err)
+	}
+	unread := malformed[0].Unread
+	if len(unread) != maxExtensions-2 || len(unread[0]) == 0 || len(unread[len(unread)-1]) != 0 {
+		t.Errorf("unread: %v", unread)
+	}
+	if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 16 {
+		t.Errorf("%d MiB for %d bytes", used, len(der))
 	}
 }
 
