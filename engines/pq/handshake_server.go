@@ -136,12 +136,7 @@ func (h *serverHandshake) nextClientHello(open func(*clientHello, []byte) (*clie
 	case m.psk != nil && m.pskModes == nil:
 		return broken(engine.AlertMissingExtension, "pre_shared_key without psk_key_exchange_modes")
 	}
-	for _, share := range m.keyShares {
-		if !contains(m.groups, share.group) { // RFC 8446, section 4.2.8
-			return illegal("a key share for group 0x%04x, which is not supported", share.group)
-		}
-	}
-	return nil
+	return m.checkShares()
 }
 
 // selectSuite picks by our preference, but ChaCha20-Poly1305 for a client that

@@ -87,6 +87,53 @@ func TestClientHelloLimits(t *testing.T) {
 	}
 }
 
+// Each of a stranger's key shares was looked for among all of its groups: the largest
+// ClientHello took the time of many.
+func TestManySharesAndGroups(t *testing.T) {
+	m := &clientHello{random: make([]byte, 32), compressions: []byte{0}, ciphers: []uint16{0x1301}, versions: []uint16{versionTLS13}, schemes: []uint16{0x0403}}
+	const shares, groups = 6_000, 16_000
+	for i := range groups {
+		m.groups = append(m.groups, uint16(0x8000+i))
+	}
+	for i := range shares {
+		m.keyShares = append(m.keyShares, keyShare{uint16(0x8000 + groups - 1 - i), []byte{1}})
+	}
+	raw, err := m.marshal()
+	if err != nil || len(raw) > maxClientHello {
+		t.Fatal(len(raw), err)
+	}
+	cost := func(hello []byte) time.Duration {
+		best := time.Hour
+		for range 10 {
+			start := time.Now()
+			parsed, err := parseClientHello(hello)
+			if err == nil {
+				err = parsed.checkShares()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	many := cost(raw)
+	m.groups, m.keyShares = m.groups[:groups/10], nil
+	for i := range shares / 10 {
+		m.keyShares = append(m.keyShares, keyShare{m.groups[len(m.groups)-1-i], []byte{1}})
+	}
+	// A tenth of both is a tenth of the work, and was less than a hundredth.
+	few := cost(must(m.marshal()))
+	t.Logf("%v of %d shares, %v of %d", many, shares, few, shares/10)
+	if many > 80*few {
+		t.Errorf("%v of %d shares, %v of %d", many, shares, few, shares/10)
+	}
+	m.keyShares = append(m.keyShares, keyShare{1, []byte{1}})
+	if m.checkShares() == nil {
+		t.Error("a key share for no group passes")
+	}
+}
+
 // certificateServer serves a handshake by hand, with a Certificate message of
 // the test's making.
 func certificateServer(h *serverHandshake, certificate func() []byte) error {

@@ -268,6 +268,21 @@ func (m *clientHello) parseKeyShares(s *cryptobyte.String) error {
 	return nil
 }
 
+// checkShares makes sure that there is a group for each key share (RFC 8446, section
+// 4.2.8). A hello has room for many thousands of both.
+func (m *clientHello) checkShares() error {
+	groups := make(map[uint16]bool, len(m.groups))
+	for _, id := range m.groups {
+		groups[id] = true
+	}
+	for _, share := range m.keyShares {
+		if !groups[share.group] {
+			return illegal("a key share for group 0x%04x, which is not supported", share.group)
+		}
+	}
+	return nil
+}
+
 // hasShortBinder tells whether a binder is shorter than any may be (RFC 8446, section
 // 4.2.11).
 func (m *clientHello) hasShortBinder() bool {
