@@ -58,6 +58,11 @@ type Config struct {
 	KeyLog io.Writer
 }
 
+// MostTickets is how many sessions of one connection are kept. With each goes all that
+// the server has shown of itself, so that 19 bytes of a ticket are some milliseconds of
+// work. Servers give a few, and one more now and then.
+const MostTickets = 64
+
 // ClientConfig is what one client handshake needs.
 type ClientConfig struct {
 	Config
@@ -84,8 +89,9 @@ type ClientConfig struct {
 	// with the same engine, offered for resumption once. One that the engine
 	// cannot read is ignored.
 	Ticket []byte
-	// KeepTicket, where not nil, is called with every session that the server
-	// offers, possibly from within Read. What it gets is secret.
+	// KeepTicket, where not nil, is called with each of the first MostTickets
+	// sessions that the server offers, possibly from within Read. What it gets is
+	// secret.
 	KeepTicket func(ticket []byte)
 
 	// TrustAnchors, where not nil, are sent as trust_anchors

@@ -3,6 +3,8 @@ package adapter
 import (
 	"encoding/binary"
 	"sync/atomic"
+
+	"tlsify/engine"
 )
 
 // A OneTicket is the session cache of one connection, for the client of a
@@ -17,6 +19,7 @@ type OneTicket[T any] struct {
 	Unpack func(ticket, state []byte) (*T, error)
 
 	stopped atomic.Bool
+	taken   int
 }
 
 // StopKeeping makes every session that comes from now on be thrown away.
@@ -36,9 +39,10 @@ func (t *OneTicket[T]) Get(string) (*T, bool) {
 // Put takes a session that the server sent. Nil takes one back that did not
 // work, of which nothing has been kept.
 func (t *OneTicket[T]) Put(_ string, session *T) {
-	if session == nil || t.Keep == nil || t.stopped.Load() {
+	if session == nil || t.Keep == nil || t.stopped.Load() || t.taken == engine.MostTickets {
 		return
 	}
+	t.taken++
 	ticket, state, err := t.Pack(session)
 	if err != nil || state == nil {
 		return

@@ -3,6 +3,8 @@ package adapter
 import (
 	"bytes"
 	"testing"
+
+	"tlsify/engine"
 )
 
 // FuzzTicket checks that what can be taken apart is packed the same again.
@@ -28,5 +30,20 @@ func TestTicketTooLong(t *testing.T) {
 	packed := joinTicket(make([]byte, 0xffff), []byte("state"))
 	if ticket, state, ok := splitTicket(packed); !ok || len(ticket) != 0xffff || string(state) != "state" {
 		t.Errorf("%d bytes of ticket, state %q", len(ticket), state)
+	}
+}
+
+// A server may give tickets without end, and each was packed with all of its chain.
+func TestTicketsHaveALimit(t *testing.T) {
+	kept, packed := 0, 0
+	cache := &OneTicket[int]{
+		Keep: func([]byte) { kept++ },
+		Pack: func(*int) (ticket, state []byte, err error) { packed++; return []byte{1}, []byte{2}, nil },
+	}
+	for range 3 * engine.MostTickets {
+		cache.Put("", new(int))
+	}
+	if kept != engine.MostTickets || packed != kept {
+		t.Errorf("%d packed, %d kept", packed, kept)
 	}
 }

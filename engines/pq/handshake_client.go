@@ -24,6 +24,7 @@ type clientHandshake struct {
 	ownType  engine.CertificateType
 	identity *engine.Identity    // that was shown, or nil
 	request  *certificateRequest // nil: the server asked for no certificate
+	taken    int                 // tickets
 }
 
 type ownShare struct {

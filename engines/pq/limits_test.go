@@ -134,6 +134,26 @@ func TestManySharesAndGroups(t *testing.T) {
 	}
 }
 
+// A server's tickets were each put together with all of its chain, without end: 16 kB of
+// them took two seconds.
+func TestTicketsHaveALimit(t *testing.T) {
+	kept := 0
+	c, _ := configs("p256")
+	c.KeepTicket = func([]byte) { kept++ }
+	h := &clientHandshake{handshake: newEngine(preferences{}).handshake(nil, &c.Config, false), cfg: c}
+	h.suite = record.SuiteOf(engine.AES128GCM)
+	h.secrets.resumption = make([]byte, h.suite.Hash().Size())
+	msg := must((&newSessionTicket{lifetime: 1, nonce: []byte{0}, ticket: []byte{1}}).marshal())
+	for range 3 * engine.MostTickets {
+		if err := h.takeTicket(msg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept != engine.MostTickets {
+		t.Errorf("%d of %d are kept", kept, 3*engine.MostTickets)
+	}
+}
+
 // certificateServer serves a handshake by hand, with a Certificate message of
 // the test's making.
 func certificateServer(h *serverHandshake, certificate func() []byte) error {

@@ -62,9 +62,10 @@ func (h *clientHandshake) takeTicket(msg []byte) error {
 	if m.lifetime > maxTicketLifetime {
 		return illegal("a ticket for %d seconds", m.lifetime) // RFC 8446, section 4.6.1
 	}
-	if m.lifetime == 0 || h.cfg.KeepTicket == nil {
+	if m.lifetime == 0 || h.cfg.KeepTicket == nil || h.taken == engine.MostTickets {
 		return nil
 	}
+	h.taken++
 	t := clientTicket{
 		resumable: resumable{
 			suite:      h.suite,
