@@ -86,8 +86,9 @@ func TestDialects(t *testing.T) {
 }
 
 // PROG of a couriertls did not start for a client whose name has two parts of a kind,
-// as DC=com/DC=example: each variable may come once. couriertls has the last.
-func TestCourierEnvironment(t *testing.T) {
+// as DC=com/DC=example: each variable may come once. couriertls has the last. Nor is a
+// name told by UCSPI-TLS that is longer than a variable may be.
+func TestNamesInVariables(t *testing.T) {
 	name := func(parts ...string) (der []byte) {
 		var rdns pkix.RDNSequence
 		for i := 0; i < len(parts); i += 2 {
@@ -109,6 +110,14 @@ func TestCourierEnvironment(t *testing.T) {
 	f.Leaf = &x509.Certificate{RawSubject: name(dc, "com", dc, "example", ou, "one", ou, "two\nCN=root", cn, "bob", "1.2.3", "x")}
 	if have := strings.Join(CourierEnvironment(f)[1:], " "); have != "TLS_SUBJECT_CN=bob TLS_SUBJECT_DC=example" {
 		t.Error(have)
+	}
+	f.Leaf.RawSubject = name(cn, "bob")
+	if all := string(f.Variables()); !strings.Contains(all, "SSL_PEER_CERT_SUBJECT=/CN=bob\x00") {
+		t.Errorf("UCSPI-TLS has %q", all)
+	}
+	f.Leaf.RawSubject = name(cn, strings.Repeat("x", variableLimit))
+	if all := string(f.Variables()); len(all) > 1000 || !strings.Contains(all, "SSL_PEER_CERT_SUBJECT\x00") {
+		t.Errorf("UCSPI-TLS has %d bytes", len(all))
 	}
 	f.Verified = nil
 	if have := CourierEnvironment(f); len(have) != 1 {

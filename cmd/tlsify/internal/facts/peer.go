@@ -14,7 +14,8 @@ import (
 const (
 	namesLimit     = 1000
 	nameBytesLimit = 64 << 10
-	// variableLimit is less, as package program has no longer value for a variable.
+	// variableLimit is less, as package program has no longer value for a variable. By
+	// UCSPI-TLS one of 128 kB would keep the program that has asked from any exec.
 	variableLimit = 8 << 10
 )
 

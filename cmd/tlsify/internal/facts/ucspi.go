@@ -31,12 +31,12 @@ func WithoutUCSPI(env []string) []string {
 
 // Variables are the facts as UCSPI-TLS has them, each ended by a NUL, and one
 // NUL more. One without a value is not set. What is the peer's cannot make
-// another variable of itself.
+// another variable of itself, nor be so long that no program can be started with it.
 func (f *Facts) Variables() []byte {
 	var all []byte
 	add := func(name, value string) {
 		all = append(all, name...)
-		if value != "" && !strings.ContainsFunc(value, unicode.IsControl) {
+		if value != "" && len(value) <= variableLimit && !strings.ContainsFunc(value, unicode.IsControl) {
 			all = append(append(all, '='), value...)
 		}
 		all = append(all, 0)
