@@ -3,7 +3,6 @@ package connection
 import (
 	"errors"
 	"net"
-	"strings"
 	"sync"
 
 	"tlsify/cmd/tlsify/internal/dial"
@@ -70,10 +69,11 @@ type blame struct {
 // certificate. No text is longer than a line should be: a library may quote of a
 // peer's certificate whatever there is.
 func Blame(err error, at Phase, clientCert bool) *status.Failure {
+	const most = 2000
 	f := blamed(err, at, clientCert)
-	f.Text = cutText(f.Text)
+	f.Text = status.CutTo(f.Text, most)
 	for i := range f.More {
-		f.More[i].Text = cutText(f.More[i].Text)
+		f.More[i].Text = status.CutTo(f.More[i].Text, most)
 	}
 	return f
 }
@@ -89,14 +89,6 @@ func blamed(err error, at Phase, clientCert bool) *status.Failure {
 		}
 	}
 	return failure(status.Internal, "internal", err)
-}
-
-func cutText(text string) string {
-	const most = 2000
-	if len(text) > most {
-		return strings.ToValidUTF8(text[:most], "") + "..."
-	}
-	return text
 }
 
 func failure(number int, code string, err error) *status.Failure {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"tlsify/cmd/tlsify/internal/status"
 )
 
 // ForPeople says in three lines what has happened: who the peer is, what vouches
@@ -17,7 +19,10 @@ func (f *Facts) ForPeople(address string) []string {
 	if f.Leaf == nil && f.PeerPin != "" {
 		who += ": the peer has a raw public key"
 	} else if f.Leaf != nil {
-		who += ": " + cutName(f.Leaf.Subject.String()) + ", issued by " + cutName(f.Leaf.Issuer.String())
+		// What reads our lines may make several of a very long one, so that one begins with
+		// the peer's words.
+		const most = 200
+		who += ": " + status.CutTo(f.Leaf.Subject.String(), most) + ", issued by " + status.CutTo(f.Leaf.Issuer.String(), most)
 	} else {
 		who += ": the peer has no certificate"
 	}
@@ -49,14 +54,4 @@ func (f *Facts) ForPeople(address string) []string {
 		how = append(how, "resumed")
 	}
 	return append(lines, strings.Join(how, ", "))
-}
-
-// cutName shortens a name that a peer may have made as long as it liked: what reads our
-// lines may make several of a very long one, so that one begins with the peer's words.
-func cutName(name string) string {
-	const most = 200
-	if len(name) > most {
-		return strings.ToValidUTF8(name[:most], "") + "..."
-	}
-	return name
 }

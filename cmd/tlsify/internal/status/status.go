@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
 )
 
@@ -82,9 +83,12 @@ type SignalError struct{ Signal syscall.Signal }
 func (e *SignalError) Error() string { return "ended by " + e.Signal.String() }
 
 // Cut shortens what a message quotes.
-func Cut(s string) string {
-	if len(s) > 64 {
-		return s[:64] + "..."
+func Cut(s string) string { return CutTo(s, 64) }
+
+// CutTo shortens what somebody else may have made as long as they liked.
+func CutTo(s string, most int) string {
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "..."
 	}
 	return s
 }
