@@ -8,6 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// KeepUrgent has what is sent to socket n as urgent (MSG_OOB, as telnet does) read in its
+// place among the rest. By itself the system leaves such a byte out. It fails on what is
+// no socket, which does not matter.
+func KeepUrgent(n int) { unix.SetsockoptInt(n, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1) }
+
 // Read waits for bytes until the read deadline, and returns as many as one
 // system call gives.
 func (f *FD) Read(p []byte) (int, error) {

@@ -118,7 +118,8 @@ func (f *FD) Blocks() bool {
 	return err == nil && flags&unix.O_NONBLOCK == 0
 }
 
-// SpliceTo is Read into a conduit, which must be empty.
+// SpliceTo is Read into a conduit, which must be empty. At what only Read can take it
+// fails with EINVAL.
 func (f *FD) SpliceTo(c *Conduit) (int, error) {
 	for {
 		if err := f.waitToRead(); err != nil {
@@ -131,12 +132,24 @@ func (f *FD) SpliceTo(c *Conduit) (int, error) {
 			return 0, os.NewSyscallError("splice", err)
 		case n == 0 && f.wasReset():
 			return 0, os.NewSyscallError("splice", unix.ECONNRESET)
+		case n == 0 && f.hasMore():
+			return 0, os.NewSyscallError("splice", unix.EINVAL)
 		case n == 0:
 			return 0, io.EOF
 		default:
 			return n, nil
 		}
 	}
+}
+
+// hasMore tells whether there is something to read behind what was spliced. Splicing
+// stops at TCP's urgent data as it does at the end.
+func (f *FD) hasMore() bool {
+	if !f.isSocket {
+		return false
+	}
+	n, _, err := unix.Recvfrom(f.n, make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return n > 0 && err == nil
 }
 
 // waitToRead waits until reading would not.

@@ -231,3 +231,32 @@ func TestWhatSplices(t *testing.T) {
 		}
 	}
 }
+
+// Splicing from a TCP socket stopped at urgent data, which was taken for the end: the
+// peer was told of a proper one. All of it is read, in its place.
+func TestUrgentDataIsNoEnd(t *testing.T) {
+	for name, ends := range map[string][2]int{"tcp": streamtest.TCPPair(t), "unix": streamtest.Socketpair(t)} {
+		f, c := openFD(t, ends[0]), newConduit(t)
+		KeepUrgent(f.Number())
+		unix.Write(ends[1], []byte("before "))
+		err := unix.Sendto(ends[1], []byte("!"), unix.MSG_OOB, nil)
+		if err == unix.EOPNOTSUPP { // a unix socket before Linux 5.15
+			continue
+		}
+		unix.Write(ends[1], []byte(" behind"))
+		unix.Shutdown(ends[1], unix.SHUT_WR)
+		var got []byte
+		for p := make([]byte, 100); err == nil; {
+			var n int
+			if n, err = f.SpliceTo(c); err == nil {
+				n, err = c.Rescue(p)
+			} else if errors.Is(err, unix.EINVAL) {
+				n, err = f.Read(p)
+			}
+			got = append(got, p[:n]...)
+		}
+		if string(got) != "before ! behind" || err != io.EOF {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}

@@ -93,6 +93,7 @@ func (c *connection) handSocket(socket *stream.FD) error {
 func (c *connection) preparePair() (err error) {
 	if c.inv.Stream.Handoff == invocation.HandPair || c.inv.Stream.Handoff == invocation.HandAuto {
 		c.ends, err = process.SocketPair()
+		stream.KeepUrgent(c.ends[0])
 	}
 	return err
 }

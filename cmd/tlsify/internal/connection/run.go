@@ -88,6 +88,9 @@ func (c *connection) prepare() (err error) {
 	if err := c.preparePair(); err != nil {
 		return err
 	}
+	if c.program == nil {
+		stream.KeepUrgent(0)
+	}
 	c.prepareConfinement()
 	return nil
 }
