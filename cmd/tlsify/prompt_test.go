@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tlsify/engine/enginetest"
 )
 
@@ -95,4 +97,29 @@ func TestQuestionOfClientWithNagle(t *testing.T) {
 	if err := l.stop(); err != nil {
 		t.Error(err)
 	}
+}
+
+// A program that connects to a local port, where tlsify has the connection on 0 and 1 as
+// of tcpserver, waited 40 ms for the second piece of each answer: a server turns Nagle's
+// algorithm off on its own socket, and nobody did on that one.
+func TestLocalPortWithNagle(t *testing.T) {
+	ours, theirs := tcpPair(t)
+	n := rawOf(t, theirs)
+	theirs.Close()
+	if err := unix.SetsockoptInt(n, unix.IPPROTO_TCP, unix.TCP_NODELAY, 0); err != nil {
+		t.Fatal(err)
+	}
+	kept := keep(t, dup(t, n))
+	l := newLaunch(t)
+	l.give(0, n)
+	l.give(1, n)
+	s := startServer(t, "echo")
+	tlsify := l.start("connect", "--trust", pkiFiles(t)+"/ca.pem", "--name", enginetest.Host, s.address)
+	io.WriteString(ours, "question\n")
+	answered(t, ours, time.Now())
+	if on, err := unix.GetsockoptInt(kept, unix.IPPROTO_TCP, unix.TCP_NODELAY); on == 0 || err != nil {
+		t.Errorf("TCP_NODELAY is %d, %v", on, err)
+	}
+	ours.Close()
+	tlsify.wait()
 }

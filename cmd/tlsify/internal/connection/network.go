@@ -25,24 +25,25 @@ func newNetwork(in, out *stream.FD) *network {
 	if out != in {
 		n.conn = twoFDs{FD: in, out: out}
 	}
-	n.setPrompt()
+	prompt(in, out)
 	return n
 }
 
 // networkOn makes a network of a stream that was dialled.
 func networkOn(s *dial.Stream) *network {
-	n := &network{conn: s.Conn, in: s.FD, out: s.FD}
-	n.setPrompt()
-	return n
+	prompt(s.FD, s.FD)
+	return &network{conn: s.Conn, in: s.FD, out: s.FD}
 }
 
-// setPrompt sees to it that on a TCP socket nobody waits for an acknowledgement.
-// Nagle's algorithm is turned off: what is written is whole records, and the last of
-// them is to go out at once. And a peer that has it on hears at once that its own have
-// come. Where the descriptor is no TCP socket, this does nothing.
-func (n *network) setPrompt() {
-	n.in.AcknowledgeAtOnce()
-	unix.SetsockoptInt(n.out.Number(), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+// prompt sees to it that nobody waits for an acknowledgement on a TCP socket, of the
+// network or the caller's. Nagle's algorithm is turned off: what is written is whole
+// records, or what came in them, and the last of it is to go out at once. And a peer that
+// has it on hears at once that its own have come. Where the descriptor is no TCP socket,
+// this does nothing.
+func prompt(in, out *stream.FD) {
+	if unix.SetsockoptInt(out.Number(), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) == nil {
+		in.AcknowledgeAtOnce()
+	}
 }
 
 // twoFDs reads from one descriptor and writes to another.

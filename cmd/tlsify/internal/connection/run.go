@@ -283,6 +283,7 @@ func (c *connection) plaintext(plan *pump.Plan) (err error) {
 		if err != nil {
 			return err
 		}
+		prompt(plan.In, plan.Out)
 	}
 	one, server := stream.SameSocket(plan.In, plan.Out), c.inv.Form.Accepts()
 	plan.Answer = one || server || c.program != nil || c.caller.TakeFIN
