@@ -11,7 +11,8 @@ import (
 )
 
 // What telnetd sends as urgent (MSG_OOB) lacked its last byte, the IAC of an IAC DM. So did
-// what a program sent so to a local port, where tlsify has the connection on 0 and 1.
+// what a program sent so to a local port, where tlsify has the connection on 0 and 1, in
+// the place of openssl, too.
 func TestUrgentBytesAreBytes(t *testing.T) {
 	const want = "before urgent behind"
 	t.Run("prog", func(t *testing.T) {
@@ -35,36 +36,46 @@ func TestUrgentBytesAreBytes(t *testing.T) {
 		ours.Close()
 		accept.wait()
 	})
-	t.Run("caller", func(t *testing.T) {
-		t.Parallel()
-		s := startServer(t, "echo")
-		ours, theirs := tcpPair(t)
-		l := newLaunch(t)
-		n := rawOf(t, theirs)
-		l.give(0, n)
-		l.give(1, n)
-		theirs.Close()
-		tlsify := l.start("connect", "--trust", pkiFiles(t)+"/ca.pem", "--name", enginetest.Host, s.address)
-		io.WriteString(ours, "before ")
-		raw, err := ours.SyscallConn()
-		if err != nil {
-			t.Fatal(err)
-		}
-		raw.Write(func(n uintptr) bool {
-			err = unix.Sendto(int(n), []byte("urgent"), unix.MSG_OOB, nil)
-			return err != unix.EAGAIN
+	callers := map[string]struct {
+		make func(t *testing.T) *launch
+		args []string
+	}{
+		"caller": {func(t *testing.T) *launch { return newLaunch(t) }, []string{"connect", "--trust", pkiFiles(t) + "/ca.pem", "--name", enginetest.Host}},
+		"lines": {func(t *testing.T) *launch { return under(t, "openssl") },
+			[]string{"s_client", "-quiet", "-no_ign_eof", "-crlf", "-CAfile", pkiFiles(t) + "/ca.pem", "-servername", enginetest.Host, "-connect"}},
+	}
+	for name, c := range callers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, "echo")
+			ours, theirs := tcpPair(t)
+			l := c.make(t)
+			n := rawOf(t, theirs)
+			l.give(0, n)
+			l.give(1, n)
+			theirs.Close()
+			tlsify := l.start(append(c.args, s.address)...)
+			io.WriteString(ours, "before ")
+			raw, err := ours.SyscallConn()
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw.Write(func(n uintptr) bool {
+				err = unix.Sendto(int(n), []byte("urgent"), unix.MSG_OOB, nil)
+				return err != unix.EAGAIN
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.WriteString(ours, " behind")
+			ours.CloseWrite()
+			if got, err := io.ReadAll(ours); string(got) != want || err != nil {
+				t.Errorf("got %q, %v", got, err)
+			}
+			ours.Close()
+			if status := tlsify.wait(); status != 0 {
+				t.Errorf("status %d", status)
+			}
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		io.WriteString(ours, " behind")
-		ours.CloseWrite()
-		if got, err := io.ReadAll(ours); string(got) != want || err != nil {
-			t.Errorf("got %q, %v", got, err)
-		}
-		ours.Close()
-		if status := tlsify.wait(); status != 0 {
-			t.Errorf("status %d", status)
-		}
-	})
+	}
 }

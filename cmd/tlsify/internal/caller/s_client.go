@@ -128,6 +128,7 @@ func newLines() (*lines, error) {
 	if err != nil {
 		return nil, status.Usagef("descriptor 0 is not open")
 	}
+	stream.KeepUrgent(from)
 	ends, err := process.SocketPair()
 	if err != nil {
 		return nil, status.Usagef("no socket can be made: %v", err)
