@@ -126,6 +126,24 @@ func TestEOFWaitUnderSlowReader(t *testing.T) {
 	})
 }
 
+// A caller that leaves at its end of file gets all that its peer has sent before, however
+// slowly it reads.
+func TestLeaveAfterUnderSlowReader(t *testing.T) {
+	onCallers(t, func(a *act) {
+		a.plan.LeaveAfter = 2 * streamtest.Beat
+		reply := streamtest.Noise(1 << 20)
+		a.says(string(reply))
+		a.writes("request")
+		a.finishes()
+		a.begin()
+		a.closed(a)
+		time.Sleep(8 * streamtest.Beat)
+		a.ends(io.EOF)
+		streamtest.WantRest(a, a.out, reply)
+		a.over(nil, "closed local", "closed peer")
+	})
+}
+
 // A program that was started for its peer need not read: its output is sent all
 // the same, to its end, and what can't be delivered is dropped.
 func TestProgDoesNotRead(t *testing.T) {

@@ -355,6 +355,7 @@ func TestCloseUnderHoldEOF(t *testing.T) {
 		a.begin()
 		close(closing)
 		a.wantNotClosed(a)
+		streamtest.WantIdle(a, "a close_notify that is held back")
 		a.ends(io.EOF)
 		a.over(nil, "closed peer", "closed local")
 		a.closed(a)

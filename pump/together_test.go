@@ -143,6 +143,7 @@ func testTogether(t *testing.T, k streamtest.Kind) {
 	}
 	p.send(record.TypeApplicationData)
 	time.Sleep(stream.Briefly + streamtest.Beat) // so that the short wait is over, and the long one begins
+	streamtest.WantIdle(t, "one goroutine")
 	pingPong(a, p, "late")
 	a.wantTogether()
 	p.send(record.TypeAlert, record.AlertWarning, byte(engine.AlertCloseNotify))

@@ -54,6 +54,7 @@ func TestEitherReadable(t *testing.T) {
 			})
 			if !before {
 				streamtest.NotYet(t, name, told)
+				streamtest.WantIdle(t, name)
 				test.happens(s)
 			}
 			if got := streamtest.Soon(t, name, told); got != [2]bool{test.a, test.b} {

@@ -216,6 +216,7 @@ func TestDeadlines(t *testing.T) {
 			streamtest.NotYet(t, name, waiting)
 			set(time.Time{})
 			streamtest.NotYet(t, name, waiting)
+			streamtest.WantIdle(t, name)
 			set(past)
 			if err := streamtest.Soon(t, name, waiting); !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("%s: %v", name, err)
@@ -259,6 +260,7 @@ func TestStopWakes(t *testing.T) {
 			streamtest.NotYet(t, name, done)
 		}
 		streamtest.NotYet(t, "Gone", gone)
+		streamtest.WantIdle(t, "Read, Write and Gone")
 		r.Stop()
 		w.Stop()
 		for name, done := range waiting {

@@ -217,6 +217,24 @@ func NotYet[T any](t testing.TB, what string, done <-chan T) {
 	}
 }
 
+// WantIdle checks that this process takes no processor's time to wait.
+func WantIdle(t testing.TB, what string) {
+	t.Helper()
+	for range 10 { // something else may have work to do, but not for ever
+		var before, after unix.Rusage
+		unix.Getrusage(unix.RUSAGE_SELF, &before)
+		began := time.Now()
+		time.Sleep(2 * Beat)
+		took := time.Since(began)
+		unix.Getrusage(unix.RUSAGE_SELF, &after)
+		spent := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+		if spent < took.Nanoseconds()/8 {
+			return
+		}
+	}
+	t.Errorf("%s: it turns round", what)
+}
+
 // Started runs f and gives what it returned.
 func Started[T any](f func() T) <-chan T {
 	done := make(chan T, 1)
