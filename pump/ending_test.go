@@ -209,6 +209,23 @@ func TestProgLeavesTalkingPeer(t *testing.T) {
 	}
 }
 
+// One that falls quiet is not waited for any longer.
+func TestProgLeavesPeerThatFallsQuiet(t *testing.T) {
+	a := stage(t, streamtest.Kinds[2])
+	a.plan.Prog = true
+	a.begin()
+	a.leaves()
+	begin := time.Now()
+	for range 6 {
+		a.says("the rest")
+		time.Sleep(moment / 4)
+	}
+	a.over(nil, "closed local")
+	if took := time.Since(begin); took > streamtest.Patience/2 {
+		t.Errorf("it took %v", took)
+	}
+}
+
 // Some end a direction by the FIN of the stream below, either way.
 func TestEndByFIN(t *testing.T) {
 	onCallers(t, func(a *act) {

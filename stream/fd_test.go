@@ -449,6 +449,7 @@ func resetIsNoEndOfFile(t *testing.T, send func(*FD) error) {
 		ends := streamtest.TCPPair(t)
 		fd, peer := openFD(t, ends[0]), ends[1]
 		want := error(unix.ECONNRESET)
+		unix.Write(peer, []byte("last words"))
 		if fin {
 			unix.Shutdown(peer, unix.SHUT_WR)
 			want = io.EOF // that came first
@@ -465,7 +466,12 @@ func resetIsNoEndOfFile(t *testing.T, send func(*FD) error) {
 		for sending == nil {
 			sending = send(fd)
 		}
-		if _, err := fd.Read(make([]byte, 100)); !errors.Is(err, want) {
+		// What came before either is delivered.
+		said := make([]byte, 100)
+		if n, err := fd.Read(said); string(said[:n]) != "last words" || err != nil {
+			t.Errorf("behind a FIN: %v; sending failed with %v; read %q, %v", fin, sending, said[:n], err)
+		}
+		if _, err := fd.Read(said); !errors.Is(err, want) {
 			t.Errorf("behind a FIN: %v; sending failed with %v; reading: %v", fin, sending, err)
 		}
 	}
