@@ -92,6 +92,14 @@ func TestControlMessages(t *testing.T) {
 	if err := c.Take(TypeHandshake, append([]byte{msgNewSessionTicket, 1, 0, 0}, make([]byte, maxMessage)...)); err != nil {
 		t.Errorf("the longest message: %v", err)
 	}
+	tickets := 0
+	c.Ticket = func([]byte) error { tickets++; return nil }
+	ticket := []byte{msgNewSessionTicket, 0, 0, 0}
+	if err := c.Take(TypeHandshake, append(ticket, ticket...)); err != nil || tickets != 2 {
+		t.Errorf("of two messages in one record %d were taken: %v", tickets, err)
+	}
+	c.Ticket = func([]byte) error { return malformed("ticket") }
+	wantRefusal(t, "a ticket that makes no sense", c.Take(TypeHandshake, ticket), engine.AlertDecodeError)
 	wantRefusal(t, "an empty alert", c.Take(TypeAlert, nil), engine.AlertUnexpectedMessage)
 	for _, kind := range []byte{msgHelloRequest, msgClientHello} {
 		var peer *engine.PeerError

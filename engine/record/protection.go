@@ -53,7 +53,8 @@ var (
 	ErrMAC = &Error{engine.AlertBadRecordMAC, "a record failed authentication"}
 	// ErrOverflow is a record that is too long, before or after opening.
 	ErrOverflow = &Error{engine.AlertRecordOverflow, "a record is too long"}
-	// ErrNoType is a record that holds nothing but padding.
+	// ErrNoType is a record that holds nothing but padding, or not even that (RFC
+	// 8446, section 5.4).
 	ErrNoType = &Error{engine.AlertUnexpectedMessage, "a record has no content type"}
 )
 
@@ -146,7 +147,7 @@ func (p *Protection) Seal(slot []byte, n int, t Type) []byte {
 func (p *Protection) Open(dst, rec []byte) (Type, []byte, error) {
 	sealed := rec[HeaderLen:]
 	inner := len(sealed) - tagLen
-	if inner < 1 {
+	if inner < 0 {
 		return 0, nil, ErrMAC
 	}
 	if inner > MaxPlaintext+1 {
@@ -167,7 +168,7 @@ func (p *Protection) Open(dst, rec []byte) (Type, []byte, error) {
 		return 0, nil, ErrOverflow
 	}
 	end := len(content)
-	if content[end-1] == 0 { // padding is rare
+	if end == 0 || content[end-1] == 0 { // padding is rare
 		end = len(bytes.TrimRight(content, "\x00"))
 		if end == 0 {
 			return 0, nil, ErrNoType

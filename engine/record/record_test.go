@@ -2,7 +2,10 @@ package record
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"testing"
 
 	"tlsify/engine"
@@ -90,6 +93,9 @@ func TestOpenRefuses(t *testing.T) {
 	if _, _, err := open.Open(nil, sealedInner(seal, make([]byte, 100))); err != ErrNoType {
 		t.Errorf("nothing but padding: %v", err)
 	}
+	if _, _, err := open.Open(nil, sealedInner(seal, nil)); err != ErrNoType {
+		t.Errorf("not even padding: %v", err)
+	}
 	if _, _, err := open.Open(nil, sealedInner(seal, append(bytes.Repeat([]byte{1}, MaxPlaintext), 23))); err != nil {
 		t.Errorf("largest record: %v", err)
 	}
@@ -128,6 +134,47 @@ func TestSpent(t *testing.T) {
 		p.Update()
 		if p.Spent() || p.seq != 0 {
 			t.Errorf("%s: spent after Update", id)
+		}
+	}
+}
+
+// A direction that another has begun goes on where that one was.
+func TestResume(t *testing.T) {
+	seal, open := both(engine.AES128GCM)
+	for range 3 {
+		if _, _, err := open.Open(nil, sealed(seal, TypeApplicationData, nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key := seal.TrafficKey()
+	key.Secret = bytes.Clone(key.Secret)
+	if _, _, err := open.Open(nil, sealed(Resume(key), TypeApplicationData, nil)); err != nil {
+		t.Error(err)
+	}
+}
+
+// Nothing is left of a secret that has had its time.
+func TestUpdateClears(t *testing.T) {
+	p, _ := both(engine.AES128GCM)
+	old := p.TrafficKey().Secret
+	p.Update()
+	if !bytes.Equal(old, make([]byte, len(old))) {
+		t.Error("the old secret is still there")
+	}
+}
+
+// What is no record is known by two bytes.
+func TestForeign(t *testing.T) {
+	for _, begin := range []string{"\x13\x03", "\x18\x03", "\x17\x02", "\x17\x04"} {
+		r := Reader{Stream: strings.NewReader(begin), Most: MaxLen}
+		if _, err := r.Next(true); err != ErrForeign {
+			t.Errorf("%q: %v", begin, err)
+		}
+	}
+	for _, begin := range []string{"", "\x13", "\x14\x03", "\x17\x03"} {
+		r := Reader{Stream: strings.NewReader(begin), Most: MaxLen}
+		if _, err := r.Next(true); !errors.Is(err, io.EOF) {
+			t.Errorf("%q: %v", begin, err)
 		}
 	}
 }
