@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/engine"
+	"tlsify/stream"
 	"tlsify/stream/streamtest"
 )
 
@@ -413,11 +414,38 @@ func TestWriteFailsAfterThePeersEnd(t *testing.T) {
 		a.begin()
 		a.ends(io.EOF)
 		streamtest.WantRest(a, a.out, nil)
+		defer takesNumber(a, a.plan.Out)()
 		a.refuses(errReset)
 		a.writes("answer")
 		a.over(errReset, "closed peer", "failed: "+errReset.Error())
 		a.wantNotClosed(a)
 	})
+}
+
+// takesNumber opens a file where Out was closed, and gives what checks that nobody has
+// closed that, too.
+func takesNumber(t testing.TB, out *stream.FD) func() {
+	t.Helper()
+	if out.IsSocket() { // which is not closed at its end
+		return func() {}
+	}
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if null != out.Number() {
+		err = unix.Dup3(null, out.Number(), unix.O_CLOEXEC)
+		unix.Close(null)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		if err := unix.Close(out.Number()); err != nil {
+			t.Error("a file that was opened meanwhile has been closed: ", err)
+		}
+	}
 }
 
 // So is what was on its way when it ended.
