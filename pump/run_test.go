@@ -319,28 +319,42 @@ func TestEndIsNoReset(t *testing.T) {
 
 // muchToRead is a caller on TCP that has much to read when the stream has ended, and
 // whose socket is nobody's any more when that is over.
-func muchToRead(t *testing.T) (a *act, reply string) {
-	a = stage(t, streamtest.Kinds[4])
+func muchToRead(t *testing.T, a *act) (reply string) {
 	a.begin()
 	run := a.done
 	a.done = streamtest.Started(func() error {
 		err := <-run
-		a.plan.In.Close() // as the end of the process does
+		a.plan.Out.Close() // as the end of the process does
 		return err
 	})
 	reply = strings.Repeat("reply", 100000)
 	a.says(reply)
 	a.ends(engine.ErrTruncated)
 	a.await(t, "the end", func() bool { return len(a.reports) > 0 })
-	return a, reply
+	return reply
 }
 
 // A caller that has much to read when the stream ends, and writes meanwhile, got a reset
 // of a socket that nobody had any more, and lost the rest.
 func TestEndIsNoResetToASlowCaller(t *testing.T) {
-	a, reply := muchToRead(t)
+	a := stage(t, streamtest.Kinds[4])
+	reply := muchToRead(t, a)
 	time.Sleep(streamtest.Beat)
 	a.writes("unheard")
+	time.Sleep(streamtest.Beat)
+	streamtest.WantRest(t, a.out, []byte(reply))
+	a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
+}
+
+// It is the same where the socket is for what the peer sends alone, and the caller's bytes
+// come by another way.
+func TestEndIsNoResetOfASocketForOut(t *testing.T) {
+	a := stage(t, streamtest.Kinds[0])
+	out, theirs := streamtest.Kinds[4].Flow(t)
+	a.plan.Out, a.out = newFD(t, out), streamtest.Program(t, theirs)
+	a.outFD.Store(int32(theirs))
+	reply := muchToRead(t, a)
+	io.WriteString(a.out, "unheard")
 	time.Sleep(streamtest.Beat)
 	streamtest.WantRest(t, a.out, []byte(reply))
 	a.over(engine.ErrTruncated, "truncated: "+engine.ErrTruncated.Error())
@@ -349,7 +363,8 @@ func TestEndIsNoResetToASlowCaller(t *testing.T) {
 // One that writes more than there is room for, and reads only then, waited for as long as
 // tlsify did, and then got a reset all the same.
 func TestEndIsNoResetToACallerThatWritesFirst(t *testing.T) {
-	a, reply := muchToRead(t)
+	a := stage(t, streamtest.Kinds[4])
+	reply := muchToRead(t, a)
 	wrote := streamtest.Started(func() error {
 		_, err := a.in.Write(make([]byte, 20_000_000))
 		return err

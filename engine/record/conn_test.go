@@ -366,6 +366,14 @@ func TestBadRecords(t *testing.T) {
 	}
 }
 
+// Nothing comes between the pieces of a handshake message (RFC 8446, section 5.1).
+func TestDataInsideAMessage(t *testing.T) {
+	client, server := connected(t, engine.AES128GCM)
+	raw(client, TypeHandshake, []byte{msgKeyUpdate, 0, 0})
+	raw(client, TypeApplicationData, []byte("x"))
+	refused(t, client, server, engine.FaultProtocol, engine.AlertUnexpectedMessage)
+}
+
 // refused has server read what it must refuse, and the client hear of it.
 func refused(t *testing.T, client, server *Conn, fault engine.Fault, alert engine.Alert) {
 	t.Helper()
