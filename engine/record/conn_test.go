@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -262,6 +263,58 @@ func TestReset(t *testing.T) {
 	_, err := client.Read(make([]byte, 1))
 	if _, ok := errors.AsType[*engine.TransportError](err); !ok {
 		t.Errorf("%v (%T)", err, err)
+	}
+}
+
+// deaf is a stream that takes nothing: a Write fails when it has a limit, and waits else.
+type deaf struct {
+	net.Conn
+	limit   time.Time
+	forever <-chan struct{}
+}
+
+func (d *deaf) SetWriteDeadline(t time.Time) error {
+	d.limit = t
+	return nil
+}
+
+func (d *deaf) Write([]byte) (int, error) {
+	if d.limit.IsZero() {
+		<-d.forever
+	}
+	return 0, os.ErrDeadlineExceeded
+}
+
+// A writer hears that the stream took no more, and hears it again where the stream would
+// take more by then: a record is missing, or a piece of one.
+func TestWriteFails(t *testing.T) {
+	client, _ := connected(t, engine.AES128GCM)
+	stream := client.stream
+	client.stream = &deaf{Conn: stream, limit: time.Now()}
+	for range 2 {
+		_, err := client.Write([]byte("x"))
+		if _, ok := errors.AsType[*engine.TransportError](err); !ok {
+			t.Errorf("%v (%T)", err, err)
+		}
+		client.stream = stream
+	}
+	if err := client.CloseWrite(); err == nil {
+		t.Error("close_notify went")
+	}
+}
+
+// An alert to a peer that takes nothing is not waited for: the connection is over.
+func TestAlertToADeafPeer(t *testing.T) {
+	client, server := connected(t, engine.AES128GCM)
+	server.stream = &deaf{Conn: server.stream, forever: t.Context().Done()}
+	raw(client, TypeAlert, nil)
+	read := make(chan error, 1)
+	go func() { _, err := server.Read(make([]byte, 10)); read <- err }()
+	select {
+	case err := <-read:
+		wantFault(t, err, engine.FaultProtocol)
+	case <-time.After(testTimeout):
+		t.Error("it is waited for")
 	}
 }
 
