@@ -258,6 +258,18 @@ func TestEndInsideARecord(t *testing.T) {
 	}
 }
 
+// tellsOnce is a stream that tells of its failure once, as a socket of a reset, and then
+// of an end of file.
+type tellsOnce struct{ *fakeStream }
+
+func (s tellsOnce) Read(p []byte) (int, error) {
+	n, err := s.fakeStream.Read(p)
+	if err != nil {
+		s.change(func() { s.end = io.EOF })
+	}
+	return n, err
+}
+
 func TestStreamFails(t *testing.T) {
 	failure := errors.New("reset")
 	for cut := range 20 {
@@ -267,7 +279,7 @@ func TestStreamFails(t *testing.T) {
 		}
 		s := newFakeStream(pieces...)
 		s.end = failure
-		c := NewRecordConn(s)
+		c := NewRecordConn(tellsOnce{s})
 		got, err := io.ReadAll(c)
 		if err != failure || len(got) != cut || c.Ended() || c.Err() != failure {
 			t.Errorf("after %d bytes: %d, %v, ended: %v, Err %v", cut, len(got), err, c.Ended(), c.Err())
