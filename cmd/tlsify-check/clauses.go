@@ -59,6 +59,7 @@ var clauses = map[string][]string{
 
 	"accept-not-clear":   {"2.15"},
 	"options-fd-limit":   {"2.10"},
+	"fd-files-limit":     {"2.4"},
 	"wrong-descriptors":  {"2.14"},
 	"tcp-fastopen-usage": {"1.3"},
 

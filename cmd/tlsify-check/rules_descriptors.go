@@ -155,6 +155,19 @@ var rulesDescriptors = []rule{
 			c.start(keeping.to("--session", "fd:7")...).expect(0, "resumed "+resumed, "ready")
 		}
 	}},
+	{"fd-files-limit", "its end must come within 30 seconds", slow, func(t *trial) {
+		c := t.call()
+		trust := c.feed(7)
+		trust.Write(t.authority.root.pem())
+		began := time.Now()
+		r := c.start("connect", "--name", host, "--trust", "fd:7", t.serve(quiet).address)
+		select {
+		case <-r.ended:
+		case <-time.After(60 * time.Second):
+		}
+		r.expectError(1, "usage")
+		t.took(began, 28*time.Second, 30*time.Second)
+	}},
 	{"flags-kept", "Blocking and non-blocking descriptors are accepted alike, and the file status flags of an inherited one are never changed", nothing, func(t *trial) {
 		for _, nonblocking := range []bool{false, true} {
 			for _, kind := range []string{"pipes", "socket"} {

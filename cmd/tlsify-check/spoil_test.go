@@ -112,6 +112,9 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 	{"options-fd-no-limit", "options-fd-limit", func(w *wrapper) {
 		w.files = func(files []uintptr) { files[8] = callers(-1).Fd() }
 	}},
+	{"fd-files-no-limit", "fd-files-limit", func(w *wrapper) {
+		w.files = func(files []uintptr) { files[7] = callers(-1).Fd() }
+	}},
 	{"no-fd-files", "fd-files", func(w *wrapper) {
 		for i, arg := range w.args {
 			w.args[i] = strings.Replace(arg, "fd:", "/nowhere/", 1)
