@@ -309,6 +309,10 @@ func TestTogetherEnds(t *testing.T) {
 			a.hearsClose(p)
 			p.send(record.TypeAlert, record.AlertWarning, byte(engine.AlertCloseNotify))
 		}, nil, []string{"closed local", "closed peer"}},
+		"the caller leaves, and the peer is silent": {func(a *act, p *scriptedPeer) {
+			a.leaves()
+			a.hearsClose(p)
+		}, nil, []string{"closed local"}},
 	}
 	for name, ending := range endings {
 		test := func(t *testing.T, k streamtest.Kind) {
@@ -324,6 +328,26 @@ func TestTogetherEnds(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) { onEachTogether(t, test) })
 	}
+}
+
+// The end of the caller's half that is asked for by the control channel, which neither
+// descriptor tells of.
+func TestTogetherClose(t *testing.T) {
+	onEachTogether(t, func(t *testing.T, k streamtest.Kind) {
+		a, p := inOne(t, k)
+		closing := make(chan struct{})
+		a.plan.Close = closing
+		a.begin()
+		pingPong(a, p, "before")
+		a.wantTogether()
+		close(closing)
+		a.hearsClose(p)
+		p.says("reply")
+		streamtest.WantRead(t, a.out, "reply")
+		p.send(record.TypeAlert, record.AlertWarning, byte(engine.AlertCloseNotify))
+		streamtest.WantRest(t, a.out, nil)
+		a.over(nil, "closed local", "closed peer")
+	})
 }
 
 // A peer that sends records without data is not idle.
