@@ -503,7 +503,10 @@ func TestCallerResets(t *testing.T) {
 	a := stage(t, streamtest.Kinds[2])
 	a.begin()
 	a.says("unread")
-	time.Sleep(streamtest.Beat)
+	err := error(unix.EINTR)
+	for err == unix.EINTR {
+		_, err = unix.Poll([]unix.PollFd{{Fd: a.outFD.Load(), Events: unix.POLLIN}}, int(streamtest.Patience.Milliseconds()))
+	}
 	a.writes("some of it")
 	a.leaves()
 	if err := a.overLocally(); !errors.Is(err, unix.ECONNRESET) {

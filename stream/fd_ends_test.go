@@ -205,9 +205,9 @@ func TestWaitReadableForAConnection(t *testing.T) {
 func TestSettle(t *testing.T) {
 	const limit = 5 * streamtest.Beat
 	took := func(n int, ended bool) time.Duration {
+		begin := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		defer cancel()
-		begin := time.Now()
 		openFD(t, n).Settle(ctx, ended)
 		return time.Since(begin)
 	}
