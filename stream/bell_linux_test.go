@@ -47,6 +47,7 @@ func TestWaitingWithoutADescriptor(t *testing.T) {
 	from, to := streamtest.Kinds[2].Flow(t)
 	r := openFD(t, to)
 	unix.Write(from, []byte("x"))
+	time.Sleep(time.Millisecond) // the runtime opens descriptors of its own with the first timer
 	var was unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
 		t.Fatal(err)
