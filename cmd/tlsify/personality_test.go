@@ -235,6 +235,21 @@ func asS6Server(t *testing.T, options, want string) {
 	}
 }
 
+// underUCSPITLS prepares s6-ucspitlsd with a network on 0 and 1, whose other end it gives.
+func underUCSPITLS(t *testing.T, env ...string) (*launch, *net.TCPConn) {
+	t.Helper()
+	pki := pkiFiles(t)
+	ours, theirs := tcpPair(t)
+	defer theirs.Close()
+	l := under(t, "s6-ucspitlsd", append(env, "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key")...)
+	for _, n := range []int{0, 1} {
+		raw := rawOf(t, theirs)
+		unix.SetNonblock(raw, false) // for the shell
+		l.give(n, raw)
+	}
+	return l, ours
+}
+
 // A program that speaks in clear first, and asks for TLS by UCSPI-TLS when its
 // peer has: it then hears what was negotiated.
 func TestAsUCSPITLS(t *testing.T) {
@@ -253,14 +268,7 @@ func TestAsUCSPITLS(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			ours, theirs := tcpPair(t)
-			l := under(t, "s6-ucspitlsd", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key", "ASK="+c.ask, "TLS_UID=65533", "TLS_GID=65532")
-			for _, n := range []int{0, 1} {
-				raw := rawOf(t, theirs)
-				unix.SetNonblock(raw, false) // for the shell
-				l.give(n, raw)
-			}
-			theirs.Close()
+			l, ours := underUCSPITLS(t, "ASK="+c.ask, "TLS_UID=65533", "TLS_GID=65532")
 			tlsify := l.start("-J", "sh", "-c", speak)
 			// The handshake comes right behind the last byte in clear.
 			for _, line := range []string{"clear\n", "heard STARTTLS\n"} {
@@ -292,12 +300,7 @@ func TestAsUCSPITLS(t *testing.T) {
 	}
 	t.Run("never", func(t *testing.T) {
 		t.Parallel()
-		ours, theirs := tcpPair(t)
-		l := under(t, "s6-ucspitlsd", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key")
-		for _, n := range []int{0, 1} {
-			l.give(n, rawOf(t, theirs))
-		}
-		theirs.Close()
+		l, ours := underUCSPITLS(t)
 		tlsify := l.start("sh", "-c", "echo clear; exit 3")
 		if got, _ := io.ReadAll(ours); string(got) != "clear\n" {
 			t.Errorf("%q came", got)
@@ -309,12 +312,7 @@ func TestAsUCSPITLS(t *testing.T) {
 	// Whoever has asked, and reads, hears the end where there is no TLS.
 	t.Run("failed", func(t *testing.T) {
 		t.Parallel()
-		ours, theirs := tcpPair(t)
-		l := under(t, "s6-ucspitlsd", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key")
-		for _, n := range []int{0, 1} {
-			l.give(n, rawOf(t, theirs))
-		}
-		theirs.Close()
+		l, ours := underUCSPITLS(t)
 		tlsify := l.start("sh", "-c", `printf Y >&"$SSLCTLFD"; cat <&"$SSLCTLFD"; cat <&"$SSLREADFD"; echo clear; exit 5`)
 		ours.Write(make([]byte, 5))
 		if got, _ := io.ReadAll(ours); !strings.HasSuffix(string(got), "clear\n") {
@@ -326,12 +324,7 @@ func TestAsUCSPITLS(t *testing.T) {
 	})
 	t.Run("stopped", func(t *testing.T) {
 		t.Parallel()
-		ours, theirs := tcpPair(t)
-		l := under(t, "s6-ucspitlsd", "CERTFILE="+pki+"/good.pem", "KEYFILE="+pki+"/good.key")
-		for _, n := range []int{0, 1} {
-			l.give(n, rawOf(t, theirs))
-		}
-		theirs.Close()
+		l, ours := underUCSPITLS(t)
 		tlsify := l.start("sh", "-c", "trap 'exit 9' TERM; echo clear; while :; do sleep 0.1; done")
 		if _, err := io.ReadFull(ours, make([]byte, len("clear\n"))); err != nil {
 			t.Fatal(err)
