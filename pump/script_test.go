@@ -266,9 +266,15 @@ func (a *act) outEnded() bool {
 	return fds[0].Revents&(unix.POLLRDHUP|unix.POLLHUP) != 0
 }
 
-// begin starts the Run.
+// begin starts the Run, which does not outlive the test: it would go on with the next one's
+// descriptors, which have the same numbers.
 func (a *act) begin() *act {
-	a.done = streamtest.Started(func() error { return Run(a.ctx, a.plan) })
+	returned := make(chan struct{})
+	a.done = streamtest.Started(func() error {
+		defer close(returned)
+		return Run(a.ctx, a.plan)
+	})
+	a.Cleanup(func() { streamtest.Soon(a, "the end of Run", returned) })
 	return a
 }
 
