@@ -308,9 +308,10 @@ func wantPayloads(t *testing.T, theirs, ours *visit) {
 	if orders(theirs.resumed) > 1 {
 		many := append(slices.Clone(payloads(theirs.cold)), payloads(theirs.resumed)...)
 		slices.Sort(many)
+		many = slices.Compact(many) // of fewer than four one has not come yet
 		for _, n := range slices.Concat(payloads(ours.cold), payloads(ours.resumed)) {
 			if len(many) > 3 && !slices.Contains(many, n) {
-				t.Errorf("we have a payload of %d bytes, the browser %d", n, slices.Compact(many))
+				t.Errorf("we have a payload of %d bytes, the browser %d", n, many)
 			}
 		}
 		return
