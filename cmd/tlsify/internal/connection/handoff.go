@@ -92,8 +92,9 @@ func (c *connection) handSocket(socket *stream.FD) error {
 // process can make one.
 func (c *connection) preparePair() (err error) {
 	if c.inv.Stream.Handoff == invocation.HandPair || c.inv.Stream.Handoff == invocation.HandAuto {
-		c.ends, err = process.SocketPair()
-		stream.KeepUrgent(c.ends[0])
+		if c.ends, err = process.SocketPair(); err == nil {
+			stream.KeepUrgent(c.ends[0])
+		}
 	}
 	return err
 }

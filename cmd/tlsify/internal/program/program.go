@@ -63,9 +63,12 @@ type Plan struct {
 func (plan *Plan) plaintext() (ends struct{ in, out, toProg, fromProg int }, err error) {
 	if plan.OneSocket {
 		pair, err := process.SocketPair()
+		if err != nil {
+			return ends, err
+		}
 		stream.KeepUrgent(pair[0])
 		ends.in, ends.out, ends.toProg, ends.fromProg = pair[1], pair[1], pair[0], pair[0]
-		return ends, err
+		return ends, nil
 	}
 	in, err := process.Pipe()
 	out, err2 := process.Pipe()
