@@ -150,10 +150,7 @@ func unsupported(der []byte) error {
 	if kind == "" && outer.Algorithm.OID.Equal(ecPublicKey) {
 		kind = unsupportedCurve(outer.Algorithm.Parameters.FullBytes)
 	}
-	if kind == "" {
-		return nil
-	}
-	return errors.New("the private key is " + kind)
+	return ofKind(kind)
 }
 
 // ecPublicKey is the algorithm of all keys on curves (RFC 5480, section 2.1.1).
@@ -174,6 +171,11 @@ func unsupportedEC(der []byte) error {
 	if len(key.Parameters.Bytes) == 0 {
 		kind = "without its curve's name, as certtool -k leaves it of a key in PKCS #8: take the file that this was made from"
 	}
+	return ofKind(kind)
+}
+
+// ofKind says of what kind a key is that is not supported; "" is none that is known.
+func ofKind(kind string) error {
 	if kind == "" {
 		return nil
 	}
