@@ -85,6 +85,15 @@ func checkOurs(content []byte) error {
 	return nil
 }
 
+// readOurs reads a file that is a session, or what is left of one.
+func readOurs(file File) ([]byte, error) {
+	content, err := file.read()
+	if err == nil {
+		err = checkOurs(content)
+	}
+	return content, err
+}
+
 var errOtherKey = errors.New("the session is of another kind of connection")
 
 // Decode reads a file's content, which must be for key.
@@ -126,11 +135,8 @@ func Decode(content []byte, key [32]byte) (*Session, error) {
 func Take(file File, key [32]byte) (*Session, error) {
 	var s *Session
 	err := locked(file, func() error {
-		content, err := file.read()
+		content, err := readOurs(file)
 		if err != nil {
-			return err
-		}
-		if err := checkOurs(content); err != nil {
 			return err
 		}
 		s, err = Decode(content, key)
@@ -160,11 +166,8 @@ func Take(file File, key [32]byte) (*Session, error) {
 // is left where it is, and so is what is no session.
 func Drop(file File, key [32]byte) error {
 	return locked(file, func() error {
-		content, err := file.read()
+		content, err := readOurs(file)
 		if err != nil {
-			return err
-		}
-		if err := checkOurs(content); err != nil {
 			return err
 		}
 		if _, err := Decode(content, key); err == errOtherKey {
