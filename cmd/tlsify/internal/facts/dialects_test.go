@@ -31,26 +31,33 @@ func known() *Facts {
 	}
 }
 
-// What is told of one connection, in each dialect: the lines of the control
-// channel, PROG's environment, and the variables of UCSPI-TLS.
-func TestDialects(t *testing.T) {
-	f := known()
+// saidOn is what is told on a control channel.
+func saidOn(t *testing.T, say func(to *status.Channel)) string {
+	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer r.Close()
 	fd, err := stream.NewFD(int(w.Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.Say(status.NewChannel(fd, nil))
+	say(status.NewChannel(fd, nil))
 	w.Close()
 	said := make([]byte, 4096)
 	n, err := r.Read(said)
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(strings.TrimSuffix(string(said[:n]), "\n"), "\n")
+	return string(said[:n])
+}
+
+// What is told of one connection, in each dialect: the lines of the control
+// channel, PROG's environment, and the variables of UCSPI-TLS.
+func TestDialects(t *testing.T) {
+	f := known()
+	lines := strings.Split(strings.TrimSuffix(saidOn(t, f.Say), "\n"), "\n")
 	for _, want := range []string{"protocol TLSv1.3", "cipher TLS_AES_128_GCM_SHA256", "group x25519", "alpn h2", "resumed yes",
 		"verified trust CN=a%20root", "verified pin sha256//AAAA", "staple good", "timestamps 2", "expires-soon 3", "binding tls-exporter BBBB"} {
 		if !slices.Contains(lines, want) {

@@ -5,7 +5,6 @@ import (
 	"crypto/x509/pkix"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +12,6 @@ import (
 
 	"tlsify/cmd/tlsify/internal/status"
 	"tlsify/engine"
-	"tlsify/stream"
 )
 
 func leaf() *x509.Certificate {
@@ -56,25 +54,11 @@ func TestLongDistinguishedNames(t *testing.T) {
 		{Subject: pkix.Name{CommonName: "leaf"}, Issuer: pkix.Name{CommonName: long}},
 		{Subject: pkix.Name{CommonName: "leaf"}, Issuer: pkix.Name{CommonName: "ca"}},
 	} {
-		r, w, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		fd, err := stream.NewFD(int(w.Fd()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		SayPeer(status.NewChannel(fd, nil), c)
-		w.Close()
-		said := make([]byte, 4096)
-		n, err := r.Read(said)
-		if err != nil {
-			t.Fatal(err)
-		}
+		said := saidOn(t, func(to *status.Channel) { SayPeer(to, c) })
 		for keyword, name := range map[string]string{"peer-subject": c.Subject.CommonName, "peer-issuer": c.Issuer.CommonName} {
 			line := keyword + " CN=" + name + "\n"
-			if strings.Contains(string(said[:n]), keyword) != (name != long) || name != long && !strings.Contains(string(said[:n]), line) {
-				t.Errorf("%d bytes: %.100q", n, said[:n])
+			if strings.Contains(said, keyword) != (name != long) || name != long && !strings.Contains(said, line) {
+				t.Errorf("%d bytes: %.100q", len(said), said)
 			}
 		}
 		f := &Facts{Leaf: c, State: &engine.State{}}
