@@ -44,19 +44,20 @@ const (
 // A descriptor is read once, whatever number of options name it.
 type Files struct {
 	read   map[int][]byte
-	passed map[int]bool // on to another process, which reads it
+	once   map[string][]byte // by path, of what is no regular file and gives its content but once
+	passed map[int]bool      // on to another process, which reads it
 	// OtherKeys, where not nil, reads private keys of kinds that crypto/x509 does
 	// not have.
 	OtherKeys credential.OtherKeys
 }
 
 // New is for a process that has read none yet.
-func New() *Files { return &Files{read: map[int][]byte{}, passed: map[int]bool{}} }
+func New() *Files { return Again(map[int][]byte{}) }
 
 // Again is for reading the same files once more: what was read from descriptors
 // stays as it was.
 func Again(given map[int][]byte) *Files {
-	return &Files{read: maps.Clone(given), passed: map[int]bool{}}
+	return &Files{read: maps.Clone(given), once: map[string][]byte{}, passed: map[int]bool{}}
 }
 
 // Contents is what the descriptors had that were read, by number; who adds to it
@@ -67,7 +68,7 @@ func (f *Files) Contents() map[int][]byte { return f.read }
 func (f *Files) Load(what, name string) ([]byte, error) {
 	n, ok := process.Named(name)
 	if !ok {
-		return loadPath(what, name)
+		return f.loadPath(what, name)
 	}
 	if content, ok := f.read[n]; ok {
 		return content, nil
@@ -89,7 +90,10 @@ func (f *Files) Load(what, name string) ([]byte, error) {
 	return content, nil
 }
 
-func loadPath(what, name string) ([]byte, error) {
+func (f *Files) loadPath(what, name string) ([]byte, error) {
+	if content, ok := f.once[name]; ok {
+		return content, nil
+	}
 	// A FIFO that nobody writes to must not hold us for ever.
 	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -103,6 +107,9 @@ func loadPath(what, name string) ([]byte, error) {
 	}
 	if len(content) > fileLimit {
 		return nil, status.Usagef("--%s: %s has more than %d bytes", what, name, fileLimit)
+	}
+	if info, err := file.Stat(); err == nil && !info.Mode().IsRegular() {
+		f.once[name] = content
 	}
 	return content, nil
 }
