@@ -23,21 +23,24 @@ func (c *connection) offer(err error) string {
 		return ""
 	}
 	resumes := c.kept != nil && c.kept.offered
-	return advice(err, len(config.PSKs) > 0) + offerOf(err, &config.Config, groups, resumes, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
+	return advice(err, config) + offerOf(err, &config.Config, groups, resumes, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
 }
 
 // advice names the option that has to do with a server's alert.
-func advice(err error, psk bool) string {
+func advice(err error, config *engine.ClientConfig) string {
 	var alert *engine.AlertError
 	switch {
 	case !errors.As(err, &alert) || alert.Alert == engine.AlertProtocolVersion:
 		return ""
-	case psk: // servers have no alert in common for an identity or a key that is not theirs
+	case len(config.PSKs) > 0: // servers have no alert in common for an identity or a key that is not theirs
 		return "; it was offered the pre-shared key of --psk, with a key exchange: identity, key and hash have to be the server's"
 	case alert.Alert == engine.AlertNoApplicationProtocol:
 		return "; --alpn names the protocols that it is offered"
 	case alert.Alert == engine.AlertUnrecognizedName:
 		return "; --sni chooses the name that it is asked for"
+	// It is no hostname by RFC 1123. The JDK's servers and GnuTLS's refuse it so.
+	case alert.Alert == engine.AlertIllegalParameter && strings.Contains(config.ServerName, "_"):
+		return "; some servers take no name with an underscore: --sni none sends none"
 	// RFC 8446, section 9.2, has this for the name. Mbed TLS's servers that have a key and no certificate say it, too.
 	case alert.Alert == engine.AlertMissingExtension:
 		return "; it may want a name (--sni) or a pre-shared key (--psk)"

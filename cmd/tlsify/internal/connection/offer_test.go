@@ -75,24 +75,33 @@ func (threeGroups) Groups() (names []string, defaults int) {
 
 // OpenSSL's and GnuTLS's servers say decrypt_error, illegal_parameter, decode_error or
 // missing_extension of a pre-shared key that is not theirs, and nobody thinks of the key.
+// The JDK's and GnuTLS's say illegal_parameter of a name with an underscore, as containers have.
 func TestAdvice(t *testing.T) {
 	for _, test := range []struct {
 		alert engine.Alert
 		psk   bool
+		name  string
 		want  string
 	}{
-		{engine.AlertMissingExtension, true, "--psk"},
-		{engine.AlertMissingExtension, false, "--sni"},
-		{engine.AlertDecodeError, false, ""},
-		{engine.AlertProtocolVersion, true, ""},
-		{engine.AlertNoApplicationProtocol, false, "--alpn"},
-		{engine.AlertUnrecognizedName, false, "--sni"},
+		{engine.AlertMissingExtension, true, "my-db", "--psk"},
+		{engine.AlertMissingExtension, false, "my-db", "--sni"},
+		{engine.AlertDecodeError, false, "my-db", ""},
+		{engine.AlertProtocolVersion, true, "my-db", ""},
+		{engine.AlertNoApplicationProtocol, false, "my-db", "--alpn"},
+		{engine.AlertUnrecognizedName, false, "my-db", "--sni"},
+		{engine.AlertIllegalParameter, false, "my_db", "--sni"},
+		{engine.AlertIllegalParameter, false, "my-db", ""},
+		{engine.AlertIllegalParameter, true, "my_db", "--psk"},
 	} {
-		if got := advice(&engine.AlertError{Alert: test.alert}, test.psk); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+		config := &engine.ClientConfig{ServerName: test.name}
+		if test.psk {
+			config.PSKs = []*engine.PSK{{}}
+		}
+		if got := advice(&engine.AlertError{Alert: test.alert}, config); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
 			t.Errorf("%v: %q, want %q", test.alert, got, test.want)
 		}
 	}
-	if got := advice(io.EOF, true); got != "" {
+	if got := advice(io.EOF, &engine.ClientConfig{}); got != "" {
 		t.Errorf("without an alert: %q", got)
 	}
 }
