@@ -7,7 +7,7 @@
 # Behaviour: a Certificate message may have 16 MiB (RFC 8446, section 4.4.2), and each client
 # has a limit of its own far below. The JDK's is 32 KiB for any message, and what it tells the
 # server is unexpected_message (10), though the message is the one that is due. rustls says that a
-# certificate above 64 KiB is badly encoded: the reader of webpki knows no longer lengths in DER.
+# certificate above 64 KiB is badly encoded: webpki takes no length above two bytes in one.
 # OpenSSL's is 100 KiB. Certificates for many names come there, and a chain with SLH-DSA. The
 # JDK's has a property, jdk.tls.maxHandshakeMessageSize; for webpki there is nothing to set.
 #
