@@ -55,6 +55,7 @@ func TestStaple(t *testing.T) {
 	// An issuer with the key of another name, and one with another key of the name.
 	alias, impostor := issue(t, "CA alias", root, mid.key), issue(t, "CA mid", root, nil)
 	byAlias := issue(t, "responder", alias, nil, ocspUse)
+	byImpostor := issue(t, "responder", impostor, nil, ocspUse)
 	// The issuer by another root, as the responder has its certificate.
 	crossed := issue(t, "CA mid", issue(t, "CA another root", nil, nil), mid.key)
 	critical := issue(t, "responder", mid, nil, ocspUse, func(c *x509.Certificate) {
@@ -88,6 +89,7 @@ func TestStaple(t *testing.T) {
 		{"same name, another key", newStaple(t, leaf, impostor, mid, nil), []Code{Staple}, "another certificate"},
 		{"same key, another name", newStaple(t, leaf, alias, mid, func(r *ocsp.Response) { r.Certificate = nil }), []Code{Staple}, "another certificate"},
 		{"by a responder of another name's", newStaple(t, leaf, mid, byAlias, nil), []Code{Staple}, "not from"},
+		{"by a responder of one who has the issuer's name alone", newStaple(t, leaf, mid, byImpostor, nil), []Code{Staple}, "not from"},
 		{"signed with SHA-1", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.SignatureAlgorithm = x509.ECDSAWithSHA1 }), []Code{Staple}, "can be forged"},
 		{"by another issuer", newStaple(t, leaf, mid, sibling, func(r *ocsp.Response) { r.Certificate = nil }), []Code{Staple}, "not signed"},
 		{"by no responder", newStaple(t, leaf, mid, unauthorised, nil), []Code{Staple}, "not authorised"},
@@ -98,6 +100,7 @@ func TestStaple(t *testing.T) {
 		{"with a huge key", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.Certificate = huge }), []Code{Staple}, "too large"},
 		{"damaged", damaged, []Code{Staple}, "not signed"},
 		{"junk", []byte("junk"), []Code{Staple}, ""},
+		{"with something behind it", append(good[:len(good):len(good)], 5, 0), []Code{Staple}, "malformed"},
 		{"an error", ocsp.TryLaterErrorResponse, []Code{Staple}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -285,9 +288,30 @@ func TestStaplePinned(t *testing.T) {
 	p := &Policy{Pins: []Pin{pinOf(keyPin, leaf.Certificate)}, Now: func() time.Time { return testNow }}
 	revoked := newStaple(t, leaf, ca, ca, func(r *ocsp.Response) { r.Status = ocsp.Revoked })
 	wantCodes(t, p, Evidence{Certificates: certs(leaf, ca), Staple: revoked}, Revoked)
+	// Without the issuer's certificate nobody can say whose a staple is.
+	if wantCodes(t, p, Evidence{Certificates: certs(leaf), Staple: newStaple(t, leaf, ca, ca, nil)}).Stapled {
+		t.Error("a staple that could not be checked is said to be good")
+	}
 	p.Staple = StapleRequire
 	wantCodes(t, p, Evidence{Certificates: certs(leaf), Staple: newStaple(t, leaf, ca, ca, nil)}, Staple)
 	wantCodes(t, p, Evidence{Certificates: certs(leaf, ca), Staple: newStaple(t, leaf, ca, ca, nil)})
+}
+
+// The path of a leaf that is a root itself has no issuer in it, who may be among what
+// the peer sent all the same.
+func TestStapleTrustedLeaf(t *testing.T) {
+	ca := issue(t, "CA own", nil, nil)
+	leaf := issue(t, "leaf", ca, nil)
+	p := policy(t, leaf)
+	good := newStaple(t, leaf, ca, ca, nil)
+	revoked := newStaple(t, leaf, ca, ca, func(r *ocsp.Response) { r.Status = ocsp.Revoked })
+	if !wantCodes(t, p, Evidence{Certificates: certs(leaf, ca), Staple: good}).Stapled {
+		t.Error("a staple that is good was not taken for one")
+	}
+	wantCodes(t, p, Evidence{Certificates: certs(leaf, ca), Staple: revoked}, Revoked)
+	wantCodes(t, p, Evidence{Certificates: certs(leaf), Staple: good})
+	p.Staple = StapleRequire
+	wantCodes(t, p, Evidence{Certificates: certs(leaf), Staple: good}, Staple)
 }
 
 func TestSCTs(t *testing.T) {

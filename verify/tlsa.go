@@ -5,7 +5,6 @@ import (
 	"crypto/sha512"
 	"crypto/x509"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -73,9 +72,6 @@ func ParseTLSA(s string) (TLSA, error) {
 	var err error
 	if record.Data, err = hex.DecodeString(strings.Join(fields[3:], "")); err != nil {
 		return TLSA{}, fmt.Errorf("the TLSA record's data is not hexadecimal: %w", err)
-	}
-	if len(record.Data) == 0 {
-		return TLSA{}, errors.New("the TLSA record has no data")
 	}
 	return record, nil
 }

@@ -20,6 +20,8 @@ func TestParseTLSA(t *testing.T) {
 		{" 3  1\t1 " + strings.ToLower(sum[:10]) + " " + sum[10:], "3 1 1 " + sum, true},
 		{"DANE-EE spki SHA2-256 " + sum, "3 1 1 " + sum, true},
 		{"0 0 2 " + sum + sum, "0 0 2 " + sum + sum, true},
+		{"PKIX-TA Cert SHA2-512 " + sum + sum, "0 0 2 " + sum + sum, true},
+		{"DANE-TA Cert Full 3000", "2 0 0 3000", false},
 		{"255 255 255 00", "255 255 255 00", false},
 		{"4 1 1 " + sum, "4 1 1 " + sum, false},
 		{"3 2 1 " + sum, "3 2 1 " + sum, false},
@@ -33,7 +35,7 @@ func TestParseTLSA(t *testing.T) {
 			t.Errorf("%q: got %q, usable %t, %v", test.in, record, record.usable(), err)
 		}
 	}
-	for _, bad := range []string{"", "3 1 1", "3 1 1 ", "3 1 1 0", "3 1 1 xx", "256 1 1 00", "-1 1 1 00", "3,1,1,00", "x 1 1 00", "3 1 1 0x00"} {
+	for _, bad := range []string{"", "3 1 1", "3 1 1 ", "3 1 1 0", "3 1 1 xx", "3 1 1 " + sum + "xx", "256 1 1 00", "-1 1 1 00", "3,1,1,00", "x 1 1 00", "3 1 1 0x00"} {
 		if record, err := ParseTLSA(bad); err == nil {
 			t.Errorf("%q is taken for %q", bad, record)
 		}
@@ -182,11 +184,23 @@ func TestTLSAUsable(t *testing.T) {
 	p.Pins = []Pin{pinOf(keyPin, leaf.Certificate)}
 	wantCodes(t, p, evidence(leaf), PinMismatch)
 	// An unusable one beside a good one is ignored.
+	// A number that has no meaning is not taken for another that would match.
+	unknown := record(t, daneEE, 0, 1, leaf.Certificate)
+	unknown.Selector = 2
+	p.TLSA = []TLSA{unknown}
+	wantCodes(t, p, evidence(leaf), PinMismatch)
 	p.TLSA = append(p.TLSA, record(t, daneEE, 1, 1, leaf.Certificate))
+	wantCodes(t, p, evidence(leaf))
+	// Nor does one whose digest is too short, as a stronger one would, or a stronger
+	// one of another usage or selector, keep it from counting.
+	other := issue(t, "leaf", nil, nil).Certificate
+	short := record(t, daneEE, 1, 2, other)
+	short.Data = short.Data[:63]
+	p.TLSA = append(p.TLSA, short, record(t, daneEE, 0, 2, other), record(t, daneTA, 1, 2, other))
 	wantCodes(t, p, evidence(leaf))
 	// A weaker digest does not count beside a stronger one of the same kind
 	// (RFC 7671, section 9), but a full match does.
-	wrong := record(t, daneEE, 1, 2, issue(t, "leaf", nil, nil).Certificate)
+	wrong := record(t, daneEE, 1, 2, other)
 	p.TLSA = append(p.TLSA, wrong)
 	wantCodes(t, p, evidence(leaf), PinMismatch)
 	p.TLSA = append(p.TLSA, record(t, daneEE, 1, 0, leaf.Certificate))
