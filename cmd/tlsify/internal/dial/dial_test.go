@@ -202,6 +202,15 @@ func TestZone(t *testing.T) {
 			t.Errorf("error %v, want %s", err, want)
 		}
 	}
+	interfaces, err := net.Interfaces()
+	if err != nil || len(interfaces) == 0 {
+		t.Skip("there is no interface")
+	}
+	for _, address := range []string{"fe80::1%" + interfaces[0].Name, "fe80::1%1", "169.254.1.1", "fd00::1"} {
+		if err := zoneFault(netip.MustParseAddr(address)); err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
 	port := serve(t, "[::1]:0", echo)
 	fd, address, err := Open(within(t, patience), Target{Network: "tcp6", Address: "[::1%lo]:" + port})
 	if err != nil {
@@ -310,5 +319,14 @@ func TestBelowLocalhost(t *testing.T) {
 			t.Errorf("%s: it dialled %s", host, address)
 		}
 		fd.Close()
+	}
+	port = serve(t, "[::1]:0", echo)
+	fd, address, err := Open(within(t, patience), Target{Network: "tcp", Address: "app.localhost:" + port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fd.Close()
+	if address != "[::1]:"+port {
+		t.Errorf("it dialled %s", address)
 	}
 }

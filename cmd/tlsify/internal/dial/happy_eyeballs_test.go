@@ -124,6 +124,10 @@ var races = []struct {
 		addrs:    map[string]behaviour{"v6a": {after: never}, "v6b": {after: never}, "v6c": {after: 10}, "v4a": {after: never}, "v4b": {after: never}},
 		attempts: "v6a@0 v4a@250 v6b@500 v4b@750 v6c@1000", winner: "v6c@1010",
 	}, {
+		name:     "a name with IPv6 addresses alone has all of them tried",
+		addrs:    map[string]behaviour{"v6a": {after: never}, "v6b": {after: 10}},
+		attempts: "v6a@0 v6b@250", winner: "v6b@260",
+	}, {
 		name:     "a failure is followed at once",
 		addrs:    map[string]behaviour{"v6a": {after: 10, fails: true}, "v4a": {after: 0, fails: true}, "v6b": {after: 5}},
 		attempts: "v6a@0 v4a@10 v6b@10", winner: "v6b@15",
