@@ -344,6 +344,10 @@ func TestRootsOfOneName(t *testing.T) {
 			wantCodes(t, policy(t, roots...), evidence(issue(t, "leaf", roots[test.count-1], nil)))
 		})
 	}
+	roots := []*entity{issue(t, "CA of many keys", nil, nil), issue(t, "CA of many keys", nil, nil)}
+	named := *roots[1].Certificate
+	named.SubjectKeyId = []byte{1} // as the leaf has it, and no root
+	wantCodes(t, policy(t, roots...), evidence(issue(t, "leaf", &entity{Certificate: &named, key: roots[1].key}, nil)))
 }
 
 // Of these certificates x509 reads a part only. GnuTLS, Java and rustls refuse them;

@@ -37,6 +37,7 @@ var proxyTests = []struct {
 	{name: "http-interim", scheme: "http", target: "peer.test:443", answers: []string{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103\r\nLink: x\r\n\r\n" + yes}},
 	{name: "http-length-ignored", scheme: "http", target: "peer.test:443", answers: []string{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"}},
 	{name: "http-folded", scheme: "http", target: "peer.test:443", answers: []string{"HTTP/1.1 200 OK\r\nX: y\r\n  folded\r\n\r\n"}},
+	{name: "http-folded-tab", scheme: "http", target: "peer.test:443", answers: []string{"HTTP/1.1 200 OK\r\nX: y\r\n\tfolded\r\n\r\n"}},
 
 	// HTTP that does not.
 	{name: "http-407", scheme: "http", target: "peer.test:443",
