@@ -24,8 +24,12 @@ func TestParseName(t *testing.T) {
 		{"HOST.Example.", "host.example"},
 		{"localhost", "localhost"},
 		{"my_host.lan", "my_host.lan"},
+		{"AZaz09.Example", "azaz09.example"},
+		{"Aa.example", "aa.example"},
+		{"zZ.example", "zz.example"},
 		{"a--b.example", "a--b.example"},
 		{label63 + ".example", label63 + ".example"},
+		{strings.Repeat("a.", 126) + "e", strings.Repeat("a.", 126) + "e"},
 		{"bücher.example", "xn--bcher-kva.example"},
 		{"BÜCHER.example.", "xn--bcher-kva.example"},
 		{"faß.example", "xn--fa-hia.example"},
@@ -37,6 +41,9 @@ func TestParseName(t *testing.T) {
 		{"fe80::1%eth0", "fe80::1"},
 		{"::ffff:192.0.2.1", "::ffff:192.0.2.1"},
 		{"srv:_IMAPS.Example.net", "srv:_imaps.example.net"},
+		{"srv:_xmpp-client.example.net", "srv:_xmpp-client.example.net"},
+		{"uri:svn+SSH2.x-y://host.example", "uri:svn+ssh2.x-y:host.example"},
+		{"uri:az:host.example", "uri:az:host.example"},
 		{"uri:SIP:voice.Example.edu", "uri:sip:voice.example.edu"},
 		{"uri:https://user@www.example.com:443/path?q", "uri:https:www.example.com"},
 	} {
@@ -57,8 +64,11 @@ func TestParseName(t *testing.T) {
 		"", ".", "..", "a..b", ".example.com", "host.example..", "host\x00.example", "host example", " host", "host\t", "host\n",
 		"*.example.com", "-a.example", "host:443", "https://host.example", "host/x", "a@b", "host,example",
 		"192.0.2.010", "192.0.2", "1.2.3.4.5", "host.123", "[192.0.2.1]", "[host]", "[::1", "::1]", "fe80::1%",
-		label63 + "a.example", strings.Repeat("abcdefg.", 32) + "example", "\xff.example", "xn--\u00fc.example",
-		"srv:example.net", "srv:_.example.net", "srv:_imaps", "uri:example", "uri:urn:uuid:1", "uri:https://192.0.2.1", "uri:1a:host", "uri:https://",
+		"a$b.example", "a/b", "a:b", "a@b.example", "a[b.example", "a`b.example", "a{b.example", "a\x7fb.example",
+		label63 + "a.example", strings.Repeat("a.", 126) + "ee", strings.Repeat("abcdefg.", 32) + "example", "\xff.example", "xn--\u00fc.example",
+		"srv:example.net", "srv:_.example.net", "srv:_imaps", "srv:imaps.example.net", "srv:_im_aps.example.net", "srv:_-imaps.example.net", "srv:_imaps-.example.net",
+		"uri:://host.example", "uri:s_p:host.example", "uri:s{p:host.example", "uri:+sip:host.example", "uri:s\u00efp:host.example", "uri:sip:host.example:x",
+		"uri:example", "uri:urn:uuid:1", "uri:https://192.0.2.1", "uri:1a:host", "uri:https://",
 	} {
 		if n, err := ParseName(bad); err == nil {
 			t.Errorf("%q is taken for %q", bad, n)
