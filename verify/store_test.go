@@ -318,6 +318,37 @@ func TestStoreParsesWhatItNeeds(t *testing.T) {
 	wantStoreError(t, err, "test", "CA number 0 of a hundred and more\" can't be read")
 }
 
+// A file of a few certificates of which none can be read is no trust at all, which is
+// found at the start; in a longer one it shows when one of them is needed.
+func TestStoreOfNoUse(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	roots := certs(manyRoots(t, root, 5)...)
+	for name, test := range map[string]struct {
+		roots []*x509.Certificate
+		fails bool
+	}{
+		"one":                {roots[1:2], true},
+		"four":               {roots[1:5], true},
+		"five":               {roots[1:6], false},
+		"four, the last one": {append(slices.Clone(roots[1:4]), roots[0]), false},
+	} {
+		store, err := StoreFromPEM("given", toPEM(test.roots...))
+		if test.fails {
+			wantStoreError(t, err, "given", "")
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		p := policy(t, root)
+		p.Trust = []*Store{store}
+		if _, err := p.Check(evidence(issue(t, "leaf", root, nil))); (err == nil) != slices.Contains(test.roots, roots[0]) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // BenchmarkStore is the cost of finding one root among 150, and of all that
 // comes with it, beside crypto/x509 with just the right root in its pool.
 func BenchmarkStore(b *testing.B) {

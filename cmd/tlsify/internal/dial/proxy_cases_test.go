@@ -114,6 +114,8 @@ var proxyTests = []struct {
 		told: []string{"\x05\x01\x00", "\x05\x01\x00\x01\xc0\x00\x02\x01\x01\xbb"}},
 	{name: "socks5h-literal", scheme: "socks5h", target: "192.0.2.1:443", answers: []string{"\x05\x00", socksYes},
 		told: []string{"\x05\x01\x00", "\x05\x01\x00\x01\xc0\x00\x02\x01\x01\xbb"}},
+	{name: "socks5h-mapped", scheme: "socks5h", target: "[::ffff:192.0.2.1]:443", answers: []string{"\x05\x00", socksYes},
+		told: []string{"\x05\x01\x00", "\x05\x01\x00\x01\xc0\x00\x02\x01\x01\xbb"}},
 	{name: "socks-user", scheme: "socks5h", user: true, target: "peer.test:443", answers: []string{"\x05\x02", "\x01\x00", socksYes},
 		told: []string{"\x05\x02\x00\x02", "\x01\x08jo smith\x0bs3cret:p@ss", "\x05\x01\x00\x03\x09peer.test\x01\xbb"}},
 	{name: "socks-user-not-wanted", scheme: "socks5h", user: true, target: "peer.test:443", answers: []string{"\x05\x00", socksYes},
