@@ -8,21 +8,24 @@ import (
 )
 
 func TestParseProxy(t *testing.T) {
+	long := strings.Repeat("x", 255) // as long as SOCKS can say
 	for text, want := range map[string]Proxy{
-		"http://proxy.test:3128":                {Scheme: "http", Host: "proxy.test", Port: 3128},
-		"http://proxy.test:3128/":               {Scheme: "http", Host: "proxy.test", Port: 3128},
-		"HTTPS://192.0.2.1:443":                 {Scheme: "https", Host: "192.0.2.1", Port: 443},
-		"socks5://[2001:db8::1]:1080":           {Scheme: "socks5", Host: "2001:db8::1", Port: 1080},
-		"socks5h://[fe80::1%25eth0]:1080":       {Scheme: "socks5h", Host: "fe80::1%eth0", Port: 1080},
-		"socks5h://[fe80::1%eth0]:1080":         {Scheme: "socks5h", Host: "fe80::1%eth0", Port: 1080},
-		"http://jo@proxy.test:1":                {Scheme: "http", Host: "proxy.test", Port: 1, user: "jo"},
-		"http://jo:@proxy.test:1":               {Scheme: "http", Host: "proxy.test", Port: 1, user: "jo"},
-		"http://jo:pw@proxy.test:1":             {Scheme: "http", Host: "proxy.test", Port: 1, user: "jo", password: "pw"},
-		"http://jo:a:b@c@proxy.test:1":          {Scheme: "http", Host: "proxy.test", Port: 1, user: "jo", password: "a:b@c"},
-		"http://j%6f%20s:%2F%3a%25@p.test:1":    {Scheme: "http", Host: "p.test", Port: 1, user: "jo s", password: "/:%"},
-		"http://@proxy.test:1":                  {Scheme: "http", Host: "proxy.test", Port: 1},
-		"socks5://dom%3Ajo:pw@proxy.test:65535": {Scheme: "socks5", Host: "proxy.test", Port: 65535, user: "dom:jo", password: "pw"},
-		"http://j%C3%B6:%C3%BC@proxy.test:1":    {Scheme: "http", Host: "proxy.test", Port: 1, user: "jö", password: "ü"},
+		"http://proxy.test:3128":                      {Scheme: "http", Host: "proxy.test", Port: 3128},
+		"http://proxy.test:3128/":                     {Scheme: "http", Host: "proxy.test", Port: 3128},
+		"HTTPS://192.0.2.1:443":                       {Scheme: "https", Host: "192.0.2.1", Port: 443},
+		"socks5://[2001:db8::1]:1080":                 {Scheme: "socks5", Host: "2001:db8::1", Port: 1080},
+		"socks5h://[fe80::1%25eth0]:1080":             {Scheme: "socks5h", Host: "fe80::1%eth0", Port: 1080},
+		"socks5h://[fe80::1%eth0]:1080":               {Scheme: "socks5h", Host: "fe80::1%eth0", Port: 1080},
+		"http://jo@proxy.test:1":                      {Scheme: "http", Host: "proxy.test", Port: 1, user: "jo"},
+		"http://jo:@proxy.test:1":                     {Scheme: "http", Host: "proxy.test", Port: 1, user: "jo"},
+		"http://jo:pw@proxy.test:1":                   {Scheme: "http", Host: "proxy.test", Port: 1, user: "jo", password: "pw"},
+		"http://jo:a:b@c@proxy.test:1":                {Scheme: "http", Host: "proxy.test", Port: 1, user: "jo", password: "a:b@c"},
+		"http://j%6f%20s:%2F%3a%25@p.test:1":          {Scheme: "http", Host: "p.test", Port: 1, user: "jo s", password: "/:%"},
+		"http://AZ-az_09.test:1":                      {Scheme: "http", Host: "AZ-az_09.test", Port: 1},
+		"socks5://" + long + ":" + long + "@p.test:1": {Scheme: "socks5", Host: "p.test", Port: 1, user: long, password: long},
+		"http://@proxy.test:1":                        {Scheme: "http", Host: "proxy.test", Port: 1},
+		"socks5://dom%3Ajo:pw@proxy.test:65535":       {Scheme: "socks5", Host: "proxy.test", Port: 65535, user: "dom:jo", password: "pw"},
+		"http://j%C3%B6:%C3%BC@proxy.test:1":          {Scheme: "http", Host: "proxy.test", Port: 1, user: "jö", password: "ü"},
 	} {
 		p, err := ParseProxy(text, false)
 		if err != nil {
