@@ -84,7 +84,7 @@ func (d *dialer) through(ctx context.Context, t Target, to string) (*Stream, err
 		s.Nested = true
 	}
 	if err == nil {
-		err = p.connect(ctx, conn, to)
+		err = p.connect(conn, to)
 	}
 	if !release() && err == nil {
 		err = ctx.Err()
@@ -145,26 +145,11 @@ func (l *lent) SetReadDeadline(t time.Time) error  { return l.unlessBack(l.Conn.
 func (l *lent) SetWriteDeadline(t time.Time) error { return l.unlessBack(l.Conn.SetWriteDeadline, t) }
 
 // connect asks the proxy at the other end of conn to connect to HOST:PORT.
-func (p *Proxy) connect(ctx context.Context, conn io.ReadWriter, to string) error {
-	conn = &bounded{ctx, conn}
+func (p *Proxy) connect(conn io.ReadWriter, to string) error {
 	if p.isSOCKS() {
 		return p.connectSOCKS(conn, to)
 	}
 	return p.connectHTTP(conn, to)
-}
-
-// bounded is a stream that ends when ctx does. A deadline alone would not do:
-// it does not end reads for which there are bytes.
-type bounded struct {
-	ctx context.Context
-	io.ReadWriter
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	if err := b.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return b.ReadWriter.Read(p)
 }
 
 // failed is the error for a failure on the way through the proxy: one of

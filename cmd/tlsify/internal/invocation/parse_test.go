@@ -113,6 +113,7 @@ func TestRefusals(t *testing.T) {
 		{"listen|--cert=c|--key=signer:fd:5|:0|--|prog", `can't share one stream`},
 		{"connect|--cert=c|--key=signer:cat|a.test:1", `a signer is for servers`},
 		{"connect|--pin=fd:5|--net-fd=5|--name=a.test", `--pin: descriptor 5 is used for --net-fd already`},
+		{"connect|--trust=fd:2|a.test:1", `--trust: descriptor 2 is not free for that`},
 		{"connect|--session=fd:1|a.test:1", `--session: descriptor 1 is not free for that`},
 		{"connect|--session=fd:5|--net-fd=5|--name=a.test", `--session: descriptor 5 is used for --net-fd already`},
 		// It once made a file of that name.
@@ -282,6 +283,24 @@ func TestSharedDescriptors(t *testing.T) {
 	} {
 		if _, err := parse(t, strings.Split(args, "|")...); err != nil {
 			t.Errorf("%s: %v", args, err)
+		}
+	}
+}
+
+// What the control channel has is not the network's as well.
+func TestNetworkIsNotShared(t *testing.T) {
+	for _, network := range []string{"5", "5,6", "6,5"} {
+		words, err := option.Split([]string{"connect", "--net-fd=" + network, "--name=a.test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		claims := &process.Claims{}
+		if err := claims.Claim(5, "control-fd", process.ToWrite); err != nil {
+			t.Fatal(err)
+		}
+		want := "--net-fd: descriptor 5 is used for --control-fd already"
+		if _, err := Parse(words, Context{Engines: Engines{server{}}, Claims: claims}); err == nil || err.Error() != want {
+			t.Errorf("%s: error %v", network, err)
 		}
 	}
 }
