@@ -349,6 +349,40 @@ func TestStoreOfNoUse(t *testing.T) {
 	}
 }
 
+// An entry by hash that leads nowhere is no end of those with its hash, and is told of
+// where no other is of use.
+func TestHashedLinks(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	e := evidence(issue(t, "leaf", root, nil))
+	dir := t.TempDir()
+	if err := os.Symlink("nowhere", filepath.Join(dir, hashedName(t, root.Certificate, 0))); err != nil {
+		t.Fatal(err)
+	}
+	store, err := LoadStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := policy(t, root)
+	p.Trust = []*Store{store}
+	_, err = p.Check(e)
+	wantStoreError(t, err, dir, "the link leads to no file")
+	write(t, dir, hashedName(t, root.Certificate, 1), toPEM(root.Certificate))
+	wantCodes(t, p, e)
+}
+
+// A file whose name looks like that of an entry by hash makes a directory one of those.
+func TestHashNames(t *testing.T) {
+	for name, want := range map[string]bool{
+		"01234567.0": true, "89abcdef.12": true,
+		"01234567": false, "01234567.": false, "01234567.r0": false, "0123456.0": false, "012345678.0": false,
+		"0123456g.0": false, "0123456A.0": false, "README.1": false, ".0": false,
+	} {
+		if isHashName(name) != want {
+			t.Errorf("%s: %t", name, !want)
+		}
+	}
+}
+
 // BenchmarkStore is the cost of finding one root among 150, and of all that
 // comes with it, beside crypto/x509 with just the right root in its pool.
 func BenchmarkStore(b *testing.B) {
