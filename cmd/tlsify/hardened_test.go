@@ -28,6 +28,12 @@ func canLook(pid int) bool {
 	return exec.Command(args[0], args[1:]...).Run() == nil
 }
 
+// isCalled tells whether a process runs the program of that name by now.
+func isCalled(pid int, name string) bool {
+	comm, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm")
+	return string(comm) == name+"\n"
+}
+
 // A process has made itself undumpable before it gets to anything secret: while it
 // waits for that no other can look into it.
 func TestHardenedBeforeSecrets(t *testing.T) {
@@ -41,6 +47,7 @@ func TestHardenedBeforeSecrets(t *testing.T) {
 	}
 	defer other.Wait()
 	defer other.Process.Kill()
+	becomes(func() bool { return isCalled(other.Process.Pid, "sleep") }) // until then it may do more than another
 	if !canLook(other.Process.Pid) {
 		t.Skip("no process can look into another here")
 	}
@@ -62,10 +69,7 @@ func TestHardenedBeforeSecrets(t *testing.T) {
 			if name == "listener's" {
 				unix.Read(door.ours, make([]byte, 1)) // it asks
 			}
-			becomes(func() bool { // until then it may do more than another
-				comm, _ := os.ReadFile("/proc/" + strconv.Itoa(tlsify.pid) + "/comm")
-				return string(comm) == "tlsify\n"
-			})
+			becomes(func() bool { return isCalled(tlsify.pid, "tlsify") })
 			for deadline := time.Now().Add(5 * time.Second); canLook(tlsify.pid); time.Sleep(10 * time.Millisecond) {
 				if name == "listener's" || time.Now().After(deadline) {
 					t.Fatal("another process can look into it")
