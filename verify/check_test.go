@@ -264,6 +264,32 @@ func TestNamesUnread(t *testing.T) {
 	wantCodes(t, policy(t, root), e, Malformed, Malformed)
 }
 
+// A policy's own rules for signatures are for all of a path but the root, whose
+// signature does not matter, and those for keys for the root, too.
+func TestCheckAllows(t *testing.T) {
+	by := func(a x509.SignatureAlgorithm) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.SignatureAlgorithm = a }
+	}
+	root := issue(t, "CA root", nil, nil, by(x509.ECDSAWithSHA512))
+	mid := issue(t, "CA mid", root, nil, by(x509.ECDSAWithSHA384))
+	leaf := issue(t, "leaf", mid, nil, by(x509.ECDSAWithSHA256))
+	for _, test := range []struct {
+		refused                 *entity
+		forItself, forSignature []Code
+	}{
+		{leaf, []Code{SecurityLevel}, []Code{SecurityLevel}},
+		{mid, []Code{SecurityLevel}, []Code{SecurityLevel}},
+		{root, []Code{SecurityLevel}, nil},
+	} {
+		p := policy(t, root)
+		p.Allows = func(c *x509.Certificate) bool { return !c.Equal(test.refused.Certificate) }
+		wantCodes(t, p, evidence(leaf, mid), test.forItself...)
+		p = policy(t, root)
+		p.AllowsSignature = func(a x509.SignatureAlgorithm, _ []byte) bool { return a != test.refused.SignatureAlgorithm }
+		wantCodes(t, p, evidence(leaf, mid), test.forSignature...)
+	}
+}
+
 // TestCheckConcurrent uses one policy in several goroutines; it is of use with
 // the race detector.
 func TestCheckConcurrent(t *testing.T) {

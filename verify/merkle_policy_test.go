@@ -247,6 +247,25 @@ func TestMTCAnchorUnevaluated(t *testing.T) {
 	}
 }
 
+// What says of itself that it is a Merkle Tree CA signs no certificates and is no leaf,
+// also where it is below a root and the extension is not critical.
+func TestMTCIssuesNothing(t *testing.T) {
+	log := newMerkleLog(t, newECDSA(t), x509.Certificate{})
+	root := issue(t, "CA root", nil, nil)
+	for _, critical := range []bool{true, false} {
+		says := func(c *x509.Certificate) {
+			for _, e := range log.ca.Extensions {
+				if mtc.IsCAExtension(e.Id) {
+					c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: e.Id, Critical: critical, Value: e.Value})
+				}
+			}
+		}
+		mid := issue(t, "CA mid", root, nil, says)
+		wantCodes(t, policy(t, root), evidence(issue(t, "leaf", mid, nil), mid), Untrusted)
+		wantCodes(t, policy(t, root), evidence(issue(t, "leaf", root, nil, says)), Constraint)
+	}
+}
+
 // MerkleCAs is what a client tells the server of those that it trusts.
 func TestMerkleCAs(t *testing.T) {
 	log := newMerkleLog(t, newECDSA(t), x509.Certificate{})

@@ -253,6 +253,27 @@ func addAltName(t *testing.T, b *cryptobyte.Builder, kind, value, octets string)
 	b.AddASN1(cbasn1.Tag(tag).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(data) })
 }
 
+// A list of names that is critical, as it must be without a subject, may have names that
+// crypto/x509 does not know, and no others.
+func TestCriticalServiceNames(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	for _, name := range []string{"srv", "uri"} {
+		var b cryptobyte.Builder
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			addAltName(t, b, name, map[string]string{"srv": "_imaps.host.example", "uri": "sip:host.example"}[name], "")
+		})
+		leaf := issue(t, "leaf", root, nil, func(c *x509.Certificate) {
+			c.Subject, c.DNSNames = pkix.Name{}, nil
+			c.ExtraExtensions = []pkix.Extension{{Id: oidAltName, Critical: true, Value: b.BytesOrPanic()}}
+		})
+		p := policy(t, root)
+		p.Names = names(t, "srv:_imaps.host.example", "uri:sip:host.example")
+		wantCodes(t, p, evidence(leaf))
+		p.Names = names(t, "host.example")
+		wantCodes(t, p, evidence(leaf), NameWrong)
+	}
+}
+
 // A reason names what can be done where the policy comes from.
 func TestAdvice(t *testing.T) {
 	root, other := issue(t, "CA root", nil, nil), issue(t, "CA other", nil, nil)

@@ -231,6 +231,17 @@ func TestXMPPName(t *testing.T) {
 	}
 }
 
+func TestCodeOf(t *testing.T) {
+	for line, want := range map[string]string{
+		"220": "220", "220 ready": "220", "220-ready": "220", "090 x": "090",
+		"": "", "2": "", "22": "", "2200": "", "220x": "", "2/0 x": "", "2:0 x": "", "-20 x": "", " 220": "",
+	} {
+		if got := codeOf(line); got != want {
+			t.Errorf("%q: got %q, want %q", line, got, want)
+		}
+	}
+}
+
 func TestUnknownProtocol(t *testing.T) {
 	if err := Starttls(limited(t), nil, "gopher", ""); err == nil {
 		t.Error("there is no error")
