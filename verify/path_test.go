@@ -1,14 +1,21 @@
 package verify
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"fmt"
+	"math/big"
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -318,6 +325,87 @@ func TestProfile(t *testing.T) {
 	own := issue(t, "leaf", nil, nil, func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true })
 	p.Trust = []*Store{systemStoreOf(t, own)}
 	wantCodes(t, p, evidence(own))
+}
+
+// TestProfileRules has each rule of the public web's profile by itself, of which an issuer
+// of one's own need keep none.
+func TestProfileRules(t *testing.T) {
+	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsa2049, err := rsa.GenerateKey(rand.Reader, 2049)
+	if err != nil {
+		t.Fatal(err)
+	}
+	extra := func(oid asn1.ObjectIdentifier, critical bool, value ...byte) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			c.ExtraExtensions = append(c.ExtraExtensions, pkixExtension(oid, critical, value...))
+		}
+	}
+	altName := []byte{0x30, 14, 0x82, 12, 'h', 'o', 's', 't', '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e'}
+	noSubject := func(c *x509.Certificate) { c.Subject = pkix.Name{} }
+	noBasic := func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = false, false }
+	keyID := func(c *x509.Certificate) { c.SubjectKeyId, c.AuthorityKeyId = []byte{7}, []byte{7} }
+	serial := func(bits uint) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.SerialNumber = new(big.Int).Lsh(big.NewInt(1), bits-1) }
+	}
+	domains := func(domains ...string) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.ExcludedDNSDomains = domains }
+	}
+	long := strings.Repeat("a", 63)
+	type changes []func(*x509.Certificate)
+	for _, test := range []struct {
+		text            string // empty: nothing is wrong
+		root, mid, leaf changes
+		key             crypto.Signer // the leaf's
+	}{
+		{"", nil, nil, changes{serial(159)}, nil},
+		{"more than 20 octets", nil, nil, changes{serial(160)}, nil},
+		{"more than 20 octets", nil, changes{serial(160)}, nil, nil},
+		{"P-224", nil, nil, nil, p224},
+		{"2049 bits", nil, nil, nil, rsa2049},
+		{"for issuing certificates", nil, nil, changes{func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign }}, nil},
+		{"name constraints", nil, nil, changes{domains("a.example")}, nil},
+		{"critical beside a subject", nil, nil, changes{extra(oidAltName, true, altName...)}, nil},
+		{"not critical without a subject", nil, nil, changes{noSubject, extra(oidAltName, false, altName...)}, nil},
+		{"", nil, nil, changes{noSubject, extra(oidAltName, true, altName...)}, nil},
+		{"list of purposes is critical", nil, nil, changes{extra(oidExtKeyUsage, true, 0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1)}, nil},
+		{"is no host's name", nil, nil, changes{func(c *x509.Certificate) { c.DNSNames = append(c.DNSNames, "a-.example") }}, nil},
+		{"", nil, nil, changes{func(c *x509.Certificate) { c.DNSNames = append(c.DNSNames, "*."+long+".example") }}, nil},
+		{"not marked critical", nil, changes{noBasic, keyID, extra(oidBasicConstraints, false, 0x30, 3, 1, 1, 0xff)}, nil, nil},
+		{"does not name its key", nil, changes{noBasic, extra(oidBasicConstraints, true, 0x30, 3, 1, 1, 0xff)}, changes{keyID}, nil},
+		{"constraints are not critical", nil, changes{extra(oidPolicyConstraints, false, 0x30, 3, 0x80, 1, 5)}, nil, nil},
+		{"is no domain", nil, changes{domains(".a.example")}, nil, nil},
+		{"is no domain", nil, changes{domains("a_.example")}, nil, nil},
+		{"", nil, changes{domains("a.example")}, nil, nil},
+		{"is no domain", changes{domains(".a.example")}, nil, nil, nil},
+		{"has no list of purposes", changes{func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }}, nil, nil, nil},
+		{"names another's key", changes{extra(oidAuthorityKeyID, false, 0x30, 3, 0x80, 1, 9)}, nil, nil, nil},
+		{"names another's key", changes{extra(oidAuthorityKeyID, false, 0x30, 0)}, nil, nil, nil},
+		{"", changes{extra(oidAuthorityKeyID, false, 0x30, 3, 0x80, 1, 1)}, nil, nil, nil},
+	} {
+		named := func(c *x509.Certificate) { c.SubjectKeyId = []byte{1} }
+		root := issue(t, "CA root", nil, nil, append(changes{named}, test.root...)...)
+		mid := issue(t, "CA mid", root, nil, test.mid...)
+		e := evidence(issue(t, "leaf", mid, test.key, test.leaf...), mid)
+		p := policy(t, root)
+		wantCodes(t, p, e)
+		p.Trust = []*Store{systemStoreOf(t, root)}
+		_, err := p.Check(e)
+		if got := codes(t, err); test.text == "" && err != nil || test.text != "" && (len(got) != 1 || got[0] != Malformed || !strings.Contains(err.Error(), test.text)) {
+			t.Errorf("%q: got %v", test.text, err)
+		}
+	}
+	// It must say by which key it was signed.
+	root := issue(t, "CA root", nil, nil)
+	nameless := *root.Certificate
+	nameless.SubjectKeyId = nil
+	p := policy(t, root)
+	e := evidence(issue(t, "leaf", &entity{&nameless, root.key}, nil))
+	wantCodes(t, p, e)
+	p.Trust = []*Store{systemStoreOf(t, root)}
+	wantCodes(t, p, e, Malformed)
 }
 
 func withIntermediate(t testing.TB, root *entity, change func(*x509.Certificate)) Evidence {

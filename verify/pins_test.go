@@ -2,7 +2,9 @@ package verify
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"strings"
 	"testing"
@@ -23,6 +25,25 @@ func TestParsePin(t *testing.T) {
 	} {
 		if p, err := ParsePin(bad); err == nil {
 			t.Errorf("%q is taken for %q", bad, p)
+		}
+	}
+}
+
+// A pin is of the key or of the whole certificate, as it says, and the one is not taken
+// for the other.
+func TestPinOfWhat(t *testing.T) {
+	leaf := issue(t, "leaf", nil, nil)
+	text := func(data []byte) string {
+		sum := sha256.Sum256(data)
+		return base64.StdEncoding.EncodeToString(sum[:])
+	}
+	for pin, want := range map[string]bool{
+		"sha256//" + text(leaf.RawSubjectPublicKeyInfo): true, "cert-sha256//" + text(leaf.Raw): true,
+		"cert-sha256//" + text(leaf.RawSubjectPublicKeyInfo): false, "sha256//" + text(leaf.Raw): false,
+	} {
+		p, err := ParsePin(pin)
+		if err != nil || p.matches(leaf.Certificate) != want {
+			t.Errorf("%s: got %t, %v", pin, !want, err)
 		}
 	}
 }
