@@ -102,8 +102,7 @@ type visitor struct {
 type visitorState int
 
 const (
-	waiting visitorState = iota
-	ready
+	waiting visitorState = iota // for its first message or its turn
 	unfinished
 	established
 	over
@@ -135,7 +134,6 @@ func (a *admission) queue(v *visitor) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if v.state == waiting {
-		v.state = ready
 		a.ready = append(a.ready, v)
 		a.advance()
 	}
@@ -326,7 +324,7 @@ func (a *admission) endOldest(list []*visitor, of func(*visitor) bool) bool {
 
 func (a *admission) forget(v *visitor) {
 	switch v.state {
-	case waiting, ready:
+	case waiting:
 		a.leaveQueue(v)
 		close(v.turn)
 	case unfinished:
