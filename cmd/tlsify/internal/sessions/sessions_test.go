@@ -205,6 +205,38 @@ func TestWhatIsNoFileIsNotReplaced(t *testing.T) {
 	}
 }
 
+// A session that has brought a fatal alert goes with all its tickets (RFC 5246, section
+// 7.2.2), and no other kind of connection's does.
+func TestDropTakesAllTickets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	two := session("one")
+	two.Tickets = append(two.Tickets, []byte("two"))
+	if err := Put(At(path), key("a"), two); err != nil {
+		t.Fatal(err)
+	}
+	if err := Drop(At(path), key("b")); err != errOtherKey {
+		t.Errorf("with another key: %v", err)
+	}
+	if s, err := Take(At(path), key("a")); err != nil || string(s.Tickets[0]) != "two" {
+		t.Fatalf("afterwards with the right key: %v, %v", s, err)
+	}
+	if err := Drop(At(path), key("a")); err != nil {
+		t.Error(err)
+	}
+	if _, err := Take(At(path), key("a")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after that: %v", err)
+	}
+	if err := os.WriteFile(path, session("cut").Encode(key("a"))[:100], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Drop(At(path), key("a")); err != nil {
+		t.Errorf("one that is damaged: %v", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("one that is damaged is still there")
+	}
+}
+
 // A file that is damaged, or of another kind of connection, makes room for a good one.
 func TestWhatIsOfNoUseIsReplaced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
@@ -240,6 +272,9 @@ func TestWhatIsNoSessionStays(t *testing.T) {
 			}
 			if err := Put(f, key("a"), session("two")); err == nil {
 				t.Error("put")
+			}
+			if err := Drop(f, key("a")); err == nil {
+				t.Error("dropped")
 			}
 			if now, err := os.ReadFile(path); string(now) != content {
 				t.Fatalf("%v, %v: afterwards: %q, %v", mode, f, now, err)
