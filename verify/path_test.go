@@ -365,6 +365,7 @@ func TestProfileRules(t *testing.T) {
 		{"more than 20 octets", nil, changes{serial(160)}, nil, nil},
 		{"P-224", nil, nil, nil, p224},
 		{"2049 bits", nil, nil, nil, rsa2049},
+		{"", nil, nil, changes{func(c *x509.Certificate) { c.ExtKeyUsage = nil }}, nil},
 		{"for issuing certificates", nil, nil, changes{func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign }}, nil},
 		{"name constraints", nil, nil, changes{domains("a.example")}, nil},
 		{"critical beside a subject", nil, nil, changes{extra(oidAltName, true, altName...)}, nil},
@@ -397,12 +398,16 @@ func TestProfileRules(t *testing.T) {
 			t.Errorf("%q: got %v", test.text, err)
 		}
 	}
+	nameless := issue(t, "leaf", nil, nil, func(c *x509.Certificate) { c.DNSNames = nil })
+	if breach := (&Policy{}).judge(nameless.Certificate).leafBreach(nameless.Certificate); breach != "" {
+		t.Errorf("without a list of names: %s", breach)
+	}
 	// It must say by which key it was signed.
 	root := issue(t, "CA root", nil, nil)
-	nameless := *root.Certificate
-	nameless.SubjectKeyId = nil
+	keyless := *root.Certificate
+	keyless.SubjectKeyId = nil
 	p := policy(t, root)
-	e := evidence(issue(t, "leaf", &entity{&nameless, root.key}, nil))
+	e := evidence(issue(t, "leaf", &entity{&keyless, root.key}, nil))
 	wantCodes(t, p, e)
 	p.Trust = []*Store{systemStoreOf(t, root)}
 	wantCodes(t, p, e, Malformed)
