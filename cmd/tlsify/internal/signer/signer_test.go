@@ -350,6 +350,19 @@ func FuzzServe(f *testing.F) {
 	})
 }
 
+// Whoever is at the other end cannot have a process take more memory than a message
+// needs: a frame is as long as is allowed, or nothing of it is read.
+func TestFrameLimit(t *testing.T) {
+	for n, want := range map[int]bool{0: true, 99: true, 100: true, 101: false, 1 << 20: false} {
+		var frame bytes.Buffer
+		WriteFrame(&frame, make([]byte, n))
+		b, err := readFrame(&frame, 100)
+		if (err == nil) != want || want && len(b) != n || !want && frame.Len() != n {
+			t.Errorf("%d bytes: got %d, %v, and %d are left", n, len(b), err, frame.Len())
+		}
+	}
+}
+
 // A request survives being written and read.
 func FuzzRequest(f *testing.F) {
 	f.Add((&request{probe: true}).marshal())
