@@ -2,6 +2,7 @@ package caller
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"tlsify/cmd/tlsify/internal/personality"
@@ -45,5 +46,17 @@ func TestWhomToBecome(t *testing.T) {
 	other := privilege.Numbered(65533, 65532)
 	if account, err := (Caller{account: other}).Signs(); err != nil || (account == other) != root {
 		t.Errorf("couriertls -user: %v, %v", account, err)
+	}
+}
+
+// A descriptor on which the caller waits to be told, and that is not there, is an error
+// at the start.
+func TestNobodyToTell(t *testing.T) {
+	t.Setenv("CAFILE", "/roots.pem")
+	t.Setenv("CADIR", "")
+	const closed = "250"
+	who, _, err := Arguments("s6-tlsc-io", []string{"-d", closed, "-k", "host.example", "0", "1"})
+	if err == nil || !strings.Contains(err.Error(), "descriptor "+closed+" is not open for writing") {
+		t.Errorf("%+v, error %v", who, err)
 	}
 }
