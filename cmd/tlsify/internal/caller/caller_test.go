@@ -60,3 +60,11 @@ func TestNobodyToTell(t *testing.T) {
 		t.Errorf("%+v, error %v", who, err)
 	}
 }
+
+// couriertls -user with a user that there is not does not go on as who it is.
+func TestNoSuchUser(t *testing.T) {
+	_, args, err := Arguments("couriertls", []string{"-host=localhost", "-port=1", "-user=no-such-user"})
+	if err == nil || !strings.Contains(err.Error(), "no-such-user") {
+		t.Errorf("%q, error %v", args, err)
+	}
+}
