@@ -3,6 +3,7 @@ package listener
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tlsify/cmd/tlsify/internal/acquire"
@@ -48,6 +49,27 @@ func (s *trial) waiting() int {
 		}
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// When nobody comes any more none is left to wait, without anybody's doing.
+func TestPoolEmptiesByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTrial()
+		for range 2 { // again after that, too
+			s.take(s.inv)
+			if n := s.waiting(); n != 1 {
+				t.Fatalf("%d wait", n)
+			}
+			time.Sleep(readyTime + time.Second)
+			if n := s.waiting(); n != 1 {
+				t.Errorf("%d wait, where one had come", n)
+			}
+			time.Sleep(readyTime)
+			if n := s.waiting(); n != 0 {
+				t.Errorf("%d wait, where none had come", n)
+			}
+		}
+	})
 }
 
 func TestPoolFollowsDemand(t *testing.T) {
