@@ -42,6 +42,11 @@ func without(arg int, bits uint32) test    { return test{arg: arg, clear: bits} 
 // The options of SOL_TLS (linux/tls.h). TLS_TX has the number of TCP_NODELAY.
 const tlsRX = 2
 
+// threadFlags are what a thread is made with, by the runtime and, with cgo, by a C
+// library.
+const threadFlags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_SYSVSEM | unix.CLONE_THREAD |
+	unix.CLONE_SETTLS | unix.CLONE_PARENT_SETTID | unix.CLONE_CHILD_SETTID | unix.CLONE_CHILD_CLEARTID | unix.CLONE_DETACHED
+
 const (
 	allow = unix.SECCOMP_RET_ALLOW
 	deny  = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
@@ -90,7 +95,8 @@ func rules(n Needs, pid int) []rule {
 	// Nor is memory taken from the whole machine for good, as root can by
 	// MADV_HWPOISON and MADV_SOFT_OFFLINE, which are above all that have a use.
 	when(unix.SYS_MADVISE, without(2, ^uint32(63)))
-	when(unix.SYS_CLONE, test{arg: 0, set: unix.CLONE_THREAD})
+	// A thread, and for root none in a namespace of its own.
+	when(unix.SYS_CLONE, test{arg: 0, set: unix.CLONE_THREAD}, without(0, ^uint32(threadFlags)))
 	list = append(list, rule{call: unix.SYS_CLONE3, action: absent})
 	when(unix.SYS_TGKILL, oneOf(0, uint32(pid)))
 	// No input is made up for a terminal (TIOCSTI), and no signals are asked for
@@ -118,7 +124,7 @@ func rules(n Needs, pid int) []rule {
 	}
 	when(unix.SYS_SETSOCKOPT, oneOf(1, levels...), oneOf(2, options...))
 	if n.Signal != 0 {
-		when(unix.SYS_PIDFD_SEND_SIGNAL, oneOf(0, uint32(n.Signal)))
+		when(unix.SYS_PIDFD_SEND_SIGNAL, oneOf(0, uint32(n.Signal)), oneOf(3, 0)) // and not to its group
 	}
 	if n.Kill != 0 {
 		when(unix.SYS_KILL, oneOf(0, uint32(n.Kill)))
