@@ -90,7 +90,7 @@ func open(dir string) (*authority, error) {
 
 // load reads the directory, and finishes what a command that was stopped has left.
 func (a *authority) load() (err error) {
-	if a.lock, err = os.OpenFile(a.path("ca.pem"), os.O_RDONLY, 0); err != nil {
+	if a.lock, err = os.OpenFile(a.path("ca.key"), os.O_RDONLY, 0); err != nil {
 		return err
 	}
 	if err := unix.Flock(int(a.lock.Fd()), unix.LOCK_EX); err != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -166,7 +167,7 @@ func TestRefusals(t *testing.T) {
 	}
 	// Where there is no CA that is said: it ended in a panic.
 	for _, line := range []string{"issue @none --name a --key @k --out @o", "fill @none 1", "cosigner @none --id 32473.2"} {
-		if _, err := x.try(strings.Fields(line)...); err == nil || !strings.Contains(err.Error(), "none/ca.pem") {
+		if _, err := x.try(strings.Fields(line)...); err == nil || !strings.Contains(err.Error(), "none/ca.key") {
 			t.Errorf("%s: %v", line, err)
 		}
 	}
@@ -255,6 +256,34 @@ func TestNoRoom(t *testing.T) {
 	x.do("issue @ca --name a.test --key @k --out @a.pem --cosigners 2")
 	x.do("cosigner @ca --id 32473.4 --kind ed25519")
 	x.do("issue @ca --name a.test --key @k --out @a.pem --cosigners 3")
+}
+
+// The lock is on what nobody else can open: whoever could read ca.pem, which is there to
+// be published, could hold up every command for ever.
+func TestLockIsOurs(t *testing.T) {
+	x := tool{t, t.TempDir()}
+	x.do("init @ca --id 32473.1 --kind ed25519")
+	published, err := os.Open(x.path("ca/ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer published.Close()
+	if err := unix.Flock(int(published.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := x.try("landmark", "@ca")
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("a reader of ca.pem holds up a command")
+	}
 }
 
 // noRoom does something while no file can be longer than 200 bytes. The lines of two
