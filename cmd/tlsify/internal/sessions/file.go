@@ -14,22 +14,29 @@ import (
 // lockTime is how long the lock is waited for.
 const lockTime = time.Second
 
+// notOursError is why there is nothing to lock: no file that is ours alone, and so none
+// that a session is taken from.
+type notOursError struct{ why error }
+
+func (e notOursError) Error() string { return e.why.Error() }
+func (e notOursError) Unwrap() error { return e.why }
+
 // A File is where one session is kept: At a path, or Opened by the caller.
 type File interface {
-	// lock tries to have the lock, which unlock gives up.
-	lock() (unlock func(), err error)
-	read() ([]byte, error)
+	// lock tries to have the lock, which unlock gives up, on what read is to read.
+	lock() (descriptor int, unlock func(), err error)
+	read(descriptor int) ([]byte, error)
 	replace(content []byte) error
 	remove() error
 }
 
-// locked calls f with the lock.
-func locked(file File, f func() error) error {
+// locked calls f with the lock, and with what read is to read.
+func locked(file File, f func(descriptor int) error) error {
 	for end := time.Now().Add(lockTime); ; time.Sleep(5 * time.Millisecond) {
-		unlock, err := file.lock()
+		descriptor, unlock, err := file.lock()
 		if err == nil {
 			defer unlock()
-			return f()
+			return f(descriptor)
 		}
 		busy := errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR)
 		if !busy || time.Now().After(end) {
@@ -38,31 +45,46 @@ func locked(file File, f func() error) error {
 	}
 }
 
-// At is the file at a path. It is replaced by rename, with the lock on its directory.
+// At is the file at a path. It is replaced by rename, with the lock on the old one, which
+// nobody else can open: that of a directory could be held by whoever may look into it.
 func At(path string) File { return named(path) }
 
 type named string
 
-func (n named) lock() (unlock func(), err error) {
-	dir, err := os.Open(filepath.Dir(string(n)))
+func (n named) lock() (descriptor int, unlock func(), err error) {
+	file, err := n.open()
 	if err != nil {
-		return nil, err
+		return 0, nil, notOursError{err}
 	}
-	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		dir.Close()
-		return nil, fmt.Errorf("lock %s: %w", dir.Name(), err)
+	unlock = func() { file.Close() }
+	descriptor = int(file.Fd())
+	if _, err := checkOwn(descriptor, string(n), false); err != nil {
+		unlock()
+		return 0, nil, notOursError{err}
 	}
-	return func() { dir.Close() }, nil
+	err = unix.Flock(descriptor, unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil && !n.isStill(file) {
+		err = unix.EWOULDBLOCK // by whoever had the lock before
+	}
+	if err != nil {
+		unlock()
+		return 0, nil, fmt.Errorf("lock %s: %w", n, err)
+	}
+	return descriptor, unlock, nil
 }
 
-func (n named) read() ([]byte, error) {
-	file, err := os.OpenFile(string(n), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return readOwn(int(file.Fd()), string(n), false)
+// isStill tells whether an open file has not been replaced or removed.
+func (n named) isStill(file *os.File) bool {
+	was, err := file.Stat()
+	now, err2 := os.Lstat(string(n))
+	return err == nil && err2 == nil && os.SameFile(was, now)
 }
+
+func (n named) open() (*os.File, error) {
+	return os.OpenFile(string(n), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+}
+
+func (n named) read(descriptor int) ([]byte, error) { return readOwn(descriptor, string(n), false) }
 
 func (n named) replace(content []byte) error {
 	if err := n.checkReplaced(); err != nil {
@@ -91,7 +113,7 @@ func (n named) checkReplaced() error {
 		return fmt.Errorf("%s is no file", n)
 	}
 	// One that others can read is not used, and replaced all the same.
-	old, err := os.OpenFile(string(n), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	old, err := n.open()
 	if err != nil {
 		return err
 	}
@@ -109,7 +131,7 @@ func Opened(descriptor int) File { return opened(descriptor) }
 
 type opened int
 
-func (o opened) lock() (unlock func(), err error) {
+func (o opened) lock() (descriptor int, unlock func(), err error) {
 	set := func(kind int16) error {
 		err := unix.FcntlFlock(uintptr(o), unix.F_SETLK, &unix.Flock_t{Type: kind, Whence: io.SeekStart})
 		if err != nil {
@@ -117,13 +139,13 @@ func (o opened) lock() (unlock func(), err error) {
 		}
 		return nil
 	}
-	return func() { set(unix.F_UNLCK) }, set(unix.F_WRLCK)
+	return int(o), func() { set(unix.F_UNLCK) }, set(unix.F_WRLCK)
 }
 
 func (o opened) String() string { return fmt.Sprintf("fd:%d", int(o)) }
 
-func (o opened) read() ([]byte, error) {
-	content, err := readOwn(int(o), o.String(), true)
+func (o opened) read(descriptor int) ([]byte, error) {
+	content, err := readOwn(descriptor, o.String(), true)
 	if err == nil && len(content) == 0 {
 		err = fmt.Errorf("%s is empty", o)
 	}

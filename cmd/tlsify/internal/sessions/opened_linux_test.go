@@ -165,7 +165,7 @@ func TestLockHolder(t *testing.T) {
 	if os.Getenv("TLSIFY_HOLD_LOCK") == "" {
 		return
 	}
-	unlock, err := Opened(3).lock()
+	_, unlock, err := Opened(3).lock()
 	if err != nil {
 		t.Fatal(err)
 	}

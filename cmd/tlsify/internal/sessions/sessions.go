@@ -86,8 +86,8 @@ func checkOurs(content []byte) error {
 }
 
 // readOurs reads a file that is a session, or what is left of one.
-func readOurs(file File) ([]byte, error) {
-	content, err := file.read()
+func readOurs(file File, descriptor int) ([]byte, error) {
+	content, err := file.read(descriptor)
 	if err == nil {
 		err = checkOurs(content)
 	}
@@ -134,8 +134,8 @@ func Decode(content []byte, key [32]byte) (*Session, error) {
 // none. One for another key is left where it is, and so is what is no session.
 func Take(file File, key [32]byte) (*Session, error) {
 	var s *Session
-	err := locked(file, func() error {
-		content, err := readOurs(file)
+	err := locked(file, func(descriptor int) error {
+		content, err := readOurs(file, descriptor)
 		if err != nil {
 			return err
 		}
@@ -165,8 +165,8 @@ func Take(file File, key [32]byte) (*Session, error) {
 // Drop removes the session for key from file, with all its tickets. One for another key
 // is left where it is, and so is what is no session.
 func Drop(file File, key [32]byte) error {
-	return locked(file, func() error {
-		content, err := readOurs(file)
+	return locked(file, func(descriptor int) error {
+		content, err := readOurs(file, descriptor)
 		if err != nil {
 			return err
 		}
@@ -180,19 +180,31 @@ func Drop(file File, key [32]byte) error {
 // Put replaces what is in file by a session for key. Tickets that are left
 // there of the same session stay, as many as there is room for.
 func Put(file File, key [32]byte, s *Session) error {
-	return locked(file, func() error {
+	err := locked(file, func(descriptor int) error {
 		merged := *s
-		if content, err := file.read(); err == nil && !s.Again {
+		if content, err := file.read(descriptor); err == nil && !s.Again {
 			if old, err := Decode(content, key); err == nil && old.Again == s.Again && slices.EqualFunc(old.Certificates, s.Certificates, bytes.Equal) {
 				merged.Tickets = append(slices.Clip(old.Tickets), s.Tickets...)
 			}
 		}
-		merged.Tickets = merged.Tickets[max(0, len(merged.Tickets)-MaxTickets):]
-		content := merged.Encode(key)
-		for len(content) > fileLimit && len(merged.Tickets) > 1 {
-			merged.Tickets = merged.Tickets[1:]
-			content = merged.Encode(key)
-		}
-		return file.replace(content)
+		return file.replace(merged.bounded(key))
 	})
+	// Where there is nothing of ours no ticket stays: one that came meanwhile, and may
+	// have been taken, is not put back.
+	if _, ok := errors.AsType[notOursError](err); ok {
+		err = file.replace(s.bounded(key))
+	}
+	return err
+}
+
+// bounded is Encode with as many of the newest tickets as there is room for.
+func (s *Session) bounded(key [32]byte) []byte {
+	most := *s
+	most.Tickets = most.Tickets[max(0, len(most.Tickets)-MaxTickets):]
+	content := most.Encode(key)
+	for len(content) > fileLimit && len(most.Tickets) > 1 {
+		most.Tickets = most.Tickets[1:]
+		content = most.Encode(key)
+	}
+	return content
 }

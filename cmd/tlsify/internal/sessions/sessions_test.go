@@ -320,14 +320,7 @@ func TestLockIsNotWaitedForLong(t *testing.T) {
 	if err := Put(At(path), key("a"), session("one")); err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
-	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
+	file := lockedBy(t, path)
 	start := time.Now()
 	if _, err := Take(At(path), key("a")); !errors.Is(err, unix.EWOULDBLOCK) {
 		t.Errorf("locked: %v", err)
@@ -335,13 +328,60 @@ func TestLockIsNotWaitedForLong(t *testing.T) {
 	if took := time.Since(start); took < lockTime {
 		t.Errorf("waited for %v only", took)
 	}
-	dir.Close()
+	file.Close()
 	if _, err := Take(At(path), key("a")); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }
 
-// A directory that may not be opened is no lock that somebody holds.
+// Who can open what has been locked holds up all others for as long as they wait. That
+// was the directory, which other users may look into.
+func TestOthersHoldNoLock(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s")
+	lockedBy(t, filepath.Dir(path))
+	start := time.Now()
+	for range 3 {
+		if err := Put(At(path), key("a"), session("one")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Take(At(path), key("a")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Nor where others can read the file: nothing is taken from it.
+	if err := os.WriteFile(path, session("open").Encode(key("a")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	lockedBy(t, path)
+	if s, err := Take(At(path), key("a")); err == nil || errors.Is(err, unix.EWOULDBLOCK) {
+		t.Errorf("%v, %v", s, err)
+	}
+	if err := Put(At(path), key("a"), session("two")); err != nil {
+		t.Error(err)
+	}
+	if s, err := Take(At(path), key("a")); err != nil || string(s.Tickets[0]) != "two" {
+		t.Errorf("%v, %v", s, err)
+	}
+	if took := time.Since(start); took > lockTime {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func lockedBy(t *testing.T, path string) *os.File {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// A file that may not be opened is no lock that somebody holds.
 func TestLockIsRefused(t *testing.T) {
 	tries := refusing(0)
 	if _, err := Take(&tries, key("a")); !errors.Is(err, unix.EACCES) || tries != 1 {
@@ -349,16 +389,16 @@ func TestLockIsRefused(t *testing.T) {
 	}
 }
 
-// refusing is a file whose directory is somebody else's.
+// refusing is a file that is somebody else's.
 type refusing int
 
-func (r *refusing) lock() (unlock func(), err error) {
+func (r *refusing) lock() (descriptor int, unlock func(), err error) {
 	*r++
-	return nil, &os.PathError{Op: "open", Path: "/somewhere", Err: unix.EACCES}
+	return 0, nil, &os.PathError{Op: "open", Path: "/somewhere", Err: unix.EACCES}
 }
-func (*refusing) read() ([]byte, error) { return nil, nil }
-func (*refusing) replace([]byte) error  { return nil }
-func (*refusing) remove() error         { return nil }
+func (*refusing) read(int) ([]byte, error) { return nil, nil }
+func (*refusing) replace([]byte) error     { return nil }
+func (*refusing) remove() error            { return nil }
 
 // Where no file can be made the reason is returned.
 func TestNoFileCanBeMade(t *testing.T) {
