@@ -41,6 +41,8 @@ func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Wha
 type Reader struct {
 	text []byte
 	at   int // how much of it has been read
+
+	line, seen int // where the line of what lineBefore was asked for last begins
 }
 
 // NewReader is a Reader of text.
@@ -49,13 +51,12 @@ func NewReader(text []byte) *Reader { return &Reader{text: text} }
 // WholeBlocks is how much of the beginning of a text ends with the last line that ends a
 // block and is all there.
 func WholeBlocks(beginning []byte) int {
-	at := bytes.LastIndex(beginning, end)
-	for ; at >= 0; at = bytes.LastIndex(beginning[:at], end) {
-		if n := bytes.IndexAny(beginning[at:], "\r\n"); n >= 0 {
-			return at + n + 1
-		}
+	lines := beginning[:bytes.LastIndexAny(beginning, "\r\n")+1]
+	at := bytes.LastIndex(lines, end)
+	if at < 0 {
+		return 0
 	}
-	return 0
+	return at + bytes.IndexAny(lines[at:], "\r\n") + 1
 }
 
 // Block is one block.
@@ -111,7 +112,7 @@ func (r *Reader) findBegin() (int, error) {
 		if r.startsLine(from) {
 			return from, nil
 		}
-		if line := lineBefore(r.text, from); len(bytes.Trim(line, blanks)) == 0 {
+		if line := r.lineBefore(from); len(bytes.Trim(line, blanks)) == 0 {
 			return 0, r.fault(from, "-----BEGIN is indented: remove the blanks at the start of the block's lines")
 		}
 		from += len(begin) // in a sentence
@@ -121,16 +122,24 @@ func (r *Reader) findBegin() (int, error) {
 // startsLine tells whether what is at a position is the first of its line, or
 // stands right behind a block.
 func (r *Reader) startsLine(at int) bool {
-	line := lineBefore(r.text, at)
+	line := r.lineBefore(at)
 	if from := at - len(line); r.at > from {
 		line = bytes.Trim(r.text[r.at:at], blanks)
 	}
 	return len(line) == 0 || bytes.Equal(line, bom)
 }
 
-// lineBefore is what stands before a position on its line.
-func lineBefore(text []byte, at int) []byte {
-	return text[bytes.LastIndexAny(text[:at], "\r\n")+1 : at]
+// lineBefore is what stands before a position on its line. As long as it is asked for
+// ascending positions no part of a long line is looked at again for each of those on it.
+func (r *Reader) lineBefore(at int) []byte {
+	if at < r.seen { // behind a fault
+		r.line, r.seen = 0, 0
+	}
+	if n := bytes.LastIndexAny(r.text[r.seen:at], "\r\n"); n >= 0 {
+		r.line = r.seen + n + 1
+	}
+	r.seen = at
+	return r.text[r.line:at]
 }
 
 // finish finds the end of a block.
@@ -141,7 +150,7 @@ func (r *Reader) finish(b *Block) error {
 		return r.fault(b.start, fmt.Sprintf("the %s that begins here has no end: the file is cut off or damaged", b.Label))
 	}
 	at += b.body
-	if len(lineBefore(r.text, at)) > 0 {
+	if len(r.lineBefore(at)) > 0 {
 		return r.fault(at, "-----END is not at the start of its line")
 	}
 	b.length = at - b.body
@@ -168,6 +177,7 @@ func (r *Reader) splitHeaders(b *Block) error {
 	if first, _ := cutLine(content, 0); !bytes.ContainsRune(first, ':') {
 		return nil
 	}
+	var headers strings.Builder
 	for len(content) > 0 {
 		line, next := cutLine(content, 0)
 		if len(line) > 0 && !bytes.ContainsRune(line, ':') {
@@ -177,8 +187,10 @@ func (r *Reader) splitHeaders(b *Block) error {
 		if len(line) == 0 {
 			break
 		}
-		b.Headers += string(line) + "\n"
+		headers.Write(line)
+		headers.WriteByte('\n')
 	}
+	b.Headers = headers.String()
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 )
 
 // readAll gives what a text holds, a word a block.
@@ -111,6 +112,34 @@ func TestForeign(t *testing.T) {
 		if got := Foreign([]byte(text)); !strings.Contains(got, want) {
 			t.Errorf("%q: %s", text, got)
 		}
+	}
+}
+
+// A file that somebody else made holds nobody up: each of these took minutes, or hours,
+// because a line, or the headers, were looked at anew for each part of them.
+func TestCostIsBounded(t *testing.T) {
+	const size = 16 << 20
+	fill := func(unit string) string { return strings.Repeat(unit, size/len(unit)) }
+	for name, text := range map[string]string{
+		"BEGIN in a line": "x" + fill(" -----BEGIN "), "END in a line": fill("x-----END "),
+		"headers": "-----BEGIN A-----\n" + fill("a: b\n") + "\nYWI=\n-----END A-----\n",
+	} {
+		start := time.Now()
+		readAll(text)
+		WholeBlocks([]byte(text))
+		if took := time.Since(start); took > 15*time.Second {
+			t.Errorf("%s: %v", name, took)
+		}
+	}
+}
+
+// What comes behind a fault is read as before it.
+func TestAfterAFault(t *testing.T) {
+	r := NewReader([]byte(one + "x\n-----END A-----\n"))
+	r.Next()
+	_, err := r.Next()
+	if _, again := r.Next(); err == nil || again == nil || err.Error() != again.Error() {
+		t.Errorf("%v, then %v", err, again)
 	}
 }
 
