@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,6 +67,27 @@ func TestSmallRoot(t *testing.T) {
 	} {
 		if _, errs := run(c.args...); !strings.Contains(errs, c.want) {
 			t.Errorf("%q: %s, not %q", c.args, errs, c.want)
+		}
+	}
+	// Where the network is descriptor 2, and there is nothing to put in its place, it is the
+	// network all the same: what is said of that went there in clear.
+	for _, env := range []string{"", "GODEBUG=x=1"} {
+		for _, args := range []string{"accept --cert /good.pem --key /good.key -- /tlsify version", "accept --no-such", "connect --net-fd 0 --no-such"} {
+			ours, theirs := tcpPair(t)
+			network, err := theirs.File()
+			if err != nil {
+				t.Fatal(err)
+			}
+			theirs.Close()
+			cmd := exec.CommandContext(t.Context(), "/tlsify", strings.Fields(args)...)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
+			cmd.Dir, cmd.Env = "/", []string{env}
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = network, network, network
+			err = cmd.Run()
+			network.Close()
+			if got, readErr := io.ReadAll(ours); err == nil || len(got) != 0 || readErr != nil {
+				t.Errorf("%s %s: %v; on the network, in clear: %q, %v", env, args, err, got, readErr)
+			}
 		}
 	}
 	if err := os.Mkdir(filepath.Join(root, "dev"), 0o755); err != nil {

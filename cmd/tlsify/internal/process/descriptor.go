@@ -87,22 +87,33 @@ func OpenNull() (int, error) {
 // Mute puts /dev/null where descriptor 1 or 2 is the network itself, as
 // inetd and systemd have it: nothing of ours, and nothing of PROG's, is to
 // reach the network in clear. One that was named as the network stays it, but for
-// 2, which is refused in its turn. It tells whether 2 was muted.
+// 2, which is refused in its turn. It tells whether 2 was the network. Where there is no
+// /dev/null they are closed, and the caller is to end with the error.
 func Mute(network []int) (muted bool, err error) {
+	var mute []int
 	for _, n := range []int{1, 2} {
-		for _, net := range network {
-			if net < 0 || n == 1 && slices.Contains(network, n) || !SameFile(n, net) {
-				continue
-			}
-			null, err := OpenNull()
-			if err != nil {
-				return muted, status.Usagef("%v", err)
-			}
-			defer unix.Close(null)
-			if err := unix.Dup2(null, n); err != nil {
-				return muted, status.Usagef("descriptor %d: %v", n, err)
-			}
-			muted = n == 2
+		if n == 1 && slices.Contains(network, n) {
+			continue
+		}
+		if slices.ContainsFunc(network, func(net int) bool { return net >= 0 && SameFile(n, net) }) {
+			mute = append(mute, n)
+		}
+	}
+	if mute == nil {
+		return false, nil
+	}
+	muted = slices.Contains(mute, 2)
+	null, err := OpenNull()
+	if err != nil {
+		for _, n := range mute {
+			unix.Close(n)
+		}
+		return muted, status.Usagef("%v", err)
+	}
+	defer unix.Close(null)
+	for _, n := range mute {
+		if err := unix.Dup2(null, n); err != nil {
+			return muted, status.Usagef("descriptor %d: %v", n, err)
 		}
 	}
 	return muted, nil
