@@ -42,7 +42,8 @@ type Reader struct {
 	text []byte
 	at   int // how much of it has been read
 
-	line, seen int // where the line of what lineBefore was asked for last begins
+	line, seen    int // where the line of what lineBefore was asked for last begins
+	count, before int // how many lines are before the block that Line was asked for last
 }
 
 // NewReader is a Reader of text.
@@ -66,6 +67,7 @@ type Block struct {
 	// keys (RFC 1421); empty for all others.
 	Headers string
 
+	reader      *Reader
 	text        []byte // of the whole file
 	start, body int    // where the BEGIN and the base64 stand
 	length      int    // of the base64
@@ -77,7 +79,7 @@ func (r *Reader) Next() (*Block, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Block{text: r.text, start: start}
+	b := &Block{reader: r, text: r.text, start: start}
 	label, body := cutLine(r.text, start+len(begin))
 	name, ok := bytes.CutSuffix(label, tail)
 	if !ok || len(name) == 0 || bytes.Contains(name, tail) {
@@ -195,7 +197,15 @@ func (r *Reader) splitHeaders(b *Block) error {
 }
 
 // Line is the number of the block's first line, from 1.
-func (b *Block) Line() int { return lineOf(b.text, b.start) }
+func (b *Block) Line() int {
+	r := b.reader
+	if b.start < r.before {
+		r.count, r.before = 0, 0
+	}
+	r.count += lineOf(b.text[r.before:], b.start-r.before) - 1 // of a file of many blocks each part is counted once
+	r.before = b.start
+	return r.count + 1
+}
 
 // Decode appends the block's content to buf, or gives an *Error.
 func (b *Block) Decode(buf []byte) ([]byte, error) {

@@ -133,6 +133,32 @@ func TestCostIsBounded(t *testing.T) {
 	}
 }
 
+// So was the number of each block's line: a chain of 16 MiB took two minutes.
+func TestLinesOfManyBlocks(t *testing.T) {
+	text := strings.Repeat("\r\nx\n"+strings.ReplaceAll(one, "\n", "\r\n")+strings.TrimSpace(two)+strings.ReplaceAll(one, "\n", "\r"), 100_000)
+	start := time.Now()
+	var blocks []*Block
+	for r := NewReader([]byte(text)); ; {
+		b, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks = append(blocks, b)
+		if n := len(blocks); b.Line() != 10*((n-1)/3)+[]int{3, 6, 8}[(n-1)%3] {
+			t.Fatalf("block %d is on line %d", n, b.Line())
+		}
+	}
+	if took := time.Since(start); took > 15*time.Second {
+		t.Errorf("%v", took)
+	}
+	if line := blocks[0].Line(); len(blocks) != 300_000 || line != 3 {
+		t.Errorf("%d blocks, the first on line %d", len(blocks), line)
+	}
+}
+
 // What comes behind a fault is read as before it.
 func TestAfterAFault(t *testing.T) {
 	r := NewReader([]byte(one + "x\n-----END A-----\n"))
