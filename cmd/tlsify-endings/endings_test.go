@@ -109,6 +109,20 @@ func TestNothingIsMeasuredInVain(t *testing.T) {
 	}
 }
 
+// A server may give up root's rights and has to write where its files are, which root has
+// read and run by then: whoever else can write there could have put others in their place.
+func TestFilesOfAServerStay(t *testing.T) {
+	dir := t.TempDir()
+	site := &site{values: map[string]string{"dir": dir}}
+	if err := site.begin(t.Context(), []string{"true"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	defer site.stop()
+	if info, err := os.Stat(dir); err != nil || info.Mode()&(os.ModeSticky|0o777) != os.ModeSticky|0o777 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
 func TestJudge(t *testing.T) {
 	page := []byte("page\n")
 	for came, want := range map[string]string{

@@ -165,7 +165,7 @@ func (h *house) start(ctx context.Context, s server, version string) (*site, err
 	if err != nil {
 		return nil, err
 	}
-	os.Chmod(dir, 0o777)
+	os.Chmod(dir, 0o755)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err

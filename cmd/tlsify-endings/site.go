@@ -26,6 +26,11 @@ func (t *site) begin(ctx context.Context, words, env []string) (err error) {
 	if t.log, err = os.Create(filepath.Join(t.values["dir"], "said")); err != nil {
 		return err
 	}
+	// Who gives up root's rights has to write there as well. What is there by now, which
+	// root may read and run, stays ours.
+	if err := os.Chmod(t.values["dir"], os.ModeSticky|0o777); err != nil {
+		return err
+	}
 	cmd := exec.CommandContext(ctx, program, words[1:]...)
 	cmd.Dir = t.values["dir"]
 	cmd.Stdout, cmd.Stderr = t.log, t.log
