@@ -256,6 +256,15 @@ var attempts = map[string]func() error{
 		_, _, errno := syscall.RawSyscall(unix.SYS_CLONE, unix.CLONE_THREAD|unix.CLONE_NEWNET|unix.CLONE_NEWNS, 0, 0)
 		return errnoOf(errno)
 	},
+	// What the caller's files have already: by an offset, or where a file is added to.
+	"offset": func() error {
+		_, err := unix.Pwritev2(2, [][]byte{[]byte("over")}, 0, unix.RWF_NOWAIT)
+		return err
+	},
+	"append": func() error {
+		_, err := unix.FcntlInt(2, unix.F_SETFL, 0)
+		return err
+	},
 	"code": func() error {
 		_, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANON)
 		return err

@@ -46,7 +46,7 @@ var jailbreaks = []struct{ try, want string }{
 	{"socket", "EPERM"}, {"unix", "EPERM"}, {"raw", "EPERM"}, {"connect", "EPERM"},
 	{"pair", "EPERM"}, {"datagram", "EPERM"}, {"sendto", "EPERM"}, {"fastopen", "EPERM"},
 	{"exec", "killed"}, {"ptrace", "killed"}, {"readv", "killed"},
-	{"kill", "EPERM"}, {"maker", "EPERM"}, {"fork", "EPERM"}, {"namespace", "EPERM"}, {"code", "EPERM"},
+	{"kill", "EPERM"}, {"maker", "EPERM"}, {"fork", "EPERM"}, {"namespace", "EPERM"}, {"offset", "EPERM"}, {"append", "EPERM"}, {"code", "EPERM"},
 	{"dumpable", "EPERM"}, {"core", "EPERM"}, {"tty", "EPERM"}, {"io_uring", "EPERM"},
 }
 

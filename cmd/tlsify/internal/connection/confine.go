@@ -3,6 +3,7 @@ package connection
 import (
 	"path/filepath"
 
+	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/stream"
 	"tlsify/verify"
@@ -76,6 +77,7 @@ func (c *connection) needs() privilege.Needs {
 	} else if s != nil {
 		needs.Replace = filepath.Dir(s.Path)
 	}
+	needs.Unblock = c.inv.In == nil && (c.inv.Stream.Handoff == invocation.HandKernel || c.inv.Stream.Handoff == invocation.HandAuto)
 	switch p := c.program; {
 	case p == nil:
 	case p.Handle >= 0:

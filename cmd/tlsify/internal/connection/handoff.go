@@ -94,6 +94,7 @@ func (c *connection) preparePair() (err error) {
 	if c.inv.Stream.Handoff == invocation.HandPair || c.inv.Stream.Handoff == invocation.HandAuto {
 		if c.ends, err = process.SocketPair(); err == nil {
 			stream.KeepUrgent(c.ends[0])
+			err = unix.SetNonblock(c.ends[0], true)
 		}
 	}
 	return err
@@ -101,9 +102,6 @@ func (c *connection) preparePair() (err error) {
 
 // handPair hands one end of the socketpair over and keeps the other.
 func (c *connection) handPair() (err error) {
-	if err := unix.SetNonblock(c.ends[0], true); err != nil {
-		return err
-	}
 	if c.pair, err = stream.NewFD(c.ends[0]); err != nil {
 		return err
 	}

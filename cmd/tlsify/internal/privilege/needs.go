@@ -18,6 +18,9 @@ type Needs struct {
 	Replace string
 	// Rewrite leaves what it takes to write a file of a descriptor anew, and to lock it.
 	Rewrite bool
+	// Unblock leaves the setting of a descriptor's flags, so that a socket can be handed
+	// over that blocks.
+	Unblock bool
 	// Sockets leaves the making and connecting of sockets.
 	Sockets bool
 	// Signal is a descriptor of a process that has to be sent signals. 0: none.

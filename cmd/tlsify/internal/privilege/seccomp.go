@@ -26,10 +26,11 @@ type rule struct {
 	tests  []test
 }
 
-// test looks at the 32 bits of an argument that are all that the kernel looks at
-// in those that are tested here.
+// test looks at the low half of an argument, which is all that the kernel looks at in most
+// of those that are tested here, or at the high one.
 type test struct {
 	arg    int
+	high   bool
 	values []uint32 // it is one of these
 	set    uint32   // or, it has a bit of these
 	clear  uint32   // or, it has no bit of these
@@ -38,6 +39,14 @@ type test struct {
 // oneOf and without are the tests that there are most of.
 func oneOf(arg int, values ...uint32) test { return test{arg: arg, values: values} }
 func without(arg int, bits uint32) test    { return test{arg: arg, clear: bits} }
+
+// all are the tests that both halves of each of some arguments have a value.
+func all(value uint32, args ...int) (tests []test) {
+	for _, arg := range args {
+		tests = append(tests, oneOf(arg, value), test{arg: arg, high: true, values: []uint32{value}})
+	}
+	return tests
+}
 
 // The options of SOL_TLS (linux/tls.h). TLS_TX has the number of TCP_NODELAY.
 const tlsRX = 2
@@ -67,13 +76,16 @@ func rules(n Needs, pid int) []rule {
 	when := func(call int, tests ...test) { list = append(list, rule{call, allow, tests}) }
 	// Bytes between the descriptors that there are, and waiting for them.
 	add(unix.SYS_READ, unix.SYS_WRITE, unix.SYS_RECVFROM, unix.SYS_PPOLL, unix.SYS_FUTEX,
-		unix.SYS_SPLICE, unix.SYS_READV, unix.SYS_WRITEV, unix.SYS_RECVMSG,
+		unix.SYS_READV, unix.SYS_WRITEV, unix.SYS_RECVMSG,
 		unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_CTL, unix.SYS_EPOLL_CREATE1, unix.SYS_EVENTFD2, unix.SYS_PIPE2,
 		unix.SYS_SHUTDOWN, unix.SYS_CLOSE, unix.SYS_FSTAT, unix.SYS_DUP3,
 		unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME, unix.SYS_PREAD64)
 	add(byteCalls...)
-	when(unix.SYS_PREADV2, oneOf(5, unix.RWF_NOWAIT))
-	when(unix.SYS_PWRITEV2, oneOf(5, unix.RWF_NOWAIT))
+	// Where the descriptor is, and nowhere else in a file of the caller's. Nor is one that
+	// is only added to (O_APPEND) made another.
+	when(unix.SYS_PREADV2, append(all(1<<32-1, 3), oneOf(5, unix.RWF_NOWAIT))...)
+	when(unix.SYS_PWRITEV2, append(all(1<<32-1, 3), oneOf(5, unix.RWF_NOWAIT))...)
+	when(unix.SYS_SPLICE, all(0, 1, 3)...)
 	// The runtime: memory, threads, signals, time.
 	add(unix.SYS_MUNMAP, unix.SYS_BRK, unix.SYS_MINCORE,
 		unix.SYS_EXIT, unix.SYS_EXIT_GROUP, unix.SYS_GETTID, unix.SYS_GETPID, unix.SYS_SCHED_YIELD, unix.SYS_SCHED_GETAFFINITY,
@@ -102,11 +114,14 @@ func rules(n Needs, pid int) []rule {
 	// No input is made up for a terminal (TIOCSTI), and no signals are asked for
 	// by F_SETOWN.
 	when(unix.SYS_IOCTL, oneOf(1, unix.SIOCINQ, unix.SIOCOUTQ))
-	commands := []uint32{unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL,
+	commands := []uint32{unix.F_GETFD, unix.F_SETFD, unix.F_GETFL,
 		unix.F_DUPFD_CLOEXEC, unix.F_GETPIPE_SZ, unix.F_SETPIPE_SZ}
 	if n.Rewrite {
 		add(unix.SYS_PWRITE64, unix.SYS_FTRUNCATE)
 		commands = append(commands, unix.F_SETLK)
+	}
+	if n.Unblock {
+		commands = append(commands, unix.F_SETFL)
 	}
 	when(unix.SYS_FCNTL, oneOf(1, commands...))
 	when(unix.SYS_PRCTL, oneOf(0, unix.PR_SET_VMA, unix.PR_SET_NO_NEW_PRIVS))
@@ -201,7 +216,11 @@ func withRule(p []unix.SockFilter, r rule) []unix.SockFilter {
 	at := len(p)
 	p = append(p, jump(unix.BPF_JEQ, uint32(r.call), 0, 0))
 	for _, t := range r.tests {
-		p = append(p, load(uint32(offsetArgs+8*t.arg)))
+		at := uint32(offsetArgs + 8*t.arg)
+		if t.high {
+			at += 4
+		}
+		p = append(p, load(at))
 		for i, value := range t.values {
 			p = append(p, jump(unix.BPF_JEQ, value, len(t.values)-i, 0))
 		}

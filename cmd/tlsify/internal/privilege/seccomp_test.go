@@ -118,6 +118,16 @@ func TestFilterDecides(t *testing.T) {
 		{"unread bytes", none, unix.SYS_IOCTL, []uint64{0, unix.SIOCINQ}, allow},
 		{"a terminal's input", none, unix.SYS_IOCTL, []uint64{0, unix.TIOCSTI}, deny},
 		{"F_GETFL", none, unix.SYS_FCNTL, []uint64{0, unix.F_GETFL}, allow},
+		{"F_SETFL", none, unix.SYS_FCNTL, []uint64{0, unix.F_SETFL, 2}, deny},
+		{"F_SETFL to unblock", Needs{Unblock: true}, unix.SYS_FCNTL, []uint64{0, unix.F_SETFL, 2}, allow},
+		{"writing here", none, unix.SYS_PWRITEV2, []uint64{1, 0x1000, 1, 1<<64 - 1, 1<<64 - 1, unix.RWF_NOWAIT}, allow},
+		{"writing elsewhere", none, unix.SYS_PWRITEV2, []uint64{1, 0x1000, 1, 0, 0, unix.RWF_NOWAIT}, deny},
+		{"writing far away", none, unix.SYS_PWRITEV2, []uint64{1, 0x1000, 1, 1<<32 - 1, 0, unix.RWF_NOWAIT}, deny},
+		{"reading elsewhere", none, unix.SYS_PREADV2, []uint64{1, 0x1000, 1, 7, 0, unix.RWF_NOWAIT}, deny},
+		{"splice", none, unix.SYS_SPLICE, []uint64{1, 0, 2, 0, 4096, 3}, allow},
+		{"splice to elsewhere", none, unix.SYS_SPLICE, []uint64{1, 0, 2, 0x1000, 4096, 3}, deny},
+		{"splice to where the low half is zero", none, unix.SYS_SPLICE, []uint64{1, 0, 2, 0x7f0000000000, 4096, 3}, deny},
+		{"splice from elsewhere", none, unix.SYS_SPLICE, []uint64{1, 0x7f0000000000, 2, 0, 4096, 3}, deny},
 		{"a lock", none, unix.SYS_FCNTL, []uint64{0, unix.F_SETLK}, deny},
 		{"a lock to rewrite", Needs{Rewrite: true}, unix.SYS_FCNTL, []uint64{0, unix.F_SETLK}, allow},
 		{"F_GETFL to rewrite", Needs{Rewrite: true}, unix.SYS_FCNTL, []uint64{0, unix.F_GETFL}, allow},
@@ -257,7 +267,7 @@ func TestProgramIsItsRules(t *testing.T) {
 			for _, args := range arguments(list[i].tests) {
 				want := list[i].action
 				for _, test := range list[i].tests {
-					if !test.passes(uint32(args[test.arg])) {
+					if !test.passes(test.half(args)) {
 						want = deny
 					}
 				}
@@ -267,6 +277,14 @@ func TestProgramIsItsRules(t *testing.T) {
 			}
 		}
 	}
+}
+
+// half is what a test looks at.
+func (t test) half(args []uint64) uint32 {
+	if t.high {
+		return uint32(args[t.arg] >> 32)
+	}
+	return uint32(args[t.arg])
 }
 
 // passes is what a test means.
@@ -287,7 +305,11 @@ func arguments(tests []test) [][]uint64 {
 		for _, args := range all {
 			for _, v := range values {
 				with := slices.Clone(args)
-				with[t.arg] = uint64(v)
+				if t.high {
+					with[t.arg] = with[t.arg]&(1<<32-1) | uint64(v)<<32
+				} else {
+					with[t.arg] = uint64(v)
+				}
 				more = append(more, with)
 			}
 		}

@@ -141,6 +141,9 @@ func (s *Process) Connect() (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("socketpair", err)
 	}
+	// Its runtime waits for all of them together: there may be many, and each that waited by
+	// itself would take a thread. It is confined, and cannot set this.
+	unix.SetNonblock(ends[1], true)
 	err = process.Give(s.supply.Number(), ends[1])
 	unix.Close(ends[1])
 	if err != nil {
@@ -253,8 +256,5 @@ func nextConnection(supply *stream.FD) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The runtime waits for all of them together: there may be many, and each
-	// that waited by itself would take a thread.
-	unix.SetNonblock(n, true)
 	return os.NewFile(uintptr(n), "connection"), nil
 }
