@@ -205,6 +205,29 @@ func TestNamedNeverReachProg(t *testing.T) {
 	}
 }
 
+// message makes a socket that carries messages: the rest of one that is not read at once
+// is lost, and an empty one is as an end of file.
+func message(l *launch) int {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.Cleanup(func() { unix.Close(pair[1]) })
+	return pair[0]
+}
+
+// waiting makes a socket that waits for connections.
+func waiting(l *launch) int {
+	n, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err == nil {
+		err = unix.Listen(n, 1)
+	}
+	if err != nil {
+		l.Fatal(err)
+	}
+	return n
+}
+
 // A descriptor that is named must be open, and for what it is to be.
 func TestWrongDescriptors(t *testing.T) {
 	for _, c := range []struct {
@@ -216,6 +239,10 @@ func TestWrongDescriptors(t *testing.T) {
 		{"0-to-write", func(l *launch) { l.give(0, openRaw(l, "/dev/null", unix.O_WRONLY)) }, "", "is not open for reading"},
 		{"1-to-read", func(l *launch) { l.give(1, openRaw(l, "/dev/null", unix.O_RDONLY)) }, "", "is not open for writing"},
 		{"0-directory", func(l *launch) { l.give(0, openRaw(l, "/", unix.O_RDONLY)) }, "", "is a directory"},
+		{"0-seqpacket", func(l *launch) { l.give(0, message(l)) }, "", "descriptor 0, which carries the plaintext, is a socket of messages"},
+		{"1-listens", func(l *launch) { l.give(1, waiting(l)) }, "", "descriptor 1, which carries the plaintext, is a socket that listens"},
+		{"net-seqpacket", func(l *launch) { l.give(7, message(l)) }, "--net-fd 7", "descriptor 7, which is the network, is a socket of messages"},
+		{"net-listens", func(l *launch) { l.give(7, waiting(l)) }, "--net-fd 7", "descriptor 7, which is the network, is a socket that listens"},
 		{"net-closed", func(l *launch) {}, "--net-fd 7", "descriptor 7 is not open"},
 		{"net-of-the-runtime", func(l *launch) {}, "--net-fd 4", "descriptor 4 is not open"},
 		{"net-one-way", func(l *launch) { l.feed(7) }, "--net-fd 7", "is not open for writing"},

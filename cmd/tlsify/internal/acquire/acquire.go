@@ -92,7 +92,7 @@ func (r *Resources) descriptors() (err error) {
 	}
 	if r.Program.Args == nil && r.Stream.Handoff == "" && r.Form != option.Listen && r.Inspect == "" {
 		for n, how := range []process.Access{process.ToRead, process.ToWrite} {
-			if err := process.CheckAccess(n, how); err != "" {
+			if err := process.CheckStream(n, how); err != "" {
 				return status.Usagef("descriptor %d, which carries the plaintext, %s", n, err)
 			}
 		}
@@ -101,6 +101,9 @@ func (r *Resources) descriptors() (err error) {
 		return nil // the network comes later
 	}
 	for i, n := range r.Network {
+		if why := process.CheckStream(n, 0); why != "" {
+			return status.Usagef("descriptor %d, which is the network, %s", n, why)
+		}
 		fd := r.In
 		if i == 0 || n != r.Network[0] {
 			if fd, err = stream.NewFD(n); err != nil {

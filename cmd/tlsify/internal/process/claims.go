@@ -190,6 +190,25 @@ func CheckAccess(n int, how Access) string {
 	return ""
 }
 
+// CheckStream is CheckAccess of what bytes are to stream through. A socket of messages has
+// no end of file, and loses what of one has not been read; one that listens has no bytes.
+func CheckStream(n int, how Access) string {
+	if why := CheckAccess(n, how); why != "" {
+		return why
+	}
+	kind, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return "" // no socket
+	}
+	if kind != unix.SOCK_STREAM {
+		return "is a socket of messages (SOCK_DGRAM, SOCK_SEQPACKET), not a stream"
+	}
+	if listens, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err == nil && listens != 0 {
+		return "is a socket that listens, not a connection"
+	}
+	return ""
+}
+
 // ParsePair reads `A` or `A,B`. The second is -1 where it is not there.
 func ParsePair(what, value string) (int, int, error) {
 	first, second, both := strings.Cut(value, ",")
