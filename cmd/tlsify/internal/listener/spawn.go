@@ -3,6 +3,7 @@ package listener
 import (
 	"bufio"
 	"errors"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -42,12 +43,16 @@ func (s *service) spawn(v *visitor, conn int) error {
 		return err
 	}
 	s.admission.started(v, func() { s.children.kill(a.pid) })
-	if err := a.let(conn); errors.Is(err, os.ErrDeadlineExceeded) {
-		s.pool.dismiss(a) // it would wait for ever for what it did not ask for in time
-		return errSlow
-	} // where else that fails it has said why, or has died
-	s.follow(a, v)
-	return nil
+	err = a.let(conn)
+	switch {
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		s.follow(a, v) // it has the connection, or has said why it ended
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded): // it did not ask for what it is to have
+		err = errSlow
+	}
+	s.pool.dismiss(a) // it would wait for ever
+	return err
 }
 
 // follow has an accept that has its connection heard, and its end be that of the

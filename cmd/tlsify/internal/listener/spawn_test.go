@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -14,18 +15,33 @@ import (
 	"tlsify/cmd/tlsify/internal/status"
 )
 
-// A process that has not asked for its material in time was left behind, and its client
-// without a word: it would have waited for ever.
-func TestSlowProcessIsEnded(t *testing.T) {
+// A process that has not asked for its material in time, or that could not be given its
+// connection, was left behind, and its client without a word: it would have waited for ever.
+func TestProcessWithoutConnectionIsEnded(t *testing.T) {
+	for name, c := range map[string]struct{ unfit, want error }{
+		"slow":     {&os.PathError{Op: "read", Path: "door", Err: os.ErrDeadlineExceeded}, errSlow},
+		"not told": {nil, syscall.ENOTSOCK}, // for ETOOMANYREFS: too many descriptors of the user's are under way
+	} {
+		t.Run(name, func(t *testing.T) { processIsEnded(t, c.unfit, c.want) })
+	}
+}
+
+func processIsEnded(t *testing.T, unfit, want error) {
+	here, there, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer here.Close()
+	defer there.Close()
 	s := &service{inv: &acquire.Resources{}, children: &children{ended: map[int]func(syscall.WaitStatus){}},
 		admission: newAdmission(invocation.Admission{Connections: 1, PerAddress: 1, Handshakes: 1, Waiting: 1}, time.Now)}
 	var dismissed []*accept
-	slow := &accept{furnished: make(chan struct{}), unfit: &os.PathError{Op: "read", Path: "door", Err: os.ErrDeadlineExceeded}}
+	slow := &accept{furnished: make(chan struct{}), unfit: unfit, door: here, said: there}
 	close(slow.furnished)
 	s.pool = pool{start: func() (*accept, error) { return slow, nil }, dismiss: func(a *accept) { dismissed = append(dismissed, a) }}
 	v, _ := s.admission.enter(originOf(nil), func() {})
 	s.admission.queue(v)
-	if err := s.spawn(v, -1); err != errSlow {
+	if err := s.spawn(v, -1); !errors.Is(err, want) {
 		t.Errorf("%v", err)
 	}
 	if len(dismissed) != 1 {

@@ -99,7 +99,12 @@ func (plan *Plan) Answer(door *os.File, start func(*syscall.ProcAttr) (handle in
 		word = unix.EINVAL
 	}
 	if raw, err := door.SyscallConn(); err == nil {
-		raw.Control(func(n uintptr) { process.GiveAll(int(n), byte(word), reaches...) })
+		raw.Control(func(n uintptr) {
+			// Too many descriptors of the user's may be under way for ours to go.
+			if err := process.GiveAll(int(n), byte(word), reaches...); errors.As(err, &word) {
+				process.GiveAll(int(n), byte(word))
+			}
+		})
 	}
 	closeAll(reaches)
 }

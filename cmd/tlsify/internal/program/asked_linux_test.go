@@ -115,6 +115,28 @@ func TestAnswerRefuses(t *testing.T) {
 	}
 }
 
+// Where the descriptors of a PROG that was started cannot be handed over, as where too many
+// of the user's are under way, the accept was told nothing, and took it for the listener's end.
+func TestAnswerCannotHandOver(t *testing.T) {
+	listeners, accepts := ends(t)
+	plan := &Plan{Args: []string{"true"}, In: 0, Out: 1, OneSocket: true, Claims: &process.Claims{}}
+	const closed = 1 << 20 // which has the kernel refuse it
+	done := make(chan bool)
+	go func() {
+		plan.Answer(listeners, func(*syscall.ProcAttr) (int, error) { return closed, nil })
+		listeners.Close()
+		close(done)
+	}()
+	p, err := Asked("true", accepts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(nil); err == nil || !strings.Contains(err.Error(), "bad file descriptor") {
+		t.Error(err)
+	}
+	<-done
+}
+
 // PROG that does not end gets the signal that has ended us, and then has until the
 // limit.
 func TestAskedGetsTheSignal(t *testing.T) {
