@@ -28,7 +28,7 @@ var rooms = []struct {
 	{"./engines/pq", []string{"./engine", "./engines/pq", "./engines/zstd", "github.com/cloudflare/circl", "github.com/klauspost/compress", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
 	{"./engines/brotli", []string{"./engines/brotli", "github.com/andybalholm/brotli"}, nil},
 	{"./engines/zstd", []string{"./engines/zstd", "github.com/klauspost/compress"}, nil},
-	{"./engines/utls", []string{"./engine", "./engines/utls", "./engines/zstd", "github.com/refraction-networking/utls", "github.com/cloudflare/circl",
+	{"./engines/utls", []string{"./engine", "./engines/utls", "./engines/brotli", "./engines/zstd", "github.com/refraction-networking/utls", "github.com/cloudflare/circl",
 		"github.com/andybalholm/brotli", "github.com/klauspost/compress", "golang.org/x"}, nil},
 	// U-labels, public suffixes, and DER that encoding/asn1 cannot do.
 	{"./verify", []string{"./verify", "./engine/trustanchor", "golang.org/x/net", "golang.org/x/text", "golang.org/x/crypto"}, nil},

@@ -17,6 +17,9 @@ import (
 type Tap struct {
 	// Next, where not nil, gets the key log as well.
 	Next io.Writer
+	// Decompressed, where not nil, gives the content of the peer's Certificate message
+	// where that came compressed (RFC 8879), else nil.
+	Decompressed func() []byte
 
 	client, server                   []byte // traffic secrets, generation 0
 	clientHandshake, serverHandshake []byte
@@ -180,6 +183,9 @@ func (t *Tap) Shown(err error, received []byte, client bool) error {
 		secret = t.clientHandshake
 	}
 	chain, staple := record.ShownChain(received, secret)
+	if chain == nil && t.Decompressed != nil {
+		chain, staple = record.ShownCertificate(t.Decompressed())
+	}
 	certs, malformed, parseErr := engine.ParseChain(chain)
 	if parseErr == nil && len(certs) > 0 {
 		peer.Shown = &engine.Peer{Certificates: certs, Malformed: malformed, Staple: staple}

@@ -25,7 +25,11 @@ func ShownChain(received, secret []byte) (chain [][]byte, staple []byte) {
 		chain, _ = readChain(message, false)
 		return chain, readStaple(findMessage(clear, messageCertificateStatus))
 	}
-	message := findMessage(openAny(secret, sealed), messageCertificate)
+	return ShownCertificate(findMessage(openAny(secret, sealed), messageCertificate))
+}
+
+// ShownCertificate is ShownChain of the content of TLS 1.3's Certificate message.
+func ShownCertificate(message []byte) (chain [][]byte, staple []byte) {
 	chain, extensions := readChain(message, true)
 	return chain, readStaple(findExtension(extensions, extensionStatusRequest))
 }

@@ -67,8 +67,8 @@ func (h *handshake) ownFault(text string) error {
 			", which the fingerprint offers and the server asks for by HelloRetryRequest")
 	case strings.Contains(text, textKeyType) && h.profile != nil:
 		return h.keyNotKnown(text)
-	case strings.Contains(text, textPiece) && h.compressed > firstPiece:
-		return Engine{}.unsupported(fmt.Sprintf("a compressed certificate of %d bytes, which the fingerprint asks for", h.compressed))
+	case strings.Contains(text, textPiece) && h.compressed.length > firstPiece:
+		return Engine{}.unsupported(fmt.Sprintf("a compressed certificate of %d bytes, which the fingerprint asks for", h.compressed.length))
 	case strings.Contains(text, textSuite) && slices.Contains(h.conn.HandshakeState.Hello.CipherSuites, h.hello.suite) &&
 		h.hello.tls13 == (h.hello.suite>>8 == 0x13): // of another version (RFC 8446, appendix B.4) it is not to be had
 		return Engine{}.unsupported(fmt.Sprintf("the cipher suite %v, which the fingerprint offers and the server chose", engine.Cipher(h.hello.suite)))

@@ -2,20 +2,26 @@ package utls
 
 import (
 	"bytes"
+	"compress/zlib"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 
 	"golang.org/x/crypto/cryptobyte"
 
 	"tlsify/engine"
 	"tlsify/engine/record"
+	"tlsify/engines/brotli"
 	"tlsify/engines/zstd"
 )
 
 // mostOfCertificate is what the library allows a Certificate message that is not
 // compressed.
 const mostOfCertificate = 1 << 18
+
+// zlibID is the algorithm's in RFC 8879, section 7.3.
+const zlibID = 1
 
 // flight is the library's stream, and reads what a server sends under the keys of the
 // handshake for what the library lets pass of a compressed certificate (RFC 8879). It may
@@ -116,18 +122,49 @@ func (f *flight) messages() {
 func (f *flight) certificate(in cryptobyte.String) {
 	var algorithm uint16
 	var length uint32
-	var compressed cryptobyte.String
-	if !in.ReadUint16(&algorithm) || !in.ReadUint24(&length) || !in.ReadUint24LengthPrefixed(&compressed) {
+	var content cryptobyte.String
+	if !in.ReadUint16(&algorithm) || !in.ReadUint24(&length) || !in.ReadUint24LengthPrefixed(&content) {
 		return // the library takes no such message
 	}
-	f.h.compressed = int(length)
+	f.h.compressed = compressed{algorithm, int(length), content}
 	if length > mostOfCertificate {
 		f.end(engine.AlertBadCertificate, fmt.Sprintf("a compressed certificate of %d bytes", length))
 	} else if algorithm == zstd.ID {
-		if err := zstd.Decompress(make([]byte, length), compressed); err != nil {
+		if err := zstd.Decompress(make([]byte, length), content); err != nil {
 			f.end(engine.AlertBadCertificate, "a compressed certificate that does not decompress: "+err.Error())
 		}
 	}
+}
+
+// compressed is the content of a CompressedCertificate; its zero value is none.
+type compressed struct {
+	algorithm uint16
+	length    int // of what it decompresses to
+	content   []byte
+}
+
+// certificate is the Certificate message that the library has decompressed and does not
+// give out, or nil.
+func (c *compressed) certificate() []byte {
+	if c.length > mostOfCertificate {
+		return nil
+	}
+	certificate, err := make([]byte, c.length), errors.ErrUnsupported
+	switch c.algorithm {
+	case zlibID:
+		var r io.Reader
+		if r, err = zlib.NewReader(bytes.NewReader(c.content)); err == nil {
+			_, err = io.ReadFull(r, certificate)
+		}
+	case brotli.ID:
+		err = brotli.Decompress(certificate, c.content)
+	case zstd.ID:
+		err = zstd.Decompress(certificate, c.content)
+	}
+	if err != nil {
+		return nil
+	}
+	return certificate
 }
 
 // end refuses what the server does, under the keys of the handshake.

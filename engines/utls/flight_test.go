@@ -5,8 +5,11 @@ import (
 	"compress/zlib"
 	"crypto/ecdh"
 	"crypto/rand"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"io"
 	"math/bits"
 	"net"
@@ -18,11 +21,15 @@ import (
 	"time"
 
 	"github.com/andybalholm/brotli"
+	klauspost "github.com/klauspost/compress/zstd"
 	"golang.org/x/crypto/cryptobyte"
 
 	"tlsify/engine"
 	"tlsify/engine/adapter"
+	"tlsify/engine/enginetest"
 	"tlsify/engine/record"
+	ourbrotli "tlsify/engines/brotli"
+	"tlsify/engines/zstd"
 )
 
 // 29 bytes of a server that anybody could be had the library take half a gigabyte and
@@ -67,13 +74,8 @@ func TestCompressedCertificateIsBounded(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			err := s.against(func(conn *net.TCPConn) {
 				conn.Write(c.before)
-				conn.Write(serverHelloTo(t, readWireHello(s, conn).sessionID))
-				ours, theirs := log.protection(t, "SERVER_HANDSHAKE_TRAFFIC_SECRET"), log.protection(t, "CLIENT_HANDSHAKE_TRAFFIC_SECRET")
-				for piece := range slices.Chunk(flight, (len(flight)+c.pieces-1)/c.pieces) {
-					slot := make([]byte, record.SlotLen)
-					copy(slot[record.HeaderLen:], piece)
-					conn.Write(ours.Seal(slot, len(piece), record.TypeHandshake))
-				}
+				sendFlight(s, conn, log, slices.Collect(slices.Chunk(flight, (len(flight)+c.pieces-1)/c.pieces))...)
+				theirs := log.protection(t, "CLIENT_HANDSHAKE_TRAFFIC_SECRET")
 				answer, _ := io.ReadAll(conn)
 				for rec, err := record.Next(answer); rec != nil && err == nil; rec, err = record.Next(answer) {
 					answer = answer[len(rec):]
@@ -97,6 +99,69 @@ func TestCompressedCertificateIsBounded(t *testing.T) {
 				t.Errorf("%d KiB", used>>10)
 			}
 		})
+	}
+}
+
+// Of a server whose certificates the library does not parse there was no evidence where
+// they were compressed.
+func TestCompressedCertificateIsShown(t *testing.T) {
+	address := pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: []byte{0x30, 7, 0x87, 5, 1, 2, 3, 4, 5}}
+	leaf := enginetest.Issue(t, enginetest.PKI(t).Root, enginetest.CertOptions{Unchecked: true, Extensions: []pkix.Extension{address}}).Chain[0]
+	var b cryptobyte.Builder
+	b.AddUint8(0)
+	b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
+		b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(leaf) })
+		b.AddUint16(0)
+	})
+	content := b.BytesOrPanic()
+	var byZlib, byZstd bytes.Buffer
+	for _, w := range []io.WriteCloser{zlib.NewWriter(&byZlib), zstdWriter(t, &byZstd)} {
+		w.Write(content)
+		w.Close()
+	}
+	byBrotli, err := ourbrotli.Compress(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for algorithm, compressed := range map[uint16][]byte{zlibID: byZlib.Bytes(), ourbrotli.ID: byBrotli, zstd.ID: byZstd.Bytes()} {
+		var b cryptobyte.Builder
+		b.AddBytes([]byte{8, 0, 0, 2, 0, 0, 25}) // behind EncryptedExtensions
+		b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
+			b.AddUint16(algorithm)
+			b.AddUint24(uint32(len(content)))
+			b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(compressed) })
+		})
+		s := newScene(t)
+		s.client.Fingerprint = "firefox-153"
+		log := &secretLog{}
+		s.client.KeyLog = log
+		err := s.against(func(conn *net.TCPConn) {
+			sendFlight(s, conn, log, b.BytesOrPanic())
+			io.Copy(io.Discard, conn)
+		})
+		peer, blamed := errors.AsType[*engine.PeerError](err)
+		if !blamed || peer.Fault != engine.FaultCertificate || peer.Shown == nil || !bytes.Equal(peer.Shown.Certificates[0].Raw, leaf) || len(peer.Shown.Malformed) != 1 {
+			t.Errorf("algorithm %d: %v, %+v", algorithm, err, peer)
+		}
+	}
+}
+
+func zstdWriter(t *testing.T, to io.Writer) io.WriteCloser {
+	w, err := klauspost.NewWriter(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// sendFlight answers a ClientHello, with pieces of the flight that are a record each.
+func sendFlight(s *scene, conn *net.TCPConn, log *secretLog, pieces ...[]byte) {
+	conn.Write(serverHelloTo(s.TB, readWireHello(s, conn).sessionID))
+	ours := log.protection(s.TB, "SERVER_HANDSHAKE_TRAFFIC_SECRET")
+	for _, piece := range pieces {
+		slot := make([]byte, record.SlotLen)
+		copy(slot[record.HeaderLen:], piece)
+		conn.Write(ours.Seal(slot, len(piece), record.TypeHandshake))
 	}
 }
 
@@ -154,7 +219,7 @@ func byZstd(window, length int) []byte {
 }
 
 // serverHelloTo chooses TLS 1.3 and x25519.
-func serverHelloTo(t *testing.T, sessionID []byte) []byte {
+func serverHelloTo(t testing.TB, sessionID []byte) []byte {
 	key, err := ecdh.X25519().GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -180,7 +245,7 @@ func (l *secretLog) Write(p []byte) (int, error) {
 }
 
 // protection waits for a secret of TLS_AES_128_GCM_SHA256.
-func (l *secretLog) protection(t *testing.T, label string) *record.Protection {
+func (l *secretLog) protection(t testing.TB, label string) *record.Protection {
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		l.mu.Lock()
 		_, line, _ := strings.Cut(l.text.String(), label+" ")

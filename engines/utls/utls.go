@@ -78,7 +78,7 @@ type handshake struct {
 	tap        adapter.Tap
 	requested  bool              // the server asked for a certificate
 	shown      *x509.Certificate // that it got
-	compressed int               // how many bytes the server's certificate is to come to
+	compressed compressed        // the server's certificate, where it is
 	refusal    error             // why we ended it, if we did
 }
 
@@ -112,6 +112,7 @@ func (e Engine) prepare(records *adapter.RecordConn, c *engine.ClientConfig) (*h
 		stream = h.hello
 		if h.profile != nil && extensionOf[*tls.UtlsCompressCertExtension](h.profile.spec) != nil {
 			stream = &flight{Conn: h.hello, h: h}
+			h.tap.Decompressed = h.compressed.certificate
 		}
 	}
 	if h.profile == nil {
