@@ -137,7 +137,7 @@ type parser struct {
 func (p *parser) file(what, name string, into *string) error {
 	if n, ok := process.Named(name); ok {
 		if n <= 2 {
-			return status.Usagef("--%s: descriptor %d is not free for that", what, n)
+			return notFree(what, n)
 		}
 		if err := p.Claims.ClaimFile(n, what); err != nil {
 			return err
@@ -145,6 +145,11 @@ func (p *parser) file(what, name string, into *string) error {
 	}
 	*into = name
 	return nil
+}
+
+// notFree refuses 0, 1 or 2 for a file.
+func notFree(what string, n int) error {
+	return status.Usagef("--%s: descriptor %d is not free for that: 0, 1 and 2 have a use of their own, so take one from 3 on", what, n)
 }
 
 // filesOf takes all files of an option.

@@ -119,7 +119,7 @@ func TestRefusals(t *testing.T) {
 		// It once made a file of that name.
 		{"fingerprint|--listen=127.0.0.1:0|--save=fd:5", `--save takes a path, and no fd:5`},
 		{"accept|--cert=c|--key=signer:fd:5|--net-fd=5|--|prog", `--key: descriptor 5 is used for --net-fd already`},
-		{"accept|--cert=c|--key=k|--ech-key=fd:1|--|prog", `--ech-key: descriptor 1 is not free for that`},
+		{"accept|--cert=c|--key=k|--ech-key=fd:1|--|prog", `--ech-key: descriptor 1 is not free for that: 0, 1 and 2 have a use of their own, so take one from 3 on`},
 		{"connect|--session=fd:|a.test:1", `--session: fd: is no descriptor`},
 		{"connect|--keylog=fd:x|a.test:1", `--keylog: fd:x is no descriptor`},
 		{"fingerprint|--listen=127.0.0.1:0|--save=fd:-1", `--save: fd:-1 is no descriptor`},

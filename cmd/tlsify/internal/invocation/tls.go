@@ -93,7 +93,7 @@ func (p *parser) written(what, name string, how process.Access) (n int, err erro
 	case !ok:
 		return 0, nil
 	case n <= 2:
-		return 0, status.Usagef("--%s: descriptor %d is not free for that", what, n)
+		return 0, notFree(what, n)
 	}
 	return n, p.Claims.Claim(n, what, how)
 }
