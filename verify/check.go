@@ -21,6 +21,8 @@ type judge struct {
 	// noted keeps every issuer's own faults, keys its names.
 	noted map[issuerRole][]Reason
 	keys  map[*x509.Certificate]nameKeys
+	// nameChecks is how often names have been compared with constraints.
+	nameChecks int
 	// others are keys that crypto/x509 does not know; nil: nobody does.
 	others map[*x509.Certificate]Key
 }

@@ -18,9 +18,13 @@ import (
 // too, and is asked as well (opinion.go), but it leaves out directory names,
 // and applies constraints to certificates that are exempt.
 
-// maxNameChecks limits how often a name is compared with a constraint. The
-// product of the two lists is what a hostile issuer can make large.
-const maxNameChecks = 1 << 18
+// maxNameChecks limits how often a name is compared with a constraint, on one path and on
+// all that are looked at. The product of the two lists is what a hostile issuer can make
+// large.
+const (
+	maxNameChecks    = 1 << 18
+	maxAllNameChecks = 4 * maxNameChecks
+)
 
 // subtrees is one side of a nameConstraints extension.
 type subtrees struct {
@@ -54,10 +58,15 @@ func (j *judge) constraintFaults(path []*x509.Certificate) []Reason {
 			if !ok {
 				return []Reason{reason(Constraint, "the issuer %q has name constraints that cannot be evaluated here", subjectText(c))}
 			}
+			more := 0
 			for _, h := range holders {
-				work += h.count() * (permitted.size() + excluded.size())
+				more += h.count() * (permitted.size() + excluded.size())
 			}
-			if work > maxNameChecks {
+			work += more
+			if work <= maxNameChecks {
+				j.nameChecks += more
+			}
+			if work > maxNameChecks || j.nameChecks > maxAllNameChecks {
 				return []Reason{reason(Constraint, "the certificates have so many names and name constraints that they are not evaluated")}
 			}
 			for _, h := range holders {

@@ -12,6 +12,7 @@ import (
 type crlKeys struct {
 	*search
 	known map[crlKey]bool
+	tried map[*CRL]bool
 }
 
 type crlKey struct {
@@ -27,7 +28,7 @@ func (k *crlKeys) signed(crl *CRL, path []*x509.Certificate, at int) bool {
 		return false
 	}
 	for _, c := range path[at:] {
-		if k.names(c).subject == crl.issuer && k.verifies(crl, c) {
+		if k.names(c).subject == crl.issuer && k.affords(crl, c) && k.verifies(crl, c) {
 			return true
 		}
 	}
@@ -36,15 +37,22 @@ func (k *crlKeys) signed(crl *CRL, path []*x509.Certificate, at int) bool {
 		candidates = append(candidates, a.cert)
 	}
 	return slices.ContainsFunc(candidates, func(c *x509.Certificate) bool {
-		if k.names(c).subject != crl.issuer {
-			return false
-		}
-		// The peer may have sent many of that name.
-		if _, known := k.known[crlKey{crl, c}]; !known && !k.spend(c) {
-			return false
-		}
-		return k.verifies(crl, c) && k.vouched(c, path, at)
+		return k.names(c).subject == crl.issuer && k.affords(crl, c) && k.verifies(crl, c) && k.vouched(c, path, at)
 	})
+}
+
+// affords tells whether it is within the limit of the search to see whether c's key signed
+// the CRL: the peer may have sent many of that name. The first key that a list is held
+// against is free, for there may be many lists, which are the caller's.
+func (k *crlKeys) affords(crl *CRL, c *x509.Certificate) bool {
+	if _, known := k.known[crlKey{crl, c}]; known {
+		return true
+	}
+	if !k.tried[crl] {
+		k.tried[crl] = true
+		return true
+	}
+	return k.spend(c)
 }
 
 // verifies tells whether c's key signed the CRL and may sign CRLs (section

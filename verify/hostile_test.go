@@ -110,29 +110,19 @@ func hostileCases(t testing.TB) map[string]struct {
 		sent = append(sent, issue(t, "CA mid", mid, p521(0)))
 	}
 	peers["many that may sign lists"] = peer{lists, evidence(sent...)}
+	// All on one path are of the name that the lists are of, and none has signed one: it
+	// took a signature check for each and each.
+	each := []*entity{issue(t, "CA mid", issue(t, "CA root", nil, nil), p521(0))}
+	for range 40 {
+		each = append([]*entity{issue(t, "CA mid", each[0], p521(0))}, each...)
+	}
+	peers["one name, and many lists of it"] = peer{lists, evidence(append([]*entity{issue(t, "leaf", each[0], nil)}, each...)...)}
 
-	constrain := func(n int) func(*x509.Certificate) {
-		return func(c *x509.Certificate) {
-			for i := range n {
-				c.PermittedDNSDomains = append(c.PermittedDNSDomains, fmt.Sprintf("p%d.example", i), "host.example")
-				c.ExcludedDNSDomains = append(c.ExcludedDNSDomains, fmt.Sprintf("x%d.example", i))
-				c.ExcludedIPRanges = append(c.ExcludedIPRanges, &net.IPNet{IP: net.IPv4(10, byte(i>>8), byte(i), 0).To4(), Mask: net.CIDRMask(24, 32)})
-			}
-		}
-	}
-	name := func(n int) func(*x509.Certificate) {
-		return func(c *x509.Certificate) {
-			for i := range n {
-				c.DNSNames = append(c.DNSNames, fmt.Sprintf("a%d.host.example", i))
-				c.Subject.OrganizationalUnit = append(c.Subject.OrganizationalUnit, fmt.Sprint(i))
-			}
-		}
-	}
 	narrow := issue(t, "CA narrow", nil, nil, constrain(2000))
-	peers["constraints and names"] = peer{policy(t, narrow), evidence(issue(t, "leaf", narrow, nil, name(2000)))}
+	peers["constraints and names"] = peer{policy(t, narrow), evidence(issue(t, "leaf", narrow, nil, named(2000)))}
 	some := issue(t, "CA some", nil, nil, constrain(60))
-	peers["as many as allowed"] = peer{policy(t, some), evidence(issue(t, "leaf", some, nil, name(500)))}
-	peers["many names"] = peer{policy(t, root), evidence(issue(t, "leaf", root, nil, name(10000), func(c *x509.Certificate) { c.DNSNames = c.DNSNames[1:] }))}
+	peers["as many as allowed"] = peer{policy(t, some), evidence(issue(t, "leaf", some, nil, named(500)))}
+	peers["many names"] = peer{policy(t, root), evidence(issue(t, "leaf", root, nil, named(10000), func(c *x509.Certificate) { c.DNSNames = c.DNSNames[1:] }))}
 	noHosts := func(n int) func(*x509.Certificate) {
 		return func(c *x509.Certificate) {
 			for i := range n {
@@ -166,6 +156,27 @@ func hostileCases(t testing.TB) map[string]struct {
 	long := func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: string(make([]byte, 1<<16))} }
 	peers["a long name"] = peer{policy(t, root), evidence(issue(t, "leaf", nil, nil, long))}
 	return peers
+}
+
+// constrain gives an issuer four times so many name constraints.
+func constrain(n int) func(*x509.Certificate) {
+	return func(c *x509.Certificate) {
+		for i := range n {
+			c.PermittedDNSDomains = append(c.PermittedDNSDomains, fmt.Sprintf("p%d.example", i), "host.example")
+			c.ExcludedDNSDomains = append(c.ExcludedDNSDomains, fmt.Sprintf("x%d.example", i))
+			c.ExcludedIPRanges = append(c.ExcludedIPRanges, &net.IPNet{IP: net.IPv4(10, byte(i>>8), byte(i), 0).To4(), Mask: net.CIDRMask(24, 32)})
+		}
+	}
+}
+
+// named gives a certificate so many names, and parts of its subject.
+func named(n int) func(*x509.Certificate) {
+	return func(c *x509.Certificate) {
+		for i := range n {
+			c.DNSNames = append(c.DNSNames, fmt.Sprintf("a%d.host.example", i))
+			c.Subject.OrganizationalUnit = append(c.Subject.OrganizationalUnit, fmt.Sprint(i))
+		}
+	}
 }
 
 // fakeRSA is a leaf that n issuers with RSA keys may have signed. None did.
@@ -228,6 +239,21 @@ func TestHostile(t *testing.T) {
 		if took > factor*limit || used > memory {
 			t.Errorf("%s: took %v and %d KiB", name, took, used>>10)
 		}
+	}
+}
+
+// As many names and constraints as one path may have on each of 32 paths, for what SHA-1 is
+// said to have signed, took 160 ms before anything was known of the peer.
+func TestNameChecksOfAllPaths(t *testing.T) {
+	some := issue(t, "CA some", nil, nil, constrain(60))
+	path := []*x509.Certificate{issue(t, "leaf", some, nil, named(500)).Certificate, some.Certificate}
+	j := policy(t, some).judge(path[0])
+	judged := 0
+	for len(j.constraintFaults(path)) == 0 && judged < maxJudged {
+		judged++
+	}
+	if judged < 2 || judged > 8 {
+		t.Errorf("%d paths", judged)
 	}
 }
 

@@ -82,7 +82,7 @@ const (
 
 func newSearch(j *judge, sent []*x509.Certificate) *search {
 	s := &search{judge: j, sent: sent, links: map[[2]*x509.Certificate]linkState{}}
-	s.crlKeys = &crlKeys{s, map[crlKey]bool{}}
+	s.crlKeys = &crlKeys{s, map[crlKey]bool{}, map[*CRL]bool{}}
 	return s
 }
 
