@@ -106,6 +106,19 @@ func applySetting(t testing.TB, config *tls.Config, setting string) error {
 			}
 			return nil
 		}
+	case "hangs-up-on-tickets":
+		own := config.Clone()
+		config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			c := own.Clone()
+			c.SessionTicketsDisabled = false
+			c.UnwrapSession = func(ticket []byte, _ tls.ConnectionState) (*tls.SessionState, error) {
+				if len(ticket) > 0 {
+					hello.Conn.Close()
+				}
+				return nil, nil
+			}
+			return c, nil
+		}
 	case "alpn":
 		config.NextProtos = strings.Split(value, ",")
 	case "groups":

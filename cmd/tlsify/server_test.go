@@ -248,8 +248,12 @@ func (s *server) start() (err error) {
 		return err
 	}
 	s.address = s.listener.Addr().String()
+	own := s.config.GetConfigForClient
 	s.config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		s.note("hello %s", orDash(hello.ServerName))
+		if own != nil {
+			return own(hello)
+		}
 		return nil, nil
 	}
 	go func() {

@@ -170,7 +170,7 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 			c.noteTickets(&config)
 		}
 		c.session, err = c.inv.Engine.Client(ctx, stream, &config)
-		if alerted(err) {
+		if alerted(err) || hungUp(err) {
 			c.kept.forget()
 		}
 	} else {

@@ -3,8 +3,11 @@ package connection
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/sessions"
 	"tlsify/engine"
@@ -78,6 +81,14 @@ func (k *keptSession) ended(err error) {
 // that say one to each client that offers their ticket.
 func alerted(err error) bool {
 	return is[*engine.AlertError](err) || is[*engine.PeerError](err)
+}
+
+// hungUp tells whether the peer has ended a handshake without a word, as there may be servers
+// that do to each client that offers their ticket. Whoever else cuts a line costs us a
+// session, and no more.
+func hungUp(err error) bool {
+	transport, ok := errors.AsType[*engine.TransportError](err)
+	return ok && (transport.Err == io.EOF || errors.Is(transport.Err, unix.ECONNRESET) || errors.Is(transport.Err, unix.EPIPE))
 }
 
 // forget removes the session that was offered, with all its tickets.
