@@ -85,6 +85,9 @@ func AgainUnhurried(args []string, attr *syscall.ProcAttr) (pid int, err error) 
 
 // missing says what is not there in a small root, and what goes without it.
 func missing(file string, err error) error {
+	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) { // it may be there
+		return fmt.Errorf("%s: %w", file, err)
+	}
 	return fmt.Errorf("%s: %w; of all forms only a client without PROG goes without it", file, err)
 }
 
