@@ -29,6 +29,9 @@ func runIssue(f *flags, args []string, _ io.Writer) error {
 	if len(f.names) == 0 || f.key == "" || f.out == "" {
 		return errors.New("issue needs --name, --key and --out")
 	}
+	if f.out == f.key {
+		return fmt.Errorf("--out %s would be written over the key", f.out)
+	}
 	if f.days < 1 || f.quorum < 0 {
 		return errors.New("--days is at least 1, and --cosigners is not negative")
 	}

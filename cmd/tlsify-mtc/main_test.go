@@ -158,6 +158,7 @@ func TestRefusals(t *testing.T) {
 		t.Error("a quorum that is no number")
 	}
 	for line, want := range map[string]string{
+		"issue @ca --name a --key @k --out @k":          "over the key", // it was, and the key was gone
 		"issue @ca --name a --key @k --out @o --days 0": "--days", "landmark @ca --active 0": "--active",
 		"relative @ca --cert @ca/ca.pem --out @o --active 0": "--active", "landmarks @ca/log/1 --ca @ca/ca.pem --log 0": "--log",
 	} {
