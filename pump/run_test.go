@@ -438,26 +438,27 @@ func TestWriteFailsAfterThePeersEnd(t *testing.T) {
 }
 
 // takesNumber opens a file where Out was closed, and gives what checks that nobody has
-// closed that, too.
+// closed that, too. Where the Run has opened something there first, to wait with, that stays.
 func takesNumber(t testing.TB, out *stream.FD) func() {
 	t.Helper()
 	if out.IsSocket() { // which is not closed at its end
 		return func() {}
 	}
-	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	file, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if null != out.Number() {
-		err = unix.Dup3(null, out.Number(), unix.O_CLOEXEC)
-		unix.Close(null)
+	if file != out.Number() {
+		lower := file
+		file, err = unix.FcntlInt(uintptr(lower), unix.F_DUPFD_CLOEXEC, out.Number()) // or the next that is free
+		unix.Close(lower)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return func() {
 		t.Helper()
-		if err := unix.Close(out.Number()); err != nil {
+		if err := unix.Close(file); err != nil {
 			t.Error("a file that was opened meanwhile has been closed: ", err)
 		}
 	}
