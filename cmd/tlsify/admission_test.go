@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -131,7 +132,16 @@ func (r *recorder) Close() error                     { return nil }
 // make room, and established connections stay.
 func TestUnfinishedHandshakesMakeRoom(t *testing.T) {
 	t.Parallel()
-	l := listening(t, "--max-handshakes=4", "--handshake-timeout=1m", "127.0.0.1:0", "--", "prog", "cat")
+	log, err := os.Create(t.TempDir() + "/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	l, err := startListener(log, os.Environ(), append(identity(t), "--max-handshakes=4", "--handshake-timeout=1m", "127.0.0.1:0", "--", "prog", "cat")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.stop()
 	early, ok := admitted(t, "127.0.0.1", l.address)
 	if !ok {
 		t.Fatal("the first is refused")
@@ -161,6 +171,10 @@ func TestUnfinishedHandshakesMakeRoom(t *testing.T) {
 	}
 	if _, err := io.Copy(io.Discard, silent[0]); errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("the oldest unfinished handshake goes on")
+	}
+	line := "127.0.0.1:" + strconv.Itoa(silent[0].LocalAddr().(*net.TCPAddr).Port) + ": the handshake was not over when others needed the room"
+	if !becomes(func() bool { said, _ := os.ReadFile(log.Name()); return strings.Contains(string(said), line) }) {
+		t.Error("no line tells of it")
 	}
 	io.WriteString(early, "still here")
 	if _, err := io.ReadFull(early, make([]byte, len("still here"))); err != nil {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/process"
 )
@@ -29,6 +31,18 @@ type accept struct {
 	mu      sync.Mutex
 	ended   bool
 	visitor *visitor // whose connection it has; nil: it waits
+}
+
+// unheard tells whether it has said something that hear has not read yet.
+func (a *accept) unheard() (is bool) {
+	if raw, err := a.said.SyscallConn(); err == nil {
+		raw.Control(func(said uintptr) {
+			fds := []unix.PollFd{{Fd: int32(said), Events: unix.POLLIN}}
+			unix.Poll(fds, 0)
+			is = fds[0].Revents&unix.POLLIN != 0
+		})
+	}
+	return is
 }
 
 var errEnded = errors.New("the process has ended")

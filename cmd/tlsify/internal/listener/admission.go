@@ -97,6 +97,10 @@ type visitor struct {
 	turn   chan struct{} // closed when its handshake may begin, or never will
 	end    func()        // ends it
 	ended  bool          // by that
+
+	// unheard, where it is not nil, tells whether its process has said something that
+	// may be the end of its handshake.
+	unheard func() bool
 }
 
 type visitorState int
@@ -171,7 +175,9 @@ func (a *admission) advance() {
 				return
 			}
 			a.lastTurn = a.now()
-			a.endOldest(a.unfinished, anyone)
+			if !a.endOldest(a.unfinished, anyone) {
+				continue // to wait for the next turn
+			}
 		}
 		a.leaveQueue(v)
 		a.unfinished = append(a.unfinished, v)
@@ -240,11 +246,12 @@ func (a *admission) leaveQueue(v *visitor) {
 	a.ready = without(a.ready, v)
 }
 
-// started says that there is a process now, which end ends.
-func (a *admission) started(v *visitor, end func()) {
+// started says that there is a process now, which end ends, and unheard tells whether it
+// has said something that nobody has read.
+func (a *admission) started(v *visitor, end func(), unheard func() bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	v.end = end
+	v.end, v.unheard = end, unheard
 	if v.state == over {
 		end()
 	}
@@ -309,9 +316,10 @@ func (a *admission) endUnfinished(of func(*visitor) bool) bool {
 }
 
 // endOldest ends the first of a list that it may be. What it was is on its way
-// out from then on, and counts no more.
+// out from then on, and counts no more. On a busy machine a process may have said that it
+// is established a while before that is heard here: what has not been heard out stays.
 func (a *admission) endOldest(list []*visitor, of func(*visitor) bool) bool {
-	at := slices.IndexFunc(list, of)
+	at := slices.IndexFunc(list, func(v *visitor) bool { return of(v) && (v.unheard == nil || !v.unheard()) })
 	if at < 0 {
 		return false
 	}

@@ -17,8 +17,9 @@ import (
 // ended.
 type door struct {
 	*admission
-	now   time.Time
-	ended []string
+	now     time.Time
+	ended   []string
+	unheard []string // whose processes have said something that was not heard yet
 }
 
 func limits(connections, perAddress, handshakes, waiting int) invocation.Admission {
@@ -46,7 +47,7 @@ func (d *door) shake(address, name string) (*visitor, string) {
 	if limit := d.refusal(v); limit != "" {
 		return v, limit
 	}
-	d.started(v, func() { d.ended = append(d.ended, name) })
+	d.started(v, func() { d.ended = append(d.ended, name) }, func() bool { return slices.Contains(d.unheard, name) })
 	return v, ""
 }
 
@@ -143,6 +144,28 @@ func TestTurnsArePaced(t *testing.T) {
 		if !slices.Equal(d.ended, want) {
 			t.Errorf("ended: %v, want %v", d.ended, want)
 		}
+	}
+}
+
+// A process that has said something may be established, before the listener has heard of
+// it: on a busy machine such a connection was ended.
+func TestUnheardStay(t *testing.T) {
+	d := newDoor(limits(10, 3, 2, 10))
+	a, _ := d.shake("192.0.2.1", "a")
+	d.shake("192.0.2.1", "b")
+	d.now = d.now.Add(handshakeGrace)
+	d.unheard = []string{"a", "b"}
+	c, _ := d.shake("192.0.2.1", "c")
+	if d.ended != nil || c.state != ready || d.clock == nil {
+		t.Errorf("ended: %v; c is %v; the clock is %v", d.ended, c.state, d.clock)
+	}
+	d.established(a)
+	if d.ended != nil || c.state != unfinished {
+		t.Errorf("with a place that is free c is %v; ended: %v", c.state, d.ended)
+	}
+	d.now = d.now.Add(handshakeGrace)
+	if _, limit := d.wait("192.0.2.1", "d"); limit != "" || !d.endedByUs(c) || d.ended != nil {
+		t.Errorf("d is refused by %q; c has made room: %v; ended: %v", limit, d.endedByUs(c), d.ended)
 	}
 }
 
@@ -310,7 +333,7 @@ func TestEndedBeforeItsProcess(t *testing.T) {
 	d.queue(a)
 	d.now = d.now.Add(handshakeGrace)
 	d.shake("192.0.2.2", "b")
-	d.started(a, func() { d.ended = append(d.ended, "a's process") })
+	d.started(a, func() { d.ended = append(d.ended, "a's process") }, nil)
 	if !slices.Equal(d.ended, []string{"a's process"}) {
 		t.Errorf("ended: %v", d.ended)
 	}

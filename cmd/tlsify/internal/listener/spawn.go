@@ -31,7 +31,7 @@ var errSlow = errors.New("the connection's process was not ready within --handsh
 func (s *service) spawn(v *visitor, conn int) error {
 	inv := s.current()
 	for a := s.pool.take(inv); a != nil; a = s.pool.take(inv) {
-		s.admission.started(v, func() { s.children.kill(a.pid) })
+		s.admission.started(v, func() { s.children.kill(a.pid) }, a.unheard)
 		if a.let(conn) == nil {
 			s.follow(a, v)
 			return nil
@@ -42,7 +42,7 @@ func (s *service) spawn(v *visitor, conn int) error {
 	if err != nil {
 		return err
 	}
-	s.admission.started(v, func() { s.children.kill(a.pid) })
+	s.admission.started(v, func() { s.children.kill(a.pid) }, a.unheard)
 	err = a.let(conn)
 	switch {
 	case err == nil, errors.Is(err, io.EOF), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
@@ -175,7 +175,11 @@ func (s *service) hear(v *visitor, said *os.File) {
 	for lines := bufio.NewReaderSize(said, 512); ; {
 		line, more, err := lines.ReadLine()
 		if err != nil {
-			if !ended && !s.admission.endedByUs(v) {
+			switch {
+			case ended:
+			case s.admission.endedByUs(v):
+				s.notices.Tell("unfinished", v.client, "the handshake was not over when others needed the room (--max-handshakes, --max-per-address)")
+			default:
 				s.notices.Tell("died", v.client, "the connection's process has died, by a fault or for want of memory or threads (internal)")
 			}
 			return
