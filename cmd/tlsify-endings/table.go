@@ -105,17 +105,19 @@ func cell(results []result) string {
 	return strings.Join(kinds, ", ") + "; " + took
 }
 
-// bad lists the cells of the default that are not as they should be.
+// bad lists the cells of the default that are not as they should be, with what the first
+// such request said.
 func (r row) bad() (bad []string) {
 	name := strings.TrimSpace(r.server.name + " " + r.version + ", TLS " + r.tls + ", " + r.page)
 	if r.failure != "" {
 		return []string{name + ": " + r.failure}
 	}
 	for _, c := range []string{"auto", "BusyBox wget"} {
-		if slices.ContainsFunc(r.cells[c], func(one result) bool {
+		n := slices.IndexFunc(r.cells[c], func(one result) bool {
 			return one.reply != "whole" || one.waited || one.status != 0 && (one.status != 6 || !r.server.silent)
-		}) {
-			bad = append(bad, name+", "+c+": "+cell(r.cells[c]))
+		})
+		if n >= 0 {
+			bad = append(bad, fmt.Sprintf("%s, %s: %s; request %d: %s", name, c, cell(r.cells[c]), n+1, r.cells[c][n].said))
 		}
 	}
 	return bad

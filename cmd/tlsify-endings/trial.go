@@ -35,6 +35,7 @@ type result struct {
 	status int
 	waited bool // for longer than the limit
 	took   time.Duration
+	said   string // on descriptor 2
 }
 
 // row is a server, a version of TLS and a page, by every client.
@@ -81,7 +82,7 @@ func (h *house) try(ctx context.Context, s server, o options) (rows []row) {
 func (h *house) ask(ctx context.Context, t *site, c client, p page, turn int, limit time.Duration) result {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	var out bytes.Buffer
+	var out, said bytes.Buffer
 	var cmd *exec.Cmd
 	if c.wget {
 		cmd = exec.CommandContext(ctx, "busybox", "wget", "-q", "-O", "-", "https://"+t.address+p.path)
@@ -98,7 +99,7 @@ func (h *house) ask(ctx context.Context, t *site, c client, p page, turn int, li
 		}
 		cmd.Stdin = strings.NewReader(request + "\r\n")
 	}
-	cmd.Stdout = &out
+	cmd.Stdout, cmd.Stderr = &out, &said
 	cmd.WaitDelay = time.Second
 	began := time.Now()
 	err := cmd.Run()
@@ -108,6 +109,7 @@ func (h *house) ask(ctx context.Context, t *site, c client, p page, turn int, li
 	} else if err != nil {
 		r.status = -1
 	}
+	r.said = strings.Join(strings.Fields(said.String()), " ")
 	r.reply = judge(out.Bytes(), pages[p.path], c.wget)
 	return r
 }
