@@ -46,11 +46,17 @@ var rulesEOF = []rule{
 	}},
 	{"eof-wait", "and half-close after all when nothing has come from the peer for 10 s (--eof-wait TIME), so that two who wait for each other's end do not wait for ever", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) {
-			began := time.Now()
-			r := t.call().start(t.serve(late, version).to("--eof-wait", "500ms")...)
+			var waited time.Duration // without the time that the program takes to start
+			s := t.serve(func(m *meeting) {
+				m.readAll()
+				waited = time.Since(m.came)
+				late(m)
+			}, version)
+			r := t.call().start(s.to("--eof-wait", "500ms")...)
 			r.expect(0, bothClosed, bothClosed)
 			r.wantOut("late reply\n")
-			t.took(began, 400*time.Millisecond, 500*time.Millisecond)
+			s.met()
+			t.lasted(waited, 400*time.Millisecond, 500*time.Millisecond)
 		})
 	}},
 	{"eof-wait-10s", "--eof-wait (10s)", slow, func(t *trial) {

@@ -33,6 +33,7 @@ type change func(*server)
 type meeting struct {
 	*end
 	server  *server
+	came    time.Time           // when it was accepted
 	hello   tls.ClientHelloInfo // under ECH the inner one, where it was accepted
 	failed  error               // of the handshake
 	got     string
@@ -100,7 +101,7 @@ func (t *trial) newServer(p play, changes ...change) *server {
 
 // meet serves one connection.
 func (s *server) meet(conn net.Conn) {
-	m := &meeting{end: &end{wire: &wire{Conn: conn}, isServer: true}, server: s}
+	m := &meeting{end: &end{wire: &wire{Conn: conn}, isServer: true}, server: s, came: time.Now()}
 	conn.SetDeadline(s.deadline())
 	defer func() {
 		conn.Close()
