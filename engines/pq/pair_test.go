@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"tlsify/engine"
+	"tlsify/engine/enginetest/raced"
 )
 
-// testTimeout bounds every test handshake.
-const testTimeout = 20 * time.Second
+// testTimeout bounds every test handshake. Under the race detector one by SLH-DSA takes
+// seconds of the processor.
+var testTimeout = time.Duration(raced.Times()) * 20 * time.Second
 
 // pair gives the two ends of a TCP connection over loopback.
 func pair(t testing.TB) (client, server net.Conn) {
