@@ -156,7 +156,7 @@ func TestUnheardStay(t *testing.T) {
 	d.now = d.now.Add(handshakeGrace)
 	d.unheard = []string{"a", "b"}
 	c, _ := d.shake("192.0.2.1", "c")
-	if d.ended != nil || c.state != ready || d.clock == nil {
+	if d.ended != nil || c.state != waiting || d.clock == nil {
 		t.Errorf("ended: %v; c is %v; the clock is %v", d.ended, c.state, d.clock)
 	}
 	d.established(a)
