@@ -40,6 +40,7 @@ var scriptGaps = []scriptGap{
 	{"pq", "client_auth_tls12", tls13Only},
 	{"pq", "client_cert_tls12", tls13Only},
 	{"pq", "fault_name_not_checked_tls12", tls13Only},
+	{"pq", "session_hung_up_tls12", tls13Only},
 	{"pq", "session_refused_tls12", tls13Only},
 	{"pq", "trust_min_security_tls12", tls13Only},
 }
