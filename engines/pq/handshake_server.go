@@ -20,6 +20,7 @@ type serverHandshake struct {
 	hello    *clientHello
 	helloRaw []byte
 	ech      openedHello
+	offered  []offeredPSK // of our external keys
 	group    *group
 	ticket   *resumable // the ticket that is resumed, or nil
 	accepted *offer     // the ticket or external key that is taken; nil: a full handshake
@@ -88,6 +89,13 @@ func (h *serverHandshake) readClientHello() error {
 	}
 	h.transcript = newTranscript(h.suite)
 	if h.share() == nil {
+		// Which suite is asked for depends on the key that was offered, and would show
+		// who does not know it that there is one.
+		if t, _ := h.findTicket(); t == nil {
+			if _, err := h.provenPSK(); err != nil {
+				return err
+			}
+		}
 		if err := h.retry(); err != nil {
 			return err
 		}
@@ -136,6 +144,7 @@ func (h *serverHandshake) nextClientHello(open func(*clientHello, []byte) (*clie
 	case m.psk != nil && m.pskModes == nil:
 		return broken(engine.AlertMissingExtension, "pre_shared_key without psk_key_exchange_modes")
 	}
+	h.matchPSKs()
 	return m.checkShares()
 }
 
@@ -154,7 +163,7 @@ func (h *serverHandshake) selectSuite() error {
 		if h.suite == nil {
 			h.suite = s
 		}
-		if o, _ := h.matchPSK(s); o != nil { // it is of no use with another hash
+		if h.pskFor(s) != nil { // it is of no use with another hash
 			h.suite = s
 			break
 		}

@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 
@@ -144,11 +145,20 @@ func errNoPSK(alert engine.Alert, text string) error {
 	return blame(engine.FaultPSK, alert, "%s", text)
 }
 
-// matchPSK gives the first of our external keys that the client offers for a
-// suite, and its place in the hello.
-func (h *serverHandshake) matchPSK(s *record.Suite) (*offer, int) {
+// offeredPSK is one of our external keys that the client offers, and its place in the
+// hello.
+type offeredPSK struct {
+	offer
+	at int
+}
+
+// matchPSKs finds those of our external keys that the client offers, in our order. It
+// looks at all of them, once for each hello: to stop at a match, or to look again for
+// want of one, would tell by its time which identities there are.
+func (h *serverHandshake) matchPSKs() {
+	h.offered = nil
 	if len(h.cfg.PSKs) == 0 || !h.hello.allowsPSK() {
-		return nil, 0
+		return
 	}
 	places := make(map[string]int, len(h.hello.psk))
 	for i, id := range h.hello.psk {
@@ -157,26 +167,43 @@ func (h *serverHandshake) matchPSK(s *record.Suite) (*offer, int) {
 		}
 	}
 	for _, o := range externalOffers(h.cfg.PSKs) {
-		if at, ok := places[string(o.identity)]; ok && o.fits(s) {
-			return &o, at
+		if at, ok := places[string(o.identity)]; ok {
+			h.offered = append(h.offered, offeredPSK{o, at})
 		}
 	}
-	return nil, 0
 }
 
-// selectPSK takes an external key, where the client offers one of ours, and
-// checks its binder.
+// pskFor gives the first of those that fits a suite, or nil.
+func (h *serverHandshake) pskFor(s *record.Suite) *offeredPSK {
+	at := slices.IndexFunc(h.offered, func(o offeredPSK) bool { return o.fits(s) })
+	if at < 0 {
+		return nil
+	}
+	return &h.offered[at]
+}
+
+// selectPSK takes an external key, where the client offers one of ours.
 func (h *serverHandshake) selectPSK() error {
-	o, at := h.matchPSK(h.suite)
+	o, err := h.provenPSK()
 	if o == nil {
-		return h.withoutPSK()
+		return err
+	}
+	h.accepted, h.pskIndex, h.peer.PSK = &o.offer, uint16(o.at), o.external
+	return nil
+}
+
+// provenPSK is the external key to take, whose binder has been checked. It is nil
+// without an error where a certificate will do.
+func (h *serverHandshake) provenPSK() (*offeredPSK, error) {
+	o := h.pskFor(h.suite)
+	if o == nil {
+		return nil, h.withoutPSK()
 	}
 	sum := h.transcript.with(h.helloRaw[:h.hello.bindersAt])
-	if !hmac.Equal(o.binder(sum), h.hello.binders[at]) {
-		return errNoPSK(engine.AlertDecryptError, wrongPSK)
+	if !hmac.Equal(o.binder(sum), h.hello.binders[o.at]) {
+		return nil, errNoPSK(engine.AlertDecryptError, wrongPSK)
 	}
-	h.accepted, h.pskIndex, h.peer.PSK = o, uint16(at), o.external
-	return nil
+	return o, nil
 }
 
 const wrongPSK = "the client does not know the pre-shared key, or names one that is not known here"
