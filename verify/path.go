@@ -187,22 +187,25 @@ func (s *search) extend(path []*x509.Certificate) (*verdict, error) {
 	return nil, nil
 }
 
-// likeliestFirst are the anchors, with those first that have the key that last says
-// it was signed by: a root that has got a new key often keeps its name.
+// likeliestFirst are the anchors, with last itself first, where it is one: there may be
+// hundreds of its name. Next are those that have the key that last says it was signed
+// by: a root that has got a new key often keeps its name.
 func (s *search) likeliestFirst(last *x509.Certificate) []anchor {
-	if len(s.anchors) < 2 || len(last.AuthorityKeyId) == 0 {
+	if len(s.anchors) < 2 {
 		return s.anchors
 	}
-	likely := make([]anchor, 0, len(s.anchors))
-	var others []anchor
+	var itself, likely, others []anchor
 	for _, a := range s.anchors {
-		if bytes.Equal(last.AuthorityKeyId, a.cert.SubjectKeyId) {
+		switch {
+		case a.cert.Equal(last):
+			itself = append(itself, a)
+		case len(last.AuthorityKeyId) > 0 && bytes.Equal(last.AuthorityKeyId, a.cert.SubjectKeyId):
 			likely = append(likely, a)
-		} else {
+		default:
 			others = append(others, a)
 		}
 	}
-	return append(likely, others...)
+	return slices.Concat(itself, likely, others)
 }
 
 // issuers are the sent certificates that may have issued the path's last, the

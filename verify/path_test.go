@@ -510,3 +510,22 @@ func TestPartsPassedOver(t *testing.T) {
 		})
 	}
 }
+
+// Devices sign their certificates themselves, and have one name. Of 200 that were trusted
+// the last were refused: each of those before was tried for an issuer first.
+func TestManyTrustedOfOneName(t *testing.T) {
+	plain := func(c *x509.Certificate) { c.KeyUsage = 0 }
+	all := make([]*entity, 300)
+	for i := range all {
+		all[i] = issue(t, "device", nil, nil, plain)
+	}
+	p := policy(t, all...)
+	for _, e := range []*entity{all[0], all[len(all)-1]} {
+		if _, err := p.Check(evidence(e)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := p.Check(evidence(issue(t, "device", nil, nil, plain))); err == nil {
+		t.Error("another of that name is trusted")
+	}
+}

@@ -132,26 +132,32 @@ func (s *Store) kind() string {
 // take more than most bytes, or where the roots are found by hash: a list that is
 // not whole would keep clients from showing what is accepted.
 func (s *Store) Names(most int) (names [][]byte) {
-	complete := true
+	seen := map[string]bool{}
 	for _, source := range s.sources {
 		b, ok := source.(*bundle)
 		if !ok {
 			return nil
 		}
 		err := b.scan(func(_, subject []byte) error {
-			if !slices.ContainsFunc(names, func(known []byte) bool { return bytes.Equal(known, subject) }) {
-				names = append(names, bytes.Clone(subject))
-				most -= len(subject)
+			if seen[string(subject)] {
+				return nil
 			}
-			complete = complete && most >= 0
+			if most -= len(subject); most < 0 {
+				return errManyNames
+			}
+			seen[string(subject)] = true
+			names = append(names, bytes.Clone(subject))
 			return nil
 		})
-		if err != nil || !complete {
+		if err != nil {
 			return nil
 		}
 	}
 	return names
 }
+
+// errManyNames ends the reading of a store whose names are too long.
+var errManyNames = errors.New("too many names")
 
 // find gives the roots that have one of names as their subject. All sources
 // are searched where all is set, else as many as it takes to find one.

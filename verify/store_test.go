@@ -458,6 +458,23 @@ func TestStoreNames(t *testing.T) {
 	}
 }
 
+// Each name of a file of 10,000 was compared with all before it, by each connection, for a
+// second, long after they were too many.
+func TestStoreOfManyNames(t *testing.T) {
+	const many = 500
+	var text []byte
+	for i := range many {
+		text = append(text, toPEM(issue(t, fmt.Sprintf("device %d", i), nil, nil).Certificate)...)
+	}
+	store, err := StoreFromPEM("many", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cost := testing.AllocsPerRun(3, func() { store.Names(100) }); cost > many/2 {
+		t.Errorf("%v allocations", cost)
+	}
+}
+
 // A bundle as distributions have it, with names between the roots or without, is read
 // to its end by a window, and not as a whole.
 func TestBundleByWindow(t *testing.T) {
