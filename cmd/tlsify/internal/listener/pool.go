@@ -23,7 +23,7 @@ const (
 
 // pool has the accepts that wait for a connection.
 type pool struct {
-	start   func() (*accept, error)
+	start   func(wanted func() error) (*accept, error)
 	dismiss func(*accept)
 	room    func() int // how many may wait, for all that there is already
 
@@ -68,7 +68,7 @@ func (p *pool) fill() {
 	emptied := p.emptied
 	go func() {
 		for {
-			a, err := p.start()
+			a, err := p.start(anyTime)
 			p.mu.Lock()
 			switch {
 			case err != nil:
@@ -89,6 +89,9 @@ func (p *pool) fill() {
 		}
 	}()
 }
+
+// anyTime is of an accept that nobody waits for.
+func anyTime() error { return nil }
 
 func (p *pool) lacks() bool {
 	return len(p.ready) < min(p.wanted, p.room())

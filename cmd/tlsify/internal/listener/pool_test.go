@@ -24,7 +24,7 @@ type trial struct {
 func newTrial() *trial {
 	s := &trial{inv: &acquire.Resources{}, room: 100}
 	s.pool = &pool{
-		start: func() (*accept, error) {
+		start: func(func() error) (*accept, error) {
 			if s.failing {
 				return nil, errors.New("there is no room")
 			}
@@ -161,9 +161,9 @@ func TestReloadEmptiesThePool(t *testing.T) {
 func TestPoolStartsTooLate(t *testing.T) {
 	s := newTrial()
 	start := s.start
-	s.start = func() (*accept, error) {
+	s.start = func(wanted func() error) (*accept, error) {
 		s.shrink()
-		return start()
+		return start(wanted)
 	}
 	s.wanted = 1
 	if n := s.waiting(); n != 0 || len(s.dismissed) != 1 {
@@ -177,8 +177,8 @@ func TestPoolStartsNothingStale(t *testing.T) {
 	s := newTrial()
 	s.wanted = 1
 	start, starting, goOn := s.start, make(chan bool), make(chan bool)
-	s.start = func() (*accept, error) {
-		a, err := start()
+	s.start = func(wanted func() error) (*accept, error) {
+		a, err := start(wanted)
 		if s.started == 1 {
 			starting <- true
 			<-goOn
@@ -201,10 +201,10 @@ func TestPoolStartsOneAtATime(t *testing.T) {
 	s := newTrial()
 	s.wanted = 2
 	start, starting, goOn := s.start, make(chan bool), make(chan bool)
-	s.start = func() (*accept, error) {
+	s.start = func(wanted func() error) (*accept, error) {
 		starting <- true
 		<-goOn
-		return start()
+		return start(wanted)
 	}
 	s.fill()
 	<-starting

@@ -30,6 +30,10 @@ var errSlow = errors.New("the connection's process was not ready within --handsh
 // one.
 func (s *service) spawn(v *visitor, conn int) error {
 	inv := s.current()
+	wanted := func() error { return s.wanted(v, conn) }
+	if err := wanted(); err != nil {
+		return err
+	}
 	for a := s.pool.take(inv); a != nil; a = s.pool.take(inv) {
 		s.admission.started(v, func() { s.children.kill(a.pid) }, a.unheard)
 		if a.let(conn) == nil {
@@ -38,7 +42,7 @@ func (s *service) spawn(v *visitor, conn int) error {
 		}
 		s.dismiss(a)
 	}
-	a, err := s.pool.start()
+	a, err := s.pool.start(wanted)
 	if err != nil {
 		return err
 	}
@@ -53,6 +57,18 @@ func (s *service) spawn(v *visitor, conn int) error {
 	}
 	s.pool.dismiss(a) // it would wait for ever
 	return err
+}
+
+// wanted is why v needs no process, if so. Who sends a message and leaves would take a
+// process each time, and keep out those who wait behind for theirs.
+func (s *service) wanted(v *visitor, conn int) error {
+	switch {
+	case s.admission.endedByUs(v):
+		return limitError("--max-handshakes")
+	case hasLeft(conn):
+		return errLeft
+	}
+	return nil
 }
 
 // follow has an accept that has its connection heard, and its end be that of the
@@ -72,11 +88,15 @@ func (s *service) dismiss(a *accept) {
 	a.said.Close()
 }
 
-// start starts an accept. What options-fd and fd:N gave us is handed on under the
-// same numbers, so that nothing private comes to stand in the child's arguments.
-func (s *service) start() (*accept, error) {
+// start starts an accept, if it is wanted still when it is its turn. What options-fd and
+// fd:N gave us is handed on under the same numbers, so that nothing private comes to stand
+// in the child's arguments.
+func (s *service) start(wanted func() error) (*accept, error) {
 	s.spawning <- struct{}{}
 	defer func() { <-s.spawning }()
+	if err := wanted(); err != nil {
+		return nil, err
+	}
 	inv, toSigner, err := s.material()
 	if err != nil {
 		return nil, err

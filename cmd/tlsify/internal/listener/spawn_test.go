@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/status"
@@ -38,7 +40,7 @@ func processIsEnded(t *testing.T, unfit, want error) {
 	var dismissed []*accept
 	slow := &accept{furnished: make(chan struct{}), unfit: unfit, door: here, said: there}
 	close(slow.furnished)
-	s.pool = pool{start: func() (*accept, error) { return slow, nil }, dismiss: func(a *accept) { dismissed = append(dismissed, a) }}
+	s.pool = pool{start: func(func() error) (*accept, error) { return slow, nil }, dismiss: func(a *accept) { dismissed = append(dismissed, a) }}
 	v, _ := s.admission.enter(originOf(nil), func() {})
 	s.admission.queue(v)
 	if err := s.spawn(v, -1); !errors.Is(err, want) {
@@ -46,6 +48,44 @@ func processIsEnded(t *testing.T, unfit, want error) {
 	}
 	if len(dismissed) != 1 {
 		t.Error("it is not ended")
+	}
+}
+
+// A client that sends its first message and leaves took a process all the same, and those
+// who stayed waited for theirs behind hundreds of these.
+func TestNoProcessForWhoHasLeft(t *testing.T) {
+	for name, want := range map[string]error{"before its turn": errLeft, "before the process's turn": errLeft, "for another's sake": limitError("--max-handshakes"), "not": errSlow} {
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, conn := os.NewFile(uintptr(pair[0]), "client"), os.NewFile(uintptr(pair[1]), "connection")
+		s := &service{inv: &acquire.Resources{}, children: &children{ended: map[int]func(syscall.WaitStatus){}},
+			admission: newAdmission(invocation.Admission{Connections: 1, PerAddress: 1, Handshakes: 1, Waiting: 1}, time.Now)}
+		v, _ := s.admission.enter(originOf(nil), func() {})
+		s.admission.queue(v)
+		s.pool = pool{dismiss: func(*accept) {}, start: func(wanted func() error) (*accept, error) {
+			switch name {
+			case "before its turn":
+				t.Error("it gets a process")
+			case "before the process's turn":
+				client.Close()
+			case "for another's sake":
+				s.admission.endOldest(s.admission.unfinished, anyone)
+			}
+			if err := wanted(); err != nil {
+				return nil, err
+			}
+			return nil, errSlow
+		}}
+		if name == "before its turn" {
+			client.Close()
+		}
+		if err := s.spawn(v, int(conn.Fd())); err != want {
+			t.Errorf("%s: %v", name, err)
+		}
+		client.Close()
+		conn.Close()
 	}
 }
 

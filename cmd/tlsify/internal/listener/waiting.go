@@ -66,6 +66,7 @@ func (e limitError) Error() string { return string(e) + " is reached" }
 var (
 	errNoHello   = errors.New("no complete first message came within --handshake-timeout, or before others needed the room")
 	errLeftEarly = errors.New("the client left before its first message was complete")
+	errLeft      = errors.New("the client left before its handshake began")
 )
 
 // unservedError is a first message that no process is needed for to refuse it.
@@ -181,11 +182,17 @@ func kindOf(why error) string {
 
 // leftEarly is errLeftEarly where the client has ended its side.
 func leftEarly(conn int) error {
-	fds := []unix.PollFd{{Fd: int32(conn), Events: pollEnded}}
-	if n, _ := unix.Poll(fds, 0); n > 0 {
+	if hasLeft(conn) {
 		return errLeftEarly
 	}
 	return nil
+}
+
+// hasLeft tells whether the client has ended its side, so that no handshake can end well.
+func hasLeft(conn int) bool {
+	fds := []unix.PollFd{{Fd: int32(conn), Events: pollEnded}}
+	n, _ := unix.Poll(fds, 0)
+	return n > 0
 }
 
 // refuse ends a connection that is not served, by a reset: the client sees at
