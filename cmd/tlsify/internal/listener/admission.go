@@ -77,6 +77,7 @@ type admission struct {
 	from       map[netip.Prefix]int       // all connections, by origin
 	waiting    []*visitor                 // for their first message or their turn, oldest first
 	ready      []*visitor                 // those of them whose message is there, the newest last
+	behind     []*visitor                 // these, too, but offenders when they were looked at
 	unfinished []*visitor                 // in their handshake, oldest first
 	processes  int                        // in their handshake or established
 	offenders  map[netip.Prefix]time.Time // when an address last left a handshake unfinished
@@ -160,7 +161,7 @@ func (a *admission) refusal(v *visitor) string {
 // Where nobody that shakes hands could make room soon, there is no use in
 // waiting.
 func (a *admission) advance() {
-	for len(a.ready) > 0 {
+	for len(a.ready)+len(a.behind) > 0 {
 		v := a.next()
 		full := a.processes >= a.limits.Connections
 		if (full || len(a.unfinished) >= a.limits.Handshakes) && !a.endOffenderFor(v) {
@@ -187,14 +188,19 @@ func (a *admission) advance() {
 	}
 }
 
-// next is the newest that is ready and no offender, or else the newest.
+// next is the newest that is ready and no offender, or else the newest. An offender that
+// is in the way goes behind, once: of a flood there may be thousands.
 func (a *admission) next() *visitor {
-	for _, v := range slices.Backward(a.ready) {
-		if !a.offends(v) {
-			return v
-		}
+	n := len(a.ready)
+	for n > 0 && a.offends(a.ready[n-1]) {
+		n--
 	}
-	return a.ready[len(a.ready)-1]
+	a.behind = append(a.behind, a.ready[n:]...)
+	a.ready = slices.Delete(a.ready, n, len(a.ready))
+	if n > 0 {
+		return a.ready[n-1]
+	}
+	return a.behind[len(a.behind)-1]
 }
 
 func (a *admission) offends(v *visitor) bool {
@@ -244,6 +250,7 @@ func (a *admission) tick() {
 func (a *admission) leaveQueue(v *visitor) {
 	a.waiting = without(a.waiting, v)
 	a.ready = without(a.ready, v)
+	a.behind = without(a.behind, v)
 }
 
 // started says that there is a process now, which end ends, and unheard tells whether it
