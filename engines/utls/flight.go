@@ -113,7 +113,7 @@ func (f *flight) messages() {
 			f.over = true
 			f.certificate(body[:length])
 		default:
-			f.content = bytes.Clone(body[length:])
+			f.content = body[length:]
 		}
 	}
 }

@@ -304,3 +304,16 @@ func FuzzFlight(f *testing.F) {
 type unheard struct{ net.Conn }
 
 func (unheard) Write(p []byte) (int, error) { return len(p), nil }
+
+// Behind each message of a record all that was left of it was copied: of 4,000 empty ones
+// 14 ms.
+func TestFlightOfManyMessages(t *testing.T) {
+	const many = 1000
+	record := bytes.Repeat([]byte{8, 0, 0, 0}, many)
+	if cost := testing.AllocsPerRun(3, func() {
+		f := &flight{h: &handshake{}, content: record}
+		f.messages()
+	}); cost > many/2 {
+		t.Errorf("%v allocations", cost)
+	}
+}
