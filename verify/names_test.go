@@ -295,10 +295,12 @@ func TestAdvice(t *testing.T) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	p := policy(t, root)
-	p.Names = names(t, "192.0.2.1")
-	address := issue(t, "leaf", root, nil, func(c *x509.Certificate) { c.DNSNames = []string{"192.0.2.1"} })
-	if _, err := p.Check(evidence(address)); err == nil || !strings.Contains(err.Error(), "among its DNS names") {
-		t.Errorf("got %v", err)
+	for name, presented := range map[string]string{"192.0.2.1": "192.0.2.1", "2001:db8::1": "2001:db8::1", "::1": "[::1]"} {
+		p := policy(t, root)
+		p.Names = names(t, name)
+		address := issue(t, "leaf", root, nil, func(c *x509.Certificate) { c.DNSNames = []string{presented} })
+		if _, err := p.Check(evidence(address)); err == nil || !strings.Contains(err.Error(), "the address "+name+" among its DNS names") {
+			t.Errorf("%s: got %v", presented, err)
+		}
 	}
 }

@@ -114,7 +114,8 @@ func (p *Policy) checkNames(leaf *x509.Certificate, alt altNames) []Reason {
 		return []Reason{reason(NameWrong, "the certificate is for no name at all (a common name does not count), so not for %s", quoteSome(wanted))}
 	}
 	for _, name := range p.Names {
-		if name.IsIP() && slices.Contains(leaf.DNSNames, name.host) {
+		// As in a URL, too: the certificates of Vite's plugin basic-ssl have [::1].
+		if name.IsIP() && (slices.Contains(leaf.DNSNames, name.host) || slices.Contains(leaf.DNSNames, "["+name.host+"]")) {
 			return []Reason{reason(NameWrong, "the certificate has the address %s among its DNS names, where it does not count (RFC 9525, section 6.4): it must be issued with it as an address", name.host)}
 		}
 	}
