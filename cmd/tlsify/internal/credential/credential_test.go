@@ -14,7 +14,9 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +138,44 @@ func TestReadKeyNames(t *testing.T) {
 	}
 	if _, err := ReadKey([]byte(leaf+key), nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// ssh-keygen 9.2 makes PKCS #8 of keys on P-256, as the line says, and none of Ed25519,
+// with status 0 all the same: its user would have done as told, and been told the same
+// again.
+func TestReadKeyOfSSH(t *testing.T) {
+	keygen, err := exec.LookPath("ssh-keygen")
+	if err != nil {
+		t.Skip("needs ssh-keygen")
+	}
+	for kind, want := range map[string]string{
+		"ecdsa":   "convert it with `ssh-keygen -p -m pkcs8`",
+		"ed25519": "make another with `openssl genpkey -algorithm ed25519`",
+	} {
+		file := filepath.Join(t.TempDir(), "key")
+		if out, err := exec.Command(keygen, "-q", "-t", kind, "-N", "", "-f", file).CombinedOutput(); err != nil {
+			t.Fatal(err, string(out))
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadKey(text, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", kind, err, want)
+		}
+		if kind != "ecdsa" {
+			continue
+		}
+		if out, err := exec.Command(keygen, "-q", "-p", "-P", "", "-N", "", "-m", "pkcs8", "-f", file).CombinedOutput(); err != nil {
+			t.Fatal(err, string(out))
+		}
+		if text, err = os.ReadFile(file); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadKey(text, nil); err != nil {
+			t.Errorf("%s, converted: %v", kind, err)
+		}
 	}
 }
 

@@ -63,6 +63,11 @@ func parseBlock(block *pemfile.Block, other OtherKeys) (crypto.Signer, error) {
 	case block.Label == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers, "ENCRYPTED") || strings.Contains(block.Headers, "DEK-Info"):
 		return nil, errors.New("the private key is encrypted; give it as fd:N from the program that decrypts it")
 	case block.Label == "OPENSSH PRIVATE KEY":
+		// Its public key stands in clear, by the kind's name.
+		if content, err := block.Decode(nil); err == nil && bytes.Contains(content, []byte("ssh-ed25519")) {
+			// ssh-keygen 9.2 keeps such a key as it is, with status 0.
+			return nil, errors.New("it is an SSH key, of Ed25519, which no certificate is for, and which ssh-keygen may not convert; make another with `openssl genpkey -algorithm ed25519`")
+		}
 		return nil, errors.New("it is an SSH key, which no certificate is for; convert it with `ssh-keygen -p -m pkcs8` if one is")
 	}
 	der, err := block.Decode(nil)
