@@ -9,7 +9,7 @@
 # with a status of its own, or does not look and goes on. A shell script among them cannot take
 # that back, as a shell does not reset signals that were ignored at its start (POSIX, trap): its
 # pipelines end with 1 in place of 141. Python, which ignores SIGPIPE itself, starts its children
-# without that. The documentation of proc_open and of open_port does not say a word.
+# without that.
 #
 # Output seen on 2026-11-30:
 #   yes | head -n 1, status of yes: from a shell 141, Python 141, PHP 8.2.36 1 (with a complaint), Erlang/OTP 25 1 (with a complaint)
