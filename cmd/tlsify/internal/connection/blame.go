@@ -204,9 +204,16 @@ func byAlert(err error, at Phase, clientCert bool) *status.Failure {
 			": " + giveCert
 	case alert.Alert == engine.AlertInsufficientSecurity:
 		f.Code = "security-level"
+	// OpenSSL's servers say internal_error where a check of their own, as stunnel's
+	// checkHost, refuses a certificate and gives no reason.
+	case clientCert:
+		f.Text += mayHaveRefused
 	}
 	return f
 }
+
+// mayHaveRefused is said of a server that gives no reason, or one that is about something else.
+const mayHaveRefused = "; the server had asked for a certificate, and may have refused ours, or the lack of one"
 
 // faultCodes are the CODEs of a peer's faults during the handshake.
 var faultCodes = sync.OnceValue(func() map[engine.Fault]string {

@@ -340,22 +340,24 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 		case why != "" && is[*engine.PeerError](err):
 			// Mbed TLS's servers of TLS 1.3 protect an alert about it with the handshake's keys.
 			f.Text += why + ", with an alert that nobody can read"
+		case f.Code == "tls-alert":
+			f.Text += why
 		}
 		c.program.TellEnd("error " + f.Code)
 		c.inv.Say.Failure(f)
 	}
 }
 
-// silently says, of a stream that was cut or reset, what may be behind it: under TLS 1.3
-// a client hears only then what its server thinks of its certificate, and Python's
-// asyncio hangs up without an alert. A server that has sent something of the stream has
+// silently says, of a stream that was cut, reset or ended by an alert about something else,
+// what may be behind it: under TLS 1.3 a client hears only then what its server thinks of
+// its certificate, and Python's asyncio hangs up without an alert. A server that has sent something of the stream has
 // taken the client's certificate, or the lack of one: none that we know of says anything
 // before.
 func (c *connection) silently() string {
 	if !c.certAsked() || c.spoken.Load() || c.facts.State.Version < engine.TLS13 {
 		return ""
 	}
-	return "; the server had asked for a certificate, and may have refused ours, or the lack of one"
+	return mayHaveRefused
 }
 
 // hear listens for commands, and returns what is closed by the command close.
