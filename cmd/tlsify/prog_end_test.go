@@ -54,6 +54,52 @@ func TestProgLearnsTheEnd(t *testing.T) {
 	}
 }
 
+// wget and Python's urllib reset the connection when they have their page, with our
+// close_notify unread. A server's line named --eof hold, which changes nothing where PROG
+// has left, and was said with that option, too.
+func TestClientResetsBehindTheEnd(t *testing.T) {
+	const had = "; it may have had all that it wanted"
+	for name, c := range map[string]struct {
+		args   []string
+		status int
+		want   string
+	}{
+		"left":   {[]string{"--", "true"}, 107, had},
+		"hold":   {[]string{"--eof", "hold", "--", "true"}, 107, had},
+		"halved": {nil, 7, ", which .*--eof hold .*"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var accept *child
+			for range 10 { // PROG's stream has its end where the reset takes longer than a moment
+				if accept = resetBehindTheEnd(t, c.args); accept.wait() != 0 {
+					break
+				}
+			}
+			accept.expect(c.status, "closed local", "error network-io .*reset by peer, behind our close_notify"+c.want)
+		})
+	}
+}
+
+func resetBehindTheEnd(t *testing.T, args []string) *child {
+	l := newLaunch(t)
+	ours, theirs := tcpPair(t)
+	l.give(4, rawOf(t, theirs))
+	theirs.Close()
+	if args == nil {
+		l.socket(0, 1).CloseWrite()
+	}
+	accept := l.start(append(append([]string{"accept", "--net-fd", "4"}, identity(t)...), args...)...)
+	peer, err := newClient(ours, clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.ReadAll(peer)
+	ours.SetLinger(0)
+	ours.Close()
+	return accept
+}
+
 // What PROG wrote before its end is on its way for longer than PROG is there, to a
 // client that reads slowly. One that says something then, as its close_notify, got a
 // reset of a socket that nobody had any more, and lost all that was still to come.

@@ -57,6 +57,7 @@ type connection struct {
 	pair       *stream.FD       // our end of one that was
 	handedAway bool             // the network's socket was: there is no more to do
 	spoken     atomic.Bool      // the peer has sent bytes of the stream
+	out        *stream.FD       // where the stream is delivered
 	closed     bool             // our close_notify went out
 	rekeying   atomic.Int32     // commands that wait for a new key
 

@@ -248,6 +248,7 @@ func (c *connection) stream(ctx, unlimited context.Context) int {
 	if err := c.plaintext(&plan); err != nil {
 		return c.failed(ctx, &pump.LocalError{Err: err})
 	}
+	c.out = plan.Out
 	err := pump.Run(ctx, plan)
 	if err == errTimeout { // of which the pump does not know
 		c.inv.Say.Failure(Blame(err, c.at, c.certAsked()))
@@ -333,8 +334,8 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 		f := Blame(err, c.at, c.certAsked())
 		switch why := c.silently(); {
 		case is[*engine.TransportError](err):
-			if c.closed { // a server that ends with our close_notify unread resets
-				f.Text += ", behind our close_notify, which the peer " + takenForLeaving
+			if c.closed { // a peer that ends with our close_notify unread resets
+				f.Text += ", behind our close_notify" + c.howTaken()
 			}
 			f.Text += why
 		case why != "" && is[*engine.PeerError](err):
@@ -346,6 +347,15 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 		c.program.TellEnd("error " + f.Code)
 		c.inv.Say.Failure(f)
 	}
+}
+
+// howTaken says what a peer that resets may have made of our close_notify. It was no
+// leaving where our side had left, as a PROG that has answered, and is not held back then.
+func (c *connection) howTaken() string {
+	if c.inv.Stream.EOF == invocation.EOFHold || c.out.IsGone() {
+		return "; it may have had all that it wanted"
+	}
+	return ", which the peer " + takenForLeaving
 }
 
 // silently says, of a stream that was cut, reset or ended by an alert about something else,
