@@ -240,7 +240,7 @@ func byPeer(err error, at Phase, _ bool) *status.Failure {
 	case peer.Fault == engine.FaultCertificate || peer.Fault == engine.FaultPSK:
 		f.Status = status.Rejected
 	case peer.Fault == engine.FaultRenegotiation:
-		f.Text = "the peer asked for a renegotiation, which is refused; a server that wants a client certificate has to ask in its first handshake"
+		f.Text = "the peer asked for a renegotiation, which is refused"
 	}
 	return f
 }

@@ -133,7 +133,7 @@ func TestBlameSaysWhatToDo(t *testing.T) {
 		&engine.AlertError{Alert: engine.AlertDecodeError, ClientCertRequested: true}:         "kind of key that it takes; under TLS 1.2",
 		&engine.AlertError{Alert: engine.AlertCertificateRequired, ClientCertRequested: true}: "give --cert",
 		&engine.AlertError{Alert: engine.AlertInternalError, ClientCertRequested: true}:       "may have refused ours",
-		&engine.PeerError{Fault: engine.FaultRenegotiation, Err: errors.New("again")}:         "a renegotiation, which is refused; a server that",
+		&engine.PeerError{Fault: engine.FaultRenegotiation, Err: errors.New("again")}:         "a renegotiation, which is refused",
 	} {
 		if f := Blame(err, Handshaking, false); !strings.Contains(f.Text, want) {
 			t.Errorf("%v: %s", err, f.Text)

@@ -343,6 +343,8 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 			f.Text += why + ", with an alert that nobody can read"
 		case f.Code == "tls-alert":
 			f.Text += why
+		case f.Code == "renegotiation" && c.inv.Form.Connects():
+			f.Text += "; a server that wants a client certificate has to ask in its first handshake"
 		}
 		c.program.TellEnd("error " + f.Code)
 		c.inv.Say.Failure(f)
