@@ -6,17 +6,18 @@
 
 GO      = go
 # Whatever the environment or `go env` say, which may be local; give another on
-# make's command line. Scripts and tests that call go have it from here.
-GOTOOLCHAIN = auto
-export GOTOOLCHAIN
+# make's command line. Scripts and tests that call go have it from here. It is in the
+# form that bmake reads as well, which exports no other than this one: so the
+# commands below have it again.
+export GOTOOLCHAIN=auto
 TAGS    = utls,pq
 TESTFLAGS =
 FUZZTIME = 60s
 FUZZ    = ./...
-GOBUILD = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -tags '$(TAGS)'
+GOBUILD = CGO_ENABLED=0 GOTOOLCHAIN=$(GOTOOLCHAIN) $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -tags '$(TAGS)'
 # A tool that reads our packages is to be built with the Go that they are.
 WITH_GO = GOTOOLCHAIN=$$($(GO) env GOVERSION)
-GOTEST  = CGO_ENABLED=0 $(GO) test -buildvcs=false -tags '$(TAGS)'
+GOTEST  = CGO_ENABLED=0 GOTOOLCHAIN=$(GOTOOLCHAIN) $(GO) test -buildvcs=false -tags '$(TAGS)'
 
 .POSIX:
 .PHONY: loss browsers browsers-ech dropins matrix help toolchain build demo demo-mtc demo-pq pki test test-race test-peers soak vet fuzz bogo tlsfuzzer pq-table bench bench-quick bench-report bench-engines bench-build clean rename rooms suffixes crowd reload endings engines docs contract test-ktls faults install install-files uninstall deb source dist unixes vuln
@@ -25,7 +26,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
 
 toolchain: # see that there is the Go that go.mod asks for, which Go may have to fetch
-	@$(GO) list -m >/dev/null || { \
+	@GOTOOLCHAIN=$(GOTOOLCHAIN) $(GO) list -m >/dev/null || { \
 	    echo "tlsify is built with Go $$(sed -n 's/^toolchain go//p' go.mod) or newer, which cannot be had here: install it, let it be fetched (GOPROXY), or, with $$(sed -n 's/^go //p' go.mod) or newer installed, make GOTOOLCHAIN=local"; false; } >&2
 
 build: toolchain ## build bin/tlsify with every engine there is
@@ -87,15 +88,15 @@ dropins: ## tlsify beside Courier, s6-networking, qmail-remote, BusyBox and othe
 
 matrix: ## every TLS library that packages have, in both roles with every engine, into doc/matrix.md; builds for half an hour at first
 	@.ci/matrix bin/matrix
-	@TLSIFY_MATRIX=$(CURDIR)/bin/matrix TLSIFY_MATRIX_INTO=$(CURDIR)/doc/matrix.md $(GOTEST) -count=1 -timeout 60m -run 'TestMatrix(Keys)?$$' ./cmd/tlsify
+	@TLSIFY_MATRIX=$$PWD/bin/matrix TLSIFY_MATRIX_INTO=$$PWD/doc/matrix.md $(GOTEST) -count=1 -timeout 60m -run 'TestMatrix(Keys)?$$' ./cmd/tlsify
 
 BROWSERS =
 browsers: toolchain ## capture the ClientHellos of this machine's chromium and firefox-esr (with certutil), or those in BROWSERS=DIR, for --fingerprint
-	@PATH="$(if $(BROWSERS),$(BROWSERS):)$$PATH" TLSIFY_WRITE_BROWSERS="$$PWD/engines/utls/browsers" $(GOTEST) -count=1 -v -run 'TestWriteBrowsers$$' ./cmd/tlsify/internal/fingerprint | sed -n '/json: /p; /^FAIL/p'
+	@browsers='$(BROWSERS)'; PATH="$${browsers:+$$browsers:}$$PATH" TLSIFY_WRITE_BROWSERS="$$PWD/engines/utls/browsers" $(GOTEST) -count=1 -v -run 'TestWriteBrowsers$$' ./cmd/tlsify/internal/fingerprint | sed -n '/json: /p; /^FAIL/p'
 	@TLSIFY_WRITE_ENGINES=1 $(GOTEST) -count=1 -run 'Documented$$' ./engines/utls
 
 browsers-ech: toolchain ## Encrypted Client Hello with this machine's chromium and firefox-esr (with certutil, python3), from the DNS on
-	@PATH="$(if $(BROWSERS),$(BROWSERS):)$$PATH" TLSIFY_BROWSERS_ECH=1 $(GOTEST) -count=1 -v -run 'TestBrowsersECH$$' ./cmd/tlsify
+	@browsers='$(BROWSERS)'; PATH="$${browsers:+$$browsers:}$$PATH" TLSIFY_BROWSERS_ECH=1 $(GOTEST) -count=1 -v -run 'TestBrowsersECH$$' ./cmd/tlsify
 
 vet: toolchain ## gofmt, go vet and staticcheck (which is fetched from the module proxy)
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && test -z "$$unformatted" || { echo "$$unformatted"; false; }
@@ -104,7 +105,7 @@ vet: toolchain ## gofmt, go vet and staticcheck (which is fetched from the modul
 
 VULNDB =
 vuln: toolchain ## govulncheck, with the data of the Go project or, where it can't be had, of VULNDB, file:///DIR
-	@$(WITH_GO) $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 $(if $(VULNDB),-db '$(VULNDB)') -tags '$(TAGS)' ./...
+	@vulndb='$(VULNDB)'; $(WITH_GO) $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 $${vulndb:+-db "$$vulndb"} -tags '$(TAGS)' ./...
 
 fuzz: toolchain ## go round every fuzzer, FUZZTIME (60s) each; doc/fuzz.txt has the minutes of each
 	@mkdir -p doc
