@@ -26,7 +26,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' Makefile
 
 toolchain: # see that there is the Go that go.mod asks for, which Go may have to fetch
-	@GOTOOLCHAIN=$(GOTOOLCHAIN) $(GO) list -m >/dev/null || { \
+	@GOTOOLCHAIN=$(GOTOOLCHAIN) $(GO) list -mod=readonly -m >/dev/null || { \
 	    echo "tlsify is built with Go $$(sed -n 's/^toolchain go//p' go.mod) or newer, which cannot be had here: install it, let it be fetched (GOPROXY), or, with $$(sed -n 's/^go //p' go.mod) or newer installed, make GOTOOLCHAIN=local"; false; } >&2
 
 build: toolchain ## build bin/tlsify with every engine there is

@@ -234,3 +234,15 @@ func TestToolchain(t *testing.T) {
 		})
 	}
 }
+
+// With GOFLAGS=-mod=vendor and nothing vendored, make said that there was no Go.
+func TestToolchainVendor(t *testing.T) {
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("needs make")
+	}
+	t.Setenv("MAKEFLAGS", "")
+	t.Setenv("GOFLAGS", "-mod=vendor")
+	if out, err := exec.Command("make", "-s", "-C", "../..", "toolchain").CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
