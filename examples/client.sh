@@ -34,11 +34,11 @@ printf 'GET / HTTP/1.0\r\n\r\n' >&4 2>/dev/null
 cat <&5
 exec 4>&- # the end of what we say: before the answer many servers take it for our leaving
 
-status=2
+end=2
 while read -r key value <&6; do
     case $key in
     error) plain "it did not end well: ${value#* } (${value%% *})" >&2 ;;
-    end) status=$value ;;
+    end) end=$value ;;
     esac
 done
-exit "$status"
+exit "$end"

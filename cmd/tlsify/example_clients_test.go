@@ -27,6 +27,7 @@ var exampleClients = []struct {
 	build  []string // before that, if it must be built
 }{
 	{"client.sh", []string{"sh", "SOURCE"}, nil},
+	{"client.sh", []string{"zsh", "SOURCE"}, nil}, // which has $status to itself
 	{"client.c", []string{"PROGRAM"}, []string{"cc", "-Wall", "-Werror", "-O", "-o", "PROGRAM", "SOURCE"}},
 	{"client.py", []string{"python3", "SOURCE"}, nil},
 	{"client.pl", []string{"perl", "SOURCE"}, nil},
