@@ -8,7 +8,7 @@ local command = { quoted(os.getenv("TLSIFY") or "tlsify"), "connect --eof hold -
 for i = 2, #arg do command[#command + 1] = quoted(arg[i]) end
 command[#command + 1] = quoted(arg[1])
 
-local dir = io.popen("mktemp -d"):read("l")
+local dir = io.popen("mktemp -d"):read("*l")
 os.execute(("cd %s && mkfifo out control"):format(quoted(dir)))
 local function leave(status)
     os.execute("rm -rf " .. quoted(dir))
@@ -49,7 +49,7 @@ end
 hear("not connected", "ready")
 show("connected: " .. fact.protocol .. ", " .. fact.verified)
 
-io.write(from:read("a"))
+io.write(from:read("*a"))
 
 hear("it did not end well", "end")
 leave(tonumber(fact["end"]))

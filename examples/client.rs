@@ -3,7 +3,7 @@
 //! answer, and says what went wrong.
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::{fd::OwnedFd, unix::net::UnixStream};
+use std::os::unix::{io::OwnedFd, net::UnixStream};
 use std::process::{exit, Command, Stdio};
 
 /// Prints it. A space is %20, and % is %25; what a terminal would obey stays %XX.

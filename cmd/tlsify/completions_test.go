@@ -238,7 +238,8 @@ end
 function __tlsify_prog
     set -l words (commandline -opc) (commandline -ct)
     set -l at (contains -i -- -- $words)
-    complete -C "$words[$(math $at + 1)..]"
+    set -l rest (math $at + 1)
+    complete -C "$words[$rest..-1]"
 end
 
 complete -c tlsify -f
@@ -298,8 +299,14 @@ var completed = []struct {
 	{"tlsify listen --ke", "--key", "--cert"},
 }
 
-// Each shell completes them so.
+// Each shell completes them so. fish before 3.4, as Ubuntu 22.04 and Debian 11 have it, read
+// no $(...) and no [N..] between quotes, and completed nothing.
 func TestCompletionsInShells(t *testing.T) {
+	for _, later := range []string{"$(", "..]"} {
+		if strings.Contains(fishCompletions(), later) {
+			t.Errorf("fish 3.1 does not read %s", later)
+		}
+	}
 	shells := map[string]func(line string) *exec.Cmd{
 		"bash": func(line string) *exec.Cmd {
 			return exec.Command("bash", "--norc", "-c", `. ../../doc/completions/tlsify

@@ -9,7 +9,8 @@ end
 function __tlsify_prog
     set -l words (commandline -opc) (commandline -ct)
     set -l at (contains -i -- -- $words)
-    complete -C "$words[$(math $at + 1)..]"
+    set -l rest (math $at + 1)
+    complete -C "$words[$rest..-1]"
 end
 
 complete -c tlsify -f
