@@ -16,7 +16,7 @@ child.on("error", (e) => {
 });
 
 // A space is %20 there, and % is %25; what a terminal would obey stays %XX.
-const show = (text) => console.error(text.replaceAll("%20", " ").replaceAll("%25", "%"));
+const show = (text) => console.error(text.replace(/%20/g, " ").replace(/%25/g, "%"));
 
 const facts = {};
 let status; // what `end` says
@@ -41,7 +41,10 @@ createInterface({ input: child.stdio[3] }).on("line", (line) => {
       status = Number(value);
   }
 }).on("close", () => {
-  if (status === undefined) console.error("tlsify died");
-  process.exitCode = status ?? 2;
+  if (status === undefined) {
+    console.error("tlsify died");
+    status = 2;
+  }
+  process.exitCode = status;
 });
 child.stdin.on("error", () => {}); // told on the control channel

@@ -313,7 +313,7 @@ func TestCompletionsInShells(t *testing.T) {
 				read -ra COMP_WORDS <<<"$1"; COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _tlsify; printf '%s\n' "${COMPREPLY[@]}"`, "bash", line)
 		},
 		"fish": func(line string) *exec.Cmd {
-			return exec.Command("fish", "--no-config", "-c", `source ../../doc/completions/tlsify.fish; complete -C $argv[1]`, line)
+			return exec.Command("fish", "-c", `source ../../doc/completions/tlsify.fish; complete -C $argv[1]`, line)
 		},
 		"zsh": func(line string) *exec.Cmd {
 			return exec.Command("zsh", "-f", "-c", zshComplete, "zsh", line)
@@ -329,7 +329,7 @@ func TestCompletionsInShells(t *testing.T) {
 				cmd := command(c.line)
 				end := time.AfterFunc(patience, func() { cmd.Process.Kill() })
 				defer end.Stop()
-				cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "TERM=dumb")
+				cmd.Env = unconfigured(t)
 				out, err := cmd.CombinedOutput()
 				var words []string // fish has a description behind each
 				for line := range strings.Lines(string(out)) {
@@ -362,14 +362,21 @@ func TestCompletionsOfFiles(t *testing.T) {
 	}
 }
 
+// unconfigured is an environment in which a shell finds nothing of the user's: fish 3.1
+// has no option for that.
+func unconfigured(t *testing.T) []string {
+	home := t.TempDir()
+	return append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "TERM=dumb")
+}
+
 // Behind -- fish completes another program's words, and none of ours.
 func TestCompletionsOfProg(t *testing.T) {
 	if _, err := exec.LookPath("fish"); err != nil {
 		t.Skip("needs fish")
 	}
 	for line, want := range map[string]string{"tlsify localhost:1 -- tru": "true", "tlsify listen localhost:1 -- cat /et": "/etc/"} {
-		cmd := exec.Command("fish", "--no-config", "-c", `source ../../doc/completions/tlsify.fish; complete -C $argv[1]`, line)
-		cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "TERM=dumb")
+		cmd := exec.Command("fish", "-c", `source ../../doc/completions/tlsify.fish; complete -C $argv[1]`, line)
+		cmd.Env = unconfigured(t)
 		out, err := cmd.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "--trust") {
 			t.Errorf("%q: %v, %q has no %s", line, err, out, want)
