@@ -312,8 +312,8 @@ func TestCompletionsInShells(t *testing.T) {
 			return exec.Command("bash", "--norc", "-c", `. ../../doc/completions/tlsify
 				read -ra COMP_WORDS <<<"$1"; COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _tlsify; printf '%s\n' "${COMPREPLY[@]}"`, "bash", line)
 		},
-		"fish": func(line string) *exec.Cmd {
-			return exec.Command("fish", "-c", `source ../../doc/completions/tlsify.fish; complete -C $argv[1]`, line)
+		"fish": func(string) *exec.Cmd {
+			return exec.Command("fish", "-c", fishComplete)
 		},
 		"zsh": func(line string) *exec.Cmd {
 			return exec.Command("zsh", "-f", "-c", zshComplete, "zsh", line)
@@ -329,7 +329,7 @@ func TestCompletionsInShells(t *testing.T) {
 				cmd := command(c.line)
 				end := time.AfterFunc(patience, func() { cmd.Process.Kill() })
 				defer end.Stop()
-				cmd.Env = unconfigured(t)
+				cmd.Env = append(unconfigured(t), "LINE="+c.line)
 				out, err := cmd.CombinedOutput()
 				var words []string // fish has a description behind each
 				for line := range strings.Lines(string(out)) {
@@ -369,14 +369,17 @@ func unconfigured(t *testing.T) []string {
 	return append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "TERM=dumb")
 }
 
+// fishComplete has fish complete $LINE: 3.1 gives a command no arguments.
+const fishComplete = `source ../../doc/completions/tlsify.fish; complete -C "$LINE"`
+
 // Behind -- fish completes another program's words, and none of ours.
 func TestCompletionsOfProg(t *testing.T) {
 	if _, err := exec.LookPath("fish"); err != nil {
 		t.Skip("needs fish")
 	}
 	for line, want := range map[string]string{"tlsify localhost:1 -- tru": "true", "tlsify listen localhost:1 -- cat /et": "/etc/"} {
-		cmd := exec.Command("fish", "-c", `source ../../doc/completions/tlsify.fish; complete -C $argv[1]`, line)
-		cmd.Env = unconfigured(t)
+		cmd := exec.Command("fish", "-c", fishComplete)
+		cmd.Env = append(unconfigured(t), "LINE="+line)
 		out, err := cmd.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "--trust") {
 			t.Errorf("%q: %v, %q has no %s", line, err, out, want)
