@@ -128,7 +128,8 @@ func pretendCompressed(algorithm uint16, length int, content []byte) []byte {
 	return b.BytesOrPanic()
 }
 
-// A bomb costs no more than what it announces, and that has its limit.
+// A bomb costs no more than what it announces, and that has its limit. What is damaged is
+// not taken.
 func TestCompressionBombs(t *testing.T) {
 	zeros := make([]byte, 2<<20)
 	frame := func(n int, options ...zstd.EOption) []byte {
@@ -146,12 +147,15 @@ func TestCompressionBombs(t *testing.T) {
 		return b.Bytes()
 	}
 	padded := func(content []byte) []byte { return append(content, make([]byte, 8000)...) }
+	wrongSum := must(zlibCompress([]byte("certificate")))
+	wrongSum[len(wrongSum)-1] ^= 1
 	const most = maxCertificateMessage
 	for name, raw := range map[string][]byte{
 		"more than the limit":        pretendCompressed(1, most+1, make([]byte, most)),
 		"a ratio above the limit":    pretendCompressed(1, 2*maxRatio+1, []byte{1, 2}),
 		"zlib, of nothing but zeros": pretendCompressed(1, 100<<10, must(zlibCompress(zeros[:100<<10]))),
 		"zlib, 2 MiB":                pretendCompressed(1, most, must(zlibCompress(zeros))),
+		"zlib, another checksum":     pretendCompressed(1, len("certificate"), wrongSum),
 		"zstd, 2 MiB":                pretendCompressed(3, most, padded(frame(2<<20))),
 		"zstd, 2 MiB, not announced": pretendCompressed(3, most, padded(stream(2<<20, zstd.WithWindowSize(8<<20)))),
 		"zstd, a large window":       pretendCompressed(3, most, padded(stream(most, zstd.WithWindowSize(512<<20)))),
