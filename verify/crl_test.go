@@ -478,6 +478,24 @@ func TestCRLScope(t *testing.T) {
 	})
 	p.CRLs = []*CRL{mustCRL(t, newCRL(t, mid, scopeExtension(t, point("http://crl.example"))))}
 	wantCodes(t, p, evidence(some, mid), Revoked)
+	// A leaf that says nothing of points is on no list of one.
+	wantCodes(t, p, evidence(issue(t, "leaf", mid, nil), mid), Revoked)
+	// A point may be a directory's name, which counts as such: by no other spelling is it
+	// another.
+	full := func(name []byte) []byte { // fullName, of one directoryName
+		name = append([]byte{0xa4, byte(len(name))}, name...)
+		return append([]byte{0xa0, byte(len(name) + 2), 0xa0, byte(len(name))}, name...)
+	}
+	listed := full(rdn(t, 12, "Lists 1"))
+	listed = append([]byte{0x30, byte(len(listed) + 2), 0x30, byte(len(listed))}, listed...)
+	named := issue(t, "leaf", mid, nil, func(c *x509.Certificate) {
+		c.ExtraExtensions = []pkix.Extension{pkixExtension(oidDistributionPoints, false, listed...)}
+	})
+	for name, want := range map[string][]Code{"LISTS  1": nil, "Lists 2": {Revoked}} {
+		scope := asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: full(rdn(t, 19, name))}
+		p.CRLs = []*CRL{mustCRL(t, newCRL(t, mid, scopeExtension(t, scope)))}
+		wantCodes(t, p, evidence(named, mid), want...)
+	}
 }
 
 // What a scope has that is not understood may be about the certificate in question.
