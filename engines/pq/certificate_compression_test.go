@@ -77,6 +77,17 @@ func TestCertificateCompression(t *testing.T) {
 	}
 }
 
+// A client offers every algorithm of the build, in our order.
+func TestCompressionIsOffered(t *testing.T) {
+	for want, e := range map[string]*pqEngine{"[3 1]": newEngine(preferences{}), "[2 3 1]": newEngine(preferences{more: withBrotli})} {
+		c := &engine.ClientConfig{Config: engine.Config{Verify: expectPeer(nil)}, ServerName: testName}
+		h := &clientHandshake{handshake: e.handshake(nil, &c.Config, false), cfg: c}
+		if err := h.makeHello(); err != nil || fmt.Sprint(h.hello.compressCerts) != want {
+			t.Errorf("%v is offered, want %s: %v", h.hello.compressCerts, want, err)
+		}
+	}
+}
+
 // What is short, or no shorter compressed, goes as it is.
 func TestNotWorthCompressing(t *testing.T) {
 	for name, content := range map[string][]byte{"short": make([]byte, fewToCompress-1), "random": randomBytes(5000)} {

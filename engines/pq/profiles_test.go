@@ -140,6 +140,16 @@ func TestOutsideOfProfiles(t *testing.T) {
 		if err := New().CheckClient(c); err == nil || !strings.Contains(err.Error(), tt.profile) {
 			t.Errorf("%s: --groups: %v", tt.profile, err)
 		}
+		c.Groups, c.Signatures = nil, []string{"ed25519"}
+		if err := New().CheckClient(c); err == nil || !strings.Contains(err.Error(), tt.profile) {
+			t.Errorf("%s: --signatures: %v", tt.profile, err)
+		}
+		// But --signatures can narrow it.
+		c.Signatures = p.Signatures[:1]
+		h := &clientHandshake{handshake: newEngine(preferences{}).handshake(nil, &c.Config, false), cfg: c}
+		if err := h.makeHello(); err != nil || !slices.Equal(h.hello.schemes, tt.schemes[:1]) {
+			t.Errorf("%s: --signatures %s offers %04x: %v", tt.profile, c.Signatures, h.hello.schemes, err)
+		}
 		_, s = configs("ed25519")
 		s.Profile, s.Level = p, p.Level
 		if err := New().CheckServer(s); err == nil {
