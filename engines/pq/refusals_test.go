@@ -2,6 +2,7 @@ package pq
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 
 	"tlsify/engine"
+	"tlsify/engine/enginetest"
 	"tlsify/engine/record"
 )
 
@@ -425,4 +427,30 @@ func TestMessagesRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) { wantRefusal(t, test.parse([]byte("\x00"+vec(3, test.body))), test.alert) })
 	}
 	wantRefusal(t, verify([]byte("\x00"+vec(3, "\x04\x03"+vec(2, "signature"))+"x")), decode)
+}
+
+// A key that may not sign is refused, whatever Verify says (RFC 8446, section 4.4.2.2):
+// with --opportunistic it says yes.
+func TestKeyThatMayNotSign(t *testing.T) {
+	options := enginetest.CertOptions{DNS: []string{testName}, KeyUsage: x509.KeyUsageKeyEncipherment}
+	bad := enginetest.Identity(enginetest.Issue(t, enginetest.PKI(t).Root, options))
+	anyone := func(*engine.Peer) error { return nil }
+	for _, side := range []string{"server", "client"} {
+		c, s := configs("p256")
+		c.Verify, s.Verify = anyone, anyone
+		if side == "server" {
+			s.Identities = []*engine.Identity{bad}
+		} else {
+			c.Identities, s.ClientAuth = []*engine.Identity{bad}, engine.ClientAuthRequire
+		}
+		client, server := handshakes(t, c, s)
+		refusal := client.err
+		if side == "client" {
+			refusal = server.err
+		}
+		wantFault(t, refusal, engine.FaultCertificate)
+		if side == "server" {
+			wantAlert(t, server.err, engine.AlertUnsupportedCert)
+		}
+	}
 }
