@@ -361,12 +361,15 @@ func TestMessagesRefused(t *testing.T) {
 	certificate := func(raw []byte) error { _, err := parseCertificate(raw, anyExtension); return err }
 	verify := func(raw []byte) error { _, err := parseCertificateVerify(raw); return err }
 	hello := func(raw []byte) error { _, err := parseClientHello(raw); return err }
+	parameters := func(raw []byte) error { _, err := parseEncryptedExtensions(raw, anyExtension); return err }
+	ticket := func(raw []byte) error { _, err := parseNewSessionTicket(raw); return err }
 	begins := "\x03\x03" + string(make([]byte, 32)) + vec(1, "")
 	says := func(content string) string { return begins + vec(2, "\x13\x01") + vec(1, "\x00") + vec(2, content) }
 	asks := func(content string) string { return vec(1, "") + vec(2, content) }
 	schemes := ext(extSignatureAlgorithms, vec(2, "\x04\x03"))
 	chain := func(content string) string { return vec(1, "") + vec(3, content) }
 	leaf := func(extensions string) string { return chain(vec(3, "leaf") + vec(2, extensions)) }
+	gives := func(content string) string { return string(make([]byte, 8)) + vec(1, "") + content }
 	for name, test := range map[string]struct {
 		parse func([]byte) error
 		body  string
@@ -419,6 +422,31 @@ func TestMessagesRefused(t *testing.T) {
 		"an anchor's with content":  {certificate, leaf(ext(extTrustAnchors, "x")), decode},
 		"an anchor's, not the leaf": {certificate, chain(vec(3, "leaf") + vec(2, "") + vec(3, "root") + vec(2, ext(extTrustAnchors, ""))), illegal},
 		"what has no place there":   {certificate, leaf(ext(extKeyShare, "")), illegal},
+		"parameters":                {parameters, vec(2, ""), 0},
+		"behind the parameters":     {parameters, vec(2, "") + "x", decode},
+		"of no place in parameters": {parameters, vec(2, ext(extKeyShare, "")), illegal},
+		"behind the name":           {parameters, vec(2, ext(extServerName, "x")), decode},
+		"groups":                    {parameters, vec(2, ext(extSupportedGroups, vec(2, "\x00\x1d"))), 0},
+		"no groups":                 {parameters, vec(2, ext(extSupportedGroups, vec(2, ""))), decode},
+		"a protocol":                {parameters, vec(2, ext(extALPN, vec(2, vec(1, "h2")))), 0},
+		"no protocol":               {parameters, vec(2, ext(extALPN, vec(2, ""))), decode},
+		"an empty protocol":         {parameters, vec(2, ext(extALPN, vec(2, vec(1, "")))), decode},
+		"two protocols":             {parameters, vec(2, ext(extALPN, vec(2, vec(1, "h2")+vec(1, "h3")))), decode},
+		"behind the protocol":       {parameters, vec(2, ext(extALPN, vec(2, vec(1, "h2"))+"x")), decode},
+		"a limit":                   {parameters, vec(2, ext(extRecordSizeLimit, "\x40\x01")), 0},
+		"half a limit":              {parameters, vec(2, ext(extRecordSizeLimit, "\x40")), decode},
+		"a low limit":               {parameters, vec(2, ext(extRecordSizeLimit, "\x00\x3f")), illegal},
+		"a limit above ours":        {parameters, vec(2, ext(extRecordSizeLimit, "\x40\x02")), illegal},
+		"no anchors":                {parameters, vec(2, ext(extTrustAnchors, vec(2, ""))), decode},
+		"no configurations":         {parameters, vec(2, ext(extECH, "x")), decode},
+		"a ticket":                  {ticket, gives(vec(2, "ticket") + vec(2, "")), 0},
+		"an empty ticket":           {ticket, gives(vec(2, "") + vec(2, "")), decode},
+		"half a ticket":             {ticket, gives("\x00\x09ticket"), decode},
+		"behind the ticket":         {ticket, gives(vec(2, "ticket") + vec(2, "") + "x"), decode},
+		"a ticket for early data":   {ticket, gives(vec(2, "ticket") + vec(2, ext(extEarlyData, "\x00\x00\x00\x01"))), 0},
+		"half its early data":       {ticket, gives(vec(2, "ticket") + vec(2, ext(extEarlyData, "\x00"))), decode},
+		"behind its early data":     {ticket, gives(vec(2, "ticket") + vec(2, ext(extEarlyData, "\x00\x00\x00\x01x"))), decode},
+		"a ticket's unknown":        {ticket, gives(vec(2, "ticket") + vec(2, ext(0xfafa, "x"))), 0},
 		"a signature":               {verify, "\x04\x03" + vec(2, "signature"), 0},
 		"half a signature's name":   {verify, "\x04", decode},
 		"a part of a signature":     {verify, "\x04\x03\x00\x0asignature", decode},
