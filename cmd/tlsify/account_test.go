@@ -117,18 +117,22 @@ func TestUserReloads(t *testing.T) {
 func isNobody(t *testing.T, pid int) {
 	t.Helper()
 	threads, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/status")
+	user, group, _ := strings.Cut(nobody, ":")
+	wanted := map[string]string{"Uid": user, "Gid": group, "Groups": group}
+	read := 0
 	for _, thread := range threads {
-		status, _ := os.ReadFile(thread)
+		status, _ := os.ReadFile(thread) // empty of a thread that has ended
 		got := regexp.MustCompile(`(?m)^(Uid|Gid|Groups):(.*)$`).FindAllStringSubmatch(string(status), -1)
+		read += len(got)
 		for _, line := range got {
 			for _, id := range strings.Fields(line[2]) {
-				if !strings.Contains(nobody, id) {
+				if id != wanted[line[1]] {
 					t.Errorf("%s: %s", thread, line[0])
 				}
 			}
 		}
 	}
-	if len(threads) == 0 {
+	if read == 0 {
 		t.Errorf("process %d is not there", pid)
 	}
 }
