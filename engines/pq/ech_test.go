@@ -160,6 +160,10 @@ func TestECHGrease(t *testing.T) {
 		for _, groups := range [][]string{nil, {"secp384r1"}} {
 			c, s := configs("mldsa65")
 			c.ECHGrease, s.ECHKeys, s.Groups = true, keys, groups
+			sent, err := parseOuterECH(helloOf(t, c).hello.ech)
+			if err != nil || len(sent.enc) != 32 || len(sent.payload) < 144 || sent.suite != (ech.Suite{KDF: 1, AEAD: 1}) {
+				t.Fatalf("%+v is sent: %v", sent, err)
+			}
 			client, server := connected(t, c, s)
 			if client.State().ECH || server.State().ECH {
 				t.Error("nothing was accepted")
@@ -352,6 +356,10 @@ func TestECHAnswersRefused(t *testing.T) {
 	hello.share = &keyShare{p384.id, share}
 	h.heard(must(retry.marshal()), must(hello.marshal()))
 	wantRefusal(t, h.readServerHello(), engine.AlertIllegalParameter)
+	// The second outer hello, too, has what was asked for: whoever is on the way sees it.
+	if outer := must(parseClientHello(h.ech.raw)); len(outer.keyShares) != 1 || outer.keyShares[0].group != p384.id {
+		t.Errorf("the second outer hello has shares %+v", outer.keyShares)
+	}
 	wantRefusal(t, h.takeRetryConfigs(list), engine.AlertUnsupportedExtension)
 	h.ech.rejected = true
 	wantRefusal(t, h.takeRetryConfigs(list), 0)

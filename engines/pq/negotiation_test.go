@@ -532,3 +532,50 @@ func kinds(t *testing.T, heard []byte) string {
 		}
 	}
 }
+
+// A server takes no classical key share where the client supports a post-quantum group,
+// but for one that is as good it asks for no other.
+func TestGroupOfTheServer(t *testing.T) {
+	for _, test := range []struct {
+		ours, theirs, shares string
+		want                 string
+	}{
+		{"", "X25519MLKEM768 x25519", "X25519MLKEM768 x25519", "X25519MLKEM768"},
+		{"", "x25519 X25519MLKEM768", "x25519", "X25519MLKEM768"},
+		{"", "x25519 SecP384r1MLKEM1024", "x25519", "SecP384r1MLKEM1024"},
+		{"", "X25519MLKEM768 SecP256r1MLKEM768", "SecP256r1MLKEM768", "SecP256r1MLKEM768"},
+		{"", "x25519 secp384r1", "secp384r1", "secp384r1"},
+		{"", "secp384r1", "", "secp384r1"},
+		{"x25519 X25519MLKEM768", "x25519 X25519MLKEM768", "X25519MLKEM768", "X25519MLKEM768"},
+		{"x25519", "x25519 X25519MLKEM768", "X25519MLKEM768", "x25519"},
+	} {
+		_, s := configs("p256")
+		if test.ours != "" {
+			s.Groups = strings.Fields(test.ours)
+		}
+		h := serverOf(s)
+		h.hello = &clientHello{}
+		for _, name := range strings.Fields(test.theirs) {
+			h.hello.groups = append(h.hello.groups, groupNamed(name).id)
+		}
+		for _, name := range strings.Fields(test.shares) {
+			h.hello.keyShares = append(h.hello.keyShares, keyShare{groupNamed(name).id, []byte{1}})
+		}
+		if err := h.selectGroup(); err != nil || h.group.name != test.want {
+			t.Errorf("%+v: %v, %v", test, h.group, err)
+		}
+	}
+}
+
+// The suite is of our choice, but for a client that has ChaCha20-Poly1305 first.
+func TestSuiteOfTheServer(t *testing.T) {
+	const aes128, chacha = uint16(engine.AES128GCM), uint16(engine.ChaCha20Poly1305)
+	for want, theirs := range map[uint16][]uint16{aes128: {aes128, chacha}, chacha: {chacha, aes128}} {
+		_, s := configs("p256")
+		h := serverOf(s)
+		h.hello = &clientHello{ciphers: theirs}
+		if err := h.selectSuite(); err != nil || uint16(h.suite.ID) != want {
+			t.Errorf("of %04x: %v, %v", theirs, h.suite, err)
+		}
+	}
+}

@@ -197,6 +197,26 @@ func TestServerFlightRefused(t *testing.T) {
 	}
 }
 
+// Records are as short as the peer asks for, from the handshake on (RFC 8449, section 4):
+// its number counts the byte of their type, and is no leave to be longer than TLS has them.
+func TestRecordSizeLimit(t *testing.T) {
+	for _, limit := range []int{64, 1000, record.MaxPlaintext, record.MaxPlaintext + 1} {
+		c, s := configs("p256")
+		client, server := helloOf(t, c), serverOf(s)
+		client.suite = record.SuiteOf(engine.AES128GCM)
+		client.transcript = newTranscript(client.suite)
+		client.heard(must((&encryptedExtensions{recordSizeLimit: uint16(limit)}).marshal()))
+		wantRefusal(t, client.readServerParameters(), 0)
+		server.heard(helloWith(helloOf(t, c), func(m *clientHello) { m.recordSizeLimit = uint16(limit) }))
+		wantRefusal(t, server.readClientHello(), 0)
+		for role, h := range map[string]*handshake{"client": &client.handshake, "server": &server.handshake} {
+			if h.c.out.limit != limit-1 {
+				t.Errorf("%s: %d bytes at most, where the limit is %d", role, h.c.out.limit, limit)
+			}
+		}
+	}
+}
+
 // unknownExtension is an EncryptedExtensions with an extension that nobody has heard of.
 func unknownExtension() []byte {
 	var b cryptobyte.Builder
@@ -455,6 +475,23 @@ func TestMessagesRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) { wantRefusal(t, test.parse([]byte("\x00"+vec(3, test.body))), test.alert) })
 	}
 	wantRefusal(t, verify([]byte("\x00"+vec(3, "\x04\x03"+vec(2, "signature"))+"x")), decode)
+}
+
+// A staple and timestamps that come with an issuer say nothing of the leaf.
+func TestStapleIsTheLeafs(t *testing.T) {
+	with := func(der, about string) string {
+		return vec(3, der) + vec(2, ext(extStatusRequest, "\x01"+vec(3, about))+ext(extSCT, vec(2, vec(2, about))))
+	}
+	message := func(chain string) *certificateMessage {
+		return must(parseCertificate([]byte("\x0b"+vec(3, vec(1, "")+vec(3, chain))), anyExtension))
+	}
+	m := message(with("leaf", "of the leaf") + with("root", "of the root"))
+	if string(m.staple) != "of the leaf" || len(m.scts) != 1 || string(m.scts[0]) != "of the leaf" {
+		t.Errorf("%q, %q", m.staple, m.scts)
+	}
+	if m := message(vec(3, "leaf") + vec(2, "") + with("root", "of the root")); m.staple != nil || m.scts != nil {
+		t.Errorf("%q, %q", m.staple, m.scts)
+	}
 }
 
 // A key that may not sign is refused, whatever Verify says (RFC 8446, section 4.4.2.2):
