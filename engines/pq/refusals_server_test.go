@@ -321,6 +321,51 @@ func TestKeyAloneRefused(t *testing.T) {
 	}
 }
 
+// A ticket resumes what it is of: not a connection of another name, hash or time, nor one
+// that has to have a client's certificate that it knows nothing of.
+func TestTicketOfAnotherConnection(t *testing.T) {
+	now := time.Now()
+	for name, test := range map[string]struct {
+		change  func(*resumable, *engine.ServerConfig)
+		resumes bool
+	}{
+		"this one":            {func(*resumable, *engine.ServerConfig) {}, true},
+		"another hash":        {func(r *resumable, _ *engine.ServerConfig) { r.suite = record.SuiteOf(engine.AES256GCM) }, false},
+		"a suite not offered": {func(r *resumable, _ *engine.ServerConfig) { r.suite = record.SuiteOf(engine.ChaCha20Poly1305) }, false},
+		"another name":        {func(r *resumable, _ *engine.ServerConfig) { r.serverName = "other.test" }, false},
+		"no name":             {func(r *resumable, _ *engine.ServerConfig) { r.serverName = "" }, false},
+		"too old":             {func(r *resumable, _ *engine.ServerConfig) { r.created -= 3600_000 }, false},
+		"not old enough":      {func(r *resumable, _ *engine.ServerConfig) { r.created += 3600_000 }, false},
+		"a client needed":     {func(_ *resumable, s *engine.ServerConfig) { s.ClientAuth = engine.ClientAuthRequire }, false},
+		"a classical origin":  {func(_ *resumable, s *engine.ServerConfig) { s.Level = engine.LevelPQ }, false},
+		"of a key":            {func(r *resumable, _ *engine.ServerConfig) { r.mark = make([]byte, 32) }, false},
+	} {
+		_, s := configs("p256")
+		ticket := &resumable{suite: record.SuiteOf(engine.AES128GCM), psk: make([]byte, 32), created: uint64(now.UnixMilli()) - 1000,
+			lifetime: 3600, serverName: testName, origin: "x25519"}
+		test.change(ticket, s)
+		h := serverOf(s)
+		h.suite = record.SuiteOf(engine.AES128GCM)
+		h.hello = &clientHello{serverName: testName, ciphers: []uint16{uint16(engine.AES128GCM), uint16(engine.AES256GCM)}}
+		if got := h.resumes(ticket); got != test.resumes {
+			t.Errorf("%s: resumes: %v", name, got)
+		}
+	}
+}
+
+// A client's certificate comes without what it was not asked for (RFC 8446, section
+// 4.4.2).
+func TestClientCertificateRefused(t *testing.T) {
+	id := testIdentity("p256")
+	_, s := configs("p256")
+	s.ClientAuth = engine.ClientAuthRequire
+	h := serverOf(s)
+	h.asks, h.suite = true, record.SuiteOf(engine.AES128GCM)
+	h.transcript = newTranscript(h.suite)
+	h.heard(must((&certificateMessage{chain: id.Chain, staple: []byte("staple")}).marshal()))
+	wantRefusal(t, h.readClientAuthentication(), engine.AlertUnsupportedExtension)
+}
+
 func TestTicketRefused(t *testing.T) {
 	good := &resumable{suite: record.SuiteOf(engine.AES128GCM), psk: make([]byte, 32), serverName: testName}
 	content := must(good.marshalServerTicket())
