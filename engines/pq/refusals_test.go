@@ -383,6 +383,13 @@ func TestMessagesRefused(t *testing.T) {
 	hello := func(raw []byte) error { _, err := parseClientHello(raw); return err }
 	parameters := func(raw []byte) error { _, err := parseEncryptedExtensions(raw, anyExtension); return err }
 	ticket := func(raw []byte) error { _, err := parseNewSessionTicket(raw); return err }
+	serverHello := func(raw []byte) error { _, err := parseServerHello(raw); return err }
+	answers := func(content string) string {
+		return "\x03\x03" + string(make([]byte, 32)) + vec(1, "") + "\x13\x01\x00" + vec(2, content)
+	}
+	retries := func(content string) string {
+		return "\x03\x03" + helloRetryRequestRandom + vec(1, "") + "\x13\x01\x00" + vec(2, content)
+	}
 	begins := "\x03\x03" + string(make([]byte, 32)) + vec(1, "")
 	says := func(content string) string { return begins + vec(2, "\x13\x01") + vec(1, "\x00") + vec(2, content) }
 	asks := func(content string) string { return vec(1, "") + vec(2, content) }
@@ -412,6 +419,20 @@ func TestMessagesRefused(t *testing.T) {
 		"behind the binders":        {hello, says(ext(extPreSharedKey, vec(2, vec(2, "key")+"\x00\x00\x00\x00")+vec(2, vec(1, "binder"))+"x")), decode},
 		"half a staple's request":   {hello, says(ext(extStatusRequest, "\x01")), decode},
 		"another kind of staple":    {hello, says(ext(extStatusRequest, "\x02any")), 0},
+		"an answer":                 {serverHello, answers(ext(extSupportedVersions, "\x03\x04") + ext(extKeyShare, "\x00\x1d"+vec(2, "share"))), 0},
+		"behind the answer":         {serverHello, answers("") + "x", decode},
+		"half a version":            {serverHello, answers(ext(extSupportedVersions, "\x03")), decode},
+		"behind the version":        {serverHello, answers(ext(extSupportedVersions, "\x03\x04x")), decode},
+		"an empty share":            {serverHello, answers(ext(extKeyShare, "\x00\x1d"+vec(2, ""))), decode},
+		"behind the share":          {serverHello, answers(ext(extKeyShare, "\x00\x1d"+vec(2, "share")+"x")), decode},
+		"half an index":             {serverHello, answers(ext(extPreSharedKey, "\x00")), decode},
+		"a retry":                   {serverHello, retries(ext(extKeyShare, "\x00\x1d") + ext(extCookie, vec(2, "c")) + ext(extECH, "12345678")), 0},
+		"a retry with a share":      {serverHello, retries(ext(extKeyShare, "\x00\x1d"+vec(2, "share"))), decode},
+		"half a group":              {serverHello, retries(ext(extKeyShare, "\x00")), decode},
+		"a retry's empty cookie":    {serverHello, retries(ext(extCookie, vec(2, ""))), decode},
+		"behind a retry's cookie":   {serverHello, retries(ext(extCookie, vec(2, "c")+"x")), decode},
+		"a short confirmation":      {serverHello, retries(ext(extECH, "1234567")), decode},
+		"a long confirmation":       {serverHello, retries(ext(extECH, "123456789")), decode},
 		"a request":                 {request, asks(schemes), 0},
 		"no signatures":             {request, asks(""), engine.AlertMissingExtension},
 		"half a signature":          {request, asks(ext(extSignatureAlgorithms, vec(2, "\x04\x03\x05"))), decode},
