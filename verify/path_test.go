@@ -130,6 +130,19 @@ func TestMappedAddress(t *testing.T) {
 	}
 }
 
+// An issuer is one by its name and its key: by the key alone it is none, whatever it has
+// signed (RFC 5280, section 6.1.3, step a).
+func TestIssuerOfAnotherName(t *testing.T) {
+	key := newKey(t)
+	root := issue(t, "CA root", nil, nil)
+	mid, other := issue(t, "CA mid", root, key), issue(t, "CA other", root, key)
+	leaf := issue(t, "leaf", mid, nil)
+	wantCodes(t, policy(t, root), evidence(leaf, mid))
+	wantCodes(t, policy(t, root), evidence(leaf, other), Untrusted)
+	wantCodes(t, policy(t, mid), evidence(leaf))
+	wantCodes(t, policy(t, other), evidence(leaf), Untrusted)
+}
+
 // A mail address in the subject is constrained, too, where there is none among the
 // alternative names (RFC 5280, section 4.2.1.10).
 func TestConstraintsOnSubjectsMail(t *testing.T) {
