@@ -95,7 +95,28 @@ func TestKindsAreBounded(t *testing.T) {
 	if len(b.kinds) > mostKinds+1 {
 		t.Errorf("%d kinds are kept", len(b.kinds))
 	}
-	b.read(t)
+	if n := len(b.read(t)); n > (mostKinds+1)*(atOnce+1) {
+		t.Errorf("%d lines are told of so many kinds", n)
+	}
+}
+
+// A window in which nothing was held back is the end of it: what happens then is told
+// as at first, however often that has been.
+func TestWindowsEnd(t *testing.T) {
+	const rounds = 4
+	for _, held := range []int{0, 1} {
+		b := newBook()
+		for range rounds {
+			for range atOnce + held {
+				b.Tell("tls-alert", "somebody", "an alert")
+			}
+			b.pass()
+			b.pass()
+		}
+		if n := len(b.read(t)); n != rounds*(atOnce+held) {
+			t.Errorf("%d held each time: %d lines in %d rounds", held, n, rounds)
+		}
+	}
 }
 
 // A reader that stands still loses lines, and holds nobody up.
