@@ -139,3 +139,35 @@ func TestLinesOfAStranger(t *testing.T) {
 		t.Errorf("%d lines: %q", count, lines[max(0, count-10):])
 	}
 }
+
+// A process that ends without a word has died, but for one that we have ended to make room
+// for another: that is nobody's fault, and people are told of no other.
+func TestDeathIsTold(t *testing.T) {
+	for name, test := range map[string]struct {
+		said  string
+		ended bool
+		told  int
+	}{
+		"has said how it ended": {"ready\nend 0\n", false, 0},
+		"has died":              {"ready\n", false, 1},
+		"was ended by us":       {"", true, 0},
+	} {
+		var lines []string
+		s := &service{admission: newAdmission(invocation.Admission{Connections: 1, PerAddress: 1, Handshakes: 1, Waiting: 1}, time.Now),
+			notices: status.NewLog(func(line string) { lines = append(lines, line) })}
+		s.pool.room = func() int { return 0 }
+		said, its, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		its.WriteString(test.said)
+		its.Close()
+		v, _ := s.admission.enter(originOf(nil), func() {})
+		v.ended = test.ended
+		s.hear(v, said)
+		s.notices.Close(time.Second)
+		if len(lines) != test.told {
+			t.Errorf("%s: %q", name, lines)
+		}
+	}
+}
