@@ -173,3 +173,18 @@ func TestLockHolder(t *testing.T) {
 	os.Stdout.WriteString("l")
 	io.Copy(io.Discard, os.Stdin)
 }
+
+// A session put over /dev/null, by root, once took every program's /dev/null away: unlike
+// a FIFO or a directory a device can be read, and is empty.
+func TestDeviceIsNotReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "null")
+	if err := unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3))); err != nil {
+		t.Skip("needs root, to make a device: ", err)
+	}
+	if err := Put(At(path), key("a"), session("one")); err == nil {
+		t.Error("it was replaced")
+	}
+	if st, err := os.Lstat(path); err != nil || st.Mode()&os.ModeCharDevice == 0 {
+		t.Errorf("it is now %v, %v", st, err)
+	}
+}

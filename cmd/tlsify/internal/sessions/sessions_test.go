@@ -183,8 +183,7 @@ func TestSeveralTickets(t *testing.T) {
 	take("")
 }
 
-// A session put over /dev/null, by root, once took every program's /dev/null
-// away.
+// Neither is a link, nor what it leads to; see TestDeviceIsNotReplaced.
 func TestWhatIsNoFileIsNotReplaced(t *testing.T) {
 	dir := t.TempDir()
 	fifo, link := filepath.Join(dir, "fifo"), filepath.Join(dir, "link")
