@@ -201,6 +201,19 @@ func TestClearAlert(t *testing.T) {
 	}
 }
 
+// What is longer than an alert is a sealed one, of TLS 1.2, which says nothing in clear; and
+// nothing is looked for in a record that is not there yet.
+func TestNoClearAlert(t *testing.T) {
+	sealed := append([]byte{21, 3, 3, 0, 26}, bytes.Repeat([]byte{70}, 26)...)
+	for name, pieces := range map[string][][]byte{"sealed": {sealed}, "sealed, dribbled": dribbled(sealed), "dribbled": dribbled([]byte{21, 3, 3, 0, 2, 2, 70})} {
+		c := NewRecordConn(newFakeStream(pieces...))
+		readRecord(t, c)
+		if a, ok := c.ClearAlert(); ok {
+			t.Errorf("%s: alert %d", name, a)
+		}
+	}
+}
+
 // What a peer can have us keep is bounded, and has no hole: what comes behind what there
 // was no room for is not kept either.
 func TestReceivedIsBounded(t *testing.T) {
