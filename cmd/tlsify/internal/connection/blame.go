@@ -193,6 +193,9 @@ func byAlert(err error, at Phase, clientCert bool) *status.Failure {
 	case clientCert && (late || alert.Alert.AboutClientCert()):
 		f.Code = "client-cert"
 		f.Text = "the server refuses our certificate, or the lack of one: alert " + alert.Alert.String()
+		if alert.Alert == engine.AlertBadCertificate { // what servers of Java and Go say of an empty Certificate message
+			f.Text += "; where it got none: " + giveCert
+		}
 	case at == Established:
 		f.Status = status.Lost
 	case alert.Alert == engine.AlertProtocolVersion:

@@ -134,6 +134,7 @@ func TestBlameSaysWhatToDo(t *testing.T) {
 		&engine.AlertError{Alert: engine.AlertCertificateRequired, ClientCertRequested: true}: "give --cert",
 		&engine.AlertError{Alert: engine.AlertInternalError, ClientCertRequested: true}:       "may have refused ours",
 		&engine.PeerError{Fault: engine.FaultRenegotiation, Err: errors.New("again")}:         "a renegotiation, which is refused",
+		&engine.AlertError{Alert: engine.AlertBadCertificate, ClientCertRequested: true}:      "where it got none: give --cert",
 	} {
 		if f := Blame(err, Handshaking, false); !strings.Contains(f.Text, want) {
 			t.Errorf("%v: %s", err, f.Text)
