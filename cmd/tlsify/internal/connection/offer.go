@@ -63,8 +63,15 @@ func offerOf(err error, config *engine.Config, groups []string, resumes, tls13 b
 	case resumes && (err == errHandshakeTimeout || is[*engine.TransportError](err)):
 		// A session is of a handshake that such a ClientHello has begun before.
 		return "; it was offered the session of --session: without that file it may answer"
-	case (err == errHandshakeTimeout || is[*engine.TransportError](err)) && slices.ContainsFunc(groups, engine.PostQuantumGroup):
-		return "; if something on the way does not take a ClientHello of this size, --groups x25519,secp256r1 makes a small one"
+	case err == errHandshakeTimeout || is[*engine.TransportError](err):
+		var may string
+		if tls13 && err != errHandshakeTimeout { // Mono's servers have no alert for it
+			may = "; it was offered TLS 1.3 alone, which a server of TLS 1.2 may refuse like this"
+		}
+		if slices.ContainsFunc(groups, engine.PostQuantumGroup) {
+			may += "; if something on the way does not take a ClientHello of this size, --groups x25519,secp256r1 makes a small one"
+		}
+		return may
 	}
 	return ""
 }
