@@ -109,6 +109,10 @@ func (h *clientHandshake) makeHello() error {
 	}
 	if h.needsPSK() {
 		h.hello.leaveOutCertificates()
+		// A server that chooses the suite first, as Botan's, would take no key with another hash.
+		if fitting := h.suitesOfPSKs(); len(fitting) > 0 {
+			h.hello.ciphers = fitting
+		}
 	}
 	if err := h.makeShares(h.prefs.firstShares(h.groups)); err != nil {
 		return err
@@ -158,6 +162,18 @@ func (h *clientHandshake) ownTypes() []engine.CertificateType {
 
 // needsPSK tells whether no certificate is taken.
 func (h *clientHandshake) needsPSK() bool { return len(h.cfg.PSKs) > 0 && !h.cfg.OrCertificate }
+
+// suitesOfPSKs are those of our suites with which an external key can be used.
+func (h *clientHandshake) suitesOfPSKs() (fitting []uint16) {
+	all := externalOffers(h.cfg.PSKs)
+	for _, id := range h.prefs.suites {
+		s := record.SuiteOf(engine.Cipher(id))
+		if slices.ContainsFunc(all, func(o offer) bool { return o.fits(s) }) {
+			fitting = append(fitting, id)
+		}
+	}
+	return fitting
+}
 
 // offerPSKs puts the ticket and the external keys into the hello, with room for
 // their binders: after a HelloRetryRequest those alone that fit its suite.

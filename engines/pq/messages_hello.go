@@ -62,9 +62,10 @@ func (m *clientHello) allowsPSK() bool {
 	return m.psk != nil && bytes.IndexByte(m.pskModes, pskModeDHE) >= 0
 }
 
-// leaveOutCertificates makes it the hello of a client that takes none.
+// leaveOutCertificates makes it the hello of a client that takes none. RFC 8446, section
+// 9.2, would have signature_algorithms left out as well; Botan's servers refuse that.
 func (m *clientHello) leaveOutCertificates() {
-	m.schemes, m.statusRequest, m.sct, m.compressCerts, m.trustAnchors = nil, false, false, nil, nil
+	m.statusRequest, m.sct, m.compressCerts, m.trustAnchors = false, false, nil, nil
 	m.clientTypes, m.serverTypes, m.cas, m.lateAuth = nil, nil, nil, false
 }
 

@@ -112,6 +112,19 @@ func TestPSKOfAnotherHashIsGone(t *testing.T) {
 	}
 }
 
+// Botan's servers refused a ClientHello with a key and without signature_algorithms, and
+// chose a suite of SHA-384, with which a key for SHA-256 cannot be used.
+func TestPSKHello(t *testing.T) {
+	imported, sha384 := testPSK("one"), testPSK("one")
+	imported.Imported, sha384.Hash = true, crypto.SHA384
+	for suites, p := range map[string]*engine.PSK{"[4865 4867]": testPSK("one"), "[4866]": sha384, "[4865 4866 4867]": imported} {
+		c, _ := withPSK(p)
+		if h := helloOf(t, c).hello; fmt.Sprint(h.ciphers) != suites || h.schemes == nil || h.statusRequest {
+			t.Errorf("suites %v, not %s; signature algorithms %v", h.ciphers, suites, h.schemes)
+		}
+	}
+}
+
 // A server's Verify has the last word about who knows a key, and again where a session
 // of that key is resumed.
 func TestPSKIsJudged(t *testing.T) {
@@ -185,8 +198,8 @@ func TestPSKRefused(t *testing.T) {
 		"another identity":  {testPSK("two"), nil, engine.AlertDecryptError},
 		"imported":          {imported, nil, engine.AlertDecryptError},
 		"no key":            {nil, nil, engine.AlertMissingExtension},
-		"a certificate":     {testPSK("one"), cert, engine.AlertMissingExtension},
-		"a certificate too": {testPSK("two"), &engine.ServerConfig{Identities: cert.Identities}, engine.AlertMissingExtension},
+		"a certificate":     {testPSK("one"), cert, 0},
+		"a certificate too": {testPSK("two"), &engine.ServerConfig{Identities: cert.Identities}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, s := withPSK(testPSK("one"))
@@ -202,12 +215,16 @@ func TestPSKRefused(t *testing.T) {
 				}
 			}
 			rc, rs := handshakes(t, c, s)
-			var alert *engine.AlertError
-			if !errors.As(rc.err, &alert) || alert.Alert != test.alert {
-				t.Errorf("client: %v", rc.err)
+			told, refused := rc.err, rs.err
+			if test.alert == 0 {
+				told, refused, test.alert = rs.err, rc.err, engine.AlertMissingExtension
 			}
-			if _, ok := errors.AsType[*engine.PeerError](rs.err); !ok {
-				t.Errorf("server: %v", rs.err)
+			var alert *engine.AlertError
+			if !errors.As(told, &alert) || alert.Alert != test.alert {
+				t.Errorf("client: %v, server: %v", rc.err, rs.err)
+			}
+			if peer := new(*engine.PeerError); !errors.As(refused, peer) || (*peer).Fault != engine.FaultPSK && test.client != nil {
+				t.Errorf("client: %v, server: %v", rc.err, rs.err)
 			}
 		})
 	}
