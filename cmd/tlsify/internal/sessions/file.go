@@ -52,7 +52,7 @@ func At(path string) File { return named(path) }
 type named string
 
 func (n named) lock() (descriptor int, unlock func(), err error) {
-	file, err := n.open()
+	file, err := n.open(os.O_RDWR) // or NFS and SMB do not lock it
 	if err != nil {
 		return 0, nil, notOursError{err}
 	}
@@ -80,8 +80,8 @@ func (n named) isStill(file *os.File) bool {
 	return err == nil && err2 == nil && os.SameFile(was, now)
 }
 
-func (n named) open() (*os.File, error) {
-	return os.OpenFile(string(n), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+func (n named) open(how int) (*os.File, error) {
+	return os.OpenFile(string(n), how|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 }
 
 func (n named) read(descriptor int) ([]byte, error) { return readOwn(descriptor, string(n), false) }
@@ -113,7 +113,7 @@ func (n named) checkReplaced() error {
 		return fmt.Errorf("%s is no file", n)
 	}
 	// One that others can read is not used, and replaced all the same.
-	old, err := n.open()
+	old, err := n.open(os.O_RDONLY)
 	if err != nil {
 		return err
 	}

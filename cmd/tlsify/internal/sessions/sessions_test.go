@@ -367,6 +367,23 @@ func TestOthersHoldNoLock(t *testing.T) {
 	}
 }
 
+// A file in a home directory on NFS has a lock only for who may write it (flock(2)): with a
+// descriptor to read it no session was ever taken, and none put where there was one.
+func TestLockIsAsNFSWantsIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	if err := Put(At(path), key("a"), session("one")); err != nil {
+		t.Fatal(err)
+	}
+	descriptor, unlock, err := At(path).lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	if flags, err := unix.FcntlInt(uintptr(descriptor), unix.F_GETFL, 0); err != nil || flags&unix.O_ACCMODE != unix.O_RDWR {
+		t.Errorf("%#x, %v", flags, err)
+	}
+}
+
 func lockedBy(t *testing.T, path string) *os.File {
 	t.Helper()
 	file, err := os.Open(path)
