@@ -252,6 +252,8 @@ func (j *judge) crlFaults(path []*x509.Certificate, a anchor, k *crlKeys) ([]Rea
 			return nil, unusable
 		}
 		switch {
+		case unsigned && k.work > maxWork: // one that was given up may have it
+			faults = append(faults, reason(Revoked, "a CRL of the issuer %q was not gone through, so that %q may be revoked: the peer sends too many certificates", nameText(c.RawIssuer), subjectText(c)))
 		case known || i > 0:
 		case unsigned:
 			faults = append(faults, reason(Revoked, "the CRL of the certificate's issuer %q does not count, so that it may be revoked: it wants a strong signature by a key of the issuer's that may sign CRLs (key usage cRLSign)", nameText(c.RawIssuer)))

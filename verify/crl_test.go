@@ -2,6 +2,8 @@ package verify
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -160,6 +162,33 @@ func TestCRLWithoutPathOfAnImpostor(t *testing.T) {
 			wantCodes(t, p, e, Revoked)
 		}
 	}
+}
+
+// A peer that sends many keys of its issuer's name has the search for the signers of lists end
+// at its limit. A list that was not gone through then had the leaf, which a TLSA record
+// vouched for, and another that did not have it was enough.
+func TestCRLNotGoneThrough(t *testing.T) {
+	root, renewed := issue(t, "CA root", nil, nil), issue(t, "CA root", nil, nil)
+	leaf := issue(t, "leaf", root, nil)
+	sent := []*entity{leaf}
+	for range 30 {
+		key, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent = append(sent, issue(t, "CA root", nil, key))
+	}
+	p := policy(t, root, renewed)
+	p.TLSA = []TLSA{record(t, daneEE, 1, 1, leaf.Certificate)}
+	p.CRLs = []*CRL{
+		mustCRL(t, newCRL(t, issue(t, "CA root", nil, nil), nil)), // for which all of them are tried
+		mustCRL(t, newCRL(t, root, nil)),
+		mustCRL(t, newCRL(t, renewed, nil, leaf)),
+	}
+	wantCodes(t, p, evidence(leaf), Revoked)
+	wantCodes(t, p, evidence(sent...), Revoked)
+	p.TLSA = nil
+	wantCodes(t, p, evidence(sent...), Untrusted)
 }
 
 // A CA that people make often lacks the key usage cRLSign, and its list was said not to
