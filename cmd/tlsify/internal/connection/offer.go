@@ -60,6 +60,8 @@ func offerOf(err error, config *engine.Config, groups []string, resumes, tls13 b
 		return "; it was offered " + what + ", and the groups " + strings.Join(groups, ", ") + certificatesOf(config)
 	case errors.As(err, &alert) && alert.Alert == engine.AlertProtocolVersion && tls13:
 		return "; it was offered TLS 1.3 alone"
+	case resumes && hungUp(err):
+		return "; it was offered the session of --session, which is forgotten now: the next time it may answer"
 	case resumes && (err == errHandshakeTimeout || is[*engine.TransportError](err)):
 		// A session is of a handshake that such a ClientHello has begun before.
 		return "; it was offered the session of --session: without that file it may answer"
