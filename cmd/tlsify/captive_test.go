@@ -256,9 +256,13 @@ var attempts = map[string]func() error{
 		_, _, errno := syscall.RawSyscall(unix.SYS_CLONE, unix.CLONE_THREAD|unix.CLONE_NEWNET|unix.CLONE_NEWNS, 0, 0)
 		return errnoOf(errno)
 	},
-	// What the caller's files have already: by an offset, or where a file is added to.
+	// What the caller's files have already: by an offset, or another place, or where a file is added to.
 	"offset": func() error {
 		_, err := unix.Pwritev2(2, [][]byte{[]byte("over")}, 0, unix.RWF_NOWAIT)
+		return err
+	},
+	"seek": func() error {
+		_, err := unix.Seek(2, 0, io.SeekStart)
 		return err
 	},
 	"append": func() error {

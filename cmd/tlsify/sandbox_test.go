@@ -46,7 +46,7 @@ var jailbreaks = []struct{ try, want string }{
 	{"socket", "EPERM"}, {"unix", "EPERM"}, {"raw", "EPERM"}, {"connect", "EPERM"},
 	{"pair", "EPERM"}, {"datagram", "EPERM"}, {"sendto", "EPERM"}, {"fastopen", "EPERM"},
 	{"exec", "killed"}, {"ptrace", "killed"}, {"readv", "killed"},
-	{"kill", "EPERM"}, {"maker", "EPERM"}, {"fork", "EPERM"}, {"namespace", "EPERM"}, {"offset", "EPERM"}, {"append", "EPERM"}, {"code", "EPERM"},
+	{"kill", "EPERM"}, {"maker", "EPERM"}, {"fork", "EPERM"}, {"namespace", "EPERM"}, {"offset", "EPERM"}, {"seek", "EPERM"}, {"append", "EPERM"}, {"code", "EPERM"},
 	{"dumpable", "EPERM"}, {"core", "EPERM"}, {"tty", "EPERM"}, {"io_uring", "EPERM"},
 }
 
@@ -309,6 +309,7 @@ func TestCaptiveFiles(t *testing.T) {
 		{"handshake", "make", "elsewhere/new", "", "EACCES"},
 		{"handshake", "mem", "", "", "EACCES"},
 		{"handshake", "remove", "roots/file", "", "EPERM"},
+		{"handshake", "seek", "", "", "EPERM"},
 		{"handshake", "open", "roots/file", bundle, "EPERM"},
 		{"handshake", "make", "roots/new", bundle, "EPERM"},
 		{"ready", "open", "roots/file", bundle, "EPERM"},
@@ -319,6 +320,7 @@ func TestCaptiveFiles(t *testing.T) {
 		{"ready", "make", "elsewhere/new", "--session=session/s", "EACCES"},
 		{"ready", "remove", "elsewhere/file", "--session=session/s", "EACCES"},
 		{"ready", "mem", "", "--session=session/s", "EACCES"},
+		{"ready", "seek", "", "--session=session/s", "EPERM"},
 		{"ready", "open", "elsewhere/file", "--session=missing/s", "EACCES"},
 		{"ready", "make", "elsewhere/new", "--session=missing/s", "EACCES"},
 		{"ready", "remove", "elsewhere/file", "--session=missing/s", "EACCES"},

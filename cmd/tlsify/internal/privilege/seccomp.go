@@ -145,7 +145,7 @@ func rules(n Needs, pid int) []rule {
 		when(unix.SYS_KILL, oneOf(0, uint32(n.Kill)))
 	}
 	if n.Reads() || n.Replace != "" {
-		add(unix.SYS_OPENAT, unix.SYS_GETDENTS64, unix.SYS_LSEEK, unix.SYS_READLINKAT)
+		add(unix.SYS_OPENAT, unix.SYS_GETDENTS64, unix.SYS_READLINKAT)
 		add(fileCalls...)
 	}
 	if n.Replace != "" {

@@ -68,6 +68,8 @@ func TestFilterDecides(t *testing.T) {
 		{"openat", none, unix.SYS_OPENAT, nil, deny},
 		{"openat to read", reading, unix.SYS_OPENAT, nil, allow},
 		{"openat to replace", files, unix.SYS_OPENAT, nil, allow},
+		{"another place in a file of the caller's", reading, unix.SYS_LSEEK, nil, deny},
+		{"the same, to replace", files, unix.SYS_LSEEK, nil, deny},
 		{"unlinkat", reading, unix.SYS_UNLINKAT, nil, deny},
 		{"unlinkat to replace", files, unix.SYS_UNLINKAT, nil, allow},
 		{"socket", none, unix.SYS_SOCKET, nil, deny},
