@@ -27,6 +27,7 @@ type accept struct {
 
 	furnished chan struct{} // closed when it has what it asked for, or unfit says why not
 	unfit     error
+	heard     chan struct{} // closed when all that it has said to the end has been heard
 
 	mu      sync.Mutex
 	ended   bool

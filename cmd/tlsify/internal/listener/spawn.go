@@ -74,12 +74,31 @@ func (s *service) wanted(v *visitor, conn int) error {
 // follow has an accept that has its connection heard, and its end be that of the
 // visitor's.
 func (s *service) follow(a *accept, v *visitor) {
+	go func() {
+		defer close(a.heard)
+		s.hear(v, a.said)
+	}()
 	if a.attach(v) != nil {
-		s.admission.over(v)
+		s.leave(a, v)
 	}
-	go s.hear(v, a.said)
 	go s.answer(a)
 }
+
+// leave has v's connection be over, as its process is, when what that has said has been
+// heard: that it was established may be among it, and who leaves before is an offender.
+func (s *service) leave(a *accept, v *visitor) {
+	go func() {
+		select {
+		case <-a.heard:
+		case <-time.After(hearTime): // whoever took it over may have left its end to PROG
+		}
+		s.admission.over(v)
+		s.pool.fill()
+	}()
+}
+
+// hearTime is how long a process that has ended is heard out.
+const hearTime = time.Second
 
 // dismiss ends an accept that has no connection.
 func (s *service) dismiss(a *accept) {
@@ -133,7 +152,7 @@ func (s *service) start(wanted func() error) (*accept, error) {
 	for _, n := range []int{door[0], said[0]} {
 		unix.SetNonblock(n, true) // the runtime can wait for all of them together then
 	}
-	a := &accept{inv: inv, prog: prog, furnished: make(chan struct{}), door: os.NewFile(uintptr(door[0]), "door"), said: os.NewFile(uintptr(said[0]), "control")}
+	a := &accept{inv: inv, prog: prog, furnished: make(chan struct{}), heard: make(chan struct{}), door: os.NewFile(uintptr(door[0]), "door"), said: os.NewFile(uintptr(said[0]), "control")}
 	if toSigner >= 0 {
 		files[inv.HandedOn.SignerFD] = uintptr(toSigner)
 	}
@@ -152,8 +171,7 @@ func (s *service) start(wanted func() error) (*accept, error) {
 	a.pid, err = s.children.start(func() (int, error) { return again(words, &syscall.ProcAttr{Env: env, Files: files}) },
 		func(syscall.WaitStatus) {
 			if v := a.end(); v != nil {
-				s.admission.over(v)
-				s.pool.fill()
+				s.leave(a, v)
 			}
 		})
 	if err != nil {

@@ -3,6 +3,7 @@ package listener
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -169,5 +170,37 @@ func TestDeathIsTold(t *testing.T) {
 		if told := strings.Join(lines, "\n"); (told == "") != (test.told == "") || !strings.Contains(told, test.told) {
 			t.Errorf("%s: %q", name, lines)
 		}
+	}
+}
+
+// A process that ends soon was known to have ended before it was heard that its handshake
+// was over: on a busy machine an honest client was taken for one that had left it unfinished,
+// and gave way to all others for minutes.
+func TestWhoWasEstablishedIsNoOffender(t *testing.T) {
+	s := &service{admission: newAdmission(invocation.Admission{Connections: 1, PerAddress: 1, Handshakes: 1, Waiting: 1}, time.Now),
+		notices: status.NewLog(func(string) {})}
+	s.pool.room = func() int { return 0 }
+	said, its, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	door, _, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	its.WriteString("ready\nend 0\n")
+	its.Close()
+	v, _ := s.admission.enter(netip.MustParsePrefix("192.0.2.1/32"), func() {})
+	s.admission.queue(v)
+	a := &accept{said: said, door: door, heard: make(chan struct{})}
+	a.end()
+	s.follow(a, v)
+	for s.admission.room() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	s.admission.mu.Lock()
+	defer s.admission.mu.Unlock()
+	if s.admission.offends(v) || v.state != over {
+		t.Errorf("an offender: %v; state %v", s.admission.offends(v), v.state)
 	}
 }
