@@ -63,7 +63,7 @@ func (m *clientHello) allowsPSK() bool {
 }
 
 // leaveOutCertificates makes it the hello of a client that takes none. RFC 8446, section
-// 9.2, would have signature_algorithms left out as well; Botan's servers refuse that.
+// 9.2, allows to leave out signature_algorithms as well; Botan's servers refuse that.
 func (m *clientHello) leaveOutCertificates() {
 	m.statusRequest, m.sct, m.compressCerts, m.trustAnchors = false, false, nil, nil
 	m.clientTypes, m.serverTypes, m.cas, m.lateAuth = nil, nil, nil, false
