@@ -19,6 +19,7 @@ func TestSecretsAreAskedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer unix.Close(ends[1])
 	unix.SetNonblock(ends[0], true)
 	contents := map[int][]byte{}
 	for _, content := range []string{"a ticket key", "", string(bytes.Repeat([]byte("x"), 1<<20))} {
@@ -70,12 +71,12 @@ func TestSecretsAreWholeOrNotThere(t *testing.T) {
 	const most = "\x02\x00\x00\x00" // secretsLimit
 	for name, given := range map[string]string{
 		"nothing":            "",
-		"part of a head":     "\x00\x00\x00\x4d\x00",
-		"no content":         "\x00\x00\x00\x4d\x00\x00\x00\x02",
-		"part of a content":  "\x00\x00\x00\x4d\x00\x00\x00\x02a",
-		"no end":             "\x00\x00\x00\x4d\x00\x00\x00\x02ab",
-		"too much":           "\x00\x00\x00\x4d" + most[:3] + "\x01",
-		"as much as can be":  "\x00\x00\x00\x4d" + most,
+		"part of a head":     "\x00\x00\x03\xe7\x00",
+		"no content":         "\x00\x00\x03\xe7\x00\x00\x00\x02",
+		"part of a content":  "\x00\x00\x03\xe7\x00\x00\x00\x02a",
+		"no end":             "\x00\x00\x03\xe7\x00\x00\x00\x02ab",
+		"too much":           "\x00\x00\x03\xe7" + most[:3] + "\x01",
+		"as much as can be":  "\x00\x00\x03\xe7" + most,
 		"no such descriptor": "\x7f\xff\xff\xff\x00\x00\x00\x00\xff\xff\xff\xff\x00\x00\x00\x00",
 	} {
 		ends, err := process.SocketPair()
@@ -89,7 +90,7 @@ func TestSecretsAreWholeOrNotThere(t *testing.T) {
 		}
 		unix.Close(ends[0])
 		unix.Close(ends[1])
-		unix.Close(0x4d)
+		unix.Close(0x3e7)
 	}
 }
 

@@ -184,10 +184,11 @@ func TestWhoWasEstablishedIsNoOffender(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	door, _, err := os.Pipe()
+	door, far, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer far.Close()
 	its.WriteString("ready\nend 0\n")
 	its.Close()
 	v, _ := s.admission.enter(netip.MustParsePrefix("192.0.2.1/32"), func() {})
