@@ -133,6 +133,7 @@ func TestFilesHaveALimit(t *testing.T) {
 
 // A key log is added to, and is nobody else's to read.
 func TestOutput(t *testing.T) {
+	t.Chdir(t.TempDir()) // where a file would be made that nobody asks for
 	name := filepath.Join(t.TempDir(), "log")
 	for _, line := range []string{"one\n", "two\n"} {
 		out, err := New().Output("keylog", name)
