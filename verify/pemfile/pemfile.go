@@ -68,9 +68,8 @@ type Block struct {
 	Headers string
 
 	reader      *Reader
-	text        []byte // of the whole file
-	start, body int    // where the BEGIN and the base64 stand
-	length      int    // of the base64
+	start, body int // where the BEGIN and the base64 stand
+	length      int // of the base64
 }
 
 // Next gives the next block, io.EOF where there is none any more, or an *Error.
@@ -79,7 +78,7 @@ func (r *Reader) Next() (*Block, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Block{reader: r, text: r.text, start: start}
+	b := &Block{reader: r, start: start}
 	label, body := cutLine(r.text, start+len(begin))
 	name, ok := bytes.CutSuffix(label, tail)
 	if !ok || len(name) == 0 || bytes.Contains(name, tail) {
@@ -175,7 +174,7 @@ func (r *Reader) finish(b *Block) error {
 // splitHeaders takes the headers off a block's content. A line among them that is none
 // would be skipped over, base64 or not.
 func (r *Reader) splitHeaders(b *Block) error {
-	content := b.text[b.body : b.body+b.length]
+	content := r.text[b.body : b.body+b.length]
 	if first, _ := cutLine(content, 0); !bytes.ContainsRune(first, ':') {
 		return nil
 	}
@@ -202,14 +201,14 @@ func (b *Block) Line() int {
 	if b.start < r.before {
 		r.count, r.before = 0, 0
 	}
-	r.count += lineOf(b.text[r.before:], b.start-r.before) - 1 // of a file of many blocks each part is counted once
+	r.count += lineOf(r.text[r.before:], b.start-r.before) - 1 // of a file of many blocks each part is counted once
 	r.before = b.start
 	return r.count + 1
 }
 
 // Decode appends the block's content to buf, or gives an *Error.
 func (b *Block) Decode(buf []byte) ([]byte, error) {
-	body := b.text[b.body : b.body+b.length]
+	body := b.reader.text[b.body : b.body+b.length]
 	clean := body
 	if bytes.ContainsAny(body, blanks) {
 		clean = trimLines(body)
@@ -231,7 +230,7 @@ func (b *Block) damagedLine(err error, clean []byte) int {
 		return b.Line()
 	}
 	// Trimming takes away no line.
-	return lineOf(clean, int(at)) + lineOf(b.text, b.body) - 1
+	return lineOf(clean, int(at)) + lineOf(b.reader.text, b.body) - 1
 }
 
 // trimLines takes away the blanks at the ends of lines.
