@@ -37,11 +37,7 @@ type accept struct {
 // unheard tells whether it has said something that hear has not read yet.
 func (a *accept) unheard() (is bool) {
 	if raw, err := a.said.SyscallConn(); err == nil {
-		raw.Control(func(said uintptr) {
-			fds := []unix.PollFd{{Fd: int32(said), Events: unix.POLLIN}}
-			unix.Poll(fds, 0)
-			is = fds[0].Revents&unix.POLLIN != 0
-		})
+		raw.Control(func(said uintptr) { is = eventsOf(int(said), unix.POLLIN)&unix.POLLIN != 0 })
 	}
 	return is
 }

@@ -189,11 +189,7 @@ func leftEarly(conn int) error {
 }
 
 // hasLeft tells whether the client has ended its side, so that no handshake can end well.
-func hasLeft(conn int) bool {
-	fds := []unix.PollFd{{Fd: int32(conn), Events: pollEnded}}
-	n, _ := unix.Poll(fds, 0)
-	return n > 0
-}
+func hasLeft(conn int) bool { return eventsOf(conn, pollEnded) != 0 }
 
 // refuse ends a connection that is not served, by a reset: the client sees at
 // once that this is no end of anything, and nothing of it stays in the kernel.
