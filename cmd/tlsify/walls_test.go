@@ -25,10 +25,11 @@ var rooms = []struct {
 	// Whoever uses engine/adapter has what engine/record stands on.
 	{"./engine/enginetest/example", []string{"./engine", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, []string{"testing"}},
 	{"./engines/std", []string{"./engine", "./engines/std", "golang.org/x/crypto", "golang.org/x/sys/cpu"}, nil},
-	{"./engines/pq", []string{"./engine", "./engines/pq", "./engines/zstd", "github.com/cloudflare/circl", "github.com/klauspost/compress", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
+	{"./engines/pq", []string{"./engine", "./engines/pq", "./engines/zlib", "./engines/zstd", "github.com/cloudflare/circl", "github.com/klauspost/compress", "golang.org/x/crypto", "golang.org/x/sys"}, []string{"crypto/tls"}},
 	{"./engines/brotli", []string{"./engines/brotli", "github.com/andybalholm/brotli"}, nil},
+	{"./engines/zlib", []string{"./engines/zlib"}, nil},
 	{"./engines/zstd", []string{"./engines/zstd", "github.com/klauspost/compress"}, nil},
-	{"./engines/utls", []string{"./engine", "./engines/utls", "./engines/brotli", "./engines/zstd", "github.com/refraction-networking/utls", "github.com/cloudflare/circl",
+	{"./engines/utls", []string{"./engine", "./engines/utls", "./engines/brotli", "./engines/zlib", "./engines/zstd", "github.com/refraction-networking/utls", "github.com/cloudflare/circl",
 		"github.com/andybalholm/brotli", "github.com/klauspost/compress", "golang.org/x"}, nil},
 	// U-labels, public suffixes, and DER that encoding/asn1 cannot do.
 	{"./verify", []string{"./verify", "./engine/trustanchor", "golang.org/x/net", "golang.org/x/text", "golang.org/x/crypto"}, nil},
@@ -73,7 +74,7 @@ func TestStandardBuild(t *testing.T) {
 		if ours, ok := strings.CutPrefix(path, module+"/"); ok {
 			path = "./" + ours
 		}
-		if below(path, []string{"github.com/cloudflare/circl", "github.com/refraction-networking/utls", "./engines/pq", "./engines/utls", "./engines/brotli", "./engines/zstd",
+		if below(path, []string{"github.com/cloudflare/circl", "github.com/refraction-networking/utls", "./engines/pq", "./engines/utls", "./engines/brotli", "./engines/zlib", "./engines/zstd",
 			"./engine/enginetest", "./engine/internal", "./engine/pki", "./stream/streamtest", "./bench", "testing", "github.com/rogpeppe"}) {
 			t.Errorf("the program depends on %s", path)
 		}

@@ -1,15 +1,13 @@
 package pq
 
 import (
-	"bytes"
-	"compress/zlib"
 	"crypto/x509"
-	"io"
 	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 
 	"tlsify/engine"
+	"tlsify/engines/zlib"
 	"tlsify/engines/zstd"
 )
 
@@ -30,7 +28,7 @@ type Compression struct {
 // compressions are those of every build, in our order of preference.
 var compressions = []Compression{
 	{zstd.ID, nil, zstd.Decompress},
-	{1, zlibCompress, zlibDecompress},
+	{zlib.ID, zlib.Compress, zlib.Decompress},
 }
 
 const (
@@ -123,39 +121,4 @@ func decompressCertificate(known []Compression, raw []byte, limit int) ([]byte, 
 		return nil, broken(engine.AlertBadCertificate, "a compressed certificate that does not decompress: %w", err)
 	}
 	return out, nil
-}
-
-// readAll fills into with all that a decompressor gives.
-func readAll(into []byte, r io.Reader) error {
-	if _, err := io.ReadFull(r, into); err != nil {
-		return err
-	}
-	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
-		return errTooMuch
-	}
-	return nil
-}
-
-var errTooMuch = decompressError("more comes out of it than was announced")
-
-type decompressError string
-
-func (e decompressError) Error() string { return string(e) }
-
-func zlibCompress(plain []byte) ([]byte, error) {
-	var b bytes.Buffer
-	w := zlib.NewWriter(&b)
-	if _, err := w.Write(plain); err != nil {
-		return nil, err
-	}
-	err := w.Close()
-	return b.Bytes(), err
-}
-
-func zlibDecompress(into, compressed []byte) error {
-	r, err := zlib.NewReader(bytes.NewReader(compressed))
-	if err != nil {
-		return err
-	}
-	return readAll(into, r)
 }

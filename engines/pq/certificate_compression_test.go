@@ -15,6 +15,7 @@ import (
 	"tlsify/engine"
 	"tlsify/engine/enginetest"
 	"tlsify/engines/brotli"
+	"tlsify/engines/zlib"
 )
 
 // manyNames is a certificate of a kind that is worth compressing.
@@ -118,7 +119,7 @@ func TestNotCompressedInVain(t *testing.T) {
 		asked := false
 		compressor := []Compression{{ID: 1, Compress: func(plain []byte) ([]byte, error) {
 			asked = true
-			return zlibCompress(plain)
+			return zlib.Compress(plain)
 		}}}
 		sent := compressCertificate(compressor, raw, tt.chain, []uint16{1})
 		if asked != tt.asks || asked == bytes.Equal(sent, raw) {
@@ -158,14 +159,14 @@ func TestCompressionBombs(t *testing.T) {
 		return b.Bytes()
 	}
 	padded := func(content []byte) []byte { return append(content, make([]byte, 8000)...) }
-	wrongSum := must(zlibCompress([]byte("certificate")))
+	wrongSum := must(zlib.Compress([]byte("certificate")))
 	wrongSum[len(wrongSum)-1] ^= 1
 	const most = maxCertificateMessage
 	for name, raw := range map[string][]byte{
 		"more than the limit":        pretendCompressed(1, most+1, make([]byte, most)),
 		"a ratio above the limit":    pretendCompressed(1, 2*maxRatio+1, []byte{1, 2}),
-		"zlib, of nothing but zeros": pretendCompressed(1, 100<<10, must(zlibCompress(zeros[:100<<10]))),
-		"zlib, 2 MiB":                pretendCompressed(1, most, must(zlibCompress(zeros))),
+		"zlib, of nothing but zeros": pretendCompressed(1, 100<<10, must(zlib.Compress(zeros[:100<<10]))),
+		"zlib, 2 MiB":                pretendCompressed(1, most, must(zlib.Compress(zeros))),
 		"zlib, another checksum":     pretendCompressed(1, len("certificate"), wrongSum),
 		"zstd, 2 MiB":                pretendCompressed(3, most, padded(frame(2<<20))),
 		"zstd, 2 MiB, not announced": pretendCompressed(3, most, padded(stream(2<<20, zstd.WithWindowSize(8<<20)))),

@@ -2,10 +2,8 @@ package utls
 
 import (
 	"bytes"
-	"compress/zlib"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -13,15 +11,13 @@ import (
 	"tlsify/engine"
 	"tlsify/engine/record"
 	"tlsify/engines/brotli"
+	"tlsify/engines/zlib"
 	"tlsify/engines/zstd"
 )
 
 // mostOfCertificate is what the library allows a Certificate message that is not
 // compressed.
 const mostOfCertificate = 1 << 18
-
-// zlibID is the algorithm's in RFC 8879, section 7.3.
-const zlibID = 1
 
 // flight is the library's stream, and reads what a server sends under the keys of the
 // handshake for what the library lets pass of a compressed certificate (RFC 8879). It may
@@ -151,11 +147,8 @@ func (c *compressed) certificate() []byte {
 	}
 	certificate, err := make([]byte, c.length), errors.ErrUnsupported
 	switch c.algorithm {
-	case zlibID:
-		var r io.Reader
-		if r, err = zlib.NewReader(bytes.NewReader(c.content)); err == nil {
-			_, err = io.ReadFull(r, certificate)
-		}
+	case zlib.ID:
+		err = zlib.Decompress(certificate, c.content)
 	case brotli.ID:
 		err = brotli.Decompress(certificate, c.content)
 	case zstd.ID:

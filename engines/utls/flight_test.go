@@ -29,6 +29,7 @@ import (
 	"tlsify/engine/enginetest"
 	"tlsify/engine/record"
 	ourbrotli "tlsify/engines/brotli"
+	ourzlib "tlsify/engines/zlib"
 	"tlsify/engines/zstd"
 )
 
@@ -123,7 +124,7 @@ func TestCompressedCertificateIsShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for algorithm, compressed := range map[uint16][]byte{zlibID: byZlib.Bytes(), ourbrotli.ID: byBrotli, zstd.ID: byZstd.Bytes()} {
+	for algorithm, compressed := range map[uint16][]byte{ourzlib.ID: byZlib.Bytes(), ourbrotli.ID: byBrotli, zstd.ID: byZstd.Bytes()} {
 		var b cryptobyte.Builder
 		b.AddBytes([]byte{8, 0, 0, 2, 0, 0, 25}) // behind EncryptedExtensions
 		b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
