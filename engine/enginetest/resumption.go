@@ -27,6 +27,7 @@ var resumption = []row{
 	{"resume-served-client-cert", serverOnly, eachVersion, testResumeServedClientCert},
 	{"resume-served-client-cert-refused", serverOnly, eachVersion, testResumeServedClientCertRefused},
 	{"resume-served-now-required", serverOnly, eachVersion, testResumeServedNowRequired},
+	{"resume-served-classical-at-level-pq", serverOnly, only13, testResumeServedClassicalAtLevelPQ},
 }
 
 // tickets is a KeepTicket.
@@ -291,4 +292,22 @@ func testResumeServedNowRequired(r *rig) {
 	t.server.ClientAuth = engine.ClientAuthRequire
 	o := t.run()
 	wantFault(r, o.err, engine.FaultClientCert)
+}
+
+// A session that a classical handshake began, of a server with the same ticket key, was
+// resumed at level pq by std: whoever breaks that handshake's key exchange was the client.
+// Nor is one that goes back to it by another session.
+func testResumeServedClassicalAtLevelPQ(r *rig) {
+	cache := tls.NewLRUClientSessionCache(1)
+	at := func(level engine.Level, group tls.CurveID) *trial {
+		t := r.cached(cache, someKey)
+		t.peer.CurvePreferences = []tls.CurveID{group}
+		t.server.Level = level
+		return t
+	}
+	at(engine.LevelStandard, tls.X25519).served(false)
+	at(engine.LevelStandard, tls.X25519MLKEM768).served(true)
+	at(engine.LevelPQ, tls.X25519MLKEM768).served(false)
+	at(engine.LevelPQ, tls.X25519MLKEM768).served(true)
+	at(engine.LevelPQ, tls.X25519MLKEM768).served(true)
 }

@@ -175,7 +175,7 @@ func (h *serverHandshake) resumes(t *resumable) bool {
 	if h.cfg.ClientAuth == engine.ClientAuthRequire && t.shows() == 0 {
 		return false
 	}
-	if h.cfg.ClientAuth != engine.ClientAuthNone && t.expired(h.prefs.now()) {
+	if h.cfg.ClientAuth != engine.ClientAuthNone && (t.expired(h.prefs.now()) || !t.signable(h.prefs.accepted(h.cfg.Level))) {
 		return false
 	}
 	return t.usable(h.prefs.now(), h.cfg.Level) && h.cfg.Profile.AllowsGroup(t.origin) && t.byKey(h.cfg.PSKs, len(h.cfg.Identities) > 0) &&

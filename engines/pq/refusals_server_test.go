@@ -339,6 +339,21 @@ func TestTicketOfAnotherConnection(t *testing.T) {
 		"a client needed":     {func(_ *resumable, s *engine.ServerConfig) { s.ClientAuth = engine.ClientAuthRequire }, false},
 		"a classical origin":  {func(_ *resumable, s *engine.ServerConfig) { s.Level = engine.LevelPQ }, false},
 		"of a key":            {func(r *resumable, _ *engine.ServerConfig) { r.mark = make([]byte, 32) }, false},
+		"a known client": {func(r *resumable, s *engine.ServerConfig) {
+			r.chain, s.ClientAuth = testIdentity("p256").Chain, engine.ClientAuthRequire
+		}, true},
+		// It was resumed where the key that it goes back to could not have signed.
+		"a key of other signatures": {func(r *resumable, s *engine.ServerConfig) {
+			r.chain, s.ClientAuth, s.Signatures = testIdentity("p256").Chain, engine.ClientAuthRequest, []string{"ed25519", "mldsa44"}
+		}, false},
+		"a raw key of other signatures": {func(r *resumable, s *engine.ServerConfig) {
+			r.rawKey, s.ClientAuth, s.Signatures = testIdentity("p256").Leaf.RawSubjectPublicKeyInfo, engine.ClientAuthRequire, []string{"ed25519"}
+			s.PeerTypes = []engine.CertificateType{engine.CertificateRawKey}
+		}, false},
+		"a raw key": {func(r *resumable, s *engine.ServerConfig) {
+			r.rawKey, s.ClientAuth = testIdentity("p256").Leaf.RawSubjectPublicKeyInfo, engine.ClientAuthRequire
+			s.PeerTypes = []engine.CertificateType{engine.CertificateRawKey}
+		}, true},
 	} {
 		_, s := configs("p256")
 		ticket := &resumable{suite: record.SuiteOf(engine.AES128GCM), psk: make([]byte, 32), created: uint64(now.UnixMilli()) - 1000,

@@ -1,6 +1,7 @@
 package pq
 
 import (
+	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -120,6 +121,25 @@ func (r *resumable) expired(now time.Time) bool {
 	}
 	leaf, err := x509.ParseCertificate(r.chain[0])
 	return err == nil && now.After(leaf.NotAfter)
+}
+
+// signable tells whether the key that the peer has shown, if any, can sign by one of the
+// schemes: what is accepted now may be less than what was when it did.
+func (r *resumable) signable(schemes []uint16) bool {
+	var key crypto.PublicKey
+	var err error
+	switch {
+	case r.rawKey != nil:
+		key, err = parseRawKey(r.rawKey)
+	case len(r.chain) > 0:
+		var leaf []*x509.Certificate
+		if leaf, _, err = engine.ParseChain(r.chain[:1]); err == nil {
+			key, err = certificateKey(leaf[0])
+		}
+	default:
+		return true
+	}
+	return err == nil && selectScheme(key, schemes, schemes) != nil
 }
 
 // byType tells whether a configuration takes what the peer has shown.

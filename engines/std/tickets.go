@@ -31,15 +31,26 @@ func unpackSession(ticket, state []byte) (*tls.ClientSessionState, error) {
 }
 
 // bindTickets has a server resume a session only under the server name that it was
-// begun with (RFC 6066, section 3), which crypto/tls leaves to the client.
-func bindTickets(config *tls.Config) {
+// begun with (RFC 6066, section 3), which crypto/tls leaves to the client; and at the
+// post-quantum levels only one that goes back to a handshake with such a group: else its
+// key, and with it the client's identity, is not safe. The configuration is for one
+// connection.
+func bindTickets(config *tls.Config, level engine.Level) {
+	var resumed []byte // the group that the session goes back to which is resumed, if one is
 	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
-		session.Extra = append(session.Extra, []byte(state.ServerName))
+		origin := resumed
+		if !state.DidResume {
+			origin = []byte(engine.GroupName(uint16(state.CurveID)))
+		}
+		session.Extra = append(session.Extra, []byte(state.ServerName), origin)
 		return config.EncryptTicket(state, session)
 	}
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
 		session, err := config.DecryptTicket(ticket, state)
-		if session == nil || len(session.Extra) != 1 || string(session.Extra[0]) != state.ServerName {
+		if session == nil || len(session.Extra) != 2 || string(session.Extra[0]) != state.ServerName {
+			return nil, err
+		}
+		if resumed = session.Extra[1]; level >= engine.LevelPQ && !engine.PostQuantumGroup(string(resumed)) {
 			return nil, err
 		}
 		return session, err
