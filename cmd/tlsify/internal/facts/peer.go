@@ -2,6 +2,8 @@ package facts
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"strings"
 	"time"
 
@@ -42,10 +44,10 @@ func SayPeer(to *status.Channel, leaf *x509.Certificate) {
 	if to == nil {
 		return
 	}
-	if subject := leaf.Subject.String(); subject != "" && isBrief(subject) {
+	if subject := subjectOf(leaf); subject != "" && isBrief(subject) {
 		to.Say("peer-subject", subject)
 	}
-	if issuer := leaf.Issuer.String(); isBrief(issuer) {
+	if issuer := issuerOf(leaf); isBrief(issuer) {
 		to.Say("peer-issuer", issuer)
 	}
 	for _, name := range peerNames(leaf, nameBytesLimit) {
@@ -56,14 +58,38 @@ func SayPeer(to *status.Channel, leaf *x509.Certificate) {
 
 // peerEnvironment are PROG's variables of it.
 func peerEnvironment(leaf *x509.Certificate, set func(name, value string)) {
-	set("PEER_SUBJECT", status.Text(leaf.Subject.String()))
-	set("PEER_ISSUER", status.Text(leaf.Issuer.String()))
+	set("PEER_SUBJECT", status.Text(subjectOf(leaf)))
+	set("PEER_ISSUER", status.Text(issuerOf(leaf)))
 	var tokens []string
 	for _, name := range peerNames(leaf, variableLimit) {
 		tokens = append(tokens, status.Token(name))
 	}
 	set("PEER_NAMES", strings.Join(tokens, " "))
 	set("PEER_NOT_AFTER", timeOf(leaf.NotAfter))
+}
+
+// subjectOf and issuerOf are a certificate's, in the manner of RFC 2253.
+func subjectOf(c *x509.Certificate) string { return nameText(c.Subject, c.RawSubject) }
+func issuerOf(c *x509.Certificate) string  { return nameText(c.Issuer, c.RawIssuer) }
+
+type partsSET []asn1.RawValue // whose name says what it is
+
+// nameText is all of a distinguished name, each part in its place. Name's own String has
+// the last common name alone, so that two clients of a directory could be taken for one.
+func nameText(name pkix.Name, der []byte) string {
+	var sets []partsSET
+	parts := name.Names
+	var rdns pkix.RDNSequence
+	if _, err := asn1.Unmarshal(der, &sets); err != nil {
+		return name.String()
+	}
+	for _, set := range sets {
+		if len(set) > len(parts) { // a name that could not be read
+			return name.String()
+		}
+		rdns, parts = append(rdns, parts[:len(set)]), parts[len(set):]
+	}
+	return rdns.String()
 }
 
 func timeOf(t time.Time) string { return t.UTC().Format(time.RFC3339) }

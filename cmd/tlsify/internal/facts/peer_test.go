@@ -1,9 +1,14 @@
 package facts
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
+	"math/big"
 	"net/url"
 	"slices"
 	"strings"
@@ -42,6 +47,47 @@ func TestHostileNames(t *testing.T) {
 			t.Errorf("%q", value)
 		}
 	})
+}
+
+// Of several common names only the last was told, as of a directory's, where they are
+// containers as well: CN=backup in Services had the name of the one in Users.
+func TestDistinguishedNameIsWhole(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type attribute = pkix.AttributeTypeAndValue
+	cn := func(value string) attribute { return attribute{Type: []int{2, 5, 4, 3}, Value: value} }
+	ou := func(value string) attribute { return attribute{Type: []int{2, 5, 4, 11}, Value: value} }
+	for want, name := range map[string]pkix.RDNSequence{
+		"":                                    {},
+		"CN=backup,CN=Users,1.3.1=example":    {{{Type: []int{1, 3, 1}, Value: "example"}}, {cn("Users")}, {cn("backup")}},
+		"CN=backup,CN=Services,1.3.1=example": {{{Type: []int{1, 3, 1}, Value: "example"}}, {cn("Services")}, {cn("backup")}},
+		"OU=a,OU=b,CN=x":                      {{cn("x")}, {ou("b")}, {ou("a")}},
+		"OU=c,CN=x+OU=b,OU=a":                 {{ou("a")}, {cn("x"), ou("b")}, {ou("c")}},
+		`CN=a\,CN=b`:                          {{cn("a,CN=b")}},
+		`CN=a\+OU=b`:                          {{cn("a+OU=b")}},
+	} {
+		raw, err := asn1.Marshal(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), RawSubject: raw, NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"a"}}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, issuer := subjectOf(c), issuerOf(c); got != want || issuer != want {
+			t.Errorf("subject %q, issuer %q, want %q", got, issuer, want)
+		}
+		if name := (pkix.Name{}); nameText(name, c.RawSubject) != "" {
+			t.Errorf("a name that was not read is %q", nameText(name, c.RawSubject))
+		}
+	}
 }
 
 // A name of 120,000 bytes that have to be escaped made a line of the control channel

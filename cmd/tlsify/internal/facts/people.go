@@ -22,7 +22,7 @@ func (f *Facts) ForPeople(address string) []string {
 		// What reads our lines may make several of a very long one, so that one begins with
 		// the peer's words.
 		const most = 200
-		who += ": " + status.CutTo(f.Leaf.Subject.String(), most) + ", issued by " + status.CutTo(f.Leaf.Issuer.String(), most)
+		who += ": " + status.CutTo(subjectOf(f.Leaf), most) + ", issued by " + status.CutTo(issuerOf(f.Leaf), most)
 	} else {
 		who += ": the peer has no certificate"
 	}

@@ -162,7 +162,7 @@ func describe(c *x509.Certificate, now time.Time) Certificate {
 		names = []string{}
 	}
 	return Certificate{
-		Subject: c.Subject.String(), Issuer: c.Issuer.String(), Names: names,
+		Subject: subjectOf(c), Issuer: issuerOf(c), Names: names,
 		Serial:    fmt.Sprintf("%x", c.SerialNumber),
 		NotBefore: timeOf(c.NotBefore), NotAfter: timeOf(c.NotAfter), DaysLeft: daysLeft(c.NotAfter, now),
 		Key: keyOf(c), Signature: signatureOf(c),
