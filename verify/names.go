@@ -38,8 +38,8 @@ const (
 // ParseName reads a name as a person writes it: a DNS name in A-labels or
 // U-labels, with or without the root's dot; an IPv4 address; an IPv6 address
 // with or without brackets and with or without a zone, which is no part of the
-// name; "srv:_SERVICE.DOMAIN" (RFC 4985); or "uri:SCHEME:HOST", of which only
-// scheme and host are used (RFC 9525, section 7.2).
+// name; "srv:_SERVICE.DOMAIN" (RFC 4985); or "uri:SCHEME:HOST", also with "//"
+// before HOST (RFC 9525, section 7.2).
 func ParseName(s string) (Name, error) {
 	var name Name
 	var err error
@@ -112,6 +112,11 @@ func parseURI(s string) (Name, error) {
 	scheme, host, ok := splitURI(s)
 	if !ok {
 		return Name{}, errors.New("is not of the form uri:SCHEME:HOST")
+	}
+	// Whoever writes a path means that one, as with spiffe://DOMAIN/WORKLOAD, and
+	// nothing would look at it.
+	if strings.TrimPrefix(s[len(scheme)+1:], "//") != host {
+		return Name{}, fmt.Errorf("has more than a scheme and a host, which are all that is compared: uri:%s:%s takes every such URI of that host", scheme, host)
 	}
 	name, err := parseHost(host)
 	if err == nil && name.kind == ipName {
