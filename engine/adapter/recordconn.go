@@ -62,11 +62,14 @@ type RecordConn struct {
 	sending  bool      // a goroutine is in stream.Write, without mu
 	closed   bool
 	writeErr error
-	readErr  error  // what the stream said other than io.EOF
-	instead  []byte // of the alert that is the last record of the next write
-	join     bool   // a change_cipher_spec by itself waits in out for the next write
-	keep     bool   // what is sent is kept
-	kept     []byte // what has been sent since KeepSent
+	// ReadBatch has been called: the handshake is over, and the library hears of no
+	// write that fails.
+	established bool
+	readErr     error  // what the stream said other than io.EOF
+	instead     []byte // of the alert that is the last record of the next write
+	join        bool   // a change_cipher_spec by itself waits in out for the next write
+	keep        bool   // what is sent is kept
+	kept        []byte // what has been sent since KeepSent
 }
 
 // NewRecordConn puts a RecordConn on stream.

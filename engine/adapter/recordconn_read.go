@@ -149,13 +149,16 @@ func (c *RecordConn) receive() (int, error) {
 }
 
 // ReadBatch calls read, which is the library's Read, until p is full or the
-// next call would have to wait for the stream. It returns with an error only
-// where it has nothing else. Every error is final, whether or not the library
-// would repeat it.
+// next call would have to wait for the stream. It is for the time behind the handshake.
+// It returns with an error only where it has nothing else. Every error is final,
+// whether or not the library would repeat it.
 func (c *RecordConn) ReadBatch(p []byte, read func([]byte) (int, error)) (n int, err error) {
 	if c.lastErr != nil {
 		return 0, c.lastErr
 	}
+	c.mu.Lock()
+	c.established = true
+	c.mu.Unlock()
 	defer func() { c.noWait = false }()
 	for n < len(p) && (n == 0 || c.wholeRecord()) {
 		c.noWait = n > 0

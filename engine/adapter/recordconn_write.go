@@ -52,7 +52,7 @@ func (c *RecordConn) Write(p []byte) (n int, err error) {
 		return 0, net.ErrClosed
 	}
 	if c.writeErr != nil {
-		return 0, c.writeErr
+		return c.failed(p)
 	}
 	if written := len(p); c.instead != nil {
 		p = append(bytes.Clone(p[:lastRecord(p)]), c.instead...)
@@ -75,9 +75,27 @@ func (c *RecordConn) Write(p []byte) (n int, err error) {
 		first, c.out = append(c.out, p...), nil
 	}
 	if err := c.send(first); err != nil {
-		return 0, err
+		return c.failed(p)
 	}
 	return len(p), nil
+}
+
+// failed is what the library hears of a stream that takes nothing more: behind the
+// handshake, that it has taken p. Release and WriteErr tell of it. crypto/tls, where
+// it cannot answer a KeyUpdate, keeps the old key to read with, and makes bad records
+// of all that has come behind it (as of Go 1.27).
+func (c *RecordConn) failed(p []byte) (int, error) {
+	if c.established {
+		return len(p), nil
+	}
+	return 0, c.writeErr
+}
+
+// WriteErr is the error that ended the writing to the stream, if there was one.
+func (c *RecordConn) WriteErr() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.writeErr
 }
 
 // JoinChangeCipherSpec has a change_cipher_spec in clear that is written by itself sent

@@ -88,6 +88,9 @@ func (s *LibrarySession) CloseWrite() error {
 	if err := s.Conn.CloseWrite(); err != nil {
 		return s.Dialect.Blame(err, s.Records)
 	}
+	if err := s.Records.WriteErr(); err != nil { // of which the library does not hear
+		return &engine.TransportError{Err: err}
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 
 	"tlsify/engine"
 )
@@ -21,6 +22,7 @@ var records = []row{
 	{"record-in-clear", bothRoles, eachVersion, testRecordInClear},
 	{"record-unknown-type", bothRoles, eachVersion, testRecordUnknownType},
 	{"key-update", bothRoles, only13, testKeyUpdate},
+	{"key-update-unanswered", bothRoles, only13, testKeyUpdateUnanswered},
 	{"key-update-cut", bothRoles, only13, testKeyUpdateCut},
 	{"key-update-span", bothRoles, only13, testKeyUpdateSpan},
 	{"late-message", bothRoles, only13, testLateMessage},
@@ -133,6 +135,28 @@ func testKeyUpdate(r *rig) {
 		if _, err := io.ReadFull(f.peer, got); err != nil || string(got) != "answer" {
 			r.Fatalf("the peer, after update %d: %q, %v", i, got, err)
 		}
+	}
+}
+
+// A peer that asks for our KeyUpdate, says more and has left: what it said is read, though
+// our answer cannot go out any more. rustls leaves so at the 33rd answer in a row, and
+// crypto/tls made bad records of all behind the request.
+func testKeyUpdateUnanswered(r *rig) {
+	f := r.trial().forge()
+	f.end.CloseWrite()
+	f.send(f.data("before "), f.seal(typeHandshake, keyUpdate(1), 0))
+	f.rekey()
+	f.send(f.data("behind"), f.seal(typeHandshake, keyUpdate(1), 0))
+	f.rekey()
+	f.send(f.data(" them"), f.alert(engine.AlertCloseNotify))
+	f.wantEnd("before behind them", io.EOF)
+	if _, err := f.session.Write([]byte("answer")); err == nil {
+		r.Error("what cannot be sent has been sent")
+	} else {
+		wantTransport(r, err, syscall.EPIPE)
+	}
+	if err := f.session.CloseWrite(); err == nil {
+		r.Error("a close_notify that cannot be sent has been sent")
 	}
 }
 
