@@ -189,7 +189,12 @@ func byAlert(err error, at Phase, clientCert bool) *status.Failure {
 	switch {
 	case clientCert && alert.Alert == engine.AlertCertificateRequired:
 		f.Code = "client-cert"
-		f.Text = "the server requires a certificate and got none: alert certificate_required; give --cert or, with --raw-public-key, --key, with a kind of key that it takes"
+		f.Text = "the server requires a certificate and got none: alert certificate_required; "
+		if at == Established { // under TLS 1.3; rustls's servers say it under TLS 1.2 as well
+			f.Text += "give --cert or, with --raw-public-key, --key, with a kind of key that it takes"
+		} else {
+			f.Text += giveCert
+		}
 	case clientCert && (late || alert.Alert.AboutClientCert()):
 		f.Code = "client-cert"
 		f.Text = "the server refuses our certificate, or the lack of one: alert " + alert.Alert.String()

@@ -131,7 +131,7 @@ func TestBlameSaysWhatToDo(t *testing.T) {
 	for err, want := range map[error]string{
 		&engine.AlertError{Alert: engine.AlertHandshakeFailure, ClientCertRequested: true}:    "kind of key that it takes; under TLS 1.2",
 		&engine.AlertError{Alert: engine.AlertDecodeError, ClientCertRequested: true}:         "kind of key that it takes; under TLS 1.2",
-		&engine.AlertError{Alert: engine.AlertCertificateRequired, ClientCertRequested: true}: "give --cert",
+		&engine.AlertError{Alert: engine.AlertCertificateRequired, ClientCertRequested: true}: "got none: alert certificate_required; give --cert with a kind of key that it takes; under TLS 1.2",
 		&engine.AlertError{Alert: engine.AlertInternalError, ClientCertRequested: true}:       "may have refused ours",
 		&engine.PeerError{Fault: engine.FaultRenegotiation, Err: errors.New("again")}:         "a renegotiation, which is refused",
 		&engine.AlertError{Alert: engine.AlertBadCertificate, ClientCertRequested: true}:      "where it got none: give --cert",
@@ -139,6 +139,9 @@ func TestBlameSaysWhatToDo(t *testing.T) {
 		if f := Blame(err, Handshaking, false); !strings.Contains(f.Text, want) {
 			t.Errorf("%v: %s", err, f.Text)
 		}
+	}
+	if f := Blame(&engine.AlertError{Alert: engine.AlertCertificateRequired}, Established, true); strings.Contains(f.Text, "1.2") {
+		t.Errorf("under TLS 1.3: %s", f.Text)
 	}
 }
 
