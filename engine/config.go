@@ -145,6 +145,13 @@ type ServerConfig struct {
 	// Each is 32 random bytes, from which the engine derives what it needs.
 	// Nil: no tickets are issued and none is accepted.
 	TicketKeys [][32]byte
+
+	// Resumes, where not nil, tells whether a client may be resumed whom an earlier
+	// handshake has shown to be this peer, without a State. One that Verify would refuse
+	// may have another certificate by now, which only a full handshake asks for. It is
+	// asked of clients that have shown something, where ClientAuth asks for that; and
+	// Verify judges the client again, whatever it says.
+	Resumes func(*Peer) bool
 }
 
 // Identity is a certificate chain with its private key. The key may live in

@@ -227,7 +227,7 @@ func TestReloadUnderLoad(t *testing.T) {
 }
 
 // Revocation lists, too: a client that was accepted is not, once its certificate
-// is on the list.
+// is on the list. With another it is, though it offers the session of the first.
 func TestReloadCRL(t *testing.T) {
 	t.Parallel()
 	set := enginetest.PKI(t)
@@ -242,9 +242,15 @@ func TestReloadCRL(t *testing.T) {
 		os.Rename(crl+".new", crl)
 	}
 	put()
-	client := enginetest.Issue(t, set.Intermediate, enginetest.CertOptions{DNS: []string{"client.test"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	issue := func() *enginetest.Credential {
+		return enginetest.Issue(t, set.Intermediate, enginetest.CertOptions{DNS: []string{"client.test"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	}
+	client := issue()
 	config := clientConfig(t)
 	config.Certificates = []tls.Certificate{enginetest.TLSCertificate(client)}
+	config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	tickets := t.TempDir() + "/tickets"
+	os.WriteFile(tickets, []byte("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"), 0o600)
 	visit := func(address string) error {
 		c, err := dialClient(address, config)
 		if err != nil {
@@ -258,7 +264,7 @@ func TestReloadCRL(t *testing.T) {
 	}
 	l := newLaunch(t)
 	tlsify := l.start("listen", "--cert", pki+"/good.pem", "--key", pki+"/good.key", "--client-auth", "require",
-		"--client-trust", pki+"/ca.pem", "--crl", crl, "127.0.0.1:0", "--", "prog", "cat")
+		"--client-trust", pki+"/ca.pem", "--crl", crl, "--ticket-key", tickets, "127.0.0.1:0", "--", "prog", "cat")
 	address := strings.TrimPrefix(tlsify.await("listening"), "listening ")
 	if err := visit(address); err != nil {
 		t.Fatal(err)
@@ -271,6 +277,10 @@ func TestReloadCRL(t *testing.T) {
 	tlsify.await("reloaded")
 	if visit(address) == nil {
 		t.Error("one whose certificate is revoked is served")
+	}
+	config.Certificates = []tls.Certificate{enginetest.TLSCertificate(issue())}
+	if err := visit(address); err != nil {
+		t.Errorf("one that has another certificate, and a session from before: %v", err)
 	}
 	tlsify.signal(syscall.SIGTERM)
 	tlsify.wait()

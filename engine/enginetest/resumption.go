@@ -26,6 +26,7 @@ var resumption = []row{
 	{"resume-served-other-name", serverOnly, eachVersion, testResumeServedOtherName},
 	{"resume-served-client-cert", serverOnly, eachVersion, testResumeServedClientCert},
 	{"resume-served-client-cert-refused", serverOnly, eachVersion, testResumeServedClientCertRefused},
+	{"resume-served-client-cert-no-more", serverOnly, eachVersion, testResumeServedClientCertNoMore},
 	{"resume-served-now-required", serverOnly, eachVersion, testResumeServedNowRequired},
 	{"resume-served-classical-at-level-pq", serverOnly, only13, testResumeServedClassicalAtLevelPQ},
 }
@@ -282,6 +283,26 @@ func testResumeServedClientCertRefused(r *rig) {
 		r.Errorf("error %s, want Verify's own", describe(o.err))
 	}
 	o.wantPeerToldBy(engine.AlertCertificateRevoked)
+}
+
+// A client had a new certificate, because its old one was revoked or of a CA that had gone,
+// and could not show it: each of its connections resumed the session of the old one, and
+// was refused, for as long as the ticket was good.
+func testResumeServedClientCertNoMore(r *rig) {
+	cache := tls.NewLRUClientSessionCache(1)
+	old, current := Chain(r, "client"), Issue(r, PKI(r).Intermediate, CertOptions{DNS: []string{"renewed.test"}})
+	t := r.cached(cache, someKey)
+	t.peerShows(TLSCertificate(old))
+	t.served(false)
+	for _, resumed := range []bool{false, true} {
+		t := r.cached(cache, someKey)
+		t.peerShows(TLSCertificate(current))
+		t.server.Resumes = func(p *engine.Peer) bool {
+			return len(p.Certificates) > 0 && !bytes.Equal(p.Certificates[0].Raw, old.Chain[0])
+		}
+		t.served(resumed)
+		t.wantShown(current.Chain)
+	}
 }
 
 // A session that began without a client certificate is no way around one.

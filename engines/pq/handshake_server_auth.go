@@ -179,7 +179,16 @@ func (h *serverHandshake) resumes(t *resumable) bool {
 		return false
 	}
 	return t.usable(h.prefs.now(), h.cfg.Level) && h.cfg.Profile.AllowsGroup(t.origin) && t.byKey(h.cfg.PSKs, len(h.cfg.Identities) > 0) &&
-		t.byType(&h.cfg.Config)
+		t.byType(&h.cfg.Config) && h.takes(t)
+}
+
+// takes tells whether the configuration still takes the client of a ticket.
+func (h *serverHandshake) takes(t *resumable) bool {
+	if h.cfg.Resumes == nil || h.cfg.ClientAuth == engine.ClientAuthNone || len(t.chain) == 0 && t.rawKey == nil {
+		return true
+	}
+	certs, malformed, err := engine.ParseChain(t.chain)
+	return err == nil && h.cfg.Resumes(&engine.Peer{Certificates: certs, Malformed: malformed, RawKey: t.rawKey, Staple: t.staple, SCTs: t.scts})
 }
 
 // ticketLifetime is a day: the keys that seal tickets are the command's to

@@ -142,7 +142,7 @@ func (e Engine) serverConfig(c *engine.ServerConfig) (*tls.Config, error) {
 	if len(c.TicketKeys) > 0 {
 		config.SessionTicketsDisabled = false
 		config.SetSessionTicketKeys(c.TicketKeys)
-		bindTickets(config, c.Level)
+		bindTickets(config, c)
 	}
 	return config, nil
 }

@@ -30,12 +30,17 @@ func unpackSession(ticket, state []byte) (*tls.ClientSessionState, error) {
 	return tls.NewResumptionState(ticket, secrets)
 }
 
+// maxTicketChain keeps a ticket that holds a client's chain, which crypto/tls puts there
+// once more, well below what a ClientHello may hold.
+const maxTicketChain = 1 << 14
+
 // bindTickets has a server resume a session only under the server name that it was
-// begun with (RFC 6066, section 3), which crypto/tls leaves to the client; and at the
+// begun with (RFC 6066, section 3), which crypto/tls leaves to the client; at the
 // post-quantum levels only one that goes back to a handshake with such a group: else its
-// key, and with it the client's identity, is not safe. The configuration is for one
+// key, and with it the client's identity, is not safe; and only where c.Resumes has no
+// objection: crypto/tls looks at the dates of the leaf alone. The configuration is for one
 // connection.
-func bindTickets(config *tls.Config, level engine.Level) {
+func bindTickets(config *tls.Config, c *engine.ServerConfig) {
 	var resumed []byte // the group that the session goes back to which is resumed, if one is
 	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
 		origin := resumed
@@ -43,16 +48,37 @@ func bindTickets(config *tls.Config, level engine.Level) {
 			origin = []byte(engine.GroupName(uint16(state.CurveID)))
 		}
 		session.Extra = append(session.Extra, []byte(state.ServerName), origin)
+		var chain [][]byte
+		total := 0
+		for _, certificate := range state.PeerCertificates {
+			chain = append(chain, certificate.Raw)
+			total += len(certificate.Raw)
+		}
+		if total <= maxTicketChain {
+			session.Extra = append(session.Extra, chain...)
+		}
 		return config.EncryptTicket(state, session)
 	}
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
 		session, err := config.DecryptTicket(ticket, state)
-		if session == nil || len(session.Extra) != 2 || string(session.Extra[0]) != state.ServerName {
+		if session == nil || len(session.Extra) < 2 || string(session.Extra[0]) != state.ServerName {
 			return nil, err
 		}
-		if resumed = session.Extra[1]; level >= engine.LevelPQ && !engine.PostQuantumGroup(string(resumed)) {
+		if resumed = session.Extra[1]; c.Level >= engine.LevelPQ && !engine.PostQuantumGroup(string(resumed)) {
+			return nil, err
+		}
+		if !resumes(c, session.Extra[2:]) {
 			return nil, err
 		}
 		return session, err
 	}
+}
+
+// resumes tells whether c takes the client that has shown this chain, if any.
+func resumes(c *engine.ServerConfig, chain [][]byte) bool {
+	if c.Resumes == nil || c.ClientAuth == engine.ClientAuthNone || len(chain) == 0 {
+		return true
+	}
+	certificates, malformed, err := engine.ParseChain(chain)
+	return err == nil && c.Resumes(&engine.Peer{Certificates: certificates, Malformed: malformed})
 }

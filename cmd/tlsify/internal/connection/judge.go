@@ -73,6 +73,12 @@ func (c *connection) judge(ctx context.Context) func(*engine.Peer) error {
 	}
 }
 
+// takes tells whether the policy takes a peer, and says nothing of it to anyone.
+func (c *connection) takes(peer *engine.Peer) bool {
+	_, err := c.inv.Policy.Check(EvidenceFrom(peer))
+	return err == nil
+}
+
 // refusalAlert is the alert that tells a peer why it is refused (RFC 8446,
 // section 6.2).
 func refusalAlert(code verify.Code) engine.Alert {

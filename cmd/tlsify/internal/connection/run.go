@@ -175,7 +175,7 @@ func (c *connection) handshake(ctx context.Context) (err error) {
 		}
 	} else {
 		config := *c.inv.Server
-		config.Verify = c.judge(ctx)
+		config.Verify, config.Resumes = c.judge(ctx), c.takes
 		c.session, err = c.inv.Engine.(engine.ServerEngine).Server(ctx, stream, &config)
 		c.drop(whenShaken)
 	}
