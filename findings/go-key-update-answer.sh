@@ -12,8 +12,7 @@
 #   go1.27.3: read early "one two three ", <nil>; late "one two ", local error: tls: bad record MAC
 set -euo pipefail
 dir=$(mktemp -d)
-server=
-trap 'kill $server 2>/dev/null || true; rm -rf "$dir"' EXIT
+trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout key.pem -out cert.pem \
 	-subj /CN=localhost -addext subjectAltName=DNS:localhost 2>/dev/null
