@@ -119,6 +119,7 @@ func NotTLS(first []byte) string {
 		{"HTTP", "the peer speaks HTTP without TLS"},
 		{"GET ", notHTTPS}, {"POST", notHTTPS}, {"HEAD", notHTTPS}, {"PUT ", notHTTPS},
 		{"OPTI", notHTTPS}, {"CONN", notHTTPS}, {"DELE", notHTTPS}, {"PRI ", notHTTPS},
+		{"\x00\x00\x00\x08\x04", postgres},
 		{"PROX", proxied}, {"\r\n\r\n\x00", proxied},
 		{"SSH-", "the peer speaks SSH"},
 		{"220 ", greets}, {"220-", greets}, {"* OK", greets}, {"+OK ", greets},
@@ -133,5 +134,6 @@ func NotTLS(first []byte) string {
 const (
 	notHTTPS = "the peer sent an HTTP request without TLS"
 	greets   = "the peer greets in clear: it does not speak TLS from the start"
+	postgres = "the peer asks for TLS in PostgreSQL's own words: it is to send TLS from the first byte (sslnegotiation=direct)"
 	proxied  = "the peer sent a header of the PROXY protocol: a proxy before us is to send TLS from the first byte"
 )

@@ -104,6 +104,7 @@ func TestGreetings(t *testing.T) {
 		"OPTIONS * HTTP/1.1\r\n":                                 "HTTP request without TLS",
 		"PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n":            "PROXY protocol",
 		"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\x01\x02\x03\x04": "PROXY protocol",
+		"\x00\x00\x00\x08\x04\xd2\x16\x2f":                       "sslnegotiation=direct",
 		"\x00\x00\x00\x00\x00\x00\x00":                           "does not speak TLS",
 		"QUIT, or whatever\r\n":                                  "does not speak TLS",
 	} {
