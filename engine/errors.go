@@ -133,7 +133,7 @@ func NotTLS(first []byte) string {
 
 const (
 	notHTTPS = "the peer sent an HTTP request without TLS"
-	greets   = "the peer greets in clear: it does not speak TLS from the start"
+	greets   = "the peer greets in clear: it does not speak TLS from the start, and is asked for it with --starttls"
 	postgres = "the peer asks for TLS in PostgreSQL's own words: it is to send TLS from the first byte (sslnegotiation=direct)"
 	proxied  = "the peer sent a header of the PROXY protocol: a proxy before us is to send TLS from the first byte"
 )

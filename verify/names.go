@@ -186,6 +186,9 @@ func parseDomain(s string) (string, error) {
 	if host == "" {
 		return "", errors.New("is empty")
 	}
+	if fault := aroundHost(host); fault != nil {
+		return "", fault
+	}
 	if host[0] == '-' {
 		return "", errors.New("begins with a hyphen, as an option does")
 	}
@@ -208,6 +211,20 @@ func parseDomain(s string) (string, error) {
 		return "", errors.New("ends in a number but is no IP address")
 	}
 	return host, nil
+}
+
+// aroundHost says what is no part of a host's name and people give with it.
+func aroundHost(s string) error {
+	host, port, hasPort := strings.Cut(s, ":")
+	switch {
+	case strings.Contains(s, "//"):
+		return errors.New("is a URL: only the host in it is a name")
+	case strings.Contains(s, "@"):
+		return errors.New("has a user before the @: only the host behind it is a name")
+	case hasPort && host != "" && port != "" && strings.Trim(port, "0123456789") == "":
+		return fmt.Errorf("has a port, which is no part of a name: %s", host)
+	}
+	return nil
 }
 
 // toASCII converts U-labels after IDNA2008 (RFC 5891), as RFC 9525, section

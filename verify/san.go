@@ -111,7 +111,7 @@ func (p *Policy) checkNames(leaf *x509.Certificate, alt altNames) []Reason {
 	}
 	presented := presentedNames(leaf, alt)
 	if len(presented) == 0 {
-		return []Reason{reason(NameWrong, "the certificate is for no name at all (a common name does not count), so not for %s", quoteSome(wanted))}
+		return []Reason{reason(NameWrong, "the certificate is for no name at all (a common name does not count), so not for %s: it must be issued with the name as a subjectAltName", quoteSome(wanted))}
 	}
 	for _, name := range p.Names {
 		// As in a URL, too: the certificates of Vite's plugin basic-ssl have [::1].

@@ -60,7 +60,7 @@ func printFingerprint(ctx context.Context, res *acquire.Resources) (int, error) 
 func hear(ctx context.Context, res *acquire.Resources) (message []byte, err error) {
 	defer func() {
 		if err != nil && ctx.Err() == nil {
-			err = status.Usagef("fingerprint: %v", err)
+			err = status.Usagef("fingerprint: %s", status.NetText(err))
 		}
 	}()
 	var file *os.File

@@ -64,6 +64,8 @@ func TestProgDescriptors(t *testing.T) {
 func TestProgStatus(t *testing.T) {
 	script := t.TempDir() + "/no-program"
 	os.WriteFile(script, []byte("#!/missing/interpreter\n"), 0o755)
+	noProgram := t.TempDir() + "/no-program"
+	os.WriteFile(noProgram, []byte("echo hello\n"), 0o755)
 	plain := t.TempDir() + "/plain"
 	os.WriteFile(plain, []byte("text\n"), 0o644)
 	for _, c := range []struct {
@@ -77,7 +79,8 @@ func TestProgStatus(t *testing.T) {
 		{"not-found", "talk", "good", "no-such-program", 127, "error usage .*no-such-program.*"},
 		{"not-found-path", "talk", "good", "/missing/program", 127, "error usage .*"},
 		{"not-executable", "talk", "good", plain, 126, "error usage .*"},
-		{"no-interpreter", "talk", "good", script, 126, "error usage .*"},
+		{"no-interpreter", "talk", "good", script, 126, "error usage .*its interpreter /missing/interpreter is not there"},
+		{"no-program", "talk", "good", noProgram, 126, "error usage .*it is no program of this machine's, and no script .*"},
 		{"refused", "talk", "expired", "prog get x", 105, "error cert-expired .*"},
 		{"no-tls", "clear-http", "good", "prog get x", 104, "error tls-protocol .*"},
 		{"lost", "closes", "good", "prog get x", 103, "error network-io .*"},

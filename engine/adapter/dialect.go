@@ -51,6 +51,9 @@ func (d *Dialect) Blame(err error, records *RecordConn) error {
 	}
 	for _, known := range d.Faults {
 		if strings.Contains(err.Error(), known.Part) {
+			if known.Fault == engine.FaultVersion { // whose number the library says in hexadecimal
+				err = errors.New("the peer has no TLS 1.2 or 1.3, but an older version")
+			}
 			if known.Hint != "" {
 				err = fmt.Errorf("%w: %s", err, known.Hint)
 			}

@@ -29,7 +29,15 @@ var testDialect = Dialect{
 		}
 		return first, ok
 	},
-	Faults: []FaultText{{Part: "no group", Fault: engine.FaultNoCommonGroup}},
+	Faults: []FaultText{{Part: "no group", Fault: engine.FaultNoCommonGroup}, {Part: "versions: [302]", Fault: engine.FaultVersion}},
+}
+
+// The numbers of versions are for no person.
+func TestVersionText(t *testing.T) {
+	err := testDialect.Blame(errors.New("unsupported versions: [302]"), NewRecordConn(nil))
+	if want := "the peer has no TLS 1.2 or 1.3, but an older version"; err.Error() != want {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestBlame(t *testing.T) {

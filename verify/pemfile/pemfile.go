@@ -323,7 +323,7 @@ func Foreign(data []byte) string {
 	case Wrapped(data) != "":
 		return Wrapped(data)
 	case IsDER(data), isShortDER(data):
-		return "it is in DER, not PEM: convert it with openssl"
+		return "it is in DER, not PEM: convert it with `openssl x509 -inform DER`, or a key with `openssl pkey -inform DER`"
 	case strings.Contains(string(data[:min(len(data), 1<<16)]), "BEGIN"):
 		return "it has no whole PEM block: the lines with -----BEGIN and -----END are damaged"
 	}

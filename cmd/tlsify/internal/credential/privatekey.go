@@ -61,7 +61,7 @@ func ParseKey(content []byte, other OtherKeys) (crypto.Signer, error) {
 func parseBlock(block *pemfile.Block, other OtherKeys) (crypto.Signer, error) {
 	switch {
 	case block.Label == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers, "ENCRYPTED") || strings.Contains(block.Headers, "DEK-Info"):
-		return nil, errors.New("the private key is encrypted; give it as fd:N from the program that decrypts it")
+		return nil, errors.New("the private key is encrypted: `openssl pkey` decrypts it, into a file or on a descriptor, --key fd:N")
 	case block.Label == "OPENSSH PRIVATE KEY":
 		// Its public key stands in clear, by the kind's name.
 		if content, err := block.Decode(nil); err == nil && bytes.Contains(content, []byte("ssh-ed25519")) {

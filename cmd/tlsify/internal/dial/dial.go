@@ -18,7 +18,7 @@ import (
 )
 
 // Dial opens a stream. It ends early with context.Cause(ctx), but where a
-// proxy let the deadline pass. Other errors are a *net.DNSError where the name
+// proxy let the deadline pass. Other errors are a *NameError where the name
 // could not be resolved, an *Error where no address could be connected to, and
 // a *ProxyError for whatever fails on the way to a proxy, in it, or behind it.
 func Dial(ctx context.Context, t Target) (*Stream, error) {

@@ -18,6 +18,23 @@ import (
 // patience bounds what should not take any time.
 const patience = 20 * time.Second
 
+// What package net says of a DNS server that is not reached are the names of its calls.
+func TestNameError(t *testing.T) {
+	for _, c := range []struct {
+		err  net.DNSError
+		want string
+	}{
+		{net.DNSError{Err: "no such host", Name: "a.test", Server: "192.0.2.1:53", IsNotFound: true}, "no such host, says the DNS server 192.0.2.1:53"},
+		{net.DNSError{Err: "dial udp 192.0.2.1:53: connect: network is unreachable", Name: "a.test", Server: "192.0.2.1:53"}, "the DNS server 192.0.2.1:53: network is unreachable"},
+		{net.DNSError{Err: "read udp [::1]:5->[::1]:53: i/o timeout", Name: "a.test", Server: "[::1]:53", IsTimeout: true}, "the DNS server [::1]:53 does not answer"},
+		{net.DNSError{Err: "no IPv6 address", Name: "a.test", IsNotFound: true}, "no IPv6 address"},
+	} {
+		if text := (&NameError{&c.err}).Error(); text != "cannot look up a.test: "+c.want {
+			t.Errorf("%s", text)
+		}
+	}
+}
+
 func within(t testing.TB, limit time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -238,9 +255,9 @@ func TestErrors(t *testing.T) {
 		"refused-2": {Target{Network: "tcp", Address: "two.test:PORT"}, new(*Error), "two.test:PORT: no address answers: 127.0.0.1:PORT: connection refused; 127.0.0.2:PORT: connection refused"},
 		"many":      {Target{Network: "tcp", Address: "many.test:PORT"}, new(*Error), "many.test:PORT: no address answers: " + strings.Repeat("127.0.0.1:PORT: connection refused; ", attemptsShown) + "and 3 more"},
 		"fast-open": {Target{Network: "tcp", Address: "two.test:PORT", TCPFastOpen: true}, new(*Error), "two.test:PORT: no address answers: 127.0.0.1:PORT: connection refused; 127.0.0.2:PORT: connection refused"},
-		"no-name":   {Target{Network: "tcp", Address: "none.test:PORT"}, new(*net.DNSError), "lookup none.test: no such host"},
-		"no-name-f": {Target{Network: "tcp", Address: "none.test:PORT", TCPFastOpen: true}, new(*net.DNSError), "lookup none.test: no such host"},
-		"only-4":    {Target{Network: "tcp6", Address: "four.test:PORT"}, new(*net.DNSError), "lookup four.test: no such host"},
+		"no-name":   {Target{Network: "tcp", Address: "none.test:PORT"}, new(*net.DNSError), "cannot look up none.test: no such host"},
+		"no-name-f": {Target{Network: "tcp", Address: "none.test:PORT", TCPFastOpen: true}, new(*net.DNSError), "cannot look up none.test: no such host"},
+		"only-4":    {Target{Network: "tcp6", Address: "four.test:PORT"}, new(*net.DNSError), "cannot look up four.test: no such host"},
 		"not-4":     {Target{Network: "tcp4", Address: "[::1]:PORT"}, new(*Error), "::1: not an IPv4 address"},
 		"not-6":     {Target{Network: "tcp6", Address: "127.0.0.1:PORT"}, new(*Error), "127.0.0.1: not an IPv6 address"},
 		"mapped":    {Target{Network: "tcp6", Address: "[::ffff:127.0.0.1]:PORT"}, new(*Error), "127.0.0.1: not an IPv6 address"},

@@ -36,6 +36,28 @@ func reason(err error) string {
 	return err.Error()
 }
 
+// NameError is a name that could not be looked up. It wraps the error of package net, which
+// keeps of the error behind it the text alone, with the names of calls before the reason.
+type NameError struct{ DNS *net.DNSError }
+
+func (e *NameError) Error() string {
+	text, reason := "cannot look up "+e.DNS.Name+": ", e.DNS.Err
+	if at := strings.LastIndex(reason, ": "); at >= 0 {
+		reason = reason[at+len(": "):]
+	}
+	server := "the DNS server " + e.DNS.Server
+	switch {
+	case e.DNS.Server == "":
+		return text + reason
+	case e.DNS.IsNotFound:
+		return text + reason + ", says " + server
+	case e.DNS.IsTimeout:
+		return text + server + " does not answer"
+	}
+	return text + server + ": " + reason
+}
+func (e *NameError) Unwrap() error { return e.DNS }
+
 // plain strips what package net puts around the error of a connection to
 // address.
 func plain(err error, address string) *Error {

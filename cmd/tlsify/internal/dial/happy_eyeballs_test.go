@@ -178,7 +178,7 @@ var races = []struct {
 	}, {
 		name:    "no address at all",
 		lookups: map[string]behaviour{"ip4": {after: 10, fails: true}, "ip6": {after: 20, fails: true}},
-		winner:  "lookup a.test: scripted failure",
+		winner:  "cannot look up a.test: scripted failure",
 	}, {
 		name:     "the time limit",
 		addrs:    map[string]behaviour{"v6a": {after: never}, "v4a": {after: never}},

@@ -16,7 +16,7 @@ import (
 func (d *dialer) viaProxy(ctx context.Context, t Target) (*Stream, error) {
 	p := t.Proxy
 	destinations, err := d.destinations(ctx, t)
-	var unresolved *net.DNSError
+	var unresolved *NameError
 	if errors.As(err, &unresolved) && !expired(ctx) {
 		return nil, unresolved // the target's name is nothing of the proxy's
 	} else if err != nil {

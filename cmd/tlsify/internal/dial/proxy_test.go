@@ -160,7 +160,7 @@ func TestProxyErrorsByKind(t *testing.T) {
 	// The proxy's own name and address are the proxy's matter.
 	p := parse("http://none.test:3128")
 	_, err := d.dial(within(t, patience), Target{Network: "tcp", Address: "peer.test:443", Proxy: p})
-	checkProxyError(t, err, p, "lookup none.test: no such host")
+	checkProxyError(t, err, p, "cannot look up none.test: no such host")
 	if !errors.As(err, new(*net.DNSError)) {
 		t.Error("the cause is not there")
 	}
@@ -173,7 +173,7 @@ func TestProxyErrorsByKind(t *testing.T) {
 
 	// The target's name is not.
 	_, err = d.dial(within(t, patience), Target{Network: "tcp", Address: "none.test:443", Proxy: parse("socks5://proxy.test:" + port)})
-	if err == nil || err.Error() != "lookup none.test: no such host" || errors.As(err, new(*ProxyError)) {
+	if err == nil || err.Error() != "cannot look up none.test: no such host" || errors.As(err, new(*ProxyError)) {
 		t.Errorf("error %v", err)
 	}
 

@@ -49,7 +49,7 @@ func ParseProxy(text string, exposed bool) (*Proxy, error) {
 		user, password, given := strings.Cut(rest[:at], ":")
 		rest = rest[at+1:]
 		if given && exposed {
-			return nil, errors.New("the proxy's password does not belong where others can read it")
+			return nil, errors.New("the proxy's password does not belong where others can read it: give the option by --options-fd")
 		}
 		if err := p.setUser(user, password); err != nil {
 			return nil, err

@@ -125,11 +125,11 @@ func (d *dialer) query(ctx context.Context, network, host string) answer {
 	case err == nil && len(addrs) > 0:
 		return answer{network, addrs, nil}
 	case errors.As(err, &dns):
-		return answer{network, nil, dns}
+		return answer{network, nil, &NameError{dns}}
 	}
 	// Package net has another error for a name whose addresses, in a hosts
 	// file, are all of the other family.
-	return answer{network, nil, &net.DNSError{Err: "no " + familyName(network) + " address", Name: host, IsNotFound: true}}
+	return answer{network, nil, &NameError{&net.DNSError{Err: "no " + familyName(network) + " address", Name: host, IsNotFound: true}}}
 }
 
 // worse chooses the one of two look-ups' errors that says more: that a name is

@@ -73,7 +73,7 @@ func Starttls(ctx context.Context, stream ClearStream, protocol, name string) er
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		return &StarttlsError{protocol, err}
+		return &StarttlsError{protocol, c.explained(err)}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package dial
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,7 @@ type conversation struct {
 	store  [4 << 10]byte
 	ahead  []byte // of store, not yet understood
 	left   int    // how much may still be read
+	alert  bool   // what came first is an alert of TLS
 	begun  bool   // a byte of the present answer has come
 	failed error  // what ReadByte has failed with
 }
@@ -95,6 +97,7 @@ func (c *conversation) fill() error {
 	}
 	n, err := c.stream.Read(c.store[:min(len(c.store), c.left)])
 	c.ahead = c.store[:n]
+	c.alert = c.alert || c.left == totalLimit && bytes.HasPrefix(c.ahead, []byte{21, 3})
 	c.left -= n
 	switch {
 	case n > 0 || err == nil:
@@ -158,6 +161,15 @@ func (c *conversation) nothingBehind() error {
 		return broken(err)
 	}
 	return c.stream.SetDeadline(time.Time{})
+}
+
+// explained adds to an error of a server that has said nothing, or an alert of TLS (RFC
+// 8446, section 6), what that looks like.
+func (c *conversation) explained(err error) error {
+	if c.alert || c.left == totalLimit {
+		return fmt.Errorf("%w; if that port has TLS from the start, leave --starttls out", err)
+	}
+	return err
 }
 
 // broken is a failure of the connection, without the name of a system call.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Every protocol comes to TLS, however the bytes are cut, and the stream is
@@ -119,6 +120,34 @@ func TestSilence(t *testing.T) {
 			}
 		}
 	})
+}
+
+// At a port with TLS from the start STARTTLS ends in silence, or with an alert; the error
+// said nothing of that.
+func TestTLSFromTheStart(t *testing.T) {
+	const hint = "leave --starttls out"
+	for name, c := range map[string]struct {
+		protocol string
+		turns    []turn
+		end      func(*server)
+		hint     bool
+	}{
+		"silent":       {"smtp", []turn{{"", ""}}, hold, true},
+		"closes":       {"postgres", []turn{{"", "\x00\x00\x00\x08\x04\xd2\x16\x2f"}}, nil, true},
+		"alert":        {"irc", []turn{{"", "STARTTLS\r\n"}, {"\x15\x03\x03\x00\x02\x02\x46", ""}}, nil, true},
+		"greets":       {"smtp", []turn{{"220 hi\r\n", ""}}, hold, false},
+		"greets, ends": {"pop3", []turn{{"+OK\r\n", "STLS\r\n"}}, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+			defer cancel()
+			fd, _ := dial(t, c.turns, false, c.end)
+			if text := errorText(Starttls(ctx, fd, c.protocol, "peer.test")); text == "" || strings.Contains(text, hint) != c.hint {
+				t.Errorf("the error is %q", text)
+			}
+		})
+	}
 }
 
 // Ten megabytes without an end are given up long before.

@@ -28,7 +28,7 @@ func Listen(ctx context.Context, network, address string, listening func(address
 	}()
 	listener, err := net.Listen(network, address)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen: %w", err)
+		return nil, err
 	}
 	defer listener.Close()
 	defer context.AfterFunc(ctx, func() { listener.Close() })()

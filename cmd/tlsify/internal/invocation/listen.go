@@ -65,6 +65,9 @@ func (p *parser) listenAddress(s string) (t Target, err error) {
 		return Target{Network: "unix", Address: path}, checkPath(path)
 	}
 	host, port, err := split(s)
+	if place := ofURL(s); place != "" {
+		return t, status.Usagef("this is a URL: the address to listen at would be %s", place)
+	}
 	if isNumber(s) {
 		return t, status.Usagef("%q is not HOST:PORT: 127.0.0.1:%s is for this machine alone, :%s for every address", s, s, s)
 	}

@@ -143,8 +143,9 @@ func (p *parser) sandbox() error {
 // engine takes --engine, else TLSIFY_ENGINE, else the first.
 func (p *parser) engine() error {
 	name, ok := p.words.Value("engine")
+	from := ""
 	if !ok {
-		name = p.Env["TLSIFY_ENGINE"]
+		name, from = p.Env["TLSIFY_ENGINE"], "the variable TLSIFY_ENGINE: "
 	}
 	at := 0
 	if name != "" {
@@ -152,7 +153,7 @@ func (p *parser) engine() error {
 	}
 	if at < 0 {
 		return &status.Failure{Status: status.Usage, Code: "engine-unsupported",
-			Text: "this build has no engine " + strconv.Quote(status.Cut(name)) + "; see tlsify engines"}
+			Text: from + "this build has no engine " + strconv.Quote(status.Cut(name)) + "; see tlsify engines"}
 	}
 	p.inv.Engine = p.Engines[at]
 	return nil

@@ -168,7 +168,29 @@ func noPlace(s string) error {
 	if name, nameErr := verify.ParseName(host); err == nil && nameErr == nil && (name.IsDNS() || name.IsIP()) {
 		return status.Usagef("%q is not HOST:PORT: which port? That of HTTPS would be %s", status.Cut(s), status.Cut(net.JoinHostPort(host, "443")))
 	}
+	if strings.HasPrefix(s, "/") {
+		return status.Usagef("%q is not HOST:PORT: a socket in the file system is unix:%s", status.Cut(s), status.Cut(s))
+	}
 	return status.Usagef("%q is not HOST:PORT (an IPv6 address stands in brackets)", status.Cut(s))
+}
+
+// ofURL is the place that a URL names, with its scheme or from its host on, or nothing
+// where s is no URL.
+func ofURL(s string) string {
+	if !strings.Contains(s, "/") {
+		return ""
+	}
+	if !strings.Contains(s, "//") {
+		s = "//" + s
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return ""
+	}
+	if _, err := verify.ParseName(u.Hostname()); err != nil {
+		return ""
+	}
+	return status.Cut(net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443")))
 }
 
 // portNumber is the number that a port's or a service's name stands for. A sign is part
@@ -189,10 +211,8 @@ type endpoint struct {
 // splitHostPort reads HOST:PORT.
 func splitHostPort(s string) (host endpoint, port string, err error) {
 	text, port, err := split(s)
-	if strings.Contains(s, "//") {
-		if url, urlErr := url.Parse(s); urlErr == nil && url.Host != "" {
-			return host, "", status.Usagef("this is a URL: tlsify speaks no HTTP, and connects to %s", status.Cut(net.JoinHostPort(url.Hostname(), cmp.Or(url.Port(), "443"))))
-		}
+	if place := ofURL(s); place != "" {
+		return host, "", status.Usagef("this is a URL: tlsify speaks no HTTP, and connects to %s", place)
 	}
 	switch {
 	case err != nil || port == "":

@@ -31,7 +31,7 @@ import (
 func Run(ctx context.Context, inv *acquire.Resources) error {
 	sockets, err := open(inv.Listen.Target)
 	if err != nil {
-		return status.Usagef("cannot listen: %v", err)
+		return status.Usagef("cannot listen: %s", status.NetText(err))
 	}
 	id := identityOf(inv.Listen.Target)
 	defer remove(inv.Listen.Target, id)
@@ -183,7 +183,7 @@ func open(t invocation.Target) ([]*stream.FD, error) {
 	}
 	listener, err := net.Listen(t.Network, t.Address)
 	if errors.Is(err, unix.EACCES) && t.Network == "tcp" {
-		err = fmt.Errorf("%w: a low port is root's, who leaves off being root by --user, or a service manager's to open", err)
+		err = fmt.Errorf("%s: a low port is root's, who leaves off being root by --user, or a service manager's to open", status.NetText(err))
 	}
 	if err != nil {
 		return nil, err

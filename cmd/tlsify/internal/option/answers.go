@@ -12,7 +12,7 @@ var serving = []answer{
 	{"-k --insecure --no-verify --no-check-certificate --no-ca-verification -noverify --no-verify-cert -verify_quiet " +
 		"-verify -Verify --verify -verify_return_error -verify_depth -partial_chain -x509_strict --ssl-verify --ca-verification",
 		"clients are asked for a certificate by --client-auth require with --client-trust FILE, and not without it"},
-	{"--cacert -CAfile --CAfile --x509cafile --ca-certificate --ssl-trustfile --cafile -CApath --CApath --capath --ca-directory -CAstore --ca-native",
+	{"--cacert --ca -CAfile --CAfile --x509cafile --ca-certificate --ssl-trustfile --cafile -CApath --CApath --capath --ca-directory -CAstore --ca-native",
 		"of clients it is --client-trust FILE or --client-trust DIR, with --client-auth require"},
 	{"-verify_hostname --verify-hostname -verify_ip -verify_email --checkhost", "of a client no name is checked: --pin says which key it must have"},
 	{"-servername --servername --sni-hostname --ssl-servername", "of several --cert the client's server name chooses"},
@@ -36,7 +36,7 @@ var serving = []answer{
 var answers = []answer{
 	{"-k --insecure --no-check-certificate --no-ca-verification -noverify --no-verify --no-verify-cert -verify_quiet",
 		"the certificate is always checked; to accept a server that no one vouches for, give its key: --trust none --pin PIN, which the error of a first attempt names"},
-	{"--cacert -CAfile --CAfile --x509cafile --ca-certificate --ssl-trustfile --cafile -CApath --CApath --capath --ca-directory -CAstore --ca-native",
+	{"--cacert --ca -CAfile --CAfile --x509cafile --ca-certificate --ssl-trustfile --cafile -CApath --CApath --capath --ca-directory -CAstore --ca-native",
 		"here it is --trust FILE or --trust DIR; the system's roots are trusted without it"},
 	{"-verify -verify_return_error -verify_depth --verify -Verify -partial_chain -x509_strict --ssl-verify --ca-verification",
 		"the certificate is always checked; there is nothing to switch on"},

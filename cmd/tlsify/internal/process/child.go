@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -91,22 +93,69 @@ func missing(file string, err error) error {
 	return fmt.Errorf("%s: %w; of all forms only a client without PROG goes without it", file, err)
 }
 
-// Find looks a program up in PATH, as execvp does.
+// Find looks a program up in PATH, as execvp does. What could not be started all the
+// same, because there is no interpreter, is told before there is a connection.
 func Find(name string) (string, error) {
+	cannot := func(code int, reason string) error {
+		return &status.Failure{Status: code, Code: "usage", Text: "cannot start " + status.Cut(name) + ": " + reason}
+	}
 	path, err := exec.LookPath(name)
-	if err == nil || errors.Is(err, exec.ErrDot) {
+	switch {
+	case err == nil || errors.Is(err, exec.ErrDot):
+		if lack := interpreterLack(path); lack != "" {
+			return "", cannot(status.CannotRun, lack)
+		}
 		return path, nil
+	case name == "":
+		return "", &status.Failure{Status: status.NotFound, Code: "usage", Text: "cannot start a program without a name: an empty word stands behind --"}
+	case errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EISDIR):
+		return "", cannot(status.CannotRun, plainExec(err))
+	case strings.ContainsAny(name, " \t\n"):
+		return "", cannot(status.NotFound, plainExec(err)+"; a program and its arguments are a word each, and a line for the shell is -- sh -c 'LINE'")
 	}
-	code := status.NotFound
-	if errors.Is(err, fs.ErrPermission) {
-		code = status.CannotRun
+	return "", cannot(status.NotFound, plainExec(err))
+}
+
+// interpreterLack says why a script cannot be started for its first line, or nothing.
+// execve(2) says only that there is no such file, as if it were the script. What cannot
+// be read is no script that could run.
+func interpreterLack(path string) string {
+	const most = 256 // of which the kernel takes no more (BINPRM_BUF_SIZE)
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return ""
 	}
-	return "", &status.Failure{Status: code, Code: "usage", Text: "cannot start " + status.Cut(name) + ": " + plainExec(err)}
+	defer file.Close()
+	var begin [most]byte
+	n, _ := file.Read(begin[:])
+	line, is := strings.CutPrefix(string(begin[:n]), "#!")
+	if !is {
+		return ""
+	}
+	line, _, _ = strings.Cut(line, "\n")
+	words := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' })
+	if len(words) == 0 {
+		return ""
+	}
+	if _, err := os.Stat(words[0]); !errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	interpreter, dos := strings.CutSuffix(words[0], "\r")
+	if dos {
+		return "its first line ends as those of DOS and Windows do, with a carriage return: take that off every line"
+	}
+	return "its interpreter " + status.Cut(interpreter) + " is not there"
 }
 
 func plainExec(err error) string {
+	if errors.Is(err, exec.ErrNotFound) {
+		return "it is not in PATH"
+	}
 	if e, ok := errors.AsType[*exec.Error](err); ok {
-		return e.Err.Error()
+		err = e.Err
+	}
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		err = path.Err
 	}
 	return err.Error()
 }

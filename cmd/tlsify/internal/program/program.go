@@ -171,10 +171,16 @@ func (p *Program) Start(env []string) error {
 	if p.door != nil {
 		start = p.ask
 	}
-	if err := start(env); err != nil {
-		return cannot("start "+status.Cut(p.name), err)
+	err := start(env)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.ENOEXEC): // a shell would take it for a script
+		err = errors.New("it is no program of this machine's, and no script that begins with #!")
+	case errors.Is(err, unix.ENOENT): // which was there
+		err = errors.New("it, or the loader or the interpreter that it names, is not there")
 	}
-	return nil
+	return cannot("start "+status.Cut(p.name), err)
 }
 
 // TellEnd tells PROG how the peer's stream has ended, before it can see the end

@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"os"
 	"strings"
 	"syscall"
 )
@@ -91,6 +93,27 @@ func CutTo(s string, most int) string {
 		return strings.ToValidUTF8(s[:most], "") + "..."
 	}
 	return s
+}
+
+// NetText says what is wrong with a network without what package net puts around it.
+func NetText(err error) string {
+	op, ok := err.(*net.OpError)
+	if !ok {
+		return err.Error()
+	}
+	if name, ok := errors.AsType[*net.DNSError](op.Err); ok && name.IsNotFound {
+		return "there is no host " + Cut(name.Name)
+	} else if ok {
+		return "cannot look up " + Cut(name.Name)
+	}
+	err = op.Err
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		err = call.Err
+	}
+	if op.Addr == nil {
+		return err.Error()
+	}
+	return Cut(op.Addr.String()) + ": " + err.Error()
 }
 
 // PathText says what is wrong with a file without the name of a system call.
