@@ -154,7 +154,7 @@ func printHelp(topic string) (int, error) {
 
 func printed(err error) (int, error) {
 	if err != nil {
-		return 0, &status.Failure{Status: status.Local, Code: "local-io", Text: err.Error()}
+		return 0, &status.Failure{Status: status.Local, Code: "local-io", Text: status.PathText(err)}
 	}
 	return status.OK, nil
 }

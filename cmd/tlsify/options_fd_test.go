@@ -52,6 +52,7 @@ func TestBadOptionsDescriptor(t *testing.T) {
 		{"unknown", "", "no-check\n", `unknown option "no-check"`},
 		{"assigned", "", "proxy=http://me:secret@h:1\n", "a line is `NAME VALUE`, and not what begins with \"proxy=\""},
 		{"assigned-in-a-word", "", "me:secret@h\n", "a line is `NAME VALUE`, and not what begins with \"me:\""},
+		{"indented", "", "    proxy http://me:secret@h:1\n", "a line is `NAME VALUE`, and begins with no blank"},
 		{"dashes", "", "--name a.test\n", `unknown option "--name": here it stands without dashes: name`},
 		{"twice", "", "sni a.test\nsni b.test\n", `--sni is given twice`},
 		{"in-argv-as-well", "--sni a.test", "sni b.test\n", `--sni is given twice`},

@@ -303,7 +303,7 @@ func TestReloadLeavesNothing(t *testing.T) {
 	}
 	good := func() {
 		write(tickets, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")()
-		write(staple, "anything")()
+		write(staple, "\x30\x00")()
 		put(enginetest.MLDSA65)()
 	}
 	good()

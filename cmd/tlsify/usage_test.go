@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"tlsify/cmd/tlsify/internal/privilege"
+	"tlsify/engine/enginetest"
 )
 
 // usageErrors are invocations that cannot be carried out. Each ends with
@@ -178,6 +179,7 @@ var usageErrors = []struct {
 	{"client-trust-system", "accept|--client-auth|require|--client-trust|system|--cert|GOOD.pem|--key|GOOD.key|--|prog", `name a file`, ""},
 	{"client-auth-unknown", "accept|--client-auth|maybe|--cert|GOOD.pem|--key|GOOD.key|--|prog", `--client-auth: want none, request or require, not "maybe"`, ""},
 	{"staple-file-no-response", "listen|--cert|GOOD.pem|--key|GOOD.key|--staple-file|GOOD.key|127.0.0.1:0|--|prog", `--staple-file: .*good.key: `, ""},
+	{"staple-file-text", "listen|--cert|GOOD.pem|--key|GOOD.key|--staple-file|DIR/text|127.0.0.1:0|--|prog", `--staple-file: .*text: it is no OCSP response`, ""},
 	{"listen-without-program", "listen|--cert|GOOD.pem|--key|GOOD.key|127.0.0.1:0", `listen needs a program`, ""},
 	{"listen-empty-port", "listen|--cert|GOOD.pem|--key|GOOD.key|127.0.0.1:|--|prog", `which port\?`, ""},
 	{"listen-empty-port-everywhere", "listen|--cert|GOOD.pem|--key|GOOD.key|:|--|prog", `":" is not HOST:PORT`, ""},
@@ -274,4 +276,23 @@ func TestOpportunisticNeedsAnEar(t *testing.T) {
 			t.Errorf("descriptor 2: %q", l.err.text())
 		}
 	})
+}
+
+// What cannot be printed is told of without the name of a system call.
+func TestFullOutput(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip(err)
+	}
+	s := startServer(t, "talk")
+	for _, args := range [][]string{{"version"}, {"help"}, append(append([]string{"inspect", "--name", enginetest.Host}, trusting(t)...), s.address)} {
+		t.Run(args[0], func(t *testing.T) {
+			l := newLaunch(t)
+			l.quietly()
+			l.give(1, openRaw(t, "/dev/full", os.O_WRONLY))
+			l.start(args...).expect(8)
+			if want := "tlsify: /dev/stdout: no space left on device (local-io)\n"; l.err.text() != want {
+				t.Errorf("descriptor 2: %q", l.err.text())
+			}
+		})
+	}
 }

@@ -2,6 +2,7 @@ package connection
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
 	"time"
@@ -52,7 +53,7 @@ func (c *connection) inspect(ctx context.Context) int {
 	default:
 	}
 	if err := c.print(facts.NewReport(seen)); err != nil {
-		local := Blame(&pump.LocalError{Err: err}, c.at, false)
+		local := Blame(&pump.LocalError{Err: errors.New(status.PathText(err))}, c.at, false)
 		c.inv.Say.Failure(local)
 		return local.Status
 	}

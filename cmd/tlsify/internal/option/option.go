@@ -399,6 +399,8 @@ func (w *Words) AddLines(lines []string) error {
 		name, value, _ := strings.Cut(line, " ")
 		at := slices.IndexFunc(Table, func(o Option) bool { return o.Name == name })
 		switch {
+		case name == "":
+			return status.Usagef("--options-fd: a line is `NAME VALUE`, and begins with no blank")
 		case at < 0 && strings.ContainsFunc(name, notOfName):
 			// What is behind may be a secret.
 			return status.Usagef("--options-fd: a line is `NAME VALUE`, and not what begins with %q", status.Cut(name[:strings.IndexFunc(name, notOfName)+1]))
