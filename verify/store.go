@@ -47,9 +47,12 @@ type StoreError struct {
 }
 
 func (e *StoreError) Error() string {
-	what := "trust"
-	if e.CRL {
+	what := "the roots in"
+	switch {
+	case e.CRL:
 		what = "CRL"
+	case e.Source == systemSource:
+		return e.Err.Error()
 	}
 	// What package os returns names the operation and the path again.
 	var path *fs.PathError

@@ -39,6 +39,9 @@ var (
 	}
 )
 
+// systemSource is the source of an error of no file: that there is none.
+const systemSource = "system"
+
 // SystemStore is the system's roots. certFile and certDir are the values of
 // SSL_CERT_FILE and SSL_CERT_DIR, a list with colons; where both are empty, the
 // well-known places are used, else nothing but what is given. All that is
@@ -89,7 +92,7 @@ func wellKnownStore() (*Store, error) {
 		}
 	}
 	if s.sources == nil {
-		return nil, &StoreError{Source: "system", Err: errors.New("there are no roots in the usual places: install the distribution's ca-certificates, or set SSL_CERT_FILE")}
+		return nil, &StoreError{Source: systemSource, Err: errors.New("there are no roots in the usual places: install the distribution's ca-certificates, or set SSL_CERT_FILE")}
 	}
 	return s, nil
 }

@@ -221,7 +221,7 @@ func TestStoreUnreadable(t *testing.T) {
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "missing")
 	_, err := LoadStore(missing)
-	wantStoreError(t, err, missing, "no such file")
+	wantStoreError(t, err, missing, "the roots in "+missing+": no such file")
 	_, err = LoadStore(dir)
 	wantStoreError(t, err, dir, "no certificate file")
 	_, err = SystemStore(missing, "")

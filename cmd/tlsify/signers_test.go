@@ -167,7 +167,7 @@ func TestSignerFaults(t *testing.T) {
 		status int
 		line   string
 	}{
-		"no-socket":    {"signer:unix:/missing", "30s", 101, "error usage .*signer:unix:/missing.*"},
+		"no-socket":    {"signer:unix:/missing", "30s", 101, "error usage --key signer:unix:/missing: no such file or directory"},
 		"no-command":   {"signer:true", "30s", 101, "error usage .*has no key for .*the signer has ended"},
 		"no-key":       {"signer:unix:" + signerOn(t, pki+"/good-rsa.key", honest), "30s", 101, "error usage .*has no key for .*the signer refuses"},
 		"refuses":      {"signer:unix:" + signerOn(t, pki+"/good.key", probed(func(c net.Conn) { signer.WriteFrame(c, nil) })), "30s", 104, "error signer .*refuses"},

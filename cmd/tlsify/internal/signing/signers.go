@@ -185,7 +185,7 @@ func (k *Keys) otherSigner(r Request, which string) (*signer.Client, error) {
 		n, err = startSignerCommand(which, r.Claims)
 	}
 	if err != nil {
-		return nil, status.Usagef("--key signer:%s: %v", status.Cut(which), err)
+		return nil, status.Usagef("--key signer:%s: %s", status.Cut(which), status.NetReason(err))
 	}
 	return k.askOn(n, r.Limit)
 }

@@ -95,7 +95,8 @@ func CutTo(s string, most int) string {
 	return s
 }
 
-// NetText says what is wrong with a network without what package net puts around it.
+// NetText says what is wrong with an address of a network's, without what package net puts
+// around it.
 func NetText(err error) string {
 	op, ok := err.(*net.OpError)
 	if !ok {
@@ -106,14 +107,21 @@ func NetText(err error) string {
 	} else if ok {
 		return "cannot look up " + Cut(name.Name)
 	}
-	err = op.Err
+	if op.Addr == nil {
+		return NetReason(err)
+	}
+	return Cut(op.Addr.String()) + ": " + NetReason(err)
+}
+
+// NetReason is NetText without the address.
+func NetReason(err error) string {
+	if op, ok := err.(*net.OpError); ok {
+		err = op.Err
+	}
 	if call, ok := errors.AsType[*os.SyscallError](err); ok {
 		err = call.Err
 	}
-	if op.Addr == nil {
-		return err.Error()
-	}
-	return Cut(op.Addr.String()) + ": " + err.Error()
+	return err.Error()
 }
 
 // PathText says what is wrong with a file without the name of a system call.
