@@ -2,7 +2,6 @@ package adapter
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"reflect"
@@ -51,16 +50,31 @@ func (d *Dialect) Blame(err error, records *RecordConn) error {
 	}
 	for _, known := range d.Faults {
 		if strings.Contains(err.Error(), known.Part) {
+			worded := inWords(err)
 			if known.Fault == engine.FaultVersion { // whose number the library says in hexadecimal
-				err = errors.New("the peer has no TLS 1.2 or 1.3, but an older version")
+				worded.text = "the peer has no TLS 1.2 or 1.3, but an older version"
 			}
 			if known.Hint != "" {
-				err = fmt.Errorf("%w: %s", err, known.Hint)
+				worded.text += ": " + known.Hint
 			}
-			return &engine.PeerError{Fault: known.Fault, Err: err}
+			return &engine.PeerError{Fault: known.Fault, Err: worded}
 		}
 	}
-	return &engine.PeerError{Fault: engine.FaultProtocol, Err: err}
+	return &engine.PeerError{Fault: engine.FaultProtocol, Err: inWords(err)}
+}
+
+// worded is an error of the library's, with a text for a person.
+type worded struct {
+	text string
+	err  error
+}
+
+func (e *worded) Error() string { return e.text }
+func (e *worded) Unwrap() error { return e.err }
+
+// inWords leaves the names of packages out of a text.
+func inWords(err error) *worded {
+	return &worded{strings.ReplaceAll(strings.TrimPrefix(err.Error(), "tls: "), ": x509: ", ": "), err}
 }
 
 // BlameHandshake is Blame for an error of a handshake in which the server had

@@ -32,11 +32,16 @@ var testDialect = Dialect{
 	Faults: []FaultText{{Part: "no group", Fault: engine.FaultNoCommonGroup}, {Part: "versions: [302]", Fault: engine.FaultVersion}},
 }
 
-// The numbers of versions are for no person.
-func TestVersionText(t *testing.T) {
-	err := testDialect.Blame(errors.New("unsupported versions: [302]"), NewRecordConn(nil))
-	if want := "the peer has no TLS 1.2 or 1.3, but an older version"; err.Error() != want {
-		t.Errorf("%v", err)
+// The numbers of versions and the names of packages are for no person.
+func TestText(t *testing.T) {
+	for text, want := range map[string]string{
+		"tls: unsupported versions: [302]":             "the peer has no TLS 1.2 or 1.3, but an older version",
+		"tls: there is no group":                       "there is no group",
+		"tls: failed to parse certificate: x509: what": "failed to parse certificate: what",
+	} {
+		if err := testDialect.Blame(errors.New(text), NewRecordConn(nil)); err.Error() != want {
+			t.Errorf("%v", err)
+		}
 	}
 }
 

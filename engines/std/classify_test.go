@@ -264,6 +264,14 @@ func junk(s *scene) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{[]byte("no certificate")}, PrivateKey: s.server.Identities[0].Key}
 }
 
+// saidBehind tells whether the library has said part, whatever is said to a person.
+func saidBehind(err error, part string) bool {
+	for err != nil && !strings.Contains(err.Error(), part) {
+		err = errors.Unwrap(err)
+	}
+	return err != nil
+}
+
 // A change of crypto/tls's wording fails here.
 func TestFaultTexts(t *testing.T) {
 	if len(provocations) != len(dialect.Faults) {
@@ -275,7 +283,7 @@ func TestFaultTexts(t *testing.T) {
 				err := provoke(newScene(t))
 				if blame := new(engine.PeerError); !errors.As(err, &blame) || blame.Fault != row.Fault {
 					t.Errorf("error %T (%v), want a PeerError of fault %v", err, err, row.Fault)
-				} else if !strings.Contains(err.Error(), row.Part) {
+				} else if !saidBehind(err, row.Part) {
 					t.Errorf("the error does not say %q but %q", row.Part, err)
 				}
 			})

@@ -171,6 +171,14 @@ func showsEd448(s *scene) error {
 	return s.play()
 }
 
+// saidBehind tells whether the library has said part, whatever is said to a person.
+func saidBehind(err error, part string) bool {
+	for err != nil && !strings.Contains(err.Error(), part) {
+		err = errors.Unwrap(err)
+	}
+	return err != nil
+}
+
 // A change of the library's wording fails here.
 func TestFaultTexts(t *testing.T) {
 	if len(provocations) != len(dialect.Faults) {
@@ -182,7 +190,7 @@ func TestFaultTexts(t *testing.T) {
 				err := provoke(newScene(t))
 				if blame := new(engine.PeerError); !errors.As(err, &blame) || blame.Fault != row.Fault {
 					t.Errorf("error %T (%v), want a PeerError of fault %v", err, err, row.Fault)
-				} else if !strings.Contains(err.Error(), row.Part) {
+				} else if !saidBehind(err, row.Part) {
 					t.Errorf("the error does not say %q but %q", row.Part, err)
 				}
 			})
