@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"syscall"
 )
@@ -100,6 +101,9 @@ func (e *TransportError) Error() string {
 		return "the peer closed the connection"
 	case errors.Is(e.Err, syscall.EPIPE): // "broken pipe", as if it were a pipe of the caller's
 		return "the peer closed the connection, and takes nothing more"
+	}
+	if call, ok := e.Err.(*os.SyscallError); ok {
+		return call.Err.Error()
 	}
 	return e.Err.Error()
 }

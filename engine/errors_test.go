@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"errors"
 	"net"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -33,5 +36,13 @@ func TestBrokenPipeIsThePeers(t *testing.T) {
 	const want = "the peer closed the connection, and takes nothing more"
 	if got := (&TransportError{Err: err}).Error(); got != want {
 		t.Errorf("the line is %q, want %q", got, want)
+	}
+}
+
+// A reset was "read: connection reset by peer".
+func TestTransportErrorWithoutCall(t *testing.T) {
+	err := &TransportError{Err: os.NewSyscallError("read", syscall.ECONNRESET)}
+	if err.Error() != "connection reset by peer" || !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("%v", err)
 	}
 }

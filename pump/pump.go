@@ -103,6 +103,14 @@ type LocalError struct{ Err error }
 func (e *LocalError) Error() string { return e.Err.Error() }
 func (e *LocalError) Unwrap() error { return e.Err }
 
+// plaintextError is an error without the name of a system call, and with what was done.
+func plaintextError(doing string, err error) error {
+	if call, ok := err.(*os.SyscallError); ok {
+		err = call.Err
+	}
+	return &LocalError{fmt.Errorf("%s the plaintext: %w", doing, err)}
+}
+
 // ErrIdle is the end of a stream on which nothing moved for Plan.Idle.
 var ErrIdle = errors.New("nothing was sent or received within the idle limit")
 
@@ -211,7 +219,7 @@ func (r *run) toPeer(n int, err error) error {
 		return err
 	case r.Prog && errors.Is(err, syscall.ECONNRESET): // it has left something unread
 	case err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded):
-		return &LocalError{fmt.Errorf("reading the plaintext: %w", err)}
+		return plaintextError("reading", err)
 	}
 	if r.HoldEOF {
 		r.held <- struct{}{}
@@ -271,7 +279,7 @@ func (r *run) deliver() error {
 		err = r.Carrier.drop()
 	}
 	if err != nil {
-		return &LocalError{fmt.Errorf("writing the plaintext: %w", err)}
+		return plaintextError("writing", err)
 	}
 	r.touch()
 	return nil
