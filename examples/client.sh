@@ -1,7 +1,7 @@
 #!/bin/sh
 # client.sh HOST:PORT [OPTION...]: what a program does with tlsify, in a shell.
 # It asks an HTTP server for a page, prints the answer, and says what went wrong.
-address=$1
+address=${1:?HOST:PORT}
 shift
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT

@@ -1,6 +1,6 @@
 #!/bin/sh
 # get.sh HOST:PORT PATH [OPTION...]: fetch a page over TLS, in a shell that has none.
-address=$1 path=$2
+address=${1:?HOST:PORT} path=${2:?PATH}
 shift 2
 exec "${TLSIFY:-tlsify}" connect "$@" "$address" -- sh -c '
     printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$1" "${2%:*}" >&7

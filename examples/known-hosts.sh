@@ -2,7 +2,7 @@
 # known-hosts.sh HOST:PORT [OPTION...]: like tlsify connect, but a server that the
 # roots do not vouch for can be trusted by its key from the first use on, as ssh
 # has it. KNOWN_HOSTS has a line `HOST:PORT PIN` each; the terminal is asked.
-tlsify=${TLSIFY:-tlsify} known=${KNOWN_HOSTS:-$HOME/.tlsify_known_hosts} address=$1
+tlsify=${TLSIFY:-tlsify} known=${KNOWN_HOSTS:-$HOME/.tlsify_known_hosts} address=${1:?HOST:PORT}
 shift
 touch "$known" || exit 1
 while read -r host pin <&4; do
@@ -20,7 +20,7 @@ while read -r keyword value rest <&4; do
 done 4<<END
 $report
 END
-[ -n "$pin" ] || exit 5
+[ -n "$pin" ] || exec "$tlsify" connect "$@" "$address" # which says why
 tty=${TTY:-/dev/tty}
 printf '%s is not trusted%s.\nIts key is %s.\nTrust it from now on? ' "$address" "$reasons" "$pin" >>"$tty"
 read -r answer <"$tty"

@@ -84,3 +84,27 @@ func TestKnownHostsExample(t *testing.T) {
 		t.Errorf("another key: %q, %d, asked %q", out, status, asked)
 	}
 }
+
+// Where there is no evidence to ask about, as where tlsify is not there, known-hosts.sh
+// ended with 5 and without a word.
+func TestKnownHostsSaysWhy(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("needs sh")
+	}
+	for _, c := range []struct {
+		tlsify, address string
+		status          int
+		says            string
+	}{
+		{"/missing/tlsify", "localhost:1", 127, "/missing/tlsify"},
+		{"tlsify", "https://localhost", 1, "this is a URL"},
+		{"tlsify", "", 2, "HOST:PORT"},
+	} {
+		script := exec.Command("sh", "../../examples/known-hosts.sh", c.address)
+		script.Env = append(os.Environ(), "KNOWN_HOSTS="+filepath.Join(t.TempDir(), "known"), "TTY=/dev/null", "TLSIFY="+c.tlsify)
+		said, _ := script.CombinedOutput()
+		if status := script.ProcessState.ExitCode(); status != c.status || !strings.Contains(string(said), c.says) {
+			t.Errorf("%s: status %d, want %d: %s", c.address, status, c.status, said)
+		}
+	}
+}
