@@ -43,6 +43,7 @@ var usageErrors = []struct {
 	{"path", "connect|/run/socket", `is not HOST:PORT: a socket in the file system is unix:/run/socket`, ""},
 	{"user", "connect|me@localhost:1", `has a user before the @`, ""},
 	{"url-with-port", "connect|https://localhost:8443", `connects to localhost:8443`, ""},
+	{"dash-for-print", "connect|–trust|ca.pem|localhost:1", `"–trust" begins with a dash for print`, ""},
 	{"no-place", "connect", `HOST:PORT is missing`, ""},
 	{"form-misspelt", "inspct|localhost:1", `"inspct" is neither a form of the command nor HOST:PORT: did you mean inspect\?`, ""},
 	{"form-misspelt-alone", "lisen|--cert|cert.pem", `"lisen" is neither a form of the command nor HOST:PORT: did you mean listen\?`, ""},

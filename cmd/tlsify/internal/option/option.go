@@ -14,6 +14,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/pflag"
 
@@ -375,6 +377,9 @@ func NearForm(word string) string {
 
 // NoForm says, of a first word, that it is no form of the command.
 func NoForm(word string) string {
+	if first, _ := utf8.DecodeRuneInString(word); unicode.Is(unicode.Pd, first) && first != '-' { // as of a word processor
+		return fmt.Sprintf("%q begins with a dash for print: an option begins with two of those that one types, --", status.Cut(word))
+	}
 	text := fmt.Sprintf("%q is neither a form of the command nor HOST:PORT", status.Cut(word))
 	if near := NearForm(word); near != "" {
 		return text + ": did you mean " + near + "?"
