@@ -52,7 +52,7 @@ func (d *Dialect) Blame(err error, records *RecordConn) error {
 		if strings.Contains(err.Error(), known.Part) {
 			worded := inWords(err)
 			if known.Fault == engine.FaultVersion { // whose number the library says in hexadecimal
-				worded.text = "the peer has no TLS 1.2 or 1.3, but an older version"
+				worded.text = "the peer has only versions of TLS that are older than what is taken here"
 			}
 			if known.Hint != "" {
 				worded.text += ": " + known.Hint

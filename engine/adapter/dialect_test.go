@@ -35,7 +35,7 @@ var testDialect = Dialect{
 // The numbers of versions and the names of packages are for no person.
 func TestText(t *testing.T) {
 	for text, want := range map[string]string{
-		"tls: unsupported versions: [302]":             "the peer has no TLS 1.2 or 1.3, but an older version",
+		"tls: unsupported versions: [302]":             "the peer has only versions of TLS that are older than what is taken here",
 		"tls: there is no group":                       "there is no group",
 		"tls: failed to parse certificate: x509: what": "failed to parse certificate: what",
 	} {
