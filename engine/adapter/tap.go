@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 
 	"tlsify/engine"
@@ -43,6 +44,44 @@ func (t *Tap) Write(line []byte) (int, error) {
 		return t.Next.Write(line)
 	}
 	return len(line), nil
+}
+
+// LogResumed writes the line of a session of TLS 1.2 that was resumed, which crypto/tls
+// and its fork leave out of their key logs. Hello is how the client's stream began, and
+// session what the library's SessionState.Bytes gives.
+func (t *Tap) LogResumed(s *engine.State, hello, session []byte) error {
+	if t.Next == nil || s.Version != engine.TLS12 || !s.Resumed {
+		return nil
+	}
+	random, secret := clientRandom(hello), masterSecret(session)
+	if random == nil || secret == nil {
+		return errors.New("the secret of a resumed session cannot be found")
+	}
+	_, err := fmt.Fprintf(t.Next, "CLIENT_RANDOM %x %x\n", random, secret)
+	return err
+}
+
+// clientRandom is that of the ClientHello at the front of stream, or nil.
+func clientRandom(stream []byte) []byte {
+	const from, to = 4 + 2, 4 + 2 + 32 // behind the message's header and legacy_version
+	var hello []byte
+	for len(hello) < to {
+		rec, err := record.Next(stream)
+		if rec == nil || err != nil {
+			return nil
+		}
+		hello, stream = append(hello, rec[record.HeaderLen:]...), stream[len(rec):]
+	}
+	return hello[from:to]
+}
+
+// masterSecret is in a session of TLS 1.2, or nil.
+func masterSecret(session []byte) []byte {
+	const from = 2 + 1 + 2 + 8 // version, role, cipher suite and time
+	if len(session) <= from || len(session) <= from+int(session[from]) {
+		return nil
+	}
+	return session[from+1 : from+1+int(session[from])]
 }
 
 // ServerHandshake is the secret of what the server sends in a TLS 1.3 handshake, or nil

@@ -18,6 +18,10 @@ type OneTicket[T any] struct {
 	Pack   func(*T) (ticket, state []byte, err error)
 	Unpack func(ticket, state []byte) (*T, error)
 
+	// Resumes is the library's state of the session that Get has given, for
+	// [Tap.LogResumed].
+	Resumes []byte
+
 	stopped atomic.Bool
 	taken   int
 }
@@ -33,6 +37,7 @@ func (t *OneTicket[T]) Get(string) (*T, bool) {
 		return nil, false
 	}
 	session, err := t.Unpack(ticket, state)
+	t.Resumes = state
 	return session, err == nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	"tlsify/engine"
@@ -20,7 +21,9 @@ var resumption = []row{
 	{"resume-forgotten", clientOnly, eachVersion, testResumeForgotten},
 	{"resume-at-level-tls13", clientOnly, only12, testResumeAtLevelTLS13},
 	{"resume-classical-at-level-pq", clientOnly, anyVersion, testResumeClassicalAtLevelPQ},
+	{"resume-key-log", clientOnly, only12, testResumeKeyLog},
 	{"resume-served", serverOnly, eachVersion, testResumeServed},
+	{"resume-served-key-log", serverOnly, only12, testResumeServedKeyLog},
 	{"resume-served-off", serverOnly, eachVersion, testResumeServedOff},
 	{"resume-served-key-change", serverOnly, eachVersion, testResumeServedKeyChange},
 	{"resume-served-other-name", serverOnly, eachVersion, testResumeServedOtherName},
@@ -94,6 +97,48 @@ func testResume(r *rig) {
 		r.Error("no new ticket came with the resumed session")
 	}
 }
+
+// The key log of a resumed session of TLS 1.2 was empty, as crypto/tls's is, and whoever had
+// captured that connection alone could not read it.
+func testResumeKeyLog(r *rig) {
+	first, second := new(syncBuffer), new(syncBuffer)
+	t := r.again(r.firstTicket(func(t *trial) { t.config.KeyLog = first }))
+	t.config.KeyLog = second
+	t.mustRun().wantResumed(true)
+	r.wantSameSecret(first, second)
+
+	t = r.again(r.firstTicket(nil))
+	t.config.KeyLog = fullDisk{}
+	if o := t.run(); !errors.Is(o.err, errFullDisk) {
+		r.Errorf("error %s, want the key log's own", describe(o.err))
+	}
+}
+
+func testResumeServedKeyLog(r *rig) {
+	first, second := new(syncBuffer), new(syncBuffer)
+	cache := tls.NewLRUClientSessionCache(1)
+	for _, log := range []*syncBuffer{first, second} {
+		t := r.cached(cache, someKey)
+		t.config.KeyLog = log
+		t.served(log == second)
+	}
+	r.wantSameSecret(first, second)
+}
+
+// wantSameSecret checks the key log of a session that was resumed.
+func (r *rig) wantSameSecret(first, second *syncBuffer) {
+	r.Helper()
+	a, b := strings.Fields(first.String()), strings.Fields(second.String())
+	if len(a) != 3 || len(b) != 3 || a[0] != b[0] || a[1] == b[1] || len(b[1]) != 64 || a[2] != b[2] {
+		r.Errorf("key logs %q and %q", first, second)
+	}
+}
+
+type fullDisk struct{}
+
+var errFullDisk = errors.New("the disk is full")
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errFullDisk }
 
 // A stored session is judged anew: since then the caller may have changed its
 // mind, or a certificate have expired.

@@ -56,6 +56,10 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	conn.KeepReceived()
 	conn.JoinChangeCipherSpec()
 	h := &handshake{records: conn, client: true, tickets: c.KeepTicket != nil, identities: c.Identities}
+	if offer, ok := config.ClientSessionCache.(*oneTicket); ok && c.KeyLog != nil {
+		conn.KeepSent()
+		h.resumes = func() []byte { return offer.Resumes }
+	}
 	h.tapInto(config)
 	h.offerIdentity(config, c)
 	config.VerifyConnection = h.verify(&c.Config)
@@ -79,6 +83,9 @@ func (e Engine) Server(ctx context.Context, stream net.Conn, c *engine.ServerCon
 	conn.KeepSent()
 	conn.KeepReceived()
 	h := &handshake{records: conn, identities: c.Identities, level: c.Level}
+	if c.KeyLog != nil && config.UnwrapSession != nil {
+		h.resumes = keepUnwrapped(config)
+	}
 	h.tapInto(config)
 	h.compareGroups(config)
 	if c.ClientAuth != engine.ClientAuthNone {
@@ -93,6 +100,7 @@ type handshake struct {
 	client  bool
 	tickets bool // a client's, that somebody wants
 	tap     adapter.Tap
+	resumes func() []byte // the session that was to be resumed, as it is packed; nil without a key log
 
 	identities []*engine.Identity // this end's
 	level      engine.Level       // a server's
@@ -130,9 +138,18 @@ func (h *handshake) run(ctx context.Context, conn *tls.Conn) (engine.Session, er
 		}
 		return nil, h.tap.Shown(h.classify(err), h.records.Received(), !h.client)
 	}
-	h.records.Received()
+	received, sent := h.records.Received(), h.records.Sent()
 	cs := conn.ConnectionState()
 	state := stateOf(cs)
+	if h.resumes != nil {
+		hello := received
+		if h.client {
+			hello = sent
+		}
+		if err := h.tap.LogResumed(state, hello, h.resumes()); err != nil {
+			return nil, err
+		}
+	}
 	state.ClientCertRequested = h.requested
 	if h.client {
 		state.ServerName = "" // crypto/tls repeats what we sent
@@ -142,7 +159,6 @@ func (h *handshake) run(ctx context.Context, conn *tls.Conn) (engine.Session, er
 			state.Shown = identity.Leaf
 		}
 	}
-	sent := h.records.Sent()
 	return &adapter.LibrarySession{
 		Conn: conn, Records: h.records, Dialect: &dialect, Negotiated: state,
 		Exporter: cs.ExportKeyingMaterial,

@@ -34,6 +34,21 @@ func unpackSession(ticket, state []byte) (*tls.ClientSessionState, error) {
 // once more, well below what a ClientHello may hold.
 const maxTicketChain = 1 << 14
 
+// keepUnwrapped has what a client's ticket holds kept, and gives it.
+func keepUnwrapped(config *tls.Config) func() []byte {
+	var kept []byte
+	unwrap := config.UnwrapSession
+	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
+		session, err := unwrap(ticket, state)
+		if session == nil || err != nil {
+			return nil, err
+		}
+		kept, err = session.Bytes()
+		return session, err
+	}
+	return func() []byte { return kept }
+}
+
 // bindTickets has a server resume a session only under the server name that it was
 // begun with (RFC 6066, section 3), which crypto/tls leaves to the client; at the
 // post-quantum levels only one that goes back to a handshake with such a group: else its

@@ -55,6 +55,9 @@ func (e Engine) Client(ctx context.Context, stream net.Conn, c *engine.ClientCon
 	records := adapter.NewRecordConn(stream)
 	records.KeepReceived()
 	records.JoinChangeCipherSpec()
+	if c.KeyLog != nil && c.Ticket != nil {
+		records.KeepSent()
+	}
 	h, err := e.prepare(records, c)
 	if err != nil {
 		return nil, err
@@ -197,6 +200,9 @@ func (h *handshake) run(ctx context.Context) (engine.Session, error) {
 	limit, protected := h.tap.ShownLimit(h.records.Received()), h.records.Protected()
 	cs := h.conn.ConnectionState()
 	state := stateOf(cs)
+	if err := h.tap.LogResumed(state, h.records.Sent(), h.tickets.Resumes); err != nil {
+		return nil, err
+	}
 	if state.Version >= engine.TLS13 && h.spans() {
 		return nil, h.refuseSpan(state)
 	}
