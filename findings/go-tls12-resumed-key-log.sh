@@ -73,6 +73,7 @@ func main() {
 				conn, err := listener.Accept()
 				if err == nil {
 					_, err = conn.Write([]byte("x"))
+					conn.Read(make([]byte, 1)) // the client's end
 					conn.Close()
 				}
 				done <- err
@@ -80,11 +81,11 @@ func main() {
 			conn := must(tls.Dial("tcp", listener.Addr().String(), &tls.Config{ServerName: "localhost", RootCAs: roots,
 				MaxVersion: version, ClientSessionCache: cache, KeyLogWriter: &ofClient}))
 			must(conn.Read(make([]byte, 1)))
-			check(<-done)
 			if conn.ConnectionState().DidResume != resumed {
 				panic("resumed or not")
 			}
 			conn.Close()
+			check(<-done)
 			listener.Close()
 			name := map[bool]string{false: " first", true: ", resumed"}[resumed]
 			c, s := bytes.Count(ofClient.Bytes(), []byte("\n")), bytes.Count(ofServer.Bytes(), []byte("\n"))
