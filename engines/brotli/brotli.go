@@ -45,7 +45,8 @@ func Decompress(into, compressed []byte) error {
 	if _, err := io.ReadFull(r, into); err != nil {
 		return err
 	}
-	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+	// Read may give nothing, and no error either, at the end of the stream.
+	if _, err := io.ReadFull(r, make([]byte, 1)); err != io.EOF {
 		return errTooMuch
 	}
 	return nil

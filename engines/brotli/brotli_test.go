@@ -69,13 +69,45 @@ func TestPieces(t *testing.T) {
 	text := bytes.Repeat([]byte("name.example "), 1000)
 	long := make([]byte, 200000)
 	rand.Read(long)
-	for _, window := range []int{10, 18, 22, 24} {
+	for _, window := range []int{10, 16, 17, 18, 22, 24} {
 		for _, pieces := range [][][]byte{{text, text, []byte("end")}, {long, long, text, long, text}} {
 			want := bytes.Join(pieces, nil)
 			into := make([]byte, len(want))
-			if err := Decompress(into, stream(t, 5, window, pieces...)); err != nil || !bytes.Equal(into, want) {
-				t.Errorf("window %d, %d pieces: %v", window, len(pieces), err)
+			compressed := stream(t, 5, window, pieces...)
+			came := bytes.Clone(compressed) // and the transcript of the handshake has it still
+			if err := Decompress(into, compressed); err != nil || !bytes.Equal(into, want) || !bytes.Equal(compressed, came) {
+				t.Errorf("window %d, %d pieces: %v, changed: %v", window, len(pieces), err, !bytes.Equal(compressed, came))
 			}
+		}
+	}
+}
+
+// A stream whose first bit says all of its window may have metadata right behind it: three
+// bits that are as those of a long window.
+func TestMetadataFirst(t *testing.T) {
+	into := make([]byte, 4)
+	// Metadata of no length; four bytes as they are; the end.
+	if err := Decompress(into, []byte{0x0c, 0x18, 0x00, 0x08, 'l', 'e', 'a', 'f', 0x03}); err != nil || string(into) != "leaf" {
+		t.Errorf("%q, %v", into, err)
+	}
+}
+
+// The library reads 32 KiB at a time. A stream whose last content is at the end of these,
+// and its end behind them, was refused as one that has more content.
+func TestEndBehindWhatIsRead(t *testing.T) {
+	noise := make([]byte, 1<<17)
+	rand.Read(noise)
+	for end := 32768 - 2; end <= 32768+2; end++ {
+		n := end - 100
+		for len(stream(t, 5, 18, noise[:n], nil)) < end {
+			n++
+		}
+		compressed, into := stream(t, 5, 18, noise[:n], nil), make([]byte, n)
+		if err := Decompress(into, compressed); len(compressed) != end || err != nil || !bytes.Equal(into, noise[:n]) {
+			t.Errorf("%d bytes, of %d: %v", len(compressed), end, err)
+		}
+		if Decompress(into[1:], compressed) == nil || Decompress(into, compressed[:end-1]) == nil || Decompress(into, append(compressed, 0)) == nil {
+			t.Errorf("%d bytes: more or less is taken", end)
 		}
 	}
 }
