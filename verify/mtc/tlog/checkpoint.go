@@ -99,16 +99,10 @@ func ParseCheckpoint(text []byte) (*Checkpoint, error) {
 
 // parseOrigin reads a log's name.
 func parseOrigin(line string) (ca trustanchor.ID, log uint16, err error) {
-	malformed := errors.New("the checkpoint's first line is no name of a Merkle Tree CA's log")
-	text, ok := strings.CutPrefix(line, "oid/1.3.6.1.4.1.")
-	name, number, ok2 := strings.CutLast(text, ".")
-	name, zero, ok3 := strings.CutLast(name, ".")
-	n, err := strconv.ParseUint(number, 10, 16)
-	if !ok || !ok2 || !ok3 || zero != "0" || err != nil || n == 0 {
-		return "", 0, malformed
-	}
-	if ca, err = trustanchor.ParseID(name); err != nil || origin(ca, uint16(n)) != line {
-		return "", 0, malformed
+	name, number, _ := strings.CutLast(strings.TrimPrefix(line, "oid/1.3.6.1.4.1."), ".0.")
+	n, _ := strconv.ParseUint(number, 10, 16)
+	if ca, err = trustanchor.ParseID(name); err != nil || n == 0 || origin(ca, uint16(n)) != line {
+		return "", 0, errors.New("the checkpoint's first line is no name of a Merkle Tree CA's log")
 	}
 	return ca, uint16(n), nil
 }

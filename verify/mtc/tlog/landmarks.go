@@ -101,7 +101,7 @@ func (s *Sequence) Find(index uint64) (landmark uint64, in mtc.Interval, ok bool
 			continue
 		}
 		left, right := mtc.Interval{Start: s.Sizes[i+1], End: s.Sizes[i]}.Cover()
-		if index >= right.Start && index < right.End {
+		if index >= right.Start {
 			left = right
 		}
 		return s.Last - uint64(i), left, true

@@ -210,6 +210,10 @@ func TestLandmarks(t *testing.T) {
 	if _, err := Landmarks(os.DirFS(l.dir), l.ca, 1, &mtc.Trust{Quorum: 2, Cosigners: trust.Cosigners}); err == nil {
 		t.Error("a quorum that is not there")
 	}
+	own := []mtc.Cosigner{{ID: l.ca.ID, Key: l.ca.Key}}
+	if _, err := Landmarks(os.DirFS(l.dir), l.ca, 1, &mtc.Trust{Quorum: 1, Cosigners: own}); err == nil {
+		t.Error("the CA is taken for a cosigner beside itself")
+	}
 }
 
 func flip(name string, at int) error {
@@ -269,9 +273,196 @@ func TestNoteForm(t *testing.T) {
 	if !bytes.Equal(c.Signatures[0].Blob[:4], want[:4]) || len(public) != 1312 || len(c.Signatures[0].Blob) != 4+8+2420 {
 		t.Errorf("%x, %d bytes", c.Signatures[0].Blob[:4], len(c.Signatures[0].Blob))
 	}
+	// Another key's is by its whole SubjectPublicKeyInfo.
+	want = sha256.Sum256(append([]byte("oid/1.3.6.1.4.1.32473.2.1\n\xff"), must(x509.MarshalPKIXPublicKey(l.cosignerKey.Public()))...))
+	if !bytes.Equal(c.Signatures[1].Blob[:4], want[:4]) {
+		t.Errorf("%x, want %x", c.Signatures[1].Blob[:4], want[:4])
+	}
 	again, err := ParseCheckpoint(c.Marshal())
 	if err != nil || fmt.Sprint(again) != fmt.Sprint(c) {
 		t.Errorf("%v, %v", again, err)
+	}
+}
+
+// A checkpoint is of the log that was asked for, or of none: the CA's key signs those of
+// its other logs, too.
+func TestCheckpointOfAnotherLog(t *testing.T) {
+	l := newTestLog(t)
+	l.publish(t, 3)
+	files := os.DirFS(l.dir)
+	if _, err := ReadCheckpoint(files, l.ca.ID, 2); err == nil {
+		t.Error("that of log 1 is taken for that of log 2")
+	}
+	if _, err := ReadCheckpoint(files, l.cosigner.ID, 1); err == nil {
+		t.Error("that of another CA is taken")
+	}
+	if _, err := Landmarks(files, l.ca, 2, new(mtc.Trust)); err == nil {
+		t.Error("the landmarks of log 1 are taken for those of log 2")
+	}
+}
+
+// A signature is a cosigner's by its name and its key's number, whatever is signed, and
+// one that is too short for a time is none.
+func TestSignedBy(t *testing.T) {
+	l := newTestLog(t)
+	c := l.publish(t, 3)
+	own := mtc.Cosigner{ID: l.ca.ID, Key: l.ca.Key}
+	if !c.SignedBy(own) || !c.SignedBy(l.cosigner) {
+		t.Error("a good signature is none")
+	}
+	good := c.Signatures[0]
+	for name, blob := range map[string][]byte{
+		"another number": append([]byte{good.Blob[0] ^ 1}, good.Blob[1:]...),
+		"another time":   append(append(bytes.Clone(good.Blob[:11]), good.Blob[11]^1), good.Blob[12:]...),
+		"no time":        good.Blob[:11],
+		"no signature":   good.Blob[:12],
+	} {
+		c.Signatures = []NoteSignature{{good.Name, blob}}
+		if c.SignedBy(own) {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	c.Signatures = []NoteSignature{{good.Name, append([]byte{good.Blob[0] ^ 1}, good.Blob[1:]...)}, good}
+	if !c.SignedBy(own) {
+		t.Error("a signature by another key of that name hides the one behind it")
+	}
+}
+
+// A note that is not in the form of c2sp.org/signed-note and tlog-checkpoint is none.
+func TestMalformedCheckpoint(t *testing.T) {
+	root := strings.Repeat("A", 43) + "="
+	const signature = notePrefix + "x AAAAAAA=\n"
+	head := "oid/1.3.6.1.4.1.32473.1.0.1\n3\n" + root + "\n"
+	many := strings.Repeat(signature, maxSignatures)
+	for _, good := range []string{head + "\n" + signature, head + "more\n\n" + signature, head + "\n" + many,
+		strings.Replace(head, "\n3\n", "\n281474976710655\n", 1) + "\n" + signature} {
+		if _, err := ParseCheckpoint([]byte(good)); err != nil {
+			t.Errorf("%.150q: %v", good, err)
+		}
+	}
+	for _, bad := range []string{
+		"", head, head + "\n", head + signature, head + "\n" + signature[:len(signature)-1],
+		"oid/1.3.6.1.4.1.32473.1.0.1\n3\n\n" + signature,
+		head + "\n" + many + signature,
+		head + "\nx AAAAAAA=\n", head + "\n" + notePrefix + "x\n", head + "\n" + notePrefix + " AAAAAAA=\n",
+		head + "\n" + notePrefix + "x AAAAAA=\n", head + "\n" + notePrefix + "x AAAAAA==\n", head + "\n\n" + signature,
+		strings.Replace(head, "\n3\n", "\n03\n", 1) + "\n" + signature, strings.Replace(head, "\n3\n", "\n+3\n", 1) + "\n" + signature,
+		strings.Replace(head, "\n3\n", "\n281474976710656\n", 1) + "\n" + signature, strings.Replace(head, "\n3\n", "\n\n", 1) + "\n" + signature,
+		strings.Replace(head, root, root[4:], 1) + "\n" + signature, strings.Replace(head, root, root[:42]+"B=", 1) + "\n" + signature,
+		strings.Replace(head, "oid/", "", 1) + "\n" + signature, strings.Replace(head, ".0.1\n", ".0.0\n", 1) + "\n" + signature,
+		strings.Replace(head, ".0.1\n", ".1.1\n", 1) + "\n" + signature, strings.Replace(head, ".0.1\n", ".0.65536\n", 1) + "\n" + signature,
+		strings.Replace(head, ".0.1\n", ".0.01\n", 1) + "\n" + signature, strings.Replace(head, ".32473.1.0.1\n", ".0.1\n", 1) + "\n" + signature,
+		strings.Replace(head, ".32473.1.0.1\n", ".032473.1.0.1\n", 1) + "\n" + signature,
+	} {
+		if c, err := ParseCheckpoint([]byte(bad)); err == nil {
+			t.Errorf("%.150q is %+v", bad, c)
+		}
+	}
+}
+
+// Landmarks that do not descend, or are not as many as is said, are none.
+func TestMalformedSequence(t *testing.T) {
+	descending := func(n int) string {
+		text := fmt.Sprintf("%d %d\n", n, n)
+		for ; n >= 0; n-- {
+			text += fmt.Sprintln(n)
+		}
+		return text
+	}
+	for _, good := range []string{"0 0\n0\n", "5 1\n7\n3\n", "5 5\n7\n6\n5\n4\n3\n2\n", "1 1\n281474976710655\n0\n", descending(maxActive)} {
+		if _, err := ParseSequence([]byte(good)); err != nil {
+			t.Errorf("%.50q: %v", good, err)
+		}
+	}
+	for _, bad := range []string{
+		"", "0 0\n0", "0\n0\n", "0 0\n", "5 1\n7\n", "5 1\n7\n3\n2\n", "5 1\n3\n7\n", "5 1\n3\n3\n",
+		"1 2\n7\n6\n5\n", "x 1\n7\n3\n", "5 x\n7\n3\n", "5 1\n7\nx\n", "05 1\n7\n3\n", "5 +1\n7\n3\n", "5 1\n7\n03\n",
+		"1 1\n281474976710656\n0\n", "9223372036854775808 1\n7\n3\n", descending(maxActive + 1),
+	} {
+		if s, err := ParseSequence([]byte(bad)); err == nil {
+			t.Errorf("%.50q is %+v", bad, s)
+		}
+	}
+}
+
+// An entry is one of which the log has the hash, and a bundle one that is all there.
+func TestEntry(t *testing.T) {
+	l := newTestLog(t)
+	l.publish(t, 3)
+	bundle := filepath.Join(l.dir, "tile/entries/000.p/3")
+	for name, change := range map[string]func() error{
+		"another entry":     func() error { return flip(bundle, 4) },
+		"one that is short": func() error { return os.Truncate(bundle, 30) },
+		"one too few":       func() error { return os.Truncate(bundle, 22) },
+		"half a length":     func() error { return os.Truncate(bundle, 23) },
+	} {
+		content := must(os.ReadFile(bundle))
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		if entry, err := must(l.log.Tiles()).Entry(0); err == nil {
+			t.Errorf("%s: %q", name, entry)
+		}
+		if err := os.WriteFile(bundle, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if entry, err := must(l.log.Tiles()).Entry(0); err != nil || !bytes.Equal(entry, entryOf(0)) {
+		t.Errorf("%q, %v", entry, err)
+	}
+}
+
+// What a log cannot write it does not have: whoever appends hears of it.
+func TestAppendFails(t *testing.T) {
+	for _, inTheWay := range []string{"tile/0/000.p/1", "tile/0/000", "tile/1/000.p/1", "tile/entries/000.p/1", "tile/entries/000"} {
+		dir := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(dir, inTheWay, "something"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		l := must(OpenLog(dir, 0))
+		err := l.Append(entryOf(0))
+		for i := 1; i < tileWidth && err == nil; i++ {
+			err = l.Append(entryOf(i))
+		}
+		if err == nil {
+			t.Errorf("%s could not be written, and is not missed", inTheWay)
+		}
+	}
+	dir := t.TempDir()
+	l := must(OpenLog(dir, 0))
+	if l.Append(make([]byte, 1<<16-1)) != nil || l.Append(make([]byte, 1<<16)) == nil {
+		t.Error("an entry has less than 65536 bytes")
+	}
+	if err := os.MkdirAll(filepath.Join(dir, CheckpointFile, "something"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if l.Write(CheckpointFile, nil) == nil || l.Write("tile/0/000", nil) == nil {
+		t.Error("a checkpoint could not be written, or a tile was written for one, and that is no error")
+	}
+}
+
+// A file is there as it was meant, or as it was: what cannot be put in its place is told,
+// and leaves nothing.
+func TestReplace(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "seen")
+	for mode, content := range map[fs.FileMode]string{0o600: "first", 0o644: "second"} {
+		if err := Replace(name, mode, []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(name); err != nil || string(got) != content || must(os.Stat(name)).Mode() != mode {
+			t.Errorf("%q, %v, %v", got, must(os.Stat(name)).Mode(), err)
+		}
+	}
+	full := filepath.Join(dir, "full")
+	if err := os.MkdirAll(filepath.Join(full, "something"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if Replace(full, 0o644, nil) == nil || writeFile(dir, "full", nil) == nil || writeFile(dir, "seen/below", nil) == nil {
+		t.Error("a file in the place of a directory, or the other way round, is no error")
+	}
+	if left := must(os.ReadDir(dir)); len(left) != 2 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 
