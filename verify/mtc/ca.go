@@ -56,9 +56,9 @@ func ParseCA(c *x509.Certificate) (*CA, error) {
 		return nil, errors.New("it is no Merkle Tree CA's certificate")
 	case !e.Critical:
 		return nil, errors.New("that it is a Merkle Tree CA's is not marked critical")
-	case extension(c, oidKeyUsage) == nil || c.KeyUsage&x509.KeyUsageCertSign == 0:
+	case c.KeyUsage&x509.KeyUsageCertSign == 0:
 		return nil, errors.New("a Merkle Tree CA whose key is not for issuing certificates (keyUsage)")
-	case extension(c, oidBasic) == nil || !c.BasicConstraintsValid || !c.IsCA:
+	case !c.IsCA:
 		return nil, errors.New("a Merkle Tree CA that is no certificate authority (basicConstraints)")
 	}
 	ca := &CA{name: c.RawSubject}

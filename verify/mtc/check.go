@@ -30,9 +30,7 @@ type Ground struct {
 	Log     uint16
 	Index   uint64
 	Subtree Interval
-	// Landmark says that the subtree is a trusted one. Else the CA has signed
-	// it, and so have Cosigners.
-	Landmark  bool
+	// Cosigners have signed the subtree beside the CA, unless it is a trusted one.
 	Cosigners []trustanchor.ID
 }
 
@@ -77,7 +75,6 @@ func (ca *CA) Check(c *x509.Certificate, t *Trust, postQuantum bool) (*Ground, e
 		if !bytes.Equal(trusted, hash) {
 			return nil, &Error{Unproven, "the proof does not lead to the hash of the trusted subtree"}
 		}
-		g.Landmark = true
 		return g, nil
 	}
 	return ca.checkSignatures(g, proof, hash, t, postQuantum)

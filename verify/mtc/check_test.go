@@ -9,9 +9,12 @@ import (
 	"crypto/mldsa"
 	"crypto/rand"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -140,7 +143,7 @@ func TestStandalone(t *testing.T) {
 		in := Interval{8, 13}
 		cert := i.certificate(10, spki, i.proof(10, in, i.sign("32473.1", key, in)))
 		g, err := i.ca.Check(cert, nil, false)
-		if err != nil || g.Log != 1 || g.Index != 10 || g.Subtree != in || g.Landmark {
+		if err != nil || g.Log != 1 || g.Index != 10 || g.Subtree != in || g.Cosigners != nil {
 			t.Errorf("%s: %+v, %v", name, g, err)
 		}
 		for n := range cert.Raw {
@@ -207,6 +210,42 @@ func TestRefused(t *testing.T) {
 		_, err := i.ca.Check(i.certificate(index, spki, c.proof), nil, false)
 		if got := kindOf(err); got != c.want {
 			t.Errorf("%s: %s (%v), want %s", name, got, err, c.want)
+		}
+	}
+}
+
+// A proof is all of what stands in a signature's place, and each of its parts is whole.
+func TestMalformedProof(t *testing.T) {
+	p := &Proof{Extensions: []byte{0, 1, 0, 0, 0, 2, 0, 1, 9}, Subtree: Interval{8, 13}, Inclusion: make([]byte, 96),
+		Signatures: []Signature{{id("1"), []byte("x")}, {id("2"), nil}}}
+	good := must(p.Marshal())
+	if again, err := ParseProof(good); err != nil || !bytes.Equal(must(again.Marshal()), good) {
+		t.Fatal(err)
+	}
+	for n := range good {
+		if _, err := ParseProof(good[:n]); err == nil {
+			t.Errorf("%d of %d bytes are accepted", n, len(good))
+		}
+	}
+	if _, err := ParseProof(append(bytes.Clone(good), 0)); err == nil {
+		t.Error("a byte more is accepted")
+	}
+	for name, list := range map[string][]Signature{
+		"a signature of nobody":          {{"", []byte("x")}},
+		"one of nobody behind another's": {{id("1"), nil}, {"", nil}},
+	} {
+		if _, err := ParseProof(must((&Proof{Signatures: list}).Marshal())); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+	for _, part := range []string{"\x00\x01\x00", "\x00\x01\x00\x01", "\x00", "\x00\x01\x00\x00\x00\x01\x00\x00"} {
+		if _, err := ParseProof(must((&Proof{Extensions: []byte(part)}).Marshal())); err == nil {
+			t.Errorf("extensions %q are accepted", part)
+		}
+	}
+	for _, in := range []Interval{{5, 4}, {0, maxIndex + 1}} {
+		if _, err := (&Proof{Subtree: in}).Marshal(); err == nil {
+			t.Errorf("%v can be written", in)
 		}
 	}
 }
@@ -398,6 +437,103 @@ func TestParseCA(t *testing.T) {
 	}
 }
 
+// The CA's extension is in the form of section 5.5, with the object identifiers that each
+// of the algorithms has elsewhere; and so is its name, by section 5.1.
+func TestCAForm(t *testing.T) {
+	type algorithm = pkix.AlgorithmIdentifier
+	oid := func(text string) (oid asn1.ObjectIdentifier) {
+		for part := range strings.SplitSeq(text, ".") {
+			oid = append(oid, must(strconv.Atoi(part)))
+		}
+		return oid
+	}
+	null := asn1.RawValue{Tag: asn1.TagNull}
+	key := keys()["ML-DSA-87"]
+	own := algorithm{Algorithm: oid("2.16.840.1.101.3.4.3.19")}
+	sha256, sha384, sha512 := oid("2.16.840.1.101.3.4.2.1"), oid("2.16.840.1.101.3.4.2.2"), oid("2.16.840.1.101.3.4.2.3")
+	parsed := func(value, name []byte) (*CA, error) {
+		a := Authority{ID: id("32473.1"), SPKI: spkiOf(key), MaxSerial: 1<<64 - 1, Template: dates}
+		c := a.parsed()
+		if value != nil {
+			extension(c, oidAuthority).Value = value
+		}
+		if name != nil {
+			c.RawSubject = name
+		}
+		return ParseCA(c)
+	}
+	type form struct {
+		Hash, Key  algorithm
+		Least, Top int
+	}
+	for _, c := range []struct {
+		value any
+		want  crypto.Hash
+	}{
+		{form{algorithm{Algorithm: sha256}, own, 3, 7}, crypto.SHA256}, {form{algorithm{Algorithm: sha384}, own, 3, 7}, crypto.SHA384},
+		{form{algorithm{Algorithm: sha512}, own, 3, 7}, crypto.SHA512}, {form{algorithm{Algorithm: sha256, Parameters: null}, own, 3, 7}, crypto.SHA256},
+		{form{algorithm{Algorithm: sha256, Parameters: asn1.RawValue{Tag: asn1.TagInteger, Bytes: []byte{1}}}, own, 3, 7}, 0},
+		{form{algorithm{Algorithm: sha256, Parameters: asn1.RawValue{Tag: asn1.TagNull, Bytes: []byte{1}}}, own, 3, 7}, 0},
+		{form{algorithm{Algorithm: sha256}, algorithm{Algorithm: own.Algorithm, Parameters: null}, 3, 7}, 0},
+		{form{algorithm{Algorithm: oid("1.3.14.3.2.26")}, own, 3, 7}, 0},
+		{form{algorithm{Algorithm: sha256}, algorithm{Algorithm: oid("2.16.840.1.101.3.4.3.18")}, 3, 7}, 0},
+		{struct{ Hash, Key algorithm }{algorithm{Algorithm: sha256}, own}, 0},
+		{struct {
+			Hash, Key algorithm
+			Least     int
+		}{algorithm{Algorithm: sha256}, own, 3}, 0},
+		{struct {
+			Hash, Key        algorithm
+			Least, Top, More int
+		}{algorithm{Algorithm: sha256}, own, 3, 7, 9}, 0},
+		{struct{ Hash algorithm }{algorithm{Algorithm: sha256}}, 0},
+	} {
+		ca, err := parsed(must(asn1.Marshal(c.value)), nil)
+		switch {
+		case c.want == 0 && err == nil:
+			t.Errorf("%v: accepted", c.value)
+		case c.want != 0 && (err != nil || ca.Hash != c.want || ca.MinSerial != 3 || ca.MaxSerial != 7):
+			t.Errorf("%v: %+v, %v", c.value, ca, err)
+		}
+	}
+
+	utf8 := func(text string) asn1.RawValue { return asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte(text)} }
+	type attribute struct {
+		Type  asn1.ObjectIdentifier
+		Value asn1.RawValue
+	}
+	type set []attribute
+	named := func(sets ...any) []byte { return must(asn1.Marshal(sets)) }
+	setOf := func(list ...attribute) asn1.RawValue {
+		der := must(asn1.MarshalWithParams(set(list), "set"))
+		return asn1.RawValue{FullBytes: der}
+	}
+	good := attribute{oid("1.3.6.1.4.1.44363.47.1"), utf8("32473.1")}
+	if ca, err := parsed(nil, named(setOf(good))); err != nil || ca.ID != id("32473.1") {
+		t.Errorf("%+v, %v", ca, err)
+	}
+	for what, name := range map[string][]byte{
+		"nothing":           {},
+		"no RDN":            named(),
+		"two RDNs":          named(setOf(good), setOf(good)),
+		"two attributes":    named(setOf(good, attribute{good.Type, utf8("32473.2")})),
+		"another attribute": named(setOf(attribute{oid("2.5.4.3"), utf8("32473.1")})),
+		"another string":    named(setOf(attribute{good.Type, asn1.RawValue{Tag: asn1.TagPrintableString, Bytes: []byte("32473.1")}})),
+		"another text":      named(setOf(attribute{good.Type, utf8("32473.01")})),
+		"more behind":       append(named(setOf(good)), 5, 0),
+		"no set":            must(asn1.Marshal([]attribute{good})),
+		"more inside": named(asn1.RawValue{FullBytes: must(asn1.MarshalWithParams([]struct {
+			Type  asn1.ObjectIdentifier
+			Value asn1.RawValue
+			More  int
+		}{{good.Type, good.Value, 1}}, "set"))}),
+	} {
+		if ca, err := parsed(nil, name); err == nil {
+			t.Errorf("%s: accepted as %v", what, ca.ID)
+		}
+	}
+}
+
 func TestTextForms(t *testing.T) {
 	hash := strings.Repeat("ab", 32)
 	good := "tlsify-mtc-landmarks 1\n# a comment\n\nlog 32473.1 1 42\nsubtree 0 8 " + hash + "\nsubtree 8 13 " + hash + "\nlog 32473.1 2 0\n"
@@ -421,11 +557,20 @@ func TestTextForms(t *testing.T) {
 		good + "log 32473.1 1 42\n", good + "subtree 9 13 " + hash + "\n", good + "subtree 0 08 " + hash + "\n",
 		good + "subtree 0 4 " + hash[2:] + "\n", good + "subtree 4 4 " + hash + "\n", good + "subtree 0 4  " + hash + "\n",
 		good + "log 32473.1 65536 1\n", good + "log 32473.01 3 1\n", good + "log 32473.1 3 -1\n", good + "else\n", good + "\r\n",
-		"tlsify-mtc-landmarks 1\nsubtree 0 4 " + hash + "\n", good + strings.Repeat("#", maxText) + "\n",
+		"tlsify-mtc-landmarks 1\nsubtree 0 4 " + hash + "\n", good + "log 32473.1 0 1\n", good + "log 32473.1 x 1\n",
+		good + "log 32473.1 3\n", good + "log 32473.1 3 1 1\n", good + "other 0 4 " + hash + "\n", good + "subtree 0 4\n", good + "subtree 0 x " + hash + "\n",
+		good + "subtree 0 4 " + strings.Repeat("ab", 65) + "\n", good + "subtree 0 4 x" + hash[1:] + "\n", good + "subtree 0 281474976710656 " + hash + "\n",
+		good + strings.Repeat("#", maxText) + "\n",
 	} {
 		if _, err := ParseLandmarks([]byte(bad)); err == nil {
 			t.Errorf("accepted: %.200q", bad)
 		}
+	}
+	if _, err := ParseLandmarks([]byte(good + "else\n")); err == nil || !strings.HasPrefix(err.Error(), "line 8: ") {
+		t.Errorf("the wrong line is not named: %v", err)
+	}
+	if logs, err := ParseLandmarks([]byte(good + "log 32473.2 1 1\n" + "subtree 0 281474976710655 " + hash + hash + "\n")); err != nil || len(logs) != 3 {
+		t.Errorf("the longest: %v, %v", logs, err)
 	}
 	all := keys()
 	line := func(name, kind string) string {
@@ -437,7 +582,8 @@ func TestTextForms(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"", "# none\n", line("32473.2", "P-256") + line("32473.2", "P-384"), line("32473.2", "P-256") + line("32473.3", "P-256"),
-		"32473.2 AAAA\n", "32473.2\n", "x " + line("32473.2", "P-256"),
+		"32473.2 AAAA\n", "32473.2\n", "x " + line("32473.2", "P-256"), strings.TrimSuffix(line("32473.2", "P-256"), "\n"),
+		strings.TrimSuffix(line("32473.2", "P-256"), "\n") + " more\n", "32473.2 " + strings.ReplaceAll(line("", "P-256")[1:], "A", "!"),
 	} {
 		if _, err := ParseCosigners([]byte(bad)); err == nil {
 			t.Errorf("accepted: %.100q", bad)

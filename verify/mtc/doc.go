@@ -29,8 +29,6 @@ var (
 	oidTrustAnchor = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 44363, 47, 1} // id-rdna-trustAnchorID
 	oidAuthority   = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 44363, 47, 2} // id-pe-mtcCertificationAuthority
 	oidUnsigned    = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 6, 36}     // id-alg-unsigned (RFC 9925)
-	oidBasic       = asn1.ObjectIdentifier{2, 5, 29, 19}
-	oidKeyUsage    = asn1.ObjectIdentifier{2, 5, 29, 15}
 	oidSHA256      = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
 	oidSHA384      = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2}
 	oidSHA512      = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}
