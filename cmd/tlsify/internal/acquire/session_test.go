@@ -60,6 +60,8 @@ func TestSessionKeyBindsTheConnection(t *testing.T) {
 		"name":        with("--name=b.test", "--sni=a.test"),
 		"trust":       with("--trust=b"),
 		"two trusts":  with("--trust=a", "--trust=b"),
+		"a and bc":    with("--trust=a", "--trust=bc"),
+		"ab and c":    with("--trust=ab", "--trust=c"),
 		"pin":         with("--pin=" + pin),
 		"tlsa":        with("--tlsa=3 1 1 0000000000000000000000000000000000000000000000000000000000000000"),
 		"crl":         with("--crl=b"),
