@@ -35,7 +35,7 @@ const one, two = "-----BEGIN A-----\nYWI=\n-----END A-----\n", "-----BEGIN B C--
 func TestAsPeopleHaveThem(t *testing.T) {
 	for name, text := range map[string]string{
 		"plain":              one + two,
-		"text between":       "Certificate:\n  Data: -----BEGIN A----- is how it begins\n" + one + "\n\nbag attributes\n" + two + "the end",
+		"text between":       "Certificate:\n  Data: -----BEGIN A----- is how it begins, and -----END A----- how it ends\n" + one + "\n\nbag attributes\n" + two + "the end",
 		"byte order mark":    "\ufeff" + one + two,
 		"two marks":          "\ufeff" + one + "\ufeff" + two,
 		"CR LF":              strings.ReplaceAll(one+two, "\n", "\r\n"),
@@ -81,6 +81,9 @@ func TestFaults(t *testing.T) {
 		"empty":             {"\n-----BEGIN A-----\n-----END A-----\n", "empty", 2},
 		"base64 in headers": {"-----BEGIN A-----\nProc-Type: 4,ENCRYPTED\nYWI=\n\nYWI=\n-----END A-----\n", "is none", 3},
 		"no empty line":     {"-----BEGIN A-----\nProc-Type: 4,ENCRYPTED\nYWI=\n-----END A-----\n", "is none", 3},
+		"a label and more":  {"-----BEGIN A-----B-----\nYWI=\n-----END A-----B-----\n", "begins a PEM block is damaged", 1},
+		"begins twice":      {"-----BEGIN A-----\n" + one, "has no end", 1},
+		"ends at first":     {one[23:], "did not begin", 1},
 		"no label":          {"-----BEGIN -----\nYWI=\n-----END -----\n", "damaged", 1},
 	} {
 		_, err := readAll(test.text)
@@ -104,7 +107,7 @@ func TestHeaders(t *testing.T) {
 
 func TestForeign(t *testing.T) {
 	for text, want := range map[string]string{
-		" \n": "empty", "\xff\xfe-\x00": "UTF-16", "0\x82\x01\x00abc": "DER",
+		" \n": "empty", "\xff\xfe-\x00": "UTF-16", "\xfe\xff\x00-": "UTF-16", "0\x82\x01\x00abc": "DER",
 		"0\x05\x02\x01\x01\x04\x00": "DER", "0\x03\x02\x01\x01\n": "no PEM block", "0\x82\x04\x00\x02\x01\x03": "openssl pkcs12",
 		"0\x80\x02\x01\x03\x30": "openssl pkcs12", "0\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02": "openssl pkcs7 -inform DER",
 		"0\x82\x04\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02": "openssl pkcs7", "\xfe\xed\xfe\xed\x00": "keytool", "0\x82": "no PEM block", "0\x83\x02": "DER", "---BEGIN A---": "damaged", "hello": "no PEM block",
@@ -156,6 +159,41 @@ func TestLinesOfManyBlocks(t *testing.T) {
 	}
 	if line := blocks[0].Line(); len(blocks) != 300_000 || line != 3 {
 		t.Errorf("%d blocks, the first on line %d", len(blocks), line)
+	}
+}
+
+// However much of a file is there, its whole blocks are those whose last line has ended.
+func TestWholeBlocks(t *testing.T) {
+	for _, text := range []string{one + "x\n" + two, strings.ReplaceAll(one+two, "\n", "\r"), two + "END\n"} {
+		first := strings.IndexAny(text[strings.Index(text, "-----END"):], "\r\n") + strings.Index(text, "-----END") + 1
+		last := strings.LastIndex(text, "-----END")
+		second := last + strings.IndexAny(text[last:], "\r\n") + 1
+		for n := range len(text) + 1 {
+			want := 0
+			if n >= second {
+				want = second
+			} else if n >= first {
+				want = first
+			}
+			if got := WholeBlocks([]byte(text[:n])); got != want {
+				t.Errorf("%d of the first %d bytes of %q, want %d", got, n, text, want)
+			}
+		}
+	}
+	if n := WholeBlocks([]byte("-----END A-----\nx")); n != 16 {
+		t.Errorf("%d bytes of what begins with the end of a block", n)
+	}
+}
+
+// What is DER is not read as PEM.
+func TestIsDER(t *testing.T) {
+	for data, want := range map[string]bool{
+		"0\x81\x80": true, "0\x82\x01\x00": true, "0\x83\x01\x00\x00": true, "0\x82": false, "0\x80\x30": false, "0\x84\x01": false,
+		"0\x7f\x00": false, "1\x82\x01\x00": false, "": false, one: false, "0000": false,
+	} {
+		if IsDER([]byte(data)) != want {
+			t.Errorf("%q: %v", data, !want)
+		}
 	}
 }
 
