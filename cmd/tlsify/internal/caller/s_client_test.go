@@ -59,6 +59,10 @@ func TestLinesEndAsTheyEnd(t *testing.T) {
 		over := streamtest.Started(func() bool { l.run(); return true })
 		unix.Write(ends[0], []byte("a\n"))
 		streamtest.WantRead(t, in, "a\r\n")
+		unix.Write(ends[0], []byte("b\r")) // half of an end
+		streamtest.WantRead(t, in, "b\r")
+		unix.Write(ends[0], []byte("\n"))
+		streamtest.WantRead(t, in, "\n")
 		unix.Close(ends[0])
 		streamtest.Soon(t, "copying", over)
 		_, err = in.Read(make([]byte, 1))
