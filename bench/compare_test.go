@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +55,62 @@ func TestCompareWantsSamples(t *testing.T) {
 	few.Results[0].Entrants[0].Samples["cpu"] = []float64{5}
 	if changes := Compare(sample(), few, false); changes[0].Verdict != Unknown {
 		t.Errorf("one sample makes it %v", changes[0].Verdict)
+	}
+}
+
+// A verdict takes three samples of either side, and intervals that are apart.
+func TestVerdicts(t *testing.T) {
+	of := func(n int, low, high float64) Summary {
+		return Summary{N: n, Median: (low + high) / 2, Low: low, High: high}
+	}
+	for _, c := range []struct {
+		old, new Summary
+		more     bool
+		want     Direction
+		relative float64
+	}{
+		{of(3, 1, 3), of(3, 3, 5), false, Same, 1}, {of(3, 3, 5), of(3, 1, 3), false, Same, -0.5}, {of(3, 1, 3), of(3, 4, 6), false, Worse, 1.5},
+		{of(3, 1, 3), of(3, 4, 6), true, Better, -0.6}, {of(3, 4, 6), of(3, 1, 3), true, Worse, 1.5}, {of(3, 4, 6), of(3, 1, 3), false, Better, -0.6},
+		{of(2, 1, 3), of(3, 4, 6), false, Unknown, 1.5}, {of(3, 1, 3), of(2, 4, 6), false, Unknown, 1.5},
+		{of(3, 0, 0), of(3, 4, 6), false, Worse, 0}, {of(3, 4, 6), of(3, 0, 0), true, Worse, 0},
+	} {
+		change := Change{Old: c.old, New: c.new, Metric: Metric{Name: "m", MoreIsBetter: c.more}, first: "m"}
+		if change.judge(); change.Verdict != c.want || math.Abs(change.relative()-c.relative) > 1e-9 {
+			t.Errorf("%+v is %v, %g; not %v, %g", change, change.Verdict, change.relative(), c.want, c.relative)
+		}
+		wantDrifts := 1
+		if c.want == Unknown {
+			wantDrifts = 0
+		}
+		if got := Drifts([]Change{change}); len(got) != wantDrifts {
+			t.Errorf("%+v: %+v", change, got)
+		}
+		change.first = "another"
+		if got := Regressions([]Change{change}); len(got) != 0 || len(Drifts([]Change{change})) != 0 {
+			t.Errorf("of what is not a result's first metric: %+v", got)
+		}
+	}
+}
+
+// A result of another title is of another size, or another line: it is not compared.
+func TestCompareWantsOneTitle(t *testing.T) {
+	other := slowed(2)
+	other.Results[0].Title += ", twice as long"
+	if changes := Compare(sample(), other, true); len(changes) != 0 {
+		t.Errorf("%+v", changes)
+	}
+}
+
+// tooMany is the binomial distribution's tail.
+func TestTooMany(t *testing.T) {
+	for n := 1; n < 200; n++ {
+		least := 1.0 // P(Bin(n, apartByChance) >= k)
+		for k := range min(n, 12) {
+			if got := tooMany(k, n); got != (k > 0 && least < 0.01) {
+				t.Errorf("%d of %d, which has the probability %g: %t", k, n, least, got)
+			}
+			least -= binomial(k, n, apartByChance)
+		}
 	}
 }
 
