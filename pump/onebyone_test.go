@@ -55,3 +55,26 @@ func TestOneByOne(t *testing.T) {
 		}
 	}
 }
+
+// The end of what is there is told wherever it comes: before a record, in its header, and
+// in its content.
+func TestOneByOneEnds(t *testing.T) {
+	for _, text := range []string{"", "\x17\x03", "\x17\x03\x03\x00\x02", "\x17\x03\x03\x00\x02a"} {
+		ends := streamtest.Socketpair(t)
+		streamtest.CloseLater(t, ends[0])
+		streamtest.CloseLater(t, ends[1])
+		unix.Write(ends[0], []byte(text))
+		unix.Shutdown(ends[0], unix.SHUT_WR)
+		e := &OneByOne{FD: newFD(t, ends[1])}
+		got, reads := "", 0
+		var err error
+		for ; err == nil && reads < 10; reads++ {
+			buf, n := make([]byte, 100), 0
+			n, err = e.Read(buf)
+			got += string(buf[:n])
+		}
+		if got != text || err != io.EOF {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+}

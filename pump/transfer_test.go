@@ -334,3 +334,25 @@ func TestRealContext(t *testing.T) {
 		a.in.Close()
 	})
 }
+
+// A network that takes no more is an error of the step that needs it, however the stream is
+// carried: what was taken from the caller has not gone, nor has our close_notify.
+func TestSendingFails(t *testing.T) {
+	onCarriers(t, func(t *testing.T, c carriage) {
+		a, l := perform(t, streamtest.Kinds[0], tls.VersionTLS13, c)
+		unix.Shutdown(l.network.Number(), unix.SHUT_WR)
+		a.writes("lost")
+		if n, err := a.plan.Carrier.take(a.plan.In); n != 4 || err != nil {
+			t.Fatal(n, err)
+		}
+		if a.plan.Carrier.send() == nil {
+			t.Error("it was sent")
+		}
+		if a.plan.Carrier.closeWrite() == nil {
+			t.Error("close_notify has gone")
+		}
+		if Rekey(a.plan.Carrier) == nil {
+			t.Error("a KeyUpdate has gone")
+		}
+	})
+}
