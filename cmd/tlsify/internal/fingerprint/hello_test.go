@@ -214,6 +214,50 @@ func TestParseRefused(t *testing.T) {
 	}
 }
 
+// A ClientHello that ends anywhere but at its end is none, but for one without extensions
+// (before RFC 4366); nor is one whose session ID is too long, or that has no compression.
+func TestParseCutOff(t *testing.T) {
+	b := chrome()
+	body := b.message()[4:]
+	bare := builder{version: b.version, suites: b.suites}.message()[4:]
+	of := func(body []byte) []byte { return append([]byte{1, 0, byte(len(body) >> 8), byte(len(body))}, body...) }
+	for n := range body {
+		if _, err := Parse(of(body[:n])); (err == nil) != (n == len(bare)) {
+			t.Errorf("%d of %d bytes: %v", n, len(body), err)
+		}
+	}
+	for length, good := range map[int]bool{31: true, 32: true, 33: false} {
+		session := slices.Concat(bare[:34], prefixed8(make([]byte, length)), bare[35:])
+		if h, err := Parse(of(session)); (err == nil) != good || good && len(h.SessionID) != length {
+			t.Errorf("a session ID of %d bytes: %v", length, err)
+		}
+	}
+	if h, err := Parse(of(bare)); err != nil || len(h.Compression) != 1 || h.Extensions != nil {
+		t.Errorf("%+v, %v", h, err)
+	}
+	for name, bad := range map[string][]byte{
+		"no compression": append(bare[:len(bare)-2:len(bare)-2], 0), "half a suite": slices.Concat(bare[:35], []byte{0, 3, 19, 1, 19, 1, 0}),
+		"more behind": append(bytes.Clone(body), 0),
+	} {
+		if h, err := Parse(of(bad)); err == nil {
+			t.Errorf("%s: %+v", name, h)
+		}
+	}
+}
+
+// What a stranger has chosen is as it is where a terminal and a list by commas take it
+// for that, and quoted else.
+func TestReadable(t *testing.T) {
+	for text, want := range map[string]string{
+		"h2": "h2", "http/1.1": "http/1.1", "!~": "!~", "": `""`, "a b": `"a b"`, "a,b": `"a,b"`, `a"b`: `"a\"b"`, `a\b`: `"a\\b"`,
+		"a\x7f": `"a\x7f"`, "\x1b[2J": `"\x1b[2J"`, "\u202e": `"\u202e"`, "\xff": `"\xff"`,
+	} {
+		if got := readable([]string{text}); len(got) != 1 || got[0] != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestReports(t *testing.T) {
 	b := chrome()
 	b.extensions = append(b.extensions, ext(extPreSharedKey, append(prefixed16(append(prefixed16(make([]byte, 9)), 0, 0, 0, 0)), prefixed16(prefixed8(make([]byte, 32)))...)))
