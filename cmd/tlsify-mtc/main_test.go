@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,11 +155,17 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: accepted", line)
 		}
 	}
-	if _, err := x.try("landmarks", "@ca/log/1", "--ca", "@ca/ca.pem", "--mtc-cosigners", "x"); err == nil {
-		t.Error("a quorum that is no number")
+	for _, value := range []string{"x", "x @ca/cosigners.txt", "0 @ca/cosigners.txt", "-1 @ca/cosigners.txt", "1", "1 "} {
+		_, err := x.try("landmarks", "@ca/log/1", "--ca", "@ca/ca.pem", "--mtc-cosigners", value)
+		if err == nil || !strings.Contains(err.Error(), "'N FILE'") {
+			t.Errorf("a quorum of %q: %v", value, err)
+		}
 	}
 	for line, want := range map[string]string{
-		"issue @ca --name a --key @k --out @k":          "over the key", // it was, and the key was gone
+		"issue @ca --name a --key @k --out @k": "over the key", // it was, and the key was gone
+		"issue @ca --key @k --out @o":          "issue needs", "issue @ca --name a --out @o": "issue needs", "issue @ca --name a --key @k": "issue needs",
+		"issue @ca --name a --key @k --out @o --cosigners -1": "not negative", "fill @ca 1048577": "1048576",
+		"relative @ca --out @o": "relative needs", "relative @ca --cert @ca/ca.pem": "relative needs",
 		"issue @ca --name a --key @k --out @o --days 0": "--days", "landmark @ca --active 0": "--active",
 		"relative @ca --cert @ca/ca.pem --out @o --active 0": "--active", "landmarks @ca/log/1 --ca @ca/ca.pem --log 0": "--log",
 	} {
@@ -172,7 +179,10 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v", line, err)
 		}
 	}
-	x.do("issue @ca --name a --key @k --out @a.pem")
+	x.do("issue @ca --name a --name 192.0.2.1 --key @k --out @a.pem")
+	if cert := x.certificate("a.pem"); !slices.Equal(cert.DNSNames, []string{"a"}) || len(cert.IPAddresses) != 1 || cert.IPAddresses[0].String() != "192.0.2.1" {
+		t.Errorf("names %v, addresses %v", cert.DNSNames, cert.IPAddresses)
+	}
 	if _, err := x.try("relative", "@ca", "--cert", "@a.pem", "--out", "@o"); err == nil {
 		t.Error("a certificate before its landmark")
 	}
