@@ -370,6 +370,61 @@ func TestKeyIsInOneMemory(t *testing.T) {
 	}
 }
 
+// Nor has any of them the descriptor by which the key was given: a file could be read once
+// more.
+func TestKeyDescriptorIsGone(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to see the descriptors of another process")
+	}
+	t.Parallel()
+	pki := pkiFiles(t)
+	key, err := os.Open(pki + "/good.key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer key.Close()
+	has := func(pid int) bool {
+		links, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/fd/*")
+		return slices.ContainsFunc(links, func(link string) bool {
+			to, _ := os.Readlink(link)
+			return to == key.Name()
+		})
+	}
+	if !has(os.Getpid()) {
+		t.Fatal("the search does not find the key's descriptor where it is")
+	}
+	given := []string{"--cert", pki + "/good.pem", "--key", "fd:8"}
+	l := newLaunch(t)
+	l.give(8, rawOf(t, key))
+	listener := l.start(slices.Concat([]string{"listen"}, given, []string{"127.0.0.1:0", "--", "prog", "cat"})...)
+	c, err := dialClient(listener.await("listening"), clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.noter.Close()
+	ours, theirs := tcpPair(t)
+	defer ours.Close()
+	again, err := os.Open(key.Name()) // with a place of its own
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	l = newLaunch(t)
+	l.give(8, rawOf(t, again))
+	l.give(5, rawOf(t, theirs))
+	theirs.Close()
+	lone := l.start(slices.Concat([]string{"accept", "--net-fd", "5"}, given, []string{"--", "prog", "cat"})...)
+	if _, err := newClient(ours, clientConfig(t)); err != nil {
+		t.Fatal(err)
+	}
+	lone.await("ready")
+	for _, pid := range append(acceptsOf(listener.pid), listener.pid, lone.pid) {
+		if has(pid) {
+			t.Errorf("process %d has the key's descriptor", pid)
+		}
+	}
+}
+
 // inMemory tells whether a process has some bytes in memory that it can write.
 func inMemory(t *testing.T, pid int, what []byte) bool {
 	t.Helper()
