@@ -98,7 +98,7 @@ func TestEndBehindWhatIsRead(t *testing.T) {
 	noise := make([]byte, 1<<17)
 	rand.Read(noise)
 	for end := 32768 - 2; end <= 32768+2; end++ {
-		n := end - 100
+		n := end - 8
 		for len(stream(t, 5, 18, noise[:n], nil)) < end {
 			n++
 		}
