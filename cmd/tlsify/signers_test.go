@@ -302,6 +302,28 @@ func TestSigningProcessEnds(t *testing.T) {
 	tlsify.expect(2, "error internal .*signing process.*")
 }
 
+// What is PROG's, and was not named, is not the signing process's.
+func TestSigningProcessInheritsNothing(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to see the descriptors of another process")
+	}
+	t.Parallel()
+	pki := pkiFiles(t)
+	ours, theirs := tcpPair(t)
+	defer ours.Close()
+	l := newLaunch(t)
+	l.give(5, rawOf(t, theirs))
+	theirs.Close()
+	l.feed(90)
+	tlsify := l.start("accept", "--net-fd", "5", "--cert", pki+"/good.pem", "--key", pki+"/good.key", "--", "prog", "cat")
+	tlsify.await("tlsify")
+	fd := func(n int) string { return fmt.Sprintf("/proc/%d/fd/%d", findSigning(tlsify.pid), n) }
+	there := func(name string) bool { _, err := os.Readlink(name); return err == nil }
+	if !becomes(func() bool { return there(fd(2)) && !there(fd(90)) }) {
+		t.Error("the signing process has it")
+	}
+}
+
 // findSigning finds the signing process among the children of a process; 0 is
 // none.
 func findSigning(pid int) int {
