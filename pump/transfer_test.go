@@ -181,7 +181,12 @@ func TestTransferSizes(t *testing.T) {
 				for _, k := range []streamtest.Kind{streamtest.Kinds[0], streamtest.Kinds[3]} {
 					a, l := perform(t, k, tls.VersionTLS13, c)
 					a.plan.Answer = true
+					heard := 0 // of bytes, and not of tickets
+					a.plan.Heard = func() { heard++ }
 					exchange(t, a, l.peer, streamtest.Noise(n), 100_000)
+					if heard != min(n, 1) {
+						t.Errorf("of the peer's first bytes was told %d times", heard)
+					}
 				}
 			})
 		}
