@@ -66,13 +66,13 @@ func TestClientResetsBehindTheEnd(t *testing.T) {
 	}{
 		"left":   {[]string{"--", "true"}, 107, had},
 		"hold":   {[]string{"--eof", "hold", "--", "true"}, 107, had},
-		"halved": {nil, 7, ", which .*--eof hold .*"},
+		"halved": {nil, 7, "; the peer .*--eof hold .*"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var accept *child
 			for range 10 { // PROG's stream has its end where the reset takes longer than a moment
-				if accept = resetBehindTheEnd(t, c.args); accept.wait() != 0 {
+				if accept = leaveBehindTheEnd(t, c.args, resets); accept.wait() != 0 {
 					break
 				}
 			}
@@ -81,7 +81,16 @@ func TestClientResetsBehindTheEnd(t *testing.T) {
 	}
 }
 
-func resetBehindTheEnd(t *testing.T, args []string) *child {
+// Python's clients close the connection when they have their answer, without a close_notify.
+// The line named --eof hold alone, with which a client that waits for the end waits for ever.
+func TestClientHangsUpBehindTheEnd(t *testing.T) {
+	leaveBehindTheEnd(t, nil, func(*net.TCPConn) {}).expect(6, "closed local", "truncated",
+		"error truncated .*, behind ours; .*--tolerate-truncation .*--eof hold .*")
+}
+
+func resets(c *net.TCPConn) { c.SetLinger(0) }
+
+func leaveBehindTheEnd(t *testing.T, args []string, how func(*net.TCPConn)) *child {
 	l := newLaunch(t)
 	ours, theirs := tcpPair(t)
 	l.give(4, rawOf(t, theirs))
@@ -95,7 +104,7 @@ func resetBehindTheEnd(t *testing.T, args []string) *child {
 		t.Fatal(err)
 	}
 	io.ReadAll(peer)
-	ours.SetLinger(0)
+	how(ours)
 	ours.Close()
 	return accept
 }

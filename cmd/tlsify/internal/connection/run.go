@@ -303,7 +303,7 @@ func (c *connection) plaintext(plan *pump.Plan) (err error) {
 }
 
 // takenForLeaving is said of a close_notify of ours behind which the stream was cut.
-const takenForLeaving = "may have taken for our leaving; --eof hold sends that only when the peer has ended"
+const takenForLeaving = "may have taken our close_notify for our leaving; --eof hold sends that only when the peer has ended"
 
 // reportEnding puts the endings of the stream on the control channel.
 func (c *connection) reportEnding(event pump.Event, err error) {
@@ -319,10 +319,13 @@ func (c *connection) reportEnding(event pump.Event, err error) {
 		c.say.Say("truncated")
 		if !c.inv.Stream.Tolerate && !c.hasLeft(err) {
 			f := Blame(err, c.at, c.certAsked())
-			if event == pump.Truncated {
+			switch {
+			case event == pump.Truncated:
 				f.Text += ", and before ours; where the protocol itself says that all has come, --tolerate-truncation takes that for an end"
-			} else {
-				f.Text += ", behind ours, which it " + takenForLeaving
+			case c.inv.Form.Connects():
+				f.Text += ", behind ours; it " + takenForLeaving
+			default: // as Python's clients do when they have their answer
+				f.Text += ", behind ours; if it had all that it wanted, --tolerate-truncation takes that for an end; else it " + takenForLeaving
 			}
 			f.Text += c.silently()
 			c.inv.Say.Failure(f)
@@ -357,7 +360,7 @@ func (c *connection) howTaken() string {
 	if c.inv.Stream.EOF == invocation.EOFHold || c.out.IsGone() {
 		return "; it may have had all that it wanted"
 	}
-	return ", which the peer " + takenForLeaving
+	return "; the peer " + takenForLeaving
 }
 
 // silently says, of a stream that was cut, reset or ended by an alert about something else,
