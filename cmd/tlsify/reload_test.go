@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -161,6 +162,35 @@ func TestReload(t *testing.T) {
 	early.noter.Close()
 	if errs := l.err.text(); !strings.Contains(errs, "have been read again") || !strings.Contains(errs, "what is there goes on") {
 		t.Errorf("descriptor 2: %s", errs)
+	}
+	tlsify.signal(syscall.SIGTERM)
+	tlsify.wait()
+}
+
+// What sends SIGHUP to a whole group, as timeout(1) does behind the one to the listener,
+// or to all processes of a unit, as `systemctl kill`, ended the signing process that was
+// at its start, and the old certificate went on.
+func TestReloadOfTheGroup(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	l := newLaunch(t)
+	tlsify := l.start(append(append([]string{"listen"}, p.args()...), "127.0.0.1:0", "--", "prog", "cat")...)
+	tlsify.await("listening")
+	for i := 1; i <= 10; i++ {
+		old := signings(tlsify.pid)
+		tlsify.signal(syscall.SIGHUP)
+		var starting []int
+		becomes(func() bool {
+			starting = slices.DeleteFunc(signings(tlsify.pid), func(pid int) bool { return slices.Contains(old, pid) })
+			return len(starting) > 0
+		})
+		syscall.Kill(starting[0], syscall.SIGHUP)
+		if !becomes(func() bool { return strings.Count(l.said.text(), "\nreloaded ") == i }) {
+			t.Fatal("nothing is said of it")
+		}
+	}
+	if said := l.said.text(); strings.Contains(said, "reloaded no") {
+		t.Error(said)
 	}
 	tlsify.signal(syscall.SIGTERM)
 	tlsify.wait()

@@ -49,9 +49,28 @@ type Process struct {
 	Ended  chan struct{}
 }
 
+// mostTries is how many signing processes in a row may end at their start.
+const mostTries = 5
+
 // startSigning starts a signing process for pairs of --cert and --key, and
 // gives their certificate chains. With an error there is none, or it ends.
-func startSigning(r Request, pairs [][2]string) (*Process, [][]byte, error) {
+//
+// A SIGHUP for the whole group, or for all processes of a service, is meant for the
+// listener, and ends a signing process that is not yet so far as to ignore it: the
+// runtime unblocks it. So another one is started. How it ended cannot be told, because
+// a listener may have reaped it with its other children.
+func startSigning(r Request, pairs [][2]string) (s *Process, chains [][]byte, err error) {
+	for range mostTries {
+		if s, chains, err = startOne(r, pairs); err != errEndedAtStart {
+			break
+		}
+	}
+	return s, chains, err
+}
+
+var errEndedAtStart = &status.Failure{Status: status.Internal, Code: "internal", Text: "the signing process has ended at its start"}
+
+func startOne(r Request, pairs [][2]string) (*Process, [][]byte, error) {
 	ends, err := process.SocketPair()
 	if err != nil {
 		return nil, nil, status.Usagef("--key: cannot start a signing process: %v", err)
@@ -129,7 +148,7 @@ func (s *Process) chains(count int) ([][]byte, error) {
 		chains = append(chains, chain)
 	}
 	if err != nil {
-		return nil, &status.Failure{Status: status.Internal, Code: "internal", Text: "the signing process has ended at its start"}
+		return nil, errEndedAtStart
 	}
 	return chains, nil
 }
