@@ -98,7 +98,7 @@ type TransportError struct {
 func (e *TransportError) Error() string {
 	switch {
 	case e.Err == io.EOF:
-		return "the peer closed the connection"
+		return "the peer closed the connection in the middle of the handshake"
 	case errors.Is(e.Err, syscall.EPIPE): // "broken pipe", as if it were a pipe of the caller's
 		return "the peer closed the connection, and takes nothing more"
 	}

@@ -113,6 +113,20 @@ func TestListenerOutlivesBadClients(t *testing.T) {
 	if _, err := dialClient(l.address, untrusting); err == nil {
 		t.Error("the client trusts a root that it does not have")
 	}
+	// One whose time is over when it has the server's messages, as a database's client
+	// with a deadline: "the peer closed the connection" did not say when.
+	raw, err := dialRaw(l.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaving := clientConfig(t)
+	leaving.VerifyConnection = func(tls.ConnectionState) error {
+		raw.CloseWrite()
+		io.ReadAll(raw)
+		return os.ErrDeadlineExceeded
+	}
+	tls.Client(raw, leaving).Handshake()
+	raw.Close()
 	c, err := dialClient(l.address, clientConfig(t))
 	if err != nil {
 		t.Fatal(err)
@@ -128,13 +142,13 @@ func TestListenerOutlivesBadClients(t *testing.T) {
 		t.Error(err)
 	}
 	said, _ := os.ReadFile(log.Name())
-	for _, part := range []string{"HTTP request", "the client left before its first message", "(tls-protocol)", "(tls-alert)"} {
+	for _, part := range []string{"HTTP request", "the client left before its first message", "(tls-protocol)", "(tls-alert)", "the peer closed the connection in the middle of the handshake (network-io)"} {
 		if !strings.Contains(string(said), part) {
 			t.Errorf("%q is not told: %s", part, said)
 		}
 	}
-	if n := strings.Count(string(said), "\n"); n != 4 || strings.Contains(string(said), "panic") {
-		t.Errorf("%d lines for 4 bad clients: %s", n, said)
+	if n := strings.Count(string(said), "\n"); n != 5 || strings.Contains(string(said), "panic") {
+		t.Errorf("%d lines for 5 bad clients: %s", n, said)
 	}
 }
 
