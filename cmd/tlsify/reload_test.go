@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"tlsify/cmd/tlsify/internal/listener"
 	"tlsify/engine/enginetest"
 	"tlsify/engine/enginetest/raced"
 )
@@ -168,14 +169,18 @@ func TestReload(t *testing.T) {
 }
 
 // What sends SIGHUP to a whole group, as timeout(1) does behind the one to the listener,
-// or to all processes of a unit, as `systemctl kill`, ended the signing process that was
-// at its start, and the old certificate went on.
+// or to all processes of a name, as killall(1), ended the signing process that was at its
+// start, and the old certificate went on; and it ended the connections.
 func TestReloadOfTheGroup(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
 	l := newLaunch(t)
 	tlsify := l.start(append(append([]string{"listen"}, p.args()...), "127.0.0.1:0", "--", "prog", "cat")...)
-	tlsify.await("listening")
+	address := strings.TrimPrefix(tlsify.await("listening"), "listening ")
+	early, err := dialClient(address, clientConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := 1; i <= 10; i++ {
 		old := signings(tlsify.pid)
 		tlsify.signal(syscall.SIGHUP)
@@ -192,6 +197,16 @@ func TestReloadOfTheGroup(t *testing.T) {
 	if said := l.said.text(); strings.Contains(said, "reloaded no") {
 		t.Error(said)
 	}
+	shown(t, address)
+	for _, pid := range childrenOf(tlsify.pid) {
+		if cmdline, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline"); strings.Contains(string(cmdline), listener.HeardWord) {
+			syscall.Kill(pid, syscall.SIGHUP)
+		}
+	}
+	if got, how := early.talk("still here"); got != "still here" || how != "close_notify" {
+		t.Errorf("a connection from before: got %q, end %s", got, how)
+	}
+	early.noter.Close()
 	tlsify.signal(syscall.SIGTERM)
 	tlsify.wait()
 }

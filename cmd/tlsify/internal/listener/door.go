@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"strconv"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -83,6 +85,11 @@ func Begin(args []string) (heard Heard, exit int) {
 	unix.CloseOnExec(heard.Door)
 	if numbers[2] > 0 {
 		process.OfSoManyProcessors(numbers[2])
+	}
+	if heard.Errors == 0 { // the listener starts PROG, which would inherit this
+		// What is sent to all of our processes is for the listener, which reads its
+		// certificates again and does not touch a connection.
+		signal.Ignore(syscall.SIGHUP)
 	}
 	process.Harden() // what holds is reported by the sandbox
 	if receive(heard.Door) != nil {
