@@ -118,9 +118,13 @@ func Find(name string) (string, error) {
 
 // interpreterLack says why a script cannot be started for its first line, or nothing.
 // execve(2) says only that there is no such file, as if it were the script. What cannot
-// be read is no script that could run.
+// be read is no script that could run; and what is no regular file, such as a fifo, is
+// not read, which might take for ever.
 func interpreterLack(path string) string {
 	const most = 256 // of which the kernel takes no more (BINPRM_BUF_SIZE)
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
 	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return ""

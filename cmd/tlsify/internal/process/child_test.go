@@ -33,11 +33,20 @@ func TestFind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// What is written to it is not there to be read, and its reader waited for ever.
+	if err := unix.Mkfifo(dir+"/fifo", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	fifo, err := os.OpenFile(dir+"/fifo", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fifo.Close()
 	for name, want := range map[string]struct {
 		code int
 		text string
 	}{
-		dir + "/good": {}, dir + "/plain": {}, dir + "/bare": {}, dir + "/empty": {},
+		dir + "/good": {}, dir + "/plain": {}, dir + "/bare": {}, dir + "/empty": {}, dir + "/fifo": {},
 		dir + "/lost":    {status.CannotRun, "its interpreter /missing/sh is not there"},
 		dir + "/dos":     {status.CannotRun, "carriage return"},
 		dir:              {status.CannotRun, ": is a directory"},
