@@ -160,6 +160,15 @@ type stapleParts struct {
 	bare []byte
 }
 
+// IsOCSPResponse tells whether der looks like an OCSP response, of an error too: of a
+// sequence that begins with a status (RFC 6960, section 4.2.1).
+func IsOCSPResponse(der []byte) bool {
+	var response cryptobyte.String
+	var code int
+	input := cryptobyte.String(der)
+	return input.ReadASN1(&response, cbasn1.SEQUENCE) && response.ReadASN1Enum(&code)
+}
+
 // splitStaple takes a response apart. One that reports an error is bare.
 func splitStaple(der []byte) (parts stapleParts, ok bool) {
 	var response, status, content, kind, octets, basic, data, algorithm, signature, certs, first cryptobyte.String

@@ -348,7 +348,7 @@ func TestReloadLeavesNothing(t *testing.T) {
 	}
 	good := func() {
 		write(tickets, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")()
-		write(staple, "\x30\x00")()
+		write(staple, "\x30\x03\x0a\x01\x03")() // tryLater
 		put(enginetest.MLDSA65)()
 	}
 	good()

@@ -37,8 +37,10 @@ var usageErrors = []struct {
 	{"trust-of-a-server", "listen|--trust|ca.pem|localhost:1|--|cat", `--trust is not for listen: here it is --client-trust`, ""},
 	{"trust-of-a-client", "connect|--client-trust|ca.pem|localhost:1", `--client-trust is not for connect: here it is --trust`, ""},
 	{"misspelt", "connect|--trsut|system|localhost:1", `unknown option --trsut: did you mean --trust\?`, ""},
-	{"url", "connect|https://localhost/page", `is a URL: tlsify speaks no HTTP, and connects to localhost:443`, ""},
-	{"url-without-scheme", "connect|localhost:8443/page", `is a URL: tlsify speaks no HTTP, and connects to localhost:8443`, ""},
+	{"url", "connect|https://localhost/page", `is a URL: tlsify speaks TLS alone, and connects to localhost:443`, ""},
+	{"url-of-mail", "connect|imaps://localhost/INBOX", `is a URL: tlsify speaks TLS alone, and connects to localhost:993`, ""},
+	{"path-with-two-slashes", "connect|//run/server", `a socket in the file system is unix://run/server`, ""},
+	{"url-without-scheme", "connect|localhost:8443/page", `is a URL: tlsify speaks TLS alone, and connects to localhost:8443`, ""},
 	{"url-to-listen-at", "listen|--cert|GOOD.pem|--key|GOOD.key|https://localhost:8443|--|cat", `is a URL: the address to listen at would be localhost:8443`, ""},
 	{"path", "connect|/run/socket", `is not HOST:PORT: a socket in the file system is unix:/run/socket`, ""},
 	{"user", "connect|me@localhost:1", `has a user before the @`, ""},
@@ -180,6 +182,7 @@ var usageErrors = []struct {
 	{"client-trust-system", "accept|--client-auth|require|--client-trust|system|--cert|GOOD.pem|--key|GOOD.key|--|prog", `name a file`, ""},
 	{"client-auth-unknown", "accept|--client-auth|maybe|--cert|GOOD.pem|--key|GOOD.key|--|prog", `--client-auth: want none, request or require, not "maybe"`, ""},
 	{"staple-file-no-response", "listen|--cert|GOOD.pem|--key|GOOD.key|--staple-file|GOOD.key|127.0.0.1:0|--|prog", `--staple-file: .*good.key: `, ""},
+	{"staple-file-of-certificate", "listen|--cert|GOOD.pem|--key|GOOD.key|--staple-file|DIR/cert.der|127.0.0.1:0|--|prog", `--staple-file: .*der: it is no OCSP response`, ""},
 	{"staple-file-text", "listen|--cert|GOOD.pem|--key|GOOD.key|--staple-file|DIR/text|127.0.0.1:0|--|prog", `--staple-file: .*text: it is no OCSP response`, ""},
 	{"listen-without-program", "listen|--cert|GOOD.pem|--key|GOOD.key|127.0.0.1:0", `listen needs a program`, ""},
 	{"listen-empty-port", "listen|--cert|GOOD.pem|--key|GOOD.key|127.0.0.1:|--|prog", `which port\?`, ""},
@@ -237,6 +240,7 @@ func usageWords(t *testing.T) *strings.Replacer {
 	pki, dir := pkiFiles(t), t.TempDir()
 	for name, content := range map[string]string{
 		"text":          "this is no PEM\n",
+		"cert.der":      "\x30\x02\x30\x00", // its first byte is that of an OCSP response
 		"bad.pem":       "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
 		"bad.key":       "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
 		"encrypted.key": "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",

@@ -226,9 +226,6 @@ func (r *Resources) configureServer() (err error) {
 	return err
 }
 
-// sequence is the tag that an OCSP response begins with (RFC 6960, section 4.2.1).
-const sequence = 0x30
-
 // signers starts our own signing process, and reaches the other signers. The
 // staples are read before. When the certificates are there the engine is asked,
 // and only then are commands of the caller's started.
@@ -245,7 +242,7 @@ func (r *Resources) signers() error {
 		if staples[i], err = source.DER(content, "OCSP RESPONSE"); err != nil {
 			return status.Usagef("--staple-file: %s: %v", status.Cut(name), err)
 		}
-		if len(staples[i]) == 0 || staples[i][0] != sequence { // every client would refuse us for it
+		if !verify.IsOCSPResponse(staples[i]) { // every client would refuse us for it
 			return status.Usagef("--staple-file: %s: it is no OCSP response in DER, its base64 or PEM", status.Cut(name))
 		}
 	}

@@ -175,9 +175,10 @@ func noPlace(s string) error {
 }
 
 // ofURL is the place that a URL names, with its scheme or from its host on, or nothing
-// where s is no URL.
+// where s is no URL. Without a port it is that of the scheme, where this has TLS from the
+// start and a name of a service's, as imaps, and else that of HTTPS.
 func ofURL(s string) string {
-	if !strings.Contains(s, "/") {
+	if !strings.Contains(s, "/") || s[0] == '/' { // a path
 		return ""
 	}
 	if !strings.Contains(s, "//") {
@@ -190,7 +191,13 @@ func ofURL(s string) string {
 	if _, err := verify.ParseName(u.Hostname()); err != nil {
 		return ""
 	}
-	return status.Cut(net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443")))
+	port := "443"
+	if strings.HasSuffix(u.Scheme, "s") {
+		if n, err := portNumber(u.Scheme); err == nil {
+			port = strconv.Itoa(n)
+		}
+	}
+	return status.Cut(net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port)))
 }
 
 // portNumber is the number that a port's or a service's name stands for. A sign is part
@@ -212,7 +219,7 @@ type endpoint struct {
 func splitHostPort(s string) (host endpoint, port string, err error) {
 	text, port, err := split(s)
 	if place := ofURL(s); place != "" {
-		return host, "", status.Usagef("this is a URL: tlsify speaks no HTTP, and connects to %s", place)
+		return host, "", status.Usagef("this is a URL: tlsify speaks TLS alone, and connects to %s", place)
 	}
 	switch {
 	case err != nil || port == "":
