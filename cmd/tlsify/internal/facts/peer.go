@@ -84,8 +84,11 @@ func nameText(name pkix.Name, der []byte) string {
 		return name.String()
 	}
 	for _, set := range sets {
-		if len(set) > len(parts) { // a name that could not be read
+		switch {
+		case len(set) > len(parts): // a name that could not be read
 			return name.String()
+		case len(set) == 0: // there is none (X.501), and RFC 2253 cannot write it
+			continue
 		}
 		rdns, parts = append(rdns, parts[:len(set)]), parts[len(set):]
 	}

@@ -65,6 +65,7 @@ func TestDistinguishedNameIsWhole(t *testing.T) {
 		"CN=backup,CN=Services,1.3.1=example": {{{Type: []int{1, 3, 1}, Value: "example"}}, {cn("Services")}, {cn("backup")}},
 		"OU=a,OU=b,CN=x":                      {{cn("x")}, {ou("b")}, {ou("a")}},
 		"OU=c,CN=x+OU=b,OU=a":                 {{ou("a")}, {cn("x"), ou("b")}, {ou("c")}},
+		"CN=a,CN=b":                           {{}, {cn("b")}, {}, {cn("a")}},
 		`CN=a\,CN=b`:                          {{cn("a,CN=b")}},
 		`CN=a\+OU=b`:                          {{cn("a+OU=b")}},
 	} {
