@@ -7,7 +7,7 @@
 # Behaviour: all of these but Python raise their own limit of open descriptors (RLIMIT_NOFILE) from
 # the soft one to the hard one when they start. Go gives its children what it was started with. The
 # others give them the raised one, which under systemd is 524288 in place of 1024, and in many
-# containers a milliard. A child that closes all descriptors up to the limit, as daemons do, takes
+# containers a billion. A child that closes all descriptors up to the limit, as daemons do, takes
 # seconds or minutes then; and one that uses select(), which is good for the first 1024, is no
 # longer kept below. From a shell the same child behaves. The documentation of none speaks of its
 # children; the JDK has -XX:-MaxFDLimit, which also leaves its own limit as it was.
