@@ -46,7 +46,7 @@ public class Server {
 		var tls = SSLContext.getInstance("TLS");
 		tls.init(keys.getKeyManagers(), null, null);
 		var server = Undertow.builder().addHttpsListener(0, "127.0.0.1", tls)
-			.setServerOption(UndertowOptions.NO_REQUEST_TIMEOUT, 1000)
+			.setServerOption(UndertowOptions.NO_REQUEST_TIMEOUT, 5000)
 			.setHandler(exchange -> exchange.getResponseSender().send("hello")).build();
 		server.start();
 		System.out.println(((InetSocketAddress) server.getListenerInfo().get(0).getAddress()).getPort());
