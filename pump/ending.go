@@ -47,7 +47,7 @@ func (r *run) untilEnded(ctx context.Context) error {
 		case <-r.waiting:
 			r.heldLong()
 		case <-r.staying:
-			if left := r.LeaveAfter - r.quiet(); left > 0 || r.delivering.Load() {
+			if left := r.remains(r.LeaveAfter); left > 0 || r.delivering.Load() {
 				r.staying = time.After(max(left, moment))
 				continue
 			}
@@ -59,7 +59,7 @@ func (r *run) untilEnded(ctx context.Context) error {
 			r.drain()
 		case <-idle:
 			r.look()
-			if left := r.Idle - r.quiet(); left > 0 {
+			if left := r.remains(r.Idle); left > 0 {
 				idle = time.After(min(left, r.Idle/looks))
 				continue
 			}
@@ -240,7 +240,7 @@ func (r *run) overdue() (bool, error) {
 
 // heldLong lets a close_notify go when the peer has had its time to end.
 func (r *run) heldLong() {
-	left := r.EOFWait - r.quiet()
+	left := r.remains(r.EOFWait)
 	if r.delivering.Load() {
 		left = r.EOFWait // it is the caller that takes its time
 	}

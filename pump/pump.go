@@ -202,6 +202,7 @@ type run struct {
 	leaving            <-chan time.Time // the moment that is left when the caller has gone
 	waiting            <-chan time.Time // until a close_notify has been held back for long enough
 	staying            <-chan time.Time // until LeaveAfter has passed
+	grace              time.Time        // when the moment that remains gives is over; or zero
 }
 
 // toPeer moves the caller's bytes to the peer until end of file, and then says
@@ -312,3 +313,20 @@ func (r *run) look() {
 
 // quiet is for how long nothing has moved. A clock that is set does not change it.
 func (r *run) quiet() time.Duration { return time.Since(r.began) - time.Duration(r.moved.Load()) }
+
+// remains is what is left of a limit of quiet for who has waited for it. One who is heard long
+// after it has a moment more, once: the process was stopped, or had no processor, and what
+// has come meanwhile was not looked at.
+func (r *run) remains(limit time.Duration) time.Duration {
+	left := limit - r.quiet()
+	switch {
+	case left > 0:
+		r.grace = time.Time{}
+	case r.grace.IsZero() && left < -moment:
+		r.grace = time.Now().Add(moment)
+		return moment
+	case !r.grace.IsZero():
+		return time.Until(r.grace)
+	}
+	return left
+}

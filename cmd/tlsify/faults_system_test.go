@@ -1,10 +1,14 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -263,4 +267,46 @@ func TestStoppedAndContinued(t *testing.T) {
 			t.Errorf("status %d: %s", status, tlsify.report())
 		}
 	})
+}
+
+// A process that was stopped for longer than a limit, as by Ctrl-Z, looks first at what
+// has come meanwhile: it has told servers of an end that they took for leaving, and ended
+// a stream as idle.
+func TestStoppedForLonger(t *testing.T) {
+	for _, limit := range [][]string{{"--eof-wait", "2s"}, {"--idle-timeout", "2s", "--eof", "hold"}} {
+		for _, pump := range []string{"record", "session"} {
+			t.Run(limit[0]+"/"+pump, func(t *testing.T) {
+				t.Parallel()
+				more := make(chan bool)
+				config := newServer(t, "").config
+				address := serveEach(t, "tcp4", "127.0.0.1:0", func(conn net.Conn) {
+					defer conn.Close()
+					server := tls.Server(conn, config)
+					for <-more {
+						io.WriteString(server, "more\n")
+					}
+					server.CloseWrite()
+					io.Copy(io.Discard, server)
+				})
+				came := func(what string, c *starter) {
+					if !becomes(func() bool { return c.out.text() == what }) {
+						t.Fatalf("got %q", c.out.text())
+					}
+				}
+				l := newLaunch(t)
+				c := newStarter(l, "pipes")
+				tlsify := l.start(connectTo(t, &server{address: address}, append(slices.Clone(limit), "--pump", pump)...)...)
+				c.end()
+				more <- true
+				came("more\n", c)
+				tlsify.signal(syscall.SIGSTOP)
+				more <- true
+				time.Sleep(2500 * time.Millisecond)
+				tlsify.signal(syscall.SIGCONT)
+				came("more\nmore\n", c)
+				more <- false
+				tlsify.expect(0, "ready", "closed peer", "closed local")
+			})
+		}
+	}
 }
