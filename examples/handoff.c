@@ -42,9 +42,7 @@ static ssize_t ktls_read(int fd, char *buf, size_t size) {
             if (n > 0) return n;
             continue; /* an empty record */
         case HANDSHAKE:
-            if (n > 0 && buf[0] == 4) continue; /* a session ticket */
-            errno = EPROTO; /* a KeyUpdate: nobody here has the next key */
-            return -1;
+            continue; /* a part of a session ticket, or a KeyUpdate: behind that recvmsg fails */
         case ALERT:
             if (n == 2 && buf[1] == 0) return 0; /* close_notify */
             if (n == 2 && buf[1] == 90) continue; /* user_canceled: close_notify follows */

@@ -237,7 +237,7 @@ func TestHandoffUsage(t *testing.T) {
 
 // The examples speak to an echo server, whatever they are handed.
 func TestHandoffExamples(t *testing.T) {
-	eachHandoffExample(t, func(t *testing.T, run func(kind string, s *server) (string, int, string)) {
+	eachHandoffExample(t, func(t *testing.T, run func(kind string, s *server, options ...string) (string, int, string)) {
 		if got, status, said := run("socketpair", startServer(t, "echo", "tickets")); got != "question\n" || status != 0 {
 			t.Errorf("socketpair: %q, status %d: %s", got, status, said)
 		}
@@ -251,7 +251,7 @@ func TestHandoffExamples(t *testing.T) {
 }
 
 // eachHandoffExample runs a test with the examples that can be run here.
-func eachHandoffExample(t *testing.T, test func(t *testing.T, run func(kind string, s *server) (string, int, string))) {
+func eachHandoffExample(t *testing.T, test func(t *testing.T, run func(kind string, s *server, options ...string) (string, int, string))) {
 	for _, example := range []struct{ name, needs string }{{"handoff.c", "cc"}, {"handoff.py", "python3"}} {
 		t.Run(example.name, func(t *testing.T) {
 			program := "../../examples/" + example.name
@@ -265,9 +265,9 @@ func eachHandoffExample(t *testing.T, test func(t *testing.T, run func(kind stri
 					t.Fatalf("%v: %s", err, out)
 				}
 			}
-			test(t, func(kind string, s *server) (string, int, string) {
+			test(t, func(kind string, s *server, more ...string) (string, int, string) {
 				var out, said bytes.Buffer
-				options := soonEnding(trusting(t), []string{"--handoff", kind})
+				options := append(soonEnding(trusting(t), []string{"--handoff", kind}), more...)
 				run := exec.Command(program, append([]string{kind, s.address}, options...)...)
 				run.Stdin, run.Stdout, run.Stderr = strings.NewReader("question\n"), &out, &said
 				err := run.Run()

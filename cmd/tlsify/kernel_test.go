@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -13,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -254,9 +257,92 @@ func TestKernelHandoffInherited(t *testing.T) {
 	}
 }
 
+// A caller that only writes, and closes the socket, loses what the peer has not got by
+// then: what the peer has sent, such as its tickets, lies there unread, and the close is a
+// reset. One that reads to the end before it closes loses nothing (rule 9.3).
+func TestKernelHandoffWriteOnly(t *testing.T) {
+	needKernelTLS(t)
+	for _, reads := range []bool{false, true} {
+		config, arrived := newServer(t, "").config, make(chan int, 1)
+		address := serveEach(t, "tcp4", "127.0.0.1:0", func(conn net.Conn) {
+			defer conn.Close()
+			conn.(*net.TCPConn).SetReadBuffer(64 << 10)
+			server := tls.Server(conn, config)
+			io.WriteString(server, "as a ticket that comes late")
+			time.Sleep(time.Second)
+			n, _ := io.Copy(io.Discard, server)
+			server.CloseWrite()
+			arrived <- int(n)
+		})
+		l := newLaunch(t)
+		h := newHandoff(l)
+		args := append([]string{"connect", "--name", enginetest.Host, "--handoff", "ktls"}, trusting(t)...)
+		tlsify := l.start(append(args, address)...)
+		n := h.take(tlsify)
+		tlsify.expect(0, "handoff ktls", "ready", "end 0")
+		sent := noise(2 << 20)
+		for rest := sent; len(rest) > 0; {
+			m, err := unix.Write(n, rest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rest = rest[m:]
+		}
+		oob := make([]byte, unix.CmsgSpace(1))
+		if reads {
+			header := (*unix.Cmsghdr)(unsafe.Pointer(&oob[0]))
+			header.Level, header.Type = unix.SOL_TLS, 1 // TLS_SET_RECORD_TYPE
+			header.SetLen(unix.CmsgLen(1))
+			oob[unix.CmsgLen(0)] = 21
+			if err := unix.Sendmsg(n, []byte{1, 0}, oob, nil, 0); err != nil {
+				t.Error(err)
+			}
+			for {
+				_, got, _, _, err := unix.Recvmsg(n, make([]byte, 1000), oob, 0)
+				if err != nil {
+					t.Error(err)
+				}
+				if err != nil || got == 0 || oob[unix.CmsgLen(0)] == 21 {
+					break
+				}
+			}
+		}
+		unix.Close(n)
+		whole := <-arrived
+		t.Logf("reads %v: %d of %d arrived", reads, whole, len(sent))
+		if reads && whole != len(sent) {
+			t.Errorf("%d bytes of %d arrived", whole, len(sent))
+		}
+	}
+}
+
+// Behind a KeyUpdate of the peer's the kernel gives a caller no byte (rule 9.3).
+func TestKernelHandoffKeyUpdate(t *testing.T) {
+	needKernelTLS(t)
+	s, l := startOpenSSL(t), newLaunch(t)
+	h := newHandoff(l)
+	tlsify := l.start("connect", "--trust", pkiFiles(t)+"/ca.pem", "--name", enginetest.Host, "--handoff", "ktls", s.address)
+	n := h.take(tlsify)
+	tlsify.expect(0, "handoff ktls", "ready", "end 0")
+	unix.Write(n, []byte("question\n"))
+	s.wants(t, "question")
+	s.says("k\n")
+	s.says("after\n")
+	for {
+		buf, oob := make([]byte, 20000), make([]byte, unix.CmsgSpace(1))
+		got, oobn, _, _, err := unix.Recvmsg(n, buf, oob, 0)
+		if err == unix.EBADMSG || err == unix.EKEYEXPIRED {
+			return
+		}
+		if err != nil || oobn <= unix.CmsgLen(0) || oob[unix.CmsgLen(0)] != 22 {
+			t.Fatalf("%q, %x, %v", buf[:max(got, 0)], oob[:oobn], err)
+		}
+	}
+}
+
 func TestKernelHandoffExamples(t *testing.T) {
 	needKernelTLS(t)
-	eachHandoffExample(t, func(t *testing.T, run func(kind string, s *server) (string, int, string)) {
+	eachHandoffExample(t, func(t *testing.T, run func(kind string, s *server, options ...string) (string, int, string)) {
 		s := startServer(t, "late", "tickets")
 		if got, status, said := run("ktls", s); got != "late reply\n" || status != 0 {
 			t.Errorf("%q, status %d: %s", got, status, said)
@@ -266,6 +352,14 @@ func TestKernelHandoffExamples(t *testing.T) {
 		}
 		if got, status, said := run("ktls", startServer(t, "fin")); got != "hello\n" || status != 6 || !strings.Contains(said, "cut") {
 			t.Errorf("truncated: %q, status %d: %s", got, status, said)
+		}
+		// A ticket that holds the client's certificate is in several records, of which the
+		// second begins in its middle.
+		if _, err := exec.LookPath("openssl"); err == nil {
+			small := startOpenSSLAs(t, "openssl", "-max_send_frag", "512", "-verify", "1")
+			if got, status, said := run("ktls", &server{address: small.address}, identity(t)...); got != "" || status != 0 {
+				t.Errorf("a ticket in parts: %q, status %d: %s", got, status, said)
+			}
 		}
 	})
 }
