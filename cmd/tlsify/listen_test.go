@@ -181,6 +181,24 @@ func TestListenersRemoveTheirOwn(t *testing.T) {
 	}
 }
 
+// The socket's file of a listener that was killed is in the way of the next, which says what
+// to do; and it says so of nothing else.
+func TestListenerFindsASocketLeft(t *testing.T) {
+	path := t.TempDir() + "/socket"
+	args := append([]string{"listen"}, append(identity(t), "unix:"+path, "--", "prog", "cat")...)
+	first := newLaunch(t).start(args...)
+	first.await("listening")
+	newLaunch(t).start(args...).expect(1, "error usage cannot listen: .*address already in use")
+	first.signal(syscall.SIGKILL)
+	first.wait()
+	newLaunch(t).start(args...).expect(1, "error usage cannot listen: .*left from a listener that has died.*")
+	os.Remove(path)
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	newLaunch(t).start(args...).expect(1, "error usage cannot listen: .*address already in use")
+}
+
 // A reader of descriptor 2 that stands still holds nobody up.
 func TestNobodyReadsTheLines(t *testing.T) {
 	t.Parallel()

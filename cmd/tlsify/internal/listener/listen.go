@@ -185,6 +185,9 @@ func open(t invocation.Target) ([]*stream.FD, error) {
 	if errors.Is(err, unix.EACCES) && t.Network == "tcp" {
 		err = fmt.Errorf("%s: a low port is root's, who leaves off being root by --user, or a service manager's to open", status.NetText(err))
 	}
+	if errors.Is(err, unix.EADDRINUSE) && isLeft(t) {
+		err = fmt.Errorf("%s: the socket is left from a listener that has died, and nobody listens there: remove it", status.Cut(t.Address))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -211,6 +214,19 @@ func identityOf(t invocation.Target) (id [2]uint64) {
 		id = [2]uint64{uint64(st.Dev), st.Ino}
 	}
 	return id
+}
+
+// isLeft tells whether a unix socket's file is there, and nobody listens on it.
+func isLeft(t invocation.Target) bool {
+	var st unix.Stat_t
+	if t.Network != "unix" || unix.Lstat(t.Address, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return false
+	}
+	conn, err := net.DialTimeout(t.Network, t.Address, time.Second)
+	if err == nil {
+		conn.Close()
+	}
+	return errors.Is(err, unix.ECONNREFUSED)
 }
 
 // remove removes the socket's file, where it has one and that is still ours.
