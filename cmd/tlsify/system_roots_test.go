@@ -49,7 +49,7 @@ func TestSystemLinks(t *testing.T) {
 	}{
 		{"place", place + "/deep/root.crt", other, "verified system", ""},
 		{"neighbour", "root.pem", other, "verified system", ""},
-		{"elsewhere", "ELSEWHERE/root.pem", other, "error usage trust", "that leads out of the distribution's places"},
+		{"elsewhere", "ELSEWHERE/root.pem", other, "error usage the roots in", "that leads out of the distribution's places"},
 		{"elsewhere and in the file", "ELSEWHERE/root.pem", root, "verified system", ""},
 		{"unconfined", "ELSEWHERE/root.pem", other, "verified system", ""},
 	} {
