@@ -60,7 +60,7 @@ func ParseKey(content []byte, other OtherKeys) (crypto.Signer, error) {
 
 func parseBlock(block *pemfile.Block, other OtherKeys) (crypto.Signer, error) {
 	switch {
-	case block.Label == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers, "ENCRYPTED") || strings.Contains(block.Headers, "DEK-Info"):
+	case block.Label == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers, "ENCRYPTED"):
 		return nil, errors.New("the private key is encrypted: `openssl pkey` decrypts it, into a file or on a descriptor, --key fd:N")
 	case block.Label == "OPENSSH PRIVATE KEY":
 		// Its public key stands in clear, by the kind's name.

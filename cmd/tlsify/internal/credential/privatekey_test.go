@@ -173,6 +173,49 @@ func TestMLDSAForms(t *testing.T) {
 	}
 }
 
+// What stands around a key, and its lengths, are as RFC 9881 has them, or it is none.
+func TestMLDSAMalformed(t *testing.T) {
+	_, keys := rfc9881(t, "rfc9881_mldsa44.pem")
+	set, content, _ := readPKCS8(keys[0])
+	seed, _, _ := set.split(content)
+	_, content, _ = readPKCS8(keys[1])
+	_, expanded, _ := set.split(content)
+	octets := func(b []byte) []byte { return must(asn1.Marshal(b)) }
+	sequence := func(elements ...[]byte) []byte {
+		return must(asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: bytes.Join(elements, nil)}))
+	}
+	version, algorithm := []byte{2, 1, 0}, must(asn1.Marshal(asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3, 17}))
+	good := octets(append([]byte{0x80, 32}, seed...))
+	if _, err := parseMLDSA(sequence([]byte{2, 1, 1}, sequence(algorithm), good)); err != nil {
+		t.Errorf("of version 2: %v", err)
+	}
+	inner := func(b []byte) []byte { return pkcs8(17, b) }
+	for name, der := range map[string][]byte{
+		"behind it":             append(inner(seed), 5, 0),
+		"of version 3":          sequence([]byte{2, 1, 2}, sequence(algorithm), good),
+		"of a negative version": sequence([]byte{2, 1, 0xff}, sequence(algorithm), good),
+		"no version":            sequence(sequence(algorithm), good),
+		"parameters":            sequence(version, sequence(algorithm, []byte{5, 0}), good),
+		"no algorithm":          sequence(version, sequence(), good),
+		"no key":                sequence(version, sequence(algorithm)),
+		"another arc":           sequence(version, sequence(must(asn1.Marshal(asn1.ObjectIdentifier{1, 2, 17}))), good),
+		"no such set":           pkcs8(16, seed),
+		"behind the seed":       inner(append(append([]byte{0x80, 32}, seed...), 5, 0)),
+		"behind the expanded":   inner(append(octets(expanded), 5, 0)),
+		"behind both":           inner(append(sequence(octets(seed), octets(expanded)), 5, 0)),
+		"between both":          inner(sequence(octets(seed), octets(expanded), []byte{5, 0})),
+		"a short seed":          inner(append([]byte{0x80, 31}, seed[:31]...)),
+		"a short expanded":      inner(octets(expanded[:100])),
+		"both, a short seed":    inner(sequence(octets(seed[:31]), octets(expanded))),
+		"both, a short key":     inner(sequence(octets(seed), octets(expanded[:100]))),
+		"one of both":           inner(sequence(octets(seed))),
+	} {
+		if key, err := parseMLDSA(der); err != errMalformed {
+			t.Errorf("%s: %v, %v", name, key, err)
+		}
+	}
+}
+
 func FuzzMLDSA(f *testing.F) {
 	for arc := range parameterSets() {
 		f.Add(pkcs8(arc, append([]byte{0x80, 32}, make([]byte, 32)...)))
