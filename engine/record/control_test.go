@@ -92,6 +92,9 @@ func TestControlMessages(t *testing.T) {
 	if err := c.Take(TypeHandshake, append([]byte{msgNewSessionTicket, 1, 0, 0}, make([]byte, maxMessage)...)); err != nil {
 		t.Errorf("the longest message: %v", err)
 	}
+	if err := c.Take(TypeHandshake, append([]byte{msgNewSessionTicket, 0, 1, 1}, make([]byte, 257)...)); err != nil || c.Data() != nil {
+		t.Errorf("a message of 257 bytes: %v", err)
+	}
 	tickets := 0
 	c.Ticket = func([]byte) error { tickets++; return nil }
 	ticket := []byte{msgNewSessionTicket, 0, 0, 0}
@@ -101,6 +104,11 @@ func TestControlMessages(t *testing.T) {
 	c.Ticket = func([]byte) error { return malformed("ticket") }
 	wantRefusal(t, "a ticket that makes no sense", c.Take(TypeHandshake, ticket), engine.AlertDecodeError)
 	wantRefusal(t, "an empty alert", c.Take(TypeAlert, nil), engine.AlertUnexpectedMessage)
+	unanswered := errors.New("the answer did not go")
+	c.KeyUpdate = func(bool) error { return unanswered }
+	if err := c.Take(TypeHandshake, []byte(KeyUpdate)); err != unanswered {
+		t.Errorf("a KeyUpdate that can't be answered: %v", err)
+	}
 	for _, kind := range []byte{msgHelloRequest, msgClientHello} {
 		var peer *engine.PeerError
 		if err := c.Take(TypeHandshake, []byte{kind, 0, 0, 0}); !errors.As(err, &peer) || peer.Fault != engine.FaultRenegotiation {

@@ -150,11 +150,6 @@ func (p *Protection) Open(dst, rec []byte) (Type, []byte, error) {
 	if inner < 0 {
 		return 0, nil, ErrMAC
 	}
-	if inner > MaxPlaintext+1 {
-		// Not an honest record whatever it holds; but one that does not
-		// authenticate is bad_record_mac first, so it is opened all the same.
-		dst = nil
-	}
 	out := sealed[:0]
 	if len(dst) >= inner {
 		out = dst[:0]
@@ -164,7 +159,7 @@ func (p *Protection) Open(dst, rec []byte) (Type, []byte, error) {
 		p.seq--
 		return 0, nil, ErrMAC
 	}
-	if inner > MaxPlaintext+1 {
+	if inner > MaxPlaintext+1 { // one that does not authenticate is ErrMAC first
 		return 0, nil, ErrOverflow
 	}
 	end := len(content)

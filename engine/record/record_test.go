@@ -70,6 +70,29 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// Every record has a nonce of its own: the IV, and its number (RFC 8446, section 5.3).
+func TestNonces(t *testing.T) {
+	for _, id := range ids {
+		seal, _ := both(id)
+		key, iv := seal.Key()
+		aead, err := seal.suite.aead(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, number := range []uint64{0, 1, 0x0102030405060708} {
+			seal.SetSequence(number)
+			rec := sealed(seal, TypeApplicationData, []byte("hello"))
+			nonce := bytes.Clone(iv)
+			for i := range 8 {
+				nonce[nonceLen-1-i] ^= byte(number >> (8 * i))
+			}
+			if inner, err := aead.Open(nil, nonce, rec[HeaderLen:], rec[:HeaderLen]); err != nil || string(inner) != "hello\x17" {
+				t.Errorf("%s: record %d: %q, %v", id, number, inner, err)
+			}
+		}
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	seal, open := both(engine.AES128GCM)
 	good := sealed(seal, TypeApplicationData, []byte("hello"))
