@@ -164,7 +164,7 @@ func (c *RecordConn) ReadBatch(p []byte, read func([]byte) (int, error)) (n int,
 		c.noWait = n > 0
 		m, err := read(p[n:])
 		n += m
-		if c.noWait && errors.Is(err, errNoRecord) {
+		if errors.Is(err, errNoRecord) {
 			break
 		}
 		if c.lastErr = err; err != nil {

@@ -162,6 +162,29 @@ func TestOneRecordAtATime(t *testing.T) {
 	}
 }
 
+// A header is whole before it is looked at, wherever in a large buffer it begins: behind
+// a record, or so that its rest has no room there.
+func TestHeaderInPieces(t *testing.T) {
+	for part := 1; part < recordHeaderLen; part++ {
+		full := rec(16384)
+		odd := rec((flightSize-part)%len(full) - recordHeaderLen)
+		many := append([][]byte{odd}, slices.Repeat([][]byte{full}, 2*flightSize/len(full))...)
+		few := [][]byte{rec(10), rec(20), rec(30)}
+		for name, test := range map[string]struct{ records, pieces [][]byte }{
+			"at the end": {many, [][]byte{slices.Concat(many...)}},
+			"behind one": {few, [][]byte{slices.Concat(few[0], few[1][:part]), few[1][part:], few[2]}},
+		} {
+			c := NewRecordConn(newFakeStream(test.pieces...))
+			c.in = make([]byte, flightSize)
+			for i, want := range test.records {
+				if got := readRecord(t, c); !bytes.Equal(got, want) {
+					t.Fatalf("%s, %d bytes of it: record %d: %d bytes, want %d", name, part, i, len(got), len(want))
+				}
+			}
+		}
+	}
+}
+
 // What has been received with one call costs no other.
 func TestFewReads(t *testing.T) {
 	s := newFakeStream(slices.Concat(rec(100), rec(200), rec(300)))
@@ -177,11 +200,12 @@ func TestFewReads(t *testing.T) {
 // What has been read ahead goes with the stream.
 func TestTakeOver(t *testing.T) {
 	behind := slices.Concat(rec(20), rec(30)[:9])
-	s := newFakeStream(slices.Concat([]byte{22, 3, 3, 0, 1, 2}, rec(10), behind))
+	s := newFakeStream(slices.Concat([]byte{22, 3, 3, 0, 1, 2}, rec(10), rec(11), behind))
 	c := NewRecordConn(s)
-	readRecord(t, c)
-	readRecord(t, c)
-	if n := c.Protected(); n != 1 {
+	for range 3 {
+		readRecord(t, c)
+	}
+	if n := c.Protected(); n != 2 {
 		t.Errorf("%d records may have been protected", n)
 	}
 	if stream, received := c.TakeOver(); stream != net.Conn(s) || !bytes.Equal(received, behind) {
@@ -198,6 +222,11 @@ func TestClearAlert(t *testing.T) {
 		if a, ok := c.ClearAlert(); ok != want || ok && a != 70 {
 			t.Errorf("record %d: alert %d, %v", i, a, ok)
 		}
+	}
+	c = NewRecordConn(newFakeStream(alert))
+	readRecord(t, c)
+	if a, ok := c.ClearAlert(); !ok || a != 70 {
+		t.Errorf("with nothing behind it: alert %d, %v", a, ok)
 	}
 }
 

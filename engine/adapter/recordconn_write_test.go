@@ -70,6 +70,9 @@ func TestHoldGathers(t *testing.T) {
 	if err := c.Release(); err != nil || len(s.sent()) != 3 {
 		t.Errorf("with nothing to send: %v, %d writes", err, len(s.sent())-3)
 	}
+	if c.Write([]byte{1}); len(s.sent()) != 4 {
+		t.Error("what is written behind it does not go out")
+	}
 }
 
 // stuckIn is a RecordConn that is in the middle of sending data, which its stream takes
