@@ -537,6 +537,8 @@ func TestMalformedScope(t *testing.T) {
 		{0x30, 4, 0x81, 2, 0xff, 0},          // a BOOLEAN of two bytes
 		{0x30, 3, 0x81, 1, 7},                // of neither value
 		{0x30, 3, 0x82, 1, 7},                //
+		{0x30, 3, 0x84, 1, 7},                //
+		{0x30, 3, 0x85, 1, 7},                //
 		{0x30, 2, 0xa0, 0},                   // a point without a name
 		{0x30, 4, 0xa0, 2, 0xa0, 0},          // with none in its list
 		{0x30, 5, 0xa0, 3, 0xa0, 1, 0x86},    // with one cut off
@@ -553,11 +555,18 @@ func TestMalformedScope(t *testing.T) {
 		{0x30, 0},
 		{0x30, 3, 0x81, 1, 0},
 		{0x30, 7, 0xa0, 5, 0xa0, 3, 0x86, 1, 'x'},
-		slices.Concat([]byte{0x30, 15, 0xa0, 13, 0xa1, 11}, []byte{0x30, 9, 6, 3, 0x55, 4, 3, 12, 2, 'C', 'A'}),
 	} {
 		if _, err := parseScope(der, issuer); err != nil {
 			t.Errorf("% x: %v", der, err)
 		}
+	}
+	// A relative name is the issuer's and one part more.
+	part := []byte{0x30, 9, 6, 3, 0x55, 4, 3, 12, 2, 'C', 'A'}
+	whole := slices.Concat(issuer[2:], []byte{0x31, byte(len(part))}, part)
+	whole = append([]byte{0x30, byte(len(whole))}, whole...)
+	scope, err := parseScope(slices.Concat([]byte{0x30, 15, 0xa0, 13, 0xa1, 11}, part), issuer)
+	if err != nil || !slices.Equal(scope.points, []string{"directory " + nameKey(whole)}) {
+		t.Errorf("relative: %q, %v", scope.points, err)
 	}
 }
 

@@ -29,10 +29,12 @@ func pair(t testing.TB, kem string) (key, config string) {
 func TestECHKeys(t *testing.T) {
 	key, config := pair(t, "x25519")
 	pqKey, pqConfig := pair(t, "mlkem768-x25519")
+	other := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE"}))
 	for text, want := range map[string]int{
 		key + config: 1,
 		"new\n" + pqKey + pqConfig + key + config: 2,
 		strings.Repeat(key+config, 16):            16,
+		other + key + other + config:              1,
 	} {
 		if keys, err := readECHKeys([]byte(text)); err != nil || len(keys) != want {
 			t.Errorf("%d keys, %v, want %d", len(keys), err, want)

@@ -181,6 +181,7 @@ func TestTicketKeys(t *testing.T) {
 		key(1) + short:                           "32 bytes",
 		key(1) + "not base64":                    "32 bytes",
 		key(1) + key(1)[:20]:                     "32 bytes",
+		strings.TrimSpace(key(1)) + "AAAA":       "32 bytes",
 		strings.Repeat(key(1), ticketKeyLimit+1): "has 17 keys",
 	} {
 		_, err := New().TicketKeys(file(t, content))
