@@ -249,6 +249,17 @@ func TestWriteFailureStays(t *testing.T) {
 	}
 }
 
+// Behind what the stream has not taken nothing is sent, which would be another stream.
+func TestWriteFailureEndsTheQueue(t *testing.T) {
+	s, c, sending := stuckIn(t, "data")
+	c.Write([]byte("answer"))
+	failure := errors.New("broken")
+	s.change(func() { s.busy, s.refusal = false, failure })
+	if err := soon(t, "the data", sending); err != failure || c.Release() != failure || len(s.sent()) != 1 {
+		t.Errorf("%v; sent %q", err, s.sent())
+	}
+}
+
 // Close is what a library calls when a handshake's context ends.
 func TestCloseWakes(t *testing.T) {
 	s := newFakeStream()
@@ -319,6 +330,9 @@ func TestChangeCipherSpecIsJoined(t *testing.T) {
 		}
 		if sent := c.Sent(); !bytes.Equal(sent, slices.Concat(ccs, hello, rest)) {
 			t.Errorf("join %v: %x is kept", join, sent)
+		}
+		if c.Write(rest); c.Sent() != nil {
+			t.Errorf("join %v: it is kept for ever", join)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"tlsify/engine"
@@ -46,4 +47,31 @@ func TestTicketsHaveALimit(t *testing.T) {
 	if kept != engine.MostTickets || packed != kept {
 		t.Errorf("%d packed, %d kept", packed, kept)
 	}
+}
+
+// What did not work, what cannot be packed and what comes when it is over are not kept,
+// and nothing where nobody wants it.
+func TestTicketsThatAreNotKept(t *testing.T) {
+	kept := 0
+	var state []byte
+	var err error
+	cache := &OneTicket[int]{
+		Keep: func([]byte) { kept++ },
+		Pack: func(*int) ([]byte, []byte, error) { return []byte{1}, state, err },
+	}
+	cache.Put("", nil)
+	cache.Put("", new(int)) // without a state
+	state, err = []byte{2}, errors.New("it has none")
+	cache.Put("", new(int))
+	if err = nil; kept != 0 {
+		t.Errorf("%d kept", kept)
+	}
+	if cache.Put("", new(int)); kept != 1 {
+		t.Error("a good one is not kept")
+	}
+	cache.StopKeeping()
+	if cache.Put("", new(int)); kept != 1 {
+		t.Error("one that comes later is kept")
+	}
+	new(OneTicket[int]).Put("", new(int))
 }
