@@ -105,6 +105,7 @@ func TestBlameByPhase(t *testing.T) {
 		{&engine.AlertError{Alert: engine.AlertDecodeError}, Handshaking, false, "4 tls-alert"},
 		{&engine.AlertError{Alert: engine.AlertDecodeError}, Established, true, "7 tls-alert"},
 		{&engine.AlertError{Alert: engine.AlertCertificateRequired}, Established, true, "4 client-cert"},
+		{&engine.AlertError{Alert: engine.AlertCertificateRequired}, Established, false, "7 tls-alert"},
 		{&engine.AlertError{Alert: engine.AlertUnknownCA}, Established, true, "4 client-cert"},
 		{&engine.AlertError{Alert: engine.AlertUnknownCA}, Established, false, "7 tls-alert"},
 		{&engine.AlertError{Alert: engine.AlertInsufficientSecurity}, Established, true, "4 client-cert"},

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"tlsify/cmd/tlsify/internal/acquire"
 	"tlsify/cmd/tlsify/internal/invocation"
 	"tlsify/cmd/tlsify/internal/option"
@@ -39,9 +41,13 @@ func TestOffer(t *testing.T) {
 		{silent, large, false, true, "TLS 1.3 alone, which a server of TLS 1.2 may refuse like this; if something on the way"},
 		{errHandshakeTimeout, small, false, true, ""},
 		{&engine.AlertError{Alert: engine.AlertUnknownCA}, large, false, false, ""},
-		{silent, large, true, false, "the session of --session"},
-		{silent, small, true, true, "the session of --session"},
-		{errHandshakeTimeout, large, true, false, "the session of --session"},
+		{silent, large, true, false, "the session of --session, which is forgotten now"},
+		{silent, small, true, true, "the session of --session, which is forgotten now"},
+		{&engine.TransportError{Err: unix.ECONNRESET}, small, true, true, "which is forgotten now"},
+		{&engine.TransportError{Err: unix.EPIPE}, small, true, true, "which is forgotten now"},
+		{&engine.TransportError{Err: io.ErrUnexpectedEOF}, small, true, true, "without that file"},
+		{errHandshakeTimeout, large, true, false, "the session of --session: without that file"},
+		{errors.New("other"), large, true, false, ""},
 		{refused, small, true, true, "TLS 1.3 alone"},
 		{errors.New("other"), large, false, false, ""},
 	} {
@@ -94,6 +100,7 @@ func TestAdvice(t *testing.T) {
 		{engine.AlertUnrecognizedName, false, "my-db", "--sni"},
 		{engine.AlertIllegalParameter, false, "my_db", "--sni"},
 		{engine.AlertIllegalParameter, false, "my-db", ""},
+		{engine.AlertDecodeError, false, "my_db", ""},
 		{engine.AlertIllegalParameter, true, "my_db", "--psk"},
 	} {
 		config := &engine.ClientConfig{ServerName: test.name}

@@ -26,7 +26,7 @@ func TestOfferIsJudged(t *testing.T) {
 			t.Fatal(err)
 		}
 		k := &keptSession{file: sessions.At(filepath.Join(t.TempDir(), "session")), note: func(string) {}}
-		s := &sessions.Session{Tickets: [][]byte{[]byte("ticket")}, Certificates: enginetest.Chain(t, "good").Chain}
+		s := &sessions.Session{Tickets: [][]byte{[]byte("ticket")}, Certificates: enginetest.Chain(t, "good").Chain, Again: true}
 		if err := sessions.Put(k.file, k.key, s); err != nil {
 			t.Fatal(err)
 		}
@@ -34,6 +34,14 @@ func TestOfferIsJudged(t *testing.T) {
 		k.offer(config, &verify.Policy{Names: []verify.Name{name}, Trust: []*verify.Store{store}})
 		if offered := config.Ticket != nil; offered != want || k.offered != want {
 			t.Errorf("for %s it is offered: %t, %t", host, offered, k.offered)
+		}
+		if want {
+			continue
+		}
+		// It is none of those that a server has refused.
+		k.ended(&engine.AlertError{Alert: engine.AlertInternalError})
+		if _, err := sessions.Take(k.file, k.key); err != nil {
+			t.Errorf("that was not offered: %v", err)
 		}
 	}
 }
