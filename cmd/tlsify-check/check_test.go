@@ -96,6 +96,18 @@ func failures(table string) string {
 	return b.String()
 }
 
+// What a program is without is found out in a moment: each run of the kit waited for the
+// 10 seconds of --eof-wait first, because its server wanted the end of a client that waits
+// for the server's.
+func TestProbeIsQuick(t *testing.T) {
+	program := tlsify(t)
+	var out strings.Builder
+	began := time.Now()
+	if status := check([]string{"-only", "status-0", program}, &out, &out); status != 0 || time.Since(began) >= 10*time.Second {
+		t.Errorf("status %d after %v: %s", status, time.Since(began), out.String())
+	}
+}
+
 // A program that is no tlsify keeps hardly anything, and the kit survives it.
 func TestOtherPrograms(t *testing.T) {
 	for _, program := range []string{"true", "cat", "yes"} {

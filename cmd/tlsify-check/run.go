@@ -56,7 +56,7 @@ func (b *bench) probe() ability {
 		}
 	})
 	(&trial{bench: b}).do(func(t *trial) {
-		s := t.serve(quiet, onlyTLS12)
+		s := t.serve(talk, onlyTLS12)
 		r := t.call().start(s.to()...)
 		if r.saysSoon("tls-version", 4) {
 			can &^= tls12
