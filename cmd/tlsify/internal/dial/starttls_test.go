@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Every protocol comes to TLS, however the bytes are cut, and the stream is
@@ -91,6 +93,46 @@ func TestCutOff(t *testing.T) {
 				if !errors.Is(err, errCutOff) && !errors.Is(err, errClosed) {
 					t.Errorf("after %d bytes of turn %d: %v", n, i, err)
 				}
+			}
+		}
+	})
+}
+
+// lost is a connection that breaks where the server would have more to say, or where it is
+// written to.
+type lost struct {
+	*playing
+	write error
+}
+
+func (l lost) Read(b []byte) (int, error) {
+	n, err := l.playing.Read(b)
+	if err != nil {
+		err = unix.ECONNRESET
+	}
+	return n, err
+}
+
+func (l lost) Write(b []byte) (int, error) {
+	if l.write != nil {
+		return 0, l.write
+	}
+	return l.playing.Write(b)
+}
+
+// A connection that breaks is told of, at once and whichever way.
+func TestLost(t *testing.T) {
+	eachGood(t, func(t *testing.T, protocol string, turns []turn) {
+		for _, write := range []error{nil, unix.EPIPE} {
+			want := write
+			if want == nil {
+				if want = unix.ECONNRESET; len(turns) < 2 {
+					continue // nothing is read behind the question
+				}
+			}
+			l := lost{newPlaying(1<<20, []byte(turns[0].say)), write}
+			if err := Starttls(limited(t), l, protocol, "peer.test"); !errors.Is(err, want) {
+				t.Errorf("%v: the error is %v", want, err)
 			}
 		}
 	})
@@ -188,6 +230,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"smtp", []turn{{"554-no service\r\n554 for you\r\n", ""}}, `begins with "554-no service"`},
 		{"smtp", []turn{{"SSH-2.0-x\r\n", ""}}, `begins with "SSH-2.0-x"`},
+		{"smtp", []turn{{"220 " + strings.Repeat("x", lineLimit), ""}}, `a line of more than`},
 		{"smtp", []turn{{"220 hi\r\n", "EHLO peer.test\r\n"}, {"502 what?\r\n", ""}}, `answers EHLO with "502 what\?"`},
 		{"smtp", []turn{{"220 hi\r\n", "EHLO peer.test\r\n"}, {"250 hi\r\n", "STARTTLS\r\n"}, {"454 4.7.0 TLS not available\r\n", ""}}, `answers STARTTLS with "454 4.7.0 TLS not available"`},
 		{"smtp", []turn{{"220 hi\r\n", "EHLO peer.test\r\n"}, {"250-hi\r\n251 x\r\n", ""}}, `in a reply that begins with 250 there is "251 x"`},
