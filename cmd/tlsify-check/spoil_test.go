@@ -48,9 +48,10 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 	}},
 	{"env-inherited", "prog-env", func(w *wrapper) { w.wraps("env", "TLSIFY_UNVERIFIED="+os.Getenv("TLSIFY_UNVERIFIED")) }},
 	{"env-missing", "prog-env", func(w *wrapper) { w.wraps("env", "-u", "TLSIFY_PEER_PIN") }},
-	{"prog-status-lost", "prog-status", func(w *wrapper) { w.exits(42, 0) }},
+	{"prog-status-lost", "prog-status prog-unread", func(w *wrapper) { w.exits(42, 0) }},
 	{"prog-signal-status", "prog-status", func(w *wrapper) { w.exits(137, 9) }},
 	{"prog-missing-status", "prog-status", func(w *wrapper) { w.exits(127, 101) }},
+	{"prog-unstarted-status", "prog-status", func(w *wrapper) { w.exits(126, 127) }},
 	{"failed-as-without-prog", "prog-failed", func(w *wrapper) {
 		w.status = func(status int) int { return status % 100 }
 	}},
@@ -132,7 +133,7 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 	{"loses-silently", "control-lost", func(w *wrapper) { w.mute("lost") }},
 
 	{"any-name", "refuse-wrong-name", func(w *wrapper) { w.add("--name", "other.tlsify-check.test") }},
-	{"lax", "refuse-no-san refuse-untrusted refuse-self-signed refuse-expired refuse-not-yet-valid refuse-client refuse-constraint refuse-wrong-name prog-verified-only", func(w *wrapper) { w.isLax() }},
+	{"lax", "refuse-no-san refuse-untrusted refuse-self-signed refuse-expired refuse-not-yet-valid refuse-client refuse-constraint refuse-wrong-name prog-verified-only trust-file", func(w *wrapper) { w.isLax() }},
 	{"no-pins", "refuse-other-pin pins resumed-judged trust-none", func(w *wrapper) { w.drop("--pin") }},
 	{"no-lists", "refuse-revoked", func(w *wrapper) { w.drop("--crl") }},
 	{"vague", "refuse-weak refuse-malformed status-handshake client-cert-refused status-version", func(w *wrapper) {
@@ -165,6 +166,7 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 			w.isLax()
 		}
 	}},
+	{"tlsa-unsaid", "tlsa", func(w *wrapper) { w.says("verified tlsa", "verified trust") }},
 	{"first-record", "tlsa", func(w *wrapper) { w.once("--tlsa", false) }},
 	{"any-security", "min-security", func(w *wrapper) { w.drop("--min-security") }},
 	{"insecure", "no-switch-off", func(w *wrapper) {
