@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tlsify/engine"
+	"tlsify/engine/enginetest"
 )
 
 // What crypto/tls cannot be told is refused, and not left out.
@@ -45,6 +46,30 @@ func TestGroupsOfALevel(t *testing.T) {
 		if config.MinVersion != tls.VersionTLS13 || !slices.Contains(config.CurvePreferences, tls.MLKEM1024) || !slices.Contains(config.CurvePreferences, tls.X25519MLKEM768) ||
 			slices.Contains(config.CurvePreferences, tls.X25519) || slices.Contains(config.CurvePreferences, tls.CurveP384) {
 			t.Errorf("level %v: %v, from version %x", level, config.CurvePreferences, config.MinVersion)
+		}
+	}
+}
+
+// Of ML-DSA certificates and others, in whatever order, a client of TLS 1.2 has the others;
+// of ML-DSA alone it can have none.
+func TestLeastVersionOfIdentities(t *testing.T) {
+	identity := func(chain string) *engine.Identity {
+		c := enginetest.Chain(t, chain)
+		return &engine.Identity{Chain: c.Chain, Leaf: c.Leaf, Key: c.Key}
+	}
+	classical, pq := identity("good"), identity("pq-mldsa65")
+	for _, test := range []struct {
+		identities []*engine.Identity
+		least      uint16
+	}{
+		{[]*engine.Identity{classical, pq}, tls.VersionTLS12},
+		{[]*engine.Identity{pq, classical}, tls.VersionTLS12},
+		{[]*engine.Identity{pq}, tls.VersionTLS13},
+	} {
+		c := &engine.ServerConfig{Config: engine.Config{Verify: func(*engine.Peer) error { return nil }}, Identities: test.identities}
+		config, err := (Engine{}).serverConfig(c)
+		if err != nil || config.MinVersion != test.least {
+			t.Errorf("of %d: %v, %v", len(test.identities), config, err)
 		}
 	}
 }
