@@ -59,7 +59,7 @@ func TestDialects(t *testing.T) {
 	f := known()
 	lines := strings.Split(strings.TrimSuffix(saidOn(t, f.Say), "\n"), "\n")
 	for _, want := range []string{"protocol TLSv1.3", "cipher TLS_AES_128_GCM_SHA256", "group x25519", "alpn h2", "resumed yes",
-		"verified trust CN=a%20root", "verified pin sha256//AAAA", "staple good", "timestamps 2", "expires-soon 3", "binding tls-exporter BBBB"} {
+		"verified trust CN=a%20root", "verified pin sha256//AAAA", "staple good", "timestamps 2", "expires " + f.expires.UTC().Format(time.RFC3339), "expires-soon 3", "binding tls-exporter BBBB"} {
 		if !slices.Contains(lines, want) {
 			t.Errorf("the control channel lacks %q: %q", want, lines)
 		}
@@ -89,6 +89,36 @@ func TestDialects(t *testing.T) {
 	}
 	if !strings.HasSuffix(variables, "\x00\x00") {
 		t.Errorf("UCSPI-TLS has no end: %q", variables)
+	}
+}
+
+// Who is not verified is told of in each dialect, and so is whose key is known.
+func TestGrounds(t *testing.T) {
+	f := known()
+	f.Verified, f.Unverified = nil, []string{"cert-untrusted", "cert-name"}
+	if lines := saidOn(t, f.Say); !strings.Contains(lines, "\nunverified cert-untrusted cert-name\n") || strings.Contains(lines, "\nverified") {
+		t.Errorf("the control channel has %q", lines)
+	}
+	if env := f.Environment(); !slices.Contains(env, "TLSIFY_UNVERIFIED=cert-untrusted cert-name") || strings.Contains(strings.Join(env, "\n"), "TLSIFY_VERIFIED") {
+		t.Errorf("PROG's environment is %q", env)
+	}
+	if said := strings.Join(f.ForPeople("192.0.2.1:443"), "\n"); said != "connected to 192.0.2.1:443: the peer has a raw public key\n"+
+		"not verified: cert-untrusted, cert-name\nTLSv1.3, TLS_AES_128_GCM_SHA256, x25519, alpn h2, resumed" {
+		t.Error(said)
+	}
+	f.PeerPin, f.Unverified, f.Verified = "", nil, []Ground{{"psk", "device-17"}}
+	if env := f.Environment(); !slices.Contains(env, "TLSIFY_VERIFIED=psk") || !slices.Contains(env, "TLSIFY_PSK=device-17") {
+		t.Errorf("PROG's environment is %q", env)
+	}
+	if said := f.ForPeople("")[0]; said != "connected: the peer has no certificate" {
+		t.Error(said)
+	}
+	if f.Verified = []Ground{{"trust", "CN=a root"}}; strings.Contains(strings.Join(f.Environment(), "\n"), "TLSIFY_PSK") {
+		t.Error("a root is an identity")
+	}
+	// Nobody makes another variable of a name.
+	if f.SentName = "a.test\x00SSL_PEER_CERT_HASH=x"; !strings.Contains(string(f.Variables()), "SSL_TLS_SNI_SERVERNAME\x00") {
+		t.Errorf("UCSPI-TLS has %q", f.Variables())
 	}
 }
 
