@@ -444,6 +444,20 @@ func scopeExtension(t testing.TB, scope any) func(*x509.RevocationList) {
 	}
 }
 
+// withMore is a SEQUENCE that has one element more.
+func withMore(t *testing.T, der []byte) []byte {
+	t.Helper()
+	var whole asn1.RawValue
+	if _, err := asn1.Unmarshal(der, &whole); err != nil {
+		t.Fatal(err)
+	}
+	more, err := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: append(whole.Bytes, 5, 0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return more
+}
+
 type onlyUser struct {
 	Flag bool `asn1:"tag:1"`
 }
@@ -729,6 +743,7 @@ func TestParseCRLs(t *testing.T) {
 		"no base64":          {bytes.Replace(text, text[40:60], []byte("????????????????????"), 1), "base64"},
 		"certificate":        {toPEM(root.Certificate), "only certificates"},
 		"trailing":           {append(der[:len(der):len(der)], 0), "behind"},
+		"behind signature":   {withMore(t, der), "no CRL"},
 		"delta":              {newCRL(t, root, critical(oidDeltaCRL, 2, 1, 1)), "delta"},
 		"indirect":           {newCRL(t, root, scopeExtension(t, indirect{true})), "indirect"},
 		"some reasons":       {newCRL(t, root, scopeExtension(t, someReasons{asn1.BitString{Bytes: []byte{0x40}, BitLength: 2}})), "some reasons"},

@@ -101,6 +101,7 @@ func TestStaple(t *testing.T) {
 		{"damaged", damaged, []Code{Staple}, "not signed"},
 		{"junk", []byte("junk"), []Code{Staple}, ""},
 		{"with something behind it", append(good[:len(good):len(good)], 5, 0), []Code{Staple}, "malformed"},
+		{"with something behind it, inside", withMore(t, good), []Code{Staple}, "malformed"},
 		{"an error", ocsp.TryLaterErrorResponse, []Code{Staple}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
