@@ -8,6 +8,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tlsify/cmd/tlsify/internal/facts"
+	"tlsify/cmd/tlsify/internal/personality"
+	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/engine"
 	"tlsify/stream"
 	"tlsify/stream/streamtest"
 )
@@ -25,6 +29,27 @@ func TestNetworkLines(t *testing.T) {
 	} {
 		if got := string(networkLines([]byte(c.in), c.last)); got != c.want {
 			t.Errorf("%q behind %q: %q, want %q", c.in, c.last, got, c.want)
+		}
+	}
+}
+
+// With -quiet nothing is told, and the ciphers and the ends of lines hold all the same.
+func TestQuietSClient(t *testing.T) {
+	if teller, err := newTeller(&personality.Call{}); teller != nil || err != nil {
+		t.Errorf("of nothing: %+v, %v", teller, err)
+	}
+	if teller, err := newTeller(&personality.Call{CRLF: true, NoInput: true}); err != nil || teller == nil || teller.sClient == nil {
+		t.Errorf("of -crlf: %+v, %v", teller, err)
+	}
+	const wanted = "TLS_AES_256_GCM_SHA384"
+	for cipher, takes := range map[engine.Cipher]bool{engine.AES256GCM: true, engine.AES128GCM: false} {
+		teller, err := newTeller(&personality.Call{Ciphers: []string{wanted}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = teller.Ready(&facts.Facts{State: &engine.State{Version: engine.TLS13, Cipher: cipher}})
+		if failure, _ := errors.AsType[*status.Failure](err); (err == nil) != takes || !takes && (failure == nil || failure.Code != "security-level") {
+			t.Errorf("%v: %v", cipher, err)
 		}
 	}
 }
