@@ -244,6 +244,31 @@ func TestReadFillsWithoutWaiting(t *testing.T) {
 	}
 }
 
+// What of a record has no room stays for the next Read, whatever has come behind it.
+func TestReadByLittle(t *testing.T) {
+	client, server := connected(t, engine.AES128GCM)
+	var want []byte
+	for i := range 5 {
+		content := bytes.Repeat([]byte{byte(i)}, 100)
+		server.Write(content)
+		want = append(want, content...)
+	}
+	server.CloseWrite()
+	for len(client.records.Rest()) < 5*(100+Overhead)+2+Overhead {
+		client.records.fill()
+	}
+	var got []byte
+	for p := make([]byte, 7); ; {
+		n, err := client.Read(p)
+		if got = append(got, p[:n]...); err != nil {
+			break
+		}
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%d bytes came, not %d, or wrong", len(got), len(want))
+	}
+}
+
 func TestWriteAfterClose(t *testing.T) {
 	client, _ := connected(t, engine.AES128GCM)
 	for range 2 {
