@@ -339,12 +339,7 @@ func matrixData() string {
 
 // start starts the peer's server. notes waits for the next line of its own.
 func (m *matrix) start(t *testing.T, r *matrixRow, env ...string) (port string, notes func() string) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	l.Close()
+	port = unusedPort(t)
 	var complaints bytes.Buffer
 	cmd := exec.Command(r.peer.program, "server", port, r.version, m.identity(r), m.file("ca.pem"), enginetest.Host)
 	cmd.Stderr, cmd.Env = &complaints, append(os.Environ(), env...)
