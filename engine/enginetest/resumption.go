@@ -30,6 +30,7 @@ var resumption = []row{
 	{"resume-served-client-cert", serverOnly, eachVersion, testResumeServedClientCert},
 	{"resume-served-client-cert-refused", serverOnly, eachVersion, testResumeServedClientCertRefused},
 	{"resume-served-client-cert-no-more", serverOnly, eachVersion, testResumeServedClientCertNoMore},
+	{"resume-served-client-cert-once", serverOnly, eachVersion, testResumeServedClientCertOnce},
 	{"resume-served-now-required", serverOnly, eachVersion, testResumeServedNowRequired},
 	{"resume-served-classical-at-level-pq", serverOnly, only13, testResumeServedClassicalAtLevelPQ},
 }
@@ -347,6 +348,33 @@ func testResumeServedClientCertNoMore(r *rig) {
 		}
 		t.served(resumed)
 		t.wantShown(current.Chain)
+	}
+}
+
+// A ticket had a client's chain twice, and was too long for a client of wolfSSL 5.7, each of
+// whose connections failed then, until it was started anew.
+func testResumeServedClientCertOnce(r *rig) {
+	client, length := Chain(r, "client"), map[bool]int{}
+	for _, shown := range []bool{false, true} {
+		cache := tls.NewLRUClientSessionCache(1)
+		t := r.cached(cache, someKey)
+		if shown {
+			t.peerShows(TLSCertificate(client))
+		}
+		t.served(false)
+		session, _ := cache.Get(Host)
+		ticket, _, err := session.ResumptionState()
+		if err != nil {
+			r.Fatal(err)
+		}
+		length[shown] = len(ticket)
+	}
+	chain := 0
+	for _, der := range client.Chain {
+		chain += len(der)
+	}
+	if length[true]-length[false] > chain+100 {
+		r.Errorf("a ticket has %d bytes, and %d with a chain of %d", length[false], length[true], chain)
 	}
 }
 

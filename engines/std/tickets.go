@@ -1,7 +1,10 @@
 package std
 
 import (
+	"bytes"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
 
 	"tlsify/engine"
 	"tlsify/engine/adapter"
@@ -29,10 +32,6 @@ func unpackSession(ticket, state []byte) (*tls.ClientSessionState, error) {
 	}
 	return tls.NewResumptionState(ticket, secrets)
 }
-
-// maxTicketChain keeps a ticket that holds a client's chain, which crypto/tls puts there
-// once more, well below what a ClientHello may hold.
-const maxTicketChain = 1 << 14
 
 // keepUnwrapped has what a client's ticket holds kept, and gives it.
 func keepUnwrapped(config *tls.Config) func() []byte {
@@ -62,37 +61,57 @@ func bindTickets(config *tls.Config, c *engine.ServerConfig) {
 		if !state.DidResume {
 			origin = []byte(engine.GroupName(uint16(state.CurveID)))
 		}
-		session.Extra = append(session.Extra, []byte(state.ServerName), origin)
-		var chain [][]byte
-		total := 0
-		for _, certificate := range state.PeerCertificates {
-			chain = append(chain, certificate.Raw)
-			total += len(certificate.Raw)
+		places, err := placesOf(session, state.PeerCertificates)
+		if err != nil {
+			return nil, err
 		}
-		if total <= maxTicketChain {
-			session.Extra = append(session.Extra, chain...)
-		}
+		session.Extra = append(session.Extra, []byte(state.ServerName), origin, places)
 		return config.EncryptTicket(state, session)
 	}
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
 		session, err := config.DecryptTicket(ticket, state)
-		if session == nil || len(session.Extra) < 2 || string(session.Extra[0]) != state.ServerName {
+		if session == nil || len(session.Extra) != 3 || string(session.Extra[0]) != state.ServerName {
 			return nil, err
 		}
 		if resumed = session.Extra[1]; c.Level >= engine.LevelPQ && !engine.PostQuantumGroup(string(resumed)) {
 			return nil, err
 		}
-		if !resumes(c, session.Extra[2:]) {
+		if !resumes(c, session, session.Extra[2]) {
 			return nil, err
 		}
 		return session, err
 	}
 }
 
-// resumes tells whether c takes the client that has shown this chain, if any.
-func resumes(c *engine.ServerConfig, chain [][]byte) bool {
-	if c.Resumes == nil || c.ClientAuth == engine.ClientAuthNone || len(chain) == 0 {
+// placesOf tells where a client's certificates are in its session's encoding, which
+// crypto/tls has no function for: how far from the end each begins, and how long it is.
+// A second copy of them would do, but a ticket has to fit into a ClientHello, and wolfSSL
+// 5.7 does not connect with one of 1,866 bytes.
+func placesOf(session *tls.SessionState, certificates []*x509.Certificate) (places []byte, err error) {
+	encoded, err := session.Bytes()
+	for _, certificate := range certificates {
+		if at := bytes.Index(encoded, certificate.Raw); at >= 0 {
+			places = binary.BigEndian.AppendUint32(places, uint32(len(encoded)-at))
+			places = binary.BigEndian.AppendUint32(places, uint32(len(certificate.Raw)))
+		}
+	}
+	return places, err
+}
+
+// resumes tells whether c takes the client that has shown the chain at these places of
+// the session, if any.
+func resumes(c *engine.ServerConfig, session *tls.SessionState, places []byte) bool {
+	if c.Resumes == nil || c.ClientAuth == engine.ClientAuthNone || len(places) == 0 {
 		return true
+	}
+	encoded, err := session.Bytes()
+	var chain [][]byte
+	for ; err == nil && len(places) >= 8; places = places[8:] {
+		from, size := uint64(binary.BigEndian.Uint32(places)), uint64(binary.BigEndian.Uint32(places[4:]))
+		if from > uint64(len(encoded)) || size > from {
+			return false
+		}
+		chain = append(chain, encoded[uint64(len(encoded))-from:][:size])
 	}
 	certificates, malformed, err := engine.ParseChain(chain)
 	return err == nil && c.Resumes(&engine.Peer{Certificates: certificates, Malformed: malformed})
