@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"tlsify/engine/enginetest"
 	"tlsify/engine/pki"
 )
 
@@ -285,12 +286,6 @@ func TestComparison(t *testing.T) {
 
 // absence is the status where nobody listens.
 func absence(t *testing.T, command string, files map[string]string, ca string) (status int) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-	_, status = run(t, command, files, ca, port, "")
+	_, status = run(t, command, files, ca, enginetest.FreePort(t), "")
 	return status
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -159,6 +161,17 @@ func (h *house) versionOf(s server) string {
 	return number.FindString(string(out))
 }
 
+// listen takes a port that the kernel gives to nobody who does not ask for it: a server
+// has it later than we find it.
+func listen() (l net.Listener, err error) {
+	for range 100 {
+		if l, err = net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(10000+rand.IntN(20000))); err == nil {
+			break
+		}
+	}
+	return l, err
+}
+
 // start starts a server for one version of TLS, and waits until it listens.
 func (h *house) start(ctx context.Context, s server, version string) (*site, error) {
 	dir, err := os.MkdirTemp(h.dir, "site")
@@ -166,7 +179,7 @@ func (h *house) start(ctx context.Context, s server, version string) (*site, err
 		return nil, err
 	}
 	os.Chmod(dir, 0o755)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := listen()
 	if err != nil {
 		return nil, err
 	}

@@ -73,13 +73,7 @@ func crowdOfStunnel(t *testing.T) crowdHost {
 	if err != nil {
 		t.Skip("needs stunnel")
 	}
-	free, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close()
-	dir := t.TempDir()
+	dir, address := t.TempDir(), "127.0.0.1:"+unusedPort(t)
 	conf := fmt.Sprintf("foreground = yes\npid =\ndebug = 3\n[cat]\naccept = %s\nexec = /bin/cat\nexecArgs = cat\ncert = %[2]s/good.pem\nkey = %[2]s/good.key\n",
 		address, pkiFiles(t))
 	if err := os.WriteFile(dir+"/conf", []byte(conf), 0o600); err != nil {

@@ -129,12 +129,7 @@ func TestProfilesWithNginx(t *testing.T) {
 	for protocol, version := range map[string]engine.Version{"TLSv1.2": engine.TLS12, "TLSv1.3": engine.TLS13} {
 		dir := t.TempDir()
 		cert, key := enginetest.WriteFiles(t, enginetest.Chain(t, "good-rsa"), dir, "server")
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		address := l.Addr().String()
-		l.Close()
+		address := "127.0.0.1:" + enginetest.FreePort(t)
 		os.WriteFile(filepath.Join(dir, "conf"), fmt.Appendf(nil, nginxConfig, address, enginetest.Host, protocol, cert, key), 0o644)
 		start(t, nginx, "-p", dir, "-c", "conf")
 		for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tlsify/engine/enginetest"
 )
 
 // patience bounds what should not take any time.
@@ -147,12 +149,7 @@ func echoes(t *testing.T, conn net.Conn) {
 func closedPort(t testing.TB) string {
 	t.Helper()
 	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.Close()
-		_, port, _ := net.SplitHostPort(l.Addr().String())
+		port := enginetest.FreePort(t)
 		if _, had := closedPorts.LoadOrStore(port, true); !had {
 			return port
 		}
