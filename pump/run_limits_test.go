@@ -296,7 +296,7 @@ func TestIdleWhileStuck(t *testing.T) {
 func TestSlowReaderIsNotIdle(t *testing.T) {
 	for _, k := range streamtest.Kinds[:4] {
 		a := stage(t, k)
-		a.plan.Idle = 20 * streamtest.Beat
+		a.plan.Idle = 40 * streamtest.Beat
 		said := streamtest.Noise(engine.BatchSize)
 		a.says(string(said))
 		a.ends(io.EOF)
