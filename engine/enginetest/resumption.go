@@ -31,6 +31,7 @@ var resumption = []row{
 	{"resume-served-client-cert-refused", serverOnly, eachVersion, testResumeServedClientCertRefused},
 	{"resume-served-client-cert-no-more", serverOnly, eachVersion, testResumeServedClientCertNoMore},
 	{"resume-served-client-cert-once", serverOnly, eachVersion, testResumeServedClientCertOnce},
+	{"resume-served-long-client-cert-no-more", serverOnly, eachVersion, testResumeServedLongClientCertNoMore},
 	{"resume-served-now-required", serverOnly, eachVersion, testResumeServedNowRequired},
 	{"resume-served-classical-at-level-pq", serverOnly, only13, testResumeServedClassicalAtLevelPQ},
 }
@@ -334,11 +335,21 @@ func testResumeServedClientCertRefused(r *rig) {
 // A client had a new certificate, because its old one was revoked or of a CA that had gone,
 // and could not show it: each of its connections resumed the session of the old one, and
 // was refused, for as long as the ticket was good.
-func testResumeServedClientCertNoMore(r *rig) {
+func testResumeServedClientCertNoMore(r *rig) { r.noMore(1) }
+
+// So it was where its chain was long.
+func testResumeServedLongClientCertNoMore(r *rig) { r.noMore(40) }
+
+func (r *rig) noMore(intermediates int) {
+	r.Helper()
 	cache := tls.NewLRUClientSessionCache(1)
 	old, current := Chain(r, "client"), Issue(r, PKI(r).Intermediate, CertOptions{DNS: []string{"renewed.test"}})
+	shown := TLSCertificate(old)
+	for range intermediates {
+		shown.Certificate = append(shown.Certificate, old.Chain[1])
+	}
 	t := r.cached(cache, someKey)
-	t.peerShows(TLSCertificate(old))
+	t.peerShows(shown)
 	t.served(false)
 	for _, resumed := range []bool{false, true} {
 		t := r.cached(cache, someKey)
