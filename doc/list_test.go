@@ -192,6 +192,20 @@ END
 	{page: "recipes.md", begins: "tlsify listen --cert chain.pem --key key.pem :8883", test: "exec_daemon"},
 	{page: "recipes.md", begins: "case $TCPREMOTEIP", test: "exec_proxy_protocol"},
 	{page: "recipes.md", begins: "socat UNIX-LISTEN:/run/pg", test: "starttls_postgres"},
+	{page: "recipes.md", begins: "tlsify listen --alpn h2", tools: []string{"socat", "nginx", "curl"}, script: `
+		# What both ends speak is HTTP/2 without TLS; the server has a machine of its own on the page.
+		sed -n '1s/:50051/:50052/p' block >server && sed -n 2p block >client
+		cat >nginx.conf <<END
+		daemon off; pid nginx.pid; error_log stderr; events {}
+		http { access_log off; server { listen 127.0.0.1:50052 http2; return 200 "over HTTP/2"; } }
+END
+		nginx -p "$PWD" -c nginx.conf &
+		await 50052
+		sh server 2>server.log &
+		await 8443
+		sh client &
+		await 50051
+		[ "$(curl -s --http2-prior-knowledge http://127.0.0.1:50051/)" = 'over HTTP/2' ]`},
 	{page: "recipes.md", begins: "tlsify listen --alpn postgresql", test: "program_postgres"},
 	{page: "recipes.md", begins: "socat UNIX-LISTEN:/run/me", test: "program_ldap"},
 	{page: "recipes.md", begins: "systemd-socket-activate", test: "exec_systemd"},

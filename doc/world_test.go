@@ -21,7 +21,7 @@ import (
 // machine, and the system trusts their certificate.
 var hosts = []string{
 	"example.org", "localhost", "host", "box.example", "imap.example", "pop.example", "smtp.example", "mail.example", "api.example",
-	"irc.example", "db.example", "git.example", "proxy.example", "server.example",
+	"irc.example", "db.example", "grpc.example", "git.example", "proxy.example", "server.example",
 }
 
 // prelude is what every script begins with: a network, files and processes of

@@ -115,7 +115,7 @@ func TestStartTLSFails(t *testing.T) {
 		})
 	}
 	for _, c := range []struct{ mode, text string }{
-		{"closes", `.*the server closed the connection without an answer`},
+		{"closes", `.*the server closed the connection without an answer; if that port has TLS from the start, leave --starttls out`},
 		{"clear-http", `.*the server begins with "HTTP/1.1 400 Bad Request"`},
 	} {
 		t.Run(c.mode, func(t *testing.T) {
@@ -130,16 +130,17 @@ func TestStartTLSFails(t *testing.T) {
 func TestStartTLSLimit(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "silent") // as one is that speaks TLS from the start
-	for _, c := range []struct{ limit, way, value, who string }{
-		{"handshake-timeout", "--starttls", "imap", "STARTTLS with imap"},
-		{"timeout", "--starttls", "imap", "STARTTLS with imap"},
-		{"connect-timeout", "--proxy", "http://" + s.address, "proxy http"},
-		{"connect-timeout", "--proxy", "https://" + s.address, "proxy https"},
-		{"connect-timeout", "--proxy", "socks5h://" + s.address, "proxy socks5h"},
-		{"timeout", "--proxy", "http://" + s.address, "proxy http"},
+	const leave = "; if that port has TLS from the start, leave --starttls out"
+	for _, c := range []struct{ limit, way, value, who, hint string }{
+		{"handshake-timeout", "--starttls", "imap", "STARTTLS with imap", leave},
+		{"timeout", "--starttls", "imap", "STARTTLS with imap", leave},
+		{"connect-timeout", "--proxy", "http://" + s.address, "proxy http", ""},
+		{"connect-timeout", "--proxy", "https://" + s.address, "proxy https", ""},
+		{"connect-timeout", "--proxy", "socks5h://" + s.address, "proxy socks5h", ""},
+		{"timeout", "--proxy", "http://" + s.address, "proxy http", ""},
 	} {
 		newLaunch(t).start(connectTo(t, s, c.way, c.value, "--"+c.limit, "100ms")...).
-			expect(3, "error "+c.limit+" "+c.who+".*: .*limit of --"+c.limit, "end 3")
+			expect(3, "error "+c.limit+" "+c.who+".*: .*limit of --"+c.limit+c.hint, "end 3")
 	}
 
 	// once it has been asked for TLS, silence is the handshake's
