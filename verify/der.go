@@ -51,37 +51,5 @@ func wellFormedSPKI(der []byte) bool {
 	var spki cryptobyte.String
 	input := cryptobyte.String(der)
 	return input.ReadASN1(&spki, asn1.SEQUENCE) && input.Empty() &&
-		spki.SkipASN1(asn1.SEQUENCE) && spki.SkipASN1(asn1.BIT_STRING) && spki.Empty()
-}
-
-// whollyRead tells whether x509 has read all of a TBSCertificate (RFC 5280, section
-// 4.1) that it took. It passes over whatever stands behind a part that it knows,
-// and over extensions where the version is not 3.
-func whollyRead(der []byte, version int) bool {
-	var tbs, date, outer, extensions, extension cryptobyte.String
-	var tag asn1.Tag
-	context := func(n uint8) asn1.Tag { return asn1.Tag(n).ContextSpecific() }
-	input := cryptobyte.String(der)
-	if !input.ReadASN1(&tbs, asn1.SEQUENCE) {
-		return false
-	}
-	validity, _, spki, ok := splitTBS(&tbs)
-	if !ok || !validity.ReadAnyASN1(&date, &tag) || !validity.ReadAnyASN1(&date, &tag) || !validity.Empty() || !wellFormedSPKI(spki) ||
-		!tbs.SkipOptionalASN1(context(1)) || !tbs.SkipOptionalASN1(context(2)) { // the unique identifiers
-		return false
-	}
-	if tbs.Empty() {
-		return true
-	}
-	if version < 3 || !tbs.ReadASN1(&outer, context(3).Constructed()) || !tbs.Empty() ||
-		!outer.ReadASN1(&extensions, asn1.SEQUENCE) || !outer.Empty() {
-		return false
-	}
-	for !extensions.Empty() {
-		if !extensions.ReadASN1(&extension, asn1.SEQUENCE) || !extension.SkipASN1(asn1.OBJECT_IDENTIFIER) ||
-			!extension.SkipOptionalASN1(asn1.BOOLEAN) || !extension.SkipASN1(asn1.OCTET_STRING) || !extension.Empty() {
-			return false
-		}
-	}
-	return true
+		skipAlgorithm(&spki) && spki.SkipASN1(asn1.BIT_STRING) && spki.Empty()
 }

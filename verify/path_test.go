@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -527,6 +528,10 @@ func TestPartsPassedOver(t *testing.T) {
 	more := func(v asn1.RawValue) asn1.RawValue {
 		return asn1.RawValue{Class: v.Class, Tag: v.Tag, IsCompound: true, Bytes: slices.Concat(v.Bytes, []byte{5, 0})}
 	}
+	// P-256's, and the same with a NULL behind its parameters.
+	keyAlgorithm := []byte("\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07")
+	moreAlgorithm := append(bytes.Clone(keyAlgorithm), 5, 0)
+	moreAlgorithm[1] += 2
 	for name, test := range map[string]struct {
 		change func(fields) fields
 		unread bool // all extensions
@@ -538,6 +543,11 @@ func TestPartsPassedOver(t *testing.T) {
 		"in the list":       {func(f fields) fields { f[7] = more(f[7]); return f }, false},
 		"in the validity":   {func(f fields) fields { f[4] = more(f[4]); return f }, false},
 		"in the key":        {func(f fields) fields { f[6] = more(f[6]); return f }, false},
+		"in its algorithm": {func(f fields) fields {
+			f[6].FullBytes = bytes.Replace(f[6].FullBytes, keyAlgorithm, moreAlgorithm, 1)
+			f[6].FullBytes[1] += 2
+			return f
+		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := changed(leaf, root, test.change)
@@ -554,6 +564,43 @@ func TestPartsPassedOver(t *testing.T) {
 				bad = changed(ca, ca, test.change)
 				wantCodes(t, policy(t, bad), evidence(issue(t, "leaf", bad, nil)), Malformed)
 			}
+		})
+	}
+}
+
+// What stands behind a certificate's signature is in nobody's signature, and OpenSSL and
+// GnuTLS refuse it.
+func TestBehindTheSignature(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	leaf := issue(t, "leaf", root, nil)
+	var cert asn1.RawValue
+	if _, err := asn1.Unmarshal(leaf.Raw, &cert); err != nil {
+		t.Fatal(err)
+	}
+	cert.Bytes, cert.FullBytes = slices.Concat(cert.Bytes, []byte{5, 0}), nil
+	der, err := asn1.Marshal(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantCodes(t, policy(t, root), Evidence{Certificates: []*x509.Certificate{mustParse(t, der)}}, Malformed)
+}
+
+// A limit on an issuer that x509 did not find in its place was none: a path length behind
+// a NULL, a policy constraint behind one that belongs after it. OpenSSL refuses the first,
+// and Python's cryptography all.
+func TestLimitsOutOfPlace(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	for name, bad := range map[string]pkix.Extension{
+		"path length":        pkixExtension(oidBasicConstraints, true, 0x30, 8, 1, 1, 0xff, 5, 0, 2, 1, 0),
+		"behind them":        pkixExtension(oidBasicConstraints, true, 0x30, 3, 1, 1, 0xff, 2, 1, 0),
+		"policy constraints": pkixExtension(oidPolicyConstraints, true, 0x30, 6, 0x81, 1, 0, 0x80, 1, 0),
+		"key usage":          pkixExtension(oidKeyUsage, true, 3, 2, 1, 6, 5, 0),
+		"extended":           pkixExtension(oidExtKeyUsage, false, 0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1, 5, 0),
+		"any policy":         pkixExtension(oidInhibitAny, true, 2, 1, 0, 5, 0),
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := withIntermediate(t, root, func(c *x509.Certificate) { c.ExtraExtensions = []pkix.Extension{bad} })
+			wantCodes(t, policy(t, root), e, Malformed)
 		})
 	}
 }

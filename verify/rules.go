@@ -21,6 +21,7 @@ var (
 	oidAuthorityKeyID    = asn1.ObjectIdentifier{2, 5, 29, 35}
 	oidPolicyConstraints = asn1.ObjectIdentifier{2, 5, 29, 36}
 	oidExtKeyUsage       = asn1.ObjectIdentifier{2, 5, 29, 37}
+	oidInhibitAny        = asn1.ObjectIdentifier{2, 5, 29, 54}
 )
 
 // whose names a certificate at the start of a reason.
@@ -143,7 +144,7 @@ func (j *judge) dateFaults(c *x509.Certificate) []Reason {
 // and no limit in it counted: extensions in one of a version that has none (section
 // 4.1.2.1), as some programs make them who set no version, or a second list.
 func (j *judge) formFaults(c *x509.Certificate) []Reason {
-	if whollyRead(c.RawTBSCertificate, c.Version) {
+	if whollyRead(c.Raw, c.Version) {
 		return nil
 	}
 	what := "it must be issued anew"
