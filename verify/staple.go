@@ -235,6 +235,8 @@ func (j *judge) checkResponder(r, issuer *x509.Certificate) error {
 		return errors.New("its responder's certificate has expired or is not yet valid")
 	case len(unhandled(r)) > 0:
 		return errors.New("its responder's certificate has a critical extension that is not known here")
+	case newSearch(j, nil).crlKeys.revoked(r, issuer):
+		return errors.New("its responder's certificate was revoked by the issuer")
 	}
 	return nil
 }

@@ -127,6 +127,25 @@ func TestStaple(t *testing.T) {
 	}
 }
 
+// A responder whose certificate is on a list that the caller gave was believed: whoever
+// had stolen its key could say "good" where that is asked for.
+func TestStapleByRevokedResponder(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	mid := issue(t, "CA mid", root, nil)
+	leaf := issue(t, "leaf", mid, nil)
+	responder := issue(t, "responder", mid, nil, func(c *x509.Certificate) {
+		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}
+	})
+	e := evidence(leaf, mid)
+	e.Staple = newStaple(t, leaf, mid, responder, nil)
+	p := policy(t, root)
+	p.Staple = StapleRequire
+	p.CRLs = []*CRL{mustCRL(t, newCRL(t, mid, nil))}
+	wantCodes(t, p, e)
+	p.CRLs = []*CRL{mustCRL(t, newCRL(t, mid, nil, responder))}
+	wantCodes(t, p, e, Staple)
+}
+
 // The library for OCSP knows RSA's PKCS #1 and ECDSA alone, and took what a CA of another
 // kind had signed for a forgery, so that a good server was refused for its staple.
 func TestStapleAlgorithms(t *testing.T) {
