@@ -11,6 +11,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -180,24 +181,53 @@ func Choose(list []byte) (*Target, error) {
 		return nil, err
 	}
 	for _, c := range configs {
-		if c.Mandatory || !validPublicName(c.PublicName) {
-			continue
-		}
-		kem, err := hpke.NewKEM(c.KEM)
-		if err != nil {
-			continue
-		}
-		public, err := kem.NewPublicKey(c.PublicKey)
-		if err != nil {
-			continue
-		}
-		for _, s := range c.Suites {
-			if kdf, aead, err := s.functions(); err == nil {
-				return &Target{c, s, public, kdf, aead}, nil
-			}
+		if target := c.target(); target != nil {
+			return target, nil
 		}
 	}
 	return nil, ErrUnusable
+}
+
+// Usable is the list with what Choose may pick alone, for a library that is less
+// choosy. Where that is nothing it is ErrUnusable.
+func Usable(list []byte) ([]byte, error) {
+	configs, err := ParseList(list)
+	if err != nil {
+		return nil, err
+	}
+	configs = slices.DeleteFunc(configs, func(c Config) bool { return c.target() == nil })
+	if len(configs) == 0 {
+		return nil, ErrUnusable
+	}
+	return List(configs)
+}
+
+// target is the configuration with the first suite that we can use, or nil. A key is
+// tried out: a point of low order is none, and only encrypting to it shows that.
+func (c Config) target() *Target {
+	if c.Mandatory || !validPublicName(c.PublicName) {
+		return nil
+	}
+	kem, err := hpke.NewKEM(c.KEM)
+	if err != nil {
+		return nil
+	}
+	public, err := kem.NewPublicKey(c.PublicKey)
+	if err != nil {
+		return nil
+	}
+	for _, s := range c.Suites {
+		kdf, aead, err := s.functions()
+		if err != nil {
+			continue
+		}
+		t := &Target{c, s, public, kdf, aead}
+		if _, _, err := t.Sender(); err != nil {
+			return nil
+		}
+		return t
+	}
+	return nil
 }
 
 // exportOnly is the AEAD that encrypts nothing (RFC 9180, section 7.3).

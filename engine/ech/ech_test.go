@@ -109,6 +109,7 @@ func TestChoose(t *testing.T) {
 		"version":             otherVersion,
 		"KEM":                 changed(func(c *Config) { c.KEM = 0x1234 }),
 		"public key":          changed(func(c *Config) { c.PublicKey = c.PublicKey[1:] }),
+		"key of low order":    changed(func(c *Config) { c.PublicKey = make([]byte, len(c.PublicKey)) }),
 		"suites":              changed(func(c *Config) { c.Suites = []Suite{{0x1234, 1}, {1, 0x1234}, {1, exportOnly}} }),
 		"mandatory extension": extended(0x80),
 		"underscore":          named("public_name"),
@@ -122,6 +123,12 @@ func TestChoose(t *testing.T) {
 		}
 		if target, err := Choose(list(t, c, good)); err != nil || !bytes.Equal(target.Raw, good.Raw) {
 			t.Errorf("%s, and another: %v", name, err)
+		}
+		if usable, err := Usable(list(t, c)); !errors.Is(err, ErrUnusable) {
+			t.Errorf("%s: %x, %v", name, usable, err)
+		}
+		if usable, err := Usable(list(t, c, good)); err != nil || !bytes.Equal(usable, list(t, good)) {
+			t.Errorf("%s, and another: %x, %v", name, usable, err)
 		}
 	}
 	for name, c := range map[string]Config{

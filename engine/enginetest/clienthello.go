@@ -276,6 +276,15 @@ func testECHRejectedByAnImpostor(r *rig) {
 	}
 }
 
+// echListOf is a list of one configuration for X25519 by that public name, with a key
+// that begins with the byte and is zero otherwise.
+func echListOf(name string, key byte) []byte {
+	body := append([]byte{1, 0, 0x20, 0, 32, key}, make([]byte, 31)...)
+	body = append(body, 0, 4, 0, 1, 0, 1, 0, byte(len(name)))
+	body = append(append(body, name...), 0, 0)
+	return append([]byte{0, byte(len(body) + 4), 0xfe, 0x0d, 0, byte(len(body))}, body...)
+}
+
 // What our own list is to blame for is not the peer's fault, who hears nothing.
 func testECHUnusable(r *rig) {
 	for name, list := range map[string][]byte{
@@ -283,6 +292,9 @@ func testECHUnusable(r *rig) {
 		"empty":               {0, 0},
 		"cut off":             {0, 4, 0xfe, 0x0d, 0, 16},
 		"no list":             {1, 2, 3},
+		"an address's":        echListOf("127.0.0.1", 9),
+		"an address's in hex": echListOf("0x7f.1", 9),
+		"a key of low order":  echListOf("public.example", 0),
 	} {
 		t := r.trial()
 		t.client.ECHConfigList = list

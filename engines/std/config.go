@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"tlsify/engine"
+	"tlsify/engine/ech"
 )
 
 // groups are what crypto/tls can do: the defaults, in its own order of
@@ -100,7 +101,9 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 	// Verification is Verify's, by VerifyConnection.
 	config.InsecureSkipVerify = true
 	if c.ECHConfigList != nil {
-		config.EncryptedClientHelloConfigList = c.ECHConfigList
+		if config.EncryptedClientHelloConfigList, err = ech.Usable(c.ECHConfigList); err != nil {
+			return nil, &engine.UnsupportedError{Engine: e.Name(), What: "--ech: " + err.Error()}
+		}
 		config.MinVersion = tls.VersionTLS13
 	}
 	if c.KeepTicket != nil || c.Ticket != nil {

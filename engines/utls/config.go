@@ -9,6 +9,7 @@ import (
 	tls "github.com/refraction-networking/utls"
 
 	"tlsify/engine"
+	"tlsify/engine/ech"
 )
 
 // groups are what the library can do, in its own order of preference, for a
@@ -77,7 +78,9 @@ func (e Engine) clientConfig(c *engine.ClientConfig) (*tls.Config, error) {
 		}
 	}
 	if c.ECHConfigList != nil {
-		config.EncryptedClientHelloConfigList = c.ECHConfigList
+		if config.EncryptedClientHelloConfigList, err = ech.Usable(c.ECHConfigList); err != nil {
+			return nil, e.unsupported("--ech: " + err.Error())
+		}
 		config.MinVersion = tls.VersionTLS13
 	}
 	return config, nil
