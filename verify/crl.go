@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
 	"errors"
@@ -156,6 +157,14 @@ func splitCRL(der []byte) (parts crlParts, ok bool) {
 	if !hasVersion && !tbs.Empty() || hasVersion && !bytes.Equal(version, []byte{1}) || len(dates) == 0 {
 		return parts, false
 	}
+	// x509 reads one list of extensions, and passes over what is behind it.
+	var extensions cryptobyte.String
+	var extended bool
+	rest := tbs
+	if !rest.ReadOptionalASN1(&extensions, &extended, contextTag(0).Constructed()) || !rest.Empty() ||
+		extended && (!extensions.SkipASN1(cbasn1.SEQUENCE) || !extensions.Empty()) {
+		return parts, false
+	}
 	parts.entries = entries
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -207,8 +216,10 @@ func parseCRL(name string, der []byte) (*CRL, error) {
 	if list.NextUpdate.IsZero() {
 		return nil, errors.New("the CRL does not say until when it is good (RFC 5280, section 5.1.2.5)")
 	}
-	for _, e := range list.Extensions {
+	for i, e := range list.Extensions {
 		switch {
+		case slices.ContainsFunc(list.Extensions[:i], func(other pkix.Extension) bool { return other.Id.Equal(e.Id) }):
+			return nil, fmt.Errorf("the CRL has an extension twice (%v)", e.Id)
 		case e.Id.Equal(oidCRLNumber):
 		case e.Id.Equal(oidDeltaCRL):
 			return nil, errors.New("it is a delta CRL, which is of no use without the complete one: give that one")

@@ -668,6 +668,29 @@ func TestCRLEntries(t *testing.T) {
 	}
 }
 
+// The last of two scopes counted, and nothing in a second list of extensions, so that a
+// list for issuers alone was taken for one about servers.
+func TestCRLOfTwoScopes(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	for name, der := range map[string][]byte{
+		"twice": newCRL(t, root, func(l *x509.RevocationList) {
+			l.ExtraExtensions = []pkix.Extension{pkixExtension(oidDistribution, true, 0x30, 3, 0x82, 1, 0xff), pkixExtension(oidDistribution, true, 0x30, 0)}
+		}),
+		"a second list": resignCRL(t, root, newCRL(t, root, nil), func(version, fields, extensions []byte) []byte {
+			scope := newCRL(t, root, func(l *x509.RevocationList) {
+				l.ExtraExtensions = []pkix.Extension{pkixExtension(oidDistribution, true, 0x30, 3, 0x82, 1, 0xff)}
+			})
+			var second []byte
+			resignCRL(t, root, scope, func(v, f, e []byte) []byte { second = e; return slices.Concat(v, f, e) })
+			return slices.Concat(version, fields, extensions, second)
+		}),
+	} {
+		if crls, err := ParseCRLs("x", der); err == nil {
+			t.Errorf("%s: %v", name, crls)
+		}
+	}
+}
+
 func TestParseCRLs(t *testing.T) {
 	root := issue(t, "CA root", nil, nil)
 	der := newCRL(t, root, nil)
