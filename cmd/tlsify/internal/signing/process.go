@@ -60,17 +60,49 @@ const mostTries = 5
 // runtime unblocks it. So another one is started. How it ended cannot be told, because
 // a listener may have reaped it with its other children.
 func startSigning(r Request, pairs [][2]string) (s *Process, chains [][]byte, err error) {
-	for range mostTries {
-		if s, chains, err = startOne(r, pairs); err != errEndedAtStart {
+	args, given, inherited, err := passed(r, pairs)
+	defer func() { // those that it has read
+		for _, n := range given {
+			unix.Close(n)
+		}
+	}()
+	for tries := 0; err == nil; tries++ {
+		s, chains, err = startOne(r, args, append(inherited, given...), len(pairs))
+		if err != errEndedAtStart || tries == mostTries-1 {
 			break
 		}
+		err = nil
 	}
 	return s, chains, err
 }
 
 var errEndedAtStart = &status.Failure{Status: status.Internal, Code: "internal", Text: "the signing process has ended at its start"}
 
-func startOne(r Request, pairs [][2]string) (*Process, [][]byte, error) {
+// passed gives the files' names, the descriptors that some of them stand for, which are
+// to be closed here, and those that are pipes of others, too, but not what was in them.
+func passed(r Request, pairs [][2]string) (names []string, given, inherited []int, err error) {
+	for _, pair := range pairs {
+		for i, what := range []string{"cert", "key"} {
+			n, err := r.Files.Pass(what, pair[i])
+			if err != nil {
+				return nil, given, nil, err
+			}
+			if n >= 0 {
+				given = append(given, n)
+			}
+			if n, ok := process.ByPath(pair[i]); ok && !r.Claims.Has(n) && slices.Contains(process.Inherited(), n) {
+				if !process.IsPipe(n) {
+					return nil, given, nil, status.Usagef("--%s: %s is no pipe, and not only who reads the keys would have it: give a file by its own path, or as fd:N", what, status.Cut(pair[i]))
+				}
+				inherited = append(inherited, n)
+			}
+			names = append(names, pair[i])
+		}
+	}
+	return names, given, inherited, nil
+}
+
+func startOne(r Request, names []string, given []int, count int) (*Process, [][]byte, error) {
 	ends, err := process.SocketPair()
 	if err != nil {
 		return nil, nil, status.Usagef("--key: cannot start a signing process: %v", err)
@@ -80,10 +112,11 @@ func startOne(r Request, pairs [][2]string) (*Process, [][]byte, error) {
 		return nil, nil, status.Usagef("--key: %v", err)
 	}
 	s := &Process{supply: supply, Ended: make(chan struct{})}
-	err = s.start(r, pairs, ends[1])
+	err = s.start(r, names, given, ends[1])
+	unix.Close(ends[1])
 	var chains [][]byte
 	if err == nil {
-		chains, err = s.chains(len(pairs))
+		chains, err = s.chains(count)
 	}
 	if err != nil {
 		s.Finish()
@@ -92,39 +125,14 @@ func startOne(r Request, pairs [][2]string) (*Process, [][]byte, error) {
 	return s, chains, nil
 }
 
-// start starts it, with its end of the supply, which is closed here.
-func (s *Process) start(r Request, pairs [][2]string, its int) error {
-	args := []string{os.Args[0], ProcessWord, strconv.Itoa(its), strconv.Itoa(int(r.Sandbox)), strconv.FormatBool(r.TLS12), strconv.FormatBool(r.Listen), r.User.String()}
-	given := []int{its}
-	defer func() {
-		for _, n := range given {
-			unix.Close(n)
-		}
-	}()
-	var inherited []int // pipes: others have them, too, but not what was in them
-	for _, pair := range pairs {
-		for i, what := range []string{"cert", "key"} {
-			n, err := r.Files.Pass(what, pair[i])
-			if err != nil {
-				return err
-			}
-			if n >= 0 && !slices.Contains(given, n) {
-				given = append(given, n)
-			}
-			if n, ok := process.ByPath(pair[i]); ok && !r.Claims.Has(n) && slices.Contains(process.Inherited(), n) {
-				if !process.IsPipe(n) {
-					return status.Usagef("--%s: %s is no pipe, and not only who reads the keys would have it: give a file by its own path, or as fd:N", what, status.Cut(pair[i]))
-				}
-				inherited = append(inherited, n)
-			}
-			args = append(args, pair[i])
-		}
-	}
+// start starts it, with its end of the supply.
+func (s *Process) start(r Request, names []string, given []int, its int) error {
+	args := append([]string{os.Args[0], ProcessWord, strconv.Itoa(its), strconv.Itoa(int(r.Sandbox)), strconv.FormatBool(r.TLS12), strconv.FormatBool(r.Listen), r.User.String()}, names...)
 	env := []string{}
 	if !r.Listen {
 		env = process.OfOneProcessor
 	}
-	pid, err := process.ForkSelf(args, env, append(inherited, given...), r.Claims)
+	pid, err := process.ForkSelf(args, env, append([]int{its}, given...), r.Claims)
 	if err != nil {
 		return status.Usagef("--key: cannot start a signing process: %v", err)
 	}
