@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"tlsify/cmd/tlsify/internal/listener"
 	"tlsify/engine/enginetest"
 	"tlsify/engine/enginetest/raced"
 )
@@ -170,7 +169,8 @@ func TestReload(t *testing.T) {
 
 // What sends SIGHUP to a whole group, as timeout(1) does behind the one to the listener,
 // or to all processes of a name, as killall(1), ended the signing process that was at its
-// start, and the old certificate went on; and it ended the connections.
+// start, and the old certificate went on; and it ended the connections, and then still those
+// whose process was at its start.
 func TestReloadOfTheGroup(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
@@ -198,10 +198,29 @@ func TestReloadOfTheGroup(t *testing.T) {
 		t.Error(said)
 	}
 	shown(t, address)
-	for _, pid := range childrenOf(tlsify.pid) {
-		if cmdline, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline"); strings.Contains(string(cmdline), listener.HeardWord) {
+	for range 10 {
+		old, failed := acceptsOf(tlsify.pid), make(chan error, 1)
+		go func() {
+			c, err := dialClient(address, clientConfig(t))
+			if err == nil {
+				c.noter.Close()
+			}
+			failed <- err
+		}()
+		var starting []int
+		becomes(func() bool {
+			starting = slices.DeleteFunc(acceptsOf(tlsify.pid), func(pid int) bool { return slices.Contains(old, pid) })
+			return len(starting) > 0 || len(failed) > 0
+		})
+		for _, pid := range starting {
 			syscall.Kill(pid, syscall.SIGHUP)
 		}
+		if err := <-failed; err != nil {
+			t.Error("a client whose process was at its start: ", err)
+		}
+	}
+	for _, pid := range acceptsOf(tlsify.pid) {
+		syscall.Kill(pid, syscall.SIGHUP)
 	}
 	if got, how := early.talk("still here"); got != "still here" || how != "close_notify" {
 		t.Errorf("a connection from before: got %q, end %s", got, how)
@@ -209,6 +228,33 @@ func TestReloadOfTheGroup(t *testing.T) {
 	early.noter.Close()
 	tlsify.signal(syscall.SIGTERM)
 	tlsify.wait()
+}
+
+// So it ended the signing process of a listener at its start; another one did not have what
+// is fd:N then, or had something else there.
+func TestHangupOfTheGroupAtTheStart(t *testing.T) {
+	t.Parallel()
+	pki := pkiFiles(t)
+	for range 10 {
+		key, err := os.Open(pki + "/good.key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := newLaunch(t)
+		l.give(8, rawOf(t, key))
+		tlsify := l.start("listen", "--cert", pki+"/good.pem", "--key", "fd:8", "127.0.0.1:0", "--", "prog", "cat")
+		key.Close()
+		becomes(func() bool { return findSigning(tlsify.pid) > 0 })
+		syscall.Kill(findSigning(tlsify.pid), syscall.SIGHUP)
+		if !becomes(func() bool {
+			said := l.said.text()
+			return strings.Contains(said, "\nlistening ") || strings.Contains(said, "\nend ")
+		}) || strings.Contains(l.said.text(), "\nend ") {
+			t.Fatal(l.said.text())
+		}
+		tlsify.signal(syscall.SIGTERM)
+		tlsify.wait()
+	}
 }
 
 // reloadTime is how long TestReloadUnderLoad goes on without being asked for more.

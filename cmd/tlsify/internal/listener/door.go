@@ -39,10 +39,16 @@ const (
 	noDescriptor = 1<<32 - 1
 )
 
+// errEndedAtStart is of a process that ended before it asked for anything.
+var errEndedAtStart = errors.New("the connection's process has ended at its start")
+
 // giveWhenAsked is the listener's side of what comes first.
 func giveWhenAsked(door *os.File, contents map[int][]byte, limit time.Duration) error {
 	door.SetDeadline(time.Now().Add(limit))
-	if _, err := door.Read(make([]byte, 1)); err != nil {
+	switch _, err := door.Read(make([]byte, 1)); {
+	case err == io.EOF:
+		return errEndedAtStart
+	case err != nil:
 		return err
 	}
 	head := func(n uint32, length int) []byte {

@@ -3,7 +3,6 @@ package listener
 import (
 	"bufio"
 	"errors"
-	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -24,6 +23,10 @@ import (
 // until it is there.
 const mostSpawning = 4
 
+// mostTries is how many processes for one connection may end at their start: a SIGHUP for
+// all of our processes ends one that is not yet so far as to ignore it.
+const mostTries = 5
+
 var errSlow = errors.New("the connection's process was not ready within --handshake-timeout")
 
 // spawn has a connection served by an accept that waits for one, or else by a new
@@ -42,21 +45,26 @@ func (s *service) spawn(v *visitor, conn int) error {
 		}
 		s.dismiss(a)
 	}
-	a, err := s.pool.start(wanted)
-	if err != nil {
+	for tries := 1; ; tries++ {
+		a, err := s.pool.start(wanted)
+		if err != nil {
+			return err
+		}
+		s.admission.started(v, func() { s.children.kill(a.pid) }, a.unheard)
+		err = a.let(conn)
+		switch {
+		case err == errEndedAtStart && tries < mostTries:
+			s.pool.dismiss(a)
+			continue
+		case err == nil, err == errEndedAtStart, errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+			s.follow(a, v) // it has the connection, or has said why it ended
+			return nil
+		case errors.Is(err, os.ErrDeadlineExceeded): // it did not ask for what it is to have
+			err = errSlow
+		}
+		s.pool.dismiss(a) // it would wait for ever
 		return err
 	}
-	s.admission.started(v, func() { s.children.kill(a.pid) }, a.unheard)
-	err = a.let(conn)
-	switch {
-	case err == nil, errors.Is(err, io.EOF), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
-		s.follow(a, v) // it has the connection, or has said why it ended
-		return nil
-	case errors.Is(err, os.ErrDeadlineExceeded): // it did not ask for what it is to have
-		err = errSlow
-	}
-	s.pool.dismiss(a) // it would wait for ever
-	return err
 }
 
 // wanted is why v needs no process, if so. Who sends a message and leaves would take a

@@ -52,6 +52,34 @@ func processIsEnded(t *testing.T, unfit, want error) {
 	}
 }
 
+// A process that has ended before it asked for anything has nothing of the connection:
+// another one gets it, a few times over.
+func TestProcessThatEndsAtItsStartHasASuccessor(t *testing.T) {
+	for _, ends := range []int{1, mostTries - 1} {
+		s := &service{inv: &acquire.Resources{}, children: &children{ended: map[int]func(syscall.WaitStatus){}},
+			admission: newAdmission(invocation.Admission{Connections: 1, PerAddress: 1, Handshakes: 1, Waiting: 1}, time.Now)}
+		started, dismissed := 0, 0
+		s.pool = pool{dismiss: func(*accept) { dismissed++ }, start: func(func() error) (*accept, error) {
+			if started++; started > ends {
+				return nil, errSlow
+			}
+			here, there, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			there.Close()
+			a := &accept{furnished: make(chan struct{}), unfit: errEndedAtStart, door: here, said: here}
+			close(a.furnished)
+			return a, nil
+		}}
+		v, _ := s.admission.enter(originOf(nil), func() {})
+		s.admission.queue(v)
+		if err := s.spawn(v, -1); err != errSlow || dismissed != ends {
+			t.Errorf("%d: %v, %d dismissed of %d", ends, err, dismissed, started)
+		}
+	}
+}
+
 // A client that sends its first message and leaves took a process all the same, and those
 // who stayed waited for theirs behind hundreds of these.
 func TestNoProcessForWhoHasLeft(t *testing.T) {
