@@ -32,6 +32,7 @@ var resumption = []row{
 	{"resume-served-client-cert-no-more", serverOnly, eachVersion, testResumeServedClientCertNoMore},
 	{"resume-served-client-cert-once", serverOnly, eachVersion, testResumeServedClientCertOnce},
 	{"resume-served-long-client-cert-no-more", serverOnly, eachVersion, testResumeServedLongClientCertNoMore},
+	{"resume-served-client-cert-too-long", serverOnly, eachVersion, testResumeServedClientCertTooLong},
 	{"resume-served-now-required", serverOnly, eachVersion, testResumeServedNowRequired},
 	{"resume-served-classical-at-level-pq", serverOnly, only13, testResumeServedClassicalAtLevelPQ},
 }
@@ -386,6 +387,21 @@ func testResumeServedClientCertOnce(r *rig) {
 	}
 	if length[true]-length[false] > chain+100 {
 		r.Errorf("a ticket has %d bytes, and %d with a chain of %d", length[false], length[true], chain)
+	}
+}
+
+// A client whose chain made a ticket that no message has room for did not get through the
+// handshake.
+func testResumeServedClientCertTooLong(r *rig) {
+	cache, client := tls.NewLRUClientSessionCache(1), Chain(r, "client")
+	shown := TLSCertificate(client)
+	for size := 0; size < 1<<16; size += len(client.Chain[1]) {
+		shown.Certificate = append(shown.Certificate, client.Chain[1])
+	}
+	for range 2 {
+		t := r.cached(cache, someKey)
+		t.peerShows(shown)
+		t.served(false)
 	}
 }
 

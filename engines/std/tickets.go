@@ -2,6 +2,7 @@ package std
 
 import (
 	"bytes"
+	"crypto/aes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
@@ -32,6 +33,10 @@ func unpackSession(ticket, state []byte) (*tls.ClientSessionState, error) {
 	}
 	return tls.NewResumptionState(ticket, secrets)
 }
+
+// maxTicketLen keeps a ticket, which holds a client's chain, well below what a ClientHello
+// may hold, and a handshake message of TLS 1.2.
+const maxTicketLen = 1 << 15
 
 // keepUnwrapped has what a client's ticket holds kept, and gives it.
 func keepUnwrapped(config *tls.Config) func() []byte {
@@ -66,7 +71,12 @@ func bindTickets(config *tls.Config, c *engine.ServerConfig) {
 			return nil, err
 		}
 		session.Extra = append(session.Extra, []byte(state.ServerName), origin, places)
-		return config.EncryptTicket(state, session)
+		ticket, err := config.EncryptTicket(state, session)
+		if len(ticket) > maxTicketLen {
+			// The client does without. It has to get something, and this opens nothing.
+			ticket = ticket[:aes.BlockSize]
+		}
+		return ticket, err
 	}
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
 		session, err := config.DecryptTicket(ticket, state)
