@@ -80,7 +80,7 @@ func TestProgStatus(t *testing.T) {
 		{"not-found-path", "talk", "good", "/missing/program", 127, "error usage .*"},
 		{"not-executable", "talk", "good", plain, 126, "error usage .*"},
 		{"no-interpreter", "talk", "good", script, 126, "error usage .*its interpreter /missing/interpreter is not there"},
-		{"no-program", "talk", "good", noProgram, 126, "error usage .*it is no program of this machine's, and no script .*"},
+		{"no-program", "talk", "good", noProgram, 126, "error usage .*it is no program of this machine's, and without #! in front no script"},
 		{"refused", "talk", "expired", "prog get x", 105, "error cert-expired .*"},
 		{"no-tls", "clear-http", "good", "prog get x", 104, "error tls-protocol .*"},
 		{"lost", "closes", "good", "prog get x", 103, "error network-io .*"},

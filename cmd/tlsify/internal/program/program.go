@@ -176,7 +176,7 @@ func (p *Program) Start(env []string) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, unix.ENOEXEC): // a shell would take it for a script
-		err = errors.New("it is no program of this machine's, and no script that begins with #!")
+		err = errors.New("it is no program of this machine's, and without #! in front no script")
 	case errors.Is(err, unix.ENOENT): // which was there
 		err = errors.New("it, or the loader or the interpreter that it names, is not there")
 	}
