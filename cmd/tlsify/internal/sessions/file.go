@@ -114,7 +114,10 @@ func (n named) checkReplaced() error {
 	}
 	// One that others can read is not used, and replaced all the same.
 	old, err := n.open(os.O_RDONLY)
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrNotExist): // another has taken it meanwhile
+		return nil
+	case err != nil:
 		return err
 	}
 	defer old.Close()
