@@ -2,6 +2,7 @@ package pq
 
 import (
 	"bytes"
+	"crypto"
 	"encoding/binary"
 
 	"tlsify/engine"
@@ -175,20 +176,33 @@ func (h *serverHandshake) resumes(t *resumable) bool {
 	if h.cfg.ClientAuth == engine.ClientAuthRequire && t.shows() == 0 {
 		return false
 	}
-	if h.cfg.ClientAuth != engine.ClientAuthNone && (t.expired(h.prefs.now()) || !t.signable(h.prefs.accepted(h.cfg.Level))) {
-		return false
-	}
 	return t.usable(h.prefs.now(), h.cfg.Level) && h.cfg.Profile.AllowsGroup(t.origin) && t.byKey(h.cfg.PSKs, len(h.cfg.Identities) > 0) &&
 		t.byType(&h.cfg.Config) && h.takes(t)
 }
 
-// takes tells whether the configuration still takes the client of a ticket.
+// takes tells whether the configuration still takes the client of a ticket, where it asks
+// for one: its certificate may have expired, its key sign by nothing that is accepted now,
+// or the caller refuse it. It may have another by now, which only a full handshake asks for.
 func (h *serverHandshake) takes(t *resumable) bool {
-	if h.cfg.Resumes == nil || h.cfg.ClientAuth == engine.ClientAuthNone || len(t.chain) == 0 && t.rawKey == nil {
+	if h.cfg.ClientAuth == engine.ClientAuthNone || len(t.chain) == 0 && t.rawKey == nil {
 		return true
 	}
 	certs, malformed, err := engine.ParseChain(t.chain)
-	return err == nil && h.cfg.Resumes(&engine.Peer{Certificates: certs, Malformed: malformed, RawKey: t.rawKey, Staple: t.staple, SCTs: t.scts})
+	if err != nil || len(certs) > 0 && h.prefs.now().After(certs[0].NotAfter) {
+		return false
+	}
+	var key crypto.PublicKey
+	if t.rawKey != nil {
+		key, err = parseRawKey(t.rawKey)
+	} else {
+		key, err = certificateKey(certs[0])
+	}
+	schemes := h.prefs.accepted(h.cfg.Level)
+	if err != nil || selectScheme(key, schemes, schemes) == nil {
+		return false
+	}
+	return h.cfg.Resumes == nil ||
+		h.cfg.Resumes(&engine.Peer{Certificates: certs, Malformed: malformed, RawKey: t.rawKey, Staple: t.staple, SCTs: t.scts})
 }
 
 // ticketLifetime is a day: the keys that seal tickets are the command's to

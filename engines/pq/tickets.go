@@ -1,12 +1,10 @@
 package pq
 
 import (
-	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
-	"crypto/x509"
 	"errors"
 	"time"
 
@@ -111,35 +109,6 @@ func (r *resumable) usable(now time.Time, level engine.Level) bool {
 		return false
 	}
 	return level < engine.LevelPQ || engine.PostQuantumGroup(r.origin)
-}
-
-// expired tells whether the certificate that the peer has shown is no longer valid. It
-// may have another by now, which only a full handshake asks for.
-func (r *resumable) expired(now time.Time) bool {
-	if len(r.chain) == 0 {
-		return false
-	}
-	leaf, err := x509.ParseCertificate(r.chain[0])
-	return err == nil && now.After(leaf.NotAfter)
-}
-
-// signable tells whether the key that the peer has shown, if any, can sign by one of the
-// schemes: what is accepted now may be less than what was when it did.
-func (r *resumable) signable(schemes []uint16) bool {
-	var key crypto.PublicKey
-	var err error
-	switch {
-	case r.rawKey != nil:
-		key, err = parseRawKey(r.rawKey)
-	case len(r.chain) > 0:
-		var leaf []*x509.Certificate
-		if leaf, _, err = engine.ParseChain(r.chain[:1]); err == nil {
-			key, err = certificateKey(leaf[0])
-		}
-	default:
-		return true
-	}
-	return err == nil && selectScheme(key, schemes, schemes) != nil
 }
 
 // byType tells whether a configuration takes what the peer has shown.
