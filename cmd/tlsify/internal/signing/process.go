@@ -66,12 +66,13 @@ func startSigning(r Request, pairs [][2]string) (s *Process, chains [][]byte, er
 			unix.Close(n)
 		}
 	}()
-	for tries := 0; err == nil; tries++ {
-		s, chains, err = startOne(r, args, append(inherited, given...), len(pairs))
-		if err != errEndedAtStart || tries == mostTries-1 {
+	if err != nil {
+		return nil, nil, err
+	}
+	for range mostTries {
+		if s, chains, err = startOne(r, args, append(inherited, given...), len(pairs)); err != errEndedAtStart {
 			break
 		}
-		err = nil
 	}
 	return s, chains, err
 }
