@@ -269,7 +269,27 @@ func parseConstraints(c *x509.Certificate) (permitted, excluded *subtrees, ok bo
 			return nil, nil, false
 		}
 	}
-	return permitted, excluded, seq.Empty()
+	return permitted, excluded, seq.Empty() && excluded.excludes()
+}
+
+// excludes tells whether all that is excluded are domains and mailboxes. What is none, as
+// a URL or a domain behind "*.", would exclude nobody.
+func (s *subtrees) excludes() bool {
+	domains := slices.Concat(s.dns, s.uri)
+	for _, m := range s.email {
+		if m.at && m.host == "" {
+			return false
+		}
+		domains = append(domains, m.host)
+	}
+	return !slices.ContainsFunc(domains, func(domain string) bool {
+		for label := range strings.SplitSeq(strings.TrimPrefix(domain, "."), ".") {
+			if domain != "" && !hostLabel(label) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // readMore reads from a list of GeneralSubtrees the forms that x509 does not.

@@ -240,6 +240,12 @@ func TestConstraints(t *testing.T) {
 		{dns("example", "bad.example"), host("BAD.example"), false},
 		{dns("", "x.host.example"), host("a.example"), true},
 		{dns("example", ""), host("*.example"), true},
+		{dns("", "*.bad.example"), host("a.example"), false}, // excludes nobody, and was taken
+		{dns("", "-bad_1.example"), host("a.example"), true},
+		{excludeMail("a@"), mail("a@mail.example"), false},
+		{excludeMail("*.mail.example"), host("a.example"), false},
+		{excludeURI("https://bad.example"), host("a.example"), false},
+		{rawConstraint(0xa1, 0x30, 2, 0x86, 0), host("a.test"), true}, // all URIs
 		{rawConstraint(0xa0, 0x30, 2, 0x82, 0), host("a.test"), true}, // the root: all are below it
 		{rawConstraint(0xa1, 0x30, 2, 0x82, 0), host("a.test"), false},
 		{func(c *x509.Certificate) { c.PermittedIPRanges = []*net.IPNet{net10} }, ip("10.1.2.3"), true},
@@ -568,6 +574,31 @@ func TestPartsPassedOver(t *testing.T) {
 	}
 }
 
+// Behind the numbers of an RSA key there may be nothing. OpenSSL, GnuTLS, NSS, rustls and
+// Java refuse an issuer's certificate with more.
+func TestBehindAnRSAKey(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := issue(t, "CA root", nil, nil)
+	mid := issue(t, "CA mid", root, key)
+	numbers := x509.MarshalPKCS1PublicKey(&key.PublicKey)
+	for name, key := range map[string][]byte{"in the sequence": withMore(t, numbers), "behind it": slices.Concat(numbers, []byte{5, 0})} {
+		t.Run(name, func(t *testing.T) {
+			spki, err := asn1.Marshal(struct {
+				Algorithm pkix.AlgorithmIdentifier
+				Key       asn1.BitString
+			}{pkix.AlgorithmIdentifier{Algorithm: oidRSA, Parameters: asn1.NullRawValue}, asn1.BitString{Bytes: key, BitLength: 8 * len(key)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			bad := resign(t, mid.Certificate, func(der []byte) []byte { return spliceKey(t, der, spki) }, func(tbs []byte) []byte { return sign(t, root.key, tbs) })
+			wantCodes(t, policy(t, root), evidence(issue(t, "leaf", mid, nil), &entity{bad, nil}), Malformed)
+		})
+	}
+}
+
 // What stands behind a certificate's signature is in nobody's signature, and OpenSSL and
 // GnuTLS refuse it.
 func TestBehindTheSignature(t *testing.T) {
@@ -586,8 +617,8 @@ func TestBehindTheSignature(t *testing.T) {
 }
 
 // A limit on an issuer that x509 did not find in its place was none: a path length behind
-// a NULL, a policy constraint behind one that belongs after it. OpenSSL refuses the first,
-// and Python's cryptography all.
+// a NULL, a policy constraint behind one that belongs after it, and one below 0. OpenSSL
+// refuses the first, Bouncy Castle the last, and Python's cryptography all.
 func TestLimitsOutOfPlace(t *testing.T) {
 	root := issue(t, "CA root", nil, nil)
 	for name, bad := range map[string]pkix.Extension{
@@ -596,6 +627,9 @@ func TestLimitsOutOfPlace(t *testing.T) {
 		"policy constraints": pkixExtension(oidPolicyConstraints, true, 0x30, 6, 0x81, 1, 0, 0x80, 1, 0),
 		"key usage":          pkixExtension(oidKeyUsage, true, 3, 2, 1, 6, 5, 0),
 		"extended":           pkixExtension(oidExtKeyUsage, false, 0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1, 5, 0),
+		"below 0":            pkixExtension(oidPolicyConstraints, true, 0x30, 3, 0x80, 1, 0xff),
+		"mapping below 0":    pkixExtension(oidPolicyConstraints, false, 0x30, 6, 0x80, 1, 2, 0x81, 1, 0xfe),
+		"any policy below 0": pkixExtension(oidInhibitAny, true, 2, 1, 0xff),
 		"any policy":         pkixExtension(oidInhibitAny, true, 2, 1, 0, 5, 0),
 	} {
 		t.Run(name, func(t *testing.T) {

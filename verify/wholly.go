@@ -23,7 +23,7 @@ func whollyRead(der []byte, version int) bool {
 		return false
 	}
 	validity, _, spki, ok := splitTBS(&tbs)
-	if !ok || !validity.ReadAnyASN1(&date, &tag) || !validity.ReadAnyASN1(&date, &tag) || !validity.Empty() || !wellFormedSPKI(spki) ||
+	if !ok || !validity.ReadAnyASN1(&date, &tag) || !validity.ReadAnyASN1(&date, &tag) || !validity.Empty() || !wellFormedSPKI(spki) || !wholeKey(spki) ||
 		!tbs.SkipOptionalASN1(context(1)) || !tbs.SkipOptionalASN1(context(2)) { // the unique identifiers
 		return false
 	}
@@ -52,15 +52,32 @@ func skipAlgorithm(s *cryptobyte.String) bool {
 		(algorithm.Empty() || algorithm.ReadAnyASN1(&parameters, &tag) && algorithm.Empty())
 }
 
+// wholeKey tells whether an RSA key (RFC 8017, appendix A.1.1) has its two numbers and no
+// more. Of the other kinds x509 takes nothing that is longer.
+func wholeKey(spki cryptobyte.String) bool {
+	var algorithm, key, numbers cryptobyte.String
+	var oid asn1.ObjectIdentifier
+	if !spki.ReadASN1(&spki, cbasn1.SEQUENCE) || !spki.ReadASN1(&algorithm, cbasn1.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&oid) {
+		return false
+	}
+	return !oid.Equal(oidRSA) || spki.ReadASN1BitStringAsBytes((*[]byte)(&key)) && key.ReadASN1(&numbers, cbasn1.SEQUENCE) && key.Empty() &&
+		numbers.SkipASN1(cbasn1.INTEGER) && numbers.SkipASN1(cbasn1.INTEGER) && numbers.Empty()
+}
+
+var oidRSA = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
+
 // wholeLimit tells whether an extension, if it limits what a key is for or what it may
-// issue, has all in its place. x509 takes a limit that it does not find there for none.
+// issue, has all in its place. x509 takes a limit that it does not find there, or a number
+// of policies' below 0, for none.
 // Names and constraints on them are read elsewhere.
 func wholeLimit(oid asn1.ObjectIdentifier, value cryptobyte.String) bool {
 	var list cryptobyte.String
+	negative := func(number cryptobyte.String) bool { return len(number) > 0 && number[0]&0x80 != 0 }
 	optional := func(tags ...cbasn1.Tag) bool {
 		ok := value.ReadASN1(&list, cbasn1.SEQUENCE) && value.Empty()
 		for _, tag := range tags {
-			ok = ok && list.SkipOptionalASN1(tag)
+			var part cryptobyte.String
+			ok = ok && list.ReadOptionalASN1(&part, nil, tag) && (tag == cbasn1.BOOLEAN || !negative(part))
 		}
 		return ok && list.Empty()
 	}
@@ -74,7 +91,7 @@ func wholeLimit(oid asn1.ObjectIdentifier, value cryptobyte.String) bool {
 	case oid.Equal(oidExtKeyUsage):
 		return value.SkipASN1(cbasn1.SEQUENCE) && value.Empty()
 	case oid.Equal(oidInhibitAny):
-		return value.SkipASN1(cbasn1.INTEGER) && value.Empty()
+		return value.ReadASN1(&list, cbasn1.INTEGER) && value.Empty() && !negative(list)
 	}
 	return true
 }
