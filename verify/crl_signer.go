@@ -71,7 +71,7 @@ func (k *crlKeys) verifies(crl *CRL, c *x509.Certificate) bool {
 // vouched tells whether c, which is not on the path, was issued by one that is,
 // at position at or above, or is a root itself.
 func (k *crlKeys) vouched(c *x509.Certificate, path []*x509.Certificate, at int) bool {
-	if len(k.dateFaults(c))+len(k.criticalFaults(c)) > 0 {
+	if len(k.dateFaults(c))+len(k.formFaults(c))+len(k.criticalFaults(c)) > 0 {
 		return false
 	}
 	if slices.ContainsFunc(k.anchors, func(a anchor) bool { return a.cert == c }) {

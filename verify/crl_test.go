@@ -249,6 +249,7 @@ func TestCRLSigner(t *testing.T) {
 		{"a critical extension", issue(t, "CRLs", root, nil, named(mid, signsCRLs, func(c *x509.Certificate) {
 			c.ExtraExtensions = []pkix.Extension{pkixExtension(asn1.ObjectIdentifier{1, 2, 3, 4}, true, 5, 0)}
 		})), []Code{Revoked}},
+		{"two lists of extensions", twoLists(t, issue(t, "CRLs", root, nil, named(mid, signsCRLs)), root), []Code{Revoked}},
 		{"by another root", issue(t, "CRLs", stranger, nil, named(mid, signsCRLs)), []Code{Revoked}},
 		{"by itself", issue(t, "CA mid", nil, nil), []Code{Revoked}},
 		{"another name", issue(t, "CRLs", mid, nil, signsCRLs), []Code{Revoked}},

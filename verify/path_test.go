@@ -506,29 +506,7 @@ func TestPartsPassedOver(t *testing.T) {
 	root := issue(t, "CA root", nil, nil)
 	leaf := issue(t, "leaf", root, nil, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
 	changed := func(e, issuer *entity, change func(fields) fields) *entity {
-		c := resign(t, e.Certificate, func(der []byte) []byte {
-			var cert struct {
-				TBS       asn1.RawValue
-				Algorithm asn1.RawValue
-				Signature asn1.BitString
-			}
-			var tbs fields
-			if _, err := asn1.Unmarshal(der, &cert); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := asn1.Unmarshal(cert.TBS.FullBytes, &tbs); err != nil {
-				t.Fatal(err)
-			}
-			changed, err := asn1.Marshal(change(tbs))
-			if err != nil {
-				t.Fatal(err)
-			}
-			cert.TBS = asn1.RawValue{FullBytes: changed}
-			if der, err = asn1.Marshal(cert); err != nil {
-				t.Fatal(err)
-			}
-			return der
-		}, func(tbs []byte) []byte { return sign(t, issuer.key, tbs) })
+		c := resign(t, e.Certificate, func(der []byte) []byte { return withFields(t, der, change) }, func(tbs []byte) []byte { return sign(t, issuer.key, tbs) })
 		return &entity{c, e.key}
 	}
 	more := func(v asn1.RawValue) asn1.RawValue {

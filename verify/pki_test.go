@@ -242,6 +242,21 @@ func pkixExtension(oid asn1.ObjectIdentifier, critical bool, value ...byte) pkix
 
 // spliceKey puts another SubjectPublicKeyInfo into a certificate.
 func spliceKey(t testing.TB, der, spki []byte) []byte {
+	return withFields(t, der, func(f []asn1.RawValue) []asn1.RawValue {
+		f[6] = asn1.RawValue{FullBytes: spki}
+		return f
+	})
+}
+
+// twoLists gives a certificate by issuer its list of extensions twice. X509 reads one.
+func twoLists(t testing.TB, e, issuer *entity) *entity {
+	twice := func(f []asn1.RawValue) []asn1.RawValue { return append(f, f[7]) }
+	c := resign(t, e.Certificate, func(der []byte) []byte { return withFields(t, der, twice) }, func(tbs []byte) []byte { return sign(t, issuer.key, tbs) })
+	return &entity{c, e.key}
+}
+
+// withFields changes the fields of a TBSCertificate in a certificate, DER.
+func withFields(t testing.TB, der []byte, change func([]asn1.RawValue) []asn1.RawValue) []byte {
 	var cert struct {
 		TBS       asn1.RawValue
 		Algorithm asn1.RawValue
@@ -254,8 +269,7 @@ func spliceKey(t testing.TB, der, spki []byte) []byte {
 	if _, err := asn1.Unmarshal(cert.TBS.FullBytes, &fields); err != nil {
 		t.Fatal(err)
 	}
-	fields[6] = asn1.RawValue{FullBytes: spki}
-	tbs, err := asn1.Marshal(fields)
+	tbs, err := asn1.Marshal(change(fields))
 	if err != nil {
 		t.Fatal(err)
 	}

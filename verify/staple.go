@@ -120,23 +120,22 @@ func (j *judge) readStaple(der []byte, issuer *x509.Certificate) (*ocsp.Response
 	if err != nil {
 		return nil, err
 	}
-	if !aboutLeaf(response, j.leaf, issuer) {
-		return nil, errors.New("it is about another certificate")
+	singles, err := singleResponses(response.TBSResponseData)
+	if err != nil {
+		return nil, err
 	}
-	signer := issuer
-	// The certificate beside it may be another one of the issuer's, by another root.
-	if r := parts.responder; r != nil && !j.sameCA(r, issuer) {
-		if err := j.checkResponder(r, issuer); err != nil {
-			return nil, err
-		}
-		signer = r
+	if !aboutLeaf(singles, response.IssuerHash, j.leaf, issuer) {
+		return nil, errors.New("it is about another certificate")
 	}
 	algorithm := signatureAlgorithm(parts.identifier)
 	if insecureSignature(algorithm) {
 		return nil, fmt.Errorf("it is signed with %v, which can be forged", algorithm)
 	}
-	if !j.signed(signer, algorithm, parts.identifier, response.TBSResponseData, response.Signature) {
-		return nil, errors.New("it is not signed by the certificate's issuer")
+	signers, fault := j.responders(parts.certs, issuer)
+	if !slices.ContainsFunc(signers, func(c *x509.Certificate) bool {
+		return j.signed(c, algorithm, parts.identifier, response.TBSResponseData, response.Signature)
+	}) {
+		return nil, fault
 	}
 	switch {
 	case j.now.Add(clockSkew).Before(response.ThisUpdate):
@@ -152,13 +151,17 @@ func (j *judge) readStaple(der []byte, issuer *x509.Certificate) (*ocsp.Response
 // stapleParts is an OCSP response (RFC 6960, section 4.2.1) taken apart as far as it
 // takes to leave its certificates out.
 type stapleParts struct {
-	responder  *x509.Certificate // the first of them, or nil
-	identifier []byte            // the signature's AlgorithmIdentifier, DER
+	certs      []*x509.Certificate // the first maxResponders that can be read
+	identifier []byte              // the signature's AlgorithmIdentifier, DER
 	// bare is the response without certificates. The library would check the
 	// signature by whatever key the peer has put into the response, and knows no
 	// signatures of RSASSA-PSS, Ed25519 and ML-DSA.
 	bare []byte
 }
+
+// maxResponders is how many certificates of a response are looked at. A responder's own
+// and those that lead to it are three.
+const maxResponders = 4
 
 // IsOCSPResponse tells whether der looks like an OCSP response, of an error too: of a
 // sequence that begins with a status (RFC 6960, section 4.2.1).
@@ -171,7 +174,7 @@ func IsOCSPResponse(der []byte) bool {
 
 // splitStaple takes a response apart. One that reports an error is bare.
 func splitStaple(der []byte) (parts stapleParts, ok bool) {
-	var response, status, content, kind, octets, basic, data, algorithm, signature, certs, first cryptobyte.String
+	var response, status, content, kind, octets, basic, data, algorithm, signature, certs, one cryptobyte.String
 	var successful, present bool
 	explicit := cbasn1.Tag(0).Constructed().ContextSpecific()
 	input := cryptobyte.String(der)
@@ -189,14 +192,19 @@ func splitStaple(der []byte) (parts stapleParts, ok bool) {
 		!basic.ReadASN1Element(&algorithm, cbasn1.SEQUENCE) ||
 		!basic.ReadASN1Element(&signature, cbasn1.BIT_STRING) ||
 		!basic.ReadOptionalASN1(&certs, &present, explicit) || !basic.Empty() ||
-		present && (!certs.ReadASN1(&certs, cbasn1.SEQUENCE) || certs.Empty() || !certs.ReadASN1Element(&first, cbasn1.SEQUENCE)) {
+		present && (!certs.ReadASN1(&certs, cbasn1.SEQUENCE) || certs.Empty()) {
 		return parts, false
 	}
 	parts.identifier = algorithm
-	if present {
-		var err error
-		if parts.responder, err = x509.ParseCertificate(first); err != nil {
+	for range maxResponders {
+		if certs.Empty() {
+			break
+		}
+		if !certs.ReadASN1Element(&one, cbasn1.SEQUENCE) {
 			return parts, false
+		}
+		if c, err := x509.ParseCertificate(one); err == nil {
+			parts.certs = append(parts.certs, c)
 		}
 	}
 	var b cryptobyte.Builder
@@ -220,17 +228,46 @@ func splitStaple(der []byte) (parts stapleParts, ok bool) {
 	return parts, err == nil
 }
 
+// responders are those who may have signed a response: the issuer, and whom it has
+// authorised, of certs, which are in any order and may have others among them. The error
+// is what to say where none of them has.
+func (j *judge) responders(certs []*x509.Certificate, issuer *x509.Certificate) (signers []*x509.Certificate, fault error) {
+	signers = []*x509.Certificate{issuer}
+	for _, c := range certs {
+		// One may be another certificate of the issuer's, by another root.
+		if j.sameCA(c, issuer) {
+			continue
+		}
+		if err := j.checkResponder(c, issuer); err == nil {
+			signers = append(signers, c)
+		} else if fault == nil || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning) {
+			fault = err
+		}
+	}
+	if fault == nil || len(signers) > 1 {
+		fault = errors.New("it is not signed by the certificate's issuer")
+	}
+	return signers, fault
+}
+
 // checkResponder checks a responder that the issuer has authorised by a
 // certificate (RFC 6960, section 4.2.2.2).
 func (j *judge) checkResponder(r, issuer *x509.Certificate) error {
 	switch {
 	case len(j.keyFaults(r)) > 0:
 		return errors.New("its responder's key is too weak, or too large to be checked")
-	case !j.named(r, issuer) || insecureSignature(r.SignatureAlgorithm) ||
-		!j.signed(issuer, r.SignatureAlgorithm, signatureIdentifier(r.Raw), r.RawTBSCertificate, r.Signature):
+	case !j.named(r, issuer):
+		return errors.New("its responder's certificate is not from the certificate's issuer")
+	case insecureSignature(r.SignatureAlgorithm):
+		return fmt.Errorf("its responder's certificate is signed with %v, which can be forged", r.SignatureAlgorithm)
+	case !j.signed(issuer, r.SignatureAlgorithm, signatureIdentifier(r.Raw), r.RawTBSCertificate, r.Signature):
 		return errors.New("its responder's certificate is not from the certificate's issuer")
 	case !slices.Contains(r.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning):
 		return errors.New("its responder is not authorised to sign it")
+	case extension(r, oidKeyUsage) != nil && r.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0:
+		return errors.New("its responder's key may not be used for signatures (keyUsage)") // RFC 5280, section 4.2.1.12
+	case len(j.formFaults(r)) > 0:
+		return errors.New("its responder's certificate has parts where no certificate has any")
 	case len(j.dateFaults(r)) > 0:
 		return errors.New("its responder's certificate has expired or is not yet valid")
 	case len(unhandled(r)) > 0:
@@ -241,15 +278,46 @@ func (j *judge) checkResponder(r, issuer *x509.Certificate) error {
 	return nil
 }
 
+// singleResponses are those of a ResponseData (RFC 6960, section 4.2.1). The library passes
+// over what is behind them, where there may be an extension that must be understood.
+func singleResponses(data []byte) (singles cryptobyte.String, err error) {
+	malformed := errors.New("it is malformed")
+	context := func(n int) cbasn1.Tag { return cbasn1.Tag(n).Constructed().ContextSpecific() }
+	var response, responder, extensions, extension cryptobyte.String
+	var responderTag cbasn1.Tag
+	var extended bool
+	input := cryptobyte.String(data)
+	if !input.ReadASN1(&response, cbasn1.SEQUENCE) ||
+		!response.SkipOptionalASN1(context(0)) || // version
+		!response.ReadAnyASN1(&responder, &responderTag) ||
+		!response.SkipASN1(cbasn1.GeneralizedTime) || // producedAt
+		!response.ReadASN1(&singles, cbasn1.SEQUENCE) ||
+		!response.ReadOptionalASN1(&extensions, &extended, context(1)) || !response.Empty() ||
+		extended && !extensions.ReadASN1(&extensions, cbasn1.SEQUENCE) {
+		return nil, malformed
+	}
+	for !extensions.Empty() {
+		var critical bool
+		if !extensions.ReadASN1(&extension, cbasn1.SEQUENCE) || !extension.SkipASN1(cbasn1.OBJECT_IDENTIFIER) ||
+			extension.PeekASN1Tag(cbasn1.BOOLEAN) && !extension.ReadASN1Boolean(&critical) || !extension.SkipASN1(cbasn1.OCTET_STRING) {
+			return nil, malformed
+		}
+		if critical { // section 4.4
+			return nil, errors.New("it has a critical extension that is not known here")
+		}
+	}
+	return singles, nil
+}
+
 // aboutLeaf tells whether the response names the leaf's issuer by its name and
 // key (RFC 6960, section 4.1.1). The library compares serial numbers only, and
 // takes the first that fits.
-func aboutLeaf(response *ocsp.Response, leaf, issuer *x509.Certificate) bool {
-	if !response.IssuerHash.Available() {
+func aboutLeaf(singles cryptobyte.String, hash crypto.Hash, leaf, issuer *x509.Certificate) bool {
+	if !hash.Available() {
 		return false
 	}
-	digest := func(h crypto.Hash, data []byte) []byte {
-		sum := h.New()
+	digest := func(data []byte) []byte {
+		sum := hash.New()
 		sum.Write(data)
 		return sum.Sum(nil)
 	}
@@ -260,30 +328,17 @@ func aboutLeaf(response *ocsp.Response, leaf, issuer *x509.Certificate) bool {
 	if _, err := asn1.Unmarshal(issuer.RawSubjectPublicKeyInfo, &spki); err != nil {
 		return false
 	}
-	name, key, ok := certID(response.TBSResponseData, leaf.SerialNumber)
-	return ok && bytes.Equal(name, digest(response.IssuerHash, leaf.RawIssuer)) &&
-		bytes.Equal(key, digest(response.IssuerHash, spki.Key.RightAlign()))
+	name, key, ok := certID(singles, leaf.SerialNumber)
+	return ok && bytes.Equal(name, digest(leaf.RawIssuer)) && bytes.Equal(key, digest(spki.Key.RightAlign()))
 }
 
-// certID finds the first CertID with that serial number in a ResponseData
-// (RFC 6960, section 4.2.1), which the library has parsed without complaint.
-func certID(data []byte, serial *big.Int) (nameHash, keyHash []byte, ok bool) {
-	var response, list cryptobyte.String
-	input := cryptobyte.String(data)
-	context := func(n int) cbasn1.Tag { return cbasn1.Tag(n).Constructed().ContextSpecific() }
-	var responder cryptobyte.String
-	var responderTag cbasn1.Tag
-	if !input.ReadASN1(&response, cbasn1.SEQUENCE) ||
-		!response.SkipOptionalASN1(context(0)) || // version
-		!response.ReadAnyASN1(&responder, &responderTag) ||
-		!response.SkipASN1(cbasn1.GeneralizedTime) || // producedAt
-		!response.ReadASN1(&list, cbasn1.SEQUENCE) {
-		return nil, nil, false
-	}
-	for !list.Empty() {
+// certID finds the first CertID with that serial number among singles, which the
+// library has parsed without complaint.
+func certID(singles cryptobyte.String, serial *big.Int) (nameHash, keyHash []byte, ok bool) {
+	for !singles.Empty() {
 		var single, id, name, key cryptobyte.String
 		number := new(big.Int)
-		if !list.ReadASN1(&single, cbasn1.SEQUENCE) || !single.ReadASN1(&id, cbasn1.SEQUENCE) ||
+		if !singles.ReadASN1(&single, cbasn1.SEQUENCE) || !single.ReadASN1(&id, cbasn1.SEQUENCE) ||
 			!id.SkipASN1(cbasn1.SEQUENCE) || !id.ReadASN1(&name, cbasn1.OCTET_STRING) ||
 			!id.ReadASN1(&key, cbasn1.OCTET_STRING) || !id.ReadASN1Integer(number) {
 			return nil, nil, false

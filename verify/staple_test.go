@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,7 @@ func TestStaple(t *testing.T) {
 	})
 	late := issue(t, "responder", mid, nil, ocspUse, func(c *x509.Certificate) { c.NotAfter = testNow.Add(-time.Minute) })
 
+	encrypts := issue(t, "responder", mid, nil, ocspUse, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment })
 	huge := fakeRSA(t, 1, 65536).Certificates[1]
 
 	good := newStaple(t, leaf, mid, mid, nil)
@@ -78,7 +80,7 @@ func TestStaple(t *testing.T) {
 		{"SHA-1 names the issuer", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.IssuerHash = crypto.SHA1 }), nil, ""},
 		{"by a responder", newStaple(t, leaf, mid, responder, nil), nil, ""},
 		{"with the issuer's other certificate", newStaple(t, leaf, mid, crossed, nil), nil, ""},
-		{"with another's certificate", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.Certificate = sibling.Certificate }), []Code{Staple}, "not from"},
+		{"with another's certificate", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.Certificate = sibling.Certificate }), nil, ""},
 		{"revoked", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.Status = ocsp.Revoked; r.RevocationReason = 1 }), []Code{Revoked}, "key was compromised"},
 		{"unknown", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.Status = ocsp.Unknown }), []Code{Staple}, "does not know"},
 		{"out of date", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.NextUpdate = testNow.Add(-time.Second) }), []Code{Staple}, "fetch a new one"},
@@ -97,7 +99,9 @@ func TestStaple(t *testing.T) {
 		{"by a foreign responder", newStaple(t, leaf, mid, foreign, nil), []Code{Staple}, "not from"},
 		{"by an expired responder", newStaple(t, leaf, mid, late, nil), []Code{Staple}, "expired"},
 		{"by one with a critical extension", newStaple(t, leaf, mid, critical, nil), []Code{Staple}, "not known here"},
-		{"with a huge key", newStaple(t, leaf, mid, mid, func(r *ocsp.Response) { r.Certificate = huge }), []Code{Staple}, "too large"},
+		{"with a huge key", newStaple(t, leaf, mid, sibling, func(r *ocsp.Response) { r.Certificate = huge }), []Code{Staple}, "too large"},
+		{"by one whose key is for other things", newStaple(t, leaf, mid, encrypts, nil), []Code{Staple}, "keyUsage"},
+		{"by one with two lists of extensions", newStaple(t, leaf, mid, twoLists(t, responder, mid), nil), []Code{Staple}, "parts"},
 		{"damaged", damaged, []Code{Staple}, "not signed"},
 		{"junk", []byte("junk"), []Code{Staple}, ""},
 		{"with something behind it", append(good[:len(good):len(good)], 5, 0), []Code{Staple}, "malformed"},
@@ -185,6 +189,7 @@ func TestStapleAlgorithms(t *testing.T) {
 			}
 			return signature
 		}
+		strangers := func(data []byte) []byte { return sign(t, stranger.key, data) }
 		damaged := func(data []byte) []byte { return right(append(data[:len(data):len(data)], 0)) }
 		for name, sent := range map[string]struct {
 			staple []byte
@@ -195,7 +200,8 @@ func TestStapleAlgorithms(t *testing.T) {
 			"by a responder":                    {signed(identifier, right, responder.Certificate), nil},
 			"of something else":                 {signed(identifier, damaged), []Code{Staple}},
 			"of something else, by a responder": {signed(identifier, damaged, responder.Certificate), []Code{Staple}},
-			"by a stranger":                     {signed(identifier, right, stranger.Certificate), []Code{Staple}},
+			"by the CA, with another's":         {signed(identifier, right, stranger.Certificate), nil},
+			"by a stranger":                     {signed(signatureIdentifier(stranger.Raw), strangers, stranger.Certificate), []Code{Staple}},
 			"by another algorithm":              {signed(signatureIdentifier(stranger.Raw), right), []Code{Staple}},
 			"by no algorithm":                   {signed([]byte{0x30, 0}, right), []Code{Staple}},
 		} {
@@ -211,6 +217,12 @@ func TestStapleAlgorithms(t *testing.T) {
 // resignStaple signs a response anew, by an algorithm, and puts other certificates
 // into it.
 func resignStaple(t *testing.T, der, identifier []byte, sign func(data []byte) []byte, certs ...*x509.Certificate) []byte {
+	t.Helper()
+	return changedStaple(t, der, identifier, nil, sign, certs...)
+}
+
+// changedStaple is resignStaple with more behind what is in the ResponseData.
+func changedStaple(t *testing.T, der, identifier, more []byte, sign func(data []byte) []byte, certs ...*x509.Certificate) []byte {
 	t.Helper()
 	var response struct { // RFC 6960, section 4.2.1
 		Status asn1.Enumerated
@@ -230,13 +242,17 @@ func resignStaple(t *testing.T, der, identifier []byte, sign func(data []byte) [
 	if _, err := asn1.Unmarshal(response.Bytes.Basic, &basic); err != nil {
 		t.Fatal(err)
 	}
+	data, err := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: slices.Concat(basic.Data.Bytes, more)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	basic.Data = asn1.RawValue{FullBytes: data}
 	basic.Algorithm, basic.Certs = asn1.RawValue{FullBytes: identifier}, nil
-	basic.Signature.Bytes = sign(basic.Data.FullBytes)
+	basic.Signature.Bytes = sign(data)
 	basic.Signature.BitLength = 8 * len(basic.Signature.Bytes)
 	for _, c := range certs {
 		basic.Certs = append(basic.Certs, asn1.RawValue{FullBytes: c.Raw})
 	}
-	var err error
 	if response.Bytes.Basic, err = asn1.Marshal(basic); err != nil {
 		t.Fatal(err)
 	}
@@ -244,6 +260,59 @@ func resignStaple(t *testing.T, der, identifier []byte, sign func(data []byte) [
 		t.Fatal(err)
 	}
 	return der
+}
+
+// A responder's certificate was looked for in the first place alone, and the response of
+// one that had its issuer's, the root's or the server's before it was refused. RFC 6960
+// has no order, and OpenSSL, GnuTLS and Java look at all.
+func TestStapleCertificatesInAnyOrder(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	mid := issue(t, "CA mid", root, nil)
+	leaf := issue(t, "leaf", mid, nil)
+	responder := issue(t, "responder", mid, nil, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning} })
+	second := issue(t, "responder", mid, nil, func(c *x509.Certificate) { c.ExtKeyUsage = responder.ExtKeyUsage })
+	whole := newStaple(t, leaf, mid, mid, nil)
+	for _, test := range []struct {
+		by    *entity
+		certs []*entity
+		want  []Code
+	}{
+		{mid, []*entity{root}, nil},
+		{mid, []*entity{root, mid}, nil},
+		{mid, []*entity{leaf}, nil},
+		{responder, []*entity{responder, mid, root}, nil},
+		{responder, []*entity{mid, responder}, nil},
+		{responder, []*entity{root, leaf, second, responder}, nil},
+		{responder, []*entity{root, leaf, second, mid, responder}, []Code{Staple}}, // more than are looked at
+		{responder, []*entity{second}, []Code{Staple}},
+		{leaf, []*entity{leaf}, []Code{Staple}},
+		{root, []*entity{root, mid}, []Code{Staple}},
+	} {
+		e := evidence(leaf, mid)
+		e.Staple = resignStaple(t, whole, signatureIdentifier(leaf.Raw), func(data []byte) []byte { return sign(t, test.by.key, data) }, certs(test.certs...)...)
+		wantCodes(t, policy(t, root), e, test.want...)
+	}
+}
+
+// The library passes over what is behind the answers, so that a critical extension of the
+// response's was ignored (RFC 6960, section 4.4).
+func TestStapleExtensions(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	leaf := issue(t, "leaf", root, nil)
+	for _, test := range []struct {
+		more []byte
+		want []Code
+	}{
+		{nil, nil},
+		{[]byte{0xa1, 11, 0x30, 9, 0x30, 7, 6, 2, 0x2a, 3, 4, 1, 0}, nil},
+		{[]byte{0xa1, 14, 0x30, 12, 0x30, 10, 6, 2, 0x2a, 3, 1, 1, 0xff, 4, 1, 0}, []Code{Staple}},
+		{[]byte{0xa1, 6, 0x30, 4, 6, 2, 0x2a, 3}, []Code{Staple}},
+		{[]byte{5, 0}, []Code{Staple}},
+	} {
+		e := evidence(leaf)
+		e.Staple = changedStaple(t, newStaple(t, leaf, root, root, nil), signatureIdentifier(leaf.Raw), test.more, func(data []byte) []byte { return sign(t, root.key, data) })
+		wantCodes(t, policy(t, root), e, test.want...)
+	}
 }
 
 // A responder whose certificate is signed with SHA-1 may be anyone.
