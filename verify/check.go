@@ -21,6 +21,10 @@ type judge struct {
 	// noted keeps every issuer's own faults, keys its names.
 	noted map[issuerRole][]Reason
 	keys  map[*x509.Certificate]nameKeys
+	// holders and limits are what has been read for name constraints, points for CRLs.
+	holders map[*x509.Certificate]*holder
+	limits  map[*x509.Certificate]*nameLimits
+	points  map[*x509.Certificate][]string
 	// nameChecks is how often names have been compared with constraints.
 	nameChecks int
 	// others are keys that crypto/x509 does not know; nil: nobody does.
@@ -70,7 +74,10 @@ func (p *Policy) judge(leaf *x509.Certificate, unparsed ...Unparsed) *judge {
 		noted: map[issuerRole][]Reason{},
 		keys:  map[*x509.Certificate]nameKeys{},
 
-		others: map[*x509.Certificate]Key{},
+		others:  map[*x509.Certificate]Key{},
+		holders: map[*x509.Certificate]*holder{},
+		limits:  map[*x509.Certificate]*nameLimits{},
+		points:  map[*x509.Certificate][]string{},
 
 		unparsed: unparsed,
 	}

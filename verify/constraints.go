@@ -54,13 +54,13 @@ func (j *judge) constraintFaults(path []*x509.Certificate) []Reason {
 	work := 0
 	for i, c := range path {
 		if i > 0 && extension(c, oidNameConstraints) != nil {
-			permitted, excluded, ok := parseConstraints(c)
-			if !ok {
+			limits := j.nameLimits(c)
+			if limits == nil {
 				return []Reason{reason(Constraint, "the issuer %q has name constraints that cannot be evaluated here", subjectText(c))}
 			}
 			more := 0
 			for _, h := range holders {
-				more += h.count() * (permitted.size() + excluded.size())
+				more += h.count() * (limits.permitted.size() + limits.excluded.size())
 			}
 			work += more
 			if work <= maxNameChecks {
@@ -70,7 +70,7 @@ func (j *judge) constraintFaults(path []*x509.Certificate) []Reason {
 				return []Reason{reason(Constraint, "the certificates have so many names and name constraints that they are not evaluated")}
 			}
 			for _, h := range holders {
-				if fault := h.fault(permitted, excluded); fault != "" {
+				if fault := h.fault(limits.permitted, limits.excluded); fault != "" {
 					return []Reason{reason(Constraint, "the issuer %q is not allowed to issue for %s", subjectText(c), fault)}
 				}
 			}
@@ -78,8 +78,8 @@ func (j *judge) constraintFaults(path []*x509.Certificate) []Reason {
 		// Section 6.1.3, steps b and c: a self-issued certificate is exempt,
 		// unless it is the leaf.
 		if i == 0 || !j.selfIssued(c) {
-			h, ok := newHolder(c)
-			if !ok {
+			h := j.holder(c)
+			if h == nil {
 				return []Reason{reason(Malformed, "the names of %q are malformed", subjectText(c))}
 			}
 			holders = append(holders, h)
@@ -88,11 +88,38 @@ func (j *judge) constraintFaults(path []*x509.Certificate) []Reason {
 	return nil
 }
 
-func newHolder(c *x509.Certificate) (*holder, bool) {
+// holder gives c's names, or nil where they are malformed. They are read once, however
+// many paths there are: a peer may have sent a hundred thousand parts of them.
+func (j *judge) holder(c *x509.Certificate) *holder {
+	h, known := j.holders[c]
+	if !known {
+		h = newHolder(c)
+		j.holders[c] = h
+	}
+	return h
+}
+
+// nameLimits is an issuer's nameConstraints.
+type nameLimits struct{ permitted, excluded *subtrees }
+
+// nameLimits reads c's nameConstraints once, as holder its names; nil where they cannot
+// be evaluated.
+func (j *judge) nameLimits(c *x509.Certificate) *nameLimits {
+	limits, known := j.limits[c]
+	if !known {
+		if permitted, excluded, ok := parseConstraints(c); ok {
+			limits = &nameLimits{permitted, excluded}
+		}
+		j.limits[c] = limits
+	}
+	return limits
+}
+
+func newHolder(c *x509.Certificate) *holder {
 	h := &holder{c: c}
 	var ok bool
 	if h.alt, ok = parseAltNames(c); !ok {
-		return nil, false
+		return nil
 	}
 	names := h.alt.dirs
 	if !emptyName(c.RawSubject) {
@@ -101,12 +128,12 @@ func newHolder(c *x509.Certificate) (*holder, bool) {
 	for _, name := range names {
 		rdns, ok := splitName(name)
 		if !ok {
-			return nil, false
+			return nil
 		}
 		h.dirs = append(h.dirs, rdns)
 		h.rdns += len(rdns)
 	}
-	return h, true
+	return h
 }
 
 // count is how many names there are to compare: of the subject each part, and each

@@ -245,7 +245,7 @@ func (j *judge) crlFaults(path []*x509.Certificate, a anchor, k *crlKeys) ([]Rea
 		known, unsigned := false, false
 		var unusable error
 		for _, crl := range j.policy.CRLs {
-			if crl.issuer != j.names(path[i+1]).subject || !crl.covers(c) {
+			if crl.issuer != j.names(path[i+1]).subject || !j.covered(crl, c) {
 				continue
 			}
 			if !k.signed(crl, path, i+1) {

@@ -112,14 +112,20 @@ func readOptionalBool(s *cryptobyte.String, out *bool, tag cbasn1.Tag) bool {
 	return true
 }
 
-// covers tells whether the CRL speaks about c, going by its scope.
-func (crl *CRL) covers(c *x509.Certificate) bool {
+// covered tells whether the CRL speaks about c, going by its scope.
+func (j *judge) covered(crl *CRL, c *x509.Certificate) bool {
 	if crl.scope.onlyUser && c.IsCA || crl.scope.onlyCA && !c.IsCA {
 		return false
 	}
-	return !crl.scope.limited || slices.ContainsFunc(crlPoints(c), func(name string) bool {
-		return slices.Contains(crl.scope.points, name)
-	})
+	if !crl.scope.limited {
+		return true
+	}
+	points, known := j.points[c]
+	if !known {
+		points = crlPoints(c)
+		j.points[c] = points
+	}
+	return slices.ContainsFunc(points, func(name string) bool { return slices.Contains(crl.scope.points, name) })
 }
 
 // crlPoints are the names of the points at which the issuer of c publishes a

@@ -153,6 +153,49 @@ func hostileCases(t testing.TB) map[string]struct {
 	peers["a long URI"] = peer{policy(t, root), evidence(issue(t, "leaf", noMail, nil, func(c *x509.Certificate) {
 		c.URIs = []*url.URL{{Scheme: "https", Host: endless}}
 	}), noMail)}
+	// What one certificate has is read once, and not for each of the paths that it is on.
+	parts := func(n int) []byte {
+		var name pkix.RDNSequence
+		for range n {
+			name = append(name, pkix.RelativeDistinguishedNameSET{{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "a"}})
+		}
+		der, err := asn1.Marshal(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}
+	onPaths := func(p *Policy, leaf, above func(*x509.Certificate)) peer {
+		root := issue(t, "CA root", nil, nil, pathLen(0)) // so that none is any good
+		p.Trust = []*Store{storeOf(t, root)}
+		y := issue(t, "CA y", root, nil, above)
+		var xs []*entity
+		for range 40 {
+			xs = append(xs, issue(t, "CA x", y, shared))
+		}
+		return peer{p, evidence(slices.Concat([]*entity{issue(t, "leaf", xs[0], nil, leaf)}, xs, []*entity{y})...)}
+	}
+	nothing := func(*x509.Certificate) {}
+	peers["a name of many parts, on many paths"] = onPaths(policy(t, root), func(c *x509.Certificate) { c.RawSubject = parts(14000) }, nothing)
+	peers["constraints, on many paths"] = onPaths(policy(t, root), nothing, func(c *x509.Certificate) {
+		limit := asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tagDir, IsCompound: true, Bytes: parts(14000)}
+		value, err := asn1.Marshal(struct {
+			Excluded []struct{ Base asn1.RawValue } `asn1:"tag:1"`
+		}{[]struct{ Base asn1.RawValue }{{limit}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.ExtraExtensions = []pkix.Extension{{Id: oidNameConstraints, Critical: true, Value: value}}
+	})
+	limited := policy(t, root)
+	for range 20 {
+		limited.CRLs = append(limited.CRLs, mustCRL(t, newCRL(t, issue(t, "CA x", nil, shared), func(l *x509.RevocationList) {
+			l.ExtraExtensions = []pkix.Extension{pkixExtension(oidDistribution, true, 0x30, 7, 0xa0, 5, 0xa0, 3, 0x86, 1, 'x')}
+		})))
+	}
+	peers["points of lists, on many paths"] = onPaths(limited, func(c *x509.Certificate) {
+		c.CRLDistributionPoints = slices.Repeat([]string{"y"}, 14000)
+	}, nothing)
 	long := func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: string(make([]byte, 1<<16))} }
 	peers["a long name"] = peer{policy(t, root), evidence(issue(t, "leaf", nil, nil, long))}
 	return peers
