@@ -300,6 +300,40 @@ func TestNameChecksOfAllPaths(t *testing.T) {
 	}
 }
 
+// An issuer's name of 7000 parts, in the reason against each of 32 paths, took 0.3 s to be
+// told, of which a message has room for a few.
+func TestNameText(t *testing.T) {
+	part := func(value any) pkix.AttributeTypeAndValue {
+		return pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: value}
+	}
+	type set = pkix.RelativeDistinguishedNameSET
+	long := part(strings.Repeat("a", maxText))
+	for _, name := range []pkix.RDNSequence{
+		{}, {{part("one")}}, {{part("one, two")}, {part("three"), part("four")}}, {{part(5)}}, {{}, {part("a")}, {}}, {{}},
+		{{long}}, {{long}, {part("a")}}, {{part("a")}, {long, part("b")}}, slices.Repeat(pkix.RDNSequence{{part("a")}}, 7000), {slices.Repeat(set{part("a")}, 7000)},
+	} {
+		der, err := asn1.Marshal(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read pkix.RDNSequence
+		if _, err := asn1.Unmarshal(der, &read); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := nameText(der), oneLine(read.String()); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if n := testing.AllocsPerRun(1, func() { nameText(der) }); n > 2000 {
+			t.Errorf("%v allocations", n)
+		}
+	}
+	for _, der := range []string{"", "\x30", "\x30\x02\x05\x00", "\x30\x04\x31\x02\x05\x00", "\x30\x00\x00"} {
+		if got := nameText([]byte(der)); got != "(unreadable name)" {
+			t.Errorf("%q is %q", der, got)
+		}
+	}
+}
+
 // oversized passes for the private half of an RSA key that takes seconds to check
 // a signature by.
 type oversized struct{ public *rsa.PublicKey }

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // telling orders the codes by how much they say about a peer. What no person
@@ -42,16 +45,49 @@ func subjectText(c *x509.Certificate) string {
 	return "(no subject)"
 }
 
-// nameText is a distinguished name in the manner of RFC 2253, on one line.
+// nameText is a distinguished name in the manner of RFC 2253, on one line. It reads no
+// more of one than fits a message: a peer's may have a hundred thousand parts, and be in
+// many messages.
 func nameText(der []byte) string {
 	if name, ok := merkleName(der); ok {
 		return name
 	}
-	var rdns pkix.RDNSequence
-	if _, err := asn1.Unmarshal(der, &rdns); err != nil {
-		return "(unreadable name)"
+	const unreadable = "(unreadable name)"
+	var name, rdn, attribute cryptobyte.String
+	input := cryptobyte.String(der)
+	if !input.ReadASN1(&name, cbasn1.SEQUENCE) || !input.Empty() {
+		return unreadable
 	}
-	return oneLine(rdns.String())
+	var rdns []cryptobyte.String
+	for !name.Empty() {
+		if !name.ReadASN1(&rdn, cbasn1.SET) {
+			return unreadable
+		}
+		rdns = append(rdns, rdn)
+	}
+	var b strings.Builder
+	for i, rdn := range slices.Backward(rdns) {
+		if i < len(rdns)-1 {
+			b.WriteByte(',')
+		}
+		for first := true; !rdn.Empty() && b.Len() <= maxText; first = false {
+			var part pkix.AttributeTypeAndValue
+			if !rdn.ReadASN1Element(&attribute, cbasn1.SEQUENCE) {
+				return unreadable
+			}
+			if _, err := asn1.Unmarshal(attribute, &part); err != nil {
+				return unreadable
+			}
+			if !first {
+				b.WriteByte('+')
+			}
+			b.WriteString(pkix.RDNSequence{{part}}.String())
+		}
+		if b.Len() > maxText {
+			break
+		}
+	}
+	return oneLine(b.String())
 }
 
 const maxText = 200 // bytes of foreign text in a message
