@@ -329,7 +329,11 @@ func (s *subtrees) readMore(list cryptobyte.String) bool {
 		if !list.ReadASN1(&subtree, cbasn1.SEQUENCE) || !subtree.ReadAnyASN1(&base, &tag) || !subtree.Empty() {
 			return false
 		}
-		switch number := int(tag & 0x1f); number {
+		number, ok := generalName(tag)
+		if !ok {
+			return false
+		}
+		switch number {
 		case tagDNS, tagEmail, tagURI, tagIP:
 		case tagDir:
 			rdns, ok := splitName(base)
@@ -338,9 +342,6 @@ func (s *subtrees) readMore(list cryptobyte.String) bool {
 			}
 			s.dirs = append(s.dirs, rdns)
 		default:
-			if tag&0x80 == 0 || number >= len(s.other) {
-				return false
-			}
 			s.other[number] = true
 		}
 	}

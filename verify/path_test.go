@@ -295,6 +295,11 @@ func TestConstraints(t *testing.T) {
 		{rawConstraint(0xa1, 0x30, 4, 0x88, 2, 0x2a, 3), registered, false},
 		{rawConstraint(0xa0, 0x30, 7, 0x82, 2, 'e', 'x', 0x80, 1, 1), host("a.ex"), false}, // a minimum
 		{rawConstraint(0xa1, 0x30, 7, 0x82, 2, 'e', 'x', 0x81, 1, 1), host("a.ey"), false}, // a maximum
+		// Constructed, as BER has it, which x509 passes over: nothing was excluded.
+		{rawConstraint(0xa1, 0x30, 6, 0xa2, 4, 0x16, 2, 'e', 'x'), host("a.ex"), false},
+		{rawConstraint(0xa1, 0x30, 4, 0xa7, 2, 4, 0), ip("10.1.2.3"), false},
+		{rawConstraint(0xa0, 0x30, 4, 0xa1, 2, 'e', 'x'), host("a.ex"), false},
+		{rawConstraint(0xa0, 0x30, 4, 0xc2, 2, 'e', 'x'), host("a.ex"), false}, // of no class of ours
 	} {
 		root := issue(t, "CA root", nil, nil)
 		mid := issue(t, "CA mid", root, nil, test.constraint)

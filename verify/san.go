@@ -24,12 +24,15 @@ type altNames struct {
 
 // The tags of GeneralName.
 const (
-	tagOther = 0
-	tagEmail = 1
-	tagDNS   = 2
-	tagDir   = 4
-	tagURI   = 6
-	tagIP    = 7
+	tagOther      = 0
+	tagEmail      = 1
+	tagDNS        = 2
+	tagX400       = 3
+	tagDir        = 4
+	tagEDI        = 5
+	tagURI        = 6
+	tagIP         = 7
+	tagRegistered = 8
 )
 
 var (
@@ -37,6 +40,19 @@ var (
 	oidSRVName  = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 8, 7}
 	explicitTag = cbasn1.Tag(0).Constructed().ContextSpecific()
 )
+
+// generalName gives the number of a GeneralName's tag. One that is constructed where DER
+// has it primitive, or the other way round, is none: x509 would pass over it, and a
+// constraint would be lost.
+func generalName(tag cbasn1.Tag) (number int, ok bool) {
+	number = int(tag & 0x1f)
+	want := contextTag(number)
+	switch number {
+	case tagOther, tagX400, tagDir, tagEDI:
+		want = want.Constructed()
+	}
+	return number, tag == want && number <= tagRegistered
+}
 
 // parseAltNames reads c's subjectAltName; not ok means that it is malformed.
 func parseAltNames(c *x509.Certificate) (names altNames, ok bool) {
@@ -55,8 +71,8 @@ func parseAltNames(c *x509.Certificate) (names altNames, ok bool) {
 		if !seq.ReadAnyASN1(&name, &tag) {
 			return names, false
 		}
-		number := int(tag & 0x1f)
-		if tag&0x80 == 0 || number >= len(names.tags) {
+		number, ok := generalName(tag)
+		if !ok {
 			return names, false
 		}
 		names.tags[number] = true
