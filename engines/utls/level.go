@@ -11,26 +11,28 @@ import (
 )
 
 // acceptable refuses what a fingerprint may have offered but Config does not
-// accept. It is asked before Verify, and before anything of ours is sent.
+// accept, with the alert that says so. It is asked before Verify, and before
+// anything of ours is sent.
 func (h *handshake) acceptable(cs tls.ConnectionState) error {
 	if h.profile == nil {
 		return nil // nothing of that kind was offered
 	}
-	below := func(what string) error {
-		return &engine.PeerError{Fault: engine.FaultSecurityLevel, Err: errors.New(what)}
+	below := func(blame error) error {
+		return &engine.RefusedError{Alert: engine.AlertInsufficientSecurity, Err: blame}
 	}
 	if cs.Version < lowestVersion(h.config.Level) {
-		return below("the server chose " + engine.Version(cs.Version).String())
+		return below(tooLow("the server chose " + engine.Version(cs.Version).String()))
 	}
 	if weakSuite(cs.CipherSuite) {
-		return weakSuiteChosen(cs.CipherSuite)
+		return below(weakSuiteChosen(cs.CipherSuite))
 	}
 	if group := stateOf(cs).Group; h.config.Level >= engine.LevelPQ && !engine.PostQuantumGroup(group) {
-		return below("the server chose the key exchange " + group + ", which is not post-quantum")
+		return below(tooLow("the server chose the key exchange " + group + ", which is not post-quantum"))
 	}
 	if cs.NegotiatedProtocol != "" && len(h.config.ALPN) == 0 {
-		return Engine{}.unsupported(fmt.Sprintf("the application protocol %q, which the fingerprint offers and the server chose: "+
-			"only --alpn can tell that the application speaks it", cs.NegotiatedProtocol))
+		return &engine.RefusedError{Alert: engine.AlertInternalError, Err: Engine{}.unsupported(fmt.Sprintf(
+			"the application protocol %q, which the fingerprint offers and the server chose: "+
+				"only --alpn can tell that the application speaks it", cs.NegotiatedProtocol))}
 	}
 	return nil
 }
@@ -40,8 +42,11 @@ func (h *handshake) acceptable(cs tls.ConnectionState) error {
 func weakSuite(id uint16) bool { return id>>8 != 0x13 && !slices.Contains(engine.SuitesTLS12(), id) }
 
 func weakSuiteChosen(id uint16) error {
-	return &engine.PeerError{Fault: engine.FaultSecurityLevel,
-		Err: errors.New("of the cipher suites that the fingerprint offers, the server chose one that is not accepted: " + tls.CipherSuiteName(id))}
+	return tooLow("of the cipher suites that the fingerprint offers, the server chose one that is not accepted: " + tls.CipherSuiteName(id))
+}
+
+func tooLow(what string) error {
+	return &engine.PeerError{Fault: engine.FaultSecurityLevel, Err: errors.New(what)}
 }
 
 // checkLevel refuses, before anything is sent, a fingerprint with which the

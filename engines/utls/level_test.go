@@ -21,6 +21,23 @@ func wantBelow(t *testing.T, err error) {
 	}
 }
 
+// told plays the scene with a server that is told why it is refused, and returns
+// the client's error.
+func (s *scene) told(t *testing.T, want string) error {
+	t.Helper()
+	var told error
+	err := s.against(func(c *net.TCPConn) {
+		server := tls.Server(c, s.peer)
+		if told = server.Handshake(); told == nil {
+			_, told = server.Read(make([]byte, 1))
+		}
+	})
+	if told == nil || told.Error() != want {
+		t.Errorf("the server was told %v, want %s", told, want)
+	}
+	return err
+}
+
 // A browser offers suites that we do not accept. The server that takes one is
 // told, and Verify is not asked.
 func TestWeakSuites(t *testing.T) {
@@ -34,11 +51,7 @@ func TestWeakSuites(t *testing.T) {
 		s.version(tls.VersionTLS12)
 		s.peer.CipherSuites = []uint16{suite}
 		s.peer.Certificates = []tls.Certificate{enginetest.TLSCertificate(enginetest.Chain(t, "good-rsa"))}
-		var told error
-		wantBelow(t, s.against(func(c *net.TCPConn) { told = tls.Server(c, s.peer).Handshake() }))
-		if told == nil || told.Error() != "remote error: tls: insufficient security level" {
-			t.Errorf("the server was told %v", told)
-		}
+		wantBelow(t, s.told(t, "remote error: tls: insufficient security level"))
 	}
 	// Should the first look at the ServerHello ever miss it, the second one
 	// does not.
@@ -142,7 +155,7 @@ func TestLevels(t *testing.T) {
 	s := newScene(t)
 	s.client.Fingerprint, s.client.Level = "chrome", engine.LevelPQ
 	s.peer.CurvePreferences = []tls.CurveID{tls.X25519}
-	wantBelow(t, s.play())
+	wantBelow(t, s.told(t, "remote error: tls: insufficient security level"))
 }
 
 func TestProtocols(t *testing.T) {
@@ -158,9 +171,10 @@ func TestProtocols(t *testing.T) {
 		s := newScene(t)
 		s.client.Fingerprint, s.client.ALPN = "chrome", protocols
 		s.peer.NextProtos = []string{"h2", "http/1.1"}
-		if err := s.play(); protocols == nil {
-			wantUnsupported(t, err, "h2")
-		} else if err != engine.ErrTruncated {
+		if protocols == nil {
+			// It was told that its certificate is bad, which it is not.
+			wantUnsupported(t, s.told(t, "remote error: tls: internal error"), "h2")
+		} else if err := s.play(); err != engine.ErrTruncated {
 			t.Errorf("%v: %v", protocols, err)
 		}
 	}

@@ -230,11 +230,11 @@ func (h *handshake) run(ctx context.Context) (engine.Session, error) {
 // verify is the library's VerifyConnection, which it calls on resumption as
 // well. First comes what the fingerprint offers but we do not accept.
 func (h *handshake) verify(cs tls.ConnectionState) error {
-	if h.refusal = h.acceptable(cs); h.refusal != nil {
-		return h.refusal
-	}
 	peer := peerOf(cs)
-	if h.refusal = h.config.Verify(peer); h.refusal != nil {
+	if h.refusal = h.acceptable(cs); h.refusal == nil {
+		h.refusal = h.config.Verify(peer)
+	}
+	if h.refusal != nil {
 		h.records.InsteadOfAlert(h.tap.ClientRefusal(peer.State, engine.RefusalAlert(h.refusal)))
 	}
 	return h.refusal
