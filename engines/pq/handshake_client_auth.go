@@ -73,7 +73,7 @@ func (h *clientHandshake) readServerAuthentication() error {
 		return err
 	}
 	if len(m.chain) == 0 { // RFC 8446, section 4.4.2.4
-		return blame(engine.FaultCertificate, engine.AlertDecodeError, "the server sent no certificate")
+		return broken(engine.AlertDecodeError, "the server sent no certificate")
 	}
 	if err := h.takeCertificate(m); err != nil {
 		return err

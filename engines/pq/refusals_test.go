@@ -192,7 +192,11 @@ func TestServerFlightRefused(t *testing.T) {
 			h.suite = record.SuiteOf(engine.AES128GCM)
 			h.transcript = newTranscript(h.suite)
 			h.heard(test.message)
-			wantRefusal(t, test.read(h), test.alert)
+			err := test.read(h)
+			wantRefusal(t, err, test.alert)
+			if test.alert != 0 {
+				wantFault(t, err, engine.FaultProtocol) // also of no certificate, as with the other engines
+			}
 		})
 	}
 }
