@@ -188,14 +188,15 @@ func Choose(list []byte) (*Target, error) {
 	return nil, ErrUnusable
 }
 
-// Usable is the list with what Choose may pick alone, for a library that is less
-// choosy. Where that is nothing it is ErrUnusable.
+// Usable is the list with what Choose may pick alone, for Go's libraries, which are
+// less choosy, but take no public name of one label. Where that is nothing it is
+// ErrUnusable.
 func Usable(list []byte) ([]byte, error) {
 	configs, err := ParseList(list)
 	if err != nil {
 		return nil, err
 	}
-	configs = slices.DeleteFunc(configs, func(c Config) bool { return c.target() == nil })
+	configs = slices.DeleteFunc(configs, func(c Config) bool { return c.target() == nil || !strings.Contains(c.PublicName, ".") })
 	if len(configs) == 0 {
 		return nil, ErrUnusable
 	}

@@ -141,6 +141,10 @@ func TestChoose(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// Go's libraries say of it that there is no valid one, when they have been connected.
+	if usable, err := Usable(list(t, named("localhost"))); !errors.Is(err, ErrUnusable) {
+		t.Errorf("one label: %x, %v", usable, err)
+	}
 	whole := list(t, good)
 	for n := range whole {
 		if _, err := ParseList(whole[:n]); err == nil {

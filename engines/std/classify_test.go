@@ -347,9 +347,13 @@ func TestOwnECHConfigs(t *testing.T) {
 		"empty":               {0, 0},
 		"cut off":             {0, 4, 0xfe, 0x0d, 0, 16},
 		"no list":             {1, 2, 3},
+		"of one label":        append([]byte{0, 60}, echConfig(7, "localhost", bytes.Repeat([]byte{9}, 32))...),
 	} {
 		s := newScene(t)
 		s.client.ECHConfigList = list
+		if err := New().CheckClient(&s.client); !errors.As(err, new(*engine.UnsupportedError)) {
+			t.Errorf("%s: found out with a connection only: %v", name, err)
+		}
 		heard := 0
 		err := s.play(false, func(c *net.TCPConn) { heard, _ = c.Read(make([]byte, 1)) })
 		if !errors.As(err, new(*engine.UnsupportedError)) || heard > 0 {
@@ -363,10 +367,10 @@ func TestECHRejected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := echConfig(7, key.PublicKey().Bytes())
+	config := echConfig(7, "public.test", key.PublicKey().Bytes())
 	list := binary.BigEndian.AppendUint16(nil, uint16(len(config)))
 	list = append(list, config...)
-	other := echConfig(8, key.PublicKey().Bytes())
+	other := echConfig(8, "public.test", key.PublicKey().Bytes())
 	for _, retry := range []bool{false, true} {
 		s := newScene(t)
 		s.client.ECHConfigList = list
@@ -393,8 +397,7 @@ func TestECHRejected(t *testing.T) {
 
 // echConfig is an ECHConfig (RFC 9849, section 4) for DHKEM(X25519,
 // HKDF-SHA256), HKDF-SHA256 and AES-128-GCM.
-func echConfig(id byte, public []byte) []byte {
-	const name = "public.test"
+func echConfig(id byte, name string, public []byte) []byte {
 	body := append([]byte{id, 0, 0x20, 0, 32}, public...)
 	body = append(body, 0, 4, 0, 1, 0, 1, 0, byte(len(name)))
 	body = append(append(body, name...), 0, 0)
