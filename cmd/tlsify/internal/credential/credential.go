@@ -39,7 +39,7 @@ type Chain struct {
 // skipped are the labels of blocks that stand beside certificates and are none:
 // parameters, that programs of old want in the same file.
 var skipped = sync.OnceValue(func() map[string]bool {
-	return map[string]bool{"EC PARAMETERS": true, "DH PARAMETERS": true, "DSA PARAMETERS": true}
+	return map[string]bool{"EC PARAMETERS": true, "DH PARAMETERS": true, "X9.42 DH PARAMETERS": true, "DSA PARAMETERS": true}
 })
 
 // ReadChain reads the certificates of a PEM file. Private keys may stand in it,
@@ -128,9 +128,12 @@ func ReadKey(text []byte, other OtherKeys) (crypto.Signer, error) {
 	return key, err
 }
 
-// Misplaced tells whether a certificate of the chain other than the first is the
-// key's, and says so.
+// Misplaced tells whether a certificate of the chain is the key's and the first is not,
+// and says so.
 func (c *Chain) Misplaced(key crypto.Signer) error {
+	if KeyFits(c.Leaf, key) {
+		return nil // whatever else is: the leaf once more, as `cat cert.pem fullchain.pem` makes it
+	}
 	for i, cert := range c.certs[1:] {
 		if KeyFits(cert, key) {
 			return &pemfile.Error{Line: c.lines[i+1], What: fmt.Sprintf("the key is that of certificate %d, and the first is sent as ours: put this one first, then its issuers", i+2)}

@@ -51,9 +51,11 @@ func TestReadChain(t *testing.T) {
 	issuer, _, _ := pair(t, "issuer")
 	params := "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
 	for name, text := range map[string]string{
-		"plain":             leaf + issuer,
-		"with its key":      params + key + leaf + issuer,
-		"key behind":        leaf + issuer + key,
+		"plain":        leaf + issuer,
+		"with its key": params + key + leaf + issuer,
+		"key behind":   leaf + issuer + key,
+		// of `openssl dhparam -dsaparam`, with OpenSSL 3
+		"DH parameters":     leaf + issuer + "-----BEGIN X9.42 DH PARAMETERS-----\nMAA=\n-----END X9.42 DH PARAMETERS-----\n",
 		"old label":         strings.ReplaceAll(leaf+issuer, "CERTIFICATE", "X509 CERTIFICATE"),
 		"a mark":            "\ufeff" + leaf + issuer,
 		"one line":          strings.TrimSpace(leaf) + issuer,
@@ -95,6 +97,10 @@ func TestMisplaced(t *testing.T) {
 	}
 	if err := c.Misplaced(other); err != nil {
 		t.Error(err)
+	}
+	// The leaf twice, as `cat cert.pem fullchain.pem` has it, was told to put it first.
+	if c, err = ReadChain([]byte(leaf + leaf + issuer)); err != nil || c.Misplaced(key) != nil {
+		t.Errorf("the leaf twice: %v, %v", err, c.Misplaced(key))
 	}
 }
 
