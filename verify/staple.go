@@ -152,6 +152,7 @@ func (j *judge) readStaple(der []byte, issuer *x509.Certificate) (*ocsp.Response
 // takes to leave its certificates out.
 type stapleParts struct {
 	certs      []*x509.Certificate // the first maxResponders that can be read
+	data       []byte              // ResponseData, DER; nil where it reports an error
 	identifier []byte              // the signature's AlgorithmIdentifier, DER
 	// bare is the response without certificates. The library would check the
 	// signature by whatever key the peer has put into the response, and knows no
@@ -170,6 +171,21 @@ func IsOCSPResponse(der []byte) bool {
 	var code int
 	input := cryptobyte.String(der)
 	return input.ReadASN1(&response, cbasn1.SEQUENCE) && response.ReadASN1Enum(&code)
+}
+
+// MayStaple tells whether der, an OCSP response, may be stapled to leaf: it is about leaf,
+// by its serial number, or reports an error, or can't be taken apart here.
+func MayStaple(der []byte, leaf *x509.Certificate) bool {
+	parts, ok := splitStaple(der)
+	if !ok || parts.data == nil {
+		return true
+	}
+	singles, err := singleResponses(parts.data)
+	if err != nil {
+		return true
+	}
+	_, _, ok = certID(singles, leaf.SerialNumber)
+	return ok
 }
 
 // splitStaple takes a response apart. One that reports an error is bare.
@@ -195,7 +211,7 @@ func splitStaple(der []byte) (parts stapleParts, ok bool) {
 		present && (!certs.ReadASN1(&certs, cbasn1.SEQUENCE) || certs.Empty()) {
 		return parts, false
 	}
-	parts.identifier = algorithm
+	parts.data, parts.identifier = data, algorithm
 	for range maxResponders {
 		if certs.Empty() {
 			break

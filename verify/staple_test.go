@@ -131,6 +131,22 @@ func TestStaple(t *testing.T) {
 	}
 }
 
+// A response from before a renewal is about another serial number. One that reports an
+// error is about none, and is sent as it is.
+func TestMayStaple(t *testing.T) {
+	root := issue(t, "CA root", nil, nil)
+	leaf, renewed := issue(t, "leaf", root, nil), issue(t, "leaf", root, nil)
+	responder := issue(t, "responder", root, nil)
+	for _, staple := range [][]byte{newStaple(t, leaf, root, root, nil), newStaple(t, leaf, root, responder, nil)} {
+		if !MayStaple(staple, leaf.Certificate) || MayStaple(staple, renewed.Certificate) {
+			t.Errorf("its own %v, a renewed one %v", MayStaple(staple, leaf.Certificate), MayStaple(staple, renewed.Certificate))
+		}
+	}
+	if !MayStaple(ocsp.TryLaterErrorResponse, leaf.Certificate) {
+		t.Error("an error is refused")
+	}
+}
+
 // A responder whose certificate is on a list that the caller gave was believed: whoever
 // had stolen its key could say "good" where that is asked for.
 func TestStapleByRevokedResponder(t *testing.T) {

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ocsp"
+
 	"tlsify/engine/enginetest"
 	"tlsify/engine/enginetest/raced"
 )
@@ -315,6 +317,41 @@ func TestReloadUnderLoad(t *testing.T) {
 	if err := l.stop(); err != nil {
 		t.Error(err)
 	}
+}
+
+// A client of ACME that fetches staples says first that there is a new certificate, and
+// then that there is a staple for it. Between the two the new one was served with the old
+// staple, and clients that look at it refused the server.
+func TestReloadOfAStaple(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	staple := p.dir + "/staple"
+	put := func(leaf *x509.Certificate) {
+		issuer := enginetest.PKI(t).Intermediate
+		der, err := ocsp.CreateResponse(issuer.Cert, issuer.Cert, ocsp.Response{SerialNumber: leaf.SerialNumber,
+			ThisUpdate: time.Now(), NextUpdate: time.Now().Add(time.Hour)}, issuer.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		os.WriteFile(staple, der, 0o600)
+	}
+	first := p.put(t)
+	put(first)
+	l := newLaunch(t)
+	tlsify := l.start(append(append([]string{"listen"}, p.args()...), "--staple-file", staple, "127.0.0.1:0", "--", "prog", "cat")...)
+	address := strings.TrimPrefix(tlsify.await("listening"), "listening ")
+	second := p.put(t)
+	tlsify.signal(syscall.SIGHUP)
+	if got := tlsify.await("reloaded"); !strings.Contains(got, "is about another certificate than the one in") || !shown(t, address).Equal(first) {
+		t.Errorf("reloaded %s", got)
+	}
+	put(second)
+	tlsify.signal(syscall.SIGHUP)
+	if !becomes(func() bool { return strings.HasSuffix(l.said.text(), "\nreloaded yes\n") }) || !shown(t, address).Equal(second) {
+		t.Errorf("not the new one: %s", l.said.text())
+	}
+	tlsify.signal(syscall.SIGTERM)
+	tlsify.wait()
 }
 
 // Revocation lists, too: a client that was accepted is not, once its certificate

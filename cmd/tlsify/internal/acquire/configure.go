@@ -253,6 +253,10 @@ func (r *Resources) signers() error {
 		Files:    r.files, Claims: r.Claims, Sandbox: r.Sandbox, User: r.Listen.User, Limit: r.Limits.Handshake,
 		Check: func(identities []*engine.Identity) error {
 			for i, der := range staples {
+				// As one of before a renewal is; clients would refuse us for it, too.
+				if !verify.MayStaple(der, identities[i].Leaf) {
+					return status.Usagef("--staple-file: %s: it is about another certificate than the one in %s", status.Cut(r.TLS.StapleFiles[i]), status.Cut(r.TLS.Certs[i]))
+				}
 				identities[i].Staple = der
 			}
 			r.Server.Identities = identities
