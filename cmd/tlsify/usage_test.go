@@ -144,6 +144,8 @@ var usageErrors = []struct {
 	{"cert-a-directory", "connect|--cert|DIR|--key|GOOD.key|localhost:1", `--cert: .*is a directory`, ""},
 	{"cert-no-pem", "connect|--cert|DIR/text|--key|GOOD.key|localhost:1", `has no PEM certificate`, ""},
 	{"cert-malformed", "connect|--cert|DIR/bad.pem|--key|GOOD.key|localhost:1", `malformed`, ""},
+	// Caddy's directory, in which only the end of a path tells one name's files from another's.
+	{"cert-deep-down", "connect|--cert|DIR/.local/share/caddy/certificates/acme-v02.api.letsencrypt.org-directory/a.example.org/a.example.org.crt|localhost:1", `--cert: .*/a.example.org.crt: no such file`, ""},
 	{"key-of-another", "connect|--cert|GOOD.pem|--key|OTHER.key|localhost:1", `--key: .* does not fit the certificate`, ""},
 	{"key-of-another-kind", "connect|--cert|GOOD.pem|--key|RSA.key|localhost:1", `does not fit the certificate`, ""},
 	{"key-encrypted", "connect|--cert|GOOD.pem|--key|DIR/encrypted.key|localhost:1", `the private key is encrypted`, ""},

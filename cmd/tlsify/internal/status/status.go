@@ -84,8 +84,9 @@ type SignalError struct{ Signal syscall.Signal }
 
 func (e *SignalError) Error() string { return "ended by " + e.Signal.String() }
 
-// Cut shortens what a message quotes.
-func Cut(s string) string { return CutTo(s, 64) }
+// Cut shortens what a message quotes of the caller's: a path of a certificate, which may
+// be long, is told with its end, because several are often alike up to there.
+func Cut(s string) string { return CutTo(s, 256) }
 
 // CutTo shortens what somebody else may have made as long as they liked.
 func CutTo(s string, most int) string {
