@@ -192,6 +192,16 @@ END
 	{page: "recipes.md", begins: "tlsify listen --cert chain.pem --key key.pem :8883", test: "exec_daemon"},
 	{page: "recipes.md", begins: "case $TCPREMOTEIP", test: "exec_proxy_protocol"},
 	{page: "recipes.md", begins: "socat UNIX-LISTEN:/run/pg", test: "starttls_postgres"},
+	{page: "recipes.md", begins: "tlsify listen --alpn acme-tls/1", tools: []string{"openssl"}, script: `
+		# What the CA looks at: the protocol, and that this certificate comes (RFC 8737, section 3).
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -keyout challenge.key -out challenge.pem \
+			-subj /CN=challenge -addext subjectAltName=DNS:a.example \
+			-addext 1.3.6.1.5.5.7.1.31=critical,DER:0420$(printf %064d 0) 2>/dev/null
+		sh block 2>server.log &
+		await 443
+		openssl s_client -connect 127.0.0.1:443 -servername a.example -alpn acme-tls/1 </dev/null >seen 2>/dev/null || :
+		grep 'ALPN protocol: acme-tls/1' seen
+		grep '^subject=CN *= *challenge' seen`},
 	{page: "recipes.md", begins: "tlsify listen --alpn h2", tools: []string{"socat", "nginx", "curl"}, script: `
 		# What both ends speak is HTTP/2 without TLS; the server has a machine of its own on the page.
 		sed -n '1s/:50051/:50052/p' block >server && sed -n 2p block >client
