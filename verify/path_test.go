@@ -67,6 +67,12 @@ func TestPathCrossSigned(t *testing.T) {
 		wantCodes(t, policy(t, newRoot), evidence(order...))
 		wantCodes(t, policy(t, oldRoot), evidence(order...), Expired)
 	}
+	// It was the server that was to renew what is in the caller's own file.
+	late := issue(t, "CA late", nil, nil, expired)
+	_, err := policy(t, late).Check(evidence(issue(t, "leaf", late, nil)))
+	if err == nil || !strings.Contains(err.Error(), `the trusted root "CN=CA late" expired`) || !strings.Contains(err.Error(), "give the one that took its place with --trust FILE") {
+		t.Errorf("an expired root: %v", err)
+	}
 	// One of the ways has been revoked.
 	viaOld = issue(t, "CA mid", oldRoot, key)
 	p := policy(t, oldRoot, newRoot)

@@ -99,6 +99,11 @@ func (j *judge) issuerFaults(c *x509.Certificate, anchor bool) []Reason {
 		return faults
 	}
 	faults := j.dateFaults(c)
+	if anchor && j.now.After(c.NotAfter) && len(j.policy.TLSA) == 0 {
+		// It is the caller's, and may have been renewed: there is nothing for the peer to do.
+		faults = []Reason{reason(Expired, "the trusted root %q expired on %s, and it is %s: give the one that took its place with %s",
+			subjectText(c), dateText(c.NotAfter), dateText(j.now), j.policy.advice().Trust)}
+	}
 	faults = append(faults, j.formFaults(c)...)
 	faults = append(faults, j.keyFaults(c)...)
 	if !anchor {

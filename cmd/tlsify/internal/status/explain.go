@@ -66,7 +66,7 @@ var Codes = []Code{
 		"The line names the issuer that is missing: add its root with --trust FILE, or have the server send its chain. If it is the right peer, pin it: --trust none --pin PIN."},
 	{"cert-self-signed", "The certificate is signed by its own key, so no one vouches for it.",
 		"If it is the right peer, pin it with --trust none --pin PIN (the line has the PIN), or give it with --trust FILE."},
-	{"cert-expired", "The certificate, or one that vouches for it, is no longer valid.", "Have the peer renew it. Is this machine's clock right?"},
+	{"cert-expired", "The certificate, or one that vouches for it, is no longer valid.", "Have the peer renew it; of a root of your own, give the new one with --trust FILE. Is this machine's clock right?"},
 	{"cert-not-yet-valid", "The certificate, or one that vouches for it, is not valid yet.", "Is this machine's clock right?"},
 	{"cert-name", "The certificate is for other names than the one that was dialled.",
 		"The line has its names. Dial one of them, or accept one with --name NAME, if you know that this server may have it."},
