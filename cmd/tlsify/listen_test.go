@@ -345,6 +345,29 @@ func TestListenOnGivenSocket(t *testing.T) {
 	socket.Close()
 }
 
+// 0.0.0.0 was taken for every address of IPv6, too, which a firewall for IPv4 alone
+// leaves open to all.
+func TestListenOnIPv4(t *testing.T) {
+	t.Parallel()
+	if socket, err := net.Listen("tcp6", "[::1]:0"); err != nil {
+		t.Skip("needs IPv6")
+	} else {
+		socket.Close()
+	}
+	l := newLaunch(t)
+	tlsify := l.start(slices.Concat([]string{"listen"}, identity(t), []string{"0.0.0.0:0", "--", "prog", "fds"})...)
+	port, ok := strings.CutPrefix(tlsify.await("listening"), "0.0.0.0:")
+	if !ok {
+		t.Error("it listens at other addresses, too")
+	}
+	if conn, err := net.Dial("tcp", "[::1]:"+port); err == nil {
+		conn.Close()
+		t.Error("it takes a connection over IPv6")
+	}
+	tlsify.signal(syscall.SIGTERM)
+	tlsify.expect(143, "listening .*", "end 143")
+}
+
 // A listening socket may be inherited by number, without any variables.
 func TestListenOnDescriptor(t *testing.T) {
 	t.Parallel()

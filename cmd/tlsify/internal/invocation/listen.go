@@ -1,6 +1,8 @@
 package invocation
 
 import (
+	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -11,7 +13,6 @@ import (
 	"tlsify/cmd/tlsify/internal/privilege"
 	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/status"
-	"tlsify/verify"
 )
 
 const (
@@ -77,15 +78,23 @@ func (p *parser) listenAddress(s string) (t Target, err error) {
 	if err != nil || port == "" { // as of a variable that is not set: only 0 is any port
 		return t, noPlace(s)
 	}
-	if host != "" {
-		if _, err := verify.ParseName(host); err != nil {
-			return t, status.Usagef("%v", err)
-		}
-	}
 	if _, err := portNumber(port); err != nil {
 		return t, status.Usagef("%q is not a port", status.Cut(port))
 	}
-	return Target{Network: "tcp", Address: s}, nil
+	t = Target{Network: "tcp", Address: s}
+	if host == "" {
+		return t, nil
+	}
+	place, err := parseHost(host)
+	if err != nil {
+		return t, err
+	}
+	t.Address = net.JoinHostPort(place.dial, port)
+	// Package net would take it for every address, of IPv6, too.
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Unmap() == netip.IPv4Unspecified() {
+		t.Network = "tcp4"
+	}
+	return t, nil
 }
 
 // admission reads how much a listener's clients can make it hold, and what it

@@ -231,9 +231,15 @@ func splitHostPort(s string) (host endpoint, port string, err error) {
 	if err != nil || number == 0 {
 		return host, "", status.Usagef("%q is not a port", status.Cut(port))
 	}
+	host, err = parseHost(text)
+	return host, strconv.Itoa(number), err
+}
+
+// parseHost reads HOST.
+func parseHost(text string) (host endpoint, err error) {
 	host.name, err = verify.ParseName(text)
 	if err != nil {
-		return host, "", status.Usagef("%v", err)
+		return host, status.Usagef("%v", err)
 	}
 	host.dial = text
 	switch {
@@ -242,7 +248,7 @@ func splitHostPort(s string) (host endpoint, port string, err error) {
 	case host.name.IsDNS():
 		host.dial = host.name.String()
 	case !host.name.IsIP():
-		return host, "", status.Usagef("%q is neither a DNS name nor an address", status.Cut(text))
+		return host, status.Usagef("%q is neither a DNS name nor an address", status.Cut(text))
 	}
-	return host, strconv.Itoa(number), nil
+	return host, nil
 }

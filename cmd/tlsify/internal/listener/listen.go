@@ -182,7 +182,7 @@ func open(t invocation.Target) ([]*stream.FD, error) {
 		return sockets, nil
 	}
 	listener, err := net.Listen(t.Network, t.Address)
-	if errors.Is(err, unix.EACCES) && t.Network == "tcp" {
+	if errors.Is(err, unix.EACCES) && t.Network != "unix" {
 		err = fmt.Errorf("%s: a low port is root's, who leaves off being root by --user, or a service manager's to open", status.NetText(err))
 	}
 	if errors.Is(err, unix.EADDRINUSE) && isLeft(t) {
@@ -199,7 +199,7 @@ func open(t invocation.Target) ([]*stream.FD, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Network == "tcp" {
+	if t.Network != "unix" {
 		noticeVanished(n)
 	}
 	socket, err := stream.NewFD(n)
