@@ -17,8 +17,8 @@ import (
 	"net/netip"
 )
 
-// Dial opens a stream. It ends early with context.Cause(ctx), but where a
-// proxy let the deadline pass. Other errors are a *NameError where the name
+// Dial opens a stream. It ends early with context.Cause(ctx), which the error wraps
+// that says what let the deadline pass. Other errors are a *NameError where the name
 // could not be resolved, an *Error where no address could be connected to, and
 // a *ProxyError for whatever fails on the way to a proxy, in it, or behind it.
 func Dial(ctx context.Context, t Target) (*Stream, error) {
@@ -37,7 +37,7 @@ func (d *dialer) dial(ctx context.Context, t Target) (*Stream, error) {
 // direct opens a stream to the target itself.
 func (d *dialer) direct(ctx context.Context, t Target) (*Stream, error) {
 	s, err := d.socket(ctx, t)
-	if err != nil && expired(ctx) {
+	if err != nil && expired(ctx) && !isLate(err) {
 		return nil, context.Cause(ctx)
 	}
 	return s, err

@@ -2,6 +2,7 @@ package dial
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -21,6 +22,30 @@ func endWith(ctx context.Context, conn interface{ SetDeadline(time.Time) error }
 		return false
 	}
 }
+
+// A lateError is that of a limit that was over, and says what there was no answer to.
+type lateError struct {
+	limit error
+	lacks string
+}
+
+func (e *lateError) Error() string { return e.limit.Error() + ": no answer " + e.lacks }
+func (e *lateError) Unwrap() error { return e.limit }
+
+// late is the error for a ctx that has ended.
+func late(ctx context.Context, lacks string) error {
+	if ctx.Err() == context.Canceled { // which somebody wanted
+		return context.Cause(ctx)
+	}
+	return &lateError{context.Cause(ctx), lacks}
+}
+
+func isLate(err error) bool {
+	_, ok := errors.AsType[*lateError](err)
+	return ok
+}
+
+func toLookUp(host string) string { return "to the look-up of " + host }
 
 // past is a deadline that has passed.
 var past = time.Unix(1, 0)

@@ -76,7 +76,7 @@ func (f *fallback) nextAddress(ctx context.Context) (net.Conn, error) {
 			return conn, nil
 		}
 		if expired(ctx) {
-			return nil, ctx.Err()
+			return nil, late(ctx, "from "+f.current.String())
 		}
 		f.failures = append(f.failures, plain(err, f.current.String()))
 	}

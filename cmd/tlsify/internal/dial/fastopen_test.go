@@ -208,7 +208,7 @@ func TestFastOpenTimeLimit(t *testing.T) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), 50*time.Millisecond, late)
 	defer cancel()
 	_, err := d.dial(ctx, Target{Network: "tcp", Address: "a.test:443", TCPFastOpen: true})
-	if err != late {
+	if want := "too late: no answer from 127.0.0.2:443"; !errors.Is(err, late) || err.Error() != want {
 		t.Errorf("error %v", err)
 	}
 }

@@ -3,8 +3,11 @@ package dial
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -27,6 +30,7 @@ func (d *dialer) race(ctx context.Context, network, host string, port uint16) (a
 	r := &race{
 		connect:  d.connect,
 		from:     d.from,
+		host:     host,
 		port:     port,
 		answers:  answers,
 		waiting:  n,
@@ -52,6 +56,7 @@ var errNone = errors.New("no address is left")
 type race struct {
 	connect func(context.Context, netip.AddrPort, socketOptions) (net.Conn, error)
 	from    netip.AddrPort
+	host    string
 	port    uint16
 
 	answers  <-chan answer
@@ -64,6 +69,7 @@ type race struct {
 	next     <-chan time.Time // when the next attempt may begin
 	mayBegin bool             // it may begin now
 
+	begun     []netip.AddrPort // all attempts
 	failures  attempts
 	lookupErr error
 }
@@ -75,20 +81,20 @@ type attempt struct {
 	err  error
 }
 
-// run returns the first connection, or errNone, or ctx's error.
+// run returns the first connection, or errNone, or that it is late.
 func (r *race) run(ctx context.Context) (attempt, error) {
 	for {
 		if r.mayBegin {
 			if addr, ok := r.queue.next(); ok && r.isLast() {
-				if a := r.attempt(ctx, addr); r.ended(a) {
+				if a := r.attempt(ctx, r.at(addr)); r.ended(ctx, a) {
 					return a, nil
 				}
 			} else if ok {
 				r.begin(ctx, addr)
 			}
 		}
-		if ctx.Err() != nil {
-			return attempt{}, ctx.Err()
+		if expired(ctx) {
+			return attempt{}, late(ctx, r.lacks())
 		}
 		if r.isLast() {
 			return attempt{}, errNone
@@ -98,14 +104,13 @@ func (r *race) run(ctx context.Context) (attempt, error) {
 			r.learn(a)
 		case a := <-r.finished:
 			r.running--
-			if r.ended(a) {
+			if r.ended(ctx, a) {
 				return a, nil
 			}
 			r.mayBegin = true
 		case <-r.next:
 			r.mayBegin = true
 		case <-ctx.Done():
-			return attempt{}, ctx.Err()
 		}
 	}
 }
@@ -114,9 +119,9 @@ func (r *race) run(ctx context.Context) (attempt, error) {
 func (r *race) isLast() bool { return r.running == 0 && r.waiting == 0 && r.queue.empty() }
 
 // ended tells whether an attempt is the one that won. The failure of another is
-// kept.
-func (r *race) ended(a attempt) bool {
-	if a.err != nil {
+// kept, unless the end of ctx is all that was wrong.
+func (r *race) ended(ctx context.Context, a attempt) bool {
+	if a.err != nil && !expired(ctx) {
 		r.failures = append(r.failures, plain(a.err, a.to.String()))
 	}
 	return a.err == nil
@@ -155,8 +160,9 @@ func (r *race) begin(ctx context.Context, addr netip.Addr) {
 	r.mayBegin = false
 	r.wait(attemptDelay)
 	r.running++
+	to := r.at(addr)
 	go func() {
-		a := r.attempt(ctx, addr)
+		a := r.attempt(ctx, to)
 		select {
 		case r.finished <- a:
 		case <-ctx.Done(): // another one has won, or it is too late
@@ -167,8 +173,32 @@ func (r *race) begin(ctx context.Context, addr netip.Addr) {
 	}()
 }
 
-func (r *race) attempt(ctx context.Context, addr netip.Addr) attempt {
-	a := attempt{to: netip.AddrPortFrom(addr, r.port)}
-	a.conn, a.err = r.connect(ctx, a.to, socketOptions{from: r.from})
-	return a
+// at is where to attempt to connect to addr, which it notes.
+func (r *race) at(addr netip.Addr) netip.AddrPort {
+	to := netip.AddrPortFrom(addr, r.port)
+	r.begun = append(r.begun, to)
+	return to
+}
+
+func (r *race) attempt(ctx context.Context, to netip.AddrPort) attempt {
+	conn, err := r.connect(ctx, to, socketOptions{from: r.from})
+	return attempt{to, conn, err}
+}
+
+// lacks is what there is no answer to: from which addresses, or else to the look-up.
+func (r *race) lacks() string {
+	silent := slices.DeleteFunc(r.begun, func(to netip.AddrPort) bool {
+		return slices.ContainsFunc(r.failures, func(failed *Error) bool { return failed.Address == to.String() })
+	})
+	if len(silent) == 0 {
+		return toLookUp(r.host)
+	}
+	var texts []string
+	for _, to := range silent[:min(len(silent), attemptsShown)] {
+		texts = append(texts, to.String())
+	}
+	if more := len(silent) - attemptsShown; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	return "from " + strings.Join(texts, ", ")
 }

@@ -71,7 +71,7 @@ func inNamespace(t *testing.T, hosts string) bool {
 
 // Everything real: the resolver, and an address whose SYNs vanish.
 func TestBlackHoledIPv6(t *testing.T) {
-	if !inNamespace(t, "2001:db8::2 a.test\n127.0.0.1 a.test\n2001:db8::2 void.test\n192.0.2.2 void.test\n") {
+	if !inNamespace(t, "2001:db8::2 a.test\n127.0.0.1 a.test\n2001:db8::2 void.test\n192.0.2.2 void.test\n::1 half.test\n192.0.2.2 half.test\n") {
 		return
 	}
 	port := serve(t, "127.0.0.1:0", echo)
@@ -96,15 +96,19 @@ func TestBlackHoledIPv6(t *testing.T) {
 	defer fd.Close()
 
 	late := errors.New("too late")
-	for _, target := range []Target{
-		{Network: "tcp6", Address: "a.test:" + port},
-		{Network: "tcp", Address: "void.test:" + port},
-		{Network: "tcp", Address: "void.test:" + port, TCPFastOpen: true},
+	for _, c := range []struct {
+		target Target
+		lacks  string
+	}{
+		{Target{Network: "tcp6", Address: "a.test:443"}, "from [2001:db8::2]:443"},
+		{Target{Network: "tcp", Address: "void.test:443"}, "from [2001:db8::2]:443, 192.0.2.2:443"},
+		{Target{Network: "tcp", Address: "void.test:443", TCPFastOpen: true}, "from [2001:db8::2]:443"},
+		{Target{Network: "tcp", Address: "half.test:443"}, "from 192.0.2.2:443"},
 	} {
 		ctx, cancel := context.WithTimeoutCause(context.Background(), 400*time.Millisecond, late)
 		defer cancel()
-		if _, err := Dial(ctx, target); err != late {
-			t.Errorf("%+v: error %v", target, err)
+		if _, err := Dial(ctx, c.target); !errors.Is(err, late) || err.Error() != "too late: no answer "+c.lacks {
+			t.Errorf("%+v: error %v", c.target, err)
 		}
 	}
 }

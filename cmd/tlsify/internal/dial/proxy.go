@@ -17,8 +17,8 @@ func (d *dialer) viaProxy(ctx context.Context, t Target) (*Stream, error) {
 	p := t.Proxy
 	destinations, err := d.destinations(ctx, t)
 	var unresolved *NameError
-	if errors.As(err, &unresolved) && !expired(ctx) {
-		return nil, unresolved // the target's name is nothing of the proxy's
+	if errors.As(err, &unresolved) && !expired(ctx) || isLate(err) {
+		return nil, err // the target's name is nothing of the proxy's
 	} else if err != nil {
 		return nil, p.failed(ctx, err)
 	}
@@ -158,6 +158,9 @@ func (p *Proxy) failed(ctx context.Context, err error) error {
 	if expired(ctx) {
 		if ctx.Err() == context.Canceled {
 			return context.Cause(ctx)
+		}
+		if isLate(err) { // which says what did not answer
+			return &ProxyError{Proxy: p.String(), Err: err}
 		}
 		return &ProxyError{Proxy: p.String(), Err: fmt.Errorf("no answer: %w", context.Cause(ctx))}
 	}

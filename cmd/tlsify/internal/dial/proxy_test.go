@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -271,6 +272,32 @@ func TestProxyOverTLS(t *testing.T) {
 			t.Errorf("the cause of %v is not there", err)
 		}
 		checkProxyError(t, err, p, "TLS with the proxy itself: tls: failed to verify certificate: x509: certificate signed by unknown authority")
+	}
+}
+
+// A proxy that had not been asked was said not to have answered, where it was the DNS
+// that had not.
+func TestProxyLookupTimeLimit(t *testing.T) {
+	d := newDialer()
+	d.lookup = func(ctx context.Context, _, _ string) ([]netip.Addr, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	for _, c := range []struct{ proxy, want string }{
+		{"socks5://127.0.0.1:1", "too late: no answer to the look-up of peer.test"},
+		{"socks5h://proxy.test:1", "proxy socks5h://proxy.test:1: too late: no answer to the look-up of proxy.test"},
+		{"http://proxy.test:1", "proxy http://proxy.test:1: too late: no answer to the look-up of proxy.test"},
+	} {
+		p, err := ParseProxy(c.proxy, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		late := errors.New("too late")
+		ctx, cancel := context.WithTimeoutCause(context.Background(), 50*time.Millisecond, late)
+		defer cancel()
+		if _, err = d.dial(ctx, Target{Network: "tcp", Address: "peer.test:443", Proxy: p}); !errors.Is(err, late) || err.Error() != c.want {
+			t.Errorf("through %s: error %v; want %s", c.proxy, err, c.want)
+		}
 	}
 }
 

@@ -155,7 +155,7 @@ func (d *dialer) resolve(ctx context.Context, network, host string) ([]netip.Add
 				err = worse(err, a.err)
 			}
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, late(ctx, toLookUp(host))
 		}
 	}
 	var list []netip.Addr

@@ -38,7 +38,7 @@ var Codes = []Code{
 		"The line has its words. A password for it goes by --options-fd."},
 	{"starttls", "The server did not go on to TLS: it refused, said something else, or sent bytes behind its answer.",
 		"The line has its words. Is PROTO of --starttls what this port speaks? A port that is TLS from the start takes no --starttls."},
-	{"connect-timeout", "No connection within --connect-timeout.", "The machine may be down, or a firewall drop packets. -4 or -6 tries one family only. With --proxy it may be the proxy that is silent: the line says so."},
+	{"connect-timeout", "No connection within --connect-timeout.", "The line says what did not answer: the look-up, which is the DNS servers of /etc/resolv.conf, or the addresses, or the proxy. A machine may be down, or a firewall drop packets. -4 or -6 tries one family only."},
 	{"handshake-timeout", "No complete handshake within --handshake-timeout.",
 		"Something answers on this port, but not with TLS in time. Does it speak another protocol first? See --starttls. With that the port may speak TLS from the start, and wait for us."},
 	{"timeout", "Not done within --timeout, which is for all of it: before ready with status 3, after it with 7.", "Make it longer. --connect-timeout, --handshake-timeout and --idle-timeout tell where the time goes."},
