@@ -193,6 +193,7 @@ var usageErrors = []struct {
 	{"listen-fd-closed", "listen|--cert|GOOD.pem|--key|GOOD.key|fd:77|--|prog", `fd:77 is no descriptor`, ""},
 	{"listen-fd-no-socket", "listen|--cert|GOOD.pem|--key|GOOD.key|fd:0|--|prog", `descriptor 0 is no listening socket`, ""},
 	{"listen-address-taken", "listen|--cert|GOOD.pem|--key|GOOD.key|192.0.2.1:1|--|prog", `cannot listen: 192.0.2.1:1: cannot assign requested address \(`, ""},
+	{"listen-link-local", "listen|--cert|GOOD.pem|--key|GOOD.key|[fe80::1]:1|--|prog", `cannot listen: \[fe80::1\]:1: a link-local address needs an interface that is there`, ""},
 	{"listen-directory-missing", "listen|--cert|GOOD.pem|--key|GOOD.key|unix:DIR/missing/socket|--|prog", `cannot listen: .*/missing/socket: no such file or directory \(`, ""},
 	{"program-empty", "connect|--trust|CA|localhost:1|--", `no program behind --`, ""},
 	{"prog-fds-without-program", "connect|--trust|CA|--prog-fds|0,1|localhost:1", `--prog-fds is for a program`, ""},

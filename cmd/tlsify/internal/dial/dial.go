@@ -70,11 +70,14 @@ func (d *dialer) socket(ctx context.Context, t Target) (*Stream, error) {
 }
 
 func newDialer() *dialer {
-	return &dialer{lookup: net.DefaultResolver.LookupNetIP, connect: connect}
+	return &dialer{lookup: lookup, connect: connect}
 }
 
 // connect is a dialer's connect.
 func connect(ctx context.Context, to netip.AddrPort, how socketOptions) (net.Conn, error) {
+	if err := zoneFault(to.Addr()); err != nil {
+		return nil, err
+	}
 	d := net.Dialer{}
 	if how.from.IsValid() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(how.from)

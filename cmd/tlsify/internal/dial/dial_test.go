@@ -209,8 +209,8 @@ func TestOpenUnix(t *testing.T) {
 // such interface, the kernel would call an invalid argument.
 func TestZone(t *testing.T) {
 	for address, want := range map[string]string{
-		"[fe80::1%nonesuch]:443": "fe80::1%nonesuch: there is no interface nonesuch",
-		"[fe80::1]:443":          "fe80::1: a link-local address needs its interface, as in fe80::1%eth0",
+		"[fe80::1%nonesuch]:443": "[fe80::1%nonesuch]:443: there is no interface nonesuch",
+		"[fe80::1]:443":          "[fe80::1]:443: a link-local address needs its interface, as in fe80::1%eth0",
 	} {
 		if _, _, err := Open(within(t, patience), Target{Network: "tcp", Address: address}); err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)
@@ -254,7 +254,7 @@ func TestErrors(t *testing.T) {
 		"fast-open": {Target{Network: "tcp", Address: "two.test:PORT", TCPFastOpen: true}, new(*Error), "two.test:PORT: no address answers: 127.0.0.1:PORT: connection refused; 127.0.0.2:PORT: connection refused"},
 		"no-name":   {Target{Network: "tcp", Address: "none.test:PORT"}, new(*net.DNSError), "cannot look up none.test: no such host"},
 		"no-name-f": {Target{Network: "tcp", Address: "none.test:PORT", TCPFastOpen: true}, new(*net.DNSError), "cannot look up none.test: no such host"},
-		"only-4":    {Target{Network: "tcp6", Address: "four.test:PORT"}, new(*net.DNSError), "cannot look up four.test: no such host"},
+		"only-4":    {Target{Network: "tcp6", Address: "four.test:PORT"}, new(*net.DNSError), "cannot look up four.test: no such host with an IPv6 address"},
 		"not-4":     {Target{Network: "tcp4", Address: "[::1]:PORT"}, new(*Error), "::1: not an IPv4 address"},
 		"not-6":     {Target{Network: "tcp6", Address: "127.0.0.1:PORT"}, new(*Error), "127.0.0.1: not an IPv6 address"},
 		"mapped":    {Target{Network: "tcp6", Address: "[::ffff:127.0.0.1]:PORT"}, new(*Error), "127.0.0.1: not an IPv6 address"},

@@ -135,6 +135,49 @@ func TestNoRoute(t *testing.T) {
 	}
 }
 
+// Without a hosts file that has it localhost was asked of the DNS, which may say anything.
+func TestLocalhostWithoutHosts(t *testing.T) {
+	if !inNamespace(t, "127.0.0.2 two.test\n") {
+		return
+	}
+	port := serve(t, "127.0.0.1:0", echo)
+	for _, host := range []string{"localhost", "LocalHost"} {
+		fd, address, err := Open(within(t, patience), Target{Network: "tcp", Address: host + ":" + port})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer fd.Close()
+		if address != "127.0.0.1:"+port {
+			t.Errorf("%s: it dialled %s", host, address)
+		}
+	}
+}
+
+// A hosts file has the last word on what localhost is.
+func TestLocalhostOfHosts(t *testing.T) {
+	if !inNamespace(t, "127.0.0.2 localhost\nfe80::1 link.test\n") {
+		return
+	}
+	port := serve(t, "127.0.0.2:0", echo)
+	fd, address, err := Open(within(t, patience), Target{Network: "tcp", Address: "localhost:" + port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fd.Close()
+	if address != "127.0.0.2:"+port {
+		t.Errorf("it dialled %s", address)
+	}
+	_, _, err = Open(within(t, patience), Target{Network: "tcp6", Address: "localhost:" + port})
+	if want := "cannot look up localhost: no IPv6 address"; err == nil || err.Error() != want {
+		t.Errorf("error %v; want %s", err, want)
+	}
+	// What a name leads to was only an invalid argument.
+	_, _, err = Open(within(t, patience), Target{Network: "tcp", Address: "link.test:443"})
+	if want := "[fe80::1]:443: a link-local address needs its interface, as in fe80::1%eth0"; err == nil || err.Error() != want {
+		t.Errorf("error %v; want %s", err, want)
+	}
+}
+
 // sentInSYN tells whether the peer has taken bytes that the SYN had.
 func sentInSYN(t *testing.T, fd int) bool {
 	t.Helper()

@@ -60,7 +60,7 @@ func (d *dialer) ask(ctx context.Context, network, host string) (answers <-chan 
 		return found, len(queries)
 	}
 	for _, query := range queries {
-		go func() { found <- d.query(ctx, query, host) }()
+		go func() { found <- d.query(ctx, query, host, len(queries) == 1) }()
 	}
 	return found, len(queries)
 }
@@ -71,6 +71,22 @@ func (d *dialer) ask(ctx context.Context, network, host string) (answers <-chan 
 func belowLocalhost(host string) bool {
 	host = strings.ToLower(host)
 	return host == "localhost." || strings.HasSuffix(strings.TrimSuffix(host, "."), ".localhost")
+}
+
+// lookup is a dialer's lookup. Where localhost is may be in a hosts file, and where it is
+// not, as in a container that has none, the DNS is not asked either.
+func lookup(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	if !strings.EqualFold(host, "localhost") {
+		return net.DefaultResolver.LookupNetIP(ctx, network, host)
+	}
+	files := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("localhost is nothing of the DNS")
+	}}
+	addrs, err := files.LookupNetIP(ctx, network, host)
+	if _, unknown := errors.AsType[*net.DNSError](err); unknown {
+		return []netip.Addr{loopback(network)}, nil
+	}
+	return addrs, err
 }
 
 func loopback(network string) netip.Addr {
@@ -100,9 +116,6 @@ func zoneFault(addr netip.Addr) error {
 }
 
 func literal(addr netip.Addr, queries []string) answer {
-	if err := zoneFault(addr); err != nil {
-		return answer{"ip6", nil, &Error{addr.String(), err}}
-	}
 	network := "ip6"
 	if addr.Is4() {
 		network = "ip4"
@@ -115,7 +128,8 @@ func literal(addr netip.Addr, queries []string) answer {
 
 func familyName(network string) string { return "IPv" + strings.TrimPrefix(network, "ip") }
 
-func (d *dialer) query(ctx context.Context, network, host string) answer {
+// query asks for one family's addresses, the only ones that are wanted or not.
+func (d *dialer) query(ctx context.Context, network, host string, only bool) answer {
 	addrs, err := d.lookup(ctx, network, host)
 	for i := range addrs {
 		addrs[i] = addrs[i].Unmap()
@@ -124,6 +138,10 @@ func (d *dialer) query(ctx context.Context, network, host string) answer {
 	switch {
 	case err == nil && len(addrs) > 0:
 		return answer{network, addrs, nil}
+	case errors.As(err, &dns) && dns.IsNotFound && only: // which it may be with an address of the other family
+		of := *dns
+		of.Err += " with an " + familyName(network) + " address"
+		return answer{network, nil, &NameError{&of}}
 	case errors.As(err, &dns):
 		return answer{network, nil, &NameError{dns}}
 	}

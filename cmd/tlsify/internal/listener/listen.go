@@ -185,6 +185,9 @@ func open(t invocation.Target) ([]*stream.FD, error) {
 	if errors.Is(err, unix.EACCES) && t.Network != "unix" {
 		err = fmt.Errorf("%s: a low port is root's, who leaves off being root by --user, or a service manager's to open", status.NetText(err))
 	}
+	if errors.Is(err, unix.EINVAL) && t.Network != "unix" {
+		err = fmt.Errorf("%s: a link-local address needs an interface that is there, as in fe80::1%%eth0", status.Cut(t.Address))
+	}
 	if errors.Is(err, unix.EADDRINUSE) && isLeft(t) {
 		err = fmt.Errorf("%s: the socket is left from a listener that has died, and nobody listens there: remove it", status.Cut(t.Address))
 	}
