@@ -368,6 +368,41 @@ func TestListenOnIPv4(t *testing.T) {
 	tlsify.expect(143, "listening .*", "end 143")
 }
 
+// A listener that looked a name up took no notice of SIGTERM, for as long as the DNS was
+// silent. What is silent here is the hosts file.
+func TestListenerLooksUp(t *testing.T) {
+	t.Parallel()
+	if exec.Command("unshare", "-m", "true").Run() != nil {
+		t.Skip("needs the right to mount a file system")
+	}
+	fifo := t.TempDir() + "/hosts"
+	if err := syscall.Mkfifo(fifo, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		slices.Concat([]string{"listen"}, identity(t), []string{"peer.test:0", "--", "prog", "fds"}),
+		{"fingerprint", "--listen", "peer.test:0"},
+	} {
+		l := newLaunch(t)
+		l.program = "unshare"
+		l.control = ""
+		begun := l.capture(4)
+		tlsify := l.start(slices.Concat([]string{"-m", "sh", "-c", `mount --bind "$0" /etc/hosts && echo begins >&4 && exec tlsify "$@"`, fifo}, args)...)
+		if !becomes(func() bool { return begun.text() == "begins\n" }) {
+			t.Fatalf("it does not begin: %s", l.err.text())
+		}
+		time.Sleep(300 * time.Millisecond)
+		asked := time.Now()
+		tlsify.signal(syscall.SIGTERM)
+		if status := tlsify.wait(); status != 143 {
+			t.Errorf("status %d: %s", status, l.err.text())
+		}
+		if took := time.Since(asked); took > 2*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	}
+}
+
 // A listening socket may be inherited by number, without any variables.
 func TestListenOnDescriptor(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,7 @@ func Listen(ctx context.Context, network, address string, listening func(address
 			err = context.Cause(ctx)
 		}
 	}()
-	listener, err := net.Listen(network, address)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

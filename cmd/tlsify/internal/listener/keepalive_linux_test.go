@@ -14,7 +14,7 @@ import (
 // PostgreSQL have the kernel ask after silent clients, and behind us they cannot. A socket
 // that somebody else has opened stays as that has it.
 func TestVanishedClientsAreNoticed(t *testing.T) {
-	own, err := open(invocation.Target{Network: "tcp", Address: "127.0.0.1:0"})
+	own, err := open(t.Context(), invocation.Target{Network: "tcp", Address: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestVanishedClientsAreNoticed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	given, err := open(invocation.Target{Given: []int{n}})
+	given, err := open(t.Context(), invocation.Target{Given: []int{n}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,8 +29,10 @@ import (
 // Run accepts connections and starts one accept process for each, until a
 // signal ends it. Established connections go on.
 func Run(ctx context.Context, inv *acquire.Resources) error {
-	sockets, err := open(inv.Listen.Target)
-	if err != nil {
+	sockets, err := open(ctx, inv.Listen.Target)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	} else if err != nil {
 		return status.Usagef("cannot listen: %s", status.NetText(err))
 	}
 	id := identityOf(inv.Listen.Target)
@@ -163,9 +165,12 @@ func (s *service) serve(socket *stream.FD) error {
 	}
 }
 
+// lookupLimit is how long the look-up of a name to listen at may take.
+const lookupLimit = 30 * time.Second
+
 // open opens the sockets to accept on. Those that a service manager has given
 // us are its own, too: their flags and options stay as they are.
-func open(t invocation.Target) ([]*stream.FD, error) {
+func open(ctx context.Context, t invocation.Target) ([]*stream.FD, error) {
 	if len(t.Given) > 0 {
 		var sockets []*stream.FD
 		for _, n := range t.Given {
@@ -181,7 +186,9 @@ func open(t invocation.Target) ([]*stream.FD, error) {
 		}
 		return sockets, nil
 	}
-	listener, err := net.Listen(t.Network, t.Address)
+	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
+	defer cancel()
+	listener, err := (&net.ListenConfig{}).Listen(ctx, t.Network, t.Address)
 	if errors.Is(err, unix.EACCES) && t.Network != "unix" {
 		err = fmt.Errorf("%s: a low port is root's, who leaves off being root by --user, or a service manager's to open", status.NetText(err))
 	}
