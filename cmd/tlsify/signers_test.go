@@ -150,7 +150,8 @@ func TestSignersOfListener(t *testing.T) {
 }
 
 // A signer that can't or won't sign is told of: before there is a handshake
-// where that can be known, and else by a CODE of its own.
+// where that can be known, and else by a CODE of its own. One on a descriptor was not
+// asked whether it has the key.
 func TestSignerFaults(t *testing.T) {
 	pki := pkiFiles(t)
 	probed := func(then func(net.Conn)) func(net.Conn, *signer.Keys) {
@@ -177,6 +178,7 @@ func TestSignerFaults(t *testing.T) {
 		"empty":        {"signer:", "30s", 101, "error usage .*"},
 		"not-open":     {"signer:fd:77", "30s", 101, "error usage .*descriptor 77 is not open"},
 		"not-for-that": {"signer:fd:0", "30s", 101, "error usage .*"},
+		"fd-no-key":    {"signer:fd:9", "30s", 101, "error usage .*has no key for .*the signer refuses"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -185,11 +187,24 @@ func TestSignerFaults(t *testing.T) {
 			l := newLaunch(t)
 			l.give(5, rawOf(t, theirs))
 			theirs.Close()
+			content, _ := os.ReadFile(pki + "/good-rsa.key")
+			go honest(l.socket(9), signerKeys(content))
 			go newClient(ours, clientConfig(t))
 			l.start("accept", "--handshake-timeout", c.limit, "--net-fd", "5", "--cert", pki+"/good.pem", "--key", c.option, "--", "true").
 				expect(c.status, c.line)
 		})
 	}
+	t.Run("fd-silent", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("takes 10 seconds: not with -short")
+		}
+		t.Parallel()
+		l := newLaunch(t)
+		l.socket(5)
+		l.socket(9)
+		l.start("accept", "--net-fd", "5", "--cert", pki+"/good.pem", "--key", "signer:fd:9", "--", "true").
+			expect(101, "error usage .*has no key for .*the signer does not answer.*")
+	})
 	t.Run("connect", func(t *testing.T) {
 		newLaunch(t).start("connect", "--cert", pki+"/client.pem", "--key", "signer:unix:/s", "localhost:1").expect(1, "error usage .*for servers")
 	})

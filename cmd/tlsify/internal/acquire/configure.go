@@ -247,7 +247,7 @@ func (r *Resources) signers() error {
 		}
 	}
 	keys, err := signing.Open(signing.Request{
-		Certs: r.TLS.Certs, Keys: r.TLS.Keys, Raw: r.TLS.Raw, Listen: r.Form == option.Listen,
+		Certs: r.TLS.Certs, Keys: r.TLS.Keys, Raw: r.TLS.Raw, Listen: r.Form == option.Listen, Heard: r.Door != 0,
 		TLS12:    r.TLS.Level == engine.LevelStandard,
 		OtherKey: r.engines.PublicKey,
 		Files:    r.files, Claims: r.Claims, Sandbox: r.Sandbox, User: r.Listen.User, Limit: r.Limits.Handshake,

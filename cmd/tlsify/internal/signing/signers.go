@@ -31,6 +31,7 @@ type Request struct {
 	Certs, Keys []string // --cert and --key, in pairs
 	Raw         bool     // their public keys are meant, and not the certificates
 	Listen      bool     // the signers are asked by accepts, each on streams of its own
+	Heard       bool     // by an accept of a listener's: what signs on a descriptor is our own process
 	TLS12       bool     // what TLS 1.2 has signed may be
 	Files       *source.Files
 	Claims      *process.Claims
@@ -138,7 +139,7 @@ func (k *Keys) otherSigners(r Request) error {
 			}
 		}
 		key := r.keyOf(k.identities[i], clients[which])
-		if _, ready := process.Named(which); !ready {
+		if _, isFD := process.Named(which); !isFD || !r.Heard {
 			if err := key.Probe(signerTime); err != nil {
 				return status.Usagef("--key: %s has no key for %s: %v", status.Cut(name), status.Cut(r.Certs[i]), err)
 			}
