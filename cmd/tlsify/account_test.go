@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"tlsify/engine/enginetest"
 )
 
 // nobody is a user that no system has.
@@ -182,4 +184,33 @@ func TestLowPort(t *testing.T) {
 	}
 	l.start("listen", "--cert", pki+"/good.pem", "--key", pki+"/good.key", "127.0.0.1:19", "--", "prog").
 		expect(1, "error usage .*permission denied.*--user.*service manager.*")
+}
+
+// Root that is told to become another user, and may not, does not go on as root: neither a
+// listener, nor who has no process that signs.
+func TestRootThatCannotBecomeAnother(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		t.Skip("needs setpriv")
+	}
+	pki := pkiFiles(t)
+	for _, without := range []string{"-setuid", "-setgid"} {
+		t.Run(without, func(t *testing.T) {
+			t.Parallel()
+			l := newLaunch(t)
+			l.program, l.prefix = "setpriv", []string{"--bounding-set", without, "tlsify"}
+			l.start("listen", "--user", nobody, "--cert", pki+"/good.pem", "--key", pki+"/good.key", "127.0.0.1:0", "--", "true").
+				expect(1, "error usage .*cannot become user "+nobody+".*")
+			s := startServer(t, "fin")
+			l = under(t, "s6-tlsc-io", "CAFILE="+pki+"/ca.pem", "TLS_UID=65533", "TLS_GID=65532")
+			l.netTo(s, 6, 7)
+			l.program, l.prefix = "setpriv", []string{"--bounding-set", without, l.program}
+			tlsify := l.start("-k", enginetest.Host, "6", "7")
+			if got := tlsify.wait(); got != 96 || l.out.all() != "" || !strings.Contains(l.err.text(), "cannot become user 65533:65532") {
+				t.Errorf("status %d, %q: %s", got, l.out.all(), tlsify.report())
+			}
+		})
+	}
 }
