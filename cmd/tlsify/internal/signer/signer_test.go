@@ -81,16 +81,21 @@ func TestSignatures(t *testing.T) {
 	}
 	p256, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	p384, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	p521, _ := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	_, edwards, _ := ed25519.GenerateKey(rand.Reader)
 	pss := func(h crypto.Hash) crypto.SignerOpts {
 		return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: h}
 	}
-	mldsaKey, err := mldsa.GenerateKey(mldsa.MLDSA65())
-	if err != nil {
-		t.Fatal(err)
+	ofMLDSA := func(parameters mldsa.Parameters) crypto.Signer {
+		key, err := mldsa.GenerateKey(parameters)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
 	}
+	mldsa44, mldsa65, mldsa87 := ofMLDSA(mldsa.MLDSA44()), ofMLDSA(mldsa.MLDSA65()), ofMLDSA(mldsa.MLDSA87())
 	keys := &Keys{TLS12: true, PerStream: 100}
-	for _, key := range []crypto.Signer{rsaKey, p256, p384, edwards, mldsaKey} {
+	for _, key := range []crypto.Signer{rsaKey, p256, p384, p521, edwards, mldsa44, mldsa65, mldsa87} {
 		keys.Add(spkiOf(t, key), key.Public(), signWith(key))
 	}
 	client := serving(t, keys)
@@ -99,21 +104,32 @@ func TestSignatures(t *testing.T) {
 		name    string
 		key     crypto.Signer
 		opts    crypto.SignerOpts
+		scheme  Scheme // as other programs' signers read it
 		message []byte
 	}{
-		{"rsa-pss-1.3", rsaKey, pss(crypto.SHA256), verify13},
-		{"rsa-pss-1.2", rsaKey, pss(crypto.SHA384), exchange12},
-		{"rsa-pkcs1-1.2", rsaKey, crypto.SHA512, exchange12},
-		{"p256-1.3", p256, crypto.SHA256, verifyMessage(32)},
-		{"p256-1.2", p256, crypto.SHA384, exchange12},
-		{"p384-1.3", p384, crypto.SHA384, verify13},
-		{"ed25519-1.3", edwards, crypto.Hash(0), verify13},
-		{"ed25519-1.2", edwards, crypto.Hash(0), exchangeMessage(0x17, uncompressed(65))},
-		{"mldsa-1.3", mldsaKey, crypto.Hash(0), verify13},
+		{"rsa-pss-1.3", rsaKey, pss(crypto.SHA256), 0x0804, verify13},
+		{"rsa-pss-1.2", rsaKey, pss(crypto.SHA384), 0x0805, exchange12},
+		{"rsa-pss-512", rsaKey, pss(crypto.SHA512), 0x0806, verify13},
+		{"rsa-pkcs1-256", rsaKey, crypto.SHA256, 0x0401, exchange12},
+		{"rsa-pkcs1-384", rsaKey, crypto.SHA384, 0x0501, exchange12},
+		{"rsa-pkcs1-512", rsaKey, crypto.SHA512, 0x0601, exchange12},
+		{"p256-1.3", p256, crypto.SHA256, 0x0403, verifyMessage(32)},
+		{"p256-1.2", p256, crypto.SHA384, 0x0503, exchange12},
+		{"p384-1.3", p384, crypto.SHA384, 0x0503, verify13},
+		{"p384-1.2", p384, crypto.SHA384, 0x0503, exchangeMessage(0x18, uncompressed(97))},
+		{"p521-1.2", p521, crypto.SHA512, 0x0603, exchangeMessage(0x19, uncompressed(133))},
+		{"ed25519-1.3", edwards, crypto.Hash(0), 0x0807, verify13},
+		{"ed25519-1.2", edwards, crypto.Hash(0), 0x0807, exchangeMessage(0x17, uncompressed(65))},
+		{"mldsa44", mldsa44, crypto.Hash(0), 0x0904, verify13},
+		{"mldsa65", mldsa65, crypto.Hash(0), 0x0905, verify13},
+		{"mldsa87", mldsa87, crypto.Hash(0), 0x0906, verify13},
 	} {
 		key := client.Key(spkiOf(t, c.key), c.key.Public())
 		if err := key.Probe(20 * time.Second); err != nil {
 			t.Errorf("%s: probe: %v", c.name, err)
+		}
+		if scheme, err := schemeFor(c.key.Public(), c.opts); scheme != c.scheme || err != nil {
+			t.Errorf("%s: it is asked for by %#04x, %v", c.name, scheme, err)
 		}
 		signature, err := crypto.SignMessage(key, rand.Reader, c.message, c.opts)
 		if err != nil {
