@@ -121,6 +121,9 @@ func TestKernelResetToldToWriter(t *testing.T) {
 		}
 		told = c.send() != nil
 	}
+	if err := c.closeWrite(); !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("close_notify went out: %v", err)
+	}
 	if err := c.receive(); !errors.Is(err, unix.ECONNRESET) {
 		t.Errorf("reading ended with %v", err)
 	}
@@ -183,6 +186,28 @@ func TestKernelTickets(t *testing.T) {
 		if a.over(nil, "closed peer", "closed local"); tickets != 3 {
 			t.Errorf("%d tickets", tickets)
 		}
+	})
+}
+
+// A full record has others behind it, mostly. It is delivered where there are none; and
+// what ends the splicing behind it, as a ticket, ends no more than that.
+func TestKernelFullRecords(t *testing.T) {
+	onKernel(t, func(t *testing.T, a *act, _ *wire, peer *scriptedPeer) {
+		full := streamtest.Noise(record.MaxPlaintext)
+		a.begin()
+		peer.says(string(full))
+		streamtest.WantRead(t, a.out, string(full))
+		for range 2 {
+			peer.raw(append(peer.record(typeAppData, full), peer.record(typeHandshake, ticket)...))
+			streamtest.WantRead(t, a.out, string(full))
+			peer.says("more")
+			streamtest.WantRead(t, a.out, "more")
+		}
+		peer.send(typeAlert, closeNotify...)
+		streamtest.WantRest(t, a.out, nil)
+		a.finishes()
+		peer.hears(typeAlert, string(closeNotify))
+		a.over(nil, "closed peer", "closed local")
 	})
 }
 
@@ -506,28 +531,62 @@ func TestKernelRekeyAsks(t *testing.T) {
 	})
 }
 
-// A KeyUpdate that is owed and finds no room is sent when there is some.
-func TestKernelKeyUpdateFindsNoRoom(t *testing.T) {
-	if !needKernel(t) {
-		t.Skip("this kernel takes no other key")
-	}
-	w := newWire(t, engine.AES128GCM, false)
+// fullKernel is a connection of the kernel's that has room for nothing more, and what
+// sends another record on it.
+func fullKernel(t *testing.T) (w *wire, c *kernelCarrier, fill func() (bool, error)) {
+	w = newWire(t, engine.AES128GCM, false)
 	c, err := newKernelCarrier(w.keys)
 	if err != nil {
 		t.Fatal(err)
 	}
 	unix.SetsockoptInt(w.network.Number(), unix.SOL_SOCKET, unix.SO_SNDBUF, 1<<16)
 	w.socket.SetReadBuffer(1 << 16)
-	fill := func() (bool, error) {
+	fill = func() (bool, error) {
 		n, err := unix.SendmsgN(w.network.Number(), streamtest.Noise(record.MaxPlaintext), nil, nil, unix.MSG_DONTWAIT)
 		return n > 0, err
 	}
-	for err == nil {
-		_, err = c.takeTurn(fill)
+	for full := 0; full < 5; full++ { // what is on its way makes room when it is there
+		for {
+			if _, err = c.takeTurn(fill); err != nil {
+				break
+			}
+			full = 0
+		}
+		if err != unix.EAGAIN {
+			t.Fatalf("a full socket said %v", err)
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
+	return w, c, fill
+}
+
+// A close_notify that finds no room is sent when there is some.
+func TestKernelCloseNotifyFindsNoRoom(t *testing.T) {
+	needKernel(t)
+	w, c, _ := fullKernel(t)
+	sent := streamtest.Started(c.closeWrite)
+	peer := w.scripted(t)
+	got, err := peer.next()
+	for err == nil && got.t == typeAppData {
+		got, err = peer.next()
+	}
+	if err != nil || got.t != typeAlert || string(got.content) != string(closeNotify) {
+		t.Errorf("behind the data: record %v, %v", got.t, err)
+	}
+	if err := streamtest.Soon(t, "close_notify", sent); err != nil {
+		t.Error(err)
+	}
+}
+
+// A KeyUpdate that is owed and finds no room is sent when there is some.
+func TestKernelKeyUpdateFindsNoRoom(t *testing.T) {
+	if !needKernel(t) {
+		t.Skip("this kernel takes no other key")
+	}
+	w, c, fill := fullKernel(t)
 	c.turn.UpdateKey()
-	if _, again := c.takeTurn(fill); err != unix.EAGAIN || again != unix.EAGAIN {
-		t.Fatalf("a full socket said %v, and then %v", err, again)
+	if _, err := c.takeTurn(fill); err != unix.EAGAIN {
+		t.Fatalf("a full socket said %v", err)
 	}
 	sent := streamtest.Started(func() error { return c.turns(fill) })
 	peer, records := w.scripted(t), 0
