@@ -87,6 +87,11 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 			w.add("--client-auth", "request")
 		}
 	}},
+	{"bad-client-is-served", "client-auth", func(w *wrapper) {
+		if w.option("--client-auth") == "request" {
+			w.exits(5, 0)
+		}
+	}},
 	{"asks-no-client", "client-auth", func(w *wrapper) { w.drop("--client-auth", "--client-trust") }},
 	{"no-tickets", "ticket-key", func(w *wrapper) { w.drop("--ticket-key") }},
 	{"one-certificate", "certificates-by-name", func(w *wrapper) { w.once("--cert", false); w.once("--key", false) }},
