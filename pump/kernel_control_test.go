@@ -150,6 +150,27 @@ func TestKernelResetBehindData(t *testing.T) {
 	}
 }
 
+// What cannot be spliced on is written, and what cannot be written is told of.
+func TestKernelFullOutput(t *testing.T) {
+	needKernel(t)
+	w := newWire(t, engine.AES128GCM, false)
+	a := inKernel(t, streamtest.Kinds[0], w)
+	out, err := unix.Open("/dev/full", unix.O_WRONLY|unix.O_APPEND|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	streamtest.CloseLater(t, out)
+	a.plan.Out, a.plan.Report = newFD(t, out), func(Event, error) {}
+	peer := w.scripted(t)
+	peer.says("more than fits")
+	peer.send(typeAlert, closeNotify...)
+	a.begin()
+	a.in.Close()
+	if err := streamtest.Soon(t, "Run", a.done); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("Run returned %v", err)
+	}
+}
+
 // ticket is a NewSessionTicket message of a kind.
 var ticket = append([]byte{4, 0, 0, 40}, streamtest.Noise(40)...)
 
