@@ -430,7 +430,8 @@ func TestListenOnDescriptor(t *testing.T) {
 }
 
 // Many connections, at once and one after the other, leave nothing behind in
-// the listener: no descriptor, no child, no memory. `make soak` has more.
+// the listener: no descriptor, no child, no memory; and no descriptor in the process that
+// signs. `make soak` has more.
 func TestListenerKeepsNothing(t *testing.T) {
 	sequential := number(os.Getenv("TLSIFY_SOAK_SEQUENTIAL"), 500)
 	parallel := number(os.Getenv("TLSIFY_SOAK_PARALLEL"), 100)
@@ -467,6 +468,8 @@ func TestListenerKeepsNothing(t *testing.T) {
 	// The first lot gives the heap, and the runtime's pool of threads, their
 	// size.
 	before := atOnce()
+	signs := findSigning(l.process.Pid)
+	signing := restingUsage(t, signs)
 	for i := range sequential {
 		if err := visit(i); err != nil {
 			t.Fatalf("connection %d: %v", i, err)
@@ -476,6 +479,9 @@ func TestListenerKeepsNothing(t *testing.T) {
 	t.Logf("%d sequential, %d parallel; before %+v, after %+v", sequential, parallel, before, after)
 	if after.descriptors > before.descriptors {
 		t.Errorf("%d descriptors, after %d", after.descriptors, before.descriptors)
+	}
+	if !becomes(func() bool { return usageOf(t, signs).descriptors <= signing.descriptors }) {
+		t.Errorf("%d descriptors in the process that signs, after %d", usageOf(t, signs).descriptors, signing.descriptors)
 	}
 	if grown := after.memory - before.memory; grown > raced.Times()*6<<10 {
 		t.Errorf("the memory has grown by %d kB, from %d", grown, before.memory)
