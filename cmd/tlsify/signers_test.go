@@ -317,6 +317,14 @@ func TestSigningProcessEnds(t *testing.T) {
 	tlsify.expect(2, "error internal .*signing process.*")
 }
 
+// What the signing process finds wrong with a file is what the caller is told.
+func TestSigningProcessSaysWhy(t *testing.T) {
+	t.Parallel()
+	pki := pkiFiles(t)
+	newLaunch(t).start("listen", "--cert", pki+"/good.pem", "--key", pki+"/good-rsa.key", "127.0.0.1:0", "--", "true").
+		expect(1, "error usage .*good-rsa.key.*")
+}
+
 // What is PROG's, and was not named, is not the signing process's.
 func TestSigningProcessInheritsNothing(t *testing.T) {
 	if os.Geteuid() != 0 {
