@@ -181,6 +181,63 @@ func TestListenersRemoveTheirOwn(t *testing.T) {
 	}
 }
 
+// A listener that waits, at its end, for the reader of its lines removed the socket of another
+// that had come to listen there meanwhile: file systems give a file's number to the next.
+func TestListenersRemoveTheirOwnOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := dir + "/socket"
+	unread, log, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unread.Close()
+	defer log.Close()
+	unix.FcntlInt(log.Fd(), unix.F_SETPIPE_SZ, 4096)
+	l, err := startListener(log, os.Environ(), append(identity(t), "unix:"+path, "--", "prog", "cat")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Write(make([]byte, 4096)) // there is no room at all
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(c, "GET / HTTP/1.0\r\n\r\n")
+	io.ReadAll(c) // it is refused, which makes a line
+	c.Close()
+	own, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- l.stop() }()
+	gone := func() bool { _, err := os.Stat(path); return err != nil }
+	if !becomes(gone) {
+		t.Fatal("the listener's socket is left")
+	}
+	same := false
+	for i := 0; i < 200 && !same && len(ended) == 0; i++ {
+		name := dir + "/" + strconv.Itoa(i)
+		if os.WriteFile(name, nil, 0o600) != nil {
+			t.Fatal("no file can be made")
+		}
+		if info, err := os.Stat(name); err == nil && os.SameFile(info, own) {
+			same = os.Rename(name, path) == nil
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if !same {
+		t.Skip("this file system gives another number to the next file")
+	}
+	if gone() {
+		t.Error("the other's file is gone")
+	}
+}
+
 // The socket's file of a listener that was killed is in the way of the next, which says what
 // to do; and it says so of nothing else.
 func TestListenerFindsASocketLeft(t *testing.T) {

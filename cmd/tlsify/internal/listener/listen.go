@@ -36,7 +36,8 @@ func Run(ctx context.Context, inv *acquire.Resources) error {
 		return status.Usagef("cannot listen: %s", status.NetText(err))
 	}
 	id := identityOf(inv.Listen.Target)
-	defer remove(inv.Listen.Target, id)
+	removed := sync.OnceFunc(func() { remove(inv.Listen.Target, id) }) // once: then its number may be another's
+	defer removed()
 	if err := inv.Listen.User.Become(); err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func Run(ctx context.Context, inv *acquire.Resources) error {
 		for range sockets {
 			<-ended
 		}
-		remove(inv.Listen.Target, id) // another may listen there now
+		removed() // another may listen there from now on
 		for _, socket := range sockets {
 			socket.Close()
 		}
