@@ -61,3 +61,33 @@ func TestVanishedClientsAreNoticed(t *testing.T) {
 		}
 	}
 }
+
+// A client of MPTCP was served by it, since Go 1.24 made its listeners so: kernel TLS does not
+// take such a socket, and one that had vanished was noticed a minute late. It has TCP.
+func TestMultipathClientsHaveTCP(t *testing.T) {
+	own, err := open(t.Context(), invocation.Target{Network: "tcp", Address: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own[0].Close()
+	var dialer net.Dialer
+	dialer.SetMultipathTCP(true) // where there is none it is TCP
+	client, err := dialer.Dial("tcp", boundAddress(own[0].Number()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := own[0].WaitReadable(); err != nil {
+		t.Fatal(err)
+	}
+	conn, _, err := acceptOn(own[0].Number())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(conn)
+	for _, n := range []int{own[0].Number(), conn} {
+		if protocol, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_PROTOCOL); err != nil || protocol != unix.IPPROTO_TCP {
+			t.Errorf("its protocol is %d, %v", protocol, err)
+		}
+	}
+}

@@ -189,7 +189,9 @@ func open(ctx context.Context, t invocation.Target) ([]*stream.FD, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
 	defer cancel()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, t.Network, t.Address)
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false) // or it would be, by itself: kernel TLS and keepalive are TCP's
+	listener, err := plain.Listen(ctx, t.Network, t.Address)
 	if errors.Is(err, unix.EACCES) && t.Network != "unix" {
 		err = fmt.Errorf("%s: a low port is root's, who leaves off being root by --user, or a service manager's to open", status.NetText(err))
 	}
