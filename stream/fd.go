@@ -97,11 +97,14 @@ func (f *FD) NeedNotWait() bool { return f.isSocket || f.isPipe && pipesNeedNotW
 // IsPipe tells whether the descriptor is a pipe's.
 func (f *FD) IsPipe() bool { return f.isPipe }
 
-// SameSocket tells whether two streams are one socket.
-func SameSocket(a, b *FD) bool {
+// SameFile tells whether two descriptors are of one file, or one socket.
+func SameFile(a, b int) bool {
 	var x, y unix.Stat_t
-	return a.isSocket && b.isSocket && unix.Fstat(a.n, &x) == nil && unix.Fstat(b.n, &y) == nil && x.Dev == y.Dev && x.Ino == y.Ino
+	return unix.Fstat(a, &x) == nil && unix.Fstat(b, &y) == nil && x.Dev == y.Dev && x.Ino == y.Ino
 }
+
+// SameSocket tells whether two streams are one socket.
+func SameSocket(a, b *FD) bool { return a.isSocket && b.isSocket && SameFile(a.n, b.n) }
 
 // BeforeRead has do done once, by the first Read or Readv, before it reads or
 // waits for anything. As long as do fails they do, with its error.

@@ -204,7 +204,7 @@ func rearrange(call *personality.Call) error {
 			return err
 		}
 	}
-	if call.Complaints > 0 && isNull(2) && process.SameFile(0, 1) && process.CheckAccess(call.Complaints, process.ToWrite) == "" {
+	if call.Complaints > 0 && isNull(2) && stream.SameFile(0, 1) && process.CheckAccess(call.Complaints, process.ToWrite) == "" {
 		unix.Dup2(call.Complaints, 2)
 	}
 	if n := call.Network; n != nil {
@@ -213,7 +213,7 @@ func rearrange(call *personality.Call) error {
 			return status.Usagef("descriptor %d is not open", n.In)
 		}
 		network := strconv.Itoa(in)
-		if n.Out != n.In && !process.SameFile(n.In, n.Out) {
+		if n.Out != n.In && !stream.SameFile(n.In, n.Out) {
 			out, err := unix.FcntlInt(uintptr(n.Out), unix.F_DUPFD, 3)
 			if err != nil {
 				return status.Usagef("descriptor %d is not open", n.Out)

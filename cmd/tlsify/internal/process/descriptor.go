@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/stream"
 )
 
 // Inherited lists those that have come through exec, and would go
@@ -69,12 +70,6 @@ func openDescriptors() []int {
 	return list
 }
 
-// SameFile tells whether two descriptors are of one file, or one socket.
-func SameFile(a, b int) bool {
-	var x, y unix.Stat_t
-	return unix.Fstat(a, &x) == nil && unix.Fstat(b, &y) == nil && x.Dev == y.Dev && x.Ino == y.Ino
-}
-
 // OpenNull opens /dev/null, for others to have in place of a descriptor.
 func OpenNull() (int, error) {
 	n, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
@@ -95,7 +90,7 @@ func Mute(network []int) (muted bool, err error) {
 		if n == 1 && slices.Contains(network, n) {
 			continue
 		}
-		if slices.ContainsFunc(network, func(net int) bool { return net >= 0 && SameFile(n, net) }) {
+		if slices.ContainsFunc(network, func(net int) bool { return net >= 0 && stream.SameFile(n, net) }) {
 			mute = append(mute, n)
 		}
 	}
@@ -134,7 +129,7 @@ func MuteAny() (muted bool, err error) {
 // line for a person is not to be among what it gets on 1.
 func OneSocket() bool {
 	var st unix.Stat_t
-	return unix.Fstat(0, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFSOCK && SameFile(0, 1) && SameFile(0, 2)
+	return unix.Fstat(0, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFSOCK && stream.SameFile(0, 1) && stream.SameFile(0, 2)
 }
 
 // IsClosed tells whether a descriptor is not open, here and in our children.

@@ -95,11 +95,6 @@ func Start(path string, args []string, attr *syscall.ProcAttr) (handle int, err 
 	return handle, err
 }
 
-// Replace makes n another of from's, closed on exec, in place of what it was.
-func Replace(n, from int) error {
-	return os.NewSyscallError("dup3", unix.Dup3(from, n, unix.O_CLOEXEC))
-}
-
 // SignalProcess sends a signal to the child behind that descriptor, and to no
 // other that comes to have its number.
 func SignalProcess(n int, signal unix.Signal) error { return unix.PidfdSendSignal(n, signal, nil, 0) }

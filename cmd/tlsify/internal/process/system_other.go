@@ -85,15 +85,6 @@ func ReachesThreads() error { return nil }
 // Start would start a program, and give a descriptor of its process.
 func Start(string, []string, *syscall.ProcAttr) (int, error) { return -1, unix.ENOSYS }
 
-// Replace makes n another of from's, closed on exec, in place of what it was.
-func Replace(n, from int) error {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	err := unix.Dup2(from, n)
-	unix.CloseOnExec(n)
-	return os.NewSyscallError("dup2", err)
-}
-
 // SignalProcess would send a signal by one.
 func SignalProcess(int, unix.Signal) error { return unix.ENOSYS }
 

@@ -49,7 +49,7 @@ func (p *Program) ask(env []string) error {
 	case len(fds) < leastReaches:
 		return unix.EPROTO
 	}
-	if err := process.Replace(p.Handle, fds[0]); err != nil {
+	if err := stream.Replace(p.Handle, fds[0]); err != nil {
 		return err
 	}
 	unix.Close(fds[0])

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"tlsify/stream"
 )
 
@@ -201,10 +199,7 @@ func (c *Channel) CanHear() bool { return c != nil && c.in != nil }
 func (c *Channel) Uses(n int) bool { return c != nil && c.out.Number() == n }
 
 // IsOn tells whether it writes to what descriptor n is, under whatever number.
-func (c *Channel) IsOn(n int) bool {
-	var own, other unix.Stat_t
-	return c != nil && unix.Fstat(c.out.Number(), &own) == nil && unix.Fstat(n, &other) == nil && own.Dev == other.Dev && own.Ino == other.Ino
-}
+func (c *Channel) IsOn(n int) bool { return c != nil && stream.SameFile(c.out.Number(), n) }
 
 // IsStream tells whether it is a socket or a pipe, behind which a program is.
 func (c *Channel) IsStream() bool { return c != nil && (c.out.IsSocket() || c.out.IsPipe()) }
