@@ -78,10 +78,9 @@ func (d *dialer) through(ctx context.Context, t Target, to string) (*Stream, err
 		return nil, err
 	}
 	release := endWith(ctx, s.Conn)
-	conn := s.Conn
-	if p.Scheme == "https" {
+	conn, nested := s.Conn, p.Scheme == "https"
+	if nested {
 		conn, err = t.tlsTo(ctx, s.Conn)
-		s.Nested = true
 	}
 	if err == nil {
 		err = p.connect(conn, to)
@@ -94,7 +93,7 @@ func (d *dialer) through(ctx context.Context, t Target, to string) (*Stream, err
 		return nil, err
 	}
 	s.Conn = s.FD // a byte has come: it stays with this address
-	if s.Nested {
+	if nested {
 		s.Conn = conn
 	}
 	t.dialed(address)

@@ -55,9 +55,6 @@ type Stream struct {
 	// FD is the socket, whichever address it leads to at the moment. It is the
 	// caller's to close.
 	FD *stream.FD
-	// Nested tells that the bytes on FD are a proxy's TLS, which whoever moves
-	// bytes by the descriptor would break.
-	Nested bool
 }
 
 // dialer is what Dial stands on. Tests put in their own.
