@@ -4,7 +4,6 @@ import "tlsify/engine/ech"
 
 // Handshake message types (RFC 8446, section 4; RFC 8879, section 4).
 const (
-	typeHelloRequest          uint8 = 0 // of earlier versions
 	typeClientHello           uint8 = 1
 	typeServerHello           uint8 = 2
 	typeNewSessionTicket      uint8 = 4
@@ -13,7 +12,6 @@ const (
 	typeCertificateRequest    uint8 = 13
 	typeCertificateVerify     uint8 = 15
 	typeFinished              uint8 = 20
-	typeKeyUpdate             uint8 = 24
 	typeCompressedCertificate uint8 = 25
 	typeMessageHash           uint8 = 254
 )
