@@ -97,11 +97,18 @@ func writev(n int, p [][]byte) (int, error) { return unix.Writev(n, p) }
 const peerEnded = unix.POLLRDHUP
 
 // unread is how many bytes wait in a socket to be read.
-func unread(n int) (int, error) { return unix.IoctlGetInt(n, unix.SIOCINQ) }
+func unread(n int) (int, error) { return count(n, unix.SIOCINQ) }
 
 // unsent is how many bytes of a TCP socket the peer has not acknowledged; of a unix
 // socket, what those take in memory that its peer has not read.
-func unsent(n int) (int, error) { return unix.IoctlGetInt(n, unix.SIOCOUTQ) }
+func unsent(n int) (int, error) { return count(n, unix.SIOCOUTQ) }
+
+// count asks the kernel for a number, which is C's int. With unix.IoctlGetInt, which has
+// Go's int, it is 2^32 times as much on s390x and other big-endian processors of 64 bits.
+func count(n int, request uint) (int, error) {
+	value, err := unix.IoctlGetUint32(n, request)
+	return int(value), err
+}
 
 // isUnix tells whether a socket is a unix socket.
 func isUnix(n int) bool {

@@ -126,7 +126,7 @@ func (t *trial) flags(raws []int) (all []int) {
 
 // unread is how many bytes wait in a socket or pipe.
 func unread(raw int) int {
-	n, err := unix.IoctlGetInt(raw, ioctlUnread)
+	n, err := countUnread(raw)
 	if err != nil {
 		return -1
 	}

@@ -2,10 +2,12 @@ package main
 
 import "golang.org/x/sys/unix"
 
-const (
-	ioctlUnread = 0x4004667f // FIONREAD of sys/filio.h
-	pollHungUp  = unix.POLLRDHUP
-)
+const pollHungUp = unix.POLLRDHUP
+
+func countUnread(raw int) (int, error) {
+	const fionread = 0x4004667f // of sys/filio.h
+	return unix.IoctlGetInt(raw, fionread)
+}
 
 // tlsify does without kernel TLS here, and without fast open.
 

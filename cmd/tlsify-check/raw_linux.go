@@ -2,10 +2,13 @@ package main
 
 import "golang.org/x/sys/unix"
 
-const (
-	ioctlUnread = unix.TIOCINQ
-	pollHungUp  = unix.POLLRDHUP
-)
+const pollHungUp = unix.POLLRDHUP
+
+// countUnread is C's int, which unix.IoctlGetInt misreads on big-endian processors.
+func countUnread(raw int) (int, error) {
+	n, err := unix.IoctlGetUint32(raw, unix.TIOCINQ)
+	return int(n), err
+}
 
 // takesTLS tells whether the kernel can do TLS on a connection.
 func takesTLS(raw int) bool {

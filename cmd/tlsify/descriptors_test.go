@@ -69,7 +69,7 @@ func TestStatusFlagsStay(t *testing.T) {
 				before := flagsOf(t, kept)
 				tlsify := l.start(append([]string{"connect", "--name", enginetest.Host, "--net-fd", "5"}, trusting(t)...)...)
 				if kind != "files" && !becomes(func() bool {
-					read, err := unix.IoctlGetInt(kept[0], unix.TIOCINQ)
+					read, err := unix.IoctlGetUint32(kept[0], unix.TIOCINQ)
 					return err != nil || read == 0
 				}) {
 					t.Error("the input is not read")

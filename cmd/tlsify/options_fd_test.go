@@ -40,7 +40,7 @@ func TestOptionsDescriptor(t *testing.T) {
 			if notes := s.seen(t, 1); !strings.Contains(notes, "hello sent.test\n") {
 				t.Errorf("the server saw: %s", notes)
 			}
-			if left, _ := unix.IoctlGetInt(mine, unix.TIOCINQ); name == "empty-line" && left != len("not-an-option\n") {
+			if left, _ := unix.IoctlGetUint32(mine, unix.TIOCINQ); name == "empty-line" && int(left) != len("not-an-option\n") {
 				t.Errorf("%d bytes are left behind the empty line", left)
 			}
 		})

@@ -181,7 +181,7 @@ func TestInputIsNotReadEarly(t *testing.T) {
 			if status := l.start(connectTo(t, s, "--handshake-timeout", "300ms")...).wait(); status < 3 || status > 5 {
 				t.Errorf("status %d", status)
 			}
-			if left, err := unix.IoctlGetInt(mine, unix.TIOCINQ); err != nil || left != len("secret") {
+			if left, err := unix.IoctlGetUint32(mine, unix.TIOCINQ); err != nil || int(left) != len("secret") {
 				t.Errorf("%d bytes are left: %v", left, err)
 			}
 		})
