@@ -42,8 +42,8 @@ func NewConduit() (*Conduit, error) {
 	}
 	c := &Conduit{r: ends[0], w: ends[1]}
 	// It may be refused to a user who has many pipes; a smaller one does, but
-	// not the smallest that such a user may get.
-	unix.FcntlInt(uintptr(c.w), unix.F_SETPIPE_SZ, spliceSize)
+	// not the smallest that such a user may get. With pages of 64 KiB it has few slots.
+	unix.FcntlInt(uintptr(c.w), unix.F_SETPIPE_SZ, max(spliceSize, spareSlots*slotSize))
 	size, err := unix.FcntlInt(uintptr(c.w), unix.F_GETPIPE_SZ, 0)
 	if c.slots = size / slotSize; err == nil && c.slots < spareSlots {
 		err = unix.EMFILE

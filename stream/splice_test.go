@@ -207,6 +207,16 @@ func TestConduit(t *testing.T) {
 	}
 }
 
+// Where a page is 64 KiB, as with some kernels of arm64 and ppc64le, a conduit has enough
+// slots: it was asked for a size that has 4 there, and given up, so that all was copied.
+func TestConduitOfLargePages(t *testing.T) {
+	defer func(size int) { slotSize = size }(slotSize)
+	slotSize = 64 << 10
+	if c := newConduit(t); c.FullAfter(0) {
+		t.Errorf("it has %d slots", c.slots)
+	}
+}
+
 // What cannot be spliced is an error, and never the end of a file.
 func TestWhatSplices(t *testing.T) {
 	streamtest.OnEach(t, func(t *testing.T, k streamtest.Kind) {
