@@ -99,7 +99,8 @@ func TestFDMovesPieces(t *testing.T) {
 		if err := streamtest.Soon(t, "writing", written); err != nil {
 			t.Error(err)
 		}
-		if parts == 0 {
+		// Before Linux 6.4 a pipe that blocks takes all or none.
+		if parts == 0 && (w.writesNow || !k.Waiting) {
 			t.Error("nobody was told of the parts")
 		}
 	})
