@@ -160,8 +160,8 @@ what each engine met. pq has TLS 1.3 alone.
 - client certificate: the server asks for one, and is told its name.
 
 ` + "`make matrix`" + ` measures it anew. It gets the peers from packages of Debian (later
-suites are unpacked, not installed), crates and Maven; LibreSSL and other builds join
-in where LIBRESSL, BORINGSSL, OPENSSL4, MBEDTLS4 and OPENHITLS name their folders. Their
-programs are in ` + "`cmd/tlsify/testdata/matrix`" + `.
+suites are unpacked, not installed), crates, npm and Maven; LibreSSL and other builds join
+in where LIBRESSL, BORINGSSL, OPENSSL4, WOLFSSL, MBEDTLS4 and OPENHITLS name their folders.
+Their programs are in ` + "`cmd/tlsify/testdata/matrix`" + `.
 
 `
