@@ -6,12 +6,22 @@ use std::os::fd::{FromRawFd, IntoRawFd};
 use std::ptr;
 use std::sync::{Arc, OnceLock};
 
-use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
+use rustls::crypto::{aws_lc_rs, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::server::WebPkiClientVerifier;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{AlwaysResolvesServerRawPublicKeys, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, ClientConnection, Connection, HandshakeKind, RootCertStore, ServerConfig, ServerConnection};
+use rustls::{ClientConfig, ClientConnection, Connection, DigitallySignedStruct, DistinguishedName, Error, HandshakeKind};
+use rustls::{RootCertStore, ServerConfig, ServerConnection, SignatureScheme};
+
+extern "C" {
+    fn raw() -> *const c_char;
+    fn same(der: *const u8, len: usize) -> *const c_char;
+}
 
 enum Side {
     Server(Arc<ServerConfig>),
@@ -27,16 +37,91 @@ pub struct Tls {
 static SIDE: OnceLock<Side> = OnceLock::new();
 
 #[repr(transparent)]
-pub struct Words([*const c_char; 1]);
-unsafe impl Sync for Words {}
+pub struct Words<const N: usize>([*const c_char; N]);
+unsafe impl<const N: usize> Sync for Words<N> {}
 
 #[no_mangle]
 #[allow(non_upper_case_globals)]
-pub static lib_cannot: Words = Words([ptr::null()]);
+pub static lib_cannot: Words<1> = Words([ptr::null()]);
 
 #[no_mangle]
 #[allow(non_upper_case_globals)]
-pub static lib_keys: Words = Words([ptr::null()]);
+pub static lib_keys: Words<2> = Words([c"raw".as_ptr(), ptr::null()]);
+
+/// Takes any key that proves itself; lib_peer judges it.
+#[derive(Debug)]
+struct AnyKey;
+
+type Signed<'a> = &'a DigitallySignedStruct;
+type Valid = Result<HandshakeSignatureValid, Error>;
+
+fn by_key(message: &[u8], key: &CertificateDer<'_>, signature: Signed<'_>) -> Valid {
+    let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
+    verify_tls13_signature_with_raw_key(message, &SubjectPublicKeyInfoDer::from(key.as_ref()), signature, &algorithms)
+}
+
+fn schemes() -> Vec<SignatureScheme> {
+    aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
+}
+
+impl ServerCertVerifier for AnyKey {
+    fn verify_server_cert(
+        &self, _: &CertificateDer<'_>, _: &[CertificateDer<'_>], _: &ServerName<'_>, _: &[u8], _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+    fn verify_tls12_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: Signed<'_>) -> Valid {
+        unreachable!("TLS 1.3 alone")
+    }
+    fn verify_tls13_signature(&self, message: &[u8], key: &CertificateDer<'_>, signature: Signed<'_>) -> Valid {
+        by_key(message, key, signature)
+    }
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        schemes()
+    }
+    fn requires_raw_public_keys(&self) -> bool {
+        true
+    }
+}
+
+impl ClientCertVerifier for AnyKey {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+    fn verify_client_cert(&self, _: &CertificateDer<'_>, _: &[CertificateDer<'_>], _: UnixTime) -> Result<ClientCertVerified, Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+    fn verify_tls12_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: Signed<'_>) -> Valid {
+        unreachable!("TLS 1.3 alone")
+    }
+    fn verify_tls13_signature(&self, message: &[u8], key: &CertificateDer<'_>, signature: Signed<'_>) -> Valid {
+        by_key(message, key, signature)
+    }
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        schemes()
+    }
+    fn requires_raw_public_keys(&self) -> bool {
+        true
+    }
+}
+
+/// The side that shows a key in place of a certificate.
+fn raw_side(server: bool, key: PrivateKeyDer<'static>, host: String) -> Side {
+    let key = aws_lc_rs::default_provider().key_provider.load_private_key(key).expect("private key");
+    let spki = CertificateDer::from(key.public_key().expect("public key").as_ref().to_vec());
+    let own = Arc::new(CertifiedKey::new(vec![spki], key));
+    if server {
+        let config = ServerConfig::builder_with_protocol_versions(&[&TLS13])
+            .with_client_cert_verifier(Arc::new(AnyKey))
+            .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(own)));
+        return Side::Server(Arc::new(config));
+    }
+    let config = ClientConfig::builder_with_protocol_versions(&[&TLS13])
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyKey))
+        .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(own)));
+    Side::Client(Arc::new(config), ServerName::try_from(host).expect("name"))
+}
 
 #[no_mangle]
 pub extern "C" fn lib_name() -> *const c_char {
@@ -51,6 +136,10 @@ pub unsafe extern "C" fn lib_setup(server: c_int, tls13: c_int, chain: *const c_
     let versions = if tls13 != 0 { &[&TLS13] } else { &[&TLS12] };
     let chain: Vec<_> = CertificateDer::pem_file_iter(text(chain)).expect("chain").map(|c| c.expect("certificate")).collect();
     let key = PrivateKeyDer::from_pem_file(text(key)).expect("key");
+    if !raw().is_null() {
+        assert!(SIDE.set(raw_side(server != 0, key, text(host))).is_ok());
+        return;
+    }
     let mut store = RootCertStore::empty();
     for root in CertificateDer::pem_file_iter(text(roots)).expect("roots") {
         store.add(root.expect("root")).expect("root");
@@ -90,6 +179,7 @@ pub extern "C" fn lib_handshake(fd: c_int) -> *mut Tls {
         }
     }
     let name = match conn.peer_certificates().and_then(|c| c.first()) {
+        Some(c) if unsafe { !raw().is_null() } => unsafe { CStr::from_ptr(same(c.as_ptr(), c.len())) },
         // It has no names of a certificate. The matrix has only one client.
         Some(c) if c.windows(18).any(|w| w == b"tlsify test client") => c"tlsify test client",
         Some(_) => c"another",
