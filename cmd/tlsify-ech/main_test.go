@@ -36,7 +36,7 @@ func TestWhole(t *testing.T) {
 	}
 	all := strings.Join(files, " ")
 	shown, err := try(t, "show "+all)
-	if err != nil || strings.Count(shown, "\n") != len(files) || !strings.Contains(shown, "public.test id ") || !strings.Contains(shown, " kem mlkem768-x25519 suites 1/1,2/2,1/3 max-name 40\n") {
+	if err != nil || strings.Count(shown, "\n") != len(files) || !strings.Contains(shown, "public.test id ") || !strings.Contains(shown, " kem mlkem768-x25519 suites 1/1,2/2,3/2,1/3 max-name 40\n") {
 		t.Errorf("%s, %v", shown, err)
 	}
 	out, err := try(t, "list "+all)

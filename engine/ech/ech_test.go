@@ -78,6 +78,42 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// A client made of rustls takes a curve with the hash of its size alone, and could not use
+// a configuration for P-521, which had no HKDF-SHA512.
+func TestSuiteOfEachCurve(t *testing.T) {
+	for kem, kdf := range map[string]uint16{"x25519": 1, "p256": 1, "p384": 2, "p521": 3} {
+		key := generate(t, kem)
+		of := slices.IndexFunc(key.Suites, func(s Suite) bool { return s.KDF == kdf })
+		if of < 0 {
+			t.Errorf("%s: no suite with KDF %d: %v", kem, kdf, key.Suites)
+			continue
+		}
+		target, err := Choose(list(t, key.Config))
+		if err != nil {
+			t.Fatalf("%s: %v", kem, err)
+		}
+		target.Suite = key.Suites[of]
+		if target.kdf, target.aead, err = target.Suite.functions(); err != nil {
+			t.Fatalf("%s: %v", kem, err)
+		}
+		enc, sender, err := target.Sender()
+		if err != nil {
+			t.Fatalf("%s: %v", kem, err)
+		}
+		sealed, err := sender.Seal(nil, []byte("hidden"))
+		if err != nil {
+			t.Fatalf("%s: %v", kem, err)
+		}
+		recipient, err := key.Recipient(target.Suite, enc)
+		if err != nil {
+			t.Fatalf("%s: %v", kem, err)
+		}
+		if opened, err := recipient.Open(nil, sealed); err != nil || string(opened) != "hidden" {
+			t.Errorf("%s: %q, %v", kem, opened, err)
+		}
+	}
+}
+
 // What cannot be used is passed over; what cannot be read is an error.
 func TestChoose(t *testing.T) {
 	good := generate(t, "x25519").Config

@@ -64,6 +64,10 @@ func KEMName(id uint16) string {
 	return fmt.Sprintf("0x%04x", id)
 }
 
+// generatedSuites has each KDF, since rustls takes a curve with the hash of its size
+// alone, as P-521 with HKDF-SHA512.
+var generatedSuites = []Suite{commonSuite, {0x0002, 0x0002}, {0x0003, 0x0002}, {0x0001, 0x0003}}
+
 // Generate makes a key and its configuration. Names up to maxName bytes long
 // are hidden by padding (RFC 9849, section 6.1.3).
 func Generate(kem, publicName string, maxName uint8) (*Key, error) {
@@ -78,7 +82,7 @@ func Generate(kem, publicName string, maxName uint8) (*Key, error) {
 		var id [1]byte
 		rand.Read(id[:])
 		key := &Key{Config{ID: id[0], KEM: k.kem.ID(), PublicKey: private.PublicKey().Bytes(), MaxNameLength: maxName, PublicName: publicName,
-			Suites: []Suite{commonSuite, {0x0002, 0x0002}, {0x0001, 0x0003}}}, private}
+			Suites: generatedSuites}, private}
 		return key, key.marshal()
 	}
 	return nil, fmt.Errorf("%q is no KEM for ECH: %s", kem, strings.Join(KEMs(), ", "))
