@@ -127,10 +127,15 @@ func NotTLS(first []byte) string {
 		{"PROX", proxied}, {"\r\n\r\n\x00", proxied},
 		{"SSH-", "the peer speaks SSH"},
 		{"220 ", greets}, {"220-", greets}, {"* OK", greets}, {"+OK ", greets},
+		{"200 ", greets}, {"201 ", greets}, {"\"IMPL", greets}, // NNTP, ManageSieve
+		{"<?xml", xmpp}, {"<stre", xmpp},
 	} {
 		if strings.HasPrefix(string(first), known.begins) {
 			return known.is
 		}
+	}
+	if len(first) >= 5 && string(first[2:5]) == "\x00\x00\x0a" { // MySQL: a length, packet 0, protocol 10
+		return greets
 	}
 	return "the peer does not speak TLS, or sent a malformed record"
 }
@@ -138,6 +143,7 @@ func NotTLS(first []byte) string {
 const (
 	notHTTPS = "the peer sent an HTTP request without TLS"
 	greets   = "the peer greets in clear: it does not speak TLS from the start, and is asked for it with --starttls"
+	xmpp     = "the peer speaks XMPP in clear: a server of that is asked for TLS with --starttls"
 	postgres = "the peer asks for TLS in PostgreSQL's own words: it is to send TLS from the first byte (sslnegotiation=direct)"
 	proxied  = "the peer sent a header of the PROXY protocol: a proxy before us is to send TLS from the first byte"
 )
