@@ -23,7 +23,11 @@ func (c *connection) offer(err error) string {
 		return ""
 	}
 	resumes := c.kept != nil && c.kept.offered
-	return advice(err, config) + offerOf(err, &config.Config, groups, resumes, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
+	var clear string
+	if !resumes && c.inv.Network == nil && c.inv.Starttls.Protocol == "" {
+		clear = inClear(err)
+	}
+	return advice(err, config) + clear + offerOf(err, &config.Config, groups, resumes, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
 }
 
 // advice names the option that has to do with a server's alert.
@@ -44,6 +48,15 @@ func advice(err error, config *engine.ClientConfig) string {
 	// RFC 8446, section 9.2, has this for the name. Mbed TLS's servers that have a key and no certificate say it, too.
 	case alert.Alert == engine.AlertMissingExtension:
 		return "; it may want a name (--sni) or a pre-shared key (--psk)"
+	}
+	return ""
+}
+
+// inClear names the option for a server that speaks in clear until it is asked for TLS,
+// and to a ClientHello says nothing, as those of IRC, or leaves, as PostgreSQL's.
+func inClear(err error) string {
+	if err == errHandshakeTimeout || is[*engine.TransportError](err) {
+		return "; if that port does not have TLS from the start, --starttls asks for it"
 	}
 	return ""
 }

@@ -57,6 +57,21 @@ func TestOffer(t *testing.T) {
 	}
 }
 
+// A server that is asked for TLS in clear first says nothing to a ClientHello, or leaves.
+func TestInClear(t *testing.T) {
+	const want = "--starttls asks for it"
+	for _, err := range []error{errHandshakeTimeout, &engine.TransportError{Err: io.EOF}, &engine.TransportError{Err: unix.ECONNRESET}} {
+		if got := inClear(err); !strings.Contains(got, want) {
+			t.Errorf("%v: %q", err, got)
+		}
+	}
+	for _, err := range []error{errors.New("other"), &engine.AlertError{Alert: engine.AlertHandshakeFailure}} {
+		if got := inClear(err); got != "" {
+			t.Errorf("%v: %q", err, got)
+		}
+	}
+}
+
 // The options that leave out signatures, and with them a server's certificate, left no
 // trace in the line; and of a profile it named groups that are not offered.
 func TestOfferedSignatures(t *testing.T) {
