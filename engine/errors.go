@@ -127,7 +127,8 @@ func NotTLS(first []byte) string {
 		{"PROX", proxied}, {"\r\n\r\n\x00", proxied},
 		{"SSH-", "the peer speaks SSH"},
 		{"220 ", greets}, {"220-", greets}, {"* OK", greets}, {"+OK ", greets},
-		{"200 ", greets}, {"201 ", greets}, {"\"IMPL", greets}, // NNTP, ManageSieve
+		{"200 ", greets}, {"201 ", greets}, // NNTP
+		{"\"IMPL", greets}, {"BYE \"", greets}, // ManageSieve; Dovecot's may say the second to a ClientHello
 		{"<?xml", xmpp}, {"<stre", xmpp},
 	} {
 		if strings.HasPrefix(string(first), known.begins) {

@@ -104,6 +104,7 @@ func TestGreetings(t *testing.T) {
 		"\"IMPLEMENTATION\" \"Dovecot Pigeonhole\"\r\n":          "greets in clear",
 		"\x5a\x00\x00\x00\x0a11.8.6-MariaDB\x00":                 "greets in clear",
 		"<?xml version='1.0'?><stream:stream ":                   "speaks XMPP",
+		"BYE \"Input buffer full, aborting\"\r\n":                "greets in clear",
 		"<stream:stream ":                                        "speaks XMPP",
 		"SSH-2.0-OpenSSH_9.2\r\n":                                "speaks SSH",
 		"OPTIONS * HTTP/1.1\r\n":                                 "HTTP request without TLS",
