@@ -420,8 +420,10 @@ func orDash(s string) string {
 }
 
 // becomes waits until done is true, and tells whether it came to that in time.
-func becomes(done func() bool) bool {
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+func becomes(done func() bool) bool { return becomesWithin(patience, done) }
+
+func becomesWithin(limit time.Duration, done func() bool) bool {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if done() {
 			return true
 		}
