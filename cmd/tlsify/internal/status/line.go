@@ -10,24 +10,44 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience is how long a line may take that could be written a moment ago.
-const patience = 200 * time.Millisecond
+// patience is how long a line may take that could be written a moment ago, and looks
+// how often descriptor 2 is looked at: on a busy machine the writer may not have been
+// running yet, and the reader is still there.
+const (
+	patience = 200 * time.Millisecond
+	looks    = 10
+)
 
 // Write writes one line to descriptor 2, whatever it may be. Where the reader
 // stands still the line is lost: nobody waits. The descriptor is others', too,
 // so that its flags stay as they are.
 func Write(line string) {
-	fds := []unix.PollFd{{Fd: 2, Events: unix.POLLOUT}}
-	if n, err := unix.Poll(fds, 0); err != nil || n == 0 {
+	writeWhile(isWritable, func() { WriteWaiting(line) })
+}
+
+// writeWhile has a line written, and waits for that while it can be.
+func writeWhile(writable func() bool, write func()) {
+	if !writable() {
 		return
 	}
-	// Another writer may have been quicker.
 	done := make(chan bool, 1)
-	go func() { WriteWaiting(line); done <- true }()
-	select {
-	case <-done:
-	case <-time.After(patience):
+	go func() { write(); done <- true }()
+	for range looks {
+		select {
+		case <-done:
+			return
+		case <-time.After(patience):
+		}
+		if !writable() { // another writer was quicker, or the beginning of the line has filled it
+			return
+		}
 	}
+}
+
+func isWritable() bool {
+	fds := []unix.PollFd{{Fd: 2, Events: unix.POLLOUT}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0
 }
 
 // WriteWaiting is Write that waits for the reader.

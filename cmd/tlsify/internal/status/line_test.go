@@ -1,6 +1,29 @@
 package status
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
+
+// A line was lost where the machine was busy: what was to write it had not been running
+// within 200 ms, and the program ended, though its reader took all. Behind a reader that
+// stands still nobody waits.
+func TestWriterThatIsLate(t *testing.T) {
+	const late = 2*patience + patience/2
+	written := make(chan bool, 1)
+	writeWhile(func() bool { return true }, func() { time.Sleep(late); written <- true })
+	if len(written) == 0 {
+		t.Error("it did not wait for its writer")
+	}
+
+	asked, stop := 0, make(chan struct{})
+	defer close(stop)
+	writeWhile(func() bool { asked++; return asked == 1 }, func() { <-stop })
+	if asked != 2 {
+		t.Errorf("it waited on, behind a reader that stands still: %d looks", asked)
+	}
+	writeWhile(func() bool { return false }, func() { t.Error("written, to a reader that stands still") })
+}
 
 // What can be read is as it was, percent signs too; what cannot is shown.
 func TestPrintable(t *testing.T) {
