@@ -6,9 +6,12 @@ import (
 	"net"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"tlsify/engine/enginetest"
 )
@@ -149,8 +152,11 @@ func TestVerboseWhenItWorked(t *testing.T) {
 
 // --timeout ends all of it, in every phase, with a CODE of its own.
 func TestTimeout(t *testing.T) {
+	t.Parallel()
+	limit := "--timeout=" + (patience / 10).String() // by which it is ready
 	l := newLaunch(t)
-	l.start(connectTo(t, startServer(t, "flood"), "--timeout", "300ms")...).expect(7, "ready", "error timeout not done within the limit of --timeout", "end 7")
+	l.give(1, openRaw(t, "/dev/null", unix.O_WRONLY))
+	l.start(connectTo(t, startServer(t, "flood"), limit)...).expect(7, "ready", "error timeout not done within the limit of --timeout", "end 7")
 	mute := newServer(t, "echo")
 	mute.before = func(c net.Conn) bool { time.Sleep(patience); return false }
 	if err := mute.start(); err != nil {
@@ -160,16 +166,18 @@ func TestTimeout(t *testing.T) {
 	l = newLaunch(t)
 	l.start(connectTo(t, mute, "--timeout", "300ms")...).expect(3, "error timeout .*", "end 3")
 	l = newLaunch(t)
-	l.start(append(connectTo(t, startServer(t, "echo"), "--timeout", "300ms"), "--", "sh", "-c", "exec sleep 20")...).expect(143, "ready", "error timeout .*", "end 143")
+	l.start(append(connectTo(t, startServer(t, "echo"), limit), "--", "sleep", strconv.Itoa(int(patience.Seconds())))...).expect(143, "ready", "error timeout .*", "end 143")
 }
 
 // PROG went on with what it had received, after a stream that had ended within --timeout,
 // and got SIGTERM when that was over: its work was lost, and not a line said why.
 func TestTimeoutIsTheStreams(t *testing.T) {
 	t.Parallel()
+	limit := "--timeout=" + (patience / 10).String() // by which it is ready
+	later := "sleep " + strconv.Itoa(int(patience.Seconds()/10)+2)
 	l := newLaunch(t)
-	l.start(append(connectTo(t, startServer(t, "greet"), "--timeout", "2s", "--prog-fds", "0,1"), "--", "sh", "-c", "cat >/dev/null; exec >&-; sleep 3; exit 9")...).expect(9, "ready", "closed peer", "closed local", "end 9")
+	l.start(append(connectTo(t, startServer(t, "greet"), limit, "--prog-fds", "0,1"), "--", "sh", "-c", "cat >/dev/null; exec >&-; "+later+"; exit 9")...).expect(9, "ready", "closed peer", "closed local", "end 9")
 	// One that does not heed SIGTERM is left behind.
 	l = newLaunch(t)
-	l.start(append(connectTo(t, startServer(t, "echo"), "--timeout", "300ms", "--linger", "500ms"), "--", "sh", "-c", "trap '' TERM; sleep 3; exit 7")...).expect(143, "ready", "error timeout .*", "end 143")
+	l.start(append(connectTo(t, startServer(t, "echo"), limit, "--linger=500ms"), "--", "sh", "-c", "trap '' TERM; "+later+"; exit 7")...).expect(143, "ready", "error timeout .*", "end 143")
 }
