@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -18,10 +17,10 @@ import (
 // sees nothing of it. So it is where the options are in a file.
 func TestInetdTellsTheLog(t *testing.T) {
 	t.Run("arguments", func(t *testing.T) {
-		inetdTellsTheLog(t, "exec DIR/tlsify accept --cert DIR/cert --key DIR/key -- /bin/cat\n", "")
+		inetdTellsTheLog(t, `exec 'DIR/tlsify' accept --cert 'DIR/cert' --key 'DIR/key' -- /bin/cat`, "")
 	})
 	t.Run("options", func(t *testing.T) {
-		inetdTellsTheLog(t, "exec DIR/tlsify accept --options-fd 9 -- /bin/cat 9<DIR/options\n", "cert DIR/cert\nkey DIR/key\n")
+		inetdTellsTheLog(t, `exec 'DIR/tlsify' accept --options-fd 9 -- /bin/cat 9<'DIR/options'`, "cert DIR/cert\nkey DIR/key\n")
 	})
 }
 
@@ -65,9 +64,9 @@ func inetdTellsTheLog(t *testing.T, script, options string) {
 		t.Fatal(err)
 	}
 	address := "127.0.0.1:" + port
-	os.WriteFile(dir+"/serve", []byte(strings.ReplaceAll(script, "DIR", dir)), 0o644)
+	os.WriteFile(run+"/serve", []byte(strings.ReplaceAll(script, "DIR", dir)), 0o644)
 	os.WriteFile(dir+"/options", []byte(strings.ReplaceAll(options, "DIR", dir)), 0o644)
-	conf := fmt.Sprintf("%s stream tcp nowait nobody /bin/sh sh %s/serve\n", address, dir)
+	conf := address + " stream tcp nowait nobody /bin/sh sh /run/serve\n" // whose words have no spaces
 	os.WriteFile(dir+"/inetd.conf", []byte(conf), 0o644)
 	command := exec.Command("unshare", "-m", "sh", "-c", `mount --bind "$0" /run && exec "$@"`, run, inetd, "-i", dir+"/inetd.conf")
 	command.Stderr = os.Stderr

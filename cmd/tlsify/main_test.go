@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -23,13 +24,17 @@ func TestMain(m *testing.M) {
 	}
 	// Most tests wait for another process most of the time.
 	flag.Set("test.parallel", "8")
-	testscript.Main(withAllProcessors{m}, map[string]func(){
+	programs := map[string]func(){
 		"tlsify":  main,
 		"witness": witness,
 		"prog":    prog,
 		"captive": captive,
 		"without": without,
-	})
+	}
+	if programs[filepath.Base(os.Args[0])] == nil {
+		syscall.Umask(0o022) // some tests have other users read their files
+	}
+	testscript.Main(withAllProcessors{m}, programs)
 }
 
 // withAllProcessors are the tests, but for the programs that they start of this one.
