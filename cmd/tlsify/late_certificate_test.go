@@ -23,16 +23,16 @@ LoadModule ssl_module %[1]s/mod_ssl.so
 ServerName %[2]s
 User nobody
 Group nogroup
-PidFile %[3]s/pid
+PidFile "%[3]s/pid"
 ErrorLog /dev/stderr
 Listen 127.0.0.1:%[4]s
 DocumentRoot %[1]s
 ErrorDocument 404 "for all"
 SSLEngine on
 SSLProtocol TLSv1.3
-SSLCertificateFile %[5]s/good.pem
-SSLCertificateKeyFile %[5]s/good.key
-SSLCACertificateFile %[5]s/ca.pem
+SSLCertificateFile "%[5]s/good.pem"
+SSLCertificateKeyFile "%[5]s/good.key"
+SSLCACertificateFile "%[5]s/ca.pem"
 <Location /private>
 	SSLVerifyClient require
 	SSLVerifyDepth 5

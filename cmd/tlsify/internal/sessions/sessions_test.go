@@ -75,7 +75,7 @@ func TestFilesThatOthersCouldHaveMadeAreNotUsed(t *testing.T) {
 	// A damaged file goes. What may be another's is left alone.
 	damaged := []string{"truncated", "empty", "trailing", "twice", "too many", "an empty ticket", "no chain"}
 	for name, make := range map[string]func(path string) error{
-		"readable":  func(p string) error { return os.WriteFile(p, content, 0o644) },
+		"readable":  func(p string) error { return writeReadable(p, content) },
 		"writable":  func(p string) error { os.WriteFile(p, content, 0o600); return os.Chmod(p, 0o620) },
 		"directory": func(p string) error { return os.Mkdir(p, 0o700) },
 		"link": func(p string) error {
@@ -333,6 +333,14 @@ func TestLockIsNotWaitedForLong(t *testing.T) {
 	}
 }
 
+// writeReadable writes a file that all can read, whatever the umask is.
+func writeReadable(path string, content []byte) error {
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o644)
+}
+
 // Who can open what has been locked holds up all others for as long as they wait. That
 // was the directory, which other users may look into.
 func TestOthersHoldNoLock(t *testing.T) {
@@ -349,7 +357,7 @@ func TestOthersHoldNoLock(t *testing.T) {
 		}
 	}
 	// Nor where others can read the file: nothing is taken from it.
-	if err := os.WriteFile(path, session("open").Encode(key("a")), 0o644); err != nil {
+	if err := writeReadable(path, session("open").Encode(key("a"))); err != nil {
 		t.Fatal(err)
 	}
 	lockedBy(t, path)
