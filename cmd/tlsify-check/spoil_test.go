@@ -5,11 +5,14 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"tlsify/engine/enginetest/raced"
 )
 
 // spoil is one thing done wrong, and the rules that must catch it.
@@ -341,12 +344,12 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 	}},
 	{"intolerant", "tolerate-truncation", func(w *wrapper) { w.dropSwitch("--tolerate-truncation") }},
 	{"notify-at-signal", "signals-no-notify", func(w *wrapper) {
-		var toChild *os.File
+		toChild := make(chan *os.File, 1)
 		w.in = func(from, to *os.File) {
-			toChild = to
+			toChild <- to
 			io.Copy(to, from)
 		}
-		w.signal = func(os.Signal) { toChild.Close() }
+		w.signal = func(os.Signal) { (<-toChild).Close() }
 	}},
 	{"error-is-end", "input-error", func(w *wrapper) { w.in = copies }},
 	{"gone-is-0", "caller-gone", func(w *wrapper) { w.exits(8, 0) }},
@@ -386,7 +389,7 @@ func TestSpoiledAreCaught(t *testing.T) {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
 				var out, complaints strings.Builder
-				status := check([]string{"-patience", "3s", "-parallel", "4", "-only", strings.Join(strings.Fields(s.rules), ","), self, "spoil", s.name}, &out, &complaints)
+				status := check([]string{"-patience", strconv.Itoa(3*raced.Times()) + "s", "-parallel", "4", "-only", strings.Join(strings.Fields(s.rules), ","), self, "spoil", s.name}, &out, &complaints)
 				table := "\n" + out.String()
 				for id := range strings.FieldsSeq(s.rules) {
 					if !strings.Contains(table, "\nFAIL  "+id+" ") {

@@ -7,12 +7,17 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"tlsify/engine/enginetest/raced"
 )
 
 // Under a limit on memory, as softlimit sets it, tlsify works or says in one line
 // why it cannot, before it speaks to anyone; where the limit is so low that the
 // language's runtime does not get that far, it ends with the runtime's status.
 func TestMemoryLimits(t *testing.T) {
+	if raced.Times() > 1 {
+		t.Skip("the race detector takes more memory than is given here")
+	}
 	prlimit, err := exec.LookPath("prlimit")
 	if err != nil {
 		t.Skip("needs prlimit")
