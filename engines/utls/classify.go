@@ -41,10 +41,6 @@ const (
 	textPiece      = "tls: failed to decompress certificate message: decompressed len"
 )
 
-// firstPiece is about how much of a compressed certificate the library takes at least: it
-// reads once from a decompressor, which by zlib gives a window, and by brotli that or more.
-const firstPiece = 32 << 10
-
 // classify types an error of the handshake by blame.
 func (h *handshake) classify(err error) error {
 	if h.refusal != nil {
@@ -67,7 +63,7 @@ func (h *handshake) ownFault(text string) error {
 			", which the fingerprint offers and the server asks for by HelloRetryRequest")
 	case strings.Contains(text, textKeyType) && h.profile != nil:
 		return h.keyNotKnown(text)
-	case strings.Contains(text, textPiece) && h.compressed.length > firstPiece:
+	case strings.Contains(text, textPiece) && h.compressed.certificate() != nil: // of which the library reads a first piece only
 		return Engine{}.unsupported(fmt.Sprintf("a compressed certificate of %d bytes, which the fingerprint asks for", h.compressed.length))
 	case strings.Contains(text, textSuite) && slices.Contains(h.conn.HandshakeState.Hello.CipherSuites, h.hello.suite) &&
 		h.hello.tls13 == (h.hello.suite>>8 == 0x13): // of another version (RFC 8446, appendix B.4) it is not to be had
