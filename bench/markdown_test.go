@@ -22,6 +22,7 @@ func TestReplaceBlock(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.before), 0o640); err != nil {
 			t.Fatal(err)
 		}
+		os.Chmod(path, 0o640) // whatever the umask is
 		err := ReplaceBlock(path, "block", "new\n")
 		got, _ := os.ReadFile(path)
 		want := c.after
