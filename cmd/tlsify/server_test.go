@@ -114,6 +114,18 @@ var modes = map[string]func(*server, *tls.Conn, *finNoter){
 		time.Sleep(100 * time.Millisecond)
 		n.Conn.(*net.TCPConn).SetLinger(0)
 	},
+	// reset-unread waits for more of the client, and leaves it there.
+	"reset-unread": func(s *server, c *tls.Conn, n *finNoter) {
+		io.WriteString(c, "hello\n")
+		conn := n.Conn.(*net.TCPConn)
+		if raw, err := conn.SyscallConn(); err == nil {
+			raw.Read(func(fd uintptr) bool {
+				_, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+				return err != unix.EAGAIN
+			})
+		}
+		conn.SetLinger(0)
+	},
 	// mute-fin, mute-reset and mute-bad-record are the others without a word before.
 	"mute-fin": func(s *server, c *tls.Conn, n *finNoter) {
 		n.Conn.(*net.TCPConn).CloseWrite()

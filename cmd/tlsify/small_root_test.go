@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,13 +45,12 @@ func TestSmallRoot(t *testing.T) {
 		cmd.Dir, cmd.Env = "/", []string{}
 		var stdout, stderr bytes.Buffer
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader("hello"), &stdout, &stderr
-		if err := cmd.Run(); cmd.ProcessState == nil {
+		if err := cmd.Run(); errors.Is(err, fs.ErrNotExist) { // it is there, but what loads it is not
+			t.Skip("needs a test program without shared libraries")
+		} else if cmd.ProcessState == nil {
 			t.Fatal(err)
 		}
 		return stdout.String(), stderr.String()
-	}
-	if _, errs := run("version"); strings.Contains(errs, "/lib") {
-		t.Skip("needs a test program without shared libraries")
 	}
 	s := startServer(t, "echo")
 	client := []string{"--trust", "/ca.pem", "--name", enginetest.Host, s.address}
