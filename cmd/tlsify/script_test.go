@@ -98,7 +98,7 @@ func runScripts(t *testing.T, wanted func(name string) bool, env ...string) {
 			return false, fmt.Errorf("there is no condition %q", name)
 		},
 		Cmds:               commands(t),
-		Deadline:           time.Now().Add(3 * patience),
+		Deadline:           time.Now().Add(30 * patience), // of all of them, on a busy machine
 		RequireUniqueNames: true,
 	})
 }
