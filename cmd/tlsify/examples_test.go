@@ -34,6 +34,7 @@ func knownHosts(t *testing.T, answer, known, address string) (output string, sta
 // in their order.
 func demo(t *testing.T, script string, want ...string) {
 	t.Helper()
+	needGo(t)
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("needs sh")
 	}
