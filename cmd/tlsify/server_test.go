@@ -114,10 +114,12 @@ var modes = map[string]func(*server, *tls.Conn, *finNoter){
 		time.Sleep(100 * time.Millisecond)
 		n.Conn.(*net.TCPConn).SetLinger(0)
 	},
-	// reset-unread waits for more of the client, and leaves it there.
+	// reset-unread waits for more of the client, and leaves it there. It may have come and
+	// gone with the end of the handshake.
 	"reset-unread": func(s *server, c *tls.Conn, n *finNoter) {
 		io.WriteString(c, "hello\n")
 		conn := n.Conn.(*net.TCPConn)
+		conn.SetReadDeadline(time.Now().Add(time.Second))
 		if raw, err := conn.SyscallConn(); err == nil {
 			raw.Read(func(fd uintptr) bool {
 				_, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
