@@ -32,7 +32,7 @@ type subtrees struct {
 	email    []mailbox
 	ip       []*net.IPNet
 	dirs     [][][]byte // canonical RDNs
-	other    [9]bool    // forms of name that are not evaluated, by tag
+	other    [9]bool    // forms of name that can't be evaluated, by tag
 }
 
 func (s *subtrees) size() int {
@@ -145,8 +145,8 @@ func (h *holder) fault(permitted, excluded *subtrees) string {
 	for tag := range h.alt.tags {
 		// A form of name that is constrained in a way that can't be evaluated
 		// must not occur (section 4.2.1.10).
-		if h.alt.tags[tag] && (permitted.other[tag] || excluded.other[tag]) {
-			return "names of a form that is not known here"
+		if (h.alt.tags[tag] || tag == tagEmail && len(h.mailboxes()) > 0) && (permitted.other[tag] || excluded.other[tag]) {
+			return "names of a form that is " + formFault(tag)
 		}
 	}
 	for _, name := range h.c.DNSNames {
@@ -190,6 +190,14 @@ func (h *holder) fault(permitted, excluded *subtrees) string {
 		}
 	}
 	return ""
+}
+
+func formFault(tag int) string {
+	switch tag {
+	case tagDNS, tagEmail, tagURI:
+		return "excluded in a way that cannot be evaluated"
+	}
+	return "not known here"
 }
 
 // addressWithin compares octet by octet (RFC 5280, section 4.2.1.10): package net
@@ -296,27 +304,25 @@ func parseConstraints(c *x509.Certificate) (permitted, excluded *subtrees, ok bo
 			return nil, nil, false
 		}
 	}
-	return permitted, excluded, seq.Empty() && excluded.excludes()
+	excluded.markVain()
+	return permitted, excluded, seq.Empty()
 }
 
-// excludes tells whether all that is excluded are domains and mailboxes. What is none, as
-// a URL or a domain behind "*.", would exclude nobody.
-func (s *subtrees) excludes() bool {
-	domains := slices.Concat(s.dns, s.uri)
-	for _, m := range s.email {
-		if m.at && m.host == "" {
-			return false
-		}
-		domains = append(domains, m.host)
-	}
-	return !slices.ContainsFunc(domains, func(domain string) bool {
+// markVain marks the forms of name of which something is excluded that is no domain and
+// no mailbox, as a URL or a domain behind "*.": it would exclude nobody, and somebody was
+// meant. Names of other forms are none of them.
+func (s *subtrees) markVain() {
+	vain := func(domain string) bool {
 		for label := range strings.SplitSeq(strings.TrimPrefix(domain, "."), ".") {
 			if domain != "" && !hostLabel(label) {
 				return true
 			}
 		}
 		return false
-	})
+	}
+	s.other[tagDNS] = slices.ContainsFunc(s.dns, vain)
+	s.other[tagURI] = slices.ContainsFunc(s.uri, vain)
+	s.other[tagEmail] = slices.ContainsFunc(s.email, func(m mailbox) bool { return m.at && m.host == "" || vain(m.host) })
 }
 
 // readMore reads from a list of GeneralSubtrees the forms that x509 does not.

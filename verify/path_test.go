@@ -221,6 +221,11 @@ func TestConstraints(t *testing.T) {
 	excludeMail := func(text string) func(*x509.Certificate) {
 		return func(c *x509.Certificate) { c.ExcludedEmailAddresses = []string{text} }
 	}
+	subjectMail := func(text string) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			c.Subject.ExtraNames = []pkix.AttributeTypeAndValue{{Type: oidEmailAddress, Value: text}}
+		}
+	}
 	organisation := func(name string) func(*x509.Certificate) {
 		return func(c *x509.Certificate) { c.Subject.Organization = []string{name} }
 	}
@@ -249,8 +254,12 @@ func TestConstraints(t *testing.T) {
 		{dns("", "*.bad.example"), host("a.example"), false}, // excludes nobody, and was taken
 		{dns("", "-bad_1.example"), host("a.example"), true},
 		{excludeMail("a@"), mail("a@mail.example"), false},
-		{excludeMail("*.mail.example"), host("a.example"), false},
-		{excludeURI("https://bad.example"), host("a.example"), false},
+		{excludeMail("*.mail.example"), mail("a@b.example"), false},
+		{excludeMail("*.mail.example"), subjectMail("a@b.example"), false},
+		{excludeURI("https://bad.example"), uri("https://a.example"), false},
+		// Names of another form are none of those that were meant.
+		{excludeMail("*.mail.example"), host("a.example"), true},
+		{excludeURI("https://bad.example"), host("a.example"), true},
 		{rawConstraint(0xa1, 0x30, 2, 0x86, 0), host("a.test"), true}, // all URIs
 		{rawConstraint(0xa0, 0x30, 2, 0x82, 0), host("a.test"), true}, // the root: all are below it
 		{rawConstraint(0xa1, 0x30, 2, 0x82, 0), host("a.test"), false},
