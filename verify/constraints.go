@@ -145,7 +145,7 @@ func (h *holder) fault(permitted, excluded *subtrees) string {
 	for tag := range h.alt.tags {
 		// A form of name that is constrained in a way that can't be evaluated
 		// must not occur (section 4.2.1.10).
-		if (h.alt.tags[tag] || tag == tagEmail && len(h.mailboxes()) > 0) && (permitted.other[tag] || excluded.other[tag]) {
+		if (permitted.other[tag] || excluded.other[tag]) && (h.alt.tags[tag] || tag == tagEmail && len(h.mailboxes()) > 0) {
 			return "names of a form that is " + formFault(tag)
 		}
 	}

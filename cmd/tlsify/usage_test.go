@@ -194,6 +194,7 @@ var usageErrors = []struct {
 	{"listen-fd-no-socket", "listen|--cert|GOOD.pem|--key|GOOD.key|fd:0|--|prog", `descriptor 0 is no listening socket`, ""},
 	{"listen-address-taken", "listen|--cert|GOOD.pem|--key|GOOD.key|192.0.2.1:1|--|prog", `cannot listen: 192.0.2.1:1: cannot assign requested address \(`, ""},
 	{"listen-link-local", "listen|--cert|GOOD.pem|--key|GOOD.key|[fe80::1]:1|--|prog", `cannot listen: \[fe80::1\]:1: a link-local address needs an interface that is there`, ""},
+	{"listen-group", "listen|--cert|GOOD.pem|--key|GOOD.key|[ff0e::1]:1|--|prog", `cannot listen: \[ff0e::1\]:1: invalid argument`, ""},
 	{"listen-directory-missing", "listen|--cert|GOOD.pem|--key|GOOD.key|unix:DIR/missing/socket|--|prog", `cannot listen: .*/missing/socket: no such file or directory \(`, ""},
 	{"program-empty", "connect|--trust|CA|localhost:1|--", `no program behind --`, ""},
 	{"prog-fds-without-program", "connect|--trust|CA|--prog-fds|0,1|localhost:1", `--prog-fds is for a program`, ""},

@@ -195,7 +195,7 @@ func open(ctx context.Context, t invocation.Target) ([]*stream.FD, error) {
 	if errors.Is(err, unix.EACCES) && t.Network != "unix" {
 		err = fmt.Errorf("%s: a low port is root's, who leaves off being root by --user, or a service manager's to open", status.NetText(err))
 	}
-	if errors.Is(err, unix.EINVAL) && t.Network != "unix" {
+	if errors.Is(err, unix.EINVAL) && isLinkLocal(err) {
 		err = fmt.Errorf("%s: a link-local address needs an interface that is there, as in fe80::1%%eth0", status.Cut(t.Address))
 	}
 	if errors.Is(err, unix.EADDRINUSE) && isLeft(t) {
@@ -217,6 +217,16 @@ func open(ctx context.Context, t invocation.Target) ([]*stream.FD, error) {
 	}
 	socket, err := stream.NewFD(n)
 	return []*stream.FD{socket}, err
+}
+
+// isLinkLocal tells whether the address that err is about is one.
+func isLinkLocal(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok {
+		return false
+	}
+	at, ok := op.Addr.(*net.TCPAddr)
+	return ok && at.IP.IsLinkLocalUnicast()
 }
 
 // identityOf is what tells a socket's file from another of its name; zero where there
