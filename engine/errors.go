@@ -144,7 +144,7 @@ func NotTLS(first []byte) string {
 const (
 	notHTTPS = "the peer sent an HTTP request without TLS"
 	greets   = "the peer greets in clear: it does not speak TLS from the start, and is asked for it with --starttls"
-	xmpp     = "the peer speaks XMPP in clear: a server of that is asked for TLS with --starttls"
+	xmpp     = "the peer speaks XMPP in clear: a client of that is to send TLS from the first byte, a server is asked for it with --starttls"
 	postgres = "the peer asks for TLS in PostgreSQL's own words: it is to send TLS from the first byte (sslnegotiation=direct)"
 	proxied  = "the peer sent a header of the PROXY protocol: a proxy before us is to send TLS from the first byte"
 )

@@ -105,7 +105,7 @@ func TestGreetings(t *testing.T) {
 		"\x5a\x00\x00\x00\x0a11.8.6-MariaDB\x00":                 "greets in clear",
 		"<?xml version='1.0'?><stream:stream ":                   "speaks XMPP",
 		"BYE \"Input buffer full, aborting\"\r\n":                "greets in clear",
-		"<stream:stream ":                                        "speaks XMPP",
+		"<stream:stream ":                                        "a client of that is to send TLS from the first byte", // slixmpp
 		"SSH-2.0-OpenSSH_9.2\r\n":                                "speaks SSH",
 		"OPTIONS * HTTP/1.1\r\n":                                 "HTTP request without TLS",
 		"PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n":            "PROXY protocol",
