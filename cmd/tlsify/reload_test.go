@@ -321,7 +321,8 @@ func TestReloadUnderLoad(t *testing.T) {
 
 // A client of ACME that fetches staples says first that there is a new certificate, and
 // then that there is a staple for it. Between the two the new one was served with the old
-// staple, and clients that look at it refused the server.
+// staple, and clients that look at it refused the server; and between the new staple and
+// the second SIGHUP each connection read that beside the old certificate, and failed.
 func TestReloadOfAStaple(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
@@ -346,6 +347,9 @@ func TestReloadOfAStaple(t *testing.T) {
 		t.Errorf("reloaded %s", got)
 	}
 	put(second)
+	if !shown(t, address).Equal(first) {
+		t.Error("a staple without a SIGHUP was looked at")
+	}
 	tlsify.signal(syscall.SIGHUP)
 	if !becomes(func() bool { return strings.HasSuffix(l.said.text(), "\nreloaded yes\n") }) || !shown(t, address).Equal(second) {
 		t.Errorf("not the new one: %s", l.said.text())

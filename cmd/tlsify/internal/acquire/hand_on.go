@@ -26,8 +26,9 @@ type HandedOn struct {
 
 // handOn settles what each accept will find on which descriptor: the
 // certificates as the signing process has read them, with its keys, so that a
-// file that is replaced meanwhile does not come apart from its key; and the
-// options, with what came by our own options descriptor, by one of its own.
+// file that is replaced meanwhile does not come apart from its key, nor a staple
+// from its certificate; and the options, with what came by our own options
+// descriptor, by one of its own.
 func (r *Resources) handOn() error {
 	if r.Form != option.Listen {
 		return nil
@@ -72,6 +73,11 @@ func (r *Resources) handOn() error {
 			cert, key = "fd:"+strconv.Itoa(n), "signer:fd:"+strconv.Itoa(h.SignerFD)
 		}
 		lines = append(lines, "cert "+cert, "key "+key)
+		if len(r.TLS.StapleFiles) > 0 {
+			n := free()
+			h.Memory[n] = r.Server.Identities[i].Staple
+			lines = append(lines, "staple-file fd:"+strconv.Itoa(n))
+		}
 	}
 	if r.TLS.TicketKey == "" && r.TLS.PSK == "" {
 		r.Say.Note("there is no --ticket-key, so no client can resume a session")
@@ -126,7 +132,7 @@ func (r *Resources) sharedFiles() (files []invocation.NamedFile) {
 	return files
 }
 
-// Again reads a listener's certificates, keys, lists of revoked certificates,
+// Again reads a listener's certificates, keys, staples, lists of revoked certificates,
 // pre-shared keys and those for tickets and ECH once more, as whoever we are now,
 // and has another signing process for them. Nothing of r is changed.
 func (r *Resources) Again() (*Resources, error) {
@@ -169,6 +175,9 @@ func (r *Resources) Unreadable() (why []string) {
 			check("key", key)
 		}
 		check("cert", r.TLS.Certs[i])
+	}
+	for _, staple := range r.TLS.StapleFiles {
+		check("staple-file", staple)
 	}
 	for _, file := range r.sharedFiles() {
 		check(file.Option, file.Name)

@@ -102,7 +102,7 @@ var Table = []Option{
 	{Name: "raw-public-key", Forms: "cal", Topic: "identity",
 		Excludes: []string{"psk", "client-trust", "crl", "staple", "staple-file", "mtc-cosigners", "mtc-landmarks", "session", "client-cert-in-clear", "fingerprint", "binding tls-server-end-point"},
 		Help:     "show a key in place of a certificate, and take nothing else of the peer (RFC 7250): --key FILE is ours, and --pin or --tlsa the peer's"},
-	{Name: "staple-file", Arg: "FILE", Repeats: true, Forms: "al", Topic: "identity", Reread: true,
+	{Name: "staple-file", Arg: "FILE", Repeats: true, Forms: "al", Topic: "identity", Own: true,
 		Help: "the OCSP response, DER, to staple to the --cert at the same place; one for each, or none"},
 	{Name: "client-cert-in-clear", Forms: "ci", Topic: "identity",
 		Help: "send the client certificate under TLS 1.2 too, where everyone on the way can read it"},
