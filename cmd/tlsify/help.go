@@ -50,6 +50,7 @@ it means and what to do. A program finds CODEs and facts on --control-fd.
   tlsify help connect        all options of a form; also accept, listen, inspect
   tlsify help trust          options by topic; also identity, session, descriptors,
                              stream, sandbox, fingerprint
+  tlsify help pin            one option
   tlsify help control        what is said on the control channel
   tlsify help status         exit statuses, and the CODEs of each
   man tlsify                 all of it
@@ -196,7 +197,7 @@ func helpOptions(b *strings.Builder, topic string) bool {
 	found := false
 	w := tabwriter.NewWriter(b, 0, 8, 2, ' ', 0)
 	for _, o := range option.Table {
-		if o.Topic == topic || !isTopic && o.Name == topic || isForm && o.Topic != "" && strings.Contains(o.Forms, letter) {
+		if o.Topic == topic || !isTopic && !isForm && o.Name == topic || isForm && o.Topic != "" && strings.Contains(o.Forms, letter) {
 			found = true
 			for i, line := range wrap(o.Help, 48) {
 				if i > 0 {

@@ -158,6 +158,7 @@ var usageErrors = []struct {
 	{"ask-on-a-pipe", "connect|--ask|localhost:1", `can carry the answer`, ""},
 	{"psk-end-point", "connect|--psk|GOOD.key|--binding|tls-server-end-point|localhost:1", `--psk excludes --binding tls-server-end-point`, ""},
 	{"psk-end-point-accept", "accept|--psk|GOOD.key|--binding|tls-server-end-point|--|prog", `--psk excludes --binding tls-server-end-point`, ""},
+	{"raw-public-key-without-pin", "connect|--raw-public-key|localhost:1", `--raw-public-key: nobody vouches for a key: it needs a --pin`, ""},
 	{"raw-public-key-end-point", "connect|--raw-public-key|--pin|PIN|--binding|tls-server-end-point|localhost:1", `--raw-public-key excludes --binding tls-server-end-point`, ""},
 	{"ask-pin", "connect|--ask|--pin|PIN|localhost:1", `--ask excludes --pin`, ""},
 	{"ask-trust-none", "connect|--ask|--trust|none|localhost:1", `--ask excludes --trust none`, ""},

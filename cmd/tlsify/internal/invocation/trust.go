@@ -116,7 +116,8 @@ func (p *parser) trust(t *Trust, byItself string) (err error) {
 	if p.inv.TLS.Raw && len(values) == 0 {
 		values = []string{"none"}
 	}
-	if p.inv.TLS.Raw && !slices.Equal(values, []string{"none"}) {
+	byKey := len(t.Pins) + len(t.PinFiles) + len(t.TLSA)
+	if p.inv.TLS.Raw && (byKey == 0 || !slices.Equal(values, []string{"none"})) {
 		return status.Usagef("--raw-public-key: nobody vouches for a key: it needs a --pin or a --tlsa record, and no --%s", t.Option)
 	}
 	// Trust that was asked for is meant, whatever a record says.
@@ -129,7 +130,7 @@ func (p *parser) trust(t *Trust, byItself string) (err error) {
 		switch {
 		case len(values) > 1:
 			return status.Usagef("--%s none excludes every other", t.Option)
-		case len(t.Pins)+len(t.PinFiles)+len(t.TLSA) == 0:
+		case byKey == 0:
 			return status.Usagef("--%s none needs a --pin or a --tlsa record", t.Option)
 		case len(t.CRLs) > 0:
 			return status.Usagef("--crl needs a path to look at, and --%s none builds none", t.Option)
