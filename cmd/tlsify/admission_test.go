@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -102,6 +103,39 @@ func TestRefusedConnections(t *testing.T) {
 		if !regexp.MustCompile(`(?m)^tlsify: \S+Z 127\.0\.0\.[13]:\d+: ` + limit + ` is reached$`).Match(said) {
 			t.Errorf("no line about %s: %s", limit, said)
 		}
+	}
+}
+
+// Where the system's limits allow fewer than --max-connections, the line about a client
+// that is refused says so; it named --max-connections, which helped nobody.
+func TestRefusedForTheSystemsLimits(t *testing.T) {
+	t.Parallel()
+	prlimit, err := exec.LookPath("prlimit")
+	if err != nil {
+		t.Skip("needs prlimit")
+	}
+	log, err := os.Create(t.TempDir() + "/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	l, err := startListenerBy(log, os.Environ(), []string{prlimit, "--nofile=28"}, append(identity(t), "127.0.0.1:0", "--", "prog", "cat")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.stop()
+	first, ok := admitted(t, "127.0.0.1", l.address)
+	if !ok {
+		t.Fatal("the first is refused")
+	}
+	defer first.noter.Close()
+	if _, ok := admitted(t, "127.0.0.2", l.address); ok {
+		t.Error("a second is let in")
+	}
+	want := regexp.MustCompile(`(?m)^tlsify: \S+Z 127\.0\.0\.2:\d+: what the system allows, 1 at a time by its limits on descriptors and threads, is reached$`)
+	if !becomes(func() bool { said, _ := os.ReadFile(log.Name()); return want.Match(said) }) {
+		said, _ := os.ReadFile(log.Name())
+		t.Errorf("it says %s", said)
 	}
 }
 

@@ -71,6 +71,7 @@ func fit(l invocation.Admission, sockets int) invocation.Admission {
 // them.
 type admission struct {
 	limits invocation.Admission
+	most   string // whose limit limits.Connections is, for people
 	now    func() time.Time
 
 	mu         sync.Mutex
@@ -86,7 +87,7 @@ type admission struct {
 }
 
 func newAdmission(limits invocation.Admission, now func() time.Time) *admission {
-	return &admission{limits: limits, now: now, from: map[netip.Prefix]int{}, offenders: map[netip.Prefix]time.Time{}}
+	return &admission{limits: limits, most: "--max-connections", now: now, from: map[netip.Prefix]int{}, offenders: map[netip.Prefix]time.Time{}}
 }
 
 // visitor is a connection that was let in, until it is over.
@@ -152,7 +153,7 @@ func (a *admission) refusal(v *visitor) string {
 	case v.state == unfinished:
 		return ""
 	case a.processes >= a.limits.Connections:
-		return "--max-connections"
+		return a.most
 	}
 	return "--max-handshakes"
 }

@@ -49,8 +49,12 @@ func Run(ctx context.Context, inv *acquire.Resources) error {
 		return err
 	}
 	process.ReserveThreads(len(sockets) + mostSpawning + mostSigning + 1)
+	asked := inv.Listen.Admission.Connections
 	inv.Listen.Admission = fit(inv.Listen.Admission, len(sockets))
 	s := newService(inv)
+	if most := inv.Listen.Admission.Connections; most < asked {
+		s.admission.most = fmt.Sprintf("what the system allows, %d at a time by its limits on descriptors and threads,", most)
+	}
 	defer s.notices.Close(finishLimit)
 	ended := make(chan error, len(sockets))
 	for _, socket := range sockets {
