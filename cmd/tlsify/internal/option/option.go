@@ -125,7 +125,7 @@ var Table = []Option{
 	{Name: "ticket-key", Arg: "FILE", Forms: "al", Topic: "session", Own: true,
 		Help: "let clients resume: up to 16 keys for session tickets, a line each, base64 of 32 bytes, the first seals; several servers with the same file resume each other's sessions; without this option no client can resume"},
 	{Name: "ech", Arg: "FILE|grease", Forms: "ci", Topic: "session",
-		Help: "encrypt the ClientHello with this ECHConfigList, binary, base64 or PEM; with grease, look like a client that does, and encrypt nothing"},
+		Help: "encrypt the ClientHello with this ECHConfigList, binary, base64 or PEM; with grease, of the engine pq, look like a client that does, and encrypt nothing"},
 	{Name: "ech-key", Arg: "FILE", Forms: "al", Topic: "session", Own: true,
 		Help: "open Encrypted Client Hellos with the private keys in FILE, each with its ECHConfigList behind it, the newest first, as tlsify-ech makes them (RFC 9934)"},
 	{Name: "binding", Arg: "KIND", Forms: "cal", Topic: "session",
