@@ -20,8 +20,14 @@ func TestNetText(t *testing.T) {
 	if NetReason(err) != "no such file or directory" {
 		t.Errorf("%v: %s", err, NetReason(err))
 	}
-	for notFound, want := range map[bool]string{true: "there is no host a.test", false: "cannot look up a.test"} {
-		err := &net.OpError{Op: "listen", Net: "tcp", Err: &net.DNSError{Name: "a.test", IsNotFound: notFound}}
+	for want, dns := range map[string]net.DNSError{
+		"there is no host a.test":                              {IsNotFound: true},
+		"cannot look up a.test: server misbehaving":            {Err: "server misbehaving", IsTemporary: true},
+		"cannot look up a.test: connection refused":            {Err: "read udp 127.0.0.1:2->127.0.0.1:53: read: connection refused"},
+		"cannot look up a.test: the DNS servers do not answer": {Err: "read udp 127.0.0.1:2->127.0.0.1:53: i/o timeout", IsTimeout: true},
+	} {
+		dns.Name = "a.test"
+		err := &net.OpError{Op: "listen", Net: "tcp", Err: &dns}
 		if NetText(err) != want {
 			t.Errorf("%v: %s", err, NetText(err))
 		}

@@ -106,7 +106,11 @@ func NetText(err error) string {
 	if name, ok := errors.AsType[*net.DNSError](op.Err); ok && name.IsNotFound {
 		return "there is no host " + Cut(name.Name)
 	} else if ok {
-		return "cannot look up " + Cut(name.Name)
+		reason := name.Err[strings.LastIndex(name.Err, ": ")+1:] // behind the addresses that were asked from and at
+		if name.IsTimeout {
+			reason = "the DNS servers do not answer"
+		}
+		return "cannot look up " + Cut(name.Name) + ": " + strings.TrimSpace(reason)
 	}
 	if op.Addr == nil {
 		return NetReason(err)
