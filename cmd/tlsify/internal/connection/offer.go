@@ -55,7 +55,7 @@ func advice(err error, config *engine.ClientConfig) string {
 // inClear names the option for a server that speaks in clear until it is asked for TLS,
 // and to a ClientHello says nothing, as those of IRC, or leaves, as PostgreSQL's.
 func inClear(err error) string {
-	if err == errHandshakeTimeout || is[*engine.TransportError](err) {
+	if err == errHandshakeTimeout || hungUp(err) { // a network that fails is nothing of the server's
 		return "; if that port does not have TLS from the start, --starttls asks for it"
 	}
 	return ""
@@ -80,7 +80,7 @@ func offerOf(err error, config *engine.Config, groups []string, resumes, tls13 b
 		return "; it was offered the session of --session: without that file it may answer"
 	case err == errHandshakeTimeout || is[*engine.TransportError](err):
 		var may string
-		if tls13 && err != errHandshakeTimeout { // Mono's servers have no alert for it
+		if tls13 && hungUp(err) { // Mono's servers have no alert for it
 			may = "; it was offered TLS 1.3 alone, which a server of TLS 1.2 may refuse like this"
 		}
 		if slices.ContainsFunc(groups, engine.PostQuantumGroup) {

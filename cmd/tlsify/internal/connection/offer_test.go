@@ -40,6 +40,7 @@ func TestOffer(t *testing.T) {
 		{silent, small, false, true, "; it was offered TLS 1.3 alone"},
 		{silent, large, false, true, "TLS 1.3 alone, which a server of TLS 1.2 may refuse like this; if something on the way"},
 		{errHandshakeTimeout, small, false, true, ""},
+		{&engine.TransportError{Err: unix.EHOSTUNREACH}, small, false, true, ""},
 		{&engine.AlertError{Alert: engine.AlertUnknownCA}, large, false, false, ""},
 		{silent, large, true, false, "the session of --session, which is forgotten now"},
 		{silent, small, true, true, "the session of --session, which is forgotten now"},
@@ -58,6 +59,7 @@ func TestOffer(t *testing.T) {
 }
 
 // A server that is asked for TLS in clear first says nothing to a ClientHello, or leaves.
+// Where the network failed, the line named --starttls, too.
 func TestInClear(t *testing.T) {
 	const want = "--starttls asks for it"
 	for _, err := range []error{errHandshakeTimeout, &engine.TransportError{Err: io.EOF}, &engine.TransportError{Err: unix.ECONNRESET}} {
@@ -65,7 +67,7 @@ func TestInClear(t *testing.T) {
 			t.Errorf("%v: %q", err, got)
 		}
 	}
-	for _, err := range []error{errors.New("other"), &engine.AlertError{Alert: engine.AlertHandshakeFailure}} {
+	for _, err := range []error{errors.New("other"), &engine.AlertError{Alert: engine.AlertHandshakeFailure}, &engine.TransportError{Err: unix.EHOSTUNREACH}, &engine.TransportError{Err: unix.ECONNABORTED}} {
 		if got := inClear(err); got != "" {
 			t.Errorf("%v: %q", err, got)
 		}
