@@ -68,7 +68,7 @@ func hear(ctx context.Context, res *acquire.Resources) (message []byte, err erro
 	if res.Save != "" {
 		dir = filepath.Dir(res.Save)
 		if file, err = os.OpenFile(res.Save, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--save: %s: %w", status.Cut(res.Save), errors.Unwrap(err)) // without the name of the call
 		}
 	}
 	message, err = fingerprint.Listen(ctx, res.Listen.Target.Network, res.Listen.Target.Address, func(address string) {

@@ -72,7 +72,7 @@ func (s *service) replace(again *acquire.Resources, err error) {
 	s.pool.empty()
 	old.Keys.Finish()
 	again.Say.Control.Say("reloaded", "yes")
-	s.notices.Tell("reloaded", "listener", "certificates, keys, revocation lists and ticket keys have been read again")
+	s.notices.Tell("reloaded", "listener", "certificates, staples, revocation lists and keys of all kinds have been read again")
 }
 
 // tellUnreadable says at the start, and not when it is too late, what whoever
