@@ -87,12 +87,18 @@ func (p *Policy) judge(leaf *x509.Certificate, unparsed ...Unparsed) *judge {
 }
 
 func (j *judge) names(c *x509.Certificate) nameKeys {
-	keys, ok := j.keys[c]
+	return once(j.keys, c, func(c *x509.Certificate) nameKeys { return nameKeys{nameKey(c.RawSubject), nameKey(c.RawIssuer)} })
+}
+
+// once is what read makes of a certificate, which it does once, however many paths there
+// are: a peer may have sent a hundred thousand parts of a name.
+func once[T any](known map[*x509.Certificate]T, c *x509.Certificate, read func(*x509.Certificate) T) T {
+	made, ok := known[c]
 	if !ok {
-		keys = nameKeys{nameKey(c.RawSubject), nameKey(c.RawIssuer)}
-		j.keys[c] = keys
+		made = read(c)
+		known[c] = made
 	}
-	return keys
+	return made
 }
 
 // named tells whether issuer has the name that child gives its issuer.

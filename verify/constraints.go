@@ -54,7 +54,7 @@ func (j *judge) constraintFaults(path []*x509.Certificate) []Reason {
 	work := 0
 	for i, c := range path {
 		if i > 0 && extension(c, oidNameConstraints) != nil {
-			limits := j.nameLimits(c)
+			limits := once(j.limits, c, readLimits)
 			if limits == nil {
 				return []Reason{reason(Constraint, "the issuer %q has name constraints that cannot be evaluated here", subjectText(c))}
 			}
@@ -78,7 +78,7 @@ func (j *judge) constraintFaults(path []*x509.Certificate) []Reason {
 		// Section 6.1.3, steps b and c: a self-issued certificate is exempt,
 		// unless it is the leaf.
 		if i == 0 || !j.selfIssued(c) {
-			h := j.holder(c)
+			h := once(j.holders, c, newHolder)
 			if h == nil {
 				return []Reason{reason(Malformed, "the names of %q are malformed", subjectText(c))}
 			}
@@ -88,33 +88,10 @@ func (j *judge) constraintFaults(path []*x509.Certificate) []Reason {
 	return nil
 }
 
-// holder gives c's names, or nil where they are malformed. They are read once, however
-// many paths there are: a peer may have sent a hundred thousand parts of them.
-func (j *judge) holder(c *x509.Certificate) *holder {
-	h, known := j.holders[c]
-	if !known {
-		h = newHolder(c)
-		j.holders[c] = h
-	}
-	return h
-}
-
 // nameLimits is an issuer's nameConstraints.
 type nameLimits struct{ permitted, excluded *subtrees }
 
-// nameLimits reads c's nameConstraints once, as holder its names; nil where they cannot
-// be evaluated.
-func (j *judge) nameLimits(c *x509.Certificate) *nameLimits {
-	limits, known := j.limits[c]
-	if !known {
-		if permitted, excluded, ok := parseConstraints(c); ok {
-			limits = &nameLimits{permitted, excluded}
-		}
-		j.limits[c] = limits
-	}
-	return limits
-}
-
+// newHolder gives c's names, or nil where they are malformed.
 func newHolder(c *x509.Certificate) *holder {
 	h := &holder{c: c}
 	var ok bool
@@ -289,23 +266,27 @@ func (m mailbox) within(constraint mailbox) bool {
 	return m.at && hostWithin(m.host, constraint.host)
 }
 
-// parseConstraints reads c's nameConstraints, taking from x509 what it parses.
-func parseConstraints(c *x509.Certificate) (permitted, excluded *subtrees, ok bool) {
-	permitted = &subtrees{dns: lowerAll(c.PermittedDNSDomains), ip: c.PermittedIPRanges, email: parseMailboxes(c.PermittedEmailAddresses), uri: lowerAll(c.PermittedURIDomains)}
-	excluded = &subtrees{dns: lowerAll(c.ExcludedDNSDomains), ip: c.ExcludedIPRanges, email: parseMailboxes(c.ExcludedEmailAddresses), uri: lowerAll(c.ExcludedURIDomains)}
+// readLimits reads c's nameConstraints, taking from x509 what it parses; nil where they
+// cannot be evaluated.
+func readLimits(c *x509.Certificate) *nameLimits {
+	permitted := &subtrees{dns: lowerAll(c.PermittedDNSDomains), ip: c.PermittedIPRanges, email: parseMailboxes(c.PermittedEmailAddresses), uri: lowerAll(c.PermittedURIDomains)}
+	excluded := &subtrees{dns: lowerAll(c.ExcludedDNSDomains), ip: c.ExcludedIPRanges, email: parseMailboxes(c.ExcludedEmailAddresses), uri: lowerAll(c.ExcludedURIDomains)}
 	var seq cryptobyte.String
 	input := cryptobyte.String(extension(c, oidNameConstraints).Value)
 	if !input.ReadASN1(&seq, cbasn1.SEQUENCE) || !input.Empty() {
-		return nil, nil, false
+		return nil
 	}
 	for tag, side := range []*subtrees{permitted, excluded} {
 		var list cryptobyte.String
 		if !seq.ReadOptionalASN1(&list, nil, cbasn1.Tag(tag).Constructed().ContextSpecific()) || !side.readMore(list) {
-			return nil, nil, false
+			return nil
 		}
 	}
+	if !seq.Empty() {
+		return nil
+	}
 	excluded.markVain()
-	return permitted, excluded, seq.Empty()
+	return &nameLimits{permitted, excluded}
 }
 
 // markVain marks the forms of name of which something is excluded that is no domain and

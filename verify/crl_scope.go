@@ -120,12 +120,7 @@ func (j *judge) covered(crl *CRL, c *x509.Certificate) bool {
 	if !crl.scope.limited {
 		return true
 	}
-	points, known := j.points[c]
-	if !known {
-		points = crlPoints(c)
-		j.points[c] = points
-	}
-	return slices.ContainsFunc(points, func(name string) bool { return slices.Contains(crl.scope.points, name) })
+	return slices.ContainsFunc(once(j.points, c, crlPoints), func(name string) bool { return slices.Contains(crl.scope.points, name) })
 }
 
 // crlPoints are the names of the points at which the issuer of c publishes a

@@ -25,19 +25,31 @@ func canonicalName(der []byte) []byte {
 	return bytes.Join(rdns, nil)
 }
 
-// splitName gives the canonical form of every RDN of a name.
-func splitName(der []byte) ([][]byte, bool) {
+// splitRDNs gives the content of every RDN of a name.
+func splitRDNs(der []byte) (rdns []cryptobyte.String, ok bool) {
 	var name cryptobyte.String
 	input := cryptobyte.String(der)
 	if !input.ReadASN1(&name, asn1.SEQUENCE) || !input.Empty() {
 		return nil, false
 	}
-	rdns := [][]byte{}
 	for !name.Empty() {
 		var set cryptobyte.String
 		if !name.ReadASN1(&set, asn1.SET) {
 			return nil, false
 		}
+		rdns = append(rdns, set)
+	}
+	return rdns, true
+}
+
+// splitName gives the canonical form of every RDN of a name.
+func splitName(der []byte) ([][]byte, bool) {
+	sets, ok := splitRDNs(der)
+	if !ok {
+		return nil, false
+	}
+	rdns := [][]byte{}
+	for _, set := range sets {
 		var attributes [][]byte
 		for !set.Empty() {
 			var attribute, oid, value cryptobyte.String

@@ -53,18 +53,11 @@ func nameText(der []byte) string {
 		return name
 	}
 	const unreadable = "(unreadable name)"
-	var name, rdn, attribute cryptobyte.String
-	input := cryptobyte.String(der)
-	if !input.ReadASN1(&name, cbasn1.SEQUENCE) || !input.Empty() {
+	rdns, ok := splitRDNs(der)
+	if !ok {
 		return unreadable
 	}
-	var rdns []cryptobyte.String
-	for !name.Empty() {
-		if !name.ReadASN1(&rdn, cbasn1.SET) {
-			return unreadable
-		}
-		rdns = append(rdns, rdn)
-	}
+	var attribute cryptobyte.String
 	var b strings.Builder
 	for i, rdn := range slices.Backward(rdns) {
 		if i < len(rdns)-1 {
