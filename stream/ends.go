@@ -116,7 +116,7 @@ func (f *FD) settle(ctx context.Context, ended, discard bool) {
 	ended = ended || isUnix(f.n)
 	pause := 2 * time.Millisecond
 	for ctx.Err() == nil {
-		left, err := unread(f.n)
+		left, err := Unread(f.n)
 		if err != nil || ended && left == 0 || f.hungUp() {
 			return
 		}

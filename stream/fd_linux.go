@@ -96,8 +96,8 @@ func writev(n int, p [][]byte) (int, error) { return unix.Writev(n, p) }
 // peerEnded is the event that nobody will write any more.
 const peerEnded = unix.POLLRDHUP
 
-// unread is how many bytes wait in a socket to be read.
-func unread(n int) (int, error) { return count(n, unix.SIOCINQ) }
+// Unread is how many bytes wait in a socket to be read.
+func Unread(n int) (int, error) { return count(n, unix.SIOCINQ) }
 
 // unsent is how many bytes of a TCP socket the peer has not acknowledged; of a unix
 // socket, what those take in memory that its peer has not read.

@@ -16,7 +16,7 @@ func TestCountsOfTheKernel(t *testing.T) {
 	if err := openFD(t, to).WaitReadable(); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := unread(to); n != len("hello") || err != nil {
+	if n, err := Unread(to); n != len("hello") || err != nil {
 		t.Errorf("%d bytes are unread, %v", n, err)
 	}
 	streamtest.Fill(t, from)

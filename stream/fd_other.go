@@ -16,10 +16,10 @@ func notThere(error) bool                  { return false }
 func readvNow(int, [][]byte) (int, error)  { return 0, unix.ENOTSUP }
 func writevNow(int, [][]byte) (int, error) { return 0, unix.ENOTSUP }
 
-// What waits in a socket, and what the peer has not acknowledged, is not known:
-// FD.Settle does nothing, and a reset may overtake the last bytes where a
+// Unread would be what waits in a socket. That, and what the peer has not acknowledged, is not
+// known: FD.Settle does nothing, and a reset may overtake the last bytes where a
 // connection is closed with bytes of the peer's unread, or still to come.
-func unread(int) (int, error) { return 0, unix.ENOTSUP }
+func Unread(int) (int, error) { return 0, unix.ENOTSUP }
 func unsent(int) (int, error) { return 0, unix.ENOTSUP }
 
 // peerEnded: not every system has an event for it, but that nothing at all will

@@ -1,6 +1,10 @@
 package listener
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"tlsify/stream"
+)
 
 // pollEnded is the event that the peer has ended its side.
 const pollEnded = unix.POLLRDHUP
@@ -10,9 +14,5 @@ func acceptOn(socket int) (int, unix.Sockaddr, error) {
 	return unix.Accept4(socket, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
 }
 
-// arrived is how many of the next most bytes on a socket are there already. The kernel's
-// number is C's int, which unix.IoctlGetInt misreads on big-endian processors.
-func arrived(socket, _ int) (int, error) {
-	n, err := unix.IoctlGetUint32(socket, unix.SIOCINQ)
-	return int(n), err
-}
+// arrived is how many of the next most bytes on a socket are there already.
+func arrived(socket, _ int) (int, error) { return stream.Unread(socket) }
