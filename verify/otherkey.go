@@ -36,12 +36,7 @@ func (j *judge) other(c *x509.Certificate) Key {
 	if c.PublicKey != nil || j.policy.Kinds == nil {
 		return nil
 	}
-	key, known := j.others[c]
-	if !known {
-		key = j.policy.Kinds.Key(c.RawSubjectPublicKeyInfo)
-		j.others[c] = key
-	}
-	return key
+	return once(j.others, c, func(c *x509.Certificate) Key { return j.policy.Kinds.Key(c.RawSubjectPublicKeyInfo) })
 }
 
 // otherSignature tells whether c is signed by an algorithm of the policy's kinds.
