@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
-	"fmt"
 	"slices"
 
 	"tlsify/engine/trustanchor"
@@ -99,7 +98,10 @@ func unknownExtension(whose string, oid asn1.ObjectIdentifier) Reason {
 // merkleName is the name of a Merkle Tree CA for a person.
 func merkleName(der []byte) (string, bool) {
 	id, ok := mtc.NameID(der)
-	return fmt.Sprintf("Merkle Tree CA %s", id), ok
+	if !ok {
+		return "", false
+	}
+	return "Merkle Tree CA " + id.String(), true
 }
 
 // MerkleCAs gives the trust anchor IDs of the Merkle Tree CAs in a store of the

@@ -34,8 +34,9 @@ type sender struct {
 func (s *sender) Slots() [][]byte {
 	if s.slots == nil {
 		s.slots = make([]byte, front+batch*(s.limit+Overhead))
-		for i := range batch {
-			s.views = append(s.views, s.slot(i)[HeaderLen:][:s.limit:s.limit])
+		s.views = make([][]byte, batch)
+		for i := range s.views {
+			s.views[i] = s.slot(i)[HeaderLen:][:s.limit:s.limit]
 		}
 	}
 	return s.views

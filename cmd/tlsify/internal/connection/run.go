@@ -193,12 +193,11 @@ func (c *connection) ready(context.Context) (err error) {
 	if err := c.chooseCarrier(); err != nil {
 		return err
 	}
-	environment := c.progEnvironment()
 	if err := c.drop(whenJudged); err != nil {
 		return err
 	}
 	if c.program != nil && c.caller.Delayed == nil {
-		if err := c.program.Start(environment); err != nil {
+		if err := c.program.Start(c.progEnvironment()); err != nil {
 			return err
 		}
 	}

@@ -49,7 +49,7 @@ func (c *Confinement) Enter() (measures []string, err error) {
 	// in force behind it, because it is by way of the filter that every thread
 	// gets no_new_privs. Without that the kernel lets nobody but root do either.
 	files, filesErr := c.files()
-	filtered := install(program(rules(c.needs, os.Getpid()), allow, deny))
+	filtered := install(program(rules(c.needs, os.Getpid()), deny))
 	if filtered != nil {
 		take("no-new-privs", onEveryThread())
 	} else {

@@ -5,6 +5,7 @@ package privilege
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -179,77 +180,114 @@ const (
 // it is given for every call there is, to know of those that it always allows.
 const block = 8
 
+// step is an instruction on its way into a filter. A jump passes over so many behind it,
+// or leads to an end, which [to] gives a number below 0 for.
+type step struct {
+	code       uint16
+	k          uint32
+	holds, not int
+}
+
+// ends are all that can become of a call. They stand behind everything else, once each:
+// every instruction has to be checked and translated by the kernel, in every process.
+var ends = []uint32{allow, deny, absent, kill}
+
+func to(action uint32) int { return -1 - slices.Index(ends, action) }
+
+func load(offset uint32) step { return step{code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, k: offset} }
+
+func jump(comparison uint16, with uint32, holds, not int) step {
+	return step{unix.BPF_JMP | unix.BPF_K | comparison, with, holds, not}
+}
+
 // program makes a filter of rules, with another action for what they do not
-// decide. They are tried in blocks, in the order of their calls. The calls that have
-// no tests and the action that is most rules' share an end in each block: each
-// instruction has to be checked and translated by the kernel, in every process. Another
+// decide. They are tried in blocks, in the order of their calls. Another
 // architecture's calls, as those of the 32-bit mode, end the process.
-func program(list []rule, most, otherwise uint32) []unix.SockFilter {
-	p := make([]unix.SockFilter, 0, 3*len(list)) // each process makes one at its start, so that time counts
-	p = append(p, load(offsetArch), jump(unix.BPF_JEQ, auditArch, 1, 0), end(kill), load(offsetCall))
-	slices.SortFunc(list, func(a, b rule) int { return a.call - b.call })
-	for rules := range slices.Chunk(list, block) {
-		start := len(p)
-		p = append(p, jump(unix.BPF_JGT, uint32(rules[len(rules)-1].call), 0, 0))
-		var shared []int // instructions that lead to the end that is shared
-		for _, r := range rules {
-			if len(r.tests) == 0 && r.action == most {
-				shared = append(shared, len(p))
-				p = append(p, jump(unix.BPF_JEQ, uint32(r.call), 0, 0))
-			} else {
-				p = withRule(p, r)
+func program(list []rule, otherwise uint32) []unix.SockFilter {
+	steps := make([]step, 0, 2*len(list)) // each process makes one at its start, so that time counts
+	steps = append(steps, load(offsetArch), jump(unix.BPF_JEQ, auditArch, 0, to(kill)), load(offsetCall))
+	order := make([]int, len(list)) // numbers of calls, each with where its rule is
+	for i, r := range list {
+		order[i] = r.call<<16 | i
+	}
+	slices.Sort(order)
+	for len(order) > 0 {
+		calls := order[:min(block, len(order))]
+		order = order[len(calls):]
+		start, last := len(steps), calls[len(calls)-1]
+		steps = append(steps, jump(unix.BPF_JGT, uint32(last>>16), to(otherwise), 0))
+		for _, call := range calls {
+			r, at := list[call&(1<<16-1)], len(steps)
+			steps = append(steps, jump(unix.BPF_JEQ, uint32(r.call), 0, to(otherwise)))
+			if len(r.tests) == 0 {
+				steps[at].holds = to(r.action)
+			}
+			for i, t := range r.tests {
+				passed := 0
+				if i == len(r.tests)-1 {
+					passed = to(r.action)
+				}
+				steps = t.add(steps, passed)
+			}
+			if call != last {
+				steps[at].not = len(steps) - at - 1
 			}
 		}
-		p = append(p, end(otherwise))
-		for _, at := range shared {
-			p[at].Jt = uint8(len(p) - at - 1)
+		if len(order) > 0 {
+			steps[start].holds = len(steps) - start - 1
 		}
-		p = append(p, end(most))
-		p[start].Jt = uint8(len(p) - start - 1)
 	}
-	return append(p, end(otherwise))
+	return assemble(append(steps, jump(unix.BPF_JEQ, 0, to(otherwise), to(otherwise)))) // of no rules at all
 }
 
-// withRule adds the instructions of one rule. They look at the number of the
-// call, and leave it where it is if it is another.
-func withRule(p []unix.SockFilter, r rule) []unix.SockFilter {
-	at := len(p)
-	p = append(p, jump(unix.BPF_JEQ, uint32(r.call), 0, 0))
-	for _, t := range r.tests {
-		at := uint32(offsetArgs + 8*t.arg)
-		if t.high {
-			at += 4
-		}
-		p = append(p, load(at))
-		for i, value := range t.values {
-			p = append(p, jump(unix.BPF_JEQ, value, len(t.values)-i, 0))
-		}
-		if t.set != 0 {
-			p = append(p, jump(unix.BPF_JSET, t.set, 1, 0))
-		}
-		if t.clear != 0 {
-			p = append(p, jump(unix.BPF_JSET, t.clear, 0, 1))
-		}
-		p = append(p, end(deny))
+// add adds a test's instructions, of which the last lead to where it goes on when it is
+// passed.
+func (t test) add(steps []step, passed int) []step {
+	at := uint32(offsetArgs + 8*t.arg)
+	if t.high {
+		at += 4
 	}
-	p = append(p, end(r.action))
-	p[at].Jf = uint8(len(p) - at - 1)
+	steps = append(steps, load(at))
+	switch {
+	case t.set != 0:
+		return append(steps, jump(unix.BPF_JSET, t.set, passed, to(deny)))
+	case t.clear != 0:
+		return append(steps, jump(unix.BPF_JSET, t.clear, to(deny), passed))
+	}
+	for i, value := range t.values {
+		left := len(t.values) - 1 - i
+		holds, not := passed, 0
+		if passed == 0 {
+			holds = left
+		}
+		if left == 0 {
+			not = to(deny)
+		}
+		steps = append(steps, jump(unix.BPF_JEQ, value, holds, not))
+	}
+	return steps
+}
+
+// assemble puts the ends behind the steps. No jump is too far for the kernel's eight
+// bits, whatever is needed: a rule more than there is room for is a fault of ours.
+func assemble(steps []step) []unix.SockFilter {
+	p := make([]unix.SockFilter, 0, len(steps)+len(ends))
+	for at, s := range steps {
+		distance := func(over int) uint8 {
+			if over < 0 {
+				over = len(steps) - 1 - over - at - 1
+			}
+			if over > math.MaxUint8 {
+				panic("a system call filter with too many rules")
+			}
+			return uint8(over)
+		}
+		p = append(p, unix.SockFilter{Code: s.code, Jt: distance(s.holds), Jf: distance(s.not), K: s.k})
+	}
+	for _, action := range ends {
+		p = append(p, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action})
+	}
 	return p
-}
-
-// load takes four bytes of what the filter looks at; jump passes over so many
-// instructions where a comparison with them holds, and over others where it does
-// not; and end says what becomes of the call.
-func load(offset uint32) unix.SockFilter {
-	return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
-}
-
-func jump(comparison uint16, with uint32, holds, not int) unix.SockFilter {
-	return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_K | comparison, Jt: uint8(holds), Jf: uint8(not), K: with}
-}
-
-func end(action uint32) unix.SockFilter {
-	return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action}
 }
 
 // narrower makes the filter that is to stand beside the one for what was needed,
@@ -263,7 +301,7 @@ func narrower(needed, needs Needs, pid int) []unix.SockFilter {
 	for i := range gone {
 		gone[i] = rule{call: gone[i].call, action: deny}
 	}
-	return program(gone, deny, allow)
+	return program(gone, allow)
 }
 
 // install has the kernel put a filter on every thread.

@@ -16,7 +16,7 @@ const testPID = 4711
 // decide runs the filter for needs in a machine that is not the kernel's.
 func decide(t *testing.T, n Needs, arch, call uint32, args ...uint64) uint32 {
 	t.Helper()
-	return run(t, program(rules(n, testPID), allow, deny), arch, call, args...)
+	return run(t, program(rules(n, testPID), deny), arch, call, args...)
 }
 
 func run(t *testing.T, filter []unix.SockFilter, arch, call uint32, args ...uint64) uint32 {
@@ -219,7 +219,7 @@ func TestNarrower(t *testing.T) {
 	}
 	needed := Needs{Read: []string{"/a"}, Sockets: true, Signal: 99, Narrowed: true}
 	left := Needs{Signal: 99}
-	first, second := program(rules(needed, testPID), allow, deny), narrower(needed, left, testPID)
+	first, second := program(rules(needed, testPID), deny), narrower(needed, left, testPID)
 	for call := range uint32(500) {
 		for _, args := range [][]uint64{nil, {99, 15}, {98, 15}, {unix.CLONE_THREAD, unix.SIOCINQ}, {0, 0, unix.PROT_EXEC}} {
 			got := run(t, first, auditArch, call, args...)
@@ -233,12 +233,15 @@ func TestNarrower(t *testing.T) {
 	}
 }
 
+// allNeeds has every rule there is.
+var allNeeds = Needs{Read: []string{"/a"}, Replace: "/b", Rewrite: true, Unblock: true, Sockets: true, Signal: 9, Kill: 99, Narrowed: true}
+
 // No call has two rules: the second would never be looked at.
 func TestRulesAreUnique(t *testing.T) {
 	if auditArch == 0 {
 		t.Skip("there is no filter for this processor") // whose call 0 may be another than mmapCall
 	}
-	all := rules(Needs{Read: []string{"/a"}, Replace: "/b", Sockets: true, Signal: 1, Narrowed: true}, testPID)
+	all := rules(allNeeds, testPID)
 	seen := map[int]bool{}
 	for _, r := range all {
 		if seen[r.call] {
@@ -255,9 +258,8 @@ func TestProgramIsItsRules(t *testing.T) {
 	if auditArch == 0 {
 		t.Skip("there is no filter for this architecture")
 	}
-	for _, needs := range []Needs{{}, {Read: []string{"/a"}, Replace: "/b", Sockets: true, Signal: 9, Kill: 99, Narrowed: true}} {
-		list := rules(needs, testPID)
-		filter := program(slices.Clone(list), allow, deny)
+	for _, list := range [][]rule{nil, rules(Needs{}, testPID), rules(allNeeds, testPID)} {
+		filter := program(list, deny)
 		for call := range uint32(1 << 10) {
 			i := slices.IndexFunc(list, func(r rule) bool { return r.call == int(call) })
 			if i < 0 {

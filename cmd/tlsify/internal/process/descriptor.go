@@ -28,6 +28,23 @@ func Inherited() []int {
 	})
 }
 
+// firstDescriptors are those that are open, where they are among the first few, as
+// mostly they are: the kernel counts them (from Linux 6.2 on) far sooner than it lists
+// them.
+func firstDescriptors() (list []int, ok bool) {
+	const few = 16
+	var counted unix.Stat_t
+	if unix.Stat("/proc/self/fd", &counted) != nil || counted.Size == 0 {
+		return nil, false
+	}
+	for n := 0; n < few && int64(len(list)) < counted.Size; n++ {
+		if !IsClosed(n) {
+			list = append(list, n)
+		}
+	}
+	return list, int64(len(list)) == counted.Size
+}
+
 // listedDescriptors are those that /proc lists. Package os would bring the runtime's
 // poller for it.
 func listedDescriptors() (list []int, ok bool) {
@@ -55,6 +72,9 @@ func listedDescriptors() (list []int, ok bool) {
 
 // openDescriptors lists what may be open, by /proc or else by trying.
 func openDescriptors() []int {
+	if list, ok := firstDescriptors(); ok {
+		return list
+	}
 	if list, ok := listedDescriptors(); ok {
 		return list
 	}
