@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -118,6 +120,43 @@ func TestOneSocketHasThePeersBytesAlone(t *testing.T) {
 				t.Errorf("status %d", status)
 			}
 		})
+	}
+}
+
+// A caller that has its one socket on 2 as well, with the control channel there, gets our
+// lines among the peer's bytes, as it asked for; but what it writes is plaintext, and every
+// second line of it was taken for a command. So was what stood on 0 with --control-fd 2,0.
+func TestNoCommandInThePlaintext(t *testing.T) {
+	t.Parallel()
+	l := newLaunch(t)
+	l.control = "2"
+	conn := l.socket(0, 1, 2)
+	tlsify := l.start(connectTo(t, startServer(t, "echo"))...)
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	from := bufio.NewReader(conn)
+	upTo := func(line string) {
+		t.Helper()
+		for {
+			switch got, err := from.ReadString('\n'); {
+			case err != nil:
+				t.Fatalf("no %q: %v", line, err)
+			case strings.HasPrefix(got, "unknown "):
+				t.Fatalf("got %q", got)
+			case got == line+"\n":
+				return
+			}
+		}
+	}
+	upTo("ready")
+	for i := range 20 {
+		line := fmt.Sprintf("line %d", i)
+		io.WriteString(conn, line+"\n")
+		upTo(line)
+	}
+	conn.CloseWrite()
+	io.Copy(io.Discard, from)
+	if status := tlsify.wait(); status != 0 {
+		t.Errorf("status %d", status)
 	}
 }
 
@@ -303,6 +342,8 @@ func TestWrongControl(t *testing.T) {
 	for _, c := range []struct{ option, text string }{
 		{"0", "descriptor 0 is the plaintext's"},
 		{"1", "descriptor 1 is the plaintext's"},
+		{"2,0", "descriptor 0 is the plaintext's, of which nothing is a command"},
+		{"2,1", "descriptor 1 is the plaintext's, of which nothing is a command"},
 		{"9", "descriptor 9 is not open"},
 		{"8", "descriptor 8 is not open for writing"},
 		{"3,9", "descriptor 9 is not open"},

@@ -10,6 +10,7 @@ import (
 	"tlsify/cmd/tlsify/internal/process"
 	"tlsify/cmd/tlsify/internal/source"
 	"tlsify/cmd/tlsify/internal/status"
+	"tlsify/stream"
 )
 
 // Words takes the arguments apart, mutes the network, opens the control channel
@@ -114,20 +115,28 @@ func controlWord(words *option.Words, args []string) (value string, ok bool) {
 	return value, ok
 }
 
-// openControl opens the control channel.
+// openControl opens the control channel. No byte of the plaintext is taken for a command:
+// without PROG that is what 0 and 1 have, and any descriptor that is one socket with them.
 func openControl(words *option.Words, args []string, claims *process.Claims) (*status.Channel, error) {
 	value, ok := controlWord(words, args)
 	if !ok {
 		return nil, nil
 	}
-	if out, _, err := process.ParsePair("control-fd", value); err == nil && (out == 0 || out == 1 && words.Form != option.Listen) {
-		return nil, status.Usagef("--control-fd: descriptor %d is the plaintext's", out)
+	plaintext := words.Form != option.Listen && words.Prog == nil
+	outNumber, inNumber, err := process.ParsePair("control-fd", value)
+	switch {
+	case err != nil:
+	case outNumber == 0, outNumber == 1 && words.Form != option.Listen:
+		return nil, status.Usagef("--control-fd: descriptor %d is the plaintext's", outNumber)
+	case plaintext && (inNumber == 0 || inNumber == 1):
+		return nil, status.Usagef("--control-fd: descriptor %d is the plaintext's, of which nothing is a command", inNumber)
 	}
 	out, in, err := claims.TakePair("control-fd", value, process.ToWrite)
 	if err != nil {
 		return nil, err
 	}
-	if in == nil && out.IsSocket() {
+	mixed := plaintext && !words.Has("handoff") && (stream.SameFile(outNumber, 0) || stream.SameFile(outNumber, 1))
+	if in == nil && out.IsSocket() && !mixed {
 		in = out
 	}
 	return status.NewChannel(out, in), nil
