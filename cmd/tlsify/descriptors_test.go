@@ -280,6 +280,7 @@ func TestWrongDescriptors(t *testing.T) {
 		{"0-directory", func(l *launch) { l.give(0, openRaw(l, "/", unix.O_RDONLY)) }, "", "is a directory"},
 		{"0-seqpacket", func(l *launch) { l.give(0, message(l)) }, "", "descriptor 0, which carries the plaintext, is a socket of messages"},
 		{"1-listens", func(l *launch) { l.give(1, waiting(l)) }, "", "descriptor 1, which carries the plaintext, is a socket that listens"},
+		{"0-is-net", func(l *launch) { l.socket(0, 7) }, "--net-fd 7", "descriptor 0, which carries the plaintext, is the network, as descriptor 7 is"},
 		{"net-seqpacket", func(l *launch) { l.give(7, message(l)) }, "--net-fd 7", "descriptor 7, which is the network, is a socket of messages"},
 		{"net-listens", func(l *launch) { l.give(7, waiting(l)) }, "--net-fd 7", "descriptor 7, which is the network, is a socket that listens"},
 		{"net-closed", func(l *launch) {}, "--net-fd 7", "descriptor 7 is not open"},

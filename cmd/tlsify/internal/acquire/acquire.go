@@ -91,6 +91,11 @@ func (r *Resources) descriptors() (err error) {
 		return err
 	}
 	if r.Program.Args == nil && r.Stream.Handoff == "" && r.Form != option.Listen && r.Inspect == "" {
+		for _, n := range r.Network {
+			if stream.SameFile(n, 0) { // its records would go to whoever reads first
+				return status.Usagef("descriptor 0, which carries the plaintext, is the network, as descriptor %d is", n)
+			}
+		}
 		for n, how := range []process.Access{process.ToRead, process.ToWrite} {
 			if err := process.CheckStream(n, how); err != "" {
 				return status.Usagef("descriptor %d, which carries the plaintext, %s", n, err)
