@@ -62,6 +62,8 @@ func inClear(err error) string {
 }
 
 func offerOf(err error, config *engine.Config, groups []string, resumes, tls13 bool) string {
+	const aSmallOne = ", --groups x25519,secp256r1 makes a small one"
+	isLarge := slices.ContainsFunc(groups, engine.PostQuantumGroup)
 	var alert *engine.AlertError
 	switch {
 	// A JDK's servers of TLS 1.3 say unexpected_message where there is no group in common.
@@ -73,6 +75,9 @@ func offerOf(err error, config *engine.Config, groups []string, resumes, tls13 b
 		return "; it was offered " + what + ", and the groups " + strings.Join(groups, ", ") + certificatesOf(config)
 	case errors.As(err, &alert) && alert.Alert == engine.AlertProtocolVersion && tls13:
 		return "; it was offered TLS 1.3 alone"
+	// MatrixSSL's servers of TLS 1.2 say so of any ClientHello above 1 KiB or so.
+	case errors.As(err, &alert) && alert.Alert == engine.AlertDecodeError && !alert.ClientCertRequested && isLarge:
+		return "; if it cannot read a ClientHello of this size" + aSmallOne
 	case resumes && hungUp(err):
 		return "; it was offered the session of --session, which is forgotten now: the next time it may answer"
 	case resumes && (err == errHandshakeTimeout || is[*engine.TransportError](err)):
@@ -83,8 +88,8 @@ func offerOf(err error, config *engine.Config, groups []string, resumes, tls13 b
 		if tls13 && hungUp(err) { // Mono's servers have no alert for it
 			may = "; it was offered TLS 1.3 alone, which a server of TLS 1.2 may refuse like this"
 		}
-		if slices.ContainsFunc(groups, engine.PostQuantumGroup) {
-			may += "; if something on the way does not take a ClientHello of this size, --groups x25519,secp256r1 makes a small one"
+		if isLarge {
+			may += "; if something on the way does not take a ClientHello of this size" + aSmallOne
 		}
 		return may
 	}

@@ -34,6 +34,11 @@ func TestOffer(t *testing.T) {
 		{&engine.AlertError{Alert: engine.AlertUnexpectedMessage}, small, false, true, "and the groups x25519, secp256r1"},
 		{&engine.AlertError{Alert: engine.AlertProtocolVersion}, small, false, true, "; it was offered TLS 1.3 alone"},
 		{&engine.AlertError{Alert: engine.AlertProtocolVersion}, small, false, false, ""},
+		// A server of MatrixSSL 4.3 that has TLS 1.2 alone cannot read a ClientHello with a
+		// post-quantum key, and the line said decode_error and no more.
+		{&engine.AlertError{Alert: engine.AlertDecodeError}, large, false, false, "--groups x25519,secp256r1"},
+		{&engine.AlertError{Alert: engine.AlertDecodeError}, small, false, false, ""},
+		{&engine.AlertError{Alert: engine.AlertDecodeError, ClientCertRequested: true}, large, false, false, ""},
 		{silent, large, false, false, "--groups x25519,secp256r1"},
 		{errHandshakeTimeout, large, false, false, "--groups x25519,secp256r1"},
 		{silent, small, false, false, ""},
