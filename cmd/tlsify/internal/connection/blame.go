@@ -186,20 +186,19 @@ func byAlert(err error, at Phase, clientCert bool) *status.Failure {
 	// What comes behind a handshake of TLS 1.3 is the server's word on what the
 	// client sent last: its certificate.
 	late := at == Established && alert.Alert == engine.AlertInsufficientSecurity
+	give := giveCert // rustls's servers say certificate_required under TLS 1.2 as well
+	if at == Established {
+		give = "give --cert or, with --raw-public-key, --key, with a kind of key that it takes"
+	}
 	switch {
 	case clientCert && alert.Alert == engine.AlertCertificateRequired:
 		f.Code = "client-cert"
-		f.Text = "the server requires a certificate and got none: alert certificate_required; "
-		if at == Established { // under TLS 1.3; rustls's servers say it under TLS 1.2 as well
-			f.Text += "give --cert or, with --raw-public-key, --key, with a kind of key that it takes"
-		} else {
-			f.Text += giveCert
-		}
+		f.Text = "the server requires a certificate and got none: alert certificate_required; " + give
 	case clientCert && (late || alert.Alert.AboutClientCert()):
 		f.Code = "client-cert"
 		f.Text = "the server refuses our certificate, or the lack of one: alert " + alert.Alert.String()
-		if alert.Alert == engine.AlertBadCertificate { // what servers of Java and Go say of an empty Certificate message
-			f.Text += "; where it got none: " + giveCert
+		if alert.Alert == engine.AlertBadCertificate { // what servers of Java and Go say of an empty Certificate message, and libcoap's
+			f.Text += "; where it got none: " + give
 		}
 	case at == Established:
 		f.Status = status.Lost

@@ -141,8 +141,11 @@ func TestBlameSaysWhatToDo(t *testing.T) {
 			t.Errorf("%v: %s", err, f.Text)
 		}
 	}
-	if f := Blame(&engine.AlertError{Alert: engine.AlertCertificateRequired}, Established, true); strings.Contains(f.Text, "1.2") {
-		t.Errorf("under TLS 1.3: %s", f.Text)
+	for _, alert := range []engine.Alert{engine.AlertCertificateRequired, engine.AlertBadCertificate} {
+		f := Blame(&engine.AlertError{Alert: alert}, Established, true)
+		if strings.Contains(f.Text, "1.2") || !strings.Contains(f.Text, "with --raw-public-key, --key") {
+			t.Errorf("under TLS 1.3: %s", f.Text)
+		}
 	}
 }
 
