@@ -56,7 +56,7 @@ var Codes = []Code{
 		"Lower --min-security, or have the peer offer more: suites with forward secrecy and authenticated encryption at least."},
 	{"renegotiation", "The peer wants to renegotiate, which is refused: a new handshake may have another peer.", "Have the peer ask for a client certificate in the first handshake."},
 	{"client-cert", "The server refuses our certificate, or that there is none; or, of a server with --client-auth require: the client has sent none.",
-		"Give one with --cert and --key. Under TLS 1.2 it is sent only with --client-cert-in-clear."},
+		"Give one with --cert and --key. Under TLS 1.2 it is sent only with --client-cert-in-clear. A client of GnuTLS 3.7 with an RSA key shows none to the engine std: serve with pq, or give it an ECDSA key."},
 	{"ech-rejected", "The server did not take the encrypted ClientHello. What was hidden has not been told.",
 		"The line ech-retry on the control channel has the ECHConfigList to try instead, for --ech."},
 	{"signer", "No signature with the server's key could be made: the signing process or --key signer:... failed or refused.",
