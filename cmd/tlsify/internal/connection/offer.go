@@ -75,11 +75,13 @@ func offerOf(err error, config *engine.Config, groups []string, resumes, tls13 b
 		return "; it was offered " + what + ", and the groups " + strings.Join(groups, ", ") + certificatesOf(config)
 	case errors.As(err, &alert) && alert.Alert == engine.AlertProtocolVersion && tls13:
 		return "; it was offered TLS 1.3 alone"
+	// OpenSSL's servers that ask for certificates and have not named their sessions say
+	// internal_error of a ticket of their own, as radsecproxy's.
+	case resumes && (hungUp(err) || errors.As(err, &alert) && slices.Contains(aboutSessions, alert.Alert)):
+		return "; it was offered the session of --session, which is forgotten now: the next time it may answer"
 	// MatrixSSL's servers of TLS 1.2 say so of any ClientHello above 1 KiB or so.
 	case errors.As(err, &alert) && alert.Alert == engine.AlertDecodeError && !alert.ClientCertRequested && isLarge:
 		return "; if it cannot read a ClientHello of this size" + aSmallOne
-	case resumes && hungUp(err):
-		return "; it was offered the session of --session, which is forgotten now: the next time it may answer"
 	case resumes && (err == errHandshakeTimeout || is[*engine.TransportError](err)):
 		// A session is of a handshake that such a ClientHello has begun before.
 		return "; it was offered the session of --session: without that file it may answer"
@@ -95,6 +97,10 @@ func offerOf(err error, config *engine.Config, groups []string, resumes, tls13 b
 	}
 	return ""
 }
+
+// aboutSessions are the alerts that may be about the session that was offered; those of a
+// pre-shared key that is not the server's among them.
+var aboutSessions = []engine.Alert{engine.AlertInternalError, engine.AlertIllegalParameter, engine.AlertDecodeError, engine.AlertDecryptError}
 
 // certificatesOf says what a server's certificate has to be like, beside what any is
 // that there are.
