@@ -27,7 +27,11 @@ func (c *connection) offer(err error) string {
 	if !resumes && c.inv.Network == nil && c.inv.Starttls.Protocol == "" {
 		clear = inClear(err)
 	}
-	return advice(err, config) + clear + offerOf(err, &config.Config, groups, resumes, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
+	var certificates string
+	if len(config.PSKs) == 0 {
+		certificates = certificatesOf(&config.Config)
+	}
+	return advice(err, config) + clear + offerOf(err, certificates, groups, resumes, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
 }
 
 // advice names the option that has to do with a server's alert.
@@ -61,7 +65,7 @@ func inClear(err error) string {
 	return ""
 }
 
-func offerOf(err error, config *engine.Config, groups []string, resumes, tls13 bool) string {
+func offerOf(err error, certificates string, groups []string, resumes, tls13 bool) string {
 	const aSmallOne = ", --groups x25519,secp256r1 makes a small one"
 	isLarge := slices.ContainsFunc(groups, engine.PostQuantumGroup)
 	var alert *engine.AlertError
@@ -72,13 +76,13 @@ func offerOf(err error, config *engine.Config, groups []string, resumes, tls13 b
 		if tls13 {
 			what = "TLS 1.3 alone, which a server of TLS 1.2 may refuse like this (no CCM)"
 		}
-		return "; it was offered " + what + ", and the groups " + strings.Join(groups, ", ") + certificatesOf(config)
+		return "; it was offered " + what + ", and the groups " + strings.Join(groups, ", ") + certificates
 	case errors.As(err, &alert) && alert.Alert == engine.AlertProtocolVersion && tls13:
 		return "; it was offered TLS 1.3 alone"
 	// OpenSSL's servers that ask for certificates and have not named their sessions say
-	// internal_error of a ticket of their own, as radsecproxy's.
+	// internal_error of a ticket of their own, as radsecproxy's and NRPE's, every second time.
 	case resumes && (hungUp(err) || errors.As(err, &alert) && slices.Contains(aboutSessions, alert.Alert)):
-		return "; it was offered the session of --session, which is forgotten now: the next time it may answer"
+		return "; it was offered the session of --session, which is forgotten now: the next time it may answer; where this comes again, do without --session"
 	// MatrixSSL's servers of TLS 1.2 say so of any ClientHello above 1 KiB or so.
 	case errors.As(err, &alert) && alert.Alert == engine.AlertDecodeError && !alert.ClientCertRequested && isLarge:
 		return "; if it cannot read a ClientHello of this size" + aSmallOne

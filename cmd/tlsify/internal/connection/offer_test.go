@@ -61,7 +61,7 @@ func TestOffer(t *testing.T) {
 		{refused, small, true, true, "TLS 1.3 alone"},
 		{errors.New("other"), large, false, false, ""},
 	} {
-		if got := offerOf(test.err, &engine.Config{}, test.groups, test.resumes, test.tls13); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+		if got := offerOf(test.err, certificatesOf(&engine.Config{}), test.groups, test.resumes, test.tls13); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
 			t.Errorf("%v: %q, want %q", test.err, got, test.want)
 		}
 	}
@@ -97,6 +97,15 @@ func TestOfferedSignatures(t *testing.T) {
 		if got := c.offer(&engine.AlertError{Alert: engine.AlertHandshakeFailure}); !strings.Contains(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+// Where there are pre-shared keys alone, the line named kinds of certificates.
+func TestOfferedKeys(t *testing.T) {
+	c := &connection{at: Handshaking, inv: &acquire.Resources{
+		Invocation: &invocation.Invocation{Form: option.Connect, Engine: threeGroups{}}, Client: &engine.ClientConfig{PSKs: []*engine.PSK{{}}}}}
+	if got := c.offer(&engine.AlertError{Alert: engine.AlertHandshakeFailure}); strings.Contains(got, "certificates") || !strings.Contains(got, "--psk") {
+		t.Error(got)
 	}
 }
 
