@@ -192,7 +192,13 @@ type step struct {
 // every instruction has to be checked and translated by the kernel, in every process.
 var ends = []uint32{allow, deny, absent, kill}
 
-func to(action uint32) int { return -1 - slices.Index(ends, action) }
+func to(action uint32) int {
+	i := slices.Index(ends, action)
+	if i < 0 {
+		panic("a system call filter with another end")
+	}
+	return -1 - i
+}
 
 func load(offset uint32) step { return step{code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, k: offset} }
 
