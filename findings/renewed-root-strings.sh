@@ -14,7 +14,7 @@
 # OpenSSL writes a PrintableString where it can, it is good for the old ones too.
 #
 # Output seen on 2026-11-30:
-#   SEEN
+#   old.pem under keytool.pem: OpenSSL yes, JDK 25.0.2 yes, go1.27.3 yes, GnuTLS 3.7.9 yes, cryptography 46.0.3 yes; old.pem under utf8only.pem: OpenSSL yes, JDK 25.0.2 yes, go1.27.3 no, GnuTLS 3.7.9 no, cryptography 46.0.3 no; new.pem under utf8only.pem: OpenSSL yes, JDK 25.0.2 yes, go1.27.3 yes, GnuTLS 3.7.9 yes, cryptography 46.0.3 yes; old.pem under pkix.pem: OpenSSL yes, JDK 25.0.2 yes, go1.27.3 yes, GnuTLS 3.7.9 yes, cryptography 46.0.3 yes
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -46,7 +46,70 @@ leaf() { # FILE ROOT
 }
 leaf old.pem keytool.pem
 leaf new.pem utf8only.pem
-COMMON
+cat >Verify.java <<'END'
+import java.io.FileInputStream;
+import java.security.cert.*;
+import java.util.*;
+
+/** LEAF ROOT: the status tells whether the one is good under the other. */
+public class Verify {
+	public static void main(String[] args) throws Exception {
+		var factory = CertificateFactory.getInstance("X.509");
+		var leaf = factory.generateCertificate(new FileInputStream(args[0]));
+		var root = (X509Certificate) factory.generateCertificate(new FileInputStream(args[1]));
+		var parameters = new PKIXParameters(Set.of(new TrustAnchor(root, null)));
+		parameters.setRevocationEnabled(false);
+		CertPathValidator.getInstance("PKIX").validate(factory.generateCertPath(List.of(leaf)), parameters);
+	}
+}
+END
+javac --release 17 Verify.java
+cat >verify.py <<'END'
+import sys
+from cryptography.x509 import DNSName, load_pem_x509_certificate
+from cryptography.x509.verification import PolicyBuilder, Store
+
+leaf, root = (load_pem_x509_certificate(open(file, "rb").read()) for file in sys.argv[1:])
+PolicyBuilder().store(Store([root])).build_server_verifier(DNSName("localhost")).verify(leaf, [])
+END
+cat >go.mod <<'END'
+module finding
+
+go 1.27.0
+END
+cat >main.go <<'END'
+package main
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"log"
+	"os"
+)
+
+func read(file string) *x509.Certificate {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		panic(err)
+	}
+	block, _ := pem.Decode(data)
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		panic(err)
+	}
+	return certificate
+}
+
+func main() {
+	roots := x509.NewCertPool()
+	roots.AddCert(read(os.Args[2]))
+	if _, err := read(os.Args[1]).Verify(x509.VerifyOptions{Roots: roots, DNSName: "localhost"}); err != nil {
+		log.Fatal(err)
+	}
+}
+END
+go build -o verify .
+verdict() { if timeout 40 "$@" >>log 2>&1; then printf yes; else printf no; fi; }
 told=
 verify() { # LEAF ROOT: who says that the root is the leaf's issuer
 	told+="${told:+; }$1 under $2: OpenSSL $(verdict openssl verify -CAfile "$2" "$1"), JDK 25.0.2 $(verdict "$java" Verify "$@")"
