@@ -68,6 +68,9 @@ var chains = []struct {
 	}},
 	{"public", func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = []string{publicName}, nil }},
 	{"second", nil},
+	{"wildcard", func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = []string{"*.wild.test"}, nil }},
+	{"part-wildcard", func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = []string{"s*.wild.test"}, nil }},
+	{"address-as-name", func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = []string{"127.0.0.1"}, nil }},
 }
 
 func newAuthority(dir string) (*authority, error) {
@@ -100,7 +103,8 @@ func newAuthority(dir string) (*authority, error) {
 	}
 	leaf("untrusted", a.other, ecdsaKey, nil)
 	leaf("self-signed", nil, ecdsaKey, nil)
-	leaf("weak", a.intermediate, weakKey, nil)
+	leaf("rsa", a.intermediate, rsaKey(2048), nil)
+	leaf("weak", a.intermediate, rsaKey(1024), nil)
 	leaf("constraint", elsewhere, ecdsaKey, nil)
 	leaf("revoked", a.intermediate, ecdsaKey, nil)
 	leaf("other-client", a.other, ecdsaKey, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
@@ -114,7 +118,10 @@ func newAuthority(dir string) (*authority, error) {
 }
 
 func ecdsaKey() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
-func weakKey() (crypto.Signer, error)  { return rsa.GenerateKey(rand.Reader, 1024) }
+
+func rsaKey(bits int) func() (crypto.Signer, error) {
+	return func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, bits) }
+}
 
 // issue makes a certificate for host, changed as told, below a CA or signed by
 // itself.

@@ -212,17 +212,22 @@ func (r *run) saysSoon(code string, status int) bool {
 // await waits until the control channel has said a line with this keyword, and
 // returns what stands behind it.
 func (r *run) await(keyword string) string {
-	value := ""
-	if !r.becomes(func() bool {
+	value, found, over := "", false, false
+	r.becomes(func() bool {
+		over = r.said.over() // before the last look
 		for _, line := range complete(r.said.text()) {
 			word, rest, _ := strings.Cut(line, " ")
-			if word == keyword {
+			if found = word == keyword; found {
 				value = rest
-				return true
+				break
 			}
 		}
-		return false
-	}) {
+		return found || over
+	})
+	switch {
+	case !found && over:
+		r.fatal("the control channel has ended without a line %q%s", keyword, r.report())
+	case !found:
 		r.fatal("no line %q within %v%s", keyword, r.patience, r.report())
 	}
 	return value
@@ -248,9 +253,20 @@ func (r *run) values(keyword string) (all []string) {
 
 // report is everything that is known of it.
 func (r *run) report() string {
+	select {
+	case <-r.ended: // what it said last may still be under way
+		for _, c := range []*captured{r.said, r.err, r.out} {
+			c.all(time.Second)
+		}
+	default:
+	}
+	said := certificateLine.ReplaceAllString(r.said.text(), "$1...")
 	return fmt.Sprintf("\ncontrol: %s\ndescriptor 2: %s\ndescriptor 1: %s",
-		quote(r.said.text()), quote(r.err.text()), quote(r.out.text()))
+		quoteTo(2000, said), quote(r.err.text()), quote(r.out.text()))
 }
+
+// certificateLine is one that would leave no room for the others in a report.
+var certificateLine = regexp.MustCompile(`(?m)^(peer-certificate \d+ .{8}).*`)
 
 // complete are the lines of a text that have come to their end.
 func complete(text string) []string {

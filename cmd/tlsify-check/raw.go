@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -30,6 +31,22 @@ func (t *trial) socketPair() (a, b int) {
 	p, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	t.must(err)
 	return p[0], p[1]
+}
+
+// unixSocket is one end of a pair of a type; the other is closed with the trial.
+func (t *trial) unixSocket(kind int) int {
+	p, err := unix.Socketpair(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
+	t.must(err)
+	t.kept(p[0])
+	return p[1]
+}
+
+// listening is a socket that listens.
+func (t *trial) listening() int {
+	raw, _ := t.bound()
+	listens := t.dup(raw)
+	t.must(unix.Listen(listens, 1))
+	return listens
 }
 
 func (t *trial) dup(raw int) int {
@@ -67,7 +84,10 @@ func (t *trial) unixConn(raw int) *net.UnixConn {
 // rest reads to the end of file, or until the patience is at an end.
 func (t *trial) rest(c net.Conn) string {
 	c.SetReadDeadline(time.Now().Add(t.patience))
-	all, _ := io.ReadAll(c)
+	all, err := io.ReadAll(c)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.fault("the caller hears of no end within %v, behind %s", t.patience, quote(string(all)))
+	}
 	return string(all)
 }
 

@@ -117,7 +117,7 @@ var rulesDescriptors = []rule{
 				t.fault("ended by %s%s", what, r.report())
 			}
 		}
-		for _, line := range []string{"no-such-option x", "linger", "name"} {
+		for _, line := range []string{"no-such-option x", "linger", "name", "control-fd 3", strings.Repeat("name "+host+"\n", 4000)} {
 			c := t.call()
 			options := c.feed(8)
 			r := c.start(s.to("--options-fd", "8")...)
@@ -148,11 +148,15 @@ var rulesDescriptors = []rule{
 		if m := s.met(); len(m.clients) == 0 {
 			t.fault("the server saw no certificate")
 		}
+	}},
+	{"fd-session", "A key, certificate or session may be given as fd:N wherever a file may", nothing, func(t *trial) {
 		keeping, file := t.serve(talk, onlyTLS13, keepingTickets), t.path(".session")
 		for _, resumed := range []string{"no", "yes"} {
 			c := t.call()
 			c.give(7, t.open(file, unix.O_RDWR|unix.O_CREAT))
-			c.start(keeping.to("--session", "fd:7")...).expect(0, "resumed "+resumed, "ready")
+			r := c.start(keeping.to("--session", "fd:7")...)
+			r.orLacks(noSessions)
+			r.expect(0, "resumed "+resumed, "ready")
 		}
 	}},
 	{"fd-files-limit", "its end must come within 30 seconds", slow, func(t *trial) {
@@ -206,6 +210,19 @@ var rulesDescriptors = []rule{
 		c := t.call()
 		c.give(0, t.open("/dev/null", unix.O_WRONLY))
 		c.start(t.serve(quiet).to()...).expectError(1, "usage")
+		for what, make := range map[string]func() int{
+			"of messages":  func() int { return t.unixSocket(unix.SOCK_SEQPACKET) },
+			"of datagrams": func() int { return t.unixSocket(unix.SOCK_DGRAM) },
+			"that listens": t.listening,
+		} {
+			for n, args := range map[int][]string{0: t.to("localhost:1"), 1: t.to("localhost:1"), 5: append([]string{"connect", "--net-fd", "5"}, t.trusted()...)} {
+				c := t.call()
+				c.give(n, make())
+				if r := c.start(args...); !r.saysSoon("usage", 1) {
+					t.fault("a socket %s is taken for descriptor %d%s", what, n, r.report())
+				}
+			}
+		}
 	}},
 	{"control-unread", "tlsify never waits for a reader of the control channel", nothing, func(t *trial) {
 		for _, kind := range []string{"pipe", "socket"} {

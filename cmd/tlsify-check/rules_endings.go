@@ -92,9 +92,13 @@ var rulesEndings = []rule{
 		t.each(func(t *trial, version change) {
 			c := t.call()
 			c.feed(0) // held open
-			r := c.start(t.serve(cut, version).to()...)
+			s := t.serve(cut, version)
+			r := c.start(s.to()...)
 			r.expect(6, "ready", "truncated", "end 6")
 			r.wantOut(greeting)
+			if m := s.met(); m.ended == "close_notify" {
+				t.fault("the peer is told of an end")
+			}
 		})
 	}},
 	{"truncated-after-ours", "Where our close_notify had gone before, the line for a person says so and names --eof hold", nothing, func(t *trial) {

@@ -107,6 +107,7 @@ var rulesForms = []rule{
 			{"localhost", []string{"localhost." + port}},
 			{"", []string{s.address}},
 			{host, []string{"--name", host, s.address}},
+			{"localhost", []string{"--name", host, "localhost" + port}},
 			{"", []string{"--name", "127.0.0.1", s.address}},
 			{"alias.tlsify-check.test", []string{"--sni", "alias.tlsify-check.test", "localhost" + port}},
 			{"", []string{"--sni", "none", "localhost" + port}},

@@ -71,7 +71,7 @@ var lateMessages = map[string][]byte{
 }
 
 // toForge has a server agree to a suite of TLS 1.2 that can be forged.
-func toForge(s *server) { s.config.CipherSuites = []uint16{forgeable} }
+func toForge(s *server) { onlySuite(forgeable)(s) }
 
 // oddly says hello, and then a handshake message.
 func oddly(message []byte) play {

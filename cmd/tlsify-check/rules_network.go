@@ -18,6 +18,12 @@ import (
 const theProxies = "--proxy http://..|socks5://.."
 
 var rulesNetwork = []rule{
+	{"families", "-4 and -6 dial only such addresses", nothing, func(t *trial) {
+		s := t.serve(talk)
+		name := strings.Replace(s.address, "127.0.0.1", "localhost", 1)
+		t.call().start(t.to(name, "-4")...).expect(0, "dialed "+literal(s.address), "ready")
+		t.call().start(t.to(name, "-6")...).expectError(3, "resolve|connect")
+	}},
 	{"proxy", theProxies + " (its password by --options-fd; in argv it is usage)", nothing, func(t *trial) {
 		s := t.serve(talk)
 		asked := make(chan string, 10)

@@ -68,6 +68,7 @@ var rulesOptions = []rule{
 		file := t.path(".session")
 		connect := func(resumed string, args ...string) {
 			r := t.call().start(s.to(append([]string{"--session", file}, args...)...)...)
+			r.orLacks(noSessions)
 			r.expect(0, "resumed "+resumed, "ready")
 		}
 		connect("no")
@@ -81,7 +82,9 @@ var rulesOptions = []rule{
 	{"session-once", "is used once, and is replaced by rename under a lock, mode 0600", nothing, func(t *trial) {
 		s := t.serve(talk, onlyTLS13, keepingTickets)
 		file := t.path(".session")
-		t.call().start(s.to("--session", file)...).expect(0, "resumed no", "ready")
+		r := t.call().start(s.to("--session", file)...)
+		r.orLacks(noSessions)
+		r.expect(0, "resumed no", "ready")
 		t.mode(file)
 		before, err := os.ReadFile(file)
 		t.must(err)
@@ -93,6 +96,7 @@ var rulesOptions = []rule{
 	{"binding", "--binding tls-exporter|tls-server-end-point", nothing, func(t *trial) {
 		s := t.serve(talk, onlyTLS13)
 		r := t.call().start(s.to("--binding", "tls-exporter")...)
+		r.orLacks(noBinding)
 		r.expect(0, "binding tls-exporter .+", "ready")
 		m := s.met()
 		want, err := m.state.ExportKeyingMaterial("EXPORTER-Channel-Binding", nil, 32)
@@ -104,9 +108,12 @@ var rulesOptions = []rule{
 		r.expect(0, "binding tls-server-end-point .+", "ready")
 	}},
 	{"keylog", "--keylog FILE", nothing, func(t *trial) {
-		log := t.path(".log")
+		const before = "# was there before\n"
+		log := t.file(".log", []byte(before))
 		s := t.serve(talk, onlyTLS13)
-		t.call().start(s.to("--keylog", log)...).expect(0, "ready")
+		r := t.call().start(s.to("--keylog", log)...)
+		r.orLacks(noKeyLog)
+		r.expect(0, "ready")
 		mine := s.met().secrets.String()
 		theirs, _ := os.ReadFile(log)
 		for line := range strings.Lines(mine) {
@@ -114,8 +121,8 @@ var rulesOptions = []rule{
 				t.fault("the file lacks a line that the server has")
 			}
 		}
-		if len(theirs) == 0 {
-			t.fault("the file is empty")
+		if !strings.HasPrefix(string(theirs), before) || len(theirs) == len(before) {
+			t.fault("what was in the file is not appended to")
 		}
 	}},
 	{"starttls", "--starttls PROTO", nothing, func(t *trial) {

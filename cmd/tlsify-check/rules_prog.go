@@ -4,6 +4,9 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 var rulesProg = []rule{
@@ -17,6 +20,26 @@ var rulesProg = []rule{
 		if got := r.err.all(t.patience); got != "it said there and back\n" {
 			t.fault("with --prog-fds 0,1: %s", r.report())
 		}
+	}},
+	{"prog-end", "With --prog-fds IN,OUT,END it can read on END how what the peer sent has ended, one line and then end of file", nothing, func(t *trial) {
+		for how, p := range map[string]play{"closed peer": greet, "truncated": cut, "error tls-protocol": badRecord} {
+			r := t.call().start(append(t.serve(p).to("--prog-fds", "6,7,8"), prog("cat <&6; cat <&8")...)...)
+			r.status()
+			r.wantOut(greeting + how + "\n")
+		}
+	}},
+	{"prog-signal", "Where a signal ... ends tlsify, PROG gets that signal ...; if it is still there when --linger is over it is left to itself, and the status is 128+n all the same", nothing, func(t *trial) {
+		for name, signal := range map[string]syscall.Signal{"TERM": unix.SIGTERM, "INT": unix.SIGINT, "HUP": unix.SIGHUP} {
+			r := t.call().start(append(t.serve(quiet).to(), prog("trap 'echo got "+name+"; exit 3' "+name+"; echo up; n=0; while [ $n -lt 400 ]; do sleep 0.05; n=$((n+1)); done")...)...)
+			t.becomes(func() bool { return r.out.text() != "" })
+			r.signal(signal)
+			r.expect(3, "ready", "end 3")
+			r.wantOut("up\ngot " + name + "\n")
+		}
+		r := t.call().start(append(t.serve(quiet).to("--linger", "200ms"), prog("trap '' TERM; echo up; sleep 2")...)...)
+		t.becomes(func() bool { return r.out.text() != "" })
+		r.signal(unix.SIGTERM)
+		r.expect(143, "ready", "end 143")
 	}},
 	{"prog-verified-only", "With -- PROG, PROG starts only after the handshake is verified", nothing, func(t *trial) {
 		started := t.path("")

@@ -124,6 +124,7 @@ var rulesServer = []rule{
 		t.acceptOne("require, none", append(trust, "--client-auth", "require"), "", "4 client-cert")
 		t.acceptOne("require, a good one", append(trust, "--client-auth", "require"), "client", "0")
 		t.acceptOne("require, a bad one", append(trust, "--client-auth", "require"), "other-client", "5 cert-untrusted")
+		t.acceptOne("require, a server's", append(trust, "--client-auth", "require"), "good", "5 cert-purpose")
 		t.acceptOne("require, a pin", []string{"--client-auth", "require", "--pin", t.authority.chains["client"].pin()}, "client", "0")
 		t.acceptOne("require, another's pin", []string{"--client-auth", "require", "--pin", t.authority.chains["good"].pin()}, "client", "5 pin-mismatch")
 		t.acceptOne("require, no trust", []string{"--client-auth", "require"}, "", "1 usage")
@@ -138,6 +139,7 @@ var rulesServer = []rule{
 			r, ours := c.accepting("--ticket-key", key)
 			client, err := t.join(ours, config)
 			if err != nil {
+				r.orLacks(noSessions)
 				t.fatal("%v%s", err, r.report())
 			}
 			io.WriteString(caller, greeting)

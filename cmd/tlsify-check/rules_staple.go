@@ -46,6 +46,7 @@ var rulesStaple = []rule{
 			config.ServerName = name
 			client, err := t.join(ours, config)
 			if err != nil {
+				r.orLacks(noStaples)
 				t.fatal("%v%s", err, r.report())
 			}
 			client.ask("")

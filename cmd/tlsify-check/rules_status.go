@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"strings"
 )
 
@@ -42,6 +43,16 @@ var rulesStatus = []rule{
 		t.call().start(t.instead(saying("\x15\x03\x01\x00\x02\x02\x46")).to()...).expectError(4, "tls-version")
 		t.call().start(t.serve(talk, onlyTLS12).to("--min-security", "tls13")...).expectError(4, "tls-version")
 	}},
+	{"old-version", "RFC 9325 security level: versions before TLS 1.2", nothing, func(t *trial) {
+		old := func(s *server) { s.config.MinVersion, s.config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }
+		t.call().start(t.serve(talk, old).to()...).expectError(4, "tls-version")
+	}},
+	{"weak-suites", "RFC 9325 security level: suites without forward secrecy or authenticated encryption", tls12, func(t *trial) {
+		for chain, suite := range map[string]uint16{"good": tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, "rsa": tls.TLS_RSA_WITH_AES_128_GCM_SHA256} {
+			r := t.call().start(t.serve(talk, onlyTLS12, with(chain), onlySuite(suite)).to()...)
+			r.expectError(4, "tls-alert|security-level")
+		}
+	}},
 	{"status-lost", "7 TLS or network failure after ready: tls-protocol, network-io", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) {
 			c := t.call()
@@ -61,9 +72,11 @@ var rulesStatus = []rule{
 		s := t.serve(talk, onlyTLS13, keepingTickets)
 		file := t.path(".session")
 		good := t.authority.chains["good"]
-		t.call().start(s.to("--session", file)...).expect(0, "resumed no", "ready")
+		r := t.call().start(s.to("--session", file)...)
+		r.orLacks(noSessions)
+		r.expect(0, "resumed no", "ready")
 		t.call().start(s.to("--session", file)...).expect(0, "peer-pin "+literal(good.pin()), "resumed yes", "verified trust( .*)?", "ready")
-		r := t.call().start(s.to("--session", file, "--pin", t.authority.chains["second"].pin())...)
+		r = t.call().start(s.to("--session", file, "--pin", t.authority.chains["second"].pin())...)
 		r.expectError(5, "pin-mismatch")
 	}},
 }

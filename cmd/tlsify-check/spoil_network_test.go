@@ -3,6 +3,7 @@ package main
 import "strings"
 
 var spoilsNetwork = []spoil{
+	{"any-family", "families", func(w *wrapper) { w.dropSwitch("-6") }},
 	{"no-proxy", "proxy proxy-socks proxy-refuses proxy-nonsense proxy-silent", func(w *wrapper) { w.drop("--proxy") }},
 	{"resolves-itself", "proxy-socks", func(w *wrapper) {
 		for i, arg := range w.args {

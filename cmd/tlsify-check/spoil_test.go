@@ -41,9 +41,17 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 	{"facts-on-2", "form-others", func(w *wrapper) { w.files = func(files []uintptr) { files[1], files[2] = files[2], files[1] } }},
 	{"name-always-wrong", "host-address", func(w *wrapper) { w.addUnless("--name", "wrong.test") }},
 	{"sni-address", "host-sni", func(w *wrapper) { w.addUnless("--sni", "sent.test") }},
+	{"sni-name", "host-sni", func(w *wrapper) {
+		if w.option("--name") == host {
+			w.addUnless("--sni", host)
+		}
+	}},
 	{"no-sni", "host-sni host-u-label", func(w *wrapper) { w.addUnless("--sni", "none") }},
 
 	{"prog-on-0-and-1", "prog-fds", func(w *wrapper) { w.addUnless("--prog-fds", "0,1") }},
+	{"prog-hears-no-end", "prog-end", func(w *wrapper) { w.wraps("sh", "-c", `exec 8</dev/null; exec "$@"`, "sh") }},
+	{"signal-over-prog", "prog-signal", func(w *wrapper) { w.exits(3, 143) }},
+	{"prog-not-told", "prog-signal", func(w *wrapper) { w.wraps("sh", "-c", `trap '' TERM INT HUP; exec "$@"`, "sh") }},
 	{"prog-too-early", "prog-verified-only", func(w *wrapper) {
 		if at := slices.Index(w.args, "--"); at >= 0 {
 			exec.Command(w.args[at+1], w.args[at+2:]...).Run()
@@ -95,6 +103,7 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 			w.exits(5, 0)
 		}
 	}},
+	{"any-purpose", "client-auth refuse-client", func(w *wrapper) { w.says("error cert-purpose ", "error cert-untrusted ") }},
 	{"asks-no-client", "client-auth", func(w *wrapper) { w.drop("--client-auth", "--client-trust") }},
 	{"no-tickets", "ticket-key", func(w *wrapper) { w.drop("--ticket-key") }},
 	{"one-certificate", "certificates-by-name", func(w *wrapper) { w.once("--cert", false); w.once("--key", false) }},
@@ -124,7 +133,7 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 	{"fd-files-no-limit", "fd-files-limit", func(w *wrapper) {
 		w.files = func(files []uintptr) { files[7] = callers(-1).Fd() }
 	}},
-	{"no-fd-files", "fd-files", func(w *wrapper) {
+	{"no-fd-files", "fd-files fd-session", func(w *wrapper) {
 		for i, arg := range w.args {
 			w.args[i] = strings.Replace(arg, "fd:", "/nowhere/", 1)
 		}
@@ -144,12 +153,13 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 	{"lax", "refuse-no-san refuse-untrusted refuse-self-signed refuse-expired refuse-not-yet-valid refuse-client refuse-constraint refuse-wrong-name prog-verified-only trust-file", func(w *wrapper) { w.isLax() }},
 	{"no-pins", "refuse-other-pin pins resumed-judged trust-none", func(w *wrapper) { w.drop("--pin") }},
 	{"no-lists", "refuse-revoked", func(w *wrapper) { w.drop("--crl") }},
-	{"vague", "refuse-weak refuse-malformed status-handshake client-cert-refused status-version", func(w *wrapper) {
+	{"vague", "refuse-weak refuse-malformed status-handshake client-cert-refused status-version old-version weak-suites", func(w *wrapper) {
 		w.says("error cert-weak ", "error cert-untrusted ", "error cert-malformed ", "error cert-untrusted ", "error tls-protocol ", "error tls-alert ",
-			"error client-cert ", "error tls-alert ", "error tls-version ", "error tls-alert ")
+			"error client-cert ", "error tls-alert ", "error tls-version ", "error tls-alert ", "error tls-alert ", "error tls-protocol ")
 	}},
 	{"no-evidence", "evidence control-peer", func(w *wrapper) { w.mute("peer-pin") }},
 	{"no-names", "control-peer", func(w *wrapper) { w.mute("peer-name") }},
+	{"no-subject", "control-peer", func(w *wrapper) { w.mute("peer-subject") }},
 	{"one-reason", "evidence", func(w *wrapper) {
 		errors := 0
 		w.line = func(line string) []string {
@@ -164,6 +174,22 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 
 	{"own-roots", "trust-system", func(w *wrapper) {
 		w.env = slices.DeleteFunc(w.env, func(e string) bool { return strings.HasPrefix(e, "SSL_CERT_FILE=") })
+	}},
+	{"system-as-well", "trust-file", func(w *wrapper) {
+		if w.has("--trust") {
+			w.add("--trust", "system")
+		}
+	}},
+	{"wildcard-for-all-below", "names-matched", func(w *wrapper) {
+		for i, arg := range w.args {
+			w.args[i] = strings.Replace(arg, "a.server.wild.test", "server.wild.test", 1)
+		}
+	}},
+	{"pin-instead", "pin-in-addition", func(w *wrapper) {
+		if w.has("--pin") {
+			w.drop("--trust", "--name")
+			w.add("--trust", "none")
+		}
 	}},
 	{"last-trust", "trust-file", func(w *wrapper) { w.once("--trust", true) }},
 	{"host-as-well", "names", func(w *wrapper) { w.add("--name", "localhost") }},
@@ -257,6 +283,7 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 	{"no-session", "session session-once resumed-judged", func(w *wrapper) { w.drop("--session") }},
 	{"other-binding", "binding", func(w *wrapper) { w.says("binding tls-exporter ", "binding tls-exporter AAAA") }},
 	{"no-key-log", "keylog", func(w *wrapper) { w.drop("--keylog") }},
+	{"key-log-replaced", "keylog", func(w *wrapper) { w.before = func() { os.Truncate(w.option("--keylog"), 0) } }},
 	{"no-starttls", "starttls", func(w *wrapper) { w.drop("--starttls") }},
 	{"starttls-refusal-is-network", "starttls", func(w *wrapper) { w.says("error starttls ", "error network-io ") }},
 	{"any-engine", "engine-unknown", func(w *wrapper) { w.drop("--engine") }},
@@ -300,6 +327,8 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 		w.hear = func(line string) string { return strings.TrimPrefix(line, "close") }
 	}},
 
+	{"urgent-lost", "urgent", func(w *wrapper) { w.in = copies }},
+	{"takes-messages", "wrong-descriptors", func(w *wrapper) { w.in = copies }},
 	{"reply-lost", "half-close control-close", func(w *wrapper) {
 		w.out = func(from, to *os.File) {
 			io.ReadFull(from, make([]byte, len("late reply\n")))
@@ -318,6 +347,9 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 		}
 	}},
 	{"stays", "peer-ends-pipes peer-ends-tls12", func(w *wrapper) { w.stays() }},
+	{"never-ends-1", "peer-ends-socket", func(w *wrapper) {
+		w.out = func(from, to *os.File) { io.Copy(to, from) }
+	}},
 	{"ends-at-once", "peer-ends-socket", func(w *wrapper) {
 		var over atomic.Bool
 		w.in = func(from, to *os.File) {

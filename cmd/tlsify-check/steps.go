@@ -60,6 +60,11 @@ var classicGroups = []tls.CurveID{tls.X25519, tls.CurveP256}
 // before anything ends.
 func keepingTickets(s *server) { s.config.SessionTicketsDisabled = false }
 
+// onlySuite has the server agree to one suite of TLS 1.2.
+func onlySuite(suite uint16) change {
+	return func(s *server) { s.config.CipherSuites = []uint16{suite} }
+}
+
 // everyByte is all bytes, with lines that other programs take for commands,
 // and more than a record.
 func everyByte() string {

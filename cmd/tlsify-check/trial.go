@@ -138,9 +138,11 @@ func (t *trial) file(suffix string, content []byte) string {
 }
 
 // quote shortens what a fault quotes.
-func quote(text string) string {
-	if len(text) > 400 {
-		text = text[:200] + " ... " + text[len(text)-200:]
+func quote(text string) string { return quoteTo(400, text) }
+
+func quoteTo(most int, text string) string {
+	if len(text) > most {
+		text = text[:most/2] + " ... " + text[len(text)-most/2:]
 	}
 	return fmt.Sprintf("%q", strings.TrimSuffix(text, "\n"))
 }

@@ -41,14 +41,15 @@ type wrapper struct {
 
 // spoiled runs tlsify with one thing spoiled, and does not return.
 func spoiled(name string, args []string) {
-	at := slices.IndexFunc(spoils, func(s spoil) bool { return s.name == name })
+	all := slices.Concat(spoils, otherWays)
+	at := slices.IndexFunc(all, func(s spoil) bool { return s.name == name })
 	if at < 0 {
 		fmt.Fprintln(os.Stderr, "no such spoil:", name)
 		os.Exit(99)
 	}
 	signal.Ignore(unix.SIGPIPE)
 	w := &wrapper{args: args, env: os.Environ()}
-	spoils[at].do(w)
+	all[at].do(w)
 	os.Exit(w.run())
 }
 
