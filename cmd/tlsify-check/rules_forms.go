@@ -43,7 +43,7 @@ var rulesForms = []rule{
 	{"form-net-fds", "--net-fd N[,M] ... the network, where the caller dialled or spoke plaintext first", nothing, func(t *trial) {
 		c := t.call()
 		network := twoPipes{c.capturePipe(6), c.feed(5)}
-		s := t.newServer(func(m *meeting) { io.WriteString(m, greeting); m.readAll(); m.CloseWrite() })
+		s := t.newServer(greet)
 		go s.meet(network)
 		r := c.start(append([]string{"connect", "--net-fd", "5,6"}, t.trusted()...)...)
 		r.expect(0, "ready")

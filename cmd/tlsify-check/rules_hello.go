@@ -161,7 +161,7 @@ func (r *run) orLacks(what string) {
 
 // groupName is what PROGRAM calls a group. Where it does not say there is no verdict.
 func (t *trial) groupName(group tls.CurveID) string {
-	r := t.call().start(t.serve(quiet, onlyGroup(group)).to()...)
+	r := t.call().start(t.serve(talk, onlyGroup(group)).to()...)
 	r.expect(0, "ready")
 	names := r.values("group")
 	if len(names) == 0 {
