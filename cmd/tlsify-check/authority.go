@@ -103,6 +103,11 @@ func newAuthority(dir string) (*authority, error) {
 	}
 	leaf("untrusted", a.other, ecdsaKey, nil)
 	leaf("self-signed", nil, ecdsaKey, nil)
+	outdated := ca(a.root, "tlsify-check outdated", func(c *x509.Certificate) {
+		c.NotBefore, c.NotAfter = time.Now().Add(-48*time.Hour), time.Now().Add(-24*time.Hour)
+	})
+	leaf("below-expired", outdated, ecdsaKey, nil)
+	leaf("below-leaf", a.chains["good"], ecdsaKey, nil)
 	leaf("rsa", a.intermediate, rsaKey(2048), nil)
 	leaf("weak", a.intermediate, rsaKey(1024), nil)
 	leaf("constraint", elsewhere, ecdsaKey, nil)

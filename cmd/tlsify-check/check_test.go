@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tlsify/engine/enginetest/raced"
 )
 
 // TestMain makes a second program of the test binary: the real tlsify, with one
@@ -72,7 +74,12 @@ func TestOwnProgram(t *testing.T) {
 	for _, engine := range []string{"std", "utls", "pq"} {
 		t.Run(engine, func(t *testing.T) {
 			var out, complaints strings.Builder
-			status := check(append(slowOption(), "-engine", engine, program), &out, &complaints)
+			options := slowOption()
+			if options != nil && raced.Times() == 1 {
+				// Nine rules waited for the 10 seconds of --eof-wait and were not about that.
+				options = append(options, "-patience", "9s")
+			}
+			status := check(append(options, "-engine", engine, program), &out, &complaints)
 			if status != 0 || complaints.Len() > 0 {
 				t.Errorf("status %d %s\n%s", status, complaints.String(), failures(out.String()))
 			}

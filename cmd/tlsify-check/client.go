@@ -16,6 +16,14 @@ func (t *trial) clientConfig() *tls.Config {
 	return &tls.Config{RootCAs: t.authority.pool(), ServerName: host, MinVersion: tls.VersionTLS12}
 }
 
+// clientOf is a client's settings for the version that a change gives a server.
+func (t *trial) clientOf(version change) *tls.Config {
+	config, settings := t.clientConfig(), &server{config: &tls.Config{}}
+	version(settings)
+	config.MinVersion, config.MaxVersion = max(config.MinVersion, settings.config.MinVersion), settings.config.MaxVersion
+	return config
+}
+
 // join makes a client of a connection.
 func (t *trial) join(conn net.Conn, config *tls.Config) (*end, error) {
 	conn.SetDeadline(time.Now().Add(t.patience))

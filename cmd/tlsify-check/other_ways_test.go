@@ -26,7 +26,11 @@ var otherWays = []spoil{
 		}
 	}},
 	{"text-has-spaces", "control-lines", func(w *wrapper) { w.says("error usage ", "error usage so:  ") }},
-	{"engine-lacks-much", "groups no-common-group no-common-group-server binding keylog session session-once resumed-judged fd-session ticket-key staple-file", func(w *wrapper) {
+	{"engine-lacks-much", "groups no-common-group no-common-group-server binding keylog session session-once resumed-judged fd-session ticket-key staple-file min-security", func(w *wrapper) {
+		if w.option("--min-security") == "pq" {
+			w.drop("--min-security")
+			w.add("--groups", "")
+		}
 		for _, option := range strings.Fields("--groups --binding --keylog --session --ticket-key --staple-file") {
 			if w.has(option) {
 				io.WriteString(callers(3), "tlsify 1 other\nerror engine-unsupported no "+option+"\nend 1\n")

@@ -39,7 +39,7 @@ var rulesDescriptors = []rule{
 			c := t.call()
 			caller := c.socket(0, 1)
 			got := take(caller)
-			r := c.start(t.serve(echo, version).to("-v")...)
+			r := c.start(t.serve(echo, version).to("-v", "--eof", "half-close")...)
 			io.WriteString(caller, sent)
 			caller.CloseWrite()
 			r.expect(0, "ready")
@@ -50,7 +50,7 @@ var rulesDescriptors = []rule{
 		for _, chain := range []string{"untrusted", "good"} {
 			c := t.call()
 			c.quietly()
-			r := c.start(t.serve(quiet, with(chain)).to()...)
+			r := c.start(t.serve(quiet, with(chain)).to("--eof", "half-close")...)
 			r.status()
 			if got := r.out.all(t.patience); got != "" {
 				t.fault("on descriptor 1: %s", quote(got))
@@ -88,7 +88,7 @@ var rulesDescriptors = []rule{
 		in := c.feed(4)
 		c.control = "3,4"
 		c.feed(0)
-		r := c.start(t.serve(quiet).to()...)
+		r := c.start(t.serve(quiet).to("--eof", "half-close")...)
 		r.await("ready")
 		io.WriteString(in, "close\n")
 		r.expect(0, "ready", "closed local")
@@ -97,7 +97,7 @@ var rulesDescriptors = []rule{
 		c.feed(0)
 		control := c.socket(3)
 		c.said = take(control)
-		r = c.start(t.serve(quiet).to()...)
+		r = c.start(t.serve(quiet).to("--eof", "half-close")...)
 		r.await("ready")
 		io.WriteString(control, "close\n")
 		r.expect(0, "ready", "closed local")
@@ -138,7 +138,7 @@ var rulesDescriptors = []rule{
 		c := t.call()
 		trust, cert, key := c.feed(7), c.feed(8), c.feed(9)
 		s := t.serve(quiet, onlyTLS13, askingClients)
-		r := c.start("connect", "--name", host, "--trust", "fd:7", "--cert", "fd:8", "--key", "fd:9", s.address)
+		r := c.start("connect", "--name", host, "--trust", "fd:7", "--cert", "fd:8", "--key", "fd:9", "--eof", "half-close", s.address)
 		client := t.authority.chains["client"]
 		for f, content := range map[*os.File][]byte{trust: t.authority.root.pem(), cert: client.pem(), key: client.keyPEM()} {
 			f.Write(content)
@@ -183,7 +183,7 @@ var rulesDescriptors = []rule{
 		c := t.call()
 		in := c.feed(0)
 		unnamed := map[int]*captured{4: c.capture(4), 9: c.capture(9), 200: c.capture(200)}
-		r := c.start(t.serve(dwell).to()...)
+		r := c.start(t.serve(dwell).to("--eof", "half-close")...)
 		r.await("ready")
 		for n, end := range unnamed {
 			if !t.becomes(end.over) {
@@ -192,6 +192,30 @@ var rulesDescriptors = []rule{
 		}
 		in.Close()
 		r.expect(0)
+	}},
+	{"closed-0-1-2", "A closed 0, 1 or 2 cannot be told from /dev/null", nothing, func(t *trial) {
+		for _, closed := range [][]int{{0}, {1}, {2}, {0, 1, 2}} {
+			for chain, status := range map[string]int{"good": 0, "expired": 5} {
+				s := t.serve(talk, with(chain))
+				c := t.call()
+				for _, n := range closed {
+					c.leaveOut(n)
+				}
+				r := c.start(s.to()...)
+				got := r.status()
+				if got == 1 && closed[0] != 2 {
+					continue // a program that can tell may call it usage
+				}
+				if got != status {
+					t.fault("%v closed, a chain that is %s: status %d%s", closed, chain, got, r.report())
+					continue
+				}
+				m := s.met() // whose handshake would fail at anything in clear
+				if m.got != "" || (m.failed == nil) != (status == 0) {
+					t.fault("%v closed, a chain that is %s: the server got %s and %v%s", closed, chain, quote(m.got), m.failed, r.report())
+				}
+			}
+		}
 	}},
 	{"wrong-descriptors", "A named one that is not open for what it is for, or is something of the runtime's own, is usage", nothing, func(t *trial) {
 		for _, args := range [][]string{
@@ -252,7 +276,7 @@ var rulesDescriptors = []rule{
 		c.give(3, theirs)
 		c.control = "3,4"
 		plain := c.feed(0)
-		r := c.start(t.serve(quiet).to()...)
+		r := c.start(t.serve(quiet).to("--eof", "half-close")...)
 		const commands = 40_000
 		word := strings.Repeat("x", 56)
 		io.WriteString(in, strings.Repeat(word+"\n", commands)) // waits until they are read
@@ -318,7 +342,7 @@ func (t *trial) keepsFlags(kind string, nonblocking bool) {
 	give(5, t.rawOf(conn.(*net.TCPConn)))
 	conn.Close()
 	before := t.flags(mine)
-	r := c.start(append([]string{"connect", "--net-fd", "5"}, t.trusted()...)...)
+	r := c.start(append([]string{"connect", "--net-fd", "5", "--eof", "half-close"}, t.trusted()...)...)
 	c.said = take(c.asFile(controlR))
 	r.await("ready")
 	t.becomes(func() bool { return unread(mine[0]) <= 0 })

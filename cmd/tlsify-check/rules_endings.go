@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"io"
 	"strings"
 	"syscall"
@@ -27,15 +26,12 @@ var rulesEOF = []rule{
 	}},
 	{"eof-auto-server", "auto, the default: half-close ... for a server", serverSide, func(t *trial) {
 		t.each(func(t *trial, version change) {
-			config, settings := t.clientConfig(), &server{config: &tls.Config{}}
-			version(settings)
-			config.MinVersion, config.MaxVersion = max(config.MinVersion, settings.config.MinVersion), settings.config.MaxVersion
 			c := t.call()
 			in := c.feed(0)
 			r, ours := c.accepting()
 			io.WriteString(in, "all")
 			in.Close()
-			client, err := t.join(ours, config)
+			client, err := t.join(ours, t.clientOf(version))
 			t.must(err)
 			if got, ended := client.hear(); got != "all" || ended != "close_notify" {
 				t.fault("the client got %s and %s", quote(got), ended)

@@ -113,6 +113,9 @@ var rulesForms = []rule{
 			{"", []string{"--sni", "none", "localhost" + port}},
 		} {
 			r := t.call().start(slices.Concat([]string{"connect"}, trust, c.args)...)
+			if c.args[0] == "localhost."+port && r.saysSoon("resolve", 3) {
+				continue // many a system's file of hosts knows only the name without the dot
+			}
 			r.expect(0, "ready")
 			if m := s.met(); m.hello.ServerName != c.sent {
 				t.fault("%s: sent %q, want %q", strings.Join(c.args, " "), m.hello.ServerName, c.sent)

@@ -46,7 +46,7 @@ var rulesHello = []rule{
 		s := t.serve(talk)
 		t.call().start(s.to("--groups", "no-such-group")...).expectError(1, "usage|engine-unsupported")
 		for _, list := range []string{"", ",", t.groupName(tls.X25519) + ","} {
-			t.call().start(s.to("--groups", list)...).expectError(1, "usage")
+			t.call().start(s.to("--groups", list)...).expectError(1, "usage|engine-unsupported")
 		}
 	}},
 	{"no-common-group", "4 the handshake failed: tls-alert, ... no-common-group", nothing, func(t *trial) {

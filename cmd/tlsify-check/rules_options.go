@@ -15,7 +15,7 @@ import (
 var rulesIdentity = []rule{
 	{"client-cert", "A client certificate (--cert, --key) is sent only to a verified server and only under TLS 1.3, where it is encrypted", nothing, func(t *trial) {
 		client := t.authority.chains["client"]
-		cert := []string{"--cert", t.file(".pem", client.pem()), "--key", t.file(".key", client.keyPEM())}
+		cert := []string{"--eof", "half-close", "--cert", t.file(".pem", client.pem()), "--key", t.file(".key", client.keyPEM())}
 		s := t.serve(quiet, onlyTLS13, askingClients)
 		t.call().start(s.to(cert...)...).expect(0, "ready")
 		if m := s.met(); len(m.clients) == 0 || !m.clients[0].Equal(client.leaf) {
@@ -39,7 +39,7 @@ var rulesIdentity = []rule{
 	{"client-cert-in-clear", "unless --client-cert-in-clear", tls12, func(t *trial) {
 		client := t.authority.chains["client"]
 		s := t.serve(quiet, onlyTLS12, askingClients)
-		t.call().start(s.to("--client-cert-in-clear", "--cert", t.file(".pem", client.pem()), "--key", t.file(".key", client.keyPEM()))...).expect(0, "ready")
+		t.call().start(s.to("--eof", "half-close", "--client-cert-in-clear", "--cert", t.file(".pem", client.pem()), "--key", t.file(".key", client.keyPEM()))...).expect(0, "ready")
 		if m := s.met(); len(m.clients) == 0 {
 			t.fault("the server saw no certificate")
 		}

@@ -48,6 +48,17 @@ var rulesProg = []rule{
 		if _, err := os.Stat(started); err == nil {
 			t.fault("PROG was started")
 		}
+		if t.can&serverSide == 0 {
+			return
+		}
+		r, ours := t.call().accepting(append([]string{"--client-auth", "require", "--client-trust", t.authority.rootFile}, prog("echo >"+started)...)...)
+		if client, err := t.join(ours, t.clientConfig()); err == nil {
+			client.hear()
+		}
+		r.expectError(104, "client-cert")
+		if _, err := os.Stat(started); err == nil {
+			t.fault("PROG of accept was started")
+		}
 	}},
 	{"prog-env", "It finds TLSIFY_PROTOCOL, TLSIFY_PEER_PIN, TLSIFY_VERIFIED and the like in its environment; inherited ones of these names are removed first", nothing, func(t *trial) {
 		c := t.call()

@@ -28,6 +28,21 @@ var rulesServer = []rule{
 			t.fault("the client got %s and %s, the caller %s", quote(got), ended, quote(back))
 		}
 	}},
+	{"accept-truncated", "A stream that ends without close_notify is truncated and status 6", serverSide, func(t *trial) {
+		t.each(func(t *trial, version change) {
+			c := t.call()
+			c.feed(0) // held open
+			r, ours := c.accepting()
+			client, err := t.join(ours, t.clientOf(version))
+			if err != nil {
+				t.fatal("%v%s", err, r.report())
+			}
+			io.WriteString(client, "half")
+			ours.(*net.TCPConn).CloseWrite() // what lies unread there would make a reset of an end
+			r.expect(6, "ready", "truncated", "end 6")
+			r.wantOut("half")
+		})
+	}},
 	{"accept-prog", "with PROG it defaults to 0", serverSide, func(t *trial) {
 		ours, theirs := t.tcpPair()
 		c := t.call()

@@ -37,6 +37,7 @@ var rulesStatus = []rule{
 		t.call().start(t.instead(saying(strings.Repeat("\xde\xad\xbe\xef\x01\x80", 200))).to()...).expectError(4, "tls-protocol")
 		t.call().start(t.instead(saying("\x16\x03\x03\xff\xff"+strings.Repeat("\x00", 0xffff))).to()...).expectError(4, "tls-protocol")
 		t.call().start(t.instead(saying("\x15\x03\x03\x00\x02\x02\x28")).to()...).expectError(4, "tls-alert")
+		t.call().start(t.instead(saying("\x15\x03\x03\x00\x02\x01\x00")).to()...).expectError(4, "tls-alert") // a close_notify
 		t.call().start(t.serve(talk, alpn("h3")).to("--alpn", "h2")...).expectError(4, "tls-alert")
 	}},
 	{"status-version", "4 the handshake failed: tls-version", nothing, func(t *trial) {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -194,6 +195,35 @@ var rulesStream = []rule{
 		if back := r.out.all(t.patience); back != sent {
 			t.fault("a file: %d bytes came back of %d, or changed ones", len(back), len(sent))
 		}
+	}},
+	{"both-at-once", "Plaintext goes both ways at the same time, unchanged and in order", nothing, func(t *trial) {
+		sent := strings.Repeat(everyByte(), 20)
+		t.each(func(t *trial, version change) {
+			s := t.serve(func(m *meeting) {
+				wrote := make(chan bool)
+				go func() {
+					defer close(wrote)
+					io.WriteString(m, sent)
+				}()
+				m.readAll()
+				<-wrote
+				m.CloseWrite()
+				m.drain()
+			}, version)
+			c := t.call()
+			caller := c.socket(0, 1)
+			r := c.start(s.to("--eof", "half-close")...)
+			caller.SetWriteDeadline(time.Now().Add(t.patience))
+			if n, err := io.WriteString(caller, sent); err != nil { // and reads nothing meanwhile
+				t.fatal("of a caller that does not read %d bytes are taken, of %d: %v%s", n, len(sent), err, r.report())
+			}
+			caller.CloseWrite()
+			back := t.rest(caller)
+			r.expect(0, "ready")
+			if m := s.met(); back != sent || m.got != sent {
+				t.fault("of %d bytes each way the caller has %d, and the server %d", len(sent), len(back), len(m.got))
+			}
+		})
 	}},
 	{"urgent", "A byte that the caller sends as urgent (MSG_OOB) is one among the others", nothing, func(t *trial) {
 		s := t.serve(quiet)

@@ -56,6 +56,8 @@ var rulesCertificates = []rule{
 	refusal("client", "client", "cert-purpose", statusFive+"cert-purpose"),
 	refusal("weak", "weak", "cert-weak", "RFC 9325 security level"),
 	refusal("constraint", "constraint", "cert-constraint", "RFC 5280 paths"),
+	refusal("below-expired", "below-expired", "cert-.*", "RFC 5280 paths"),
+	refusal("below-leaf", "below-leaf", "cert-.*", "RFC 5280 paths"),
 	refusal("malformed", "malformed", "cert-malformed", statusFive+"cert-malformed"),
 	refusal("revoked", "revoked", "cert-revoked", "--crl FILE", "--crl", "CRL"),
 	refusal("other-pin", "good", "pin-mismatch", "A pin is in addition to everything else, as in curl", "--pin", "OTHER-PIN"),
@@ -189,6 +191,7 @@ var rulesTrust = []rule{
 	{"min-security", "--min-security standard|tls13|pq|pq-auth. pq: TLS 1.3 with a standard post-quantum or hybrid key exchange", nothing, func(t *trial) {
 		classic := func(s *server) { s.config.CurvePreferences = classicGroups }
 		r := t.call().start(t.serve(talk).to("--min-security", "pq")...)
+		r.orLacks("no post-quantum key exchange")
 		r.expect(0, "ready")
 		if groups := r.values("group"); len(groups) > 0 && !strings.Contains(groups[0], "MLKEM") {
 			t.fault("the group is %q", groups[0])

@@ -150,7 +150,7 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 	{"loses-silently", "control-lost", func(w *wrapper) { w.mute("lost") }},
 
 	{"any-name", "refuse-wrong-name", func(w *wrapper) { w.add("--name", "other.tlsify-check.test") }},
-	{"lax", "refuse-no-san refuse-untrusted refuse-self-signed refuse-expired refuse-not-yet-valid refuse-client refuse-constraint refuse-wrong-name prog-verified-only trust-file", func(w *wrapper) { w.isLax() }},
+	{"lax", "refuse-no-san refuse-untrusted refuse-self-signed refuse-expired refuse-not-yet-valid refuse-client refuse-constraint refuse-below-expired refuse-below-leaf refuse-wrong-name prog-verified-only trust-file", func(w *wrapper) { w.isLax() }},
 	{"no-pins", "refuse-other-pin pins resumed-judged trust-none", func(w *wrapper) { w.drop("--pin") }},
 	{"no-lists", "refuse-revoked", func(w *wrapper) { w.drop("--crl") }},
 	{"vague", "refuse-weak refuse-malformed status-handshake client-cert-refused status-version old-version weak-suites", func(w *wrapper) {
@@ -328,6 +328,22 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 	}},
 
 	{"urgent-lost", "urgent", func(w *wrapper) { w.in = copies }},
+	{"one-way-at-a-time", "both-at-once", func(w *wrapper) {
+		ended := make(chan struct{})
+		w.in = func(from, to *os.File) {
+			<-ended
+			copies(from, to)
+		}
+		w.out = func(from, to *os.File) {
+			defer close(ended)
+			copies(from, to)
+		}
+	}},
+	{"wants-2", "closed-0-1-2", func(w *wrapper) {
+		if link, _ := os.Readlink("/proc/self/fd/2"); link == "/dev/null" { // which the runtime opens where it is closed
+			os.Exit(1)
+		}
+	}},
 	{"takes-messages", "wrong-descriptors", func(w *wrapper) { w.in = copies }},
 	{"reply-lost", "half-close control-close", func(w *wrapper) {
 		w.out = func(from, to *os.File) {
@@ -365,7 +381,7 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 		}
 	}},
 
-	{"truncated-is-0", "truncated", func(w *wrapper) { w.exits(6, 0) }},
+	{"truncated-is-0", "truncated accept-truncated", func(w *wrapper) { w.exits(6, 0) }},
 	{"truncated-unsaid", "truncated tolerate-truncation", func(w *wrapper) { w.mute("truncated") }},
 	{"drops-the-tail", "truncated-all", func(w *wrapper) {
 		w.out = func(from, to *os.File) {
