@@ -65,6 +65,15 @@ printf ' password secret\n' >>rc
 fetchmail --check --fetchmailrc rc --idfile ids --pidfile pid | grep -q '1 message for me'
 `
 
+// units are read by systemd itself, with another program in tlsify's place, which need not
+// be where they say.
+const units = `
+awk '/^# /{f=$2; next} {print >f}' block
+sed -i 's#/usr/bin/tlsify#/bin/true#' tlsify*.service
+systemd-analyze verify ./tlsify*.socket ./tlsify*.service 2>said || true
+! grep tlsify said
+`
+
 // list has every block of the README, the recipes and the contract.
 var list = []how{
 	{page: "../README.md", begins: "$ printf 'GET", script: page + "serve 443 :443 -- sh page.sh" + play},
@@ -219,6 +228,16 @@ END
 	{page: "recipes.md", begins: "tlsify listen --alpn postgresql", test: "program_postgres"},
 	{page: "recipes.md", begins: "socat UNIX-LISTEN:/run/me", test: "program_ldap"},
 	{page: "recipes.md", begins: "systemd-socket-activate", test: "exec_systemd"},
+	{page: "recipes.md", begins: "# tlsify.socket", tools: []string{"systemd-analyze"}, script: units},
+	{page: "recipes.md", begins: "# tlsify-each.socket", tools: []string{"systemd-analyze"}, script: units},
+	{page: "recipes.md", begins: "exec tlsify listen --control-fd 4", tools: []string{"bash"}, script: `
+		mv key.pem away && printf '#!/bin/sh\necho served\n' >my-server && chmod +x my-server
+		if bash block 3>said 2>why || [ -s said ]; then exit 1; fi
+		mv away key.pem
+		bash block 3>said &
+		await 8443
+		until grep -q '^listening ' said; do sleep 0.05; done
+		[ "$(tlsify localhost:8443 </dev/null)" = served ] && [ "$(wc -l <said)" = 1 ]`},
 	{page: "recipes.md", begins: "openssl s_client -connect", test: "personality_openssl"},
 	{page: "recipes.md", begins: "COPY tlsify", test: "personality_wget"},
 
