@@ -279,6 +279,15 @@ func (j *judge) checkPins(c *conclusion) {
 		if len(pins) > 1 {
 			what = fmt.Sprintf("is none of the %d that are pinned", len(pins))
 		}
-		c.fault(reason(PinMismatch, "the peer's key or certificate %s: if its key was changed on purpose, the pin is now %s", what, KeyPin(j.leaf)))
+		c.fault(reason(PinMismatch, "the peer's key or certificate%s %s: if its key was changed on purpose, the pin is now %s", issuedBy(j.leaf), what, KeyPin(j.leaf)))
 	}
+}
+
+// issuedBy names who issued another certificate than the one that was expected, as a
+// proxy that opens TLS does, whose key nobody should pin in the server's place.
+func issuedBy(leaf *x509.Certificate) string {
+	if bytes.Equal(leaf.RawIssuer, leaf.RawSubject) {
+		return ""
+	}
+	return fmt.Sprintf(", issued by %q,", nameText(leaf.RawIssuer))
 }

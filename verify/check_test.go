@@ -194,6 +194,32 @@ func TestCheckPinsAndTrust(t *testing.T) {
 	}
 	p.Pins = p.Pins[:1]
 	wantCodes(t, p, evidence(leaf), PinMismatch)
+	// Behind a proxy that opens TLS the line told of a new pin, the proxy's, and of nobody
+	// who had issued it.
+	p.TLSA = []TLSA{{daneEE, selectSPKI, matchSHA256, make([]byte, 32)}}
+	for _, test := range []struct {
+		peer *entity
+		want string
+	}{{leaf, `, issued by "CN=CA root",`}, {root, ""}} {
+		_, err := p.Check(evidence(test.peer))
+		rejected, ok := errors.AsType[*Error](err)
+		if !ok {
+			t.Fatal(err)
+		}
+		told := 0
+		for _, r := range rejected.Reasons {
+			if r.Code == PinMismatch {
+				told++
+				if strings.Contains(r.Text, "issued by") != (test.want != "") || !strings.Contains(r.Text, test.want) {
+					t.Errorf("%q, want %q", r.Text, test.want)
+				}
+			}
+		}
+		if told == 0 {
+			t.Errorf("no reason tells of the pin: %v", rejected)
+		}
+	}
+	p.TLSA = nil
 	p.Pins = []Pin{{}}
 	wantCodes(t, p, evidence(leaf), PinMismatch)
 	// A pin does not make good what is wrong otherwise.

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
@@ -212,5 +213,5 @@ func (d *dane) mismatch(leaf *x509.Certificate) Reason {
 		return reason(PinMismatch, "none of the TLSA records is usable: their numbers or lengths have no meaning")
 	}
 	sum := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
-	return reason(PinMismatch, "none of the TLSA records matches the peer, whose key would be '3 1 1 %X'", sum)
+	return reason(PinMismatch, "none of the TLSA records matches the peer's certificate%s whose key would be '3 1 1 %X'", cmp.Or(issuedBy(leaf), ","), sum)
 }

@@ -31,7 +31,7 @@ func (c *connection) offer(err error) string {
 	if len(config.PSKs) == 0 {
 		certificates = certificatesOf(&config.Config)
 	}
-	return advice(err, config) + clear + offerOf(err, certificates, groups, resumes, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
+	return advice(err, config) + clear + offerOf(err, &config.Config, certificates, groups, resumes, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
 }
 
 // advice names the option that has to do with a server's alert.
@@ -65,9 +65,11 @@ func inClear(err error) string {
 	return ""
 }
 
-func offerOf(err error, certificates string, groups []string, resumes, tls13 bool) string {
+func offerOf(err error, config *engine.Config, certificates string, groups []string, resumes, tls13 bool) string {
 	const aSmallOne = ", --groups x25519,secp256r1 makes a small one"
-	isLarge := slices.ContainsFunc(groups, engine.PostQuantumGroup)
+	// --min-security pq and the profiles have no small ClientHello to offer in its place.
+	isPQ := config.Level >= engine.LevelPQ
+	isLarge := slices.ContainsFunc(groups, engine.PostQuantumGroup) && !isPQ && config.Profile == nil
 	var alert *engine.AlertError
 	switch {
 	// A JDK's servers of TLS 1.3 say unexpected_message where there is no group in common.
@@ -93,6 +95,9 @@ func offerOf(err error, certificates string, groups []string, resumes, tls13 boo
 		var may string
 		if tls13 && hungUp(err) { // Mono's servers have no alert for it
 			may = "; it was offered TLS 1.3 alone, which a server of TLS 1.2 may refuse like this"
+		}
+		if isPQ && hungUp(err) { // as mitmproxy
+			may = "; it was offered TLS 1.3 and a post-quantum key exchange alone, and a peer without them may refuse like this"
 		}
 		if isLarge {
 			may += "; if something on the way does not take a ClientHello of this size" + aSmallOne

@@ -66,9 +66,15 @@ func (p *Proxy) refusalText(h *head) string {
 }
 
 // statusMeanings are the names of the statuses that proxies answer with
-// (RFC 9110, section 15), as package net/http is not linked for them.
+// (RFC 9110, section 15), or what they mean, as package net/http is not linked for them.
 var statusMeanings = sync.OnceValue(func() map[int]string {
+	const elsewhere = "a redirection, as of a network that wants a login first"
 	return map[int]string{
+		301: elsewhere,
+		302: elsewhere,
+		303: elsewhere,
+		307: elsewhere,
+		308: elsewhere,
 		400: "bad request",
 		401: "unauthorized",
 		403: "forbidden",
@@ -81,6 +87,7 @@ var statusMeanings = sync.OnceValue(func() map[int]string {
 		502: "bad gateway",
 		503: "service unavailable",
 		504: "gateway timeout",
+		511: "network authentication required: it wants a login first", // RFC 6585, section 6
 	}
 })
 
