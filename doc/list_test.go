@@ -74,6 +74,12 @@ systemd-analyze verify ./tlsify*.socket ./tlsify*.service 2>said || true
 ! grep tlsify said
 `
 
+// firm serves with a certificate of a root that is not among the system's.
+const firm = `serve 443 :443 -- sh page.sh
+awk '/BEGIN/ { n++ } n == 1' ca.pem >firm-ca.pem
+awk '/BEGIN/ { n++ } n == 2' ca.pem >other.pem && mv other.pem ca.pem
+`
+
 // list has every block of the README, the recipes and the contract.
 var list = []how{
 	{page: "../README.md", begins: "$ printf 'GET", script: page + "serve 443 :443 -- sh page.sh" + play},
@@ -154,6 +160,16 @@ END
 		sed s/:port/:443/ block >theirs
 		fails 5 sh theirs </dev/null 2>reason
 		grep '(pin-mismatch)' reason`},
+	{page: "recipes.md", begins: "tlsify --trust system", script: page + firm + `
+		fails 5 tlsify host:443 </dev/null 2>reason
+		grep 'cert-untrusted' reason
+		printf 'GET /\r\n\r\n' | sh block | grep 'the page'`},
+	{page: "recipes.md", begins: "certutil -L", tools: []string{"certutil"}, script: page + firm + `
+		mkdir -p .pki/nssdb && certutil -N -d sql:.pki/nssdb --empty-password
+		certutil -A -d sql:.pki/nssdb -n 'Firm CA' -t C,, -i firm-ca.pem
+		rm firm-ca.pem
+		sh block
+		printf 'GET /\r\n\r\n' | tlsify --trust firm-ca.pem host:443 | grep 'the page'`},
 	{page: "recipes.md", begins: "tlsify --min-security pq host", script: page + `
 		mv pq.pem chain.pem && mv pq.key key.pem
 		serve 443 --engine pq --groups X25519MLKEM768,MLKEM1024,X-Wing :443 -- sh page.sh
