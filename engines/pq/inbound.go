@@ -68,7 +68,11 @@ func (in *inbound) pull() ([]byte, error) {
 // readError gives an error of the Reader's its alert.
 func (in *inbound) readError(err error) error {
 	if err == record.ErrForeign && in.protect == nil {
-		return broken(engine.AlertProtocolVersion, "%s", engine.NotTLS(in.records.Rest()))
+		first, alert := in.records.Rest(), engine.AlertProtocolVersion
+		if first[1] == 3 { // a record, of a type that there is not (RFC 8446, section 5.1)
+			alert = engine.AlertUnexpectedMessage
+		}
+		return broken(alert, "%s", engine.NotTLS(first))
 	}
 	return record.AsFatal(err)
 }

@@ -168,18 +168,28 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// TestNotTLS is a peer that speaks something else, or nothing.
+// TestNotTLS is a peer that speaks something else, or nothing. TLS-Anvil sends a record of
+// type 255: that was answered with protocol_version, and RFC 8446, section 5.1, has
+// unexpected_message.
 func TestNotTLS(t *testing.T) {
-	for _, greeting := range []string{"220 mail.example ESMTP\r\n", "SSH-2.0-x\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n"} {
+	for greeting, want := range map[string]engine.Alert{
+		"220 mail.example ESMTP\r\n":       engine.AlertProtocolVersion,
+		"SSH-2.0-x\r\n":                    engine.AlertProtocolVersion,
+		"HTTP/1.1 400 Bad Request\r\n\r\n": engine.AlertProtocolVersion,
+		"\x16\x02\x00\x00\x01x":            engine.AlertProtocolVersion,
+		"\xff\x03\x03\x00\x01x":            engine.AlertUnexpectedMessage,
+		"\x18\x03\x03\x00\x03\x01\x00\x00": engine.AlertUnexpectedMessage, // a heartbeat
+		"\x13\x03\x03\x00\x01x":            engine.AlertUnexpectedMessage,
+	} {
 		conn, peer := pair(t)
 		io.WriteString(peer, greeting)
 		c, _ := configs("p256")
 		_, err := New().Client(t.Context(), conn, c)
 		wantFault(t, err, engine.FaultProtocol)
 		conn.(*net.TCPConn).CloseWrite()
-		alert := []byte{byte(record.TypeAlert), 3, 3, 0, 2, record.AlertFatal, byte(engine.AlertProtocolVersion)}
+		alert := []byte{byte(record.TypeAlert), 3, 3, 0, 2, record.AlertFatal, byte(want)}
 		if heard, err := io.ReadAll(peer); !bytes.HasSuffix(heard, alert) {
-			t.Errorf("the peer hears % x at last, %v", heard[max(0, len(heard)-len(alert)):], err)
+			t.Errorf("%q: the peer hears % x at last, %v", greeting, heard[max(0, len(heard)-len(alert)):], err)
 		}
 	}
 	conn, peer := pair(t)
