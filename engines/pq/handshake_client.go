@@ -288,9 +288,11 @@ func (h *clientHandshake) nextServerHello() (*serverHello, []byte, error) {
 		}
 	}
 	switch {
-	case m.version == 0:
+	// RFC 8446, appendix D.5
+	case m.version == 0 || m.legacyVersion <= 0x0300:
 		return nil, nil, blame(engine.FaultVersion, engine.AlertProtocolVersion, "the server has no TLS 1.3")
-	case m.version != versionTLS13 || m.legacyVersion != versionTLS12:
+	// The old field is ignored (section 4.2.1), but checked in a HelloRetryRequest (section 4.1.4).
+	case m.version != versionTLS13 || m.retry() && m.legacyVersion != versionTLS12:
 		return nil, nil, illegal("a ServerHello of version 0x%04x, 0x%04x", m.legacyVersion, m.version)
 	case !bytes.Equal(m.sessionID, h.hello.sessionID):
 		return nil, nil, illegal("a ServerHello with another session ID")

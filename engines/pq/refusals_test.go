@@ -75,10 +75,13 @@ func TestServerHelloRefused(t *testing.T) {
 		psks   []*engine.PSK
 		alert  engine.Alert
 	}{
-		"good":                        {func(m *serverHello) {}, nil, 0},
-		"another version":             {func(m *serverHello) { m.version = 0x0305 }, nil, engine.AlertIllegalParameter},
-		"an older version":            {func(m *serverHello) { m.version = versionTLS12 }, nil, engine.AlertIllegalParameter},
-		"another legacy version":      {func(m *serverHello) { m.legacyVersion = versionTLS13 }, nil, engine.AlertIllegalParameter},
+		"good":             {func(m *serverHello) {}, nil, 0},
+		"another version":  {func(m *serverHello) { m.version = 0x0305 }, nil, engine.AlertIllegalParameter},
+		"an older version": {func(m *serverHello) { m.version = versionTLS12 }, nil, engine.AlertIllegalParameter},
+		// TLS-Anvil: it is to be ignored (RFC 8446, section 4.2.1), and was illegal.
+		"another legacy version":      {func(m *serverHello) { m.legacyVersion = versionTLS13 }, nil, 0},
+		"no known legacy version":     {func(m *serverHello) { m.legacyVersion = 0x0505 }, nil, 0},
+		"SSL 3.0":                     {func(m *serverHello) { m.legacyVersion = 0x0300 }, nil, engine.AlertProtocolVersion},
 		"another session ID":          {func(m *serverHello) { m.sessionID = make([]byte, 32) }, nil, engine.AlertIllegalParameter},
 		"no session ID":               {func(m *serverHello) { m.sessionID = nil }, nil, engine.AlertIllegalParameter},
 		"compression":                 {func(m *serverHello) { m.compression = 1 }, nil, engine.AlertIllegalParameter},
@@ -120,6 +123,7 @@ func TestHelloRetryRequestRefused(t *testing.T) {
 		"a group that was sent":          {func(m *serverHello) { m.group = groupNamed("x25519").id }, nil, engine.AlertIllegalParameter},
 		"a group that is not offered":    {func(m *serverHello) { m.group = groupNamed("secp256r1").id }, nil, engine.AlertIllegalParameter},
 		"another session ID":             {func(m *serverHello) { m.sessionID = make([]byte, 32) }, nil, engine.AlertIllegalParameter},
+		"another legacy version":         {func(m *serverHello) { m.legacyVersion = versionTLS13 }, nil, engine.AlertIllegalParameter},
 		"a pre-shared key":               {func(m *serverHello) { m.psk = true }, nil, engine.AlertUnsupportedExtension},
 		"a confirmation of ECH":          {func(m *serverHello) { m.ech = make([]byte, echConfirmationLen) }, nil, engine.AlertUnsupportedExtension},
 		"a cookie once more":             {nil, func(m *serverHello) { m.cookie = []byte("cookie") }, engine.AlertIllegalParameter},
