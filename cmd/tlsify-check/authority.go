@@ -11,13 +11,16 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"math/big"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -30,6 +33,7 @@ const host = "server.tlsify-check.test"
 type authority struct {
 	root, intermediate *credential
 	other              *credential // a root that nobody trusts
+	forger             *credential // who calls itself the intermediate, and has no one above
 	rootFile           string      // PEM
 	otherFile          string
 	chains             map[string]*credential
@@ -70,6 +74,15 @@ var chains = []struct {
 	{"second", nil},
 	{"wildcard", func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = []string{"*.wild.test"}, nil }},
 	{"part-wildcard", func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = []string{"s*.wild.test"}, nil }},
+	{"uri", func(c *x509.Certificate) {
+		c.DNSNames, c.IPAddresses, c.URIs = nil, nil, []*url.URL{{Scheme: "sip", Opaque: "phone.test"}}
+	}},
+	{"must-staple", extension(false, asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}, 0x30, 3, 2, 1, 5)}, // RFC 7633
+	{"unknown-critical", extension(true, asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 55555, 1}, 5, 0)},
+	{"evil", func(c *x509.Certificate) {
+		c.Subject.CommonName = "x\nverified trust injected\n\x1b]0;x\a\r\u202e"
+		c.DNSNames = append(c.DNSNames, "x\nverified trust injected\nx\x1b.test")
+	}},
 	{"address-as-name", func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = []string{"127.0.0.1"}, nil }},
 }
 
@@ -108,6 +121,23 @@ func newAuthority(dir string) (*authority, error) {
 	})
 	leaf("below-expired", outdated, ecdsaKey, nil)
 	leaf("below-leaf", a.chains["good"], ecdsaKey, nil)
+	a.forger = ca(a.other, "tlsify-check intermediate", func(c *x509.Certificate) { c.SubjectKeyId = a.intermediate.leaf.SubjectKeyId })
+	leaf("forged", a.forger, ecdsaKey, nil)
+	a.chains["forged"].chain = append(a.chains["forged"].chain[:1], a.intermediate.chain...)
+	last := ca(a.root, "tlsify-check last", func(c *x509.Certificate) { c.MaxPathLenZero = true })
+	leaf("path-length", ca(last, "tlsify-check behind the last", nil), ecdsaKey, nil)
+	leaf("no-cert-sign", ca(a.root, "tlsify-check lists only", func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }), ecdsaKey, nil)
+	withRSA, err := issue(a.root, rsaKey(2048), func(c *x509.Certificate) {
+		c.Subject.CommonName, c.DNSNames, c.IPAddresses, c.ExtKeyUsage = "tlsify-check RSA", nil, nil, nil
+		c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign
+	})
+	errs = append(errs, err)
+	leaf("sha1", withRSA, ecdsaKey, func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA1WithRSA })
+	altered := *a.chains["good"] // a byte of its signature
+	altered.chain = slices.Clone(altered.chain)
+	altered.chain[0] = slices.Clone(altered.chain[0])
+	altered.chain[0][len(altered.chain[0])-1] ^= 1
+	a.chains["altered"] = &altered
 	leaf("rsa", a.intermediate, rsaKey(2048), nil)
 	leaf("weak", a.intermediate, rsaKey(1024), nil)
 	leaf("constraint", elsewhere, ecdsaKey, nil)
@@ -170,6 +200,13 @@ func issue(above *credential, newKey func() (crypto.Signer, error), change func(
 		c.chain = append(c.chain, above.chain...)
 	}
 	return c, nil
+}
+
+// extension gives a certificate one more.
+func extension(critical bool, id asn1.ObjectIdentifier, value ...byte) func(*x509.Certificate) {
+	return func(c *x509.Certificate) {
+		c.ExtraExtensions = []pkix.Extension{{Id: id, Critical: critical, Value: value}}
+	}
 }
 
 // pem is the chain.

@@ -206,7 +206,7 @@ func (r *run) expectError(status int, code string) {
 // saysSoon tells whether it ends with this, or the same after PROG was given.
 func (r *run) saysSoon(code string, status int) bool {
 	got := r.status()
-	return (got == status || got == 100+status) && outOfOrder(r.lines(), []string{"error " + code + "( .*)?"}) == ""
+	return (got == status || got == 100+status) && outOfOrder(r.lines(), []string{"error (" + code + ")( .*)?"}) == ""
 }
 
 // await waits until the control channel has said a line with this keyword, and

@@ -11,20 +11,12 @@ import (
 // reason.
 var unseen = map[string]string{
 	"2.6":  "how long a line for a person may take is no promise; cmd/tlsify tests that nobody is held up",
-	"3.25": "each fault would need a handshake of its own; cmd/tlsify tests each alert with each engine",
 	"3.26": "it takes a log and its proofs, which cmd/tlsify tests",
 	"3.27": "the same",
-	"5.14": "it is 5.9, 5.10 and 7.17 in one; cmd/tlsify tests it",
-	"4.11": "it needs a signer; cmd/tlsify tests it",
 	"7.20": "which pump there is, is the implementation's own; cmd/tlsify tests each",
-	"4.12": "crypto/tls, by which the kit plays the peer, has no keys shared beforehand; cmd/tlsify and engines/pq test it",
-	"4.13": "crypto/tls knows no raw public keys; cmd/tlsify and engines/pq test them",
 	"4.14": "crypto/tls asks for no certificate after the handshake; engines/pq tests it",
-	"10.9": "which file is read when, is seen in files that change; cmd/tlsify tests it",
-	"11.1": "a signer's own side",
 	"12.1": "what was given up can be seen only from inside",
 	"12.2": "it needs root",
-	"12.3": "it takes more connections than a quick trial makes; cmd/tlsify tests it",
 }
 
 // The kit and the contract cite each other: every rule of the kit is about

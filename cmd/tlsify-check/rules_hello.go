@@ -5,8 +5,10 @@ import (
 	"crypto/ecdh"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/pem"
 	"io"
 	"net"
 	"slices"
@@ -199,6 +201,19 @@ func (t *trial) newECH() (key tls.EncryptedClientHelloKey, list []byte) {
 	config := append([]byte{0xfe, 0x0d, 0, byte(len(contents))}, contents...)
 	return tls.EncryptedClientHelloKey{Config: config, PrivateKey: private.Bytes(), SendAsRetry: true},
 		append([]byte{0, byte(len(config))}, config...)
+}
+
+// echPEM is a server's file (RFC 9934).
+func echPEM(key tls.EncryptedClientHelloKey, list []byte) []byte {
+	private, err := ecdh.X25519().NewPrivateKey(key.PrivateKey)
+	if err != nil {
+		return nil
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil
+	}
+	return append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "ECHCONFIG", Bytes: list})...)
 }
 
 // hides has a server take encrypted names, behind the public one.

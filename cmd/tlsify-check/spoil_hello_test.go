@@ -25,7 +25,7 @@ var spoilsHello = []spoil{
 
 var spoilsStaple = []spoil{
 	{"no-staple", "staple", func(w *wrapper) { w.drop("--staple") }},
-	{"staple-off", "staple-default", func(w *wrapper) { w.addUnless("--staple", "off") }},
+	{"staple-off", "staple-default refuse-must-staple", func(w *wrapper) { w.addUnless("--staple", "off") }},
 	{"staples-nothing", "staple-file", func(w *wrapper) { w.drop("--staple-file") }},
 }
 

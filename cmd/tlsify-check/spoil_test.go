@@ -23,7 +23,7 @@ type spoil struct {
 }
 
 // spoils has something against every rule.
-var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate, spoilsNetwork, spoilsHandoff, []spoil{
+var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate, spoilsNetwork, spoilsHandoff, spoilsTrust, spoilsServer, spoilsAttacks, []spoil{
 	{"form-needed", "form-connect", func(w *wrapper) {
 		if w.args[0] == "--trust" {
 			os.Exit(1)

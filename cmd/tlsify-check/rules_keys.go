@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+)
+
+// rulesKeys are about keys that are elsewhere than in a file, or no certificate's.
+var rulesKeys = []rule{
+	{"signer", "A signer reads requests and answers each, in order: ... the key ..., TLS SignatureScheme, the message to sign, itself and not its hash", serverSide, func(t *trial) {
+		t.each(func(t *trial, version change) {
+			var signed atomic.Int32
+			s := t.signer(func(digest []byte) []byte {
+				signed.Add(1)
+				signature, _ := t.authority.chains["good"].key.Sign(rand.Reader, digest, crypto.SHA256)
+				return signature
+			})
+			r, ours := t.call().acceptingBy(s)
+			client, err := t.join(ours, t.clientOf(version))
+			if err != nil {
+				t.fatal("%v%s", err, r.report())
+			}
+			client.ask("")
+			if r.expect(0, "ready"); signed.Load() == 0 {
+				t.fault("the signer has signed nothing")
+			}
+		})
+	}},
+	{"signer-refuses", "A signature that does not come is signer, status 4", serverSide, func(t *trial) {
+		for what, answer := range map[string][]byte{"nothing": nil, "junk": []byte("this is no signature")} {
+			r, ours := t.call().acceptingBy(t.signer(func([]byte) []byte { return answer }))
+			if _, err := t.join(ours, t.clientConfig()); err == nil {
+				t.fault("%s is answered, and there is a connection", what)
+			}
+			ours.Close()
+			if status := r.status(); status != 4 || answer == nil && !r.saysSoon("signer", 4) {
+				t.fault("%s is answered: status %d%s", what, status, r.report())
+			}
+		}
+		// One that does not have the key.
+		l, err := net.Listen("unix", t.path(".sock"))
+		t.must(err)
+		t.signs(l, func([]byte) []byte { return nil }, t.authority.chains["second"])
+		r, _ := t.call().acceptingBy(l.Addr().String())
+		r.expectError(1, "usage")
+	}},
+	{"psk", "--psk FILE knows the peer by a pre-shared key, and by no certificate", serverSide, func(t *trial) {
+		const line = "device:00112233445566778899aabbccddeeff\n"
+		key, other := t.file(".psk", []byte(line)), t.file(".psk", []byte(strings.Replace(line, "00", "01", 1)))
+		stranger := t.file(".psk", []byte(strings.Replace(line, "device", "stranger", 1)))
+		c, s := t.together([]string{"--psk", key}, []string{"--psk", key})
+		c.orLacks(noPSK)
+		c.expect(0, "verified psk device", "ready")
+		s.expect(0, "verified psk device", "ready")
+		if len(c.values("peer-certificate")) > 0 || len(s.values("peer-certificate")) > 0 {
+			t.fault("there is a certificate%s", c.report())
+		}
+		for what, wrong := range map[string]string{"another key": other, "an unknown identity": stranger} {
+			c, s := t.together([]string{"--psk", wrong}, []string{"--psk", key})
+			if status := c.status(); status != 4 && status != 5 || c.out.text() != "" {
+				t.fault("%s: the client's status is %d%s", what, status, c.report())
+			}
+			s.expectError(5, "psk")
+		}
+		// A server with a certificate has not shown that it knows the key.
+		good := t.authority.chains["good"]
+		c, _ = t.together([]string{"--psk", key}, []string{"--cert", t.file(".pem", good.pem()), "--key", t.file(".key", good.keyPEM())})
+		if status := c.status(); status != 4 && status != 5 || c.out.text() != "" {
+			t.fault("a server without the key: the client's status is %d%s", status, c.report())
+		}
+		t.call().start(t.to("localhost:1", "--psk", key)...).expectError(1, "usage") // beside --trust
+	}},
+	{"raw-public-key", "--raw-public-key shows a key in place of a certificate ... The peer's is known by --pin, of the key", serverSide, func(t *trial) {
+		good, second := t.authority.chains["good"], t.authority.chains["second"]
+		server := []string{"--raw-public-key", "--key", t.file(".key", good.keyPEM())}
+		c, s := t.together([]string{"--raw-public-key", "--name", host, "--pin", good.pin()}, server)
+		c.orLacks(noRawKeys)
+		c.expect(0, "peer-pin "+literal(good.pin()), "ready")
+		s.expect(0, "ready")
+		c, _ = t.together([]string{"--raw-public-key", "--name", host, "--pin", second.pin()}, server)
+		c.expectError(5, "pin-mismatch")
+		c, _ = t.together([]string{"--raw-public-key", "--name", host, "--pin", good.pin()}, []string{"--cert", t.file(".pem", good.pem()), "--key", t.file(".key", good.keyPEM())})
+		if status := c.status(); status != 4 && status != 5 {
+			t.fault("a peer that has certificates alone: status %d%s", status, c.report())
+		}
+	}},
+}
+
+const (
+	noPSK     = "no pre-shared keys"
+	noRawKeys = "no raw public keys"
+)
+
+// together has PROGRAM meet itself. The server says hello, and both end.
+func (t *trial) together(client, server []string) (c, s *run) {
+	ours, theirs := t.tcpPair()
+	at := t.call()
+	in := at.feed(0)
+	io.WriteString(in, greeting)
+	in.Close()
+	at.giveConn(5, theirs)
+	s = at.start(append([]string{"accept", "--net-fd", "5"}, server...)...)
+	theirs.Close()
+	from := t.call()
+	from.giveConn(5, ours)
+	c = from.start(append([]string{"connect", "--net-fd", "5"}, client...)...)
+	ours.Close()
+	return c, s
+}
+
+// acceptingBy is accepting with the key of "good" behind a signer's socket.
+func (c *call) acceptingBy(socket string) (*run, net.Conn) {
+	ours, theirs := c.tcpPair()
+	c.giveConn(5, theirs)
+	cert := c.file(".pem", c.authority.chains["good"].pem())
+	r := c.start("accept", "--net-fd", "5", "--cert", cert, "--key", "signer:unix:"+socket)
+	theirs.Close()
+	return r, ours
+}
+
+// signer is the socket of one that has the key of "good".
+func (t *trial) signer(sign func(digest []byte) []byte) string {
+	l, err := net.Listen("unix", t.path(".sock"))
+	t.must(err)
+	t.signs(l, sign, t.authority.chains["good"])
+	return l.Addr().String()
+}
+
+// signs answers requests, as section 11 of the contract has them.
+func (t *trial) signs(l net.Listener, sign func(digest []byte) []byte, of *credential) {
+	t.cleanup(func() { l.Close() })
+	key := sha256.Sum256(of.leaf.RawSubjectPublicKeyInfo)
+	serve := func(conn net.Conn) {
+		defer conn.Close()
+		conn.SetDeadline(t.deadline())
+		for length := make([]byte, 4); ; {
+			if _, err := io.ReadFull(conn, length); err != nil {
+				return
+			}
+			request := make([]byte, min(binary.BigEndian.Uint32(length), 1<<16))
+			if _, err := io.ReadFull(conn, request); err != nil {
+				return
+			}
+			answer := []byte("here")
+			switch {
+			case len(request) < len(key) || !bytes.Equal(request[:len(key)], key[:]):
+				answer = nil
+			case len(request) == len(key):
+			case len(request) > len(key)+2 && binary.BigEndian.Uint16(request[len(key):]) == 0x0403: // ecdsa_secp256r1_sha256
+				digest := sha256.Sum256(request[len(key)+2:])
+				answer = sign(digest[:])
+			default:
+				t.fault("the signer is asked for %x", request[len(key):min(len(request), len(key)+40)])
+				answer = nil
+			}
+			conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(answer))), answer...))
+		}
+	}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serve(conn)
+		}
+	}()
+}
