@@ -24,6 +24,8 @@ type forger struct {
 	aead   cipher.AEAD
 	iv     []byte
 	seq    uint64
+	// padding is how many bytes of it a record of TLS 1.3 has.
+	padding int
 }
 
 // The types of records.
@@ -114,7 +116,7 @@ func (f *forger) send(kind byte, content []byte) {
 	number := binary.BigEndian.AppendUint64(nil, f.seq)
 	f.seq++
 	if f.secret != nil {
-		content = append(content[:len(content):len(content)], kind)
+		content = append(append(content[:len(content):len(content)], kind), make([]byte, f.padding)...)
 		header := binary.BigEndian.AppendUint16([]byte{23, 3, 3}, uint16(len(content)+f.aead.Overhead()))
 		nonce := append([]byte(nil), f.iv...)
 		for i, b := range number {

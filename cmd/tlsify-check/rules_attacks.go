@@ -119,7 +119,7 @@ var rulesAttacks = []rule{
 				m.CloseWrite()
 				m.drain()
 			})
-			r := t.call().start(s.to("--idle-timeout", (15*pause).String())...)
+			r := t.call().start(s.to("--idle-timeout", itoa(int((15*pause).Milliseconds()))+"ms")...)
 			if pause < 400*time.Millisecond && r.saysSoon("idle-timeout", 7) {
 				continue
 			}

@@ -3,11 +3,15 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // rulesBeside are cases that stand beside rules elsewhere: the other role, protocol or
@@ -116,5 +120,125 @@ var rulesBeside = []rule{
 				}
 			}
 		})
+	}},
+	{"odd-records", "Plaintext goes both ways ..., unchanged and in order: also of records without data, and with padding", nothing, func(t *trial) {
+		for _, changes := range [][]change{{onlyTLS13}, {onlyTLS12, toForge}} {
+			if t.can&tls12 == 0 && len(changes) > 1 {
+				continue
+			}
+			s := t.serve(func(m *meeting) {
+				if f := t.forger(m.end); f != nil {
+					f.send(recordData, []byte("one "))
+					f.send(recordData, nil) // which is no end
+					f.send(recordData, []byte("two "))
+					if f.secret != nil {
+						f.padding = 100
+					}
+					f.send(recordData, []byte("three"))
+					f.send(recordData, nil)
+					f.send(recordAlert, []byte{1, 0})
+				}
+				m.readAll()
+			}, changes...)
+			r := t.call().start(s.to()...)
+			r.expect(0, "ready", "closed peer")
+			r.wantOut("one two three")
+		}
+	}},
+	{"nonblocking", "Blocking and non-blocking descriptors are accepted alike", nothing, func(t *trial) {
+		sent := strings.Repeat(everyByte(), 10) // more than pipes and sockets hold
+		for _, kind := range []string{"pipes", "socket"} {
+			c := t.call()
+			var in, out *os.File
+			if kind == "socket" {
+				ours, theirs := t.socketPair()
+				unix.SetNonblock(theirs, true)
+				out, in = t.asFile(t.dup(ours)), t.asFile(ours)
+				c.give(0, theirs)
+				c.give(1, theirs)
+			} else {
+				r, w := t.pipe()
+				r2, w2 := t.pipe()
+				unix.SetNonblock(r, true)
+				unix.SetNonblock(w2, true)
+				in, out = t.asFile(w), t.asFile(r2)
+				c.give(0, r)
+				c.give(1, w2)
+			}
+			s := t.serve(func(m *meeting) { io.WriteString(m, sent); quiet(m) })
+			r := c.start(s.to("--eof", "half-close")...)
+			r.await("ready")
+			time.Sleep(200 * time.Millisecond) // nothing to read, and no room to write
+			io.WriteString(in, "late")
+			got := make([]byte, len(sent))
+			n, err := io.ReadFull(out, got)
+			if string(got[:n]) != sent {
+				t.fault("%s: %d bytes came of %d, or changed ones: %v%s", kind, n, len(sent), err, r.report())
+			}
+			if kind == "socket" {
+				unix.Shutdown(int(in.Fd()), unix.SHUT_WR)
+			} else {
+				in.Close()
+			}
+			r.expect(0)
+			if m := s.met(); m.got != "late" {
+				t.fault("%s: the server got %s", kind, quote(m.got))
+			}
+		}
+	}},
+	{"output-full", "Status 8 is for bytes that came from the peer and could not be delivered", nothing, func(t *trial) {
+		if _, err := os.Stat("/dev/full"); err != nil {
+			t.skip("this system has no /dev/full")
+		}
+		c := t.call()
+		c.give(1, t.open("/dev/full", unix.O_WRONLY))
+		c.start(t.serve(talk).to()...).expectError(8, "local-io")
+	}},
+	{"options-fd-values", "--options-fd N is read for more options: name value a line", nothing, func(t *trial) {
+		// A record of TLSA has spaces.
+		sum := sha256.Sum256(t.authority.chains["untrusted"].leaf.RawSubjectPublicKeyInfo)
+		c := t.call()
+		options := c.feed(8)
+		r := c.start("connect", "--options-fd", "8", "--name", host, t.serve(talk, with("untrusted")).address)
+		fmt.Fprintf(options, "tlsa 3 1 1 %x\n\n", sum)
+		r.expect(0, "verified tlsa( .*)?", "ready")
+	}},
+	{"accept-prog-failed", "It is 106 or 107 where PROG ended with 0 but its stream was truncated or failed", serverSide, func(t *trial) {
+		for status, harm := range map[int]string{106: "", 107: "\x17\x03\x03\x00\x28" + strings.Repeat("\x00", 40)} {
+			r, ours := t.call().accepting(prog("cat >/dev/null")...)
+			client, err := t.join(ours, t.clientConfig())
+			t.must(err)
+			io.WriteString(client, "half of it")
+			io.WriteString(ours, harm)
+			ours.(*net.TCPConn).CloseWrite()
+			r.expect(status, "ready", "error (truncated|tls-protocol)( .*)?", "end "+itoa(status))
+		}
+	}},
+	{"accept-status", "Status 3 is for a peer that ... was lost before ready. Status 4 is for a handshake that failed", serverSide, func(t *trial) {
+		for said, want := range map[string]struct {
+			status int
+			code   string
+		}{
+			"GET / HTTP/1.0\r\n\r\n":       {4, "tls-protocol"},
+			"":                             {3, "network-io"},
+			"\x15\x03\x03\x00\x02\x02\x28": {4, "tls-alert"},
+		} {
+			r, ours := t.call().accepting()
+			io.WriteString(ours, said)
+			ours.(*net.TCPConn).CloseWrite()
+			if !r.saysSoon(want.code, want.status) {
+				t.fault("a client says %s: status %d, want %d with %s%s", quote(said), r.status(), want.status, want.code, r.report())
+			}
+		}
+		config := t.clientConfig()
+		config.RootCAs = nil // it will not have the server
+		r, ours := t.call().accepting()
+		t.join(ours, config)
+		r.expectError(4, "tls-alert")
+	}},
+	{"unneeded", "One (on the path that) is not needed does not matter", nothing, func(t *trial) {
+		more := *t.authority.chains["good"]
+		more.chain = append(slices.Clone(more.chain), t.authority.other.chain[0], t.authority.chains["expired"].chain[0])
+		t.call().start(t.serve(talk, more.shown).to()...).expect(0, "ready")
 	}},
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"crypto/tls"
 	"io"
 	"net"
@@ -185,6 +186,42 @@ var spoilsAttacks = []spoil{
 		}()
 	}},
 	{"first-certificate", "certificate-by-issuer", func(w *wrapper) { w.once("--cert", false); w.once("--key", false) }},
+	{"good-is-bad", "odd-records unneeded", func(w *wrapper) { w.exits(0, 7) }},
+	{"nothing-yet-is-end", "nonblocking", func(w *wrapper) {
+		w.in = func(from, to *os.File) {
+			defer to.Close()
+			buf := make([]byte, 4096)
+			for {
+				unix.SetNonblock(0, true)
+				n, err := unix.Read(0, buf)
+				if n <= 0 || err != nil {
+					return
+				}
+				to.Write(buf[:n])
+			}
+		}
+		w.keep = true
+	}},
+	{"output-unchecked", "output-full", func(w *wrapper) {
+		w.out = func(from, to *os.File) {
+			io.Copy(to, from)
+			io.Copy(io.Discard, from)
+		}
+	}},
+	{"options-by-words", "options-fd-values", func(w *wrapper) {
+		r, to := filePipe()
+		from := callers(8)
+		w.files = func(files []uintptr) { files[8] = r.Fd() }
+		go func() {
+			for lines := bufio.NewScanner(from); lines.Scan(); {
+				words := strings.Fields(lines.Text())
+				io.WriteString(to, strings.Join(words[:min(2, len(words))], " ")+"\n")
+			}
+			to.Close()
+		}()
+	}},
+	{"prog-of-accept-is-0", "accept-prog-failed", func(w *wrapper) { w.exits(106, 0) }},
+	{"clients-are-all-alike", "accept-status", func(w *wrapper) { w.exits(4, 3) }},
 	{"drops-what-is-left", "caller-left-sent", func(w *wrapper) {
 		w.in = func(from, to *os.File) {
 			io.CopyN(to, from, 60_000)
