@@ -244,18 +244,19 @@ func (c *credential) forTLS() tls.Certificate {
 
 // crl is the intermediate's list, on which the chain "revoked" stands.
 func (a *authority) crl() ([]byte, error) {
-	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
-		Number:     big.NewInt(1),
-		ThisUpdate: time.Now().Add(-time.Hour),
-		NextUpdate: time.Now().Add(24 * time.Hour),
-		RevokedCertificateEntries: []x509.RevocationListEntry{
-			{SerialNumber: a.chains["revoked"].leaf.SerialNumber, RevocationTime: time.Now().Add(-time.Hour)},
-		},
-	}, a.intermediate.leaf, a.intermediate.key)
-	if err != nil {
-		return nil, err
+	return a.list(a.intermediate, time.Now().Add(24*time.Hour), a.chains["revoked"])
+}
+
+// list is a revocation list, good until a time.
+func (a *authority) list(by *credential, until time.Time, revoked ...*credential) ([]byte, error) {
+	var entries []x509.RevocationListEntry
+	for _, c := range revoked {
+		entries = append(entries, x509.RevocationListEntry{SerialNumber: c.leaf.SerialNumber, RevocationTime: time.Now().Add(-time.Hour)})
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}), nil
+	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+		Number: big.NewInt(1), ThisUpdate: until.Add(-24 * time.Hour), NextUpdate: until, RevokedCertificateEntries: entries,
+	}, by.leaf, by.key)
+	return pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}), err
 }
 
 // pool is what trusts the root.

@@ -249,4 +249,6 @@ var clauses = map[string][]string{
 	"accept-prog-failed": {"8.6"},
 	"accept-status":      {"10.3", "10.4"},
 	"unneeded":           {"3.5"},
+	"own-certificate":    {"4.1"},
+	"net-fd-name":        {"1.3"},
 }

@@ -241,4 +241,51 @@ var rulesBeside = []rule{
 		more.chain = append(slices.Clone(more.chain), t.authority.other.chain[0], t.authority.chains["expired"].chain[0])
 		t.call().start(t.serve(talk, more.shown).to()...).expect(0, "ready")
 	}},
+	{"own-certificate", "Without any --key each key is in the file of its --cert ... a chain whose leaf is not first, and a second key are usage", serverSide, func(t *trial) {
+		good, second := t.authority.chains["good"], t.authority.chains["second"]
+		turned := *good
+		turned.chain = [][]byte{good.chain[1], good.chain[0]}
+		file := func(parts ...[]byte) string { return t.file(".pem", slices.Concat(parts...)) }
+		for what, args := range map[string][]string{
+			"another's key":         {"--cert", file(good.pem()), "--key", file(second.keyPEM())},
+			"the leaf last":         {"--cert", file(turned.pem()), "--key", file(good.keyPEM())},
+			"two keys":              {"--cert", file(good.pem()), "--key", file(good.keyPEM(), second.keyPEM())},
+			"no key":                {"--cert", file(good.pem())},
+			"another's in its file": {"--cert", file(good.pem(), second.keyPEM())},
+		} {
+			c := t.call()
+			ours, theirs := t.tcpPair()
+			c.giveConn(5, theirs)
+			theirs.Close()
+			r := c.start(append([]string{"accept", "--net-fd", "5"}, args...)...)
+			if !r.saysSoon("usage", 1) {
+				t.fault("%s: status %d%s", what, r.status(), r.report())
+			}
+			ours.Close()
+		}
+		c := t.call()
+		c.feed(0).Close()
+		ours, theirs := t.tcpPair()
+		c.giveConn(5, theirs)
+		r := c.start("accept", "--net-fd", "5", "--cert", file(good.pem(), good.keyPEM()))
+		theirs.Close()
+		client, err := t.join(ours, t.clientConfig())
+		if err != nil {
+			t.fatal("both in one file: %v%s", err, r.report())
+		}
+		client.ask("")
+		r.expect(0, "ready")
+	}},
+	{"net-fd-name", "--net-fd ... takes a stream that the caller has connected ...: --name is needed", nothing, func(t *trial) {
+		for _, more := range [][]string{nil, {"--sni", host}, {"--pin", t.authority.chains["good"].pin()}} {
+			ours, theirs := t.tcpPair()
+			go t.newServer(talk).meet(ours)
+			c := t.call()
+			c.giveConn(5, theirs)
+			r := c.start(slices.Concat([]string{"connect", "--net-fd", "5", "--trust", t.authority.rootFile}, more)...)
+			if theirs.Close(); !r.saysSoon("usage", 1) {
+				t.fault("with %q and no --name: status %d%s", more, r.status(), r.report())
+			}
+		}
+	}},
 }

@@ -50,6 +50,12 @@ var rulesHandoff = []rule{
 		if h := t.handing(append(s.to("--handoff", "socketpair"), prog(":")...)...); !h.saysSoon("usage", 1) {
 			t.fault("with PROG: status %d%s", h.status(), h.report())
 		}
+		// A limit that could not be held is none.
+		for _, option := range [][]string{{"--timeout", "5s"}, {"--idle-timeout", "5s"}, {"--linger", "5s"}, {"--eof", "hold"}, {"--eof-wait", "5s"}, {"--tolerate-truncation"}} {
+			if h := t.handing(s.to(append(option, "--handoff", "ktls")...)...); !h.saysSoon("usage|handoff-unavailable", 1) {
+				t.fault("%s beside ktls: status %d%s", option[0], h.status(), h.report())
+			}
+		}
 	}},
 }
 

@@ -136,6 +136,7 @@ var spoilsServer = []spoil{
 		w.env = append(w.env, "TLSIFY_ENGINE=pq")
 		w.exits(5, 0)
 	}},
+	{"any-own-key", "own-certificate", func(w *wrapper) { w.says("error usage ", "error internal ") }},
 	{"server-logs-nothing", "keylog-server", func(w *wrapper) { w.drop("--keylog") }},
 }
 
@@ -186,6 +187,12 @@ var spoilsAttacks = []spoil{
 		}()
 	}},
 	{"first-certificate", "certificate-by-issuer", func(w *wrapper) { w.once("--cert", false); w.once("--key", false) }},
+	{"no-name-is-any", "net-fd-name", func(w *wrapper) {
+		if !w.has("--name") {
+			w.isLax()
+			w.add("--name", "any.test")
+		}
+	}},
 	{"good-is-bad", "odd-records unneeded", func(w *wrapper) { w.exits(0, 7) }},
 	{"nothing-yet-is-end", "nonblocking", func(w *wrapper) {
 		w.in = func(from, to *os.File) {
