@@ -2,13 +2,16 @@ package main
 
 import (
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -287,5 +290,63 @@ var rulesBeside = []rule{
 				t.fault("with %q and no --name: status %d%s", more, r.status(), r.report())
 			}
 		}
+	}},
+	{"accept-signals", "Every other ending goes without it, so that the peer is never told of a clean end that was not one: a signal", serverSide, func(t *trial) {
+		t.each(func(t *trial, version change) {
+			for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+				c := t.call()
+				in := c.feed(0)
+				r, ours := c.accepting()
+				client, err := t.join(ours, t.clientOf(version))
+				if err != nil {
+					t.fatal("%v%s", err, r.report())
+				}
+				io.WriteString(in, greeting)
+				io.ReadFull(client, make([]byte, len(greeting)))
+				r.signal(signal)
+				if _, ended := client.hear(); ended == "close_notify" {
+					t.fault("%v: the client is told of an end", signal)
+				}
+				r.expect(128+int(signal), "ready", "end "+itoa(128+int(signal)))
+			}
+		})
+	}},
+	{"accept-prog-descriptors", "Those that were named never reach PROG", serverSide, func(t *trial) {
+		good := t.authority.chains["good"]
+		c := t.call()
+		c.give(7, t.open(t.file(".pem", good.pem()), unix.O_RDONLY))
+		c.give(8, t.open(t.file(".key", good.keyPEM()), unix.O_RDONLY))
+		ours, theirs := t.tcpPair()
+		c.giveConn(5, theirs)
+		r := c.start(append([]string{"accept", "--net-fd", "5", "--cert", "fd:7", "--key", "fd:8"},
+			prog("for n in 3 5 7 8; do (eval \": <&$n\") 2>/dev/null && echo $n is open; (eval \": >&$n\") 2>/dev/null && echo $n is open; done; :")...)...)
+		theirs.Close()
+		client, err := t.join(ours, t.clientConfig())
+		if err != nil {
+			t.fatal("%v%s", err, r.report())
+		}
+		if got, _ := client.ask(""); got != "" {
+			t.fault("PROG has what was named: %s", quote(got))
+		}
+		r.expect(0, "ready")
+	}},
+	{"session-alerted", "Where one was offered and a fatal alert ended the connection ... all of them are removed", nothing, func(t *trial) {
+		s := t.serve(talk, onlyTLS13, keepingTickets, func(s *server) {
+			s.config.VerifyConnection = func(state tls.ConnectionState) error {
+				if state.DidResume {
+					return errors.New("not again")
+				}
+				return nil
+			}
+		})
+		file := t.path(".session")
+		r := t.call().start(s.to("--session", file)...)
+		r.orLacks(noSessions)
+		r.expect(0, "resumed no", "ready")
+		r = t.call().start(s.to("--session", file)...)
+		if status := r.status(); status == 0 || status == -1 {
+			t.fault("the server has sent an alert: status %d%s", status, r.report())
+		}
+		t.call().start(s.to("--session", file)...).expect(0, "resumed no", "ready")
 	}},
 }

@@ -98,6 +98,12 @@ var rulesHello = []rule{
 		retry, err := base64.StdEncoding.DecodeString(r.values("ech-retry")[0])
 		t.must(err)
 		t.call().start(s.to("--ech", t.file(".ech", retry))...).expect(0, "ech accepted", "ready")
+		// One that has never heard of it.
+		plain := t.serve(talk, with("public"))
+		t.call().start(plain.to("--ech", file)...).expectError(4, "ech-rejected")
+		if m := plain.met(); m.got != "" || m.hello.ServerName != publicName {
+			t.fault("a server without it got %s for the name %q", quote(m.got), m.hello.ServerName)
+		}
 		// Who has no certificate for the public name cannot say what to use.
 		r = t.call().start(t.serve(talk, hides(key), with("wrong-name")).to("--ech", file)...)
 		if r.expectError(5, "cert-name"); len(r.values("ech-retry")) > 0 {

@@ -2,9 +2,10 @@ package main
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
+	"crypto/sha512"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"reflect"
@@ -112,7 +113,7 @@ var rulesPaths = []rule{
 	{"tlsa-usages", "Usages 0 and 1, and all of them beside --trust with roots, are in addition to these", nothing, func(t *trial) {
 		record := func(usage string, c *credential) string {
 			sum := sha256.Sum256(c.leaf.RawSubjectPublicKeyInfo)
-			return usage + " 1 1 " + hex.EncodeToString(sum[:])
+			return fmt.Sprintf("%s 1 1 %x", usage, sum)
 		}
 		untrusted, good := t.authority.chains["untrusted"], t.authority.chains["good"]
 		withRoot := *untrusted
@@ -126,6 +127,10 @@ var rulesPaths = []rule{
 			status int
 		}{
 			{"the leaf, no --trust", with("untrusted"), "any.test", []string{"--tlsa", record("3", untrusted)}, 0},
+			{"the whole leaf", with("untrusted"), "any.test", []string{"--tlsa", fmt.Sprintf("3 0 1 %x", sha256.Sum256(untrusted.leaf.Raw))}, 0},
+			{"the whole leaf, by SHA-512", with("untrusted"), "any.test", []string{"--tlsa", fmt.Sprintf("3 0 2 %x", sha512.Sum512(untrusted.leaf.Raw))}, 0},
+			{"the leaf's key itself", with("untrusted"), "any.test", []string{"--tlsa", fmt.Sprintf("3 1 0 %x", untrusted.leaf.RawSubjectPublicKeyInfo)}, 0},
+			{"another's key itself", with("untrusted"), "any.test", []string{"--tlsa", fmt.Sprintf("3 1 0 %x", good.leaf.RawSubjectPublicKeyInfo)}, 5},
 			{"the leaf, beside roots", with("untrusted"), host, append(roots, "--tlsa", record("3", untrusted)), 5},
 			{"the leaf, as PKIX-EE", with("untrusted"), host, append(roots, "--tlsa", record("1", untrusted)), 5},
 			{"the good leaf, as PKIX-EE", with("good"), host, append(roots, "--tlsa", record("1", good)), 0},

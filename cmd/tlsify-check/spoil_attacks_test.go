@@ -91,6 +91,11 @@ var spoilsTrust = []spoil{
 	}},
 	{"resumed-unjudged", "session-tls12", func(w *wrapper) { w.drop("--pin") }},
 	{"session-for-any-client", "session-kept-apart", func(w *wrapper) { w.drop("--cert", "--key") }},
+	{"session-kept-behind-alert", "session-alerted", func(w *wrapper) {
+		if old, err := os.ReadFile(w.option("--session")); err == nil {
+			w.after = func() { os.WriteFile(w.option("--session"), old, 0o600) }
+		}
+	}},
 	{"session-over-all", "session-kept-apart", func(w *wrapper) { w.before = func() { os.Truncate(w.option("--session"), 0) } }},
 }
 
@@ -137,6 +142,15 @@ var spoilsServer = []spoil{
 		w.exits(5, 0)
 	}},
 	{"any-own-key", "own-certificate", func(w *wrapper) { w.says("error usage ", "error internal ") }},
+	{"notify-at-signal-to-client", "accept-signals", func(w *wrapper) {
+		toChild := make(chan *os.File, 1)
+		w.in = func(from, to *os.File) {
+			toChild <- to
+			io.Copy(to, from)
+		}
+		w.signal = func(os.Signal) { (<-toChild).Close() }
+	}},
+	{"key-to-prog", "accept-prog-descriptors", func(w *wrapper) { w.wraps("sh", "-c", `exec "$@" 8</dev/null`, "sh") }},
 	{"server-logs-nothing", "keylog-server", func(w *wrapper) { w.drop("--keylog") }},
 }
 
