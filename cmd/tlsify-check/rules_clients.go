@@ -85,6 +85,28 @@ var rulesClients = []rule{
 			if r.expectError(4, "client-cert"); got != "" {
 				t.fault("a client without a certificate resumes, and gets %s", quote(got))
 			}
+			// One whose certificate was good for somebody else.
+			config = t.clientOf(version)
+			config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+			shows := "other-client"
+			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+				certificate := t.authority.chains[shows].forTLS()
+				return &certificate, nil
+			}
+			r, _ = meet("--client-auth", "require", "--client-trust", t.authority.otherFile)
+			r.expect(0, "resumed no")
+			r, got = meet("--client-auth", "require", "--client-trust", t.authority.rootFile)
+			if r.expectError(5, "cert-untrusted"); got != "" {
+				t.fault("a client that is not trusted resumes, and gets %s", quote(got))
+			}
+			config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+			r, _ = meet("--client-auth", "require", "--client-trust", t.authority.otherFile)
+			r.expect(0, "resumed no")
+			shows = "client" // which a whole handshake asks for
+			r, got = meet("--client-auth", "require", "--client-trust", t.authority.rootFile)
+			if r.expect(0, "resumed no", "ready"); got != "private" {
+				t.fault("a client that shows another certificate gets %s", quote(got))
+			}
 		})
 	}},
 	{"ticket-keys", "a key a line, base64 of 32 bytes, up to 16; the first seals, all open", serverSide, func(t *trial) {
