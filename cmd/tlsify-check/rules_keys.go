@@ -8,8 +8,10 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // rulesKeys are about keys that are elsewhere than in a file, or no certificate's.
@@ -55,15 +57,14 @@ var rulesKeys = []rule{
 		const line = "device:00112233445566778899aabbccddeeff\n"
 		key, other := t.file(".psk", []byte(line)), t.file(".psk", []byte(strings.Replace(line, "00", "01", 1)))
 		stranger := t.file(".psk", []byte(strings.Replace(line, "device", "stranger", 1)))
-		c, s := t.together([]string{"--psk", key}, []string{"--psk", key})
-		c.orLacks(noPSK)
+		c, s := t.together(noPSK, []string{"--psk", key}, []string{"--psk", key})
 		c.expect(0, "verified psk device", "ready")
 		s.expect(0, "verified psk device", "ready")
 		if len(c.values("peer-certificate")) > 0 || len(s.values("peer-certificate")) > 0 {
 			t.fault("there is a certificate%s", c.report())
 		}
 		for what, wrong := range map[string]string{"another key": other, "an unknown identity": stranger} {
-			c, s := t.together([]string{"--psk", wrong}, []string{"--psk", key})
+			c, s := t.together(noPSK, []string{"--psk", wrong}, []string{"--psk", key})
 			if status := c.status(); status != 4 && status != 5 || c.out.text() != "" {
 				t.fault("%s: the client's status is %d%s", what, status, c.report())
 			}
@@ -71,7 +72,7 @@ var rulesKeys = []rule{
 		}
 		// A server with a certificate has not shown that it knows the key.
 		good := t.authority.chains["good"]
-		c, _ = t.together([]string{"--psk", key}, []string{"--cert", t.file(".pem", good.pem()), "--key", t.file(".key", good.keyPEM())})
+		c, _ = t.together(noPSK, []string{"--psk", key}, []string{"--cert", t.file(".pem", good.pem()), "--key", t.file(".key", good.keyPEM())})
 		if status := c.status(); status != 4 && status != 5 || c.out.text() != "" {
 			t.fault("a server without the key: the client's status is %d%s", status, c.report())
 		}
@@ -80,13 +81,12 @@ var rulesKeys = []rule{
 	{"raw-public-key", "--raw-public-key shows a key in place of a certificate ... The peer's is known by --pin, of the key", serverSide, func(t *trial) {
 		good, second := t.authority.chains["good"], t.authority.chains["second"]
 		server := []string{"--raw-public-key", "--key", t.file(".key", good.keyPEM())}
-		c, s := t.together([]string{"--raw-public-key", "--name", host, "--pin", good.pin()}, server)
-		c.orLacks(noRawKeys)
+		c, s := t.together(noRawKeys, []string{"--raw-public-key", "--pin", good.pin()}, server)
 		c.expect(0, "peer-pin "+literal(good.pin()), "ready")
 		s.expect(0, "ready")
-		c, _ = t.together([]string{"--raw-public-key", "--name", host, "--pin", second.pin()}, server)
+		c, _ = t.together(noRawKeys, []string{"--raw-public-key", "--pin", second.pin()}, server)
 		c.expectError(5, "pin-mismatch")
-		c, _ = t.together([]string{"--raw-public-key", "--name", host, "--pin", good.pin()}, []string{"--cert", t.file(".pem", good.pem()), "--key", t.file(".key", good.keyPEM())})
+		c, _ = t.together(noRawKeys, []string{"--raw-public-key", "--pin", good.pin()}, []string{"--cert", t.file(".pem", good.pem()), "--key", t.file(".key", good.keyPEM())})
 		if status := c.status(); status != 4 && status != 5 {
 			t.fault("a peer that has certificates alone: status %d%s", status, c.report())
 		}
@@ -98,21 +98,35 @@ const (
 	noRawKeys = "no raw public keys"
 )
 
-// together has PROGRAM meet itself. The server says hello, and both end.
-func (t *trial) together(client, server []string) (c, s *run) {
-	ours, theirs := t.tcpPair()
+// together has PROGRAM meet itself, with what an engine may lack. The server says hello,
+// and both end.
+func (t *trial) together(what string, client, server []string) (c, s *run) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	t.must(err)
+	defer l.Close()
+	c = t.call().start(slices.Concat([]string{"connect"}, client, []string{l.Addr().String()})...)
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(t.patience))
 	at := t.call()
 	in := at.feed(0)
 	io.WriteString(in, greeting)
 	in.Close()
-	at.giveConn(5, theirs)
-	s = at.start(append([]string{"accept", "--net-fd", "5"}, server...)...)
-	theirs.Close()
-	from := t.call()
-	from.giveConn(5, ours)
-	c = from.start(append([]string{"connect", "--net-fd", "5"}, client...)...)
-	ours.Close()
-	return c, s
+	conns := make(chan net.Conn, 1)
+	go func() {
+		conn, _ := l.Accept()
+		conns <- conn
+	}()
+	select {
+	case conn := <-conns:
+		if conn == nil {
+			t.fatal("nobody connects%s", c.report())
+		}
+		at.giveConn(5, conn.(*net.TCPConn))
+		conn.Close()
+	case <-c.ended: // which may lack it
+		c.orLacks(what)
+		t.fatal("nobody connects%s", c.report())
+	}
+	return c, at.start(append([]string{"accept", "--net-fd", "5"}, server...)...)
 }
 
 // acceptingBy is accepting with the key of "good" behind a signer's socket.
