@@ -254,4 +254,5 @@ var clauses = map[string][]string{
 	"accept-signals":          {"7.14", "10.8"},
 	"accept-prog-descriptors": {"2.13"},
 	"session-alerted":         {"4.9"},
+	"session-private":         {"4.9"},
 }

@@ -349,4 +349,27 @@ var rulesBeside = []rule{
 		}
 		t.call().start(s.to("--session", file)...).expect(0, "resumed no", "ready")
 	}},
+	{"session-private", "One that others can read or write is not used, and nothing is put there", nothing, func(t *trial) {
+		s, file := t.serve(talk, onlyTLS13, keepingTickets), t.path(".session")
+		connect := func(resumed string) {
+			c := t.call()
+			c.give(7, t.open(file, unix.O_RDWR|unix.O_CREAT))
+			r := c.start(s.to("--session", "fd:7")...)
+			r.orLacks(noSessions)
+			if status := r.status(); status != 1 || resumed == "yes" {
+				r.expect(0, "resumed "+resumed, "ready")
+			}
+		}
+		connect("no")
+		connect("yes")
+		before, err := os.ReadFile(file)
+		t.must(err)
+		for _, mode := range []os.FileMode{0o644, 0o620} {
+			t.must(os.Chmod(file, mode))
+			connect("no")
+			if after, _ := os.ReadFile(file); string(after) != string(before) {
+				t.fault("a session is put into a file of mode %v", mode)
+			}
+		}
+	}},
 }

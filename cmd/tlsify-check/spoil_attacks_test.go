@@ -96,6 +96,9 @@ var spoilsTrust = []spoil{
 			w.after = func() { os.WriteFile(w.option("--session"), old, 0o600) }
 		}
 	}},
+	{"session-for-all-to-read", "session-private", func(w *wrapper) {
+		w.before = func() { unix.Fchmod(7, 0o600) }
+	}},
 	{"session-over-all", "session-kept-apart", func(w *wrapper) { w.before = func() { os.Truncate(w.option("--session"), 0) } }},
 }
 
