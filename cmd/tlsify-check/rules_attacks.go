@@ -14,7 +14,7 @@ import (
 // rulesAttacks are about who stands between, or is the peer, and means harm: an end that
 // is none, time that does not end, and words that are ours.
 var rulesAttacks = []rule{
-	{"false-end", "so that the peer's ... clean end is one; what breaks the protocol is tls-protocol", nothing, func(t *trial) {
+	{"false-end", "A stream that ends without close_notify is truncated ...; what breaks the protocol is tls-protocol", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) {
 			for what, record := range map[string]string{"an alert in clear": "\x15\x03\x03\x00\x02\x01\x00", "clear text": "hello\r\n\r\n"} {
 				c := t.call()
@@ -196,7 +196,7 @@ var rulesAttacks = []rule{
 			t.fault("the plaintext is taken for commands: the server got %s, the caller %s", quote(m.got), quote(text))
 		}
 	}},
-	{"handoff-verified", "It comes ... before ready: and not of a peer that is refused", nothing, func(t *trial) {
+	{"handoff-verified", "It comes on the control channel ... before ready", nothing, func(t *trial) {
 		for _, kind := range []string{"socketpair", "auto"} {
 			h := t.handing(t.serve(talk, onlyTLS13, with("untrusted")).to("--handoff", kind)...)
 			h.expectError(5, "cert-untrusted")

@@ -124,7 +124,7 @@ var rulesBeside = []rule{
 			}
 		})
 	}},
-	{"odd-records", "Plaintext goes both ways ..., unchanged and in order: also of records without data, and with padding", nothing, func(t *trial) {
+	{"odd-records", "Plaintext goes both ways at the same time, unchanged and in order", nothing, func(t *trial) {
 		for _, changes := range [][]change{{onlyTLS13}, {onlyTLS12, toForge}} {
 			if t.can&tls12 == 0 && len(changes) > 1 {
 				continue
@@ -239,7 +239,7 @@ var rulesBeside = []rule{
 		t.join(ours, config)
 		r.expectError(4, "tls-alert")
 	}},
-	{"unneeded", "One (on the path that) is not needed does not matter", nothing, func(t *trial) {
+	{"unneeded", "One that is not needed does not matter", nothing, func(t *trial) {
 		more := *t.authority.chains["good"]
 		more.chain = append(slices.Clone(more.chain), t.authority.other.chain[0], t.authority.chains["expired"].chain[0])
 		t.call().start(t.serve(talk, more.shown).to()...).expect(0, "ready")
