@@ -349,7 +349,7 @@ var rulesBeside = []rule{
 		}
 		t.call().start(s.to("--session", file)...).expect(0, "resumed no", "ready")
 	}},
-	{"session-private", "One that others can read or write is not used, and nothing is put there", nothing, func(t *trial) {
+	{"session-private", "where others can read or write that, it is not used, and nothing is put there", nothing, func(t *trial) {
 		s, file := t.serve(talk, onlyTLS13, keepingTickets), t.path(".session")
 		connect := func(resumed string) {
 			c := t.call()
