@@ -116,13 +116,14 @@ func controlWord(words *option.Words, args []string) (value string, ok bool) {
 }
 
 // openControl opens the control channel. No byte of the plaintext is taken for a command:
-// without PROG that is what 0 and 1 have, and any descriptor that is one socket with them.
+// without PROG, and where it is not handed over, that is what 0 and 1 have, and any
+// descriptor that is one socket with them.
 func openControl(words *option.Words, args []string, claims *process.Claims) (*status.Channel, error) {
 	value, ok := controlWord(words, args)
 	if !ok {
 		return nil, nil
 	}
-	plaintext := words.Form != option.Listen && words.Prog == nil
+	plaintext := words.Form != option.Listen && words.Prog == nil && !words.Has("handoff")
 	outNumber, inNumber, err := process.ParsePair("control-fd", value)
 	switch {
 	case err != nil:
@@ -135,7 +136,7 @@ func openControl(words *option.Words, args []string, claims *process.Claims) (*s
 	if err != nil {
 		return nil, err
 	}
-	mixed := plaintext && !words.Has("handoff") && (stream.SameFile(outNumber, 0) || stream.SameFile(outNumber, 1))
+	mixed := plaintext && (stream.SameFile(outNumber, 0) || stream.SameFile(outNumber, 1))
 	if in == nil && out.IsSocket() && !mixed {
 		in = out
 	}
