@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -61,15 +62,22 @@ type wire struct {
 	ended atomic.Bool
 	// What came first, and what went: enough of it for a ServerHello's random.
 	firstIn, firstOut []byte
+	// What came last: a record that has an alert in clear.
+	lastIn []byte
 }
 
-const firstBytes = 64
+const (
+	firstBytes = 64
+	lastBytes  = 5 + 2
+)
 
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	if err == io.EOF {
 		w.ended.Store(true)
 	}
+	w.lastIn = append(w.lastIn, p[max(0, n-lastBytes):n]...)
+	w.lastIn = slices.Clone(w.lastIn[max(0, len(w.lastIn)-lastBytes):])
 	w.firstIn = append(w.firstIn, p[:min(n, firstBytes-len(w.firstIn))]...)
 	return n, err
 }
