@@ -82,6 +82,9 @@ func literal(text string) string { return regexp.QuoteMeta(text) }
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
+// rootsAndPin is of a peer that has to have both: the contract does not say which is told.
+const rootsAndPin = "verified (trust|pin)( .*)?"
+
 // bothClosed stands for closed local and closed peer, one each: the contract
 // does not say which of two directions is told of first.
 const bothClosed = "closed (local|peer)"
