@@ -25,19 +25,26 @@ var otherWays = []spoil{
 			return []string{line}
 		}
 	}},
+	{"roots-are-told", "pins pin-key-file", func(w *wrapper) { w.says("verified pin", "verified trust") }},
+	{"no-sessions", "loose-usage", func(w *wrapper) { w.lacks("--session") }},
 	{"text-has-spaces", "control-lines", func(w *wrapper) { w.says("error usage ", "error usage so:  ") }},
-	{"engine-lacks-much", "groups no-common-group no-common-group-server binding keylog session session-once resumed-judged fd-session ticket-key staple-file min-security", func(w *wrapper) {
+	{"engine-lacks-much", "groups no-common-group no-common-group-server binding keylog session session-once resumed-judged fd-session ticket-key staple-file staple staple-default staple-forged min-security", func(w *wrapper) {
 		if w.option("--min-security") == "pq" {
 			w.drop("--min-security")
 			w.add("--groups", "")
 		}
-		for _, option := range strings.Fields("--groups --binding --keylog --session --ticket-key --staple-file") {
-			if w.has(option) {
-				io.WriteString(callers(3), "tlsify 1 other\nerror engine-unsupported no "+option+"\nend 1\n")
-				os.Exit(1)
-			}
-		}
+		w.lacks("--groups", "--binding", "--keylog", "--session", "--ticket-key", "--staple-file", "--staple")
 	}},
+}
+
+// lacks has it refuse options that its engine does not have.
+func (w *wrapper) lacks(options ...string) {
+	for _, option := range options {
+		if w.has(option) {
+			io.WriteString(callers(3), "tlsify 1 other\nerror engine-unsupported no "+option+"\nend 1\n")
+			os.Exit(1)
+		}
+	}
 }
 
 // The kit asks for what the contract says, and not for what our own program does besides:
