@@ -246,23 +246,30 @@ var rulesEndings = []rule{
 		r.status()
 	}},
 	{"linger", "What it wrote before is still sent, for at most --linger; ... Nothing is left behind", nothing, func(t *trial) {
+		r := t.stalled("--linger", "500ms")
 		began := time.Now()
-		t.stalled("--linger", "500ms").expectError(7, "network-io")
+		r.expectError(7, "network-io")
 		t.took(began, 400*time.Millisecond, 500*time.Millisecond)
 	}},
 	{"linger-10s", "--linger (default 10s)", slow, func(t *trial) {
+		r := t.stalled()
 		began := time.Now()
-		t.stalled().expectError(7, "network-io")
+		r.expectError(7, "network-io")
 		t.took(began, 9*time.Second, 10*time.Second)
 	}},
 }
 
-// stalled is a connection to a peer that has ended its half, and reads nothing
-// of the much that it is sent.
+// stalled is a connection to a peer that reads nothing, whose caller has written more than
+// goes out, and has left.
 func (t *trial) stalled(options ...string) *run {
 	c := t.call()
-	big := t.open(t.path(""), unix.O_RDWR|unix.O_CREAT)
-	t.must(unix.Ftruncate(big, 64<<20))
-	c.give(0, big)
-	return c.start(t.serve(greetAndStall, onlyTLS13).to(options...)...)
+	caller := c.socket(0, 1)
+	r := c.start(t.serve(stall, onlyTLS13).to(options...)...)
+	r.await("ready")
+	for err := error(nil); err == nil; {
+		caller.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+		_, err = caller.Write(make([]byte, 64<<10))
+	}
+	caller.Close()
+	return r
 }

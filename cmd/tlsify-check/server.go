@@ -249,12 +249,8 @@ func flood(m *meeting) {
 	flooding.Wait() // until the client is gone: to close is not to end
 }
 
-// greetAndStall ends its half at once, and reads nothing.
-func greetAndStall(m *meeting) {
-	io.WriteString(m, greeting)
-	m.CloseWrite()
-	<-m.server.stopped
-}
+// stall reads nothing, and says nothing.
+func stall(m *meeting) { <-m.server.stopped }
 
 // instead starts a server that does something else than a handshake.
 func (t *trial) instead(do func(net.Conn)) *server {
