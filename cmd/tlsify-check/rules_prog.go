@@ -31,12 +31,14 @@ var rulesProg = []rule{
 	{"prog-signal", "Where a signal ... ends tlsify, PROG gets that signal ...; if it is still there when --linger is over it is left to itself, and the status is 128+n all the same", nothing, func(t *trial) {
 		for name, signal := range map[string]syscall.Signal{"TERM": unix.SIGTERM, "INT": unix.SIGINT, "HUP": unix.SIGHUP} {
 			r := t.call().start(append(t.serve(quiet).to(), prog("trap 'echo got "+name+"; exit 3' "+name+"; echo up; n=0; while [ $n -lt 400 ]; do sleep 0.05; n=$((n+1)); done")...)...)
+			r.await("ready") // before or behind PROG's start
 			t.becomes(func() bool { return r.out.text() != "" })
 			r.signal(signal)
 			r.expect(3, "ready", "end 3")
 			r.wantOut("up\ngot " + name + "\n")
 		}
 		r := t.call().start(append(t.serve(quiet).to("--linger", "200ms"), prog("trap '' TERM; echo up; sleep 2")...)...)
+		r.await("ready")
 		t.becomes(func() bool { return r.out.text() != "" })
 		r.signal(unix.SIGTERM)
 		r.expect(143, "ready", "end 143")
