@@ -56,7 +56,7 @@ var rulesNetwork = []rule{
 		t.call().start(t.serve(talk).to("--proxy", "http://"+nowhere)...).expectError(3, "proxy|connect")
 	}},
 	{"proxy-nonsense", "3 not reached, or lost before ready: ... proxy", nothing, func(t *trial) {
-		t.proxyFails("http://", "SSH-2.0-x\r\n", "\x05\x00", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nwithout a colon\r\n\r\n",
+		t.proxyFails("http://", "SSH-2.0-x\r\n", "\x05\x00\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nwithout a colon\r\n\r\n",
 			"HTTP/1.1 200 "+strings.Repeat("x", 1<<20))
 		t.proxyFails("socks5://", "HTTP/1.1 200 OK\r\n\r\n", "\x04\x00", "\x05\x02", "\x05\x00\x05\x00\x00\x09\x00\x00\x00\x00\x00\x00")
 		for _, scheme := range []string{"http://", "socks5://"} {
