@@ -109,6 +109,13 @@ func (c *call) socket(ns ...int) *net.UnixConn {
 	return c.unixConn(ours)
 }
 
+// controlSocket has a socket for the control channel, and returns our end.
+func (c *call) controlSocket() *net.UnixConn {
+	ours := c.socket(3)
+	c.said = take(ours)
+	return ours
+}
+
 // quietly has the child without a control channel.
 func (c *call) quietly() {
 	c.leaveOut(3)
@@ -182,6 +189,14 @@ func (r *run) status() int {
 		return 1000 + int(r.state.Signal())
 	}
 	return r.state.ExitStatus()
+}
+
+// waits gives it longer than the patience to end: a limit of the contract's own.
+func (r *run) waits(limit time.Duration) {
+	select {
+	case <-r.ended:
+	case <-time.After(limit):
+	}
 }
 
 // expect waits until it ends and checks its status, and that lines of the

@@ -3,13 +3,19 @@ package main
 import (
 	"crypto/tls"
 	"net"
+	"slices"
 	"time"
 )
 
 // serving are the arguments of a server that client trusts.
 func (t *trial) serving(form string, options ...string) []string {
-	good := t.authority.chains["good"]
-	return append([]string{form, "--cert", t.file(".pem", good.pem()), "--key", t.file(".key", good.keyPEM())}, options...)
+	return slices.Concat([]string{form}, t.showing("good"), options)
+}
+
+// showing are the options of one who has a certificate.
+func (t *trial) showing(chain string) []string {
+	c := t.authority.chains[chain]
+	return []string{"--cert", t.file(".pem", c.pem()), "--key", t.file(".key", c.keyPEM())}
 }
 
 func (t *trial) clientConfig() *tls.Config {
@@ -33,6 +39,19 @@ func (t *trial) join(conn net.Conn, config *tls.Config) (*end, error) {
 	config.KeyLogWriter = &c.secrets
 	c.Conn = tls.Client(c.wire, config)
 	return c, c.Handshake()
+}
+
+// meets joins a client to one that was started. There is no verdict where that lacks any
+// of these, and a fault where there is no connection.
+func (r *run) meets(conn net.Conn, config *tls.Config, lacks ...string) *end {
+	client, err := r.join(conn, config)
+	if err != nil {
+		for _, what := range lacks {
+			r.orLacks(what)
+		}
+		r.fatal("the client has no connection: %v%s", err, r.report())
+	}
+	return client
 }
 
 func (t *trial) dial(address string, config *tls.Config) (*end, error) {

@@ -6,8 +6,8 @@
 // It is how a second implementation is proved. It knows the contract and
 // nothing of any implementation: it starts PROGRAM as an application would,
 // plays the peer with certificates and servers of its own, and looks at what
-// comes out. Each rule has an id, the sentence of the contract that it is about,
-// and the numbers of that sentence in doc/contract.md (clauses.go). The status is 0
+// comes out. Each rule has an id, the sentence of doc/contract.md that it is about,
+// and that sentence's numbers there (clauses.go). The status is 0
 // where every rule that applies is kept, 1 where one is not, and 2 where nothing
 // could be tried.
 //
@@ -154,7 +154,7 @@ func onSignal(do func()) (off func()) {
 
 func list(out io.Writer) {
 	for _, r := range rules() {
-		fmt.Fprintf(out, "%-22s %-9s %s\n", r.id, r.cited(), r.sentence)
+		fmt.Fprintf(out, "%-23s %-13s %s\n", r.id, r.cited(), r.sentence)
 	}
 }
 
@@ -165,13 +165,13 @@ func report(out io.Writer, results []result) bool {
 		switch {
 		case r.skipped != "":
 			skipped++
-			fmt.Fprintf(out, "skip  %-22s %-9s %s\n", r.id, r.cited(), r.skipped)
+			fmt.Fprintf(out, "skip  %-23s %-13s %s\n", r.id, r.cited(), r.skipped)
 			continue
 		case len(r.faults) == 0:
 			passed++
-			fmt.Fprintf(out, "ok    %-22s %-9s %s\n", r.id, r.cited(), r.sentence)
+			fmt.Fprintf(out, "ok    %-23s %-13s %s\n", r.id, r.cited(), r.sentence)
 		default:
-			fmt.Fprintf(out, "FAIL  %-22s %-9s %s\n", r.id, r.cited(), r.sentence)
+			fmt.Fprintf(out, "FAIL  %-23s %-13s %s\n", r.id, r.cited(), r.sentence)
 			for _, fault := range r.faults {
 				fmt.Fprintf(out, "      %s\n", strings.ReplaceAll(strings.TrimSpace(fault), "\n", "\n      "))
 			}

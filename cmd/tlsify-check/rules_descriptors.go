@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net"
@@ -12,7 +13,7 @@ import (
 )
 
 var rulesDescriptors = []rule{
-	{"fd0-not-early", "fd 0 is not read before ready", nothing, func(t *trial) {
+	{"fd0-not-early", "Descriptor 0 is not read before ready", nothing, func(t *trial) {
 		for what, s := range map[string]*server{
 			"a refused peer": t.serve(talk, with("untrusted")),
 			"no TLS":         t.instead(saying("220 hello\r\n")),
@@ -33,7 +34,7 @@ var rulesDescriptors = []rule{
 			}
 		}
 	}},
-	{"fd1-bytes-only", "Bytes are bytes: no escape character, no line mode, nothing of tlsify's own on fd 1", nothing, func(t *trial) {
+	{"fd1-bytes-only", "Bytes are bytes. There is no escape character and no line mode, and nothing of tlsify's own is ever on descriptor 1", nothing, func(t *trial) {
 		sent := everyByte()
 		t.each(func(t *trial, version change) {
 			c := t.call()
@@ -57,7 +58,7 @@ var rulesDescriptors = []rule{
 			}
 		}
 	}},
-	{"fd2-one-line", "one line for a person, tlsify: ..., only when something fails", nothing, func(t *trial) {
+	{"fd2-one-line", "Descriptor 2 gets one line, tlsify: ..., only when something fails", nothing, func(t *trial) {
 		r := t.call().start(t.serve(talk).to()...)
 		r.expect(0)
 		if got := r.err.all(t.patience); got != "" {
@@ -71,7 +72,7 @@ var rulesDescriptors = []rule{
 			}
 		}
 	}},
-	{"control-on-2", "2 is allowed, and then there is no line for a person", nothing, func(t *trial) {
+	{"control-on-2", "OUT may be 2. Then there is no line for a person", nothing, func(t *trial) {
 		c := t.call()
 		c.quietly()
 		r := c.start(t.serve(talk, with("expired")).to("--control-fd", "2")...)
@@ -83,7 +84,7 @@ var rulesDescriptors = []rule{
 			t.fault("on descriptor 2: %s", quote(got))
 		}
 	}},
-	{"control-in", "--control-fd OUT[,IN] the control channel: lines out and, on IN or where OUT is a socket, lines in", nothing, func(t *trial) {
+	{"control-in", "Commands come in on IN or, where OUT is a socket and no IN is given, on OUT", nothing, func(t *trial) {
 		c := t.call()
 		in := c.feed(4)
 		c.control = "3,4"
@@ -95,14 +96,13 @@ var rulesDescriptors = []rule{
 
 		c = t.call()
 		c.feed(0)
-		control := c.socket(3)
-		c.said = take(control)
+		control := c.controlSocket()
 		r = c.start(t.serve(quiet).to("--eof", "half-close")...)
 		r.await("ready")
 		io.WriteString(control, "close\n")
 		r.expect(0, "ready", "closed local")
 	}},
-	{"options-fd", "--options-fd N more options, name value a line, ended by an empty line or EOF", nothing, func(t *trial) {
+	{"options-fd", "--options-fd N is read for more options: name value a line, without the dashes, ended by an empty line or end of file, at most 64 KiB in all ... control-fd cannot be given there", nothing, func(t *trial) {
 		s := t.serve(talk)
 		for what, end := range map[string]string{"an empty line": "\n", "end of file": ""} {
 			c := t.call()
@@ -125,7 +125,16 @@ var rulesDescriptors = []rule{
 			r.expectError(1, "usage")
 		}
 	}},
-	{"options-fd-limit", "ended by an empty line or EOF, within 10 s", slow, func(t *trial) {
+	{"options-fd-values", "--options-fd N is read for more options: name value a line", nothing, func(t *trial) {
+		// A record of TLSA has spaces.
+		sum := sha256.Sum256(t.authority.chains["untrusted"].leaf.RawSubjectPublicKeyInfo)
+		c := t.call()
+		options := c.feed(8)
+		r := c.start("connect", "--options-fd", "8", "--name", host, t.serve(talk, with("untrusted")).address)
+		fmt.Fprintf(options, "tlsa 3 1 1 %x\n\n", sum)
+		r.expect(0, "verified tlsa( .*)?", "ready")
+	}},
+	{"options-fd-limit", "The end of the options must come within 10 seconds, or it is usage", slow, func(t *trial) {
 		c := t.call()
 		options := c.feed(8)
 		began := time.Now()
@@ -134,7 +143,7 @@ var rulesDescriptors = []rule{
 		r.expectError(1, "usage")
 		t.took(began, 8*time.Second, 10*time.Second)
 	}},
-	{"fd-files", "A key, certificate or session may be given as fd:N wherever a file may", nothing, func(t *trial) {
+	{"fd-files", "fd:N may stand for any FILE that holds a key, a certificate or a session, and for all others that are read", nothing, func(t *trial) {
 		c := t.call()
 		trust, cert, key := c.feed(7), c.feed(8), c.feed(9)
 		s := t.serve(quiet, onlyTLS13, askingClients)
@@ -149,15 +158,15 @@ var rulesDescriptors = []rule{
 			t.fault("the server saw no certificate")
 		}
 	}},
-	{"fd-session", "A key, certificate or session may be given as fd:N wherever a file may", nothing, func(t *trial) {
-		keeping, file := t.serve(talk, onlyTLS13, keepingTickets), t.path(".session")
-		for _, resumed := range []string{"no", "yes"} {
-			c := t.call()
-			c.give(7, t.open(file, unix.O_RDWR|unix.O_CREAT))
-			r := c.start(keeping.to("--session", "fd:7")...)
-			r.orLacks(noSessions)
-			r.expect(0, "resumed "+resumed, "ready")
-		}
+	{"fd-files-size", "What is read may have 16 MiB ... or it is usage", nothing, func(t *trial) {
+		s := t.serve(talk)
+		c := t.call()
+		trust := c.feed(7)
+		r := c.start("connect", "--name", host, "--trust", "fd:7", s.address)
+		trust.Write(t.authority.root.pem())
+		trust.Write([]byte(strings.Repeat("\n", 16<<20))) // as far as it is read
+		trust.Close()
+		r.expectError(1, "usage")
 	}},
 	{"fd-files-limit", "its end must come within 30 seconds", slow, func(t *trial) {
 		c := t.call()
@@ -165,21 +174,59 @@ var rulesDescriptors = []rule{
 		trust.Write(t.authority.root.pem())
 		began := time.Now()
 		r := c.start("connect", "--name", host, "--trust", "fd:7", t.serve(quiet).address)
-		select {
-		case <-r.ended:
-		case <-time.After(60 * time.Second):
-		}
+		r.waits(60 * time.Second)
 		r.expectError(1, "usage")
 		t.took(began, 28*time.Second, 30*time.Second)
 	}},
-	{"flags-kept", "Blocking and non-blocking descriptors are accepted alike, and the file status flags of an inherited one are never changed", nothing, func(t *trial) {
+	{"flags-kept", "Blocking and non-blocking descriptors are accepted alike. The file status flags of an inherited descriptor are never changed", nothing, func(t *trial) {
 		for _, nonblocking := range []bool{false, true} {
 			for _, kind := range []string{"pipes", "socket"} {
 				t.keepsFlags(kind, nonblocking)
 			}
 		}
 	}},
-	{"unnamed-closed", "Every descriptor that was not named is closed at start", nothing, func(t *trial) {
+	{"nonblocking", "Blocking and non-blocking descriptors are accepted alike", nothing, func(t *trial) {
+		sent := strings.Repeat(everyByte(), 10) // more than pipes and sockets hold
+		for _, kind := range []string{"pipes", "socket"} {
+			c := t.call()
+			var in, out *os.File
+			if kind == "socket" {
+				ours, theirs := t.socketPair()
+				unix.SetNonblock(theirs, true)
+				out, in = t.asFile(t.dup(ours)), t.asFile(ours)
+				c.give(0, theirs)
+				c.give(1, theirs)
+			} else {
+				r, w := t.pipe()
+				r2, w2 := t.pipe()
+				unix.SetNonblock(r, true)
+				unix.SetNonblock(w2, true)
+				in, out = t.asFile(w), t.asFile(r2)
+				c.give(0, r)
+				c.give(1, w2)
+			}
+			s := t.serve(func(m *meeting) { io.WriteString(m, sent); quiet(m) })
+			r := c.start(s.to("--eof", "half-close")...)
+			r.await("ready")
+			time.Sleep(200 * time.Millisecond) // nothing to read, and no room to write
+			io.WriteString(in, "late")
+			got := make([]byte, len(sent))
+			n, err := io.ReadFull(out, got)
+			if string(got[:n]) != sent {
+				t.fault("%s: %d bytes came of %d, or changed ones: %v%s", kind, n, len(sent), err, r.report())
+			}
+			if kind == "socket" {
+				unix.Shutdown(int(in.Fd()), unix.SHUT_WR)
+			} else {
+				in.Close()
+			}
+			r.expect(0)
+			if m := s.met(); m.got != "late" {
+				t.fault("%s: the server got %s", kind, quote(m.got))
+			}
+		}
+	}},
+	{"unnamed-closed", "Without PROG, every descriptor that was not named is closed at the start", nothing, func(t *trial) {
 		c := t.call()
 		in := c.feed(0)
 		unnamed := map[int]*captured{4: c.capture(4), 9: c.capture(9), 200: c.capture(200)}
@@ -217,7 +264,7 @@ var rulesDescriptors = []rule{
 			}
 		}
 	}},
-	{"wrong-descriptors", "A named one that is not open for what it is for, or is something of the runtime's own, is usage", nothing, func(t *trial) {
+	{"wrong-descriptors", "A named descriptor that is not open for what it is named for, or that the language's runtime has opened for itself, is usage; so is, for the plaintext and for the network, a socket of messages ... and one that listens", nothing, func(t *trial) {
 		for _, args := range [][]string{
 			{"--net-fd", "99"}, {"--net-fd", "4"}, {"--net-fd", "7"}, {"--net-fd", "8"}, {"--net-fd", "five"},
 			{"--net-fd", "5", "--trust", "fd:99"}, {"--net-fd", "5", "--trust", "fd:8"}, {"--net-fd", "5", "--options-fd", "99"},
@@ -246,65 +293,6 @@ var rulesDescriptors = []rule{
 					t.fault("a socket %s is taken for descriptor %d%s", what, n, r.report())
 				}
 			}
-		}
-	}},
-	{"control-unread", "tlsify never waits for a reader of the control channel", nothing, func(t *trial) {
-		for _, kind := range []string{"pipe", "socket"} {
-			ours, theirs := t.pipe()
-			if kind == "socket" {
-				ours, theirs = t.socketPair()
-			}
-			t.kept(ours)
-			fill(theirs)
-			t.worksWithControl("a full "+kind, theirs)
-		}
-	}},
-	{"control-closed", "The reader's closing it is harmless", nothing, func(t *trial) {
-		for _, kind := range []string{"pipe", "socket"} {
-			ours, theirs := t.pipe()
-			if kind == "socket" {
-				ours, theirs = t.socketPair()
-			}
-			unix.Close(ours)
-			t.worksWithControl("a "+kind, theirs)
-		}
-	}},
-	{"control-lost", "it queues up to 1 MiB, then drops and says lost N", nothing, func(t *trial) {
-		c := t.call()
-		in := c.feed(4)
-		mine, theirs := t.pipe()
-		c.give(3, theirs)
-		c.control = "3,4"
-		plain := c.feed(0)
-		r := c.start(t.serve(quiet).to("--eof", "half-close")...)
-		const commands = 40_000
-		word := strings.Repeat("x", 56)
-		io.WriteString(in, strings.Repeat(word+"\n", commands)) // waits until they are read
-		c.said = take(c.asFile(mine))
-		t.becomes(func() bool { return len(c.said.text()) > 1<<19 })
-		// The queue has room again when the first of these is answered.
-		for i := 0; i < 100 && !strings.Contains(c.said.text(), "unknown more"); i++ {
-			io.WriteString(in, "more\n")
-			time.Sleep(20 * time.Millisecond)
-		}
-		plain.Close()
-		r.expect(0)
-		lost, answered, more := 0, 0, 0
-		for _, line := range r.lines() {
-			n := 0
-			switch {
-			case line == "unknown "+word:
-				answered++
-			case line == "unknown more":
-				more++
-			default:
-				if _, err := fmt.Sscanf(line, "lost %d", &n); err == nil {
-					lost += n
-				}
-			}
-		}
-		if got := len(c.said.text()); lost == 0 || answered+lost < commands || answered+lost > commands+100 || got < 1<<20 {
-			t.fault("of %d commands %d were answered and %d lost, in %d bytes", commands, answered, lost, got)
 		}
 	}},
 }
@@ -353,20 +341,5 @@ func (t *trial) keepsFlags(kind string, nonblocking bool) {
 	}
 	if after := t.flags(mine); fmt.Sprint(before) != fmt.Sprint(during) || fmt.Sprint(before) != fmt.Sprint(after) {
 		t.fault("%s, non-blocking %v: the flags of 0, 1, 3 and 5 were %#o, then %#o and %#o", kind, nonblocking, before, during, after)
-	}
-}
-
-// worksWithControl wants a question answered while the control channel is as it
-// is.
-func (t *trial) worksWithControl(what string, control int) {
-	c := t.call()
-	c.give(3, control)
-	caller := c.socket(0, 1)
-	r := c.start(t.serve(late).to()...)
-	io.WriteString(caller, "question")
-	caller.CloseWrite()
-	back := t.rest(caller)
-	if status := r.status(); status != 0 || back != "late reply\n" {
-		t.fault("%s: status %d, got %s", what, status, quote(back))
 	}
 }

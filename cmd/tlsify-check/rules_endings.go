@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"net"
 	"strings"
 	"syscall"
 	"time"
@@ -10,8 +11,8 @@ import (
 )
 
 var rulesEOF = []rule{
-	{"eof-hold", "hold: close_notify when the peer has ended", nothing, func(t *trial) { t.holds("--eof", "hold") }},
-	{"eof-auto", "auto, the default: half-close under TLS 1.3 where 0 and 1 are one socket ... and for a server; otherwise hold", nothing, func(t *trial) {
+	{"eof-hold", "hold: by close_notify when the peer has ended its own half", nothing, func(t *trial) { t.holds("--eof", "hold") }},
+	{"eof-auto", "auto, the default: half-close for a server and, under TLS 1.3, where 0 and 1 are one socket ... otherwise hold", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) { t.holds() })
 		s := t.serve(late, onlyTLS13)
 		c := t.call()
@@ -24,15 +25,14 @@ var rulesEOF = []rule{
 		}
 		r.expect(0, bothClosed, bothClosed)
 	}},
-	{"eof-auto-server", "auto, the default: half-close ... for a server", serverSide, func(t *trial) {
+	{"eof-auto-server", "auto, the default: half-close for a server", serverSide, func(t *trial) {
 		t.each(func(t *trial, version change) {
 			c := t.call()
 			in := c.feed(0)
 			r, ours := c.accepting()
 			io.WriteString(in, "all")
 			in.Close()
-			client, err := t.join(ours, t.clientOf(version))
-			t.must(err)
+			client := r.meets(ours, t.clientOf(version))
 			if got, ended := client.hear(); got != "all" || ended != "close_notify" {
 				t.fault("the client got %s and %s", quote(got), ended)
 			}
@@ -40,7 +40,7 @@ var rulesEOF = []rule{
 			r.expect(0)
 		})
 	}},
-	{"eof-wait", "and half-close after all when nothing has come from the peer for 10 s (--eof-wait TIME), so that two who wait for each other's end do not wait for ever", nothing, func(t *trial) {
+	{"eof-wait", "until nothing has come from the peer for --eof-wait TIME (10 s by default), and half-close then, so that two who wait for each other's end do not wait for ever", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) {
 			var waited time.Duration // without the time that the program takes to start
 			s := t.serve(func(m *meeting) {
@@ -55,7 +55,7 @@ var rulesEOF = []rule{
 			t.lasted(waited, 400*time.Millisecond, 500*time.Millisecond)
 		})
 	}},
-	{"eof-wait-10s", "--eof-wait (10s)", slow, func(t *trial) {
+	{"eof-wait-10s", "--eof-wait TIME (10 s by default)", slow, func(t *trial) {
 		began := time.Now()
 		r := t.call().start(t.serve(late).to()...)
 		r.expect(0, bothClosed, bothClosed)
@@ -84,7 +84,7 @@ func (t *trial) holds(options ...string) {
 }
 
 var rulesEndings = []rule{
-	{"truncated", "A stream that ends without close_notify is truncated and status 6, at once, after everything that came before it was delivered", nothing, func(t *trial) {
+	{"truncated", "A stream that ends without close_notify is truncated, status 6, at once", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) {
 			c := t.call()
 			c.feed(0) // held open
@@ -97,7 +97,7 @@ var rulesEndings = []rule{
 			}
 		})
 	}},
-	{"truncated-after-ours", "Where our close_notify had gone before, the line for a person says so and names --eof hold", nothing, func(t *trial) {
+	{"truncated-after-ours", "Where our own close_notify had gone before, the line for a person says so and names --eof hold", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) {
 			s := t.serve(func(m *meeting) { m.readAll(); io.WriteString(m, greeting) }, version)
 			r := t.call().start(s.to("--eof", "half-close")...)
@@ -107,7 +107,38 @@ var rulesEndings = []rule{
 			}
 		})
 	}},
-	{"truncated-all", "after everything that came before it was delivered", nothing, func(t *trial) {
+	{"truncated-record", "A stream that ends without close_notify is truncated, status 6", nothing, func(t *trial) {
+		t.each(func(t *trial, version change) {
+			c := t.call()
+			c.feed(0)
+			r := c.start(t.serve(func(m *meeting) {
+				io.WriteString(m, greeting)
+				m.wire.Write([]byte{23, 3, 3, 0, 40, 1, 2, 3}) // and no more of it
+				m.wire.Conn.(*net.TCPConn).CloseWrite()
+				m.readAll()
+			}, version).to()...)
+			r.expect(6, "truncated", "error truncated( .*)?", "end 6")
+			r.wantOut(greeting)
+		})
+	}},
+	{"false-end", "A stream that ends without close_notify is truncated ... what breaks the protocol is tls-protocol", nothing, func(t *trial) {
+		t.each(func(t *trial, version change) {
+			for what, record := range map[string]string{"an alert in clear": "\x15\x03\x03\x00\x02\x01\x00", "clear text": "hello\r\n\r\n"} {
+				c := t.call()
+				c.feed(0)
+				r := c.start(t.serve(func(m *meeting) {
+					io.WriteString(m, greeting)
+					io.WriteString(m.wire.Conn, record) // without any key
+					m.readAll()
+				}, version).to()...)
+				if !r.saysSoon("tls-protocol", 7) {
+					t.fault("%s: status %d%s", what, r.status(), r.report())
+				}
+				r.wantOut(greeting)
+			}
+		})
+	}},
+	{"truncated-all", "All that came before is delivered first", nothing, func(t *trial) {
 		sent := strings.Repeat(everyByte(), 10)
 		s := t.serve(func(m *meeting) { io.WriteString(m, sent); cut(m) })
 		c := t.call()
@@ -118,14 +149,14 @@ var rulesEndings = []rule{
 			t.fault("%d bytes were delivered of %d", len(got), len(sent+greeting))
 		}
 	}},
-	{"tolerate-truncation", "--tolerate-truncation makes that status 0, still reported", nothing, func(t *trial) {
+	{"tolerate-truncation", "--tolerate-truncation makes that status 0. It is reported all the same", nothing, func(t *trial) {
 		c := t.call()
 		c.feed(0)
 		r := c.start(t.serve(cut).to("--tolerate-truncation")...)
 		r.expect(0, "ready", "truncated", "end 0")
 		r.wantOut(greeting)
 	}},
-	{"signals", "SIGTERM, SIGINT and SIGHUP end with 143, 130 and 129", nothing, func(t *trial) {
+	{"signals", "SIGTERM, SIGINT and SIGHUP end tlsify with 143, 130 and 129", nothing, func(t *trial) {
 		for s, status := range map[syscall.Signal]int{syscall.SIGTERM: 143, syscall.SIGINT: 130, syscall.SIGHUP: 129} {
 			c := t.call()
 			c.feed(0)
@@ -140,7 +171,7 @@ var rulesEndings = []rule{
 			r.expect(status, "end "+itoa(status))
 		}
 	}},
-	{"signals-no-notify", "any other ending (SIGTERM, SIGINT, SIGHUP, a read error, the linger limit) ends without it, so the peer is never told of a clean end that wasn't", nothing, func(t *trial) {
+	{"signals-no-notify", "Every other ending goes without it, so that the peer is never told of a clean end that was not one: a signal", nothing, func(t *trial) {
 		for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
 			s := t.serve(dwell)
 			c := t.call()
@@ -155,7 +186,7 @@ var rulesEndings = []rule{
 			}
 		}
 	}},
-	{"input-error", "close_notify goes out only when every byte that the caller wrote has been sent after a true end of file", nothing, func(t *trial) {
+	{"input-error", "close_notify goes out only when all that the caller wrote has been sent, after a true end of file or in answer to the peer's", nothing, func(t *trial) {
 		s := t.serve(quiet)
 		ours, theirs := t.tcpPair()
 		c := t.call()
@@ -171,7 +202,7 @@ var rulesEndings = []rule{
 			t.fault("the peer is told of an end")
 		}
 	}},
-	{"caller-gone", "A caller is gone when fd 1 can't be written any more and it has closed, or reset, what it wrote to. What it wrote before is still sent, for at most --linger; ... status 8 is for bytes that came and could not be delivered", nothing, func(t *trial) {
+	{"caller-gone", "A caller is gone when descriptor 1 cannot be written any more and it has closed, or reset, what it wrote to ... What it wrote before that is still sent ... Status 8 is for bytes that came from the peer and could not be delivered", nothing, func(t *trial) {
 		s := t.serve(flood)
 		c := t.call()
 		in := c.feed(0)
@@ -186,7 +217,7 @@ var rulesEndings = []rule{
 			t.fault("the peer got %d bytes of 60000, and %s", len(m.got), m.ended)
 		}
 	}},
-	{"caller-left", "Where nothing is owed any more it ends within a moment, and does not wait for the peer's close_notify", nothing, func(t *trial) {
+	{"caller-left", "Where nothing is owed any more it ends within a moment, and does not wait for the peer", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) {
 			for _, kind := range []string{"socket", "pipes"} {
 				s := t.serve(func(m *meeting) { m.readAll(); <-m.server.stopped }, version)
@@ -209,7 +240,23 @@ var rulesEndings = []rule{
 			}
 		})
 	}},
-	{"caller-reset", "Any other ending (... a reset of the caller's socket whichever descriptor shows it first ...) ends without it, so the peer is never told of a clean end that wasn't", nothing, func(t *trial) {
+	{"caller-left-sent", "What it wrote before that is still sent, until the peer's system has it", nothing, func(t *trial) {
+		t.each(func(t *trial, version change) {
+			s := t.serve(func(m *meeting) { m.readAll() }, version)
+			c := t.call()
+			caller := c.socket(0, 1)
+			r := c.start(s.to()...)
+			r.await("ready")
+			sent := everyByte()
+			io.WriteString(caller, sent)
+			caller.Close()
+			m := s.met()
+			if status := r.status(); m.got != sent || m.ended != "close_notify" || status != 0 {
+				t.fault("the server got %d bytes of %d and %s, status %d%s", len(m.got), len(sent), m.ended, status, r.report())
+			}
+		})
+	}},
+	{"caller-reset", "Every other ending goes without it, so that the peer is never told of a clean end that was not one ... a reset of the caller's socket", nothing, func(t *trial) {
 		for range 10 {
 			s := t.serve(flood)
 			ours, theirs := t.tcpPair()
@@ -229,7 +276,7 @@ var rulesEndings = []rule{
 			}
 		}
 	}},
-	{"end-is-no-reset", "a caller that sees end of file finds the reason already there", nothing, func(t *trial) {
+	{"end-is-no-reset", "However tlsify ends after ready, a caller with one socket on 0 and 1 that reads to the end finds an end of file, and no reset", nothing, func(t *trial) {
 		s := t.serve(quiet)
 		c := t.call()
 		caller := c.socket(0, 1)
@@ -245,13 +292,13 @@ var rulesEndings = []rule{
 		}
 		r.status()
 	}},
-	{"linger", "What it wrote before is still sent, for at most --linger; ... Nothing is left behind", nothing, func(t *trial) {
+	{"linger", "for at most --linger TIME; then tlsify ends, and leaves nothing behind. What has not been sent by then is network-io, status 7", nothing, func(t *trial) {
 		r := t.stalled("--linger", "500ms")
 		began := time.Now()
 		r.expectError(7, "network-io")
 		t.took(began, 400*time.Millisecond, 500*time.Millisecond)
 	}},
-	{"linger-10s", "--linger (default 10s)", slow, func(t *trial) {
+	{"linger-10s", "--linger is 10 s by default", slow, func(t *trial) {
 		r := t.stalled()
 		began := time.Now()
 		r.expectError(7, "network-io")

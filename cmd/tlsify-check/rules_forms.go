@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"io"
 	"net"
 	"os"
@@ -10,7 +11,7 @@ import (
 )
 
 var rulesForms = []rule{
-	{"form-connect", "tlsify [connect] [OPTION]... HOST:PORT ... dial, handshake, carry the stream", nothing, func(t *trial) {
+	{"form-connect", "The first form connects to HOST:PORT, does the handshake and carries the stream. The word connect may be left out", nothing, func(t *trial) {
 		s := t.serve(talk)
 		for _, args := range [][]string{s.to(), s.to()[1:]} {
 			c := t.call()
@@ -29,7 +30,7 @@ var rulesForms = []rule{
 		r.expect(0, "ready")
 		r.wantOut(greeting)
 	}},
-	{"form-net-fd", "tlsify connect [OPTION]... --net-fd N[,M] --name NAME ... TLS over an already connected, inherited stream", nothing, func(t *trial) {
+	{"form-net-fd", "--net-fd N[,M] takes a stream that the caller has connected", nothing, func(t *trial) {
 		ours, theirs := t.tcpPair()
 		s := t.newServer(talk)
 		go s.meet(ours)
@@ -40,7 +41,7 @@ var rulesForms = []rule{
 		r.expect(0, "ready")
 		r.wantOut(greeting)
 	}},
-	{"form-net-fds", "--net-fd N[,M] ... the network, where the caller dialled or spoke plaintext first", nothing, func(t *trial) {
+	{"form-net-fds", "N is read, and M, or N, is written", nothing, func(t *trial) {
 		c := t.call()
 		network := twoPipes{c.capturePipe(6), c.feed(5)}
 		s := t.newServer(greet)
@@ -49,7 +50,24 @@ var rulesForms = []rule{
 		r.expect(0, "ready")
 		r.wantOut(greeting)
 	}},
-	{"form-others", "tlsify engines | fingerprint | version | help [TOPIC]", nothing, func(t *trial) {
+	{"net-fd-name", "--net-fd N[,M] takes a stream that the caller has connected ... --name is needed, but with --trust none", nothing, func(t *trial) {
+		nameless := func(options ...string) *run {
+			ours, theirs := t.tcpPair()
+			defer theirs.Close()
+			go t.newServer(talk).meet(ours)
+			c := t.call()
+			c.giveConn(5, theirs)
+			return c.start(append([]string{"connect", "--net-fd", "5", "--trust"}, options...)...)
+		}
+		pin := t.authority.chains["good"].pin()
+		for _, more := range [][]string{nil, {"--sni", host}, {"--pin", pin}} {
+			if r := nameless(append([]string{t.authority.rootFile}, more...)...); !r.saysSoon("usage", 1) {
+				t.fault("with %q and no --name: status %d%s", more, r.status(), r.report())
+			}
+		}
+		nameless("none", "--pin", pin).expect(0, "ready") // by which no name is judged
+	}},
+	{"form-others", "engines, fingerprint, version (also --version, -V) and help answer on descriptor 1", nothing, func(t *trial) {
 		for _, form := range []string{"engines", "version", "help"} {
 			c := t.call()
 			c.quietly()
@@ -60,7 +78,7 @@ var rulesForms = []rule{
 			}
 		}
 	}},
-	{"inspect", "tlsify inspect [OPTION]... HOST:PORT ... what there was to see of the peer, verified or not ... --json", nothing, func(t *trial) {
+	{"inspect", "inspect connects as connect does ... what there was to see of the peer, verified or not ... --json", nothing, func(t *trial) {
 		for chain, want := range map[string]int{"good": 0, "expired": 5} {
 			c := t.call()
 			c.quietly()
@@ -83,7 +101,32 @@ var rulesForms = []rule{
 			}
 		}
 	}},
-	{"host-address", "HOST is a DNS name ..., an IPv4 address or [IPv6]", nothing, func(t *trial) {
+	{"inspect-sends-nothing", "Nothing is sent but the handshake and its end ... with --pem the certificates", nothing, func(t *trial) {
+		inspect := func(s *server, options ...string) *run {
+			c := t.call()
+			c.quietly()
+			in := c.feed(0)
+			io.WriteString(in, "private")
+			in.Close()
+			r := c.start(slices.Concat([]string{"inspect"}, t.trusted(), options, []string{s.address})...)
+			r.expect(0)
+			return r
+		}
+		r := inspect(t.serve(talk), "--pem")
+		for n, rest := 0, []byte(r.out.all(t.patience)); n < 2; n++ {
+			var block *pem.Block
+			if block, rest = pem.Decode(rest); block == nil || string(block.Bytes) != string(t.authority.chains["good"].chain[n]) {
+				t.fault("certificate %d is not the server's: %s", n, quote(r.out.text()))
+				break
+			}
+		}
+		s := t.serve(quiet)
+		inspect(s)
+		if m := s.met(); m.got != "" {
+			t.fault("the server gets %s", quote(m.got))
+		}
+	}},
+	{"host-address", "HOST is a DNS name, an IPv4 address or an IPv6 address in brackets", nothing, func(t *trial) {
 		for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 			l, err := net.Listen("tcp", address)
 			if err != nil {
@@ -95,7 +138,7 @@ var rulesForms = []rule{
 			r.wantOut(greeting)
 		}
 	}},
-	{"host-sni", "--sni NAME|none what is sent: by default HOST, else the first DNS --name; an IP address is never sent", nothing, func(t *trial) {
+	{"host-sni", "--sni NAME is the server name to send, and --sni none sends none. By default it is HOST, else the first DNS name of --name. An IP address is never sent", nothing, func(t *trial) {
 		s := t.serve(talk)
 		port := s.address[strings.LastIndex(s.address, ":"):]
 		trust := []string{"--trust", t.authority.rootFile}
@@ -122,7 +165,7 @@ var rulesForms = []rule{
 			}
 		}
 	}},
-	{"host-u-label", "HOST is a DNS name (A-labels or U-labels; a trailing dot and a %zone are not part of the name)", nothing, func(t *trial) {
+	{"host-u-label", "A DNS name may be given in U-labels as well as A-labels", nothing, func(t *trial) {
 		s := t.serve(talk, with("u-label"))
 		r := t.call().start("connect", "--trust", t.authority.rootFile, "--name", "bücher.tlsify-check.test", s.address)
 		r.expect(0, "ready")

@@ -7,7 +7,7 @@ import (
 )
 
 var rulesHandoff = []rule{
-	{"handoff", "--handoff KIND", nothing, func(t *trial) {
+	{"handoff", "socketpair is one end of one; it is what 0 and 1 would be, and tlsify goes on", nothing, func(t *trial) {
 		h := t.handing(t.serve(late).to("--handoff", "socketpair")...)
 		plain := h.plain()
 		io.WriteString(plain, "question")
@@ -17,7 +17,7 @@ var rulesHandoff = []rule{
 		}
 		h.expect(0, "handoff socketpair", "ready", "end 0")
 	}},
-	{"handoff-ktls", "1 ... the engine or kernel can't: usage, engine-unsupported, handoff-unavailable", nothing, func(t *trial) {
+	{"handoff-ktls", "ktls is the connection's own socket ... Where the kernel cannot, it is handoff-unavailable", nothing, func(t *trial) {
 		s := t.serve(echo, onlyTLS13)
 		h := t.handing(s.to("--handoff", "ktls")...)
 		if t.kernelTLS() && !h.saysSoon("handoff-unavailable", 1) {
@@ -34,7 +34,7 @@ var rulesHandoff = []rule{
 		case <-time.After(time.Second): // who knows it beforehand dials nobody
 		}
 	}},
-	{"handoff-auto", "--handoff KIND", nothing, func(t *trial) {
+	{"handoff-auto", "auto is ktls where that can be had without loss, and no option is given that ktls excludes, else socketpair. The line says which", nothing, func(t *trial) {
 		h := t.handing(t.serve(echo, onlyTLS13).to("--handoff", "auto")...)
 		h.echoes(h.handed())
 		if t.kernelTLS() {
@@ -43,7 +43,16 @@ var rulesHandoff = []rule{
 			h.expect(0, "handoff socketpair", "ready", "end 0")
 		}
 	}},
-	{"handoff-usage", "--handoff KIND", nothing, func(t *trial) {
+	{"handoff-verified", "It comes on the control channel ... before ready", nothing, func(t *trial) {
+		for _, kind := range []string{"socketpair", "auto"} {
+			h := t.handing(t.serve(talk, onlyTLS13, with("untrusted")).to("--handoff", kind)...)
+			h.expectError(5, "cert-untrusted")
+			if len(h.rights) > 0 || len(h.values("handoff")) > 0 {
+				t.fault("%s: the caller has a connection to a peer that is refused%s", kind, h.report())
+			}
+		}
+	}},
+	{"handoff-usage", "--handoff is usage with PROG, or without a unix socket for a control channel", nothing, func(t *trial) {
 		s := t.serve(talk)
 		t.call().start(s.to("--handoff", "socketpair")...).expectError(1, "usage") // a pipe carries no descriptor
 		t.handing(s.to("--handoff", "pipe")...).expectError(1, "usage")

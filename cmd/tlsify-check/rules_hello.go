@@ -26,7 +26,7 @@ const (
 
 // rulesHello are about what a ClientHello has in it.
 var rulesHello = []rule{
-	{"groups", "--groups LIST ... group NAME", nothing, func(t *trial) {
+	{"groups", "--groups LIST is the key exchange groups to offer, best first", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) {
 			s := t.serve(talk, version)
 			for _, group := range classicGroups {
@@ -44,20 +44,20 @@ var rulesHello = []rule{
 		r := t.call().start(t.serve(talk, onlyGroup(tls.CurveP256)).to("--groups", both)...)
 		r.expect(0, "ready")
 	}},
-	{"groups-unknown", "1 usage, unreadable file; the engine or kernel can't: usage, engine-unsupported", nothing, func(t *trial) {
+	{"groups-unknown", "A name that the engine does not have is engine-unsupported", nothing, func(t *trial) {
 		s := t.serve(talk)
 		t.call().start(s.to("--groups", "no-such-group")...).expectError(1, "usage|engine-unsupported")
 		for _, list := range []string{"", ",", t.groupName(tls.X25519) + ","} {
 			t.call().start(s.to("--groups", list)...).expectError(1, "usage|engine-unsupported")
 		}
 	}},
-	{"no-common-group", "4 the handshake failed: tls-alert, ... no-common-group", nothing, func(t *trial) {
+	{"no-common-group", "Where the two sides have no group in common it is no-common-group", nothing, func(t *trial) {
 		// The server's alert does not say what it is about.
 		r := t.call().start(t.serve(talk, onlyTLS13, onlyGroup(tls.CurveP256)).to("--groups", t.groupName(tls.X25519))...)
 		r.orLacks(noChoice)
 		r.expectError(4, "no-common-group|tls-alert")
 	}},
-	{"no-common-group-server", "4 the handshake failed: ... no-common-group", serverSide, func(t *trial) {
+	{"no-common-group-server", "Where the two sides have no group in common it is no-common-group", serverSide, func(t *trial) {
 		config := t.clientConfig()
 		config.MinVersion, config.CurvePreferences = tls.VersionTLS13, []tls.CurveID{tls.CurveP256}
 		r, ours := t.call().accepting("--groups", t.groupName(tls.X25519))
@@ -67,7 +67,7 @@ var rulesHello = []rule{
 		}
 		r.expectError(4, "no-common-group")
 	}},
-	{"ech", "--ech FILE ... ech accepted", nothing, func(t *trial) {
+	{"ech", "--ech FILE encrypts the ClientHello with an ECHConfigList, binary, base64 or PEM (RFC 9934), and says ech accepted", nothing, func(t *trial) {
 		key, list := t.newECH()
 		file := t.file(".ech", list)
 		s := t.serve(talk, hides(key))
@@ -84,7 +84,7 @@ var rulesHello = []rule{
 			t.fault("the ClientHello has the name in clear, or not the public one: %s", quote(string(hello)))
 		}
 	}},
-	{"ech-rejected", "ech-rejected (with ech-retry BASE64 before it)", nothing, func(t *trial) {
+	{"ech-rejected", "A server that does not take it is ech-rejected, with its ech-retry BASE64 before the error, where it sent one and is verified for the public name", nothing, func(t *trial) {
 		key, list := t.newECH()
 		_, stale := t.newECH()
 		file := t.file(".ech", stale)
@@ -110,7 +110,7 @@ var rulesHello = []rule{
 			t.fault("an impostor's configurations are handed on%s", r.report())
 		}
 	}},
-	{"ech-malformed", "1 usage, unreadable file; the engine or kernel can't: usage, engine-unsupported", nothing, func(t *trial) {
+	{"ech-malformed", "Status 1 is for what cannot work, found out before any network traffic where that is possible: usage, a FILE that cannot be read", nothing, func(t *trial) {
 		_, list := t.newECH()
 		s := t.serve(talk)
 		for _, content := range [][]byte{nil, []byte("this is none\n"), list[:len(list)-1], {0, 6, 0x12, 0x34, 0, 2, 0, 0}} {
@@ -123,7 +123,30 @@ var rulesHello = []rule{
 			}
 		}
 	}},
-	{"fingerprint", "--fingerprint NAME|FILE", nothing, func(t *trial) {
+	{"ech-key", "--ech-key FILE of a server ... says ech accepted of a client that one of them opens, and sends the others all their configurations", serverSide, func(t *trial) {
+		key, list := t.newECH()
+		_, stale := t.newECH()
+		file := t.file(".ech", echPEM(key, list))
+		options := append(t.showing("public"), "--ech-key", file)
+		config := t.clientConfig()
+		config.MinVersion, config.EncryptedClientHelloConfigList = tls.VersionTLS13, list
+		r, ours := t.call().accepting(options...)
+		client := r.meets(ours, config, noECH)
+		client.ask("")
+		r.expect(0, "ech accepted", "ready")
+		if !client.ConnectionState().ECHAccepted {
+			t.fault("to the client ECH is not accepted")
+		}
+		config.EncryptedClientHelloConfigList = stale
+		r, ours = t.call().accepting(options...)
+		_, err := t.join(ours, config)
+		if rejected, ok := err.(*tls.ECHRejectionError); !ok || string(rejected.RetryConfigList) != string(list) {
+			t.fault("a client with an old configuration is not told of the new one: %v%s", err, r.report())
+		}
+		ours.Close()
+		r.status()
+	}},
+	{"fingerprint", "--fingerprint NAME|FILE sends the ClientHello of another program, by name", nothing, func(t *trial) {
 		s := t.serve(talk)
 		for name, greases := range map[string]bool{"chrome": true, "firefox": false} {
 			r := t.call().start(s.to("--fingerprint", name)...)
@@ -138,7 +161,7 @@ var rulesHello = []rule{
 		t.call().start(s.to("--fingerprint", "no-such-browser")...).expectError(1, "usage|engine-unsupported")
 		t.call().start(s.to("--fingerprint", t.file(".hello", []byte("this is none")))...).expectError(1, "usage")
 	}},
-	{"fingerprint-file", "--fingerprint NAME|FILE", nothing, func(t *trial) {
+	{"fingerprint-file", "--fingerprint NAME|FILE sends the ClientHello of another program, by name or as captured in FILE", nothing, func(t *trial) {
 		// A client that offers what few others do.
 		config := t.clientConfig()
 		config.CipherSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384}

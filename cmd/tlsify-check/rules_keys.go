@@ -16,7 +16,7 @@ import (
 
 // rulesKeys are about keys that are elsewhere than in a file, or no certificate's.
 var rulesKeys = []rule{
-	{"signer", "A signer reads requests and answers each, in order: ... the key ..., TLS SignatureScheme, the message to sign, itself and not its hash", serverSide, func(t *trial) {
+	{"signer", "A signer reads requests and answers each, in order ... the message to sign, itself and not its hash", serverSide, func(t *trial) {
 		t.each(func(t *trial, version change) {
 			var signed atomic.Int32
 			s := t.signer(func(digest []byte) []byte {
@@ -25,10 +25,7 @@ var rulesKeys = []rule{
 				return signature
 			})
 			r, ours := t.call().acceptingBy(s)
-			client, err := t.join(ours, t.clientOf(version))
-			if err != nil {
-				t.fatal("%v%s", err, r.report())
-			}
+			client := r.meets(ours, t.clientOf(version))
 			client.ask("")
 			if r.expect(0, "ready"); signed.Load() == 0 {
 				t.fault("the signer has signed nothing")
@@ -53,7 +50,7 @@ var rulesKeys = []rule{
 		r, _ := t.call().acceptingBy(l.Addr().String())
 		r.expectError(1, "usage")
 	}},
-	{"psk", "--psk FILE knows the peer by a pre-shared key, and by no certificate", serverSide, func(t *trial) {
+	{"psk", "--psk FILE knows the peer by a pre-shared key (RFC 8446, section 4.2.11), and by no certificate", serverSide, func(t *trial) {
 		const line = "device:00112233445566778899aabbccddeeff\n"
 		key, other := t.file(".psk", []byte(line)), t.file(".psk", []byte(strings.Replace(line, "00", "01", 1)))
 		stranger := t.file(".psk", []byte(strings.Replace(line, "device", "stranger", 1)))
@@ -71,8 +68,7 @@ var rulesKeys = []rule{
 			s.expectError(5, "psk")
 		}
 		// A server with a certificate has not shown that it knows the key.
-		good := t.authority.chains["good"]
-		c, _ = t.together(noPSK, []string{"--psk", key}, []string{"--cert", t.file(".pem", good.pem()), "--key", t.file(".key", good.keyPEM())})
+		c, _ = t.together(noPSK, []string{"--psk", key}, t.showing("good"))
 		if status := c.status(); status != 4 && status != 5 || c.out.text() != "" {
 			t.fault("a server without the key: the client's status is %d%s", status, c.report())
 		}
@@ -86,7 +82,7 @@ var rulesKeys = []rule{
 		s.expect(0, "ready")
 		c, _ = t.together(noRawKeys, []string{"--raw-public-key", "--pin", second.pin()}, server)
 		c.expectError(5, "pin-mismatch")
-		c, _ = t.together(noRawKeys, []string{"--raw-public-key", "--pin", good.pin()}, []string{"--cert", t.file(".pem", good.pem()), "--key", t.file(".key", good.keyPEM())})
+		c, _ = t.together(noRawKeys, []string{"--raw-public-key", "--pin", good.pin()}, t.showing("good"))
 		if status := c.status(); status != 4 && status != 5 {
 			t.fault("a peer that has certificates alone: status %d%s", status, c.report())
 		}
@@ -110,33 +106,23 @@ func (t *trial) together(what string, client, server []string) (c, s *run) {
 	in := at.feed(0)
 	io.WriteString(in, greeting)
 	in.Close()
-	conns := make(chan net.Conn, 1)
 	go func() {
-		conn, _ := l.Accept()
-		conns <- conn
+		<-c.ended // it may lack what is tried
+		l.Close()
 	}()
-	select {
-	case conn := <-conns:
-		if conn == nil {
-			t.fatal("nobody connects%s", c.report())
-		}
-		at.giveConn(5, conn.(*net.TCPConn))
-		conn.Close()
-	case <-c.ended: // which may lack it
+	conn, err := l.Accept()
+	if err != nil {
 		c.orLacks(what)
-		t.fatal("nobody connects%s", c.report())
+		t.fatal("nobody connects: %v%s", err, c.report())
 	}
+	at.giveConn(5, conn.(*net.TCPConn))
+	conn.Close()
 	return c, at.start(append([]string{"accept", "--net-fd", "5"}, server...)...)
 }
 
 // acceptingBy is accepting with the key of "good" behind a signer's socket.
 func (c *call) acceptingBy(socket string) (*run, net.Conn) {
-	ours, theirs := c.tcpPair()
-	c.giveConn(5, theirs)
-	cert := c.file(".pem", c.authority.chains["good"].pem())
-	r := c.start("accept", "--net-fd", "5", "--cert", cert, "--key", "signer:unix:"+socket)
-	theirs.Close()
-	return r, ours
+	return c.acceptingAs("--cert", c.file(".pem", c.authority.chains["good"].pem()), "--key", "signer:unix:"+socket)
 }
 
 // signer is the socket of one that has the key of "good".

@@ -8,18 +8,18 @@ import (
 
 // rulesLate are about handshake messages that come after the handshake.
 var rulesLate = []rule{
-	{"renegotiation", "Renegotiation is refused", tls12, func(t *trial) {
+	{"renegotiation", "A renegotiation is refused, with CODE renegotiation", tls12, func(t *trial) {
 		c := t.call()
 		c.feed(0)
 		r := c.start(t.serve(oddly([]byte{0, 0, 0, 0}), onlyTLS12, toForge).to()...) // HelloRequest
 		r.expectError(4, "renegotiation")
 		r.wantOut(greeting)
 	}},
-	{"renegotiation-server", "Renegotiation is refused", serverSide | tls12, func(t *trial) {
+	{"renegotiation-server", "A renegotiation is refused, with CODE renegotiation", serverSide | tls12, func(t *trial) {
 		hello := slices.Concat([]byte{1, 0, 0, 41, 3, 3}, make([]byte, 32), []byte{0, 0, 2, 0xc0, 0x2b, 1, 0})
 		t.meetsOdd(tls.VersionTLS12, hello, 4, "renegotiation")
 	}},
-	{"late-message", "7 TLS or network failure after ready, idle limit: ... tls-protocol", nothing, func(t *trial) {
+	{"late-message", "A handshake message that has no place after the handshake is tls-protocol, status 7", nothing, func(t *trial) {
 		for what, message := range lateMessages {
 			c := t.call()
 			c.feed(0)
@@ -30,12 +30,12 @@ var rulesLate = []rule{
 			r.wantOut(greeting)
 		}
 	}},
-	{"late-message-server", "7 TLS or network failure after ready, idle limit: ... tls-protocol", serverSide, func(t *trial) {
+	{"late-message-server", "A handshake message that has no place after the handshake is tls-protocol, status 7", serverSide, func(t *trial) {
 		for _, message := range lateMessages {
 			t.meetsOdd(tls.VersionTLS13, message, 7, "tls-protocol")
 		}
 	}},
-	{"key-update", "dial, handshake, carry the stream", nothing, func(t *trial) {
+	{"key-update", "A KeyUpdate of the peer's is followed, and answered where it asks for that", nothing, func(t *trial) {
 		for _, request := range []byte{0, 1} {
 			s := t.serve(func(m *meeting) {
 				if f := t.forger(m.end); f != nil {
@@ -96,10 +96,7 @@ func (t *trial) meetsOdd(version uint16, message []byte, status int, code string
 	r, ours := c.accepting()
 	config := t.clientConfig()
 	config.MinVersion, config.MaxVersion, config.CipherSuites = version, version, []uint16{forgeable}
-	client, err := t.join(ours, config)
-	if err != nil {
-		t.fatal("%v%s", err, r.report())
-	}
+	client := r.meets(ours, config)
 	t.sayOddly(client, message)
 	got := t.rest(caller)
 	if r.expectError(status, code); got != greeting {

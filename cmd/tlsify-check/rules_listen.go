@@ -12,6 +12,46 @@ import (
 
 // rulesListen are about one client of a listener and the others.
 var rulesListen = []rule{
+	{"listen", "listen accepts connections, and starts one accept process for each", serverSide, func(t *trial) {
+		r := t.call().start(t.serving("listen", append([]string{"127.0.0.1:0"}, prog("while read -r line; do echo $$ said $line; done")...)...)...)
+		address := r.await("listening")
+		if bad, err := net.Dial("tcp", address); err == nil { // which must not end it
+			io.WriteString(bad, "this is no TLS\r\n\r\n")
+			bad.Close()
+		}
+		var said []string
+		for range 2 {
+			client, err := t.dial(address, t.clientConfig())
+			if err != nil {
+				t.fatal("%v%s", err, r.report())
+			}
+			got, ended := client.ask("question\n")
+			if !strings.HasSuffix(got, " said question\n") || ended != "close_notify" {
+				t.fault("the client got %s and %s", quote(got), ended)
+			}
+			said = append(said, got)
+			client.wire.Close()
+		}
+		if said[0] == said[1] {
+			t.fault("both connections have the same PROG: %s", quote(said[0]))
+		}
+		r.signal(unix.SIGTERM)
+		r.expect(143)
+	}},
+	{"listen-control", "listening ADDRESS and reloaded are from listen, whose channel has only these, error and end besides the first line", serverSide, func(t *trial) {
+		r := t.call().start(t.serving("listen", append([]string{"127.0.0.1:0"}, prog("cat")...)...)...)
+		address := r.await("listening")
+		client, err := t.dial(address, t.clientConfig())
+		if err != nil {
+			t.fatal("%v%s", err, r.report())
+		}
+		client.ask("question")
+		r.signal(unix.SIGTERM)
+		r.expect(143, "tlsify 1 .+", "listening .+", "end 143")
+		if lines := r.lines(); len(lines) != 3 {
+			t.fault("it says more: %q", lines)
+		}
+	}},
 	{"listen-silent", "listen accepts connections, and starts one accept process for each", serverSide, func(t *trial) {
 		l := t.listener(nil, "cat")
 		for range 3 { // clients that say nothing hold up nobody
@@ -19,10 +59,7 @@ var rulesListen = []rule{
 			t.must(err)
 			defer silent.Close()
 		}
-		first, err := t.dial(l.address, t.clientConfig())
-		if err != nil {
-			t.fatal("%v%s", err, l.report())
-		}
+		first := l.client()
 		io.WriteString(first, "held") // nor do those that talk
 		l.serves(host, "cat")
 		if got, ended := first.ask(" back"); got != "held back" || ended != "close_notify" {
@@ -31,10 +68,7 @@ var rulesListen = []rule{
 	}},
 	{"listen-goes-on", "listen takes no connection from then on ... Established connections go on", serverSide, func(t *trial) {
 		l := t.listener(nil, "cat")
-		client, err := t.dial(l.address, t.clientConfig())
-		if err != nil {
-			t.fatal("%v%s", err, l.report())
-		}
+		client := l.client()
 		io.WriteString(client, "before")
 		io.ReadFull(client, make([]byte, len("before")))
 		l.signal(unix.SIGTERM)
@@ -47,13 +81,10 @@ var rulesListen = []rule{
 			t.fault("the established connection got %s and %s", quote(got), ended)
 		}
 	}},
-	{"listen-per-address", "--max-connections N, --max-per-address N and --max-handshakes N bound what a listener takes on", serverSide, func(t *trial) {
+	{"listen-per-address", "--max-connections N, --max-per-address N ... bound what a listener takes on", serverSide, func(t *trial) {
 		for _, option := range []string{"--max-per-address", "--max-connections"} {
 			l := t.listener([]string{option, "1"}, "cat")
-			held, err := t.dial(l.address, t.clientConfig())
-			if err != nil {
-				t.fatal("%v%s", err, l.report())
-			}
+			held := l.client()
 			io.WriteString(held, "x")
 			io.ReadFull(held, make([]byte, 1))
 			// Whether the next waits or is refused is left open.
@@ -77,7 +108,7 @@ var rulesListen = []rule{
 			}
 		}
 	}},
-	{"listen-reload", "listen takes SIGHUP to read its certificates ... again ...: whole or not at all, and it says which", serverSide, func(t *trial) {
+	{"listen-reload", "listen takes SIGHUP to read its certificates ... again ... whole or not at all, and it says which", serverSide, func(t *trial) {
 		l := t.listener(nil, "cat")
 		other := t.authority.chains["wrong-name"]
 		reload := func(cert, key []byte, want string) {
@@ -93,10 +124,7 @@ var rulesListen = []rule{
 				t.fault("it says %q, want %q", last, want)
 			}
 		}
-		client, err := t.dial(l.address, t.clientConfig())
-		if err != nil {
-			t.fatal("%v%s", err, l.report())
-		}
+		client := l.client()
 		reload([]byte("this is none\n"), other.keyPEM(), "no")
 		l.serves(host, "damaged files")
 		reload(other.pem(), t.authority.chains["good"].keyPEM(), "no")
@@ -110,12 +138,9 @@ var rulesListen = []rule{
 		l.expect(143)
 	}},
 	{"listen-prog-sockets", "With PROG, descriptors that were not named are PROG's. Those that were named never reach PROG", serverSide, func(t *trial) {
-		l := t.listener(nil, `for n in 3 4 5 6 7 8 9; do case $(readlink /proc/$$/fd/$n) in socket:*) echo $n;; esac; done`)
-		client, err := t.dial(l.address, t.clientConfig())
-		if err != nil {
-			t.fatal("%v%s", err, l.report())
-		}
-		if got, _ := client.ask(""); got != "" { // it was given no other
+		l := t.listener(nil, `for n in 3 4 5 6 7 8 9; do case $(readlink /proc/$$/fd/$n) in socket:*) echo $n;; esac; done; echo none more`)
+		client := l.client()
+		if got, _ := client.ask(""); got != "none more\n" { // it was given no other
 			t.fault("PROG of a listener has sockets, on %s", quote(got))
 		}
 	}},
@@ -134,6 +159,15 @@ func (t *trial) listener(options []string, script string) *listener {
 	l.run = t.call().start(args...)
 	l.address = l.await("listening")
 	return l
+}
+
+// client is one more that has a connection.
+func (l *listener) client() *end {
+	client, err := l.dial(l.address, l.clientConfig())
+	if err != nil {
+		l.fatal("the client has no connection: %v%s", err, l.report())
+	}
+	return client
 }
 
 // serves has a listener whose PROG is cat serve one more client, as this name.

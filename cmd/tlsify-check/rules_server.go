@@ -4,21 +4,18 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 var rulesServer = []rule{
-	{"accept-net-fd", "tlsify accept [OPTION]... --cert F --key F [--net-fd N] ... the server's side of one accepted stream", serverSide, func(t *trial) {
+	{"accept-net-fd", "accept is the server's side of one accepted stream", serverSide, func(t *trial) {
 		c := t.call()
 		caller := c.socket(0, 1)
 		r, ours := c.accepting()
-		client, err := t.join(ours, t.clientConfig())
-		if err != nil {
-			t.fatal("%v%s", err, r.report())
-		}
+		client := r.meets(ours, t.clientConfig())
 		io.WriteString(caller, greeting)
 		caller.CloseWrite()
 		got, ended := client.ask("question")
@@ -28,31 +25,65 @@ var rulesServer = []rule{
 			t.fault("the client got %s and %s, the caller %s", quote(got), ended, quote(back))
 		}
 	}},
-	{"accept-truncated", "A stream that ends without close_notify is truncated and status 6", serverSide, func(t *trial) {
+	{"accept-truncated", "A stream that ends without close_notify is truncated, status 6, at once", serverSide, func(t *trial) {
 		t.each(func(t *trial, version change) {
 			c := t.call()
 			c.feed(0) // held open
 			r, ours := c.accepting()
-			client, err := t.join(ours, t.clientOf(version))
-			if err != nil {
-				t.fatal("%v%s", err, r.report())
-			}
+			client := r.meets(ours, t.clientOf(version))
 			io.WriteString(client, "half")
 			ours.(*net.TCPConn).CloseWrite() // what lies unread there would make a reset of an end
 			r.expect(6, "ready", "truncated", "end 6")
 			r.wantOut("half")
 		})
 	}},
-	{"accept-prog", "with PROG it defaults to 0", serverSide, func(t *trial) {
+	{"accept-status", "Status 3 is for a peer that was not reached, or was lost before ready ... Status 4 is for a handshake that failed", serverSide, func(t *trial) {
+		for said, want := range map[string]struct {
+			status int
+			code   string
+		}{
+			"GET / HTTP/1.0\r\n\r\n": {4, "tls-protocol"},
+			"":                       {3, "network-io"},
+			// In place of a ClientHello an alert is both.
+			"\x15\x03\x03\x00\x02\x02\x28": {4, "tls-alert|tls-protocol"},
+		} {
+			r, ours := t.call().accepting()
+			io.WriteString(ours, said)
+			ours.(*net.TCPConn).CloseWrite()
+			if !r.saysSoon(want.code, want.status) {
+				t.fault("a client says %s: status %d, want %d with %s%s", quote(said), r.status(), want.status, want.code, r.report())
+			}
+		}
+		config := t.clientConfig()
+		config.RootCAs = nil // it will not have the server
+		r, ours := t.call().accepting()
+		t.join(ours, config)
+		r.expectError(4, "tls-alert")
+	}},
+	{"accept-signals", "Every other ending goes without it, so that the peer is never told of a clean end that was not one: a signal", serverSide, func(t *trial) {
+		t.each(func(t *trial, version change) {
+			for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+				c := t.call()
+				in := c.feed(0)
+				r, ours := c.accepting()
+				client := r.meets(ours, t.clientOf(version))
+				io.WriteString(in, greeting)
+				io.ReadFull(client, make([]byte, len(greeting)))
+				r.signal(signal)
+				if _, ended := client.hear(); ended == "close_notify" {
+					t.fault("%v: the client is told of an end", signal)
+				}
+				r.expect(128+int(signal), "ready", "end "+itoa(128+int(signal)))
+			}
+		})
+	}},
+	{"accept-prog", "With PROG, accept takes descriptor 0 for the network by default", serverSide, func(t *trial) {
 		ours, theirs := t.tcpPair()
 		c := t.call()
 		c.giveConn(0, theirs)
 		r := c.start(t.serving("accept", prog("read -r line; echo you said $line")...)...)
 		theirs.Close()
-		client, err := t.join(ours, t.clientConfig())
-		if err != nil {
-			t.fatal("%v%s", err, r.report())
-		}
+		client := r.meets(ours, t.clientConfig())
 		got, ended := client.ask("question\n")
 		r.expect(0, "ready")
 		if got != "you said question\n" || ended != "close_notify" {
@@ -66,7 +97,7 @@ var rulesServer = []rule{
 			c.start(t.serving("accept", args...)...).expectError(1, "usage")
 		}
 	}},
-	{"accept-not-clear", "Where fd 1 or 2 is the network socket itself (inetd, systemd), tlsify and PROG have /dev/null there: nothing is ever written to the network in clear", serverSide, func(t *trial) {
+	{"accept-not-clear", "Where descriptor 1 or 2 is the network's socket itself, as under inetd, tlsify and PROG have /dev/null in its place. Nothing is ever written to the network in clear", serverSide, func(t *trial) {
 		for _, args := range [][]string{
 			t.serving("accept", prog("echo in clear >&2")...),
 			t.serving("accept", append([]string{"-v"}, prog("echo in clear")...)...),
@@ -90,86 +121,28 @@ var rulesServer = []rule{
 			r.status()
 		}
 	}},
-	{"listen", "tlsify listen [OPTION]... --cert F --key F ADDR -- PROG ... one accept process per connection", serverSide, func(t *trial) {
-		r := t.call().start(t.serving("listen", append([]string{"127.0.0.1:0"}, prog("while read -r line; do echo $$ said $line; done")...)...)...)
-		address := r.await("listening")
-		if bad, err := net.Dial("tcp", address); err == nil { // which must not end it
-			io.WriteString(bad, "this is no TLS\r\n\r\n")
-			bad.Close()
-		}
-		var said []string
-		for range 2 {
-			client, err := t.dial(address, t.clientConfig())
-			if err != nil {
-				t.fatal("%v%s", err, r.report())
-			}
-			got, ended := client.ask("question\n")
-			if !strings.HasSuffix(got, " said question\n") || ended != "close_notify" {
-				t.fault("the client got %s and %s", quote(got), ended)
-			}
-			said = append(said, got)
-			client.wire.Close()
-		}
-		if said[0] == said[1] {
-			t.fault("both connections have the same PROG: %s", quote(said[0]))
-		}
-		r.signal(unix.SIGTERM)
-		r.expect(143)
-	}},
-	{"listen-control", "listening ADDRESS ... listen only, which says no more than this and its end", serverSide, func(t *trial) {
-		r := t.call().start(t.serving("listen", append([]string{"127.0.0.1:0"}, prog("cat")...)...)...)
-		address := r.await("listening")
-		client, err := t.dial(address, t.clientConfig())
-		if err != nil {
-			t.fatal("%v%s", err, r.report())
-		}
-		client.ask("question")
-		r.signal(unix.SIGTERM)
-		r.expect(143, "tlsify 1 .+", "listening .+", "end 143")
-		if lines := r.lines(); len(lines) != 3 {
-			t.fault("it says more: %q", lines)
-		}
-	}},
-	{"client-auth", "--client-auth none|request|require on a server needs --client-trust FILE or --pin. request: none is fine, a bad one is not", serverSide, func(t *trial) {
+	{"client-auth", "With request none is fine, and a bad one is not; with require a client without one is client-cert, status 4. One that comes is judged as a server's is ... It needs --client-trust or --pin", serverSide, func(t *trial) {
 		trust := []string{"--client-trust", t.authority.rootFile}
-		t.acceptOne("none, and none asked for", nil, "", "0")
-		t.acceptOne("request, none", append(trust, "--client-auth", "request"), "", "0")
-		t.acceptOne("request, a good one", append(trust, "--client-auth", "request"), "client", "0")
-		t.acceptOne("request, a bad one", append(trust, "--client-auth", "request"), "other-client", "5 cert-untrusted")
-		t.acceptOne("require, none", append(trust, "--client-auth", "require"), "", "4 client-cert")
-		t.acceptOne("require, a good one", append(trust, "--client-auth", "require"), "client", "0")
-		t.acceptOne("require, a bad one", append(trust, "--client-auth", "require"), "other-client", "5 cert-untrusted")
-		t.acceptOne("require, a server's", append(trust, "--client-auth", "require"), "good", "5 cert-purpose")
-		t.acceptOne("require, a pin", []string{"--client-auth", "require", "--pin", t.authority.chains["client"].pin()}, "client", "0")
-		t.acceptOne("require, another's pin", []string{"--client-auth", "require", "--pin", t.authority.chains["good"].pin()}, "client", "5 pin-mismatch")
-		t.acceptOne("require, no trust", []string{"--client-auth", "require"}, "", "1 usage")
-	}},
-	{"ticket-key", "--ticket-key FILE (separate processes and a fleet's servers resume each other's sessions)", serverSide, func(t *trial) {
-		key := t.file(".tickets", []byte("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=\n"))
-		config := t.clientConfig()
-		config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
-		for i, resumed := range []string{"no", "yes"} {
-			c := t.call()
-			caller := c.socket(0, 1)
-			r, ours := c.accepting("--ticket-key", key)
-			client, err := t.join(ours, config)
-			if err != nil {
-				r.orLacks(noSessions)
-				t.fatal("%v%s", err, r.report())
+		t.each(func(t *trial, version change) {
+			accepts := func(what string, options []string, chain, want string) {
+				t.acceptOne(version, what, options, chain, want)
 			}
-			io.WriteString(caller, greeting)
-			caller.CloseWrite()
-			client.ask("")
-			r.expect(0, "resumed "+resumed)
-			if client.ConnectionState().DidResume != (i == 1) {
-				t.fault("connection %d: resumed: %v", i+1, i == 0)
-			}
-		}
+			accepts("none, and none asked for", nil, "", "0")
+			accepts("request, none", append(trust, "--client-auth", "request"), "", "0")
+			accepts("request, a good one", append(trust, "--client-auth", "request"), "client", "0")
+			accepts("request, a bad one", append(trust, "--client-auth", "request"), "other-client", "5 cert-untrusted")
+			accepts("require, none", append(trust, "--client-auth", "require"), "", "4 client-cert")
+			accepts("require, a good one", append(trust, "--client-auth", "require"), "client", "0")
+			accepts("require, a bad one", append(trust, "--client-auth", "require"), "other-client", "5 cert-untrusted")
+			accepts("require, a server's", append(trust, "--client-auth", "require"), "good", "5 cert-purpose")
+			accepts("require, a pin", []string{"--client-auth", "require", "--pin", t.authority.chains["client"].pin()}, "client", "0")
+			accepts("require, another's pin", []string{"--client-auth", "require", "--pin", t.authority.chains["good"].pin()}, "client", "5 pin-mismatch")
+			accepts("require, no trust", []string{"--client-auth", "require"}, "", "1 usage")
+		})
 	}},
-	{"certificates-by-name", "several --cert F --key F on a server (chosen by SNI)", serverSide, func(t *trial) {
-		other := t.authority.chains["wrong-name"]
+	{"certificates-by-name", "There may be several pairs of --cert and --key. On a server the client's server name chooses", serverSide, func(t *trial) {
 		for _, name := range []string{host, "other.tlsify-check.test"} {
-			r, ours := t.call().accepting("--cert", t.file(".pem", other.pem()), "--key", t.file(".key", other.keyPEM()))
+			r, ours := t.call().accepting(t.showing("wrong-name")...)
 			config := t.clientConfig()
 			config.ServerName = name
 			client, err := t.join(ours, config)
@@ -180,13 +153,42 @@ var rulesServer = []rule{
 			r.expect(0, "ready")
 		}
 	}},
+	{"own-certificate", "Without any --key each key is in the file of its --cert ... a chain whose leaf is not first, and a second key are usage", serverSide, func(t *trial) {
+		good, second := t.authority.chains["good"], t.authority.chains["second"]
+		turned := *good
+		turned.chain = [][]byte{good.chain[1], good.chain[0]}
+		file := func(parts ...[]byte) string { return t.file(".pem", slices.Concat(parts...)) }
+		for what, args := range map[string][]string{
+			"another's key":         {"--cert", file(good.pem()), "--key", file(second.keyPEM())},
+			"the leaf last":         {"--cert", file(turned.pem()), "--key", file(good.keyPEM())},
+			"two keys":              {"--cert", file(good.pem()), "--key", file(good.keyPEM(), second.keyPEM())},
+			"no key":                {"--cert", file(good.pem())},
+			"another's in its file": {"--cert", file(good.pem(), second.keyPEM())},
+		} {
+			r, ours := t.call().acceptingAs(args...)
+			if !r.saysSoon("usage", 1) {
+				t.fault("%s: status %d%s", what, r.status(), r.report())
+			}
+			ours.Close()
+		}
+		c := t.call()
+		c.feed(0).Close()
+		r, ours := c.acceptingAs("--cert", file(good.pem(), good.keyPEM())) // both in one file
+		client := r.meets(ours, t.clientConfig())
+		client.ask("")
+		r.expect(0, "ready")
+	}},
 }
 
 // acceptOne has an accept with options meet a client with a certificate, or
-// none, and checks the status and the CODE.
-func (t *trial) acceptOne(what string, options []string, chain, want string) {
-	r, ours := t.call().accepting(options...)
-	config, asked := t.clientConfig(), false
+// none, and checks the status, the CODE, and that nobody else is served.
+func (t *trial) acceptOne(version change, what string, options []string, chain, want string) {
+	c := t.call()
+	in := c.feed(0)
+	r, ours := c.accepting(options...)
+	io.WriteString(in, "private")
+	in.Close()
+	config, asked := t.clientOf(version), false
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		if asked = true; chain == "" {
 			return &tls.Certificate{}, nil
@@ -194,13 +196,14 @@ func (t *trial) acceptOne(what string, options []string, chain, want string) {
 		certificate := t.authority.chains[chain].forTLS()
 		return &certificate, nil
 	}
+	private := ""
 	if client, err := t.join(ours, config); err == nil {
-		client.ask("")
+		private, _ = client.ask("")
 	}
 	ours.Close()
 	status := r.status()
 	code, _, _ := strings.Cut(strings.Join(r.values("error"), "\n"), " ")
-	if got := strings.TrimSpace(strconv.Itoa(status) + " " + code); got != want || asked != (len(options) > 0 && status != 1) {
-		t.fault("%s: status and CODE %q, want %q; asked: %v%s", what, got, want, asked, r.report())
+	if got := strings.TrimSpace(strconv.Itoa(status) + " " + code); got != want || asked != (len(options) > 0 && status != 1) || (private == "private") != (want == "0") {
+		t.fault("%s: status and CODE %q, want %q; asked: %v; the client got %s%s", what, got, want, asked, quote(private), r.report())
 	}
 }

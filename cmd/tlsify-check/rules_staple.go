@@ -1,9 +1,11 @@
 package main
 
-import "time"
+import (
+	"time"
+)
 
 var rulesStaple = []rule{
-	{"staple", "--staple off|check|require", nothing, func(t *trial) {
+	{"staple", "--staple check, the default, checks a stapled OCSP response where one comes; require refuses the peer where none does; off ignores them", nothing, func(t *trial) {
 		good, tomorrow := t.authority.chains["good"], time.Now().Add(12*time.Hour)
 		for _, c := range []struct {
 			what                string
@@ -28,7 +30,7 @@ var rulesStaple = []rule{
 		}
 		t.call().start(t.serve(talk).to("--staple", "perhaps")...).expectError(1, "usage")
 	}},
-	{"staple-default", "The default is right", nothing, func(t *trial) {
+	{"staple-default", "--staple check, the default, checks a stapled OCSP response where one comes", nothing, func(t *trial) {
 		good := t.authority.chains["good"]
 		t.call().start(t.serve(talk).to("--staple", "require")...).orLacks(noStaples)
 		t.each(func(t *trial, version change) {
@@ -36,20 +38,29 @@ var rulesStaple = []rule{
 			t.call().start(s.to()...).expectError(5, "cert-revoked")
 		})
 	}},
-	{"staple-file", "--staple-file FILE the OCSP response to staple to the --cert at the same place", serverSide, func(t *trial) {
+	{"staple-forged", "check, the default, checks a stapled OCSP response where one comes", nothing, func(t *trial) {
+		good, tomorrow := t.authority.chains["good"], time.Now().Add(12*time.Hour)
+		forged := *good
+		forged.above = &credential{leaf: good.above.leaf, key: t.authority.forger.key} // all but the signature is right
+		for _, revoked := range []bool{false, true} {
+			s := t.serve(talk, staples(t.staple(&forged, revoked, tomorrow)))
+			r := t.call().start(s.to("--staple", "require")...)
+			r.orLacks(noStaples)
+			r.expectError(5, "staple")
+			t.call().start(s.to()...).expectError(5, "staple")
+		}
+		t.call().start(t.serve(talk, with("must-staple"), staples(t.staple(t.authority.chains["must-staple"], false, tomorrow))).to()...).expect(0, "ready")
+	}},
+	{"staple-file", "--staple-file FILE is the OCSP response to staple to the --cert at the same place", serverSide, func(t *trial) {
 		good, second := t.authority.chains["good"], t.authority.chains["wrong-name"]
 		tomorrow := time.Now().Add(12 * time.Hour)
 		responses := map[string][]byte{host: t.staple(good, false, tomorrow), "other.tlsify-check.test": t.staple(second, false, tomorrow)}
 		for name, response := range responses {
-			r, ours := t.call().accepting("--cert", t.file(".pem", second.pem()), "--key", t.file(".key", second.keyPEM()),
-				"--staple-file", t.file(".ocsp", responses[host]), "--staple-file", t.file(".ocsp", responses["other.tlsify-check.test"]))
+			r, ours := t.call().accepting(append(t.showing("wrong-name"),
+				"--staple-file", t.file(".ocsp", responses[host]), "--staple-file", t.file(".ocsp", responses["other.tlsify-check.test"]))...)
 			config := t.clientConfig()
 			config.ServerName = name
-			client, err := t.join(ours, config)
-			if err != nil {
-				r.orLacks(noStaples)
-				t.fatal("%v%s", err, r.report())
-			}
+			client := r.meets(ours, config, noStaples)
 			client.ask("")
 			r.expect(0, "ready")
 			if got := client.ConnectionState().OCSPResponse; string(got) != string(response) {

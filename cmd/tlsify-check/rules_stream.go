@@ -1,181 +1,15 @@
 package main
 
 import (
-	"encoding/base64"
 	"io"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
 
-var rulesControl = []rule{
-	{"control-lines", "Lines of UTF-8, KEYWORD [VALUE]...; a byte that would break a token is %XX", nothing, func(t *trial) {
-		for _, args := range [][]string{
-			t.serve(talk).to(), t.serve(talk, with("expired")).to(), {"connect", "--no-such-\x01option\n\xff", "localhost:1"}, t.serve(talk, alpn("a b")).to("--alpn", "a b"),
-		} {
-			r := t.call().start(args...)
-			r.status()
-			text := r.said.all(t.patience)
-			if !utf8.ValidString(text) || !strings.HasSuffix(text, "\n") {
-				t.fault("this is no text of whole lines: %s", quote(text))
-			}
-			for _, line := range complete(text) {
-				if !regexp.MustCompile(`^[a-z][a-z0-9-]*( [^ \x00-\x1f\x7f]+)*$|^error [a-z-]+ [^\x00-\x1f\x7f]*$`).MatchString(line) {
-					t.fault("this is no line of it: %s", quote(line))
-				}
-			}
-			if slices.Contains(args, "a b") && outOfOrder(r.lines(), []string{"alpn a%20b"}) != "" {
-				t.fault("a space in a token is no %%20%s", r.report())
-			}
-		}
-	}},
-	{"control-first", "tlsify 1 ENGINE ... first, always", nothing, func(t *trial) {
-		for _, args := range [][]string{t.serve(talk).to(), t.serve(talk, with("expired")).to(), {"connect", "--no-such-option", "localhost:1"}, {"connect", "localhost"}} {
-			r := t.call().start(args...)
-			r.status()
-			if lines := r.lines(); len(lines) == 0 || !regexp.MustCompile(`^tlsify 1 \S+$`).MatchString(lines[0]) {
-				t.fault("%s", r.report())
-			}
-		}
-	}},
-	{"control-last", "end STATUS ... last, always: EOF without it means that tlsify died", nothing, func(t *trial) {
-		for _, args := range [][]string{t.serve(talk).to(), t.serve(talk, with("expired")).to(), t.serve(cut).to(), {"connect", "--no-such-option", "localhost:1"}} {
-			r := t.call().start(args...)
-			status := r.status()
-			if lines := r.lines(); len(lines) == 0 || lines[len(lines)-1] != "end "+itoa(status) {
-				t.fault("status %d%s", status, r.report())
-			}
-		}
-	}},
-	{"control-peer", "peer-certificate N BASE64 ... leaf first; peer-pin sha256//BASE64 ... of the leaf's key", nothing, func(t *trial) {
-		good := t.authority.chains["good"]
-		r := t.call().start(t.serve(talk).to()...)
-		r.expect(0, "ready")
-		for _, line := range []string{"peer-certificate 0 " + literal(base64.StdEncoding.EncodeToString(good.chain[0])),
-			"peer-certificate 1 " + literal(base64.StdEncoding.EncodeToString(good.chain[1])), "peer-pin " + literal(good.pin()), "peer-subject .+", "peer-issuer .+", "peer-name dns:" + literal(host), `peer-not-after \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`} {
-			if outOfOrder(r.lines(), []string{line, "ready"}) != "" {
-				t.fault("%q is not told before ready%s", line, r.report())
-			}
-		}
-	}},
-	{"control-facts", "protocol TLSv1.3 / cipher NAME / group NAME / ... / resumed yes|no", nothing, func(t *trial) {
-		t.each(func(t *trial, version change) {
-			s := t.serve(talk, version)
-			r := t.call().start(s.to()...)
-			name := "TLSv1.3"
-			if s.config.MaxVersion != 0 {
-				name = "TLSv1.2"
-			}
-			r.expect(0, "dialed "+literal(s.address), "ready")
-			for _, line := range []string{"protocol " + name, "cipher TLS_[A-Z0-9_]+|cipher [A-Z0-9-]+", "resumed no", "verified trust( .*)?"} {
-				if outOfOrder(r.lines(), []string{line, "ready"}) != "" {
-					t.fault("%q is not told before ready%s", line, r.report())
-				}
-			}
-			// Many a library does not tell the group.
-			if groups := r.values("group"); len(groups) > 1 || len(groups) == 1 && outOfOrder(r.lines(), []string{"group .+", "ready"}) != "" {
-				t.fault("the group is not told before ready, and once%s", r.report())
-			}
-		})
-	}},
-	{"control-ready", "ready ... before the first application byte in either direction", nothing, func(t *trial) {
-		c := t.call()
-		control, theirs := t.pipe()
-		t.kept(control)
-		c.give(3, theirs)
-		caller := c.socket(0, 1)
-		r := c.start(t.serve(talk).to()...)
-		_, err := io.ReadFull(caller, make([]byte, 1))
-		if said := now(control); err != nil || !strings.Contains(said, "\nready\n") {
-			t.fault("at the first byte the control channel had said %s (%v)", quote(said), err)
-		}
-		caller.CloseWrite()
-		t.rest(caller)
-		r.status()
-	}},
-	{"control-reason", "closed peer, truncated or error is written before fd 1 is ended, so a caller that sees end of file finds the reason already there", nothing, func(t *trial) {
-		for line, p := range map[string]play{"closed peer": greet, "truncated": cut, "error tls-protocol": badRecord} {
-			c := t.call()
-			control, theirs := t.pipe()
-			t.kept(control)
-			c.give(3, theirs)
-			caller := c.socket(0, 1)
-			r := c.start(t.serve(p, onlyTLS13).to()...)
-			t.rest(caller)
-			if said := now(control); !strings.Contains(said, "\n"+line) {
-				t.fault("at the end of file there was no %q: %s", line, quote(said))
-			}
-			caller.CloseWrite()
-			r.status()
-		}
-	}},
-	{"control-unknown", "An unknown command is answered unknown WORD and changes nothing", nothing, func(t *trial) {
-		c := t.call()
-		control := c.socket(3)
-		c.said = take(control)
-		caller := c.socket(0, 1)
-		r := c.start(t.serve(echo).to("--eof", "half-close")...)
-		r.await("ready")
-		io.WriteString(control, "renegotiate now\nquit\n")
-		r.await("unknown")
-		io.WriteString(caller, "still here")
-		caller.CloseWrite()
-		back := t.rest(caller)
-		r.expect(0, "unknown renegotiate", "unknown quit", "closed local")
-		if back != "still here" {
-			t.fault("got %s", quote(back))
-		}
-	}},
-	{"control-rekey", "rekey has a KeyUpdate sent now, and is answered rekeyed, or rekey-refused PUMP TEXT", nothing, func(t *trial) {
-		c := t.call()
-		control := c.socket(3)
-		c.said = take(control)
-		caller := c.socket(0, 1)
-		r := c.start(t.serve(echo).to("--eof", "half-close")...)
-		r.await("ready")
-		io.WriteString(caller, "before")
-		io.ReadFull(caller, make([]byte, len("before")))
-		io.WriteString(control, "rekey\n")
-		answered := func() bool {
-			return slices.ContainsFunc(complete(r.said.text()), func(line string) bool {
-				return line == "rekeyed" || strings.HasPrefix(line, "rekey-refused ")
-			})
-		}
-		if !r.becomes(answered) {
-			t.fault("rekey is not answered")
-		}
-		io.WriteString(caller, "still here")
-		caller.CloseWrite()
-		back := t.rest(caller)
-		r.expect(0, "rekey(ed|-refused .+ .+)", "closed local")
-		if back != "still here" {
-			t.fault("got %s", quote(back))
-		}
-	}},
-	{"control-close", "close on the control channel is an end of file on fd 0", nothing, func(t *trial) {
-		c := t.call()
-		control := c.socket(3)
-		c.said = take(control)
-		in := c.feed(0)
-		s := t.serve(late)
-		r := c.start(s.to("--eof", "half-close")...)
-		r.await("ready")
-		io.WriteString(in, "before")
-		io.WriteString(control, "close\n")
-		r.expect(0, "ready", bothClosed, bothClosed)
-		r.wantOut("late reply\n")
-		if m := s.met(); m.got != "before" || m.ended != "close_notify" {
-			t.fault("the server got %s and %s", quote(m.got), m.ended)
-		}
-	}},
-}
-
 var rulesStream = []rule{
-	{"both-ways", "plaintext in, plaintext out. A socketpair on both is the usual case; two pipes, a file, a tty are as good", nothing, func(t *trial) {
+	{"both-ways", "One socket on both 0 and 1 is the usual case. Two pipes, a file or a terminal do as well", nothing, func(t *trial) {
 		sent := strings.Repeat(everyByte(), 20)
 		t.each(func(t *trial, version change) {
 			c := t.call()
@@ -225,6 +59,30 @@ var rulesStream = []rule{
 			}
 		})
 	}},
+	{"odd-records", "Plaintext goes both ways at the same time, unchanged and in order", nothing, func(t *trial) {
+		for _, changes := range [][]change{{onlyTLS13}, {onlyTLS12, toForge}} {
+			if t.can&tls12 == 0 && len(changes) > 1 {
+				continue
+			}
+			s := t.serve(func(m *meeting) {
+				if f := t.forger(m.end); f != nil {
+					f.send(recordData, []byte("one "))
+					f.send(recordData, nil) // which is no end
+					f.send(recordData, []byte("two "))
+					if f.secret != nil {
+						f.padding = 100
+					}
+					f.send(recordData, []byte("three"))
+					f.send(recordData, nil)
+					f.send(recordAlert, []byte{1, 0})
+				}
+				m.readAll()
+			}, changes...)
+			r := t.call().start(s.to()...)
+			r.expect(0, "ready", "closed peer")
+			r.wantOut("one two three")
+		}
+	}},
 	{"urgent", "A byte that the caller sends as urgent (MSG_OOB) is one among the others", nothing, func(t *trial) {
 		s := t.serve(quiet)
 		ours, theirs := t.tcpPair()
@@ -246,7 +104,7 @@ var rulesStream = []rule{
 			t.fault("the server got %s", quote(m.got))
 		}
 	}},
-	{"half-close", "End of file on fd 0, once all before it is sent, ends the caller's half; what the peer still sends is delivered ... half-close: close_notify at once", nothing, func(t *trial) {
+	{"half-close", "End of file on descriptor 0, once all before it has been sent, ends the caller's half. What the peer still sends is delivered ... half-close: by close_notify, at once", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) {
 			for _, kind := range []string{"socket", "pipes"} {
 				s := t.serve(late, version)
@@ -274,7 +132,7 @@ var rulesStream = []rule{
 			}
 		})
 	}},
-	{"no-early-fin", "No TCP FIN goes before both directions have ended", nothing, func(t *trial) {
+	{"no-early-fin", "No TCP FIN goes out before both directions have ended", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) {
 			said, early := make(chan bool), false
 			s := t.serve(func(m *meeting) {
@@ -295,7 +153,7 @@ var rulesStream = []rule{
 			}
 		})
 	}},
-	{"peer-ends-pipes", "The peer's close_notify ends fd 1 (shutdown on a socket, else close). Then tlsify ends too", nothing, func(t *trial) {
+	{"peer-ends-pipes", "The peer's close_notify ends descriptor 1: by shutdown(2) on a socket, else by close. Then tlsify ends too", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) {
 			c := t.call()
 			c.feed(0) // held open
@@ -304,7 +162,7 @@ var rulesStream = []rule{
 			r.wantOut(greeting)
 		})
 	}},
-	{"peer-ends-socket", "unless fd 0 and fd 1 are one socket under TLS 1.3: what the caller still writes is then sent, until its end of file", nothing, func(t *trial) {
+	{"peer-ends-socket", "Under TLS 1.3, where 0 and 1 are one socket or tlsify is the server, what the caller or PROG still writes is sent, until its end of file", nothing, func(t *trial) {
 		s := t.serve(greet, onlyTLS13)
 		c := t.call()
 		caller := c.socket(0, 1)
@@ -324,7 +182,7 @@ var rulesStream = []rule{
 		t.rest(caller)
 		r.expect(0, "ready", "closed peer")
 	}},
-	{"answers-notify", "In answer to the peer's close_notify ours always goes out before tlsify ends, behind what could be read without waiting", nothing, func(t *trial) {
+	{"answers-notify", "In answer to the peer's close_notify ours goes out before tlsify ends, behind what could be read without waiting", nothing, func(t *trial) {
 		t.each(func(t *trial, version change) {
 			for _, kind := range []string{"socket", "pipes"} {
 				said := make(chan bool)
@@ -350,12 +208,11 @@ var rulesStream = []rule{
 			}
 		})
 	}},
-	{"server-answers", "unless, under TLS 1.3, fd 0 and fd 1 are one socket or tlsify is the server: what the caller or PROG still writes is then sent, until its end of file", serverSide, func(t *trial) {
+	{"server-answers", "Under TLS 1.3, where 0 and 1 are one socket or tlsify is the server, what the caller or PROG still writes is sent, until its end of file", serverSide, func(t *trial) {
 		c := t.call()
 		in := c.feed(0)
 		r, ours := c.accepting()
-		client, err := t.join(ours, t.clientConfig())
-		t.must(err)
+		client := r.meets(ours, t.clientConfig())
 		io.WriteString(client, "question")
 		client.CloseWrite()
 		r.wantOut("question")

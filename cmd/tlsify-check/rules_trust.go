@@ -1,15 +1,16 @@
 package main
 
 import (
+	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/pem"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"slices"
 	"strings"
-	"time"
 )
 
 // refusal is a rule on a chain that must be refused.
@@ -44,24 +45,24 @@ func (t *trial) replaced(options []string) (all []string) {
 	return all
 }
 
-const statusFive = "5 the peer was rejected: "
+const statusFive = "Status 5 is for a peer that was rejected, with the CODE of the most telling reason ... "
 
 var rulesCertificates = []rule{
-	refusal("wrong-name", "wrong-name", "cert-name", "The default is right: ... the name that was dialled, RFC 9525 matching (SAN only)"),
-	refusal("no-san", "no-san", "cert-name", "RFC 9525 matching (SAN only)"),
+	refusal("wrong-name", "wrong-name", "cert-name", "By default the peer of connect must have a certificate that ... holds the name that was dialled"),
+	refusal("no-san", "no-san", "cert-name", "Without an alternative name there is no match"),
 	refusal("untrusted", "untrusted", "cert-untrusted", statusFive+"cert-untrusted"),
 	refusal("self-signed", "self-signed", "cert-self-signed", statusFive+"cert-self-signed"),
 	refusal("expired", "expired", "cert-expired", statusFive+"cert-expired"),
 	refusal("not-yet-valid", "not-yet-valid", "cert-not-yet-valid", statusFive+"cert-not-yet-valid"),
 	refusal("client", "client", "cert-purpose", statusFive+"cert-purpose"),
-	refusal("weak", "weak", "cert-weak", "RFC 9325 security level"),
-	refusal("constraint", "constraint", "cert-constraint", "RFC 5280 paths"),
-	refusal("below-expired", "below-expired", "cert-.*", "RFC 5280 paths"),
-	refusal("below-leaf", "below-leaf", "cert-.*", "RFC 5280 paths"),
+	refusal("weak", "weak", "cert-weak", "What RFC 9325 calls too weak is refused: RSA keys below 2048 bits"),
+	refusal("constraint", "constraint", "cert-constraint", "A path that breaks a constraint is cert-constraint"),
+	refusal("below-expired", "below-expired", "cert-.*", "Paths are checked after RFC 5280: signatures, dates"),
+	refusal("below-leaf", "below-leaf", "cert-.*", "Paths are checked after RFC 5280: signatures, dates, constraints"),
 	refusal("malformed", "malformed", "cert-malformed", statusFive+"cert-malformed"),
-	refusal("revoked", "revoked", "cert-revoked", "--crl FILE", "--crl", "CRL"),
-	refusal("other-pin", "good", "pin-mismatch", "A pin is in addition to everything else, as in curl", "--pin", "OTHER-PIN"),
-	{"evidence", "A failed verification ends with the evidence on the control channel (certificates, pin, every reason)", nothing, func(t *trial) {
+	refusal("revoked", "revoked", "cert-revoked", "a revoked certificate is cert-revoked", "--crl", "CRL"),
+	refusal("other-pin", "good", "pin-mismatch", "A pin is in addition to everything else", "--pin", "OTHER-PIN"),
+	{"evidence", "A failed verification gives the evidence on the control channel: the certificates, the pin, and every reason, each a line error CODE TEXT, the most telling first", nothing, func(t *trial) {
 		bad := t.authority.chains["untrusted"]
 		s := t.serve(talk, with("untrusted"))
 		r := t.call().start("connect", "--trust", t.authority.rootFile, "--name", "wrong.test", s.address)
@@ -80,7 +81,7 @@ var rulesCertificates = []rule{
 }
 
 var rulesTrust = []rule{
-	{"trust-system", "The default is right: the system's roots ... SSL_CERT_FILE and SSL_CERT_DIR as the place of the system's roots", nothing, func(t *trial) {
+	{"trust-system", "By default the peer of connect must have a certificate that the system's roots vouch for ... The system's roots are those of SSL_CERT_FILE and SSL_CERT_DIR where these are set", nothing, func(t *trial) {
 		s := t.serve(talk)
 		for file, status := range map[string]int{t.authority.rootFile: 0, t.authority.otherFile: 5} {
 			c := t.call()
@@ -93,7 +94,17 @@ var rulesTrust = []rule{
 			}
 		}
 	}},
-	{"trust-file", "--trust system|none|FILE|DIR (repeatable)", nothing, func(t *trial) {
+	{"trust-system-damaged", "A store that is damaged or cannot be read is usage, never an empty store", nothing, func(t *trial) {
+		s := t.serve(talk)
+		for what, file := range map[string]string{"a missing": t.path("-missing"), "a damaged": t.file(".pem", []byte("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"))} {
+			c := t.call()
+			c.systemRoots(file)
+			if r := c.start("connect", "--name", host, s.address); !r.saysSoon("usage", 1) {
+				t.fault("%s SSL_CERT_FILE: status %d%s", what, r.status(), r.report())
+			}
+		}
+	}},
+	{"trust-file", "--trust system, none, FILE or DIR is what to trust instead; it may be repeated", nothing, func(t *trial) {
 		s := t.serve(talk)
 		t.call().start(s.to()...).expect(0, "verified trust( .*)?", "ready")
 		c := t.call()
@@ -104,7 +115,7 @@ var rulesTrust = []rule{
 		t.must(os.WriteFile(dir+"/root.pem", t.authority.root.pem(), 0o600))
 		t.call().start("connect", "--trust", dir, "--name", host, s.address).expect(0, "ready")
 	}},
-	{"names", "--name NAME (repeatable) replaces HOST as what is accepted: DNS names or IP addresses", nothing, func(t *trial) {
+	{"names", "--name NAME replaces HOST as the name to accept. It may be repeated, and any one will do", nothing, func(t *trial) {
 		s := t.serve(talk)
 		port := s.address[strings.LastIndex(s.address, ":"):]
 		for _, c := range []struct {
@@ -140,7 +151,18 @@ var rulesTrust = []rule{
 			}
 		}
 	}},
-	{"pins", "--pin sha256//BASE64 (the leaf's key), --pin cert-sha256//BASE64 (the whole leaf), --pin FILE (one PEM certificate or public key); repeatable, any one matches", nothing, func(t *trial) {
+	{"names-other-kinds", "srv:_SERVICE.NAME or uri:SCHEME:NAME (the SRV-ID and URI-ID of RFC 9525)", nothing, func(t *trial) {
+		s := t.serve(talk, with("uri"))
+		for name, status := range map[string]int{
+			"uri:sip:phone.test": 0, "uri:https:phone.test": 5, "uri:sip:other.test": 5, "phone.test": 5, "srv:_sip.phone.test": 5, "uri:sip:phone.test/path": 1,
+		} {
+			r := t.call().start("connect", "--trust", t.authority.rootFile, "--name", name, s.address)
+			if got := r.status(); got != status {
+				t.fault("%s: status %d, want %d%s", name, got, status, r.report())
+			}
+		}
+	}},
+	{"pins", "--pin sha256//BASE64 must match the SHA-256 of the leaf's SubjectPublicKeyInfo, --pin cert-sha256//BASE64 that of the whole leaf, --pin FILE the one certificate or public key in the file. With several, any one match is enough", nothing, func(t *trial) {
 		s := t.serve(talk)
 		good, other := t.authority.chains["good"], t.authority.chains["second"]
 		leaf := t.file(".pem", (&credential{chain: good.chain[:1]}).pem())
@@ -159,7 +181,15 @@ var rulesTrust = []rule{
 			r.expectError(5, "cert-.*")
 		}
 	}},
-	{"trust-none", "--trust none (which needs a pin or TLSA record) leaves PKI out: name and dates are then not checked; possession, key strength and purpose still are", nothing, func(t *trial) {
+	{"pin-key-file", "--pin FILE the one certificate or public key in the file", nothing, func(t *trial) {
+		s := t.serve(talk)
+		key := func(chain string) string {
+			return t.file(".pem", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: t.authority.chains[chain].leaf.RawSubjectPublicKeyInfo}))
+		}
+		t.call().start(s.to("--pin", key("good"))...).expect(0, rootsAndPin, "ready")
+		t.call().start(s.to("--pin", key("second"))...).expectError(5, "pin-mismatch")
+	}},
+	{"trust-none", "--trust none needs a pin or a TLSA record and leaves the PKI out: names and dates are not checked then. That the peer has the key, that the key is strong enough, and that it may be a server's still is", nothing, func(t *trial) {
 		for _, chain := range []string{"expired", "untrusted", "wrong-name"} {
 			pin := t.authority.chains[chain].pin()
 			t.call().start("connect", "--trust", "none", "--pin", pin, t.serve(talk, with(chain)).address).expect(0, "verified pin( .*)?", "ready")
@@ -170,7 +200,14 @@ var rulesTrust = []rule{
 			t.call().start("connect", "--trust", "none", "--pin", pin, t.serve(talk, with(chain)).address).expectError(5, code)
 		}
 	}},
-	{"tlsa", "--tlsa 'U S M HEX' (repeatable): RFC 6698/7671 records that the caller has validated; none usable: refused", nothing, func(t *trial) {
+	{"trust-none-above", "must match ... the leaf's SubjectPublicKeyInfo", nothing, func(t *trial) {
+		// Whoever has a certificate has those above it as well, and not their keys.
+		s := t.serve(talk)
+		for _, pin := range []string{t.authority.intermediate.pin(), t.authority.intermediate.certPin(), t.authority.root.pin()} {
+			t.call().start("connect", "--trust", "none", "--pin", pin, s.address).expectError(5, "pin-mismatch")
+		}
+	}},
+	{"tlsa", "--tlsa 'U S M HEX' is a record that the caller has validated (RFC 6698, RFC 7671). It may be repeated, and one must match. Where none is usable the peer is refused", nothing, func(t *trial) {
 		s := t.serve(talk, with("untrusted"))
 		record := func(c *credential) string {
 			sum, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(c.pin(), "sha256//"))
@@ -188,7 +225,43 @@ var rulesTrust = []rule{
 			}
 		}
 	}},
-	{"min-security", "--min-security standard|tls13|pq|pq-auth. pq: TLS 1.3 with a standard post-quantum or hybrid key exchange", nothing, func(t *trial) {
+	{"tlsa-usages", "Usages 0 and 1, and all of them beside --trust with roots, are in addition to these", nothing, func(t *trial) {
+		record := func(usage string, c *credential) string {
+			sum := sha256.Sum256(c.leaf.RawSubjectPublicKeyInfo)
+			return fmt.Sprintf("%s 1 1 %x", usage, sum)
+		}
+		untrusted, good := t.authority.chains["untrusted"], t.authority.chains["good"]
+		withRoot := *untrusted
+		withRoot.chain = append(slices.Clone(untrusted.chain), t.authority.other.chain[0])
+		roots := []string{"--trust", t.authority.rootFile}
+		for _, c := range []struct {
+			what   string
+			as     change
+			name   string
+			args   []string
+			status int
+		}{
+			{"the leaf, no --trust", with("untrusted"), "any.test", []string{"--tlsa", record("3", untrusted)}, 0},
+			{"the whole leaf", with("untrusted"), "any.test", []string{"--tlsa", fmt.Sprintf("3 0 1 %x", sha256.Sum256(untrusted.leaf.Raw))}, 0},
+			{"the whole leaf, by SHA-512", with("untrusted"), "any.test", []string{"--tlsa", fmt.Sprintf("3 0 2 %x", sha512.Sum512(untrusted.leaf.Raw))}, 0},
+			{"the leaf's key itself", with("untrusted"), "any.test", []string{"--tlsa", fmt.Sprintf("3 1 0 %x", untrusted.leaf.RawSubjectPublicKeyInfo)}, 0},
+			{"another's key itself", with("untrusted"), "any.test", []string{"--tlsa", fmt.Sprintf("3 1 0 %x", good.leaf.RawSubjectPublicKeyInfo)}, 5},
+			{"the leaf, beside roots", with("untrusted"), host, append(roots, "--tlsa", record("3", untrusted)), 5},
+			{"the leaf, as PKIX-EE", with("untrusted"), host, append(roots, "--tlsa", record("1", untrusted)), 5},
+			{"the good leaf, as PKIX-EE", with("good"), host, append(roots, "--tlsa", record("1", good)), 0},
+			{"another leaf, as PKIX-EE", with("second"), host, append(roots, "--tlsa", record("1", good)), 5},
+			{"its CA", withRoot.shown, host, []string{"--tlsa", record("2", t.authority.other)}, 0},
+			{"its CA, another name", withRoot.shown, "any.test", []string{"--tlsa", record("2", t.authority.other)}, 5},
+			{"another's CA", withRoot.shown, host, []string{"--tlsa", record("2", t.authority.root)}, 5},
+		} {
+			args := slices.Concat([]string{"connect", "--name", c.name}, c.args, []string{t.serve(talk, c.as).address})
+			r := t.call().start(args...)
+			if got := r.status(); got != c.status {
+				t.fault("%s: status %d, want %d%s", c.what, got, c.status, r.report())
+			}
+		}
+	}},
+	{"min-security", "--min-security standard|tls13|pq|pq-auth is the least to accept", nothing, func(t *trial) {
 		classic := func(s *server) { s.config.CurvePreferences = classicGroups }
 		r := t.call().start(t.serve(talk).to("--min-security", "pq")...)
 		r.orLacks("no post-quantum key exchange")
@@ -209,7 +282,7 @@ var rulesTrust = []rule{
 			t.fault("a server with an ECDSA certificate: status %d%s", status, r.report())
 		}
 	}},
-	{"no-switch-off", "There is no option to switch verification off", nothing, func(t *trial) {
+	{"no-switch-off", "There is no option that switches verification off", nothing, func(t *trial) {
 		s := t.serve(talk, with("untrusted"))
 		for _, option := range []string{"--insecure", "-k", "--no-verify", "--verify=0", "--no-check-certificate", "--trust-all"} {
 			r := t.call().start(s.to(option)...)
@@ -238,118 +311,6 @@ var rulesTrust = []rule{
 			}
 		}
 	}},
-	{"ask", "--ask puts the question while the handshake waits: ask PIN CODE..., answered trust PIN", nothing, func(t *trial) {
-		pin := t.authority.chains["self-signed"].pin()
-		r, control := t.asking("self-signed", "")
-		if question := r.await("ask"); !strings.HasPrefix(question, pin+" ") || !strings.Contains(question, "cert-self-signed") {
-			t.fault("it asks %q", question)
-		}
-		fmt.Fprintf(control, "trust %s\n", pin)
-		r.expect(0, "ask .*", "verified ask( .*)?", "ready")
-		r.wantOut(greeting)
-	}},
-	{"ask-no", "anything else, anything sent before the question, EOF or 60 s ... is no", nothing, func(t *trial) {
-		pin := t.authority.chains["self-signed"].pin()
-		for _, answer := range []string{"no\n", "trust " + t.authority.chains["good"].pin() + "\n", "close\n", "trust\n"} {
-			r, control := t.asking("self-signed", "")
-			r.await("ask")
-			io.WriteString(control, answer)
-			if r.expectError(5, "cert-self-signed"); r.out.text() != "" {
-				t.fault("answered %q, it goes on", answer)
-			}
-		}
-		r, control := t.asking("self-signed", "")
-		r.await("ask")
-		control.CloseWrite()
-		r.expectError(5, "cert-self-signed")
-		r, _ = t.asking("self-signed", "trust "+pin+"\n")
-		r.expectError(5, "cert-self-signed")
-	}},
-	{"ask-never", "revoked, malformed, pin, staple and security level are never asked about", nothing, func(t *trial) {
-		crl, err := t.authority.crl()
-		t.must(err)
-		list := t.file(".crl", crl)
-		for chain, options := range map[string][]string{"revoked": {"--crl", list}, "malformed": nil, "good": {"--min-security", "pq-auth"}} {
-			r, _ := t.asking(chain, "", options...)
-			if status := r.status(); status != 5 && chain != "good" || status == 0 {
-				t.fault("%s: status %d%s", chain, status, r.report())
-			}
-			if slices.ContainsFunc(r.lines(), func(l string) bool { return strings.HasPrefix(l, "ask ") }) {
-				t.fault("%s: it asks%s", chain, r.report())
-			}
-		}
-	}},
-	{"ask-limit", "EOF or 60 s (its own limit: the handshake's clock stands still) is no", slow, func(t *trial) {
-		began := time.Now()
-		r, _ := t.asking("self-signed", "", "--handshake-timeout", "5s")
-		r.await("ask")
-		select {
-		case <-r.ended:
-		case <-time.After(75 * time.Second):
-		}
-		r.expectError(5, "cert-self-signed")
-		t.took(began, 55*time.Second, time.Minute)
-	}},
-	{"opportunistic", "--opportunistic (RFC 7435) goes on unverified and says unverified CODE; it never goes on in clear", nothing, func(t *trial) {
-		for chain, line := range map[string]string{"good": "verified system( .*)?", "self-signed": "unverified cert-self-signed.*"} {
-			c := t.call()
-			c.systemRoots(t.authority.rootFile)
-			r := c.start("connect", "--opportunistic", "--name", host, t.serve(talk, with(chain)).address)
-			r.expect(0, line, "ready")
-			r.wantOut(greeting)
-		}
-		c := t.call()
-		c.systemRoots(t.authority.rootFile)
-		c.start("connect", "--opportunistic", "--name", host, t.instead(saying("220 hello\r\n")).address).expectError(4, "tls-protocol")
-	}},
-	{"ask-trust", "--ask puts the question ... also beside --trust FILE", nothing, func(t *trial) {
-		c := t.call()
-		control := c.socket(3)
-		c.said = take(control)
-		s := t.serve(talk, with("self-signed"))
-		pin := t.authority.chains["self-signed"].pin()
-		r := c.start("connect", "--ask", "--trust", t.authority.rootFile, "--name", host, s.address)
-		if asked := r.await("ask"); asked != pin+" cert-self-signed" {
-			t.fault("it asks %q", asked)
-		}
-		io.WriteString(control, "trust "+pin+"\n")
-		r.expect(0, "verified ask "+literal(pin), "ready")
-	}},
-	{"loose-usage", "Both are usage with --pin, --tlsa, --trust none, --cert or --session, --opportunistic with any --trust, or without an explicit control channel", nothing, func(t *trial) {
-		client := t.authority.chains["client"]
-		cert := []string{"--cert", t.file(".pem", client.pem()), "--key", t.file(".key", client.keyPEM())}
-		s := t.serve(talk)
-		for loose, trust := range map[string]string{"--ask": "none", "--opportunistic": t.authority.rootFile} {
-			for _, with := range [][]string{
-				{"--pin", client.pin()}, {"--tlsa", "3 1 1 " + strings.Repeat("ab", 32)}, {"--trust", trust}, cert, {"--session", t.path(".session")},
-			} {
-				c := t.call()
-				c.said = take(c.socket(3))
-				code := "usage"
-				if with[0] == "--session" { // which a program may be without
-					code = "usage|engine-unsupported"
-				}
-				c.start(slices.Concat([]string{"connect", loose, "--name", host}, with, []string{s.address})...).expectError(1, code)
-			}
-			c := t.call()
-			c.quietly()
-			if status := c.start("connect", loose, "--name", host, s.address).status(); status != 1 {
-				t.fault("%s without a control channel: status %d", loose, status)
-			}
-		}
-		t.call().start("connect", "--ask", "--name", host, s.address).expectError(1, "usage") // a pipe carries no answer
-	}},
-}
-
-// asking starts connect --ask, with its control channel a socket into which
-// something may have been said before.
-func (t *trial) asking(chain, early string, options ...string) (*run, *net.UnixConn) {
-	c := t.call()
-	c.systemRoots(t.authority.rootFile)
-	control := c.socket(3)
-	io.WriteString(control, early)
-	c.said = take(control)
-	return c.start(slices.Concat([]string{"connect", "--ask", "--name", host}, options, []string{t.serve(talk, with(chain)).address})...), control
 }
 
 func (t *trial) emptyDir() string {

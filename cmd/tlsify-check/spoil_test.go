@@ -4,11 +4,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,7 +25,7 @@ type spoil struct {
 }
 
 // spoils has something against every rule.
-var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate, spoilsNetwork, spoilsHandoff, spoilsTrust, spoilsServer, spoilsAttacks, []spoil{
+var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate, spoilsNetwork, spoilsHandoff, spoilsTrust, spoilsServer, spoilsCarrying, []spoil{
 	{"form-needed", "form-connect", func(w *wrapper) {
 		if w.args[0] == "--trust" {
 			os.Exit(1)
@@ -451,4 +453,22 @@ func TestSpoiledAreCaught(t *testing.T) {
 			})
 		}
 	})
+	// Each run left five listeners behind.
+	for end := time.Now().Add(10 * time.Second); len(running(tlsify(t))) > 0 && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if left := running(tlsify(t)); len(left) > 0 {
+		t.Errorf("processes are left: %q", left)
+	}
+}
+
+// running are the processes of a program, as /proc has them.
+func running(program string) (all []string) {
+	links, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range links {
+		if to, _ := os.Readlink(link); to == program {
+			all = append(all, filepath.Dir(link))
+		}
+	}
+	return all
 }

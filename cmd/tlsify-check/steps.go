@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"regexp"
 	"strconv"
@@ -13,9 +14,14 @@ import (
 
 // accepting starts an accept, and returns its client's end of the network.
 func (c *call) accepting(options ...string) (*run, net.Conn) {
+	return c.acceptingAs(append(c.showing("good"), options...)...)
+}
+
+// acceptingAs is accepting with no certificate but what the options have.
+func (c *call) acceptingAs(options ...string) (*run, net.Conn) {
 	ours, theirs := c.tcpPair()
 	c.giveConn(5, theirs)
-	r := c.start(c.serving("accept", append([]string{"--net-fd", "5"}, options...)...)...)
+	r := c.start(append([]string{"accept", "--net-fd", "5"}, options...)...)
 	theirs.Close()
 	return r, ours
 }
@@ -36,6 +42,14 @@ func (t *trial) took(began time.Time, least, limit time.Duration) {
 func (t *trial) lasted(took, least, limit time.Duration) {
 	if took < least || took > 3*limit+5*time.Second {
 		t.fault("it took %v, with a limit of %v", took.Round(time.Millisecond), limit)
+	}
+}
+
+// drip says something in clear, and then a byte again and again, as long as it is heard.
+func drip(conn net.Conn, first, more string) {
+	_, err := io.WriteString(conn, first)
+	for ; err == nil; time.Sleep(100 * time.Millisecond) {
+		_, err = io.WriteString(conn, more)
 	}
 }
 

@@ -92,7 +92,10 @@ func (w *wrapper) run() int {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 	real := os.Getenv("TLSIFY_CHECK_REAL")
-	pid, err := syscall.ForkExec(real, append([]string{"tlsify"}, w.args...), &syscall.ProcAttr{Env: w.env, Files: files})
+	pid, err := syscall.ForkExec(real, append([]string{"tlsify"}, w.args...), &syscall.ProcAttr{
+		Env: w.env, Files: files,
+		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}, // the kit ends us by SIGKILL, which we cannot pass on
+	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 99
@@ -243,6 +246,13 @@ func (w *wrapper) once(name string, last bool) {
 	if value != "" {
 		w.drop(name)
 		w.add(name, value)
+	}
+}
+
+// replaces changes arguments.
+func (w *wrapper) replaces(from, to string) {
+	for i, arg := range w.args {
+		w.args[i] = strings.Replace(arg, from, to, 1)
 	}
 }
 
