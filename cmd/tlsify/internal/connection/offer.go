@@ -27,11 +27,7 @@ func (c *connection) offer(err error) string {
 	if !resumes && c.inv.Network == nil && c.inv.Starttls.Protocol == "" {
 		clear = inClear(err)
 	}
-	var certificates string
-	if len(config.PSKs) == 0 {
-		certificates = certificatesOf(&config.Config)
-	}
-	return advice(err, config) + clear + offerOf(err, &config.Config, certificates, groups, resumes, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
+	return advice(err, config) + clear + offerOf(err, config, groups, resumes, config.Level >= engine.LevelTLS13 || config.ECHConfigList != nil || c.inv.Engine.Name() == "pq")
 }
 
 // advice names the option that has to do with a server's alert.
@@ -65,7 +61,7 @@ func inClear(err error) string {
 	return ""
 }
 
-func offerOf(err error, config *engine.Config, certificates string, groups []string, resumes, tls13 bool) string {
+func offerOf(err error, config *engine.ClientConfig, groups []string, resumes, tls13 bool) string {
 	const aSmallOne = ", --groups x25519,secp256r1 makes a small one"
 	// --min-security pq and the profiles have no small ClientHello to offer in its place.
 	isPQ := config.Level >= engine.LevelPQ
@@ -78,7 +74,7 @@ func offerOf(err error, config *engine.Config, certificates string, groups []str
 		if tls13 {
 			what = "TLS 1.3 alone, which a server of TLS 1.2 may refuse like this (no CCM)"
 		}
-		return "; it was offered " + what + ", and the groups " + strings.Join(groups, ", ") + certificates
+		return "; it was offered " + what + ", and the groups " + strings.Join(groups, ", ") + certificatesOf(config)
 	case errors.As(err, &alert) && alert.Alert == engine.AlertProtocolVersion && tls13:
 		return "; it was offered TLS 1.3 alone"
 	// OpenSSL's servers that ask for certificates and have not named their sessions say
@@ -112,8 +108,11 @@ func offerOf(err error, config *engine.Config, certificates string, groups []str
 var aboutSessions = []engine.Alert{engine.AlertInternalError, engine.AlertIllegalParameter, engine.AlertDecodeError, engine.AlertDecryptError}
 
 // certificatesOf says what a server's certificate has to be like, beside what any is
-// that there are.
-func certificatesOf(config *engine.Config) string {
+// that there are, and nothing where a pre-shared key is in its place.
+func certificatesOf(config *engine.ClientConfig) string {
+	if len(config.PSKs) > 0 {
+		return ""
+	}
 	signatures := config.Signatures
 	if signatures == nil && config.Profile != nil {
 		signatures = config.Profile.Signatures

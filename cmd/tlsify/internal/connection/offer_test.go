@@ -61,7 +61,7 @@ func TestOffer(t *testing.T) {
 		{refused, small, true, true, "TLS 1.3 alone"},
 		{errors.New("other"), large, false, false, ""},
 	} {
-		if got := offerOf(test.err, &engine.Config{}, certificatesOf(&engine.Config{}), test.groups, test.resumes, test.tls13); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+		if got := offerOf(test.err, &engine.ClientConfig{}, test.groups, test.resumes, test.tls13); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
 			t.Errorf("%v: %q, want %q", test.err, got, test.want)
 		}
 	}
@@ -72,13 +72,13 @@ func TestOffer(t *testing.T) {
 func TestOfferPQ(t *testing.T) {
 	groups := []string{"X25519MLKEM768"}
 	closed := &engine.TransportError{Err: io.EOF}
-	pq := &engine.Config{Level: engine.LevelPQ}
-	if got := offerOf(closed, pq, "", groups, false, true); !strings.Contains(got, "a post-quantum key exchange alone") || strings.Contains(got, "--groups") {
+	pq := &engine.ClientConfig{Config: engine.Config{Level: engine.LevelPQ}}
+	if got := offerOf(closed, pq, groups, false, true); !strings.Contains(got, "a post-quantum key exchange alone") || strings.Contains(got, "--groups") {
 		t.Errorf("closed: %q", got)
 	}
-	for _, config := range []*engine.Config{pq, {Level: engine.LevelTLS13, Profile: &engine.Profile{}}} {
+	for _, config := range []*engine.ClientConfig{pq, {Config: engine.Config{Level: engine.LevelTLS13, Profile: &engine.Profile{}}}} {
 		for _, err := range []error{errHandshakeTimeout, &engine.AlertError{Alert: engine.AlertDecodeError}} {
-			if got := offerOf(err, config, "", groups, false, true); got != "" {
+			if got := offerOf(err, config, groups, false, true); got != "" {
 				t.Errorf("%v: %q", err, got)
 			}
 		}
