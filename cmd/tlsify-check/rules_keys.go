@@ -137,7 +137,7 @@ func (t *trial) signer(sign func(digest []byte) []byte) string {
 func (t *trial) signs(l net.Listener, sign func(digest []byte) []byte, of *credential) {
 	t.cleanup(func() { l.Close() })
 	key := sha256.Sum256(of.leaf.RawSubjectPublicKeyInfo)
-	serve := func(conn net.Conn) {
+	go acceptAll(l, func(conn net.Conn) {
 		defer conn.Close()
 		conn.SetDeadline(t.deadline())
 		for length := make([]byte, 4); ; {
@@ -162,14 +162,5 @@ func (t *trial) signs(l net.Listener, sign func(digest []byte) []byte, of *crede
 			}
 			conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(answer))), answer...))
 		}
-	}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go serve(conn)
-		}
-	}()
+	})
 }

@@ -69,15 +69,7 @@ func (t *trial) serveOn(l net.Listener, p play, changes ...change) *server {
 	if l.Addr().Network() == "unix" {
 		s.address = "unix:" + s.address
 	}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go s.meet(conn)
-		}
-	}()
+	go acceptAll(l, s.meet)
 	return s
 }
 
@@ -259,20 +251,23 @@ func (t *trial) instead(do func(net.Conn)) *server {
 	s.listener, err = net.Listen("tcp4", "127.0.0.1:0")
 	t.must(err)
 	s.address = s.listener.Addr().String()
-	go func() {
-		for {
-			conn, err := s.listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				conn.SetDeadline(t.deadline())
-				do(conn)
-			}()
-		}
-	}()
+	go acceptAll(s.listener, func(conn net.Conn) {
+		defer conn.Close()
+		conn.SetDeadline(t.deadline())
+		do(conn)
+	})
 	return s
+}
+
+// acceptAll does this with each connection, until nobody listens any more.
+func acceptAll(l net.Listener, do func(net.Conn)) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go do(conn)
+	}
 }
 
 // saying says this in clear, and reads until the client has had enough.
