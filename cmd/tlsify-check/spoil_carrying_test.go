@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -109,4 +110,57 @@ var spoilsCarrying = []spoil{
 	}},
 	{"other-end-point", "binding-end-point", func(w *wrapper) { w.says("binding tls-server-end-point ", "binding tls-server-end-point A") }},
 	{"no-other-starttls", "starttls-others", func(w *wrapper) { w.says("error starttls ", "error tls-protocol ") }},
+	{"urgent-lost", "urgent", func(w *wrapper) { w.in = copies }},
+	{"one-way-at-a-time", "both-at-once", func(w *wrapper) {
+		ended := make(chan struct{})
+		w.in = func(from, to *os.File) {
+			<-ended
+			copies(from, to)
+		}
+		w.out = func(from, to *os.File) {
+			defer close(ended)
+			copies(from, to)
+		}
+	}},
+	{"wants-2", "closed-0-1-2", func(w *wrapper) {
+		if link, _ := os.Readlink("/proc/self/fd/2"); link == "/dev/null" { // which the runtime opens where it is closed
+			os.Exit(1)
+		}
+	}},
+	{"takes-messages", "wrong-descriptors", func(w *wrapper) { w.in = copies }},
+	{"reply-lost", "half-close control-close", func(w *wrapper) {
+		w.out = func(from, to *os.File) {
+			io.ReadFull(from, make([]byte, len("late reply\n")))
+			copies(from, to)
+		}
+	}},
+	{"end-never-sent", "half-close", func(w *wrapper) { w.in = func(from, to *os.File) { io.Copy(to, from); select {} } }},
+	{"fin-with-notify", "no-early-fin", func(w *wrapper) {
+		if conn := w.dials(); conn != nil {
+			w.line = func(line string) []string {
+				if line == "closed local" {
+					conn.CloseWrite()
+				}
+				return []string{line}
+			}
+		}
+	}},
+	{"stays", "peer-ends-pipes peer-ends-tls12", func(w *wrapper) { w.stays() }},
+	{"never-ends-1", "peer-ends-socket", func(w *wrapper) {
+		w.out = func(from, to *os.File) { io.Copy(to, from) }
+	}},
+	{"ends-at-once", "peer-ends-socket", func(w *wrapper) {
+		var over atomic.Bool
+		w.in = func(from, to *os.File) {
+			buf := make([]byte, 4096)
+			for n, err := from.Read(buf); err == nil && !over.Load(); n, err = from.Read(buf) {
+				to.Write(buf[:n])
+			}
+		}
+		w.out = func(from, to *os.File) {
+			io.Copy(to, from)
+			over.Store(true)
+			unix.Shutdown(int(to.Fd()), unix.SHUT_WR)
+		}
+	}},
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -151,111 +150,6 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 	}},
 	{"loses-silently", "control-lost", func(w *wrapper) { w.mute("lost") }},
 
-	{"any-name", "refuse-wrong-name", func(w *wrapper) { w.add("--name", "other.tlsify-check.test") }},
-	{"lax", "refuse-no-san refuse-untrusted refuse-self-signed refuse-expired refuse-not-yet-valid refuse-client refuse-constraint refuse-below-expired refuse-below-leaf refuse-wrong-name prog-verified-only trust-file", func(w *wrapper) { w.isLax() }},
-	{"no-pins", "refuse-other-pin pins resumed-judged trust-none", func(w *wrapper) { w.drop("--pin") }},
-	{"no-lists", "refuse-revoked", func(w *wrapper) { w.drop("--crl") }},
-	{"vague", "refuse-weak refuse-malformed status-handshake client-cert-refused status-version old-version weak-suites", func(w *wrapper) {
-		w.says("error cert-weak ", "error cert-untrusted ", "error cert-malformed ", "error cert-untrusted ", "error tls-protocol ", "error tls-alert ",
-			"error client-cert ", "error tls-alert ", "error tls-version ", "error tls-alert ", "error tls-alert ", "error tls-protocol ")
-	}},
-	{"no-evidence", "evidence control-peer", func(w *wrapper) { w.mute("peer-pin") }},
-	{"no-names", "control-peer", func(w *wrapper) { w.mute("peer-name") }},
-	{"no-subject", "control-peer", func(w *wrapper) { w.mute("peer-subject") }},
-	{"one-reason", "evidence", func(w *wrapper) {
-		errors := 0
-		w.line = func(line string) []string {
-			if strings.HasPrefix(line, "error ") {
-				if errors++; errors > 1 {
-					return nil
-				}
-			}
-			return []string{line}
-		}
-	}},
-
-	{"own-roots", "trust-system", func(w *wrapper) {
-		w.env = slices.DeleteFunc(w.env, func(e string) bool { return strings.HasPrefix(e, "SSL_CERT_FILE=") })
-	}},
-	{"system-as-well", "trust-file", func(w *wrapper) {
-		if w.has("--trust") {
-			w.add("--trust", "system")
-		}
-	}},
-	{"wildcard-for-all-below", "names-matched", func(w *wrapper) {
-		for i, arg := range w.args {
-			w.args[i] = strings.Replace(arg, "a.server.wild.test", "server.wild.test", 1)
-		}
-	}},
-	{"pin-instead", "pin-in-addition", func(w *wrapper) {
-		if w.has("--pin") {
-			w.drop("--trust", "--name")
-			w.add("--trust", "none")
-		}
-	}},
-	{"last-trust", "trust-file", func(w *wrapper) { w.once("--trust", true) }},
-	{"host-as-well", "names", func(w *wrapper) { w.add("--name", "localhost") }},
-	{"first-name", "names", func(w *wrapper) { w.once("--name", false) }},
-	{"first-pin", "pins", func(w *wrapper) { w.once("--pin", false) }},
-	{"none-alone", "trust-none", func(w *wrapper) {
-		if w.option("--trust") == "none" && !w.has("--pin") {
-			w.isLax()
-		}
-	}},
-	{"tlsa-unsaid", "tlsa", func(w *wrapper) { w.says("verified tlsa", "verified trust") }},
-	{"first-record", "tlsa", func(w *wrapper) { w.once("--tlsa", false) }},
-	{"any-security", "min-security", func(w *wrapper) { w.drop("--min-security") }},
-	{"insecure", "no-switch-off", func(w *wrapper) {
-		if w.has("--insecure") {
-			w.dropSwitch("--insecure")
-			w.isLax()
-		}
-	}},
-	{"key-log-by-environment", "environment", func(w *wrapper) {
-		if log := os.Getenv("SSLKEYLOGFILE"); log != "" {
-			w.add("--keylog", log)
-		}
-	}},
-	{"lax-by-environment", "environment", func(w *wrapper) {
-		if os.Getenv("CURL_INSECURE") != "" {
-			w.isLax()
-		}
-	}},
-	{"asks-no-reason", "ask", func(w *wrapper) {
-		w.line = func(line string) []string {
-			if strings.HasPrefix(line, "ask ") {
-				line, _, _ = strings.Cut(line, " cert-")
-			}
-			return []string{line}
-		}
-	}},
-	{"answers-itself", "ask-no", func(w *wrapper) {
-		w.hear = func(string) string { return "" }
-		w.answer = func(line string, to *os.File) {
-			if rest, ok := strings.CutPrefix(line, "ask "); ok {
-				pin, _, _ := strings.Cut(rest, " ")
-				io.WriteString(to, "trust "+pin+"\n")
-			}
-		}
-	}},
-	{"asks-always", "ask-never", func(w *wrapper) {
-		w.line = func(line string) []string {
-			if strings.HasPrefix(line, "error ") {
-				return []string{"ask sha256//x cert-revoked", line}
-			}
-			return []string{line}
-		}
-	}},
-	{"asks-briefly", "ask-limit", func(w *wrapper) {
-		w.answer = func(line string, to *os.File) {
-			if strings.HasPrefix(line, "ask ") {
-				io.WriteString(to, "no\n")
-			}
-		}
-	}},
-	{"never-opportunistic", "opportunistic", func(w *wrapper) { w.dropSwitch("--opportunistic") }},
-	{"loose-wins", "loose-usage ask-trust", func(w *wrapper) { w.dropSwitch("--ask"); w.dropSwitch("--opportunistic") }},
-
 	{"certificate-in-clear", "client-cert", func(w *wrapper) {
 		if w.has("--cert") {
 			w.addUnless("--client-cert-in-clear")
@@ -327,60 +221,6 @@ var spoils = slices.Concat(spoilsEndings, spoilsStaple, spoilsHello, spoilsLate,
 	{"rekey-unanswered", "control-rekey", func(w *wrapper) { w.mute("rekeyed") }},
 	{"no-close", "control-close", func(w *wrapper) {
 		w.hear = func(line string) string { return strings.TrimPrefix(line, "close") }
-	}},
-
-	{"urgent-lost", "urgent", func(w *wrapper) { w.in = copies }},
-	{"one-way-at-a-time", "both-at-once", func(w *wrapper) {
-		ended := make(chan struct{})
-		w.in = func(from, to *os.File) {
-			<-ended
-			copies(from, to)
-		}
-		w.out = func(from, to *os.File) {
-			defer close(ended)
-			copies(from, to)
-		}
-	}},
-	{"wants-2", "closed-0-1-2", func(w *wrapper) {
-		if link, _ := os.Readlink("/proc/self/fd/2"); link == "/dev/null" { // which the runtime opens where it is closed
-			os.Exit(1)
-		}
-	}},
-	{"takes-messages", "wrong-descriptors", func(w *wrapper) { w.in = copies }},
-	{"reply-lost", "half-close control-close", func(w *wrapper) {
-		w.out = func(from, to *os.File) {
-			io.ReadFull(from, make([]byte, len("late reply\n")))
-			copies(from, to)
-		}
-	}},
-	{"end-never-sent", "half-close", func(w *wrapper) { w.in = func(from, to *os.File) { io.Copy(to, from); select {} } }},
-	{"fin-with-notify", "no-early-fin", func(w *wrapper) {
-		if conn := w.dials(); conn != nil {
-			w.line = func(line string) []string {
-				if line == "closed local" {
-					conn.CloseWrite()
-				}
-				return []string{line}
-			}
-		}
-	}},
-	{"stays", "peer-ends-pipes peer-ends-tls12", func(w *wrapper) { w.stays() }},
-	{"never-ends-1", "peer-ends-socket", func(w *wrapper) {
-		w.out = func(from, to *os.File) { io.Copy(to, from) }
-	}},
-	{"ends-at-once", "peer-ends-socket", func(w *wrapper) {
-		var over atomic.Bool
-		w.in = func(from, to *os.File) {
-			buf := make([]byte, 4096)
-			for n, err := from.Read(buf); err == nil && !over.Load(); n, err = from.Read(buf) {
-				to.Write(buf[:n])
-			}
-		}
-		w.out = func(from, to *os.File) {
-			io.Copy(to, from)
-			over.Store(true)
-			unix.Shutdown(int(to.Fd()), unix.SHUT_WR)
-		}
 	}},
 
 	{"truncated-is-0", "truncated accept-truncated", func(w *wrapper) { w.exits(6, 0) }},
